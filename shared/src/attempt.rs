@@ -1,0 +1,220 @@
+//! One person's try to connect: its id, and the names its record has in the table.
+
+use std::{fmt, fmt::Write as _, str::FromStr};
+
+use ring::digest::{Context, SHA256};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::{AuthorizationCode, Timestamp, WaId};
+
+/// Denials without a signed state have nothing else to tell two of them apart: one for each chat
+/// and this many milliseconds.
+const DENIAL_WINDOW_MS: u64 = 10 * 60 * 1000;
+
+/// The name of one try to connect: 128 bits, printed as 32 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct AttemptId([u8; Self::LENGTH]);
+
+/// The text is not the id of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an attempt id (expected 32 hexadecimal digits)")]
+pub struct InvalidAttemptId;
+
+impl AttemptId {
+    /// Bytes.
+    pub const LENGTH: usize = 16;
+
+    /// The id with these bytes; a new one has random bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; Self::LENGTH]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; Self::LENGTH] {
+        &self.0
+    }
+
+    /// The id of an attempt that came with a plain state: a reload brings the same code, and so
+    /// the same attempt.
+    #[must_use]
+    pub fn of_code(code: &AuthorizationCode) -> Self {
+        Self::hashed(&[b"plain-attempt:v1:", code.secret().as_bytes()])
+    }
+
+    /// The id of a denial that came with a plain state.
+    #[must_use]
+    pub fn of_denial(wa_id: &WaId, received_at: Timestamp) -> Self {
+        let window = (received_at.millis() / DENIAL_WINDOW_MS).to_be_bytes();
+        Self::hashed(&[b"plain-denial:v1:", &window, wa_id.as_str().as_bytes()])
+    }
+
+    fn hashed(parts: &[&[u8]]) -> Self {
+        let mut context = Context::new(&SHA256);
+        for part in parts {
+            context.update(part);
+        }
+        let mut id = [0; Self::LENGTH];
+        id.copy_from_slice(&context.finish().as_ref()[..Self::LENGTH]);
+        Self(id)
+    }
+}
+
+impl fmt::Display for AttemptId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = String::with_capacity(2 * Self::LENGTH);
+        for byte in self.0 {
+            write!(text, "{byte:02x}")?;
+        }
+        f.pad(&text)
+    }
+}
+
+impl fmt::Debug for AttemptId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for AttemptId {
+    type Err = InvalidAttemptId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidAttemptId> {
+        if text.len() != 2 * Self::LENGTH || !text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+            return Err(InvalidAttemptId);
+        }
+        let number = u128::from_str_radix(text, 16).map_err(|_| InvalidAttemptId)?;
+        Ok(Self(number.to_be_bytes()))
+    }
+}
+
+impl Serialize for AttemptId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for AttemptId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// Where an attempt stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// An exchanger holds it under a lease.
+    Exchanging,
+    /// Outcome: the tokens are stored.
+    Connected,
+    /// Outcome: over, for a [`crate::Reason`].
+    Failed,
+    /// Outcome, for now: it takes longer, an operator is asked.
+    Delayed,
+}
+
+impl Status {
+    /// As stored.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Exchanging => "exchanging",
+            Self::Connected => "connected",
+            Self::Failed => "failed",
+            Self::Delayed => "delayed",
+        }
+    }
+
+    /// Reads the stored form; `None` for a word that is no status.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Exchanging, Self::Connected, Self::Failed, Self::Delayed].into_iter().find(|s| s.as_str() == text)
+    }
+}
+
+/// The attributes of an item of `connection_attempts`. All times are numbers, in milliseconds
+/// since the epoch, but [`attr::EXPIRES_AT`].
+pub mod attr {
+    /// Key (S): [`super::AttemptId`].
+    pub const ATTEMPT_ID: &str = "attempt_id";
+    /// S: [`crate::WaId`].
+    pub const WA_ID: &str = "wa_id";
+    /// S: [`super::Status`].
+    pub const STATUS: &str = "status";
+    /// S: [`crate::Reason`], with `failed` and `delayed`.
+    pub const REASON: &str = "reason";
+    /// S: Salesforce's own `error`, where there was one.
+    pub const SALESFORCE_ERROR: &str = "salesforce_error";
+    /// S: which code it is about.
+    pub const CODE_SHA256: &str = "code_sha256";
+    /// N: until when an exchanger holds the attempt.
+    pub const LEASE_UNTIL: &str = "lease_until";
+    /// N: how often the message was received.
+    pub const RECEIVES: &str = "receives";
+    /// S: the Salesforce user name.
+    pub const USERNAME: &str = "username";
+    /// S: the Salesforce org's id.
+    pub const ORG_ID: &str = "org_id";
+    /// S: where the org's API is.
+    pub const INSTANCE_URL: &str = "instance_url";
+    /// S: the scopes granted.
+    pub const SCOPE: &str = "scope";
+    /// S: where the person logged in.
+    pub const LOGIN_URL: &str = "login_url";
+    /// BOOL: was there a connection before?
+    pub const RENEWED: &str = "renewed";
+    /// N.
+    pub const CREATED_AT: &str = "created_at";
+    /// N.
+    pub const UPDATED_AT: &str = "updated_at";
+    /// N: both the person and the bot know.
+    pub const NOTIFIED_AT: &str = "notified_at";
+    /// N: the person knows.
+    pub const MESSAGED_AT: &str = "messaged_at";
+    /// N: the bot knows.
+    pub const BOT_TOLD_AT: &str = "bot_told_at";
+    /// S: WhatsApp's code for why the person cannot be told; then there is no [`MESSAGED_AT`].
+    pub const MESSAGE_ERROR: &str = "message_error";
+    /// What an outcome loses when a later one takes its place, so that the later is announced.
+    pub const MARKS: [&str; 4] = [NOTIFIED_AT, MESSAGED_AT, BOT_TOLD_AT, MESSAGE_ERROR];
+    /// N: when the item may be deleted, in **seconds** since the epoch (DynamoDB's TTL).
+    pub const EXPIRES_AT: &str = "expires_at";
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_reload_is_the_same_attempt() {
+        let code = |text: &str| AuthorizationCode::parse(text.to_owned()).unwrap();
+        assert_eq!(AttemptId::of_code(&code("a==")), AttemptId::of_code(&code("a==")));
+        assert_ne!(AttemptId::of_code(&code("a==")), AttemptId::of_code(&code("b==")));
+    }
+
+    #[test]
+    fn a_denial_repeated_at_once_is_the_same_attempt() {
+        let wa_id: WaId = "whatsapp:+15551234567".parse().unwrap();
+        let at = |minutes: u64| AttemptId::of_denial(&wa_id, Timestamp::from_seconds(minutes * 60));
+        assert_eq!(at(0), at(9));
+        assert_ne!(at(0), at(10));
+    }
+
+    #[test]
+    fn refuses_what_is_no_id() {
+        for text in ["", "0", &"g".repeat(32), &"A".repeat(32), &"a".repeat(33), "+0000000000000000000000000000000"] {
+            assert_eq!(text.parse::<AttemptId>(), Err(InvalidAttemptId), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_id_survives_print_and_parse(bytes in any::<[u8; 16]>()) {
+            let id = AttemptId::from_bytes(bytes);
+            prop_assert_eq!(id.to_string().parse::<AttemptId>().unwrap(), id);
+        }
+    }
+}

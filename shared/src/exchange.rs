@@ -1,0 +1,217 @@
+//! The message on the exchange queue: what a callback brought, for the token exchanger.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{AttemptId, AuthorizationCode, LoginUrl, Timestamp, WaId};
+
+/// One callback. `received_at` is the only clock for the code's age: a redrive resets the queue's own.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(into = "Wire", try_from = "Wire")]
+pub struct ExchangeMessage {
+    /// Which attempt.
+    pub attempt_id: AttemptId,
+    /// Whose chat.
+    pub wa_id: WaId,
+    /// When the callback arrived.
+    pub received_at: Timestamp,
+    /// Where the code was made, and so where it can be redeemed.
+    pub login_url: LoginUrl,
+    /// What the person decided.
+    pub consent: Consent,
+}
+
+/// What the person decided at Salesforce.
+#[derive(Clone, Debug)]
+pub enum Consent {
+    /// They approved.
+    Granted {
+        /// The proof.
+        code: AuthorizationCode,
+        /// Was there a challenge in the authorization request?
+        pkce: bool,
+    },
+    /// They, or Salesforce, did not.
+    Denied {
+        /// Salesforce's word for it.
+        error: DenialError,
+    },
+}
+
+/// The `error` of an authorization response (RFC 6749 §4.1.2.1), kept to letters, digits, `_` and `-`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct DenialError(String);
+
+impl DenialError {
+    /// Takes a stranger's word: anything odd about it and it becomes `unknown`.
+    #[must_use]
+    pub fn from_stranger(text: &str) -> Self {
+        let plain = (1..=64).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
+        Self(if plain { text } else { "unknown" }.to_owned())
+    }
+
+    /// The word.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for DenialError {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self::from_stranger(&String::deserialize(deserializer)?))
+    }
+}
+
+/// Why a body is not a message. None of these quotes the body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidMessage {
+    /// Not this JSON.
+    #[error("the body is not an exchange message")]
+    Malformed,
+    /// Another version of the format.
+    #[error("the message has an unknown version")]
+    Version,
+    /// It must have a code or a denial, and not both.
+    #[error("the message has not exactly one of code and denial")]
+    Consent,
+}
+
+const VERSION: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct Wire {
+    v: u32,
+    attempt_id: AttemptId,
+    wa_id: WaId,
+    received_at: Timestamp,
+    login_url: LoginUrl,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    code: Option<AuthorizationCode>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pkce: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    denied: Option<DenialError>,
+}
+
+impl From<ExchangeMessage> for Wire {
+    fn from(message: ExchangeMessage) -> Self {
+        let ExchangeMessage { attempt_id, wa_id, received_at, login_url, consent } = message;
+        let (code, pkce, denied) = match consent {
+            Consent::Granted { code, pkce } => (Some(code), Some(pkce), None),
+            Consent::Denied { error } => (None, None, Some(error)),
+        };
+        Self { v: VERSION, attempt_id, wa_id, received_at, login_url, code, pkce, denied }
+    }
+}
+
+impl TryFrom<Wire> for ExchangeMessage {
+    type Error = InvalidMessage;
+
+    fn try_from(wire: Wire) -> Result<Self, InvalidMessage> {
+        let Wire { v, attempt_id, wa_id, received_at, login_url, code, pkce, denied } = wire;
+        if v != VERSION {
+            return Err(InvalidMessage::Version);
+        }
+        let consent = match (code, pkce, denied) {
+            (Some(code), Some(pkce), None) => Consent::Granted { code, pkce },
+            (None, None, Some(error)) => Consent::Denied { error },
+            _ => return Err(InvalidMessage::Consent),
+        };
+        Ok(Self { attempt_id, wa_id, received_at, login_url, consent })
+    }
+}
+
+impl ExchangeMessage {
+    /// The body of the queue's message.
+    ///
+    /// # Panics
+    /// Never: every field has a JSON form.
+    #[must_use]
+    pub fn to_body(&self) -> String {
+        #[expect(clippy::expect_used, reason = "every field has a JSON form")]
+        serde_json::to_string(self).expect("every field has a JSON form")
+    }
+
+    /// Reads the body of the queue's message.
+    ///
+    /// # Errors
+    /// [`InvalidMessage`]; serde's own words are dropped, because they can quote the body.
+    pub fn from_body(body: &str) -> Result<Self, InvalidMessage> {
+        let wire: Wire = serde_json::from_str(body).map_err(|_| match serde_json::from_str::<Version>(body) {
+            Ok(Version { v }) if v != VERSION => InvalidMessage::Version,
+            _ => InvalidMessage::Malformed,
+        })?;
+        wire.try_into()
+    }
+}
+
+#[derive(Deserialize)]
+struct Version {
+    v: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn granted() -> Value {
+        json!({
+            "v": 1,
+            "attempt_id": "00000000000000000000000000000007",
+            "wa_id": "whatsapp:+15551234567",
+            "received_at": 1_790_000_000_000_u64,
+            "login_url": "https://login.salesforce.com",
+            "code": "aPrxSECRET==",
+            "pkce": true,
+        })
+    }
+
+    fn with(mut value: Value, key: &str, new: Value) -> String {
+        value[key] = new;
+        value.to_string()
+    }
+
+    #[test]
+    fn has_the_documented_form() {
+        let message = ExchangeMessage::from_body(&granted().to_string()).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&message.to_body()).unwrap(), granted());
+
+        let mut denied = granted();
+        let fields = denied.as_object_mut().unwrap();
+        fields.remove("code");
+        fields.remove("pkce");
+        fields.insert("denied".to_owned(), json!("access_denied"));
+        let message = ExchangeMessage::from_body(&denied.to_string()).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&message.to_body()).unwrap(), denied);
+    }
+
+    #[test]
+    fn says_what_is_wrong_without_quoting_it() {
+        let refusal = |body: &str| ExchangeMessage::from_body(body).unwrap_err();
+        assert_eq!(refusal("not json"), InvalidMessage::Malformed);
+        assert_eq!(refusal(&with(granted(), "wa_id", json!("sms:1"))), InvalidMessage::Malformed);
+        assert_eq!(refusal(&with(granted(), "v", json!(2))), InvalidMessage::Version);
+        assert_eq!(refusal(r#"{"v":2,"something":"else"}"#), InvalidMessage::Version);
+        assert_eq!(refusal(&with(granted(), "denied", json!("access_denied"))), InvalidMessage::Consent);
+        assert_eq!(refusal(&with(granted(), "pkce", Value::Null)), InvalidMessage::Consent);
+    }
+
+    #[test]
+    fn a_strangers_error_is_a_plain_word() {
+        assert_eq!(DenialError::from_stranger("access-denied").as_str(), "access-denied");
+        for odd in ["", "<script>", "a b", &"a".repeat(65)] {
+            assert_eq!(DenialError::from_stranger(odd).as_str(), "unknown");
+        }
+    }
+
+    #[test]
+    fn debug_hides_code_and_number() {
+        let message = ExchangeMessage::from_body(&granted().to_string()).unwrap();
+        let debug = format!("{message:?}");
+        assert!(!debug.contains("SECRET") && !debug.contains("1555123"), "{debug}");
+    }
+}

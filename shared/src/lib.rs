@@ -1,0 +1,38 @@
+//! What two or more functions agree on.
+//!
+//! The pure modules (everything but [`aws`], [`http`] and [`process`]) are functions of their
+//! arguments: no AWS, no I/O, no clock, no environment. The adapters stand apart and behind
+//! features, so that a function links only what it speaks to.
+
+pub mod attempt;
+pub mod binding;
+pub mod callback_uri;
+pub mod code;
+pub mod exchange;
+pub mod link;
+pub mod login;
+pub mod outcome;
+pub mod pkce;
+pub mod settings;
+pub mod state;
+pub mod timestamp;
+pub mod wa_id;
+
+#[cfg(feature = "pages")]
+pub mod page;
+
+pub mod process;
+
+#[cfg(feature = "aws")]
+pub mod aws;
+#[cfg(feature = "http")]
+pub mod http;
+
+pub use attempt::{AttemptId, Status};
+pub use callback_uri::CallbackUri;
+pub use code::AuthorizationCode;
+pub use login::{LoginUrl, LoginUrls};
+pub use outcome::{Next, Reason};
+pub use settings::{SettingError, Settings};
+pub use timestamp::Timestamp;
+pub use wa_id::WaId;

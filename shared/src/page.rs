@@ -1,0 +1,145 @@
+//! The pages that people see: small, without any outside asset, with nothing from the request in them.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use ring::digest::{SHA256, digest};
+
+/// Takes the query (it holds the code) out of the address bar, and so out of the history.
+const HIDE_QUERY: &str = "history.replaceState(null,'',location.pathname)";
+
+const STYLE: &str = include_str!("page.css");
+
+/// Headers of every answer, pages and JSON alike: nothing is kept, sent on or framed.
+pub const SECURITY_HEADERS: [(&str, &str); 4] = [
+    ("cache-control", "no-store"),
+    ("referrer-policy", "no-referrer"),
+    ("x-content-type-options", "nosniff"),
+    ("strict-transport-security", "max-age=31536000"),
+];
+
+/// The Content-Security-Policy of the pages: their own style and script by hash, nothing else.
+/// `form_action` names where a form may lead, e.g. `'self'`.
+#[must_use]
+pub fn content_security_policy(form_action: &str) -> String {
+    let (style, script) = (source_hash(STYLE), source_hash(HIDE_QUERY));
+    format!(
+        "default-src 'none'; style-src '{style}'; script-src '{script}'; form-action {form_action}; base-uri 'none'; \
+         frame-ancestors 'none'"
+    )
+}
+
+/// The hash of an inline element (CSP Level 3 §2.3.1).
+fn source_hash(text: &str) -> String {
+    format!("sha256-{}", STANDARD.encode(digest(&SHA256, text.as_bytes())))
+}
+
+/// How the page looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mood {
+    /// It goes well.
+    Good,
+    /// Something is to be done.
+    Neutral,
+    /// It did not work.
+    Bad,
+}
+
+/// A whole page: a heading and what stands under it. The address bar loses its query.
+#[must_use]
+pub fn page(mood: Mood, title: &str, body: &Markup) -> String {
+    render(mood, title, body, true)
+}
+
+/// A page whose reload may help: the address keeps its query.
+#[must_use]
+pub fn retry_page(title: &str, body: &Markup) -> String {
+    render(Mood::Bad, title, body, false)
+}
+
+fn render(mood: Mood, title: &str, body: &Markup, hide_query: bool) -> String {
+    let (class, sign) = match mood {
+        Mood::Good => ("good", "✓"),
+        Mood::Neutral => ("neutral", "→"),
+        Mood::Bad => ("bad", "!"),
+    };
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="robots" content="noindex";
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                main class=(class) {
+                    div.sign aria-hidden="true" { (sign) }
+                    h1 { (title) }
+                    (body)
+                }
+                @if hide_query {
+                    script { (PreEscaped(HIDE_QUERY)) }
+                }
+            }
+        }
+    }
+    .into_string()
+}
+
+/// The way back to the chat; nothing where the bot's number is not known.
+#[must_use]
+pub fn back_to_whatsapp(bot_phone_number: Option<&str>) -> Markup {
+    html! {
+        @if let Some(digits) = bot_phone_number {
+            a.button href={ "https://wa.me/" (digits) } { "Back to WhatsApp" }
+        }
+    }
+}
+
+/// The digits of a phone number, as `wa.me` wants them; `None` where there are too few.
+#[must_use]
+pub fn wa_me_digits(phone_number: &str) -> Option<String> {
+    let digits: String = phone_number.chars().filter(char::is_ascii_digit).collect();
+    (5..=15).contains(&digits.len()).then_some(digits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The hash was computed with `openssl dgst -sha256 -binary | base64`.
+    #[test]
+    fn the_policy_allows_the_style_and_the_script_that_the_page_has() {
+        let policy = content_security_policy("'none'");
+        assert!(policy.contains("script-src 'sha256-UBodp8UhLR9ASBc1PNRKcs3r2CjAFWxCbrUGPN7u1jo='"), "{policy}");
+        assert!(policy.contains(&format!("style-src '{}'", source_hash(STYLE))), "{policy}");
+        let text = page(Mood::Good, "Done", &html! {});
+        assert!(text.contains(&format!("<script>{HIDE_QUERY}</script>")), "{text}");
+        assert!(text.contains(&format!("<style>{STYLE}</style>")), "{text}");
+    }
+
+    #[test]
+    fn a_page_escapes_what_is_put_into_it() {
+        assert!(page(Mood::Bad, "<b>", &html! {}).contains("<h1>&lt;b&gt;</h1>"));
+    }
+
+    #[test]
+    fn a_page_to_reload_keeps_its_query() {
+        assert!(!retry_page("Again", &html! {}).contains("replaceState"));
+    }
+
+    #[test]
+    fn a_page_needs_nothing_from_outside() {
+        let text = page(Mood::Neutral, "Title", &back_to_whatsapp(None));
+        assert!(!text.contains("http"), "{text}");
+    }
+
+    #[test]
+    fn the_way_back_has_digits_only() {
+        assert_eq!(wa_me_digits("+1 (415) 523-8886").as_deref(), Some("14155238886"));
+        assert_eq!(wa_me_digits("none"), None);
+        let link = back_to_whatsapp(wa_me_digits("+14155238886").as_deref()).into_string();
+        assert!(link.contains(r#"href="https://wa.me/14155238886""#), "{link}");
+    }
+}

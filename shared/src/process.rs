@@ -1,0 +1,66 @@
+//! The edge of a process: the one place that reads the clock, the environment and the system's
+//! randomness. Only a `main.rs` calls it; everything else takes these as arguments.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use ring::rand::{SecureRandom, SystemRandom};
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::{SettingError, Settings, Timestamp};
+
+/// Now, by the system's clock; read anew at every call.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the edge that main.rs uses")]
+pub fn now() -> Timestamp {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    Timestamp::from_millis(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// The process's environment.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the edge that main.rs uses")]
+pub fn environment() -> Settings<impl Fn(&str) -> Option<String>> {
+    Settings::new(|name| std::env::var(name).ok())
+}
+
+/// The system's source of random bytes did not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the system gave no random bytes")]
+pub struct NoRandomness;
+
+/// Where random bytes come from: [`random`] in `main.rs`, a counter in tests.
+pub type Random = fn(&mut [u8]) -> Result<(), NoRandomness>;
+
+/// Fills the buffer with bytes fit for secrets.
+///
+/// # Errors
+/// [`NoRandomness`].
+#[expect(clippy::disallowed_methods, reason = "this is the edge that main.rs uses")]
+pub fn random(buffer: &mut [u8]) -> Result<(), NoRandomness> {
+    SystemRandom::new().fill(buffer).map_err(|_| NoRandomness)
+}
+
+/// Begins to log: a JSON object a line, to standard output, from the level in `LOG_LEVEL` up.
+///
+/// Only this workspace's own events are shown: a dependency's could hold a request.
+///
+/// # Errors
+/// [`SettingError`] for a level that is none.
+pub fn start_logging(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<(), SettingError> {
+    use tracing_subscriber::{Layer as _, filter::filter_fn, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+
+    let level = settings.parsed_optional::<LevelFilter>("LOG_LEVEL")?.unwrap_or(LevelFilter::INFO);
+    let lines = tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_current_span(true)
+        .with_span_list(false)
+        .with_filter(level)
+        .with_filter(filter_fn(|event| OURS.iter().any(|name| event.target().starts_with(name))));
+    // A second call (tests) keeps the first one's subscriber.
+    let _ = tracing_subscriber::registry().with(lines).try_init();
+    Ok(())
+}
+
+/// The crates whose events are shown.
+const OURS: [&str; 5] = ["callback_receiver", "connect_link", "notifier", "shared", "token_exchanger"];

@@ -1,0 +1,352 @@
+//! The OAuth `state` (RFC 6749 §10.12): whose login a callback belongs to.
+//!
+//! ```text
+//! plain    wa:whatsapp:+15551234567
+//! signed   wa:whatsapp:+15551234567~<base64url of claims and signature>
+//! claims   version 1 | attempt 16 | expiry 4 | key id 4 | n 1 | binding n | login host …
+//! ```
+//!
+//! Numbers are big-endian, the expiry in seconds since the epoch. The signature (Ed25519,
+//! 64 bytes) covers [`CONTEXT`], the chat's address and the claims. With the default login hosts
+//! and a phone number the whole stays within 255 characters.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use ring::{
+    digest,
+    signature::{ED25519, UnparsedPublicKey},
+};
+use subtle::ConstantTimeEq as _;
+
+use crate::{AttemptId, LoginUrl, Timestamp, WaId, binding::BrowserBinding};
+
+/// Nothing else that this key signs begins like this.
+const CONTEXT: &[u8] = b"whatsapp-salesforce-connect state v1\0";
+const PREFIX: &str = "wa:";
+const SEPARATOR: char = '~';
+const VERSION: u8 = 1;
+const SIGNATURE_LENGTH: usize = 64;
+/// The most that is looked at; the longest address and login host fit.
+pub const MAX_LENGTH: usize = 1_024;
+
+/// The DER header of an Ed25519 public key (RFC 8410 §4); the 32 bytes of the key follow.
+const SPKI_HEADER: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+
+/// A public key that states are verified with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateKey {
+    id: KeyId,
+    public: [u8; 32],
+}
+
+/// The first bytes of the SHA-256 of a public key in DER: which key signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyId([u8; 4]);
+
+/// The bytes are not an Ed25519 public key in DER.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an Ed25519 public key in DER (SubjectPublicKeyInfo)")]
+pub struct InvalidStateKey;
+
+impl StateKey {
+    /// Reads what KMS's `GetPublicKey` answers.
+    ///
+    /// # Errors
+    /// [`InvalidStateKey`] for a key of any other kind.
+    pub fn from_der(der: &[u8]) -> Result<Self, InvalidStateKey> {
+        let public = der.strip_prefix(&SPKI_HEADER).and_then(|key| key.try_into().ok()).ok_or(InvalidStateKey)?;
+        let mut id = [0; 4];
+        id.copy_from_slice(&digest::digest(&digest::SHA256, der).as_ref()[..4]);
+        Ok(Self { id: KeyId(id), public })
+    }
+
+    /// Its short name.
+    #[must_use]
+    pub const fn id(&self) -> KeyId {
+        self.id
+    }
+}
+
+/// What a signed state says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claims {
+    /// Which attempt.
+    pub attempt_id: AttemptId,
+    /// Whose chat.
+    pub wa_id: WaId,
+    /// Until when, to the second.
+    pub expires_at: Timestamp,
+    /// Where the person was sent to log in.
+    pub login_url: LoginUrl,
+    /// Which browser pressed the button; `None` for links that are used without the page.
+    pub binding: Option<BrowserBinding>,
+}
+
+impl Claims {
+    /// What is to be signed, and what turns the signature into a state.
+    #[must_use]
+    pub fn unsigned(self, key: KeyId) -> UnsignedState {
+        let login_url = self.login_url.compact();
+        let binding = self.binding.as_ref().map_or(&[][..], |binding| &binding.0);
+        let mut claims = Vec::with_capacity(32 + binding.len() + login_url.len() + SIGNATURE_LENGTH);
+        claims.push(VERSION);
+        claims.extend_from_slice(self.attempt_id.as_bytes());
+        claims.extend_from_slice(&u32::try_from(self.expires_at.seconds()).unwrap_or(u32::MAX).to_be_bytes());
+        claims.extend_from_slice(&key.0);
+        // A binding has a fixed length of 16.
+        claims.push(if binding.is_empty() { 0 } else { 16 });
+        claims.extend_from_slice(binding);
+        claims.extend_from_slice(login_url.as_bytes());
+        UnsignedState { wa_id: self.wa_id, claims }
+    }
+}
+
+/// A state that lacks its signature.
+#[derive(Debug)]
+pub struct UnsignedState {
+    wa_id: WaId,
+    claims: Vec<u8>,
+}
+
+impl UnsignedState {
+    /// The bytes to sign with Ed25519.
+    #[must_use]
+    pub fn message(&self) -> Vec<u8> {
+        signed_message(&self.wa_id, &self.claims)
+    }
+
+    /// The whole state.
+    #[must_use]
+    pub fn with_signature(mut self, signature: &[u8; SIGNATURE_LENGTH]) -> String {
+        self.claims.extend_from_slice(signature);
+        format!("{PREFIX}{}{SEPARATOR}{}", self.wa_id.as_str(), URL_SAFE_NO_PAD.encode(self.claims))
+    }
+}
+
+fn signed_message(wa_id: &WaId, claims: &[u8]) -> Vec<u8> {
+    [CONTEXT, wa_id.as_str().as_bytes(), b"\0", claims].concat()
+}
+
+/// A state as it arrived, read but not yet believed.
+#[derive(Clone, Debug)]
+pub enum State {
+    /// A chat's address and no more: anyone can make it.
+    Plain(WaId),
+    /// To be verified.
+    Signed(SignedState),
+}
+
+/// A signed state, not yet verified.
+#[derive(Clone, Debug)]
+pub struct SignedState {
+    claims: Claims,
+    key: KeyId,
+    message: Vec<u8>,
+    signature: [u8; SIGNATURE_LENGTH],
+}
+
+/// Why a state does not say whose login it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidState {
+    /// Neither form.
+    #[error("the state has neither form")]
+    Malformed,
+    /// Signed with a key that is not ours, or not ours any more.
+    #[error("the state is signed with an unknown key")]
+    UnknownKey,
+    /// Changed or made up.
+    #[error("the state's signature is wrong")]
+    Signature,
+    /// Genuine, and too old.
+    #[error("the state has expired")]
+    Expired,
+}
+
+impl State {
+    /// Reads either form.
+    ///
+    /// # Errors
+    /// [`InvalidState::Malformed`].
+    pub fn parse(text: &str) -> Result<Self, InvalidState> {
+        if text.len() > MAX_LENGTH {
+            return Err(InvalidState::Malformed);
+        }
+        let rest = text.strip_prefix(PREFIX).ok_or(InvalidState::Malformed)?;
+        match rest.rsplit_once(SEPARATOR) {
+            None => rest.parse().map(Self::Plain).map_err(|_| InvalidState::Malformed),
+            Some((wa_id, token)) => {
+                let wa_id = wa_id.parse().map_err(|_| InvalidState::Malformed)?;
+                let token = URL_SAFE_NO_PAD.decode(token).map_err(|_| InvalidState::Malformed)?;
+                SignedState::read(wa_id, &token).map(Self::Signed).ok_or(InvalidState::Malformed)
+            }
+        }
+    }
+}
+
+impl SignedState {
+    fn read(wa_id: WaId, token: &[u8]) -> Option<Self> {
+        let (claims, signature) = token.split_last_chunk::<SIGNATURE_LENGTH>()?;
+        let message = signed_message(&wa_id, claims);
+        let (&version, rest) = claims.split_first()?;
+        let (attempt_id, rest) = rest.split_first_chunk::<{ AttemptId::LENGTH }>()?;
+        let (expiry, rest) = rest.split_first_chunk::<4>()?;
+        let (key, rest) = rest.split_first_chunk::<4>()?;
+        let (&length, rest) = rest.split_first()?;
+        let (binding, login_url) = match usize::from(length) {
+            0 => (None, rest),
+            BrowserBinding::LENGTH => {
+                let (binding, rest) = rest.split_first_chunk::<{ BrowserBinding::LENGTH }>()?;
+                (Some(BrowserBinding(*binding)), rest)
+            }
+            _ => return None,
+        };
+        let login_url = LoginUrl::from_compact(std::str::from_utf8(login_url).ok()?).ok()?;
+        let claims = Claims {
+            attempt_id: AttemptId::from_bytes(*attempt_id),
+            wa_id,
+            expires_at: Timestamp::from_seconds(u32::from_be_bytes(*expiry).into()),
+            login_url,
+            binding,
+        };
+        (version == VERSION).then_some(Self { claims, key: KeyId(*key), message, signature: *signature })
+    }
+
+    /// Checks the signature, then the expiry.
+    ///
+    /// # Errors
+    /// [`InvalidState`], but never `Malformed`.
+    pub fn verify(self, keys: &[StateKey], now: Timestamp) -> Result<Claims, InvalidState> {
+        let key = keys.iter().find(|key| key.id == self.key).ok_or(InvalidState::UnknownKey)?;
+        UnparsedPublicKey::new(&ED25519, key.public)
+            .verify(&self.message, &self.signature)
+            .map_err(|_| InvalidState::Signature)?;
+        if now >= self.claims.expires_at {
+            return Err(InvalidState::Expired);
+        }
+        Ok(self.claims)
+    }
+}
+
+impl BrowserBinding {
+    /// Is it the one that a browser's secret gives? In constant time.
+    #[must_use]
+    pub fn matches(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use ring::signature::{Ed25519KeyPair, KeyPair};
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
+
+    fn key_pair(seed: u8) -> (Ed25519KeyPair, StateKey) {
+        let pair = Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap();
+        let der = [&SPKI_HEADER, pair.public_key().as_ref()].concat();
+        (pair, StateKey::from_der(&der).unwrap())
+    }
+
+    fn claims(binding: Option<BrowserBinding>) -> Claims {
+        Claims {
+            attempt_id: AttemptId::from_bytes([7; 16]),
+            wa_id: "whatsapp:+15551234567".parse().unwrap(),
+            expires_at: Timestamp::from_seconds(NOW.seconds() + 900),
+            login_url: "https://login.salesforce.com".parse().unwrap(),
+            binding,
+        }
+    }
+
+    fn signed(claims: Claims, seed: u8) -> String {
+        let (pair, key) = key_pair(seed);
+        let unsigned = claims.unsigned(key.id());
+        let signature = pair.sign(&unsigned.message());
+        unsigned.with_signature(signature.as_ref().try_into().unwrap())
+    }
+
+    fn verify(text: &str, now: Timestamp) -> Result<Claims, InvalidState> {
+        match State::parse(text)? {
+            State::Plain(_) => panic!("a signed state was read as a plain one"),
+            State::Signed(state) => state.verify(&[key_pair(1).1], now),
+        }
+    }
+
+    #[test]
+    fn a_signed_state_says_what_was_signed() {
+        for binding in [None, Some(BrowserBinding([9; 16]))] {
+            let text = signed(claims(binding), 1);
+            assert_eq!(verify(&text, NOW).unwrap(), claims(binding));
+        }
+    }
+
+    #[test]
+    fn stays_within_255_unreserved_characters_with_the_default_hosts() {
+        for host in ["https://login.salesforce.com", "https://test.salesforce.com"] {
+            let claims = Claims { login_url: host.parse().unwrap(), ..claims(Some(BrowserBinding([255; 16]))) };
+            let text = signed(claims, 1);
+            assert!(text.len() <= 255, "{} characters", text.len());
+            let token = text.rsplit_once('~').unwrap().1;
+            assert!(token.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')));
+        }
+    }
+
+    #[test]
+    fn survives_a_plus_that_became_a_space() {
+        let text = signed(claims(None), 1);
+        for damaged in [text.replace('+', " "), text.replace('+', "%2B")] {
+            assert_eq!(verify(&damaged, NOW).unwrap(), claims(None));
+        }
+    }
+
+    #[test]
+    fn expires_to_the_second() {
+        let text = signed(claims(None), 1);
+        assert!(verify(&text, Timestamp::from_seconds(NOW.seconds() + 899)).is_ok());
+        assert_eq!(verify(&text, Timestamp::from_seconds(NOW.seconds() + 900)), Err(InvalidState::Expired));
+    }
+
+    #[test]
+    fn another_key_is_unknown_and_a_false_signature_is_named_before_the_expiry() {
+        assert_eq!(verify(&signed(claims(None), 2), NOW), Err(InvalidState::UnknownKey));
+        let text = signed(claims(None), 1);
+        let stolen = text.replace("15551234567", "15557654321");
+        assert_eq!(verify(&stolen, NOW), Err(InvalidState::Signature));
+        assert_eq!(verify(&stolen, Timestamp::from_seconds(u64::MAX / 1000)), Err(InvalidState::Signature));
+    }
+
+    #[test]
+    fn a_plain_state_is_an_address_and_no_more() {
+        assert!(
+            matches!(State::parse("wa:whatsapp:+15551234567"), Ok(State::Plain(id)) if id.as_str() == "whatsapp:+15551234567")
+        );
+        for text in ["", "wa:", "whatsapp:+15551234567", "wa:whatsapp:+15551234567~", "wa:whatsapp:+15551234567~AAAA"] {
+            assert!(matches!(State::parse(text), Err(InvalidState::Malformed)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_of_another_kind_is_refused() {
+        assert_eq!(StateKey::from_der(&[0x30; 44]), Err(InvalidStateKey));
+        assert_eq!(StateKey::from_der(&SPKI_HEADER), Err(InvalidStateKey));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_parser_panic(text in "\\PC{0,300}") {
+            let _ = State::parse(&text);
+        }
+
+        #[test]
+        fn a_state_changed_anywhere_is_not_believed(position in 0usize..1000, flip in 1u8..=255) {
+            let text = signed(claims(Some(BrowserBinding([9; 16]))), 1);
+            let (prefix, token) = text.rsplit_once('~').unwrap();
+            let mut bytes = URL_SAFE_NO_PAD.decode(token).unwrap();
+            let position = position % bytes.len();
+            bytes[position] ^= flip;
+            let changed = format!("{prefix}~{}", URL_SAFE_NO_PAD.encode(bytes));
+            prop_assert!(verify(&changed, NOW).is_err());
+        }
+    }
+}
