@@ -1,0 +1,119 @@
+//! What the operator decides, read once at the start.
+
+use std::str::FromStr;
+
+use shared::{LoginUrls, SettingError, Settings, page};
+
+/// The receiver's settings.
+#[derive(Debug)]
+pub struct Config {
+    /// Which states count.
+    pub policy: StatePolicy,
+    /// What a callback from another browser meets.
+    pub browser: BrowserPolicy,
+    /// The KMS keys whose signatures count.
+    pub state_key_ids: Vec<String>,
+    /// Where the codes go.
+    pub queue_url: String,
+    /// The first is where plain states logged in.
+    pub login_urls: LoginUrls,
+    /// The bot's number as `wa.me` wants it.
+    pub bot_phone_number: Option<String>,
+}
+
+/// Which states count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatePolicy {
+    /// Signed ones alone.
+    Signed,
+    /// Plain ones too, which anyone can make: for bots of the older system.
+    AcceptPlain,
+}
+
+/// What a callback meets that comes from another browser than the one that pressed the button.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BrowserPolicy {
+    /// It is refused.
+    Enforce,
+    /// It is counted.
+    Observe,
+}
+
+impl FromStr for StatePolicy {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "Signed" => Ok(Self::Signed),
+            "AcceptPlain" => Ok(Self::AcceptPlain),
+            _ => Err("neither Signed nor AcceptPlain"),
+        }
+    }
+}
+
+impl FromStr for BrowserPolicy {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "Enforce" => Ok(Self::Enforce),
+            "Observe" => Ok(Self::Observe),
+            _ => Err("neither Enforce nor Observe"),
+        }
+    }
+}
+
+impl Config {
+    /// # Errors
+    /// [`SettingError`] with the name of a setting that is missing or wrong.
+    pub fn read(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<Self, SettingError> {
+        Ok(Self {
+            policy: settings.parsed("STATE_POLICY")?,
+            browser: settings.parsed("BROWSER_BINDING")?,
+            state_key_ids: settings.required("STATE_KEY_IDS")?.split(',').map(|id| id.trim().to_owned()).collect(),
+            queue_url: settings.required("EXCHANGE_QUEUE_URL")?,
+            login_urls: settings.parsed("LOGIN_URLS")?,
+            bot_phone_number: settings.optional("BOT_PHONE_NUMBER").and_then(|number| page::wa_me_digits(&number)),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_with(changed: &'static str, value: &'static str) -> Result<Config, SettingError> {
+        Config::read(&Settings::new(|name| {
+            let usual = match name {
+                "STATE_POLICY" => "Signed",
+                "BROWSER_BINDING" => "Enforce",
+                "STATE_KEY_IDS" => "arn:one, arn:two",
+                "EXCHANGE_QUEUE_URL" => "https://queue",
+                "LOGIN_URLS" => "https://login.salesforce.com",
+                "BOT_PHONE_NUMBER" => "+14155238886",
+                _ => return None,
+            };
+            Some(if name == changed { value } else { usual }.to_owned())
+        }))
+    }
+
+    #[test]
+    fn reads_every_setting() {
+        let config = read_with("", "").unwrap();
+        assert_eq!(config.policy, StatePolicy::Signed);
+        assert_eq!(config.browser, BrowserPolicy::Enforce);
+        assert_eq!(config.state_key_ids, ["arn:one", "arn:two"]);
+        assert_eq!(config.bot_phone_number.as_deref(), Some("14155238886"));
+        assert_eq!(read_with("STATE_POLICY", "AcceptPlain").unwrap().policy, StatePolicy::AcceptPlain);
+    }
+
+    #[test]
+    fn names_the_setting_that_is_missing_or_wrong() {
+        assert_eq!(read_with("EXCHANGE_QUEUE_URL", "").unwrap_err(), SettingError::Missing("EXCHANGE_QUEUE_URL"));
+        assert!(matches!(
+            read_with("STATE_POLICY", "plain").unwrap_err(),
+            SettingError::Invalid { name: "STATE_POLICY", .. }
+        ));
+        assert_eq!(read_with("BOT_PHONE_NUMBER", "").unwrap().bot_phone_number, None);
+    }
+}

@@ -1,0 +1,227 @@
+//! The callback receiver: Salesforce sends the person's browser here.
+//!
+//! It reads the callback, believes the state or refuses it, puts the code on the queue and
+//! answers at once. It holds no secret (a public key verifies the states), exchanges nothing and
+//! remembers nothing.
+
+mod callback;
+mod config;
+mod queue;
+mod reply;
+
+use std::{str::FromStr as _, time::Duration};
+
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use shared::{
+    AttemptId, AuthorizationCode, LoginUrl, Timestamp, WaId,
+    aws::{
+        SdkConfig,
+        kms::{Kms, KmsError},
+    },
+    binding::BrowserSecret,
+    exchange::{Consent, DenialError, ExchangeMessage},
+    state::{Claims, InvalidState, State, StateKey},
+    timestamp::Clock,
+};
+use tokio::sync::OnceCell;
+use tracing::{info, warn};
+
+use self::{
+    callback::{Answer, Callback},
+    config::{BrowserPolicy, StatePolicy},
+    queue::ExchangeQueue,
+    reply::Reply,
+};
+pub use config::Config;
+
+/// Why a callback is refused: one variant for each way of being wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Neither a code nor an error.
+    #[error("the callback has no code")]
+    MissingCode,
+    /// Nothing says whose login it is.
+    #[error("the callback has no state")]
+    MissingState,
+    /// A parameter came twice (RFC 6749 §3.1).
+    #[error("a parameter came more than once")]
+    DuplicateParameter,
+    /// The state is not one that this stack made.
+    #[error("the state was not made here")]
+    InvalidState,
+    /// The state was, too long ago.
+    #[error("the state has expired")]
+    ExpiredState,
+    /// The login was begun in another browser.
+    #[error("the login was begun in another browser")]
+    WrongBrowser,
+    /// A parameter is longer than any that Salesforce sends.
+    #[error("a parameter is too long")]
+    TooLong,
+}
+
+/// Whose login it is, once the state is believed.
+enum Login {
+    /// A signed state says it.
+    Signed(Claims),
+    /// A plain state says it, and the operator lets that count.
+    Plain(WaId),
+}
+
+/// The receiver, ready for callbacks.
+pub struct Receiver {
+    config: Config,
+    kms: Kms,
+    queue: ExchangeQueue,
+    keys: OnceCell<Vec<StateKey>>,
+    clock: Clock,
+}
+
+impl Receiver {
+    /// A receiver; nothing is fetched or opened yet.
+    #[must_use]
+    pub fn new(config: Config, aws: &SdkConfig, clock: Clock) -> Self {
+        let queue = ExchangeQueue::new(aws, config.queue_url.clone());
+        Self { config, kms: Kms::new(aws), queue, keys: OnceCell::new(), clock }
+    }
+
+    /// Fetches the public keys and opens the queue's connection, both at once. What fails is
+    /// tried again when a callback needs it.
+    pub async fn warm_up(&self) {
+        let (keys, queue) = tokio::join!(self.keys(), self.queue.open());
+        if let Err(error) = queue {
+            warn!(%error, "connection to the queue not opened");
+        }
+        if let Err(error) = keys {
+            warn!(%error, "public keys not fetched");
+        }
+    }
+
+    async fn keys(&self) -> Result<&[StateKey], KmsError> {
+        let fetch = async || {
+            let mut keys = Vec::with_capacity(self.config.state_key_ids.len());
+            for key_id in &self.config.state_key_ids {
+                keys.push(self.kms.state_key(key_id).await?);
+            }
+            Ok(keys)
+        };
+        self.keys.get_or_try_init(fetch).await.map(Vec::as_slice)
+    }
+
+    /// Meets one callback.
+    pub async fn handle(&self, request: &ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
+        let began = (self.clock)();
+        let reply = if request.request_context.http.method == "HEAD" {
+            Reply::Looked
+        } else {
+            match self.receive(request, began).await {
+                Ok(attempt_id) => Reply::Accepted(attempt_id),
+                Err(reply) => reply,
+            }
+        };
+        let attempt_id = reply.attempt_id().map(tracing::field::display);
+        let duration_ms = millis((self.clock)().since(began));
+        info!(result = reply.word(), attempt_id, duration_ms, "callback");
+        reply.to_response(request, self.config.bot_phone_number.as_deref())
+    }
+
+    async fn receive(&self, request: &ApiGatewayV2httpRequest, now: Timestamp) -> Result<AttemptId, Reply> {
+        let callback = Callback::read(request)?;
+        let login = self.believe(&callback.state, now).await?;
+        self.check_browser(&login, request)?;
+        self.check_issuer(&login, callback.issuer.as_deref())?;
+        match callback.answer.ok_or(Refusal::MissingCode)? {
+            Answer::Code(code) => self.send(self.granted(login, code, now)).await,
+            Answer::Error(error) => {
+                let attempt_id = self.send(self.denied(login, error, now)).await?;
+                Err(Reply::Denied(attempt_id))
+            }
+        }
+    }
+
+    async fn send(&self, message: ExchangeMessage) -> Result<AttemptId, Reply> {
+        match self.queue.send(&message).await {
+            Ok(()) => Ok(message.attempt_id),
+            Err(error) => {
+                warn!(attempt_id = %message.attempt_id, %error, "callback not queued");
+                Err(Reply::Unavailable)
+            }
+        }
+    }
+
+    /// Whose login the state says it is.
+    async fn believe(&self, text: &str, now: Timestamp) -> Result<Login, Reply> {
+        match State::parse(text).map_err(|_| Refusal::InvalidState)? {
+            State::Plain(wa_id) => match self.config.policy {
+                StatePolicy::AcceptPlain => Ok(Login::Plain(wa_id)),
+                StatePolicy::Signed => Err(Refusal::InvalidState.into()),
+            },
+            State::Signed(state) => {
+                let keys = self.keys().await.map_err(|error| {
+                    warn!(%error, "public keys not fetched");
+                    Reply::Unavailable
+                })?;
+                state.verify(keys, now).map(Login::Signed).map_err(|error| match error {
+                    InvalidState::Expired => Refusal::ExpiredState.into(),
+                    _ => Refusal::InvalidState.into(),
+                })
+            }
+        }
+    }
+
+    /// Is it the browser that pressed the button?
+    fn check_browser(&self, login: &Login, request: &ApiGatewayV2httpRequest) -> Result<(), Refusal> {
+        let Login::Signed(Claims { attempt_id, binding: Some(binding), .. }) = login else {
+            return Ok(());
+        };
+        let bound =
+            BrowserSecret::among(callback::cookies(request)).any(|secret| secret.binding(*attempt_id).matches(binding));
+        match self.config.browser {
+            _ if bound => Ok(()),
+            BrowserPolicy::Enforce => Err(Refusal::WrongBrowser),
+            BrowserPolicy::Observe => {
+                warn!(%attempt_id, "callback from another browser let through");
+                Ok(())
+            }
+        }
+    }
+
+    /// Is it the host that the person was sent to (RFC 9207 §2.4)?
+    fn check_issuer(&self, login: &Login, issuer: Option<&str>) -> Result<(), Refusal> {
+        match issuer.map(LoginUrl::from_str) {
+            None => Ok(()),
+            Some(Ok(issuer)) if issuer == *self.login_url(login) => Ok(()),
+            Some(_) => Err(Refusal::InvalidState),
+        }
+    }
+
+    fn login_url<'a>(&'a self, login: &'a Login) -> &'a LoginUrl {
+        match login {
+            Login::Signed(claims) => &claims.login_url,
+            Login::Plain(_) => self.config.login_urls.default_url(),
+        }
+    }
+
+    fn granted(&self, login: Login, code: AuthorizationCode, received_at: Timestamp) -> ExchangeMessage {
+        let login_url = self.login_url(&login).clone();
+        let (attempt_id, wa_id, pkce) = match login {
+            Login::Signed(claims) => (claims.attempt_id, claims.wa_id, true),
+            // The older system's links have no challenge, and Salesforce refuses a verifier then.
+            Login::Plain(wa_id) => (AttemptId::of_code(&code), wa_id, false),
+        };
+        ExchangeMessage { attempt_id, wa_id, received_at, login_url, consent: Consent::Granted { code, pkce } }
+    }
+
+    fn denied(&self, login: Login, error: DenialError, received_at: Timestamp) -> ExchangeMessage {
+        let login_url = self.login_url(&login).clone();
+        let (attempt_id, wa_id) = match login {
+            Login::Signed(claims) => (claims.attempt_id, claims.wa_id),
+            Login::Plain(wa_id) => (AttemptId::of_denial(&wa_id, received_at), wa_id),
+        };
+        ExchangeMessage { attempt_id, wa_id, received_at, login_url, consent: Consent::Denied { error } }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,14 @@
+//! Starts the callback receiver.
+
+use callback_receiver::{Config, Receiver};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use shared::process;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let settings = process::environment();
+    process::start_logging(&settings)?;
+    let receiver = Receiver::new(Config::read(&settings)?, &shared::aws::config(&settings)?, process::now);
+    receiver.warm_up().await;
+    run(service_fn(async |event: LambdaEvent<_>| Ok::<_, Error>(receiver.handle(&event.payload).await))).await
+}
