@@ -1,0 +1,56 @@
+//! The authorization request (RFC 6749 §4.1.1, RFC 7636 §4.3): the address that the browser is sent to.
+
+use form_urlencoded::Serializer;
+use shared::{CallbackUri, LoginUrl};
+
+/// What the request says.
+pub(crate) struct AuthorizationRequest<'a> {
+    pub(crate) client_id: &'a str,
+    pub(crate) redirect_uri: &'a CallbackUri,
+    pub(crate) scope: &'a str,
+    pub(crate) state: &'a str,
+    pub(crate) code_challenge: &'a str,
+}
+
+impl AuthorizationRequest<'_> {
+    /// The address at a login host.
+    ///
+    /// A space is `%20` and never `+`: the state begins with a phone number, and whoever reads its
+    /// `+` for a space, or a space for its `+`, breaks the login.
+    pub(crate) fn at(&self, login_url: &LoginUrl) -> String {
+        let query = Serializer::new(String::new())
+            .append_pair("response_type", "code")
+            .append_pair("client_id", self.client_id)
+            .append_pair("redirect_uri", self.redirect_uri.as_str())
+            .append_pair("scope", self.scope)
+            .append_pair("state", self.state)
+            .append_pair("code_challenge", self.code_challenge)
+            .append_pair("code_challenge_method", "S256")
+            .finish();
+        // The serializer writes a plus as `%2B`, so every `+` left is a space.
+        format!("{}?{}", login_url.endpoint("/services/oauth2/authorize"), query.replace('+', "%20"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_is_percent_encoded() {
+        let request = AuthorizationRequest {
+            client_id: "3MVG9.a_b",
+            redirect_uri: &"https://abc.example/callback".parse().unwrap(),
+            scope: "api refresh_token",
+            state: "wa:whatsapp:+15551234567~AQ-_",
+            code_challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+        };
+        assert_eq!(
+            request.at(&"https://test.salesforce.com".parse().unwrap()),
+            "https://test.salesforce.com/services/oauth2/authorize?response_type=code&client_id=3MVG9.a_b\
+             &redirect_uri=https%3A%2F%2Fabc.example%2Fcallback&scope=api%20refresh_token\
+             &state=wa%3Awhatsapp%3A%2B15551234567%7EAQ-_\
+             &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256"
+        );
+    }
+}

@@ -1,0 +1,161 @@
+//! What the operator set: read once, at the start.
+
+use std::{num::NonZeroU16, time::Duration};
+
+use shared::{
+    CallbackUri, LoginUrls, SettingError, Settings,
+    aws::secrets::{Secrets, SecretsError, Source},
+    callback_uri::InvalidCallbackUri,
+    page::wa_me_digits,
+};
+
+const BOT_PHONE_NUMBER: &str = "BOT_PHONE_NUMBER";
+
+fn no_phone_number() -> SettingError {
+    SettingError::Invalid { name: BOT_PHONE_NUMBER, why: "not a phone number".to_owned() }
+}
+
+/// The settings of this function.
+#[derive(Debug)]
+pub struct Config {
+    pub(crate) state_key_id: String,
+    pub(crate) pkce_key_id: String,
+    pub(crate) link_key_id: String,
+    pub(crate) link_lifetime: Duration,
+    pub(crate) login_urls: LoginUrls,
+    pub(crate) scopes: String,
+    pub(crate) bot_phone_number: Option<String>,
+    pub(crate) client_id: Source,
+    pub(crate) callback_uri: CallbackUriSource,
+}
+
+/// Where the callback address comes from.
+#[derive(Debug)]
+pub(crate) enum CallbackUriSource {
+    /// The operator gave it, for a domain of their own.
+    Given(Source),
+    /// It is this API's own. The request names the API: the template cannot tell the function,
+    /// because the API refers to the function already.
+    OfThisApi {
+        /// `execute-api.<region>.<suffix>`.
+        domain_suffix: String,
+    },
+}
+
+/// The callback address cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CallbackUriError {
+    #[error("the callback address cannot be read")]
+    Secrets(#[from] SecretsError),
+    #[error("the callback address is wrong")]
+    Invalid(#[from] InvalidCallbackUri),
+}
+
+impl Config {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// [`SettingError`] with the name of the setting.
+    pub fn read(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<Self, SettingError> {
+        let minutes: NonZeroU16 = settings.parsed("LINK_LIFETIME_MINUTES")?;
+        Ok(Self {
+            state_key_id: settings.required("STATE_KEY_ID")?,
+            pkce_key_id: settings.required("PKCE_KEY_ID")?,
+            link_key_id: settings.required("LINK_KEY_ID")?,
+            link_lifetime: Duration::from_mins(minutes.get().into()),
+            login_urls: settings.parsed("LOGIN_URLS")?,
+            scopes: settings.required("SCOPES")?,
+            bot_phone_number: settings
+                .optional(BOT_PHONE_NUMBER)
+                .map(|number| wa_me_digits(&number).ok_or_else(no_phone_number))
+                .transpose()?,
+            client_id: Source::read(settings, "SF_CLIENT_ID", "SF_CLIENT_ID_SECRET_NAME")?,
+            callback_uri: CallbackUriSource::read(settings)?,
+        })
+    }
+
+    /// The settings that Secrets Manager may hold.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = &Source> {
+        let callback_uri = match &self.callback_uri {
+            CallbackUriSource::Given(source) => Some(source),
+            CallbackUriSource::OfThisApi { .. } => None,
+        };
+        std::iter::once(&self.client_id).chain(callback_uri)
+    }
+}
+
+impl CallbackUriSource {
+    fn read(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<Self, SettingError> {
+        if let Some(source) = Source::read_optional(settings, "SF_REDIRECT_URI", "SF_CALLBACK_URI_SECRET_NAME") {
+            return Ok(Self::Given(source));
+        }
+        let domain_suffix = settings.optional("API_DOMAIN_SUFFIX").ok_or(SettingError::Missing("SF_REDIRECT_URI"))?;
+        Ok(Self::OfThisApi { domain_suffix })
+    }
+
+    /// The address, for a request that came through the API with this id.
+    pub(crate) fn resolve(&self, secrets: &Secrets, api_id: &str) -> Result<CallbackUri, CallbackUriError> {
+        Ok(match self {
+            Self::Given(source) => CallbackUri::parse(secrets.get(source)?)?,
+            Self::OfThisApi { domain_suffix } => {
+                CallbackUri::parse(&format!("https://{api_id}.{domain_suffix}/callback"))?
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COMPLETE: [(&str, &str); 8] = [
+        ("STATE_KEY_ID", "state"),
+        ("PKCE_KEY_ID", "pkce"),
+        ("LINK_KEY_ID", "link"),
+        ("LINK_LIFETIME_MINUTES", "15"),
+        ("LOGIN_URLS", "https://login.salesforce.com"),
+        ("SCOPES", "api refresh_token"),
+        ("SF_CLIENT_ID_SECRET_NAME", "sf_client_id"),
+        ("API_DOMAIN_SUFFIX", "execute-api.us-east-1.amazonaws.com"),
+    ];
+
+    fn read(settings: &[(&str, &str)]) -> Result<Config, SettingError> {
+        Config::read(&Settings::new(|name| {
+            settings.iter().rev().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        }))
+    }
+
+    #[test]
+    fn the_lifetime_is_in_minutes() {
+        assert_eq!(read(&COMPLETE).unwrap().link_lifetime, Duration::from_mins(15));
+        assert!(read(&[&COMPLETE[..], &[("LINK_LIFETIME_MINUTES", "0")]].concat()).is_err());
+    }
+
+    #[test]
+    fn a_phone_number_is_optional_but_not_arbitrary() {
+        assert_eq!(read(&COMPLETE).unwrap().bot_phone_number, None);
+        let with = |number| read(&[&COMPLETE[..], &[(BOT_PHONE_NUMBER, number)]].concat());
+        assert_eq!(with("+1 415 523 8886").unwrap().bot_phone_number.as_deref(), Some("14155238886"));
+        assert!(with("none").unwrap_err().to_string().contains("BOT_PHONE_NUMBER"));
+    }
+
+    #[test]
+    fn a_missing_setting_is_named() {
+        for (name, _) in COMPLETE {
+            let rest: Vec<_> = COMPLETE.into_iter().filter(|(key, _)| *key != name).collect();
+            let named = match name {
+                "SF_CLIENT_ID_SECRET_NAME" => "SF_CLIENT_ID",
+                "API_DOMAIN_SUFFIX" => "SF_REDIRECT_URI",
+                _ => name,
+            };
+            assert_eq!(read(&rest).unwrap_err(), SettingError::Missing(named));
+        }
+    }
+
+    #[test]
+    fn a_callback_address_that_was_given_is_before_this_apis_own() {
+        assert!(matches!(read(&COMPLETE).unwrap().callback_uri, CallbackUriSource::OfThisApi { .. }));
+        let given = [&COMPLETE[..], &[("SF_REDIRECT_URI", "https://example.com/callback")]].concat();
+        assert!(matches!(read(&given).unwrap().callback_uri, CallbackUriSource::Given(_)));
+    }
+}

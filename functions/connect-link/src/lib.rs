@@ -1,0 +1,218 @@
+//! Links: makes them for the bot, shows the page behind them, and sends the browser to Salesforce.
+//!
+//! Nothing is stored. A link is sealed by KMS, the login it starts is signed by KMS, and its PKCE
+//! verifier is a MAC by KMS. Showing a link changes nothing, however often it is done: link
+//! previews and scanners open links before people do. Only the button binds a browser and starts
+//! a login. No link, chat address or state is ever logged.
+
+mod authorization;
+mod config;
+mod order;
+mod pages;
+mod refusal;
+mod request;
+mod response;
+
+use std::time::Duration;
+
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use serde_json::json;
+use shared::{
+    AttemptId,
+    aws::{
+        SdkConfig,
+        kms::{Kms, KmsError},
+        secrets::{SecretStore, SecretsError},
+    },
+    binding::BrowserSecret,
+    link::Link,
+    process::Random,
+    state::{Claims, KeyId},
+    timestamp::Clock,
+};
+use tracing::{error, info};
+
+pub use crate::config::Config;
+use crate::{
+    authorization::AuthorizationRequest,
+    order::Order,
+    refusal::{Refusal, Unavailable},
+    request::{Initiator, Request, Route},
+    response::{Content, response},
+};
+
+/// The cookie outlives the state by as long as a code lives, so a late callback is told that it is
+/// late, and not that it comes from the wrong browser.
+const COOKIE_GRACE: Duration = Duration::from_mins(15);
+
+/// Inside the function's own time-out, after which API Gateway would answer, in words that help nobody.
+const DEADLINE: Duration = Duration::from_secs(9);
+
+/// The function, ready to answer.
+pub struct ConnectLink {
+    config: Config,
+    kms: Kms,
+    secrets: SecretStore,
+    state_key: KeyId,
+    clock: Clock,
+    random: Random,
+}
+
+/// The function cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The signing key cannot be asked for its public half.
+    #[error(transparent)]
+    Kms(#[from] KmsError),
+    /// A secret setting cannot be read.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
+}
+
+/// What a request came to.
+struct Served {
+    status: u16,
+    result: &'static str,
+    attempt_id: AttemptId,
+    content: Content,
+}
+
+impl ConnectLink {
+    /// Fetches what every request needs, and so opens the connections too.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start(config: Config, aws: &SdkConfig, clock: Clock, random: Random) -> Result<Self, StartError> {
+        let kms = Kms::new(aws);
+        let secrets = SecretStore::new(aws, config.sources());
+        let (state_key, _) =
+            tokio::try_join!(async { kms.state_key(&config.state_key_id).await.map_err(StartError::from) }, async {
+                secrets.current(clock()).await.map_err(StartError::from)
+            },)?;
+        Ok(Self { state_key: state_key.id(), config, kms, secrets, clock, random })
+    }
+
+    /// Answers a request, and logs one line about it.
+    pub async fn handle(&self, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
+        let started = (self.clock)();
+        let Request { route, api_id, wants_json, head } = Request::read(event);
+        let name = route.name();
+        let served = tokio::time::timeout(DEADLINE, self.serve(route, &api_id))
+            .await
+            .unwrap_or_else(|_| Err(Unavailable::Deadline.into()));
+        let duration_ms = (self.clock)().millis().saturating_sub(started.millis());
+        match served {
+            Ok(Served { status, result, attempt_id, content }) => {
+                info!(route = name, status, result, %attempt_id, duration_ms, "request served");
+                response(status, content, head)
+            }
+            Err(refusal) => {
+                let (status, result) = (refusal.status(), refusal.word());
+                let attempt_id = refusal.attempt_id().map(tracing::field::display);
+                if let Some(fault) = refusal.fault() {
+                    error!(route = name, status, result, attempt_id, duration_ms, error = %fault, "request failed");
+                } else {
+                    info!(route = name, status, result, attempt_id, duration_ms, "request refused");
+                }
+                let content = if wants_json {
+                    Content::Json(json!({ "error": result, "error_description": refusal.to_string() }).to_string())
+                } else {
+                    Content::Page(pages::refusal(&refusal, self.config.bot_phone_number.as_deref()))
+                };
+                response(status, content, head)
+            }
+        }
+    }
+
+    async fn serve(&self, route: Route, api_id: &str) -> Result<Served, Refusal> {
+        match route {
+            Route::MakeLink { authorised: false, .. } => Err(Refusal::Unauthorised),
+            Route::MakeLink { authorised: true, body } => self.make_link(&body, api_id).await,
+            Route::ShowPage { link } => self.show_page(&link).await,
+            Route::GoOn { link, initiator, secret } => self.go_on(&link, &initiator, secret, api_id).await,
+            Route::Unknown => Err(Refusal::UnknownRoute),
+        }
+    }
+
+    async fn make_link(&self, body: &[u8], api_id: &str) -> Result<Served, Refusal> {
+        let Order { wa_id, login_url } = Order::parse(body, &self.config.login_urls)?;
+        let now = (self.clock)();
+        let secrets = self.secrets.current(now).await.map_err(Unavailable::from)?;
+        let callback_uri = self.config.callback_uri.resolve(&secrets, api_id).map_err(Unavailable::from)?;
+        let attempt_id = AttemptId::from_bytes(self.random_bytes()?);
+        let link = Link::new(attempt_id, wa_id, login_url, now, self.config.link_lifetime);
+        let sealed = self.kms.seal(&self.config.link_key_id, &link).await.map_err(Unavailable::from)?;
+        let answer = json!({
+            "url": callback_uri.connect_url(&sealed),
+            "attempt_id": attempt_id,
+            "expires_at": link.expires_at.rfc3339(),
+        });
+        Ok(Served { status: 200, result: "link_made", attempt_id, content: Content::Json(answer.to_string()) })
+    }
+
+    async fn show_page(&self, text: &str) -> Result<Served, Refusal> {
+        let link = self.open(text).await?;
+        let content = Content::Form { page: pages::confirm(&link), form_action: pages::form_action(&link.login_url) };
+        Ok(Served { status: 200, result: "page_shown", attempt_id: link.attempt_id, content })
+    }
+
+    async fn go_on(
+        &self,
+        text: &str,
+        initiator: &Initiator,
+        secret: Option<BrowserSecret>,
+        api_id: &str,
+    ) -> Result<Served, Refusal> {
+        let now = (self.clock)();
+        let secrets = self.secrets.current(now).await.map_err(Unavailable::from)?;
+        let callback_uri = self.config.callback_uri.resolve(&secrets, api_id).map_err(Unavailable::from)?;
+        if initiator.is_foreign(callback_uri.origin()) {
+            return Err(Refusal::CrossSite);
+        }
+        let Link { attempt_id, wa_id, login_url, .. } = self.open(text).await?;
+        // A browser that has a secret keeps it, so that two links in two tabs both work.
+        let secret = match secret {
+            Some(secret) => secret,
+            None => BrowserSecret::from_random(&self.random_bytes()?),
+        };
+        let claims = Claims {
+            attempt_id,
+            wa_id,
+            expires_at: now.plus(self.config.link_lifetime),
+            login_url: login_url.clone(),
+            binding: Some(secret.binding(attempt_id)),
+        };
+        let (state, verifier) = tokio::try_join!(
+            self.kms.sign(&self.config.state_key_id, claims.unsigned(self.state_key)),
+            self.kms.pkce_verifier(&self.config.pkce_key_id, attempt_id),
+        )
+        .map_err(Unavailable::from)?;
+        let request = AuthorizationRequest {
+            client_id: secrets.get(&self.config.client_id).map_err(Unavailable::from)?,
+            redirect_uri: &callback_uri,
+            scope: &self.config.scopes,
+            state: &state,
+            code_challenge: &verifier.challenge(),
+        };
+        let content = Content::Redirect {
+            location: request.at(&login_url),
+            cookie: secret.set_cookie((self.config.link_lifetime + COOKIE_GRACE).as_secs()),
+        };
+        Ok(Served { status: 303, result: "sent_to_salesforce", attempt_id, content })
+    }
+
+    /// Opens a link that is alive and leads where the operator still lets people go.
+    async fn open(&self, text: &str) -> Result<Link, Refusal> {
+        let link = self.kms.open(&self.config.link_key_id, text).await?;
+        if (self.clock)() >= link.expires_at || !self.config.login_urls.contains(&link.login_url) {
+            return Err(Refusal::Expired(link.attempt_id));
+        }
+        Ok(link)
+    }
+
+    fn random_bytes<const N: usize>(&self) -> Result<[u8; N], Unavailable> {
+        let mut bytes = [0; N];
+        (self.random)(&mut bytes)?;
+        Ok(bytes)
+    }
+}

@@ -1,0 +1,19 @@
+//! The `connect-link` function: reads its configuration, opens its connections, and runs.
+
+use std::convert::Infallible;
+
+use connect_link::{Config, ConnectLink};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use shared::{aws, process};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let settings = process::environment();
+    process::start_logging(&settings)?;
+    let connect_link =
+        ConnectLink::start(Config::read(&settings)?, &aws::config(&settings)?, process::now, process::random).await?;
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<_>| {
+        Ok::<_, Infallible>(Box::pin(connect_link.handle(event.payload)).await)
+    }))
+    .await
+}

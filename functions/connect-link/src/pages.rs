@@ -1,0 +1,115 @@
+//! The pages behind a link.
+
+use maud::{Markup, html};
+use shared::{
+    LoginUrl,
+    link::Link,
+    page::{Mood, back_to_whatsapp, page},
+};
+
+use crate::refusal::Refusal;
+
+/// The page that names the chat and asks.
+pub(crate) fn confirm(link: &Link) -> String {
+    page(
+        Mood::Neutral,
+        "Connect Salesforce",
+        &html! {
+            p { "Your Salesforce will be connected to this WhatsApp chat:" }
+            div.chat { (link.wa_id.masked()) }
+            p { "You’ll log in at " strong { (link.login_url.compact().trim_start_matches("http://")) } "." }
+            p { strong { "Only go on if this is your own chat and you asked for this link there." } }
+            form method="post" {
+                button.button type="submit" { "Continue to Salesforce" }
+            }
+            small { "Not your chat, or did someone else send you this link? Close this page: nothing is connected yet." }
+        },
+    )
+}
+
+/// Where the form of [`confirm`] may lead.
+///
+/// Chromium holds every redirect after a form to `form-action`, and Salesforce redirects on: to the
+/// org's own domain, to its identity provider, back to the callback. None of these is known here.
+pub(crate) fn form_action(login_url: &LoginUrl) -> String {
+    match login_url.as_str() {
+        loopback if loopback.starts_with("http://") => format!("'self' https: {loopback}"),
+        _ => "'self' https:".to_owned(),
+    }
+}
+
+/// The page that says why it goes no further, and what to do.
+pub(crate) fn refusal(refusal: &Refusal, bot_phone_number: Option<&str>) -> String {
+    let chat = back_to_whatsapp(bot_phone_number);
+    match refusal {
+        Refusal::Expired(_) => bad(
+            "This link has expired",
+            "Links work only for a short while, to keep your Salesforce safe. Go back to the chat and ask the bot for a new one.",
+            &chat,
+        ),
+        Refusal::CrossSite => bad(
+            "Please confirm once more",
+            "Another website tried to go on in your place. Nothing was connected. Look at the chat’s number first:",
+            &html! { a.button href="" { "Show me the chat" } },
+        ),
+        Refusal::Unavailable(_) => bad(
+            "That did not work just now",
+            "Nothing is lost: your link still works. Try again in a moment.",
+            &html! { a.button href="" { "Try again" } },
+        ),
+        Refusal::NotALink | Refusal::UnknownRoute | Refusal::Unauthorised | Refusal::Order(_) => bad(
+            "This link does not work",
+            "It may have been cut off on its way. Go back to the chat and open it from there, or ask the bot for a new one.",
+            &chat,
+        ),
+    }
+}
+
+fn bad(title: &str, text: &str, next: &Markup) -> String {
+    page(Mood::Bad, title, &html! { p { (text) } (next) })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use shared::{AttemptId, Timestamp};
+
+    use super::*;
+
+    fn link(login_url: &str) -> Link {
+        Link::new(
+            AttemptId::from_bytes([3; 16]),
+            "whatsapp:+15551234567".parse().unwrap(),
+            login_url.parse().unwrap(),
+            Timestamp::from_seconds(100),
+            Duration::from_mins(15),
+        )
+    }
+
+    #[test]
+    fn the_page_names_the_chat_and_the_host_and_no_more() {
+        let text = confirm(&link("https://test.salesforce.com"));
+        assert!(text.contains("•••• 4567") && text.contains("test.salesforce.com"), "{text}");
+        assert!(!text.contains("1555") && !text.contains("0303"), "{text}");
+    }
+
+    #[test]
+    fn the_form_posts_to_the_address_that_the_page_has() {
+        assert!(confirm(&link("https://test.salesforce.com")).contains(r#"<form method="post"><button"#));
+    }
+
+    #[test]
+    fn the_form_may_lead_to_any_host_that_salesforce_redirects_to() {
+        assert_eq!(form_action(&"https://login.salesforce.com".parse().unwrap()), "'self' https:");
+        assert_eq!(form_action(&"http://localhost:4571".parse().unwrap()), "'self' https: http://localhost:4571");
+    }
+
+    #[test]
+    fn a_page_of_failure_says_what_to_do() {
+        let text = refusal(&Refusal::Expired(AttemptId::from_bytes([3; 16])), Some("14155238886"));
+        assert!(text.contains("expired") && text.contains("https://wa.me/14155238886"), "{text}");
+        let text = refusal(&Refusal::CrossSite, None);
+        assert!(text.contains(r#"<a class="button" href="">"#), "{text}");
+    }
+}

@@ -1,0 +1,355 @@
+//! The whole function, with a KMS in memory behind its endpoint.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy takes for other code")]
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+
+use aws_lambda_events::{apigw::ApiGatewayV2httpResponse, encodings::Body};
+use axum::{
+    Json, Router,
+    http::{HeaderMap, StatusCode},
+    routing::post,
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use connect_link::{Config, ConnectLink};
+use ring::{
+    hmac,
+    signature::{Ed25519KeyPair, KeyPair as _},
+};
+use serde_json::{Value, json};
+use shared::{
+    Settings, Timestamp, aws,
+    binding::{BrowserBinding, BrowserSecret},
+    pkce::PkceCodeVerifier,
+    state::{Claims, State, StateKey},
+};
+use url::Url;
+
+const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
+const AFTER_THE_LINK: Timestamp = Timestamp::from_seconds(1_790_000_900);
+const CHAT: &str = "whatsapp:+15551234567";
+
+/// A KMS with one key of each kind, which counts its calls and can be out of order.
+#[derive(Clone, Default)]
+struct FakeKms(Arc<Mutex<Calls>>);
+
+#[derive(Default)]
+struct Calls {
+    by_operation: BTreeMap<String, usize>,
+    disabled: bool,
+}
+
+impl FakeKms {
+    fn signer() -> Ed25519KeyPair {
+        Ed25519KeyPair::from_seed_unchecked(&[1; 32]).unwrap()
+    }
+
+    fn public_key() -> Vec<u8> {
+        // RFC 8410 §4: the header of an Ed25519 key in DER.
+        let header = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+        [&header, Self::signer().public_key().as_ref()].concat()
+    }
+
+    fn mac(message: &[u8]) -> Vec<u8> {
+        hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &[2; 32]), message).as_ref().to_vec()
+    }
+
+    fn answer(&self, operation: &str, request: &Value) -> (StatusCode, Json<Value>) {
+        let mut calls = self.0.lock().unwrap();
+        *calls.by_operation.entry(operation.to_owned()).or_default() += 1;
+        if calls.disabled {
+            return (StatusCode::BAD_REQUEST, Json(json!({ "__type": "DisabledException" })));
+        }
+        let bytes = |field: &str| STANDARD.decode(request[field].as_str().unwrap()).unwrap();
+        let seal = |context: &Value| format!("sealed under {context}: ").into_bytes();
+        let answer = match operation {
+            "GetPublicKey" => json!({ "PublicKey": STANDARD.encode(Self::public_key()) }),
+            "Sign" => json!({ "Signature": STANDARD.encode(Self::signer().sign(&bytes("Message"))) }),
+            "GenerateMac" => json!({ "Mac": STANDARD.encode(Self::mac(&bytes("Message"))) }),
+            "Encrypt" => {
+                let sealed = [seal(&request["EncryptionContext"]), bytes("Plaintext")].concat();
+                json!({ "CiphertextBlob": STANDARD.encode(sealed) })
+            }
+            "Decrypt" => match bytes("CiphertextBlob").strip_prefix(&seal(&request["EncryptionContext"])[..]) {
+                Some(plaintext) => json!({ "Plaintext": STANDARD.encode(plaintext) }),
+                None => {
+                    return (StatusCode::BAD_REQUEST, Json(json!({ "__type": "InvalidCiphertextException" })));
+                }
+            },
+            other => panic!("the function asked KMS to {other}"),
+        };
+        (StatusCode::OK, Json(answer))
+    }
+
+    /// Its endpoint, from now until the test's end.
+    async fn serve(&self) -> String {
+        let kms = self.clone();
+        let answer = async move |headers: HeaderMap, body: String| {
+            let operation = headers["x-amz-target"].to_str().unwrap().trim_start_matches("TrentService.");
+            kms.answer(operation, &serde_json::from_str(&body).unwrap())
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, Router::new().route("/", post(answer))).await });
+        format!("http://{address}")
+    }
+
+    fn calls(&self) -> BTreeMap<String, usize> {
+        self.0.lock().unwrap().by_operation.clone()
+    }
+
+    fn disable(&self) {
+        self.0.lock().unwrap().disabled = true;
+    }
+}
+
+const LOGIN_URLS: &str = "https://login.salesforce.com,https://test.salesforce.com";
+
+/// The function and its KMS.
+struct Function {
+    kms: FakeKms,
+    endpoint: String,
+    connect_link: ConnectLink,
+}
+
+impl Function {
+    async fn start() -> Self {
+        let kms = FakeKms::default();
+        let endpoint = kms.serve().await;
+        let connect_link = started(&endpoint, LOGIN_URLS, || NOW).await;
+        Self { kms, endpoint, connect_link }
+    }
+
+    /// The same function at another time.
+    async fn at(&self, clock: fn() -> Timestamp) -> ConnectLink {
+        started(&self.endpoint, LOGIN_URLS, clock).await
+    }
+
+    /// The text that stands for a fresh link.
+    async fn link(&self) -> String {
+        let made = call(&self.connect_link, order(&json!({ "wa_id": CHAT }))).await;
+        let made: Value = serde_json::from_str(text(&made)).unwrap();
+        made["url"].as_str().unwrap().rsplit_once('/').unwrap().1.to_owned()
+    }
+}
+
+async fn started(endpoint: &str, login_urls: &str, clock: fn() -> Timestamp) -> ConnectLink {
+    let settings = Settings::new(|name| {
+        Some(match name {
+            "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => "test".to_owned(),
+            "AWS_REGION" => "us-east-1".to_owned(),
+            "AWS_ENDPOINT_URL" => endpoint.to_owned(),
+            "STATE_KEY_ID" => "state".to_owned(),
+            "PKCE_KEY_ID" => "pkce".to_owned(),
+            "LINK_KEY_ID" => "link".to_owned(),
+            "LINK_LIFETIME_MINUTES" => "15".to_owned(),
+            "LOGIN_URLS" => login_urls.to_owned(),
+            "SCOPES" => "api refresh_token".to_owned(),
+            "SF_CLIENT_ID" => "3MVG9.client".to_owned(),
+            "API_DOMAIN_SUFFIX" => "execute-api.us-east-1.amazonaws.com".to_owned(),
+            _ => return None,
+        })
+    });
+    let config = Config::read(&settings).unwrap();
+    let random = |buffer: &mut [u8]| {
+        buffer.fill(9);
+        Ok(())
+    };
+    ConnectLink::start(config, &aws::config(&settings).unwrap(), clock, random).await.unwrap()
+}
+
+fn order(body: &Value) -> Value {
+    json!({
+        "routeKey": "POST /links",
+        "body": body.to_string(),
+        "requestContext": {
+            "apiId": "abc",
+            "http": { "method": "POST" },
+            "authorizer": { "iam": { "accountId": "123456789012", "cognitoIdentity": null } },
+        },
+    })
+}
+
+fn connect(method: &str, link: &str, headers: &Value) -> Value {
+    json!({
+        "routeKey": format!("{method} /connect/{{link}}"),
+        "pathParameters": { "link": link },
+        "headers": headers,
+        "requestContext": { "apiId": "abc", "http": { "method": method } },
+    })
+}
+
+async fn call(function: &ConnectLink, event: Value) -> ApiGatewayV2httpResponse {
+    function.handle(serde_json::from_value(event).unwrap()).await
+}
+
+fn text(response: &ApiGatewayV2httpResponse) -> &str {
+    match &response.body {
+        Some(Body::Text(text)) => text,
+        other => panic!("no text: {other:?}"),
+    }
+}
+
+/// Where a redirect leads: the address without its query, and the query decoded.
+fn location(response: &ApiGatewayV2httpResponse) -> (String, BTreeMap<String, String>) {
+    let url: Url = response.headers["location"].to_str().unwrap().parse().unwrap();
+    let query = url.query_pairs().into_owned().collect();
+    (url.as_str().split('?').next().unwrap().to_owned(), query)
+}
+
+fn verified(state: &str) -> Claims {
+    match State::parse(state).unwrap() {
+        State::Signed(state) => state.verify(&[StateKey::from_der(&FakeKms::public_key()).unwrap()], NOW).unwrap(),
+        State::Plain(_) => panic!("the state is a plain one"),
+    }
+}
+
+fn binding(cookie: &str, claims: &Claims) -> BrowserBinding {
+    BrowserSecret::among([cookie]).next().unwrap().binding(claims.attempt_id)
+}
+
+#[tokio::test]
+async fn the_bot_gets_a_link_without_a_phone_number_in_it() {
+    let function = Function::start().await;
+    let made = call(&function.connect_link, order(&json!({ "wa_id": CHAT }))).await;
+    assert_eq!(made.status_code, 200);
+    let made: Value = serde_json::from_str(text(&made)).unwrap();
+    assert_eq!(made["attempt_id"], "09".repeat(16));
+    assert_eq!(made["expires_at"], "2026-09-21T14:28:20Z");
+    let url = made["url"].as_str().unwrap();
+    assert!(url.starts_with("https://abc.execute-api.us-east-1.amazonaws.com/connect/"), "{url}");
+    assert!(!url.contains("1555"), "{url}");
+}
+
+#[tokio::test]
+async fn a_caller_whom_nobody_checked_gets_no_link() {
+    let function = Function::start().await;
+    let mut event = order(&json!({ "wa_id": CHAT }));
+    event["requestContext"]["authorizer"].take();
+    let refused = call(&function.connect_link, event).await;
+    assert_eq!(refused.status_code, 403);
+    assert_eq!(function.kms.calls().get("Encrypt"), None);
+}
+
+#[tokio::test]
+async fn a_login_host_that_is_not_allowed_gets_no_link() {
+    let function = Function::start().await;
+    let body = json!({ "wa_id": CHAT, "login_url": "https://evil.my.salesforce.com" });
+    let refused = call(&function.connect_link, order(&body)).await;
+    assert_eq!(refused.status_code, 400);
+    assert!(text(&refused).contains(r#""error":"login_url_not_allowed""#), "{}", text(&refused));
+    assert!(!text(&refused).contains("evil"), "{}", text(&refused));
+}
+
+#[tokio::test]
+async fn showing_a_link_a_hundred_times_does_nothing_but_open_it() {
+    let function = Function::start().await;
+    let link = function.link().await;
+    for method in ["GET", "HEAD"].repeat(50) {
+        let shown = call(&function.connect_link, connect(method, &link, &json!({}))).await;
+        assert_eq!(shown.status_code, 200);
+        assert!(shown.cookies.is_empty());
+        assert_eq!(shown.body.is_some(), method == "GET");
+    }
+    let calls = function.kms.calls();
+    assert_eq!(calls["Decrypt"], 100);
+    assert_eq!((calls.get("Sign"), calls.get("GenerateMac")), (None, None));
+}
+
+#[tokio::test]
+async fn the_button_sends_the_browser_to_salesforce_with_a_state_that_verifies() {
+    let function = Function::start().await;
+    let link = function.link().await;
+    let sent = call(&function.connect_link, connect("POST", &link, &json!({ "sec-fetch-site": "same-origin" }))).await;
+    assert_eq!(sent.status_code, 303);
+    let (address, query) = location(&sent);
+    assert_eq!(address, "https://login.salesforce.com/services/oauth2/authorize");
+    assert_eq!(query["response_type"], "code");
+    assert_eq!(query["client_id"], "3MVG9.client");
+    assert_eq!(query["redirect_uri"], "https://abc.execute-api.us-east-1.amazonaws.com/callback");
+    assert_eq!(query["scope"], "api refresh_token");
+    assert_eq!(query["code_challenge_method"], "S256");
+
+    let claims = verified(&query["state"]);
+    assert_eq!(claims.wa_id.as_str(), CHAT);
+    assert_eq!(claims.login_url.as_str(), "https://login.salesforce.com");
+    assert_eq!(claims.expires_at, AFTER_THE_LINK);
+    assert_eq!(claims.binding, Some(binding(&sent.cookies[0], &claims)));
+    let mac = FakeKms::mac(&PkceCodeVerifier::mac_input(claims.attempt_id)).try_into().unwrap();
+    assert_eq!(query["code_challenge"], PkceCodeVerifier::from_bytes(&mac).challenge());
+    assert!(sent.cookies[0].ends_with("; Path=/; Max-Age=1800; Secure; HttpOnly; SameSite=Lax"));
+}
+
+#[tokio::test]
+async fn a_browser_keeps_the_secret_it_has() {
+    let function = Function::start().await;
+    let link = function.link().await;
+    let cookie = format!("__Host-connect={}", "k".repeat(43));
+    let sent = call(&function.connect_link, connect("POST", &link, &json!({ "cookie": cookie }))).await;
+    assert!(sent.cookies[0].starts_with(&cookie), "{:?}", sent.cookies);
+    let claims = verified(&location(&sent).1["state"]);
+    assert_eq!(claims.binding, Some(binding(&cookie, &claims)));
+}
+
+#[tokio::test]
+async fn another_site_cannot_press_the_button() {
+    let function = Function::start().await;
+    let link = function.link().await;
+    for headers in [json!({ "sec-fetch-site": "cross-site" }), json!({ "origin": "https://evil.example" })] {
+        let refused = call(&function.connect_link, connect("POST", &link, &headers)).await;
+        assert_eq!(refused.status_code, 403);
+        assert!(refused.cookies.is_empty() && text(&refused).contains("Another website"));
+    }
+    assert_eq!(function.kms.calls().get("Sign"), None);
+}
+
+#[tokio::test]
+async fn an_expired_link_is_gone_for_page_and_button_alike() {
+    let function = Function::start().await;
+    let link = function.link().await;
+    let later = function.at(|| AFTER_THE_LINK).await;
+    for method in ["GET", "POST"] {
+        let refused = call(&later, connect(method, &link, &json!({}))).await;
+        assert_eq!(refused.status_code, 410);
+        assert!(text(&refused).contains("This link has expired") && refused.cookies.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_link_to_a_host_that_is_allowed_no_more_is_gone() {
+    let function = Function::start().await;
+    let link = function.link().await;
+    let restricted = started(&function.endpoint, "https://test.salesforce.com", || NOW).await;
+    assert_eq!(call(&restricted, connect("POST", &link, &json!({}))).await.status_code, 410);
+}
+
+#[tokio::test]
+async fn what_is_no_link_is_not_found() {
+    let function = Function::start().await;
+    let damaged = function.link().await.split_off(4);
+    for link in ["not base64url!", "AAAA", &damaged] {
+        let refused = call(&function.connect_link, connect("GET", link, &json!({}))).await;
+        assert_eq!(refused.status_code, 404, "{link}");
+        assert!(!text(&refused).contains(link), "{link}");
+    }
+    let wanted = json!({ "accept": "application/json" });
+    let refused = call(&function.connect_link, connect("GET", "x", &wanted)).await;
+    assert!(text(&refused).contains(r#""error":"unknown_link""#), "{}", text(&refused));
+}
+
+#[tokio::test]
+async fn a_kms_in_trouble_is_a_matter_of_trying_again() {
+    let function = Function::start().await;
+    let link = function.link().await;
+    function.kms.disable();
+    for event in
+        [connect("GET", &link, &json!({})), connect("POST", &link, &json!({})), order(&json!({ "wa_id": CHAT }))]
+    {
+        let refused = call(&function.connect_link, event).await;
+        assert_eq!(refused.status_code, 503);
+        assert!(refused.headers.contains_key("retry-after"));
+    }
+}
