@@ -1,0 +1,132 @@
+//! A stream's batch: which records belong together, and what the answer says of failures.
+//!
+//! Unlike a queue's, a stream's answer names the first record that failed, and everything from
+//! there on comes again (<https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html>).
+
+use aws_lambda_events::{
+    dynamodb::EventRecord,
+    event::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse},
+};
+
+use crate::outcome::{Item, OutcomeKey, Unreadable};
+
+/// A record of the stream: an outcome was written.
+pub(crate) struct Record {
+    /// Names it in the log.
+    pub(crate) event_id: String,
+    sequence_number: String,
+    pub(crate) outcome: Result<OutcomeKey, Unreadable>,
+}
+
+impl Record {
+    /// Reads a record. What serde says of an unreadable one is dropped: it can quote a phone number.
+    pub(crate) fn read(record: EventRecord) -> Self {
+        let outcome = serde_dynamo::from_item(record.change.new_image)
+            .map_err(|_| Unreadable("not an attempt"))
+            .and_then(|item: Item| item.key());
+        Self {
+            event_id: record.event_id,
+            // Without a number the whole batch comes again, which is what an empty one says.
+            sequence_number: record.change.sequence_number.unwrap_or_default(),
+            outcome,
+        }
+    }
+}
+
+/// The batch as lanes: records of one attempt stay in order, different attempts need not wait for
+/// each other. Each record comes with its place in the batch.
+pub(crate) fn lanes(records: &[Record]) -> Vec<Vec<(usize, &Record)>> {
+    let mut lanes: Vec<Vec<(usize, &Record)>> = Vec::new();
+    for placed in records.iter().enumerate() {
+        let attempt = |record: &Record| record.outcome.as_ref().ok().map(|key| key.attempt_id);
+        let own = attempt(placed.1);
+        match lanes.iter_mut().find(|lane| own.is_some() && attempt(lane[0].1) == own) {
+            Some(lane) => lane.push(placed),
+            None => lanes.push(vec![placed]),
+        }
+    }
+    lanes
+}
+
+/// The answer: the first of the failures, given by their places, and no other.
+pub(crate) fn response(records: &[Record], failed: impl IntoIterator<Item = usize>) -> DynamoDbEventResponse {
+    let mut response = DynamoDbEventResponse::default();
+    if let Some(first) = failed.into_iter().min() {
+        let mut failure = DynamoDbBatchItemFailure::default();
+        failure.item_identifier = Some(records[first].sequence_number.clone());
+        response.batch_item_failures.push(failure);
+    }
+    response
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use aws_lambda_events::dynamodb::Event;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// A stream's event with these items, numbered from 100 on.
+    pub(crate) fn event(items: &[Value]) -> Event {
+        let records: Vec<_> = (100..).zip(items).map(|(number, item)| record(number, item)).collect();
+        serde_json::from_value(json!({"Records": records})).unwrap()
+    }
+
+    fn record(number: u32, item: &Value) -> Value {
+        json!({
+            "eventID": format!("event-{number}"),
+            "eventName": "MODIFY",
+            "awsRegion": "us-east-1",
+            "dynamodb": {
+                "SequenceNumber": number.to_string(),
+                "SizeBytes": 1,
+                "NewImage": attributes(item),
+            },
+        })
+    }
+
+    /// Plain JSON as DynamoDB's.
+    pub(crate) fn attributes(item: &Value) -> Value {
+        let typed = |value: &Value| match value {
+            Value::Bool(_) => json!({"BOOL": value}),
+            Value::Number(number) => json!({"N": number.to_string()}),
+            _ => json!({"S": value}),
+        };
+        let attributes = item.as_object().unwrap().iter().filter(|(_, value)| !value.is_null());
+        attributes.map(|(name, value)| (name.clone(), typed(value))).collect()
+    }
+
+    fn records(attempts: &[u8]) -> Vec<Record> {
+        let item = |n: &u8| crate::outcome::tests::item(json!({"attempt_id": format!("{n:02x}").repeat(16)}));
+        let items: Vec<_> = attempts.iter().map(|n| if *n == 0 { json!({"wa_id": "?"}) } else { item(n) }).collect();
+        event(&items).records.into_iter().map(Record::read).collect()
+    }
+
+    #[test]
+    fn records_of_one_attempt_stay_in_order_and_unreadable_ones_stand_alone() {
+        let records = records(&[1, 0, 2, 1, 0, 1]);
+        let places: Vec<Vec<_>> = lanes(&records).iter().map(|lane| lane.iter().map(|(at, _)| *at).collect()).collect();
+        assert_eq!(places, [vec![0, 3, 5], vec![1], vec![2], vec![4]]);
+    }
+
+    #[test]
+    fn the_answer_names_the_first_failure_alone() {
+        let records = records(&[1, 2, 3]);
+        let named = |failed: &[usize]| {
+            let response = serde_json::to_value(response(&records, failed.iter().copied())).unwrap();
+            response["batchItemFailures"].clone()
+        };
+        assert_eq!(named(&[]), json!([]));
+        assert_eq!(named(&[2, 1]), json!([{"itemIdentifier": "101"}]));
+    }
+
+    #[test]
+    fn an_item_without_an_outcome_is_unreadable() {
+        let read = |item: Value| event(&[item]).records.into_iter().map(Record::read).next().unwrap().outcome;
+        assert!(read(crate::outcome::tests::item(json!({}))).is_ok());
+        for changes in [json!({"attempt_id": "7"}), json!({"wa_id": "sms:1"}), json!({"updated_at": "soon"})] {
+            assert_eq!(read(crate::outcome::tests::item(changes)), Err(Unreadable("not an attempt")));
+        }
+        assert_eq!(read(json!({})), Err(Unreadable("not an attempt")));
+    }
+}

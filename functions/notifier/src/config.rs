@@ -1,0 +1,184 @@
+//! What the operator decides, read once at the start.
+
+use std::{str::FromStr, time::Duration};
+
+use shared::{LoginUrls, SettingError, Settings, WaId, aws::secrets::Source, login::is_confidential};
+use url::Url;
+
+use crate::whatsapp::{Account, Provider, Template};
+
+/// The notifier's settings.
+#[derive(Debug)]
+pub struct Config {
+    pub(crate) attempt_table: String,
+    /// How people are told; `None` where the bot does it all.
+    pub(crate) whatsapp: Option<Account>,
+    pub(crate) webhook: Option<WebhookConfig>,
+    pub(crate) bot_queue_url: Option<String>,
+    /// The connect pages are beside the callback.
+    pub(crate) callback_uri: Source,
+    pub(crate) link_key_id: String,
+    pub(crate) link_lifetime: Duration,
+    pub(crate) login_urls: LoginUrls,
+}
+
+/// Where the bot takes events, and the secret that signs them.
+#[derive(Debug)]
+pub(crate) struct WebhookConfig {
+    pub(crate) url: Url,
+    pub(crate) secret: Source,
+}
+
+/// The setting `WHATSAPP_PROVIDER`.
+enum ProviderName {
+    Twilio,
+    Meta,
+    None,
+}
+
+impl FromStr for ProviderName {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "Twilio" => Ok(Self::Twilio),
+            "Meta" => Ok(Self::Meta),
+            "None" => Ok(Self::None),
+            _ => Err("neither Twilio, Meta nor None"),
+        }
+    }
+}
+
+/// An address that a secret may be sent to.
+struct ConfidentialUrl(Url);
+
+impl FromStr for ConfidentialUrl {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match Url::parse(text) {
+            Ok(url) if is_confidential(&url) => Ok(Self(url)),
+            Ok(_) => Err("not https"),
+            Err(_) => Err("not a web address"),
+        }
+    }
+}
+
+impl Config {
+    /// # Errors
+    /// [`SettingError`] with the name of a setting that is missing or wrong.
+    pub fn read(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<Self, SettingError> {
+        let minutes: u32 = settings.parsed("LINK_LIFETIME_MINUTES")?;
+        Ok(Self {
+            attempt_table: settings.required("ATTEMPT_TABLE_NAME")?,
+            whatsapp: whatsapp(settings)?,
+            webhook: webhook(settings)?,
+            bot_queue_url: settings.optional("BOT_QUEUE_URL"),
+            callback_uri: Source::read(settings, "SF_REDIRECT_URI", "SF_CALLBACK_URI_SECRET_NAME")?,
+            link_key_id: settings.required("LINK_KEY_ID")?,
+            link_lifetime: Duration::from_mins(minutes.into()),
+            login_urls: settings.parsed("LOGIN_URLS")?,
+        })
+    }
+
+    /// What is secret, or may be.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = &Source> {
+        let whatsapp = self.whatsapp.as_ref().map(|account| &account.secret);
+        let webhook = self.webhook.as_ref().map(|webhook| &webhook.secret);
+        [Some(&self.callback_uri), whatsapp, webhook].into_iter().flatten()
+    }
+}
+
+fn whatsapp(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<Option<Account>, SettingError> {
+    let provider = match settings.parsed("WHATSAPP_PROVIDER")? {
+        ProviderName::None => return Ok(None),
+        ProviderName::Twilio => Provider::Twilio { from: sender(settings)? },
+        ProviderName::Meta => Provider::Meta,
+    };
+    let template = settings.optional("WHATSAPP_TEMPLATE").map(|text| Template::parse(&text));
+    let base = settings.parsed_optional("WHATSAPP_API_URL")?.map(|ConfidentialUrl(url)| url);
+    let secret = Source::Secret(settings.required("WHATSAPP_SECRET_NAME")?);
+    Ok(Some(Account { provider, base, template, secret }))
+}
+
+/// The number that messages come from, with or without `whatsapp:` before it.
+fn sender(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<WaId, SettingError> {
+    let name = "WHATSAPP_SENDER";
+    let text = settings.required(name)?;
+    let address = text.strip_prefix("whatsapp:").unwrap_or(&text);
+    format!("whatsapp:{address}")
+        .parse()
+        .map_err(|why: shared::wa_id::InvalidWaId| SettingError::Invalid { name, why: why.to_string() })
+}
+
+fn webhook(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<Option<WebhookConfig>, SettingError> {
+    let Some(ConfidentialUrl(url)) = settings.parsed_optional("BOT_WEBHOOK_URL")? else {
+        return Ok(None);
+    };
+    let secret = Source::Secret(settings.required("BOT_WEBHOOK_SECRET_NAME")?);
+    Ok(Some(WebhookConfig { url, secret }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_with(changed: &'static str, value: &'static str) -> Result<Config, SettingError> {
+        Config::read(&Settings::new(|name| {
+            let usual = match name {
+                "ATTEMPT_TABLE_NAME" => "connection_attempts",
+                "WHATSAPP_PROVIDER" => "Twilio",
+                "WHATSAPP_SENDER" => "+14155238886",
+                "WHATSAPP_TEMPLATE" => "HX0123",
+                "WHATSAPP_SECRET_NAME" => "whatsapp",
+                "BOT_WEBHOOK_URL" => "https://bot.example.com/events",
+                "BOT_WEBHOOK_SECRET_NAME" => "webhook",
+                "BOT_QUEUE_URL" => "https://queue",
+                "SF_CALLBACK_URI_SECRET_NAME" => "sf_callback_uri",
+                "LINK_KEY_ID" => "arn:link",
+                "LINK_LIFETIME_MINUTES" => "15",
+                "LOGIN_URLS" => "https://login.salesforce.com",
+                _ => "",
+            };
+            Some(if name == changed { value } else { usual }.to_owned())
+        }))
+    }
+
+    #[test]
+    fn reads_every_setting() {
+        let config = read_with("", "").unwrap();
+        let account = config.whatsapp.as_ref().unwrap();
+        assert!(matches!(&account.provider, Provider::Twilio { from } if from.as_str() == "whatsapp:+14155238886"));
+        assert_eq!(account.base, None);
+        assert_eq!(config.link_lifetime, Duration::from_mins(15));
+        assert_eq!(config.sources().count(), 3);
+    }
+
+    #[test]
+    fn what_is_not_used_needs_no_setting() {
+        let config = read_with("WHATSAPP_PROVIDER", "None").unwrap();
+        assert!(config.whatsapp.is_none());
+        assert_eq!(config.sources().count(), 2);
+        assert!(read_with("BOT_WEBHOOK_URL", "").unwrap().webhook.is_none());
+        assert_eq!(read_with("BOT_QUEUE_URL", "").unwrap().bot_queue_url, None);
+        assert_eq!(read_with("WHATSAPP_TEMPLATE", "").unwrap().whatsapp.unwrap().template, None);
+    }
+
+    #[test]
+    fn names_the_setting_that_is_missing_or_wrong() {
+        for name in ["ATTEMPT_TABLE_NAME", "WHATSAPP_PROVIDER", "WHATSAPP_SENDER", "WHATSAPP_SECRET_NAME"] {
+            assert_eq!(read_with(name, "").unwrap_err(), SettingError::Missing(name));
+        }
+        for name in ["BOT_WEBHOOK_SECRET_NAME", "LINK_KEY_ID", "LINK_LIFETIME_MINUTES", "LOGIN_URLS"] {
+            assert_eq!(read_with(name, "").unwrap_err(), SettingError::Missing(name));
+        }
+        let wrong = |name, value| match read_with(name, value).unwrap_err() {
+            SettingError::Invalid { name: named, why } if named == name => why,
+            other => panic!("{other}"),
+        };
+        assert_eq!(wrong("WHATSAPP_PROVIDER", "twilio"), "neither Twilio, Meta nor None");
+        assert_eq!(wrong("BOT_WEBHOOK_URL", "http://bot.example.com"), "not https");
+        assert_eq!(wrong("WHATSAPP_API_URL", "here"), "not a web address");
+        wrong("WHATSAPP_SENDER", "the bot");
+    }
+}

@@ -1,0 +1,346 @@
+//! The whole notifier against one local server that plays AWS, Twilio and the bot.
+
+use std::sync::{Arc, Mutex};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+use shared::{
+    Settings, Timestamp,
+    process::{NoRandomness, Random},
+};
+
+use crate::{
+    Config, Notifier,
+    batch::tests::{attributes, event},
+    local_server::{LocalServer, Request},
+    outcome::tests::item,
+};
+
+const SIGNING_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+const NOW: u64 = 1_790_000_060_000;
+
+/// What the world outside answers.
+#[derive(Clone)]
+struct World {
+    /// The items in the table.
+    items: Vec<Value>,
+    /// Twilio's answers, in their order; the last one stays.
+    twilio: Vec<(u16, &'static str)>,
+    bot: u16,
+    /// The answer to a mark.
+    mark: u16,
+}
+
+impl World {
+    fn with(item: Value) -> Self {
+        Self { items: vec![item], twilio: vec![(201, "{}")], bot: 200, mark: 200 }
+    }
+
+    fn answer(&self, request: &Request, messages: &mut usize) -> (u16, String) {
+        let target = request.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+        let operation = target.and_then(|target| target.rsplit('.').next());
+        match (operation, request.path.as_str()) {
+            (Some("GetItem"), _) => {
+                let id = &request.json()["Key"]["attempt_id"]["S"];
+                let item = self.items.iter().find(|item| item["attempt_id"] == *id).map(attributes);
+                (200, item.map_or_else(|| json!({}), |item| json!({"Item": item})).to_string())
+            }
+            (Some("UpdateItem"), _) if self.mark == 200 => (200, "{}".to_owned()),
+            (Some("UpdateItem"), _) => {
+                let error = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
+                (self.mark, json!({"__type": error}).to_string())
+            }
+            (Some("BatchGetSecretValue"), _) => (
+                200,
+                json!({"SecretValues": [
+                    {"Name": "whatsapp", "SecretString": r#"{"account_sid":"AC1","auth_token":"t"}"#},
+                    {"Name": "webhook", "SecretString": SIGNING_SECRET},
+                ]})
+                .to_string(),
+            ),
+            // The local KMS seals nothing.
+            (Some("Encrypt"), _) => (200, json!({"CiphertextBlob": request.json()["Plaintext"]}).to_string()),
+            (Some("SendMessage"), _) => (200, json!({"MessageId": "m"}).to_string()),
+            (None, "/bot/events") => (self.bot, String::new()),
+            (None, path) if path.ends_with("/Messages.json") => {
+                let (status, body) = self.twilio[(*messages).min(self.twilio.len() - 1)];
+                *messages += 1;
+                (status, body.to_owned())
+            }
+            other => panic!("unexpected request: {other:?}"),
+        }
+    }
+}
+
+/// A notifier in such a world.
+struct Scene {
+    server: LocalServer,
+    notifier: Notifier,
+    stream: Vec<Value>,
+}
+
+impl Scene {
+    async fn new(world: World) -> Self {
+        Self::configured(world, |_| None).await
+    }
+
+    async fn configured(world: World, changed: impl Fn(&str) -> Option<&'static str>) -> Self {
+        let random = |bytes: &mut [u8]| -> Result<(), NoRandomness> {
+            bytes.fill(9);
+            Ok(())
+        };
+        Self::with_random(world, changed, random).await
+    }
+
+    async fn with_random(world: World, changed: impl Fn(&str) -> Option<&'static str>, random: Random) -> Self {
+        let stream = world.items.clone();
+        let messages = Arc::new(Mutex::new(0));
+        let server = LocalServer::start(move |request| world.answer(request, &mut messages.lock().unwrap())).await;
+        let address = server.url().to_string();
+        let address = address.trim_end_matches('/');
+        let settings = Settings::new(|name| {
+            let usual = match name {
+                "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => "test",
+                "AWS_REGION" => "us-east-1",
+                "AWS_ENDPOINT_URL" | "WHATSAPP_API_URL" => address,
+                "ATTEMPT_TABLE_NAME" => "connection_attempts",
+                "WHATSAPP_PROVIDER" => "Twilio",
+                "WHATSAPP_SENDER" => "+14155238886",
+                "WHATSAPP_SECRET_NAME" => "whatsapp",
+                "BOT_WEBHOOK_URL" => &format!("{address}/bot/events"),
+                "BOT_WEBHOOK_SECRET_NAME" => "webhook",
+                "SF_REDIRECT_URI" => "https://connect.example.com/callback",
+                "LINK_KEY_ID" => "arn:link",
+                "LINK_LIFETIME_MINUTES" => "15",
+                "LOGIN_URLS" => "https://login.salesforce.com,https://test.salesforce.com",
+                _ => "",
+            };
+            Some(changed(name).unwrap_or(usual).to_owned())
+        });
+        let aws = shared::aws::config(&settings).unwrap();
+        let clock = || Timestamp::from_millis(NOW);
+        let notifier = Notifier::new(Config::read(&settings).unwrap(), &aws, clock, random).unwrap();
+        Self { server, notifier, stream }
+    }
+
+    /// Handles a batch with a record of each item; is it done with?
+    async fn announces(&self) -> bool {
+        self.failures(&self.stream).await == json!([])
+    }
+
+    async fn failures(&self, items: &[Value]) -> Value {
+        let response = self.notifier.handle(event(items)).await;
+        serde_json::to_value(response).unwrap()["batchItemFailures"].clone()
+    }
+
+    /// The texts that the person was sent, those refused included.
+    fn messages(&self) -> Vec<String> {
+        let sent = self.server.requests().into_iter().filter(|request| request.path.ends_with("/Messages.json"));
+        sent.map(|request| request.form()[2].1.clone()).collect()
+    }
+
+    fn events(&self) -> Vec<Value> {
+        let told = self.server.requests().into_iter().filter(|request| request.path == "/bot/events");
+        told.map(|request| request.json()).collect()
+    }
+
+    /// The update expressions of the marks.
+    fn marks(&self) -> Vec<String> {
+        let updates = self.aws_calls("UpdateItem");
+        updates.iter().map(|update| update["UpdateExpression"].as_str().unwrap().to_owned()).collect()
+    }
+
+    fn aws_calls(&self, operation: &str) -> Vec<Value> {
+        let calls = self.server.requests().into_iter().filter(|request| {
+            request.headers.get("x-amz-target").is_some_and(|target| target.to_str().unwrap().ends_with(operation))
+        });
+        calls.map(|request| request.json()).collect()
+    }
+}
+
+#[tokio::test]
+async fn the_person_and_the_bot_are_told_once_and_both_are_marked() {
+    let scene = Scene::new(World::with(item(json!({})))).await;
+    assert!(scene.announces().await);
+    assert_eq!(scene.messages(), ["✅ Your Salesforce account is now connected!"]);
+    let events = scene.events();
+    assert_eq!(events.len(), 1);
+    assert_eq!((&events[0]["type"], &events[0]["data"]["message"]), (&json!("connection.created"), &json!("sent")));
+    assert_eq!(scene.marks(), ["SET messaged_at = :now", "SET bot_told_at = :now, notified_at = :now"]);
+    let mark = &scene.aws_calls("UpdateItem")[0];
+    assert_eq!(mark["ConditionExpression"], "#status = :status AND updated_at = :updated_at");
+    assert_eq!(mark["ExpressionAttributeValues"][":updated_at"], json!({"N": "1790000000123"}));
+    assert_eq!(scene.aws_calls("GetItem")[0]["ConsistentRead"], true);
+}
+
+#[tokio::test]
+async fn what_is_marked_is_not_sent_again() {
+    let messaged = Scene::new(World::with(item(json!({"messaged_at": NOW})))).await;
+    assert!(messaged.announces().await);
+    assert_eq!((messaged.messages().len(), messaged.events().len()), (0, 1));
+
+    let told = Scene::new(World::with(item(json!({"bot_told_at": NOW})))).await;
+    assert!(told.announces().await);
+    assert_eq!((told.messages().len(), told.events().len()), (1, 0));
+    assert_eq!(told.marks(), ["SET messaged_at = :now, notified_at = :now"]);
+
+    let both = Scene::new(World::with(item(json!({"messaged_at": NOW, "bot_told_at": NOW})))).await;
+    assert!(both.announces().await);
+    assert_eq!((both.messages().len(), both.events().len()), (0, 0));
+    assert_eq!(both.marks(), ["SET notified_at = :now"]);
+}
+
+#[tokio::test]
+async fn what_everyone_knows_or_a_later_outcome_replaced_is_left_alone() {
+    let seen = item(json!({"status": "delayed", "reason": "misconfigured", "updated_at": 5}));
+    for now in [item(json!({"notified_at": NOW})), item(json!({})), Value::Null] {
+        let known = now["notified_at"].is_number();
+        let scene = Scene::new(World::with(now.clone())).await;
+        let stream = if known { now } else { seen.clone() };
+        assert_eq!(scene.failures(&[stream]).await, json!([]));
+        assert_eq!((scene.messages().len(), scene.events().len(), scene.marks().len()), (0, 0, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_bot_that_is_down_leaves_the_message_sent_and_marked() {
+    let scene = Scene::new(World { bot: 503, ..World::with(item(json!({}))) }).await;
+    assert!(!scene.announces().await);
+    assert_eq!(scene.messages().len(), 1);
+    assert_eq!(scene.marks(), ["SET messaged_at = :now"]);
+}
+
+#[tokio::test]
+async fn whatsapp_being_down_does_not_keep_the_news_from_the_bot() {
+    let scene = Scene::new(World { twilio: vec![(503, "")], ..World::with(item(json!({}))) }).await;
+    assert!(!scene.announces().await);
+    assert_eq!(scene.events()[0]["data"]["message"], "pending");
+    assert_eq!(scene.marks(), ["SET bot_told_at = :now"]);
+}
+
+#[tokio::test]
+async fn an_undeliverable_message_is_final_and_told_to_the_bot_even_after_other_news() {
+    let told_pending = item(json!({"bot_told_at": NOW}));
+    let world = World { twilio: vec![(400, r#"{"code":63024}"#)], ..World::with(told_pending) };
+    let scene = Scene::new(world).await;
+    assert!(scene.announces().await);
+    let event = &scene.events()[0];
+    assert_eq!(event["data"]["message"], "undeliverable");
+    assert_eq!(event["id"], "evt_07070707070707070707070707070707_connected_1790000000123_undeliverable");
+    assert_eq!(
+        scene.marks(),
+        ["SET message_error = :code REMOVE bot_told_at", "SET bot_told_at = :now, notified_at = :now"]
+    );
+}
+
+#[tokio::test]
+async fn outside_the_window_the_template_is_used_once() {
+    let world = World { twilio: vec![(400, r#"{"code":63016}"#), (201, "{}")], ..World::with(item(json!({}))) };
+    let template = |name: &str| (name == "WHATSAPP_TEMPLATE").then_some("HX0123");
+    let scene = Scene::configured(world.clone(), template).await;
+    assert!(scene.announces().await);
+    assert_eq!(scene.messages(), ["✅ Your Salesforce account is now connected!", "HX0123"]);
+    assert_eq!(scene.events()[0]["data"]["message"], "sent");
+
+    let scene = Scene::new(world).await;
+    assert!(scene.announces().await);
+    assert_eq!(scene.messages().len(), 1);
+    assert_eq!(scene.events()[0]["data"]["message"], "undeliverable");
+}
+
+#[tokio::test]
+async fn refused_credentials_are_fetched_again_once() {
+    let refused = (401, r#"{"code":20003}"#);
+    let scene = Scene::new(World { twilio: vec![refused, (201, "{}")], ..World::with(item(json!({}))) }).await;
+    assert!(scene.announces().await);
+    assert_eq!((scene.messages().len(), scene.aws_calls("BatchGetSecretValue").len()), (2, 2));
+
+    let scene = Scene::new(World { twilio: vec![refused], ..World::with(item(json!({}))) }).await;
+    assert!(!scene.announces().await);
+    assert_eq!(scene.messages().len(), 2);
+}
+
+#[tokio::test]
+async fn a_failure_brings_a_fresh_link_to_the_person_and_the_same_to_the_bot() {
+    let failed = item(json!({"status": "failed", "reason": "login_rate"}));
+    let scene = Scene::new(World::with(failed)).await;
+    assert!(scene.announces().await);
+    let text = scene.messages().remove(0);
+    let url = text.lines().last().unwrap();
+    assert_eq!(scene.events()[0]["data"]["relink_url"], url);
+    assert_eq!(scene.events()[0]["data"]["user_message"], text);
+    assert!(url.starts_with("https://connect.example.com/connect/"));
+    let sealed = scene.aws_calls("Encrypt").remove(0);
+    assert_eq!(sealed["EncryptionContext"], json!({"purpose": "connect-link"}));
+    let link: Value = serde_json::from_slice(&STANDARD.decode(sealed["Plaintext"].as_str().unwrap()).unwrap()).unwrap();
+    assert_eq!(
+        link,
+        json!({
+            "a": "09090909090909090909090909090909",
+            "w": "whatsapp:+15551234567",
+            "l": "https://test.salesforce.com",
+            // The hour that Salesforce wants, and then the usual lifetime.
+            "e": NOW + (60 + 15) * 60 * 1000,
+        })
+    );
+}
+
+#[tokio::test]
+async fn without_whatsapp_and_bot_there_is_nothing_to_send() {
+    let alone = |name: &str| match name {
+        "WHATSAPP_PROVIDER" => Some("None"),
+        "BOT_WEBHOOK_URL" => Some(""),
+        _ => None,
+    };
+    let scene = Scene::configured(World::with(item(json!({}))), alone).await;
+    assert!(scene.announces().await);
+    assert_eq!(scene.marks(), ["SET notified_at = :now"]);
+}
+
+#[tokio::test]
+async fn a_bot_with_a_queue_gets_the_words_to_pass_on() {
+    let by_queue = |name: &str| match name {
+        "WHATSAPP_PROVIDER" => Some("None"),
+        "BOT_WEBHOOK_URL" => Some(""),
+        "BOT_QUEUE_URL" => Some("https://sqs.us-east-1.amazonaws.com/000000000000/bot"),
+        _ => None,
+    };
+    let scene = Scene::configured(World::with(item(json!({}))), by_queue).await;
+    assert!(scene.announces().await);
+    let body: Value = serde_json::from_str(scene.aws_calls("SendMessage")[0]["MessageBody"].as_str().unwrap()).unwrap();
+    assert_eq!(body["messages"], "✅ Your Salesforce account is now connected!");
+    assert_eq!(body["event"]["data"]["message"], "off");
+}
+
+#[tokio::test]
+async fn an_outcome_replaced_while_the_person_was_told_is_left_to_its_successor() {
+    let scene = Scene::new(World { mark: 400, ..World::with(item(json!({}))) }).await;
+    assert!(scene.announces().await);
+    assert_eq!((scene.messages().len(), scene.events().len()), (1, 0));
+}
+
+#[tokio::test]
+async fn one_bad_record_holds_up_no_other_and_is_the_one_named() {
+    let scene = Scene::new(World::with(item(json!({})))).await;
+    let failures = scene.failures(&[json!({"wa_id": "?"}), item(json!({})), json!({"status": "lost"})]).await;
+    assert_eq!(failures, json!([{"itemIdentifier": "100"}]));
+    assert_eq!(scene.messages().len(), 1);
+}
+
+#[tokio::test]
+async fn a_panic_fails_its_own_record_alone() {
+    let fails = item(json!({"status": "failed", "reason": "denied"}));
+    let connects = item(json!({"attempt_id": "08".repeat(16)}));
+    let world = World { items: vec![connects, fails], ..World::with(Value::Null) };
+    let scene = Scene::with_random(world, |_| None, |_| panic!("no link can be made")).await;
+    assert_eq!(scene.failures(&scene.stream).await, json!([{"itemIdentifier": "101"}]));
+    assert_eq!(scene.messages(), ["✅ Your Salesforce account is now connected!"]);
+}
+
+#[tokio::test]
+async fn a_failed_record_holds_back_the_later_ones_of_its_attempt() {
+    let scene = Scene::new(World { bot: 503, ..World::with(item(json!({}))) }).await;
+    let twice = [item(json!({})), item(json!({}))];
+    assert_eq!(scene.failures(&twice).await, json!([{"itemIdentifier": "100"}]));
+    assert_eq!(scene.messages().len(), 1);
+}

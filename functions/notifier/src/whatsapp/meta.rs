@@ -1,0 +1,206 @@
+//! Meta's Cloud API: `POST /{version}/{phone-number-id}/messages`.
+
+use async_trait::async_trait;
+use reqwest::{Client, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use shared::WaId;
+use url::Url;
+
+use super::{Message, SendError, UnusableCredentials, WhatsApp, by_status, endpoint, in_one_line, no_answer};
+
+const BASE: &str = "https://graph.facebook.com";
+const VERSION: &str = "v26.0";
+const LANGUAGE: &str = "en";
+
+pub(super) struct Meta {
+    http: Client,
+    messages: Url,
+    access_token: SecretString,
+}
+
+/// The secret.
+#[derive(Deserialize)]
+struct Credentials {
+    access_token: String,
+    phone_number_id: String,
+    api_version: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+struct Answer {
+    error: Option<AnswerError>,
+}
+
+#[derive(Deserialize)]
+struct AnswerError {
+    code: u32,
+}
+
+impl Meta {
+    pub(super) fn new(http: Client, base: Option<&Url>, credentials: &str) -> Result<Self, UnusableCredentials> {
+        let Credentials { access_token, phone_number_id, api_version } =
+            serde_json::from_str(credentials).map_err(|_| UnusableCredentials)?;
+        let version = api_version.as_deref().unwrap_or(VERSION);
+        let messages = endpoint(base, BASE, &[version, &phone_number_id, "messages"])?;
+        Ok(Self { http, messages, access_token: access_token.into() })
+    }
+}
+
+#[async_trait]
+impl WhatsApp for Meta {
+    async fn send(&self, to: &WaId, message: &Message<'_>) -> Result<(), SendError> {
+        let body = body(to, message).to_string();
+        let request = self
+            .http
+            .post(self.messages.clone())
+            .bearer_auth(self.access_token.expose_secret())
+            .header("content-type", "application/json")
+            .body(body);
+        let answer = request.send().await.map_err(|error| no_answer(&error))?;
+        let status = answer.status();
+        let body = answer.bytes().await.map_err(|error| no_answer(&error))?;
+        let Answer { error } = serde_json::from_slice(&body).unwrap_or_default();
+        match error {
+            None if status.is_success() => Ok(()),
+            error => Err(refusal(status, error.map(|error| error.code))),
+        }
+    }
+}
+
+fn body(to: &WaId, message: &Message<'_>) -> Value {
+    let mut body = json!({"messaging_product": "whatsapp", "recipient_type": "individual"});
+    // A business-scoped user id has a field of its own; a number is its digits alone.
+    if to.address().contains('.') {
+        body["recipient"] = to.address().into();
+    } else {
+        body["to"] = to.address().trim_start_matches('+').into();
+    }
+    match message {
+        Message::Text(text) => {
+            body["type"] = "text".into();
+            body["text"] = json!({"body": text});
+        }
+        Message::Template(template, text) => {
+            body["type"] = "template".into();
+            body["template"] = json!({
+                "name": template.name,
+                "language": {"code": template.language.as_deref().unwrap_or(LANGUAGE)},
+                "components": [{"type": "body", "parameters": [{"type": "text", "text": in_one_line(text)}]}],
+            });
+        }
+    }
+    body
+}
+
+/// Sorts a refusal by Meta's `error.code`, which the HTTP status does not follow.
+fn refusal(status: StatusCode, code: Option<u32>) -> SendError {
+    let word = || code.map(|code| code.to_string()).unwrap_or_default();
+    match code {
+        // More than 24 hours since the person's last message.
+        Some(131_047) => SendError::WindowClosed(word()),
+        // Meta's own trouble, and every kind of "too fast".
+        Some(1 | 2 | 4 | 80007 | 130_429 | 131_000 | 131_016 | 131_056) => SendError::Retry(word()),
+        // Not on WhatsApp, not reachable for us, or a message that Meta refuses however often it is sent.
+        Some(100 | 368 | 131_026 | 131_030 | 131_031 | 131_042 | 131_048 | 131_049 | 131_062 | 132_000..=132_999) => {
+            SendError::Undeliverable(word())
+        }
+        // 190 and its like: the token or its permissions.
+        _ => by_status(status, code),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{local_server::LocalServer, whatsapp::Template};
+
+    const CREDENTIALS: &str = r#"{"access_token":"t0ken","phone_number_id":"10001"}"#;
+
+    async fn send(server: &LocalServer, to: &str, message: Message<'_>) -> Result<(), SendError> {
+        let meta = Meta::new(LocalServer::client(), Some(&server.url()), CREDENTIALS).unwrap();
+        meta.send(&to.parse().unwrap(), &message).await
+    }
+
+    #[tokio::test]
+    async fn sends_text_to_the_digits_of_a_number() {
+        let server = LocalServer::answering(200, r#"{"messages":[{"id":"wamid.x"}]}"#).await;
+        send(&server, "whatsapp:+15551234567", Message::Text("✅ Yes")).await.unwrap();
+        let request = server.only_request();
+        assert_eq!(request.path, "/v26.0/10001/messages");
+        assert_eq!(request.header("authorization"), "Bearer t0ken");
+        assert_eq!(
+            request.json(),
+            json!({
+                "messaging_product": "whatsapp",
+                "recipient_type": "individual",
+                "to": "15551234567",
+                "type": "text",
+                "text": {"body": "✅ Yes"},
+            })
+        );
+    }
+
+    #[tokio::test]
+    async fn sends_to_a_business_scoped_user_id() {
+        let server = LocalServer::answering(200, "{}").await;
+        send(&server, "whatsapp:US.ABC123XYZ", Message::Text("x")).await.unwrap();
+        let body = server.only_request().json();
+        assert_eq!((body.get("to"), &body["recipient"]), (None, &json!("US.ABC123XYZ")));
+    }
+
+    #[tokio::test]
+    async fn sends_a_template_with_the_text_in_one_line() {
+        let server = LocalServer::answering(200, "{}").await;
+        let template = Template::parse("account_news:de");
+        send(&server, "whatsapp:+15551234567", Message::Template(&template, "Again:\nhttps://x")).await.unwrap();
+        let body = server.only_request().json();
+        assert_eq!(body["type"], "template");
+        assert_eq!(
+            body["template"],
+            json!({
+                "name": "account_news",
+                "language": {"code": "de"},
+                "components": [{"type": "body", "parameters": [{"type": "text", "text": "Again: https://x"}]}],
+            })
+        );
+    }
+
+    #[tokio::test]
+    async fn asks_for_the_version_in_the_secret() {
+        let server = LocalServer::answering(200, "{}").await;
+        let credentials = r#"{"access_token":"t","phone_number_id":"10001","api_version":"v30.0"}"#;
+        let meta = Meta::new(LocalServer::client(), Some(&server.url()), credentials).unwrap();
+        meta.send(&"whatsapp:+15551234567".parse().unwrap(), &Message::Text("x")).await.unwrap();
+        assert_eq!(server.only_request().path, "/v30.0/10001/messages");
+    }
+
+    #[tokio::test]
+    async fn sorts_refusals_by_code_and_not_by_status() {
+        for (status, code, fate) in [
+            (400, 131_047, SendError::WindowClosed as fn(String) -> SendError),
+            (400, 130_429, SendError::Retry),
+            (400, 131_056, SendError::Retry),
+            (500, 131_026, SendError::Undeliverable),
+            (404, 132_001, SendError::Undeliverable),
+            (400, 190, SendError::Operator),
+            (403, 10, SendError::Operator),
+            (503, 999, SendError::Retry),
+        ] {
+            let server = LocalServer::answering(status, &json!({"error": {"code": code}}).to_string()).await;
+            let error = send(&server, "whatsapp:+15551234567", Message::Text("x")).await;
+            assert_eq!(error, Err(fate(code.to_string())), "{status} {code}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_no_json_counts_by_its_status() {
+        for (status, fate) in
+            [(502, SendError::Retry("http_502".to_owned())), (403, SendError::Operator("http_403".to_owned()))]
+        {
+            let server = LocalServer::answering(status, "<html>").await;
+            assert_eq!(send(&server, "whatsapp:+15551234567", Message::Text("x")).await, Err(fate));
+        }
+    }
+}
