@@ -218,6 +218,19 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_sample_events_are_understood() {
+        for (name, denied) in [("get", false), ("post", false), ("plain", false), ("denied", true)] {
+            let path = format!("{}/../../events/callback-{name}.json", env!("CARGO_MANIFEST_DIR"));
+            let request = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+            let callback = Callback::read(&request).unwrap();
+            assert!(shared::state::State::parse(&callback.state).is_ok(), "{name}");
+            assert_eq!(matches!(callback.answer, Some(Answer::Error(_))), denied, "{name}");
+            assert_eq!(matches!(callback.answer, Some(Answer::Code(_))), !denied, "{name}");
+            assert_eq!(cookies(&request).count(), usize::from(name != "plain"), "{name}");
+        }
+    }
+
     proptest! {
         #[test]
         fn no_query_makes_the_reader_panic(query in "\\PC{0,200}") {

@@ -121,6 +121,17 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn the_sample_events_are_understood() {
+        for name in ["connected", "failed"] {
+            let path = format!("{}/../../events/outcome-stream-{name}.json", env!("CARGO_MANIFEST_DIR"));
+            let event: Event = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+            let read: Vec<_> = event.records.into_iter().map(Record::read).collect();
+            assert_eq!(read.len(), 1);
+            assert_eq!(read[0].outcome.as_ref().unwrap().status.as_str(), name);
+        }
+    }
+
+    #[test]
     fn an_item_without_an_outcome_is_unreadable() {
         let read = |item: Value| event(&[item]).records.into_iter().map(Record::read).next().unwrap().outcome;
         assert!(read(crate::outcome::tests::item(json!({}))).is_ok());

@@ -174,7 +174,8 @@ impl SecretStore {
             .map_err(|error| SecretsError::Unavailable(super::describe(&error)))?;
         for secret in answer.secret_values.unwrap_or_default() {
             if let (Some(name), Some(value)) = (secret.name, secret.secret_string) {
-                by_name.insert(name, SecretString::from(value));
+                // A secret that was read from a file often ends in a line break.
+                by_name.insert(name, SecretString::from(value.trim()));
             }
         }
         let errors = answer.errors.unwrap_or_default();

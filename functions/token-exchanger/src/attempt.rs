@@ -1,0 +1,300 @@
+//! One attempt on its way from a message to its outcome. It decides what is tried again within
+//! this invocation; what happens to a message that was not brought to an end is for the batch loop.
+
+use std::{cell::OnceCell, time::Duration};
+
+use shared::{AuthorizationCode, Reason, Timestamp, aws::kms::KmsError, exchange::DenialError, pkce::PkceCodeVerifier};
+use tokio::time::Instant;
+
+use crate::{
+    TokenExchanger,
+    classify::{Class, Nameless},
+    config::CredentialsError,
+    grant::Grant,
+    retry::{Pauses, left},
+    salesforce::{self, ExchangeError, Redemption},
+    setback::Setback,
+    tables::{Attempt, Claim, Connection, Guard, Lease, Obstacle, Unconnected},
+};
+
+/// Salesforce keeps a code for 15 minutes; one is for us, for the way here and the exchange.
+const CODE_LIFETIME: Duration = Duration::from_mins(14);
+/// Within one invocation a code is tried for so long; then the queue's schedule takes over.
+const EXCHANGE_BUDGET: Duration = Duration::from_secs(12);
+/// With less time than this a code is not sent.
+const SHORTEST_TRY: Duration = Duration::from_secs(2);
+/// Within one invocation the account is asked for its name for so long.
+const ACCOUNT_BUDGET: Duration = Duration::from_secs(5);
+/// What an exchange must leave for the name and the tables.
+const RESERVE: Duration = Duration::from_secs(5);
+/// What the name must leave for the tables.
+const STORE_RESERVE: Duration = Duration::from_secs(3);
+
+/// How a message ended for good.
+#[derive(Debug)]
+pub(crate) enum Ending {
+    /// The outcome: tokens are stored.
+    Connected {
+        /// In place of older ones.
+        renewed: bool,
+    },
+    /// The outcome: it is over.
+    Failed(Failure),
+    /// The attempt had its outcome before, or somebody else brings it.
+    Duplicate,
+}
+
+/// Why it is over.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) reason: Reason,
+    /// What Salesforce said, for an answer that should not be.
+    pub(crate) cause: Option<ExchangeError>,
+}
+
+impl Failure {
+    /// Salesforce's own word for it.
+    pub(crate) fn word(&self) -> Option<&DenialError> {
+        self.cause.as_ref().and_then(ExchangeError::word)
+    }
+}
+
+impl From<Reason> for Failure {
+    fn from(reason: Reason) -> Self {
+        Self { reason, cause: None }
+    }
+}
+
+/// A step that was not the last one.
+enum Stop {
+    Over(Failure),
+    Back(Setback),
+}
+
+impl<E: Into<Setback>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Back(error.into())
+    }
+}
+
+/// A consent, as the message brings it.
+pub(crate) struct Consent<'a> {
+    pub(crate) code: &'a AuthorizationCode,
+    pub(crate) pkce: bool,
+    pub(crate) received_at: Timestamp,
+}
+
+impl Consent<'_> {
+    /// Is the code too old to be tried?
+    pub(crate) fn is_dead(&self, now: Timestamp) -> bool {
+        now.since(self.received_at) >= CODE_LIFETIME
+    }
+}
+
+/// How long the code of a message that came then can still be tried.
+pub(crate) fn life_left(received_at: Timestamp, now: Timestamp) -> Duration {
+    CODE_LIFETIME.saturating_sub(now.since(received_at))
+}
+
+impl TokenExchanger {
+    /// The person said no.
+    pub(crate) async fn deny(&self, attempt: &Attempt<'_>, error: &DenialError) -> Result<Ending, Setback> {
+        let outcome = Unconnected::Failed { reason: Reason::Denied, error: Some(error) };
+        match self.tables.settle(attempt, &outcome, Guard::Undecided, (self.clock)()).await? {
+            None => Ok(Ending::Failed(Reason::Denied.into())),
+            // A code that is on its way, too, brings the outcome.
+            Some(Obstacle::Over | Obstacle::Held { .. }) => Ok(Ending::Duplicate),
+        }
+    }
+
+    /// The person said yes. The lease, once there is one, is left in `held`.
+    pub(crate) async fn connect(
+        &self,
+        attempt: &Attempt<'_>,
+        consent: &Consent<'_>,
+        held: &OnceCell<Lease>,
+        until: Instant,
+    ) -> Result<Ending, Setback> {
+        let now = (self.clock)();
+        if consent.is_dead(now) {
+            return self.fail(attempt, Reason::CodeExpired.into(), Guard::Unheld).await;
+        }
+        if !self.config.login_urls.contains(attempt.login_url) {
+            return Err(Setback::LoginUrl);
+        }
+        let (claim, verifier) = tokio::join!(self.tables.claim(attempt, now), self.verifier(attempt, consent));
+        let lease = match claim? {
+            Claim::Granted(lease) => held.get_or_init(|| lease),
+            Claim::Refused(Obstacle::Over) => return Ok(Ending::Duplicate),
+            Claim::Refused(Obstacle::Held { until }) => return Err(Setback::Held { until }),
+        };
+        let verifier = verifier?;
+        match self.connect_under(lease, attempt, consent, verifier.as_ref(), until).await {
+            Ok(renewed) => Ok(Ending::Connected { renewed }),
+            Err(Stop::Over(failure)) => self.fail(attempt, failure, Guard::Lease(lease)).await,
+            Err(Stop::Back(setback)) => Err(setback),
+        }
+    }
+
+    async fn verifier(
+        &self,
+        attempt: &Attempt<'_>,
+        consent: &Consent<'_>,
+    ) -> Result<Option<PkceCodeVerifier>, KmsError> {
+        if !consent.pkce {
+            return Ok(None);
+        }
+        self.kms.pkce_verifier(&self.config.pkce_key_id, attempt.id).await.map(Some)
+    }
+
+    async fn fail(&self, attempt: &Attempt<'_>, failure: Failure, guard: Guard<'_>) -> Result<Ending, Setback> {
+        let outcome = Unconnected::Failed { reason: failure.reason, error: failure.word() };
+        match self.tables.settle(attempt, &outcome, guard, (self.clock)()).await? {
+            None => Ok(Ending::Failed(failure)),
+            Some(Obstacle::Over) => Ok(Ending::Duplicate),
+            Some(Obstacle::Held { until }) => Err(Setback::Held { until }),
+        }
+    }
+
+    /// From the code to the stored connection. Was there one before?
+    async fn connect_under(
+        &self,
+        lease: &Lease,
+        attempt: &Attempt<'_>,
+        consent: &Consent<'_>,
+        verifier: Option<&PkceCodeVerifier>,
+        until: Instant,
+    ) -> Result<bool, Stop> {
+        let grant = self.exchange(lease, attempt, consent, verifier, until - RESERVE).await?;
+        let (username, renewed) = tokio::join!(
+            self.username(&grant, until - STORE_RESERVE),
+            // Asked here because it costs no time beside Salesforce; where it fails it is asked again.
+            self.tables.is_connected(attempt.wa_id),
+        );
+        let connection = Connection { username: username.map_err(Stop::Over)?, grant };
+        Ok(self.store(attempt, &connection, renewed.ok(), until).await?)
+    }
+
+    /// Trades the code.
+    async fn exchange(
+        &self,
+        lease: &Lease,
+        attempt: &Attempt<'_>,
+        consent: &Consent<'_>,
+        verifier: Option<&PkceCodeVerifier>,
+        until: Instant,
+    ) -> Result<Grant, Stop> {
+        let mut pauses = Pauses::until(until.min(Instant::now() + EXCHANGE_BUDGET));
+        let (mut lost, mut refetched) = (false, false);
+        let mut secrets = self.secrets.current((self.clock)()).await.map_err(CredentialsError::from)?;
+        loop {
+            // What a lost answer leaves behind, in this invocation or an earlier one.
+            let maybe_redeemed = lease.maybe_redeemed.get();
+            let expired = if maybe_redeemed { Reason::Unknown } else { Reason::CodeExpired };
+            if consent.is_dead((self.clock)()) {
+                return Err(Stop::Over(expired.into()));
+            }
+            let redemption = Redemption {
+                login_url: attempt.login_url,
+                code: consent.code,
+                verifier,
+                credentials: &self.config.credentials(&secrets)?,
+            };
+            let time = left(until).min(salesforce::TIMEOUT);
+            if time < SHORTEST_TRY {
+                return Err(Stop::Back(Setback::OutOfTime));
+            }
+            // Until the answer is here, so that whatever interrupts us leaves the truth behind.
+            lease.maybe_redeemed.set(true);
+            let error = match self.salesforce.exchange(&redemption, time).await {
+                Ok(grant) => return Ok(grant),
+                Err(error) => error,
+            };
+            let class = error.class();
+            lease.maybe_redeemed.set(maybe_redeemed || class == Class::Ambiguous);
+            let again = match class {
+                Class::Final(reason) => {
+                    let reason = if reason == Reason::CodeExpired { expired } else { reason };
+                    return Err(Stop::Over(Failure { reason, cause: Some(error) }));
+                }
+                Class::Transient { retry_after } => pauses.next(retry_after).await,
+                Class::Ambiguous => !std::mem::replace(&mut lost, true) && pauses.next(None).await,
+                Class::Operator => !std::mem::replace(&mut refetched, true),
+            };
+            if !again {
+                return Err(Stop::Back(Setback::Exchange(error)));
+            }
+            if class == Class::Operator {
+                // They may have been rotated.
+                let newer = self.secrets.newer_than(&secrets, (self.clock)()).await;
+                secrets = newer.map_err(CredentialsError::from)?;
+            }
+        }
+    }
+
+    /// The name of the account. Where Salesforce does not tell it in time the tokens are stored
+    /// without it: a consent is worth more than a name. Where the tokens open nothing it is over.
+    async fn username(&self, grant: &Grant, until: Instant) -> Result<Option<String>, Failure> {
+        let until = until.min(Instant::now() + ACCOUNT_BUDGET);
+        let mut pauses = Pauses::until(until);
+        loop {
+            match self.salesforce.username(grant, left(until)).await.map_err(|error| error.meaning()) {
+                Ok(username) => return Ok(Some(username)),
+                Err(Nameless::Blocked) => return Err(Reason::AppBlocked.into()),
+                Err(Nameless::NotAllowed) => return Ok(None),
+                Err(Nameless::Transient { retry_after }) => {
+                    if !pauses.next(retry_after).await {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Stores the connection, as often as it takes and the time allows. Did it replace one?
+    async fn store(
+        &self,
+        attempt: &Attempt<'_>,
+        connection: &Connection,
+        mut renewed: Option<bool>,
+        until: Instant,
+    ) -> Result<bool, Setback> {
+        let now = (self.clock)();
+        let mut pauses = Pauses::until(until);
+        loop {
+            let stored = async {
+                let renewed = match renewed {
+                    Some(renewed) => renewed,
+                    // Asked until it is known and then no more: the transaction is repeated as it was.
+                    None => *renewed.insert(self.tables.is_connected(attempt.wa_id).await?),
+                };
+                self.tables.connect(attempt, connection, renewed, now).await.map(|()| renewed)
+            };
+            match stored.await {
+                Ok(renewed) => return Ok(renewed),
+                Err(error) => {
+                    if !pauses.next(None).await {
+                        return Err(Setback::NotStored(error));
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_dead_a_minute_before_salesforce_says_so() {
+        let code = AuthorizationCode::parse("aPrx==".to_owned()).unwrap();
+        let received_at = Timestamp::from_seconds(1_000);
+        let consent = Consent { code: &code, pkce: true, received_at };
+        let after = |seconds| received_at.plus(Duration::from_secs(seconds));
+        assert!(!consent.is_dead(after(839)));
+        assert!(consent.is_dead(after(840)));
+        assert_eq!(life_left(received_at, after(830)).as_secs(), 10);
+        assert_eq!(life_left(received_at, after(9_000)), Duration::ZERO);
+    }
+}

@@ -1,0 +1,123 @@
+//! What the operator set: read once, at the start.
+
+use std::num::NonZeroU32;
+
+use shared::{
+    CallbackUri, LoginUrls, SettingError, Settings,
+    aws::secrets::{Secrets, SecretsError, Source},
+    callback_uri::InvalidCallbackUri,
+};
+
+/// The settings of this function.
+#[derive(Debug)]
+pub struct Config {
+    pub(crate) token_table: String,
+    pub(crate) attempt_table: String,
+    pub(crate) queue_url: String,
+    /// After so many receives the queue gives a message to its dead-letter queue.
+    pub(crate) max_receives: u32,
+    pub(crate) pkce_key_id: String,
+    pub(crate) login_urls: LoginUrls,
+    client_id: Source,
+    client_secret: Source,
+    callback_uri: Source,
+}
+
+/// What Salesforce knows this app by.
+pub(crate) struct Credentials<'a> {
+    pub(crate) client_id: &'a str,
+    pub(crate) client_secret: &'a str,
+    pub(crate) callback_uri: CallbackUri,
+}
+
+/// The credentials cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CredentialsError {
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
+    #[error("the callback address is wrong")]
+    CallbackUri(#[from] InvalidCallbackUri),
+}
+
+impl Config {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// [`SettingError`] with the name of the setting.
+    pub fn read(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<Self, SettingError> {
+        Ok(Self {
+            token_table: settings.required("DYNAMODB_PROFILE_TABLE_NAME")?,
+            attempt_table: settings.required("ATTEMPT_TABLE_NAME")?,
+            queue_url: settings.required("EXCHANGE_QUEUE_URL")?,
+            max_receives: settings.parsed::<NonZeroU32>("MAX_RECEIVE_COUNT")?.get(),
+            pkce_key_id: settings.required("PKCE_KEY_ID")?,
+            login_urls: settings.parsed("LOGIN_URLS")?,
+            client_id: Source::read(settings, "SF_CLIENT_ID", "SF_CLIENT_ID_SECRET_NAME")?,
+            client_secret: Source::read(settings, "SF_CLIENT_SECRET", "SF_CLIENT_SECRET_SECRET_NAME")?,
+            callback_uri: Source::read(settings, "SF_REDIRECT_URI", "SF_CALLBACK_URI_SECRET_NAME")?,
+        })
+    }
+
+    /// The settings that Secrets Manager may hold.
+    pub(crate) fn sources(&self) -> [&Source; 3] {
+        [&self.client_id, &self.client_secret, &self.callback_uri]
+    }
+
+    /// The app's credentials. White space around them is dropped: secrets often end in a line break.
+    pub(crate) fn credentials<'a>(&'a self, secrets: &'a Secrets) -> Result<Credentials<'a>, CredentialsError> {
+        Ok(Credentials {
+            client_id: secrets.get(&self.client_id)?.trim(),
+            client_secret: secrets.get(&self.client_secret)?.trim(),
+            callback_uri: CallbackUri::parse(secrets.get(&self.callback_uri)?)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COMPLETE: [(&str, &str); 9] = [
+        ("DYNAMODB_PROFILE_TABLE_NAME", "salesforce_tokens"),
+        ("ATTEMPT_TABLE_NAME", "connection_attempts"),
+        ("EXCHANGE_QUEUE_URL", "https://queue"),
+        ("MAX_RECEIVE_COUNT", "10"),
+        ("PKCE_KEY_ID", "pkce"),
+        ("LOGIN_URLS", "https://login.salesforce.com"),
+        ("SF_CLIENT_ID_SECRET_NAME", "sf_client_id"),
+        ("SF_CLIENT_SECRET_SECRET_NAME", "sf_client_secret"),
+        ("SF_CALLBACK_URI_SECRET_NAME", "sf_callback_uri"),
+    ];
+
+    fn read(settings: &[(&str, &str)]) -> Result<Config, SettingError> {
+        Config::read(&Settings::new(|name| {
+            settings.iter().rev().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        }))
+    }
+
+    #[test]
+    fn a_missing_setting_is_named() {
+        assert_eq!(read(&COMPLETE).unwrap().max_receives, 10);
+        for (name, _) in COMPLETE {
+            let rest: Vec<_> = COMPLETE.into_iter().filter(|(key, _)| *key != name).collect();
+            let named = match name {
+                "SF_CLIENT_ID_SECRET_NAME" => "SF_CLIENT_ID",
+                "SF_CLIENT_SECRET_SECRET_NAME" => "SF_CLIENT_SECRET",
+                "SF_CALLBACK_URI_SECRET_NAME" => "SF_REDIRECT_URI",
+                _ => name,
+            };
+            assert_eq!(read(&rest).unwrap_err(), SettingError::Missing(named));
+        }
+    }
+
+    #[test]
+    fn a_message_is_received_at_least_once() {
+        assert!(read(&[&COMPLETE[..], &[("MAX_RECEIVE_COUNT", "0")]].concat()).is_err());
+    }
+
+    #[test]
+    fn debug_hides_the_secrets() {
+        let config = read(&[&COMPLETE[..], &[("SF_CLIENT_SECRET", "s3cret")]].concat()).unwrap();
+        assert!(!format!("{config:?}").contains("s3cret"));
+    }
+}

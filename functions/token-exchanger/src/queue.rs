@@ -1,0 +1,58 @@
+//! The exchange queue, from the receiver's side. Lambda receives and deletes; here a message is
+//! only told when to come back.
+
+use std::time::Duration;
+
+use aws_sdk_sqs::{
+    Client,
+    config::BehaviorVersion,
+    error::{ProvideErrorMetadata, SdkError},
+};
+use shared::aws::SdkConfig;
+
+/// What SQS allows.
+const LONGEST: i32 = 12 * 60 * 60;
+
+/// The exchange queue.
+#[derive(Clone, Debug)]
+pub(crate) struct ExchangeQueue {
+    client: Client,
+    url: String,
+}
+
+/// The queue did not take the change: the message comes back when its usual time is over.
+#[derive(Debug, thiserror::Error)]
+#[error("the message's visibility was not changed: {0}")]
+pub(crate) struct QueueError(String);
+
+impl ExchangeQueue {
+    /// The queue at this address; nothing is opened yet.
+    pub(crate) fn new(config: &SdkConfig, url: String) -> Self {
+        let config = aws_sdk_sqs::config::Builder::from(config).behavior_version(BehaviorVersion::v2026_01_12());
+        Self { client: Client::from_conf(config.build()), url }
+    }
+
+    /// Hides a message for so long, in whole seconds.
+    ///
+    /// # Errors
+    /// [`QueueError`]
+    pub(crate) async fn hide(&self, receipt: &str, duration: Duration) -> Result<(), QueueError> {
+        let seconds = i32::try_from(duration.as_secs()).unwrap_or(LONGEST).min(LONGEST);
+        self.client
+            .change_message_visibility()
+            .queue_url(&self.url)
+            .receipt_handle(receipt)
+            .visibility_timeout(seconds)
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| QueueError(reason(&error)))
+    }
+}
+
+fn reason<E: std::error::Error + ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
+    match error.as_service_error() {
+        Some(refusal) => refusal.code().unwrap_or("refused").to_owned(),
+        None => error.to_string(),
+    }
+}

@@ -1,0 +1,141 @@
+//! Why a message goes back to the queue, and what follows from it.
+
+use std::time::Duration;
+
+use shared::{Reason, Timestamp, aws::kms::KmsError, exchange::InvalidMessage};
+
+use crate::{classify::Class, config::CredentialsError, retry, salesforce::ExchangeError, tables::TableError};
+
+/// How soon a message comes back that nothing can be done for: it is on its way to the
+/// dead-letter queue.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+/// Why a message was not brought to an end this time.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Setback {
+    #[error("the message cannot be read")]
+    Unreadable(#[from] InvalidMessage),
+    #[error("another message holds the attempt")]
+    Held {
+        /// For so long at most.
+        until: Timestamp,
+    },
+    #[error("the login host is not allowed here")]
+    LoginUrl,
+    #[error("the app's credentials cannot be had")]
+    Credentials(#[from] CredentialsError),
+    #[error("the code was not traded")]
+    Exchange(#[source] ExchangeError),
+    #[error("the PKCE verifier cannot be had")]
+    Kms(#[from] KmsError),
+    #[error("the attempt cannot be read or written")]
+    Attempt(#[from] TableError),
+    #[error("the tokens cannot be stored")]
+    NotStored(#[source] TableError),
+    #[error("the time was over")]
+    OutOfTime,
+    #[error("a panic")]
+    Panic,
+}
+
+impl Setback {
+    /// One word for logs.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Unreadable(_) => "unreadable",
+            Self::Held { .. } => "held",
+            Self::LoginUrl => "login_url",
+            Self::Credentials(_) => "credentials",
+            Self::Exchange(error) => match error.class() {
+                Class::Transient { .. } => "transient",
+                Class::Ambiguous => "ambiguous",
+                Class::Operator => "operator",
+                Class::Final(_) => "final",
+            },
+            Self::Kms(_) => "kms",
+            Self::Attempt(_) => "attempt_table",
+            Self::NotStored(_) => "not_stored",
+            Self::OutOfTime => "out_of_time",
+            Self::Panic => "panic",
+        }
+    }
+
+    /// What the person is told when the message was received for the last time; `None` where
+    /// nobody can be told, or the holder of the attempt will.
+    pub(crate) fn delay_reason(&self) -> Option<Reason> {
+        match self {
+            Self::Unreadable(_) | Self::Held { .. } => None,
+            Self::Exchange(error) => Some(match error.class() {
+                Class::Transient { .. } | Class::Ambiguous => Reason::SalesforceUnavailable,
+                Class::Operator | Class::Final(_) => Reason::Misconfigured,
+            }),
+            Self::LoginUrl
+            | Self::Credentials(_)
+            | Self::Kms(_)
+            | Self::Attempt(_)
+            | Self::NotStored(_)
+            | Self::OutOfTime
+            | Self::Panic => Some(Reason::Misconfigured),
+        }
+    }
+
+    /// How long the message stays away: by the schedule, but no shorter than Salesforce asked.
+    pub(crate) fn pause(&self, receives: u32, is_last: bool, now: Timestamp) -> Duration {
+        match self {
+            Self::Unreadable(_) => AT_ONCE,
+            _ if is_last => AT_ONCE,
+            // By then it is free; with luck it is over before.
+            Self::Held { until } => retry::visibility(receives).min(until.since(now) + AT_ONCE),
+            Self::Exchange(error) => match error.class() {
+                Class::Transient { retry_after: Some(asked) } => retry::visibility(receives).max(asked),
+                _ => retry::visibility(receives),
+            },
+            _ => retry::visibility(receives),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::classify::Refusal;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
+
+    fn refused(class: Class) -> Setback {
+        Setback::Exchange(ExchangeError::Refused(Refusal { class, error: None }))
+    }
+
+    fn seconds(setback: &Setback, receives: u32, is_last: bool) -> u64 {
+        setback.pause(receives, is_last, NOW).as_secs()
+    }
+
+    #[test]
+    fn a_message_comes_back_by_the_schedule_or_when_salesforce_says() {
+        assert_eq!(seconds(&refused(Class::Operator), 3, false), 15);
+        let busy = refused(Class::Transient { retry_after: Some(Duration::from_secs(30)) });
+        assert_eq!((seconds(&busy, 1, false), seconds(&busy, 5, false)), (30, 90));
+    }
+
+    #[test]
+    fn a_message_comes_back_when_the_holder_must_be_done_at_the_latest() {
+        let held = Setback::Held { until: NOW.plus(Duration::from_mins(1)) };
+        assert_eq!([1, 4, 5, 6].map(|receives| seconds(&held, receives, false)), [2, 40, 61, 61]);
+    }
+
+    #[test]
+    fn what_goes_to_the_dead_letter_queue_goes_at_once() {
+        assert_eq!(seconds(&Setback::Unreadable(InvalidMessage::Malformed), 1, false), 1);
+        assert_eq!(seconds(&refused(Class::Operator), 10, true), 1);
+    }
+
+    #[test]
+    fn the_person_is_told_whose_fault_it_is() {
+        let transient = Class::Transient { retry_after: None };
+        assert_eq!(refused(transient).delay_reason(), Some(Reason::SalesforceUnavailable));
+        assert_eq!(refused(Class::Operator).delay_reason(), Some(Reason::Misconfigured));
+        assert_eq!(Setback::LoginUrl.delay_reason(), Some(Reason::Misconfigured));
+        assert_eq!(Setback::Held { until: NOW }.delay_reason(), None);
+        assert_eq!(Setback::Unreadable(InvalidMessage::Malformed).delay_reason(), None);
+    }
+}

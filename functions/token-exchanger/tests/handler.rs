@@ -1,0 +1,655 @@
+//! The whole function, with Salesforce and AWS behind real HTTP. What DynamoDB makes of the
+//! conditions is for the tests of the deployed stack; here it answers as a test wants it.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy takes for other code")]
+
+use std::{
+    cell::Cell,
+    collections::{HashMap, VecDeque},
+    io,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use axum::{
+    Form, Json, Router,
+    body::Body,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse as _, Response},
+    routing::{get, post},
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use ring::hmac;
+use serde_json::{Value, json};
+use shared::{Settings, Timestamp, aws, pkce::PkceCodeVerifier};
+use token_exchanger::{Config, NamelessMessage, TokenExchanger};
+
+const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+const DEADLINE: Timestamp = Timestamp::from_millis(1_790_000_030_000);
+const RECEIVED_AT: u64 = 1_789_999_995_000;
+const CHAT: &str = "whatsapp:+15551234567";
+const CODE: &str = "aPrxCODE==";
+const CLIENT_SECRET: &str = "5A4D0B0C";
+const ATTEMPT: &str = "00000000000000000000000000000007";
+const CALLBACK: &str = "https://abc.execute-api.us-east-1.amazonaws.com/callback";
+
+/// An answer to come.
+#[derive(Clone, Copy)]
+enum Script {
+    Answer(StatusCode, &'static str),
+    RetryLater,
+    /// The request is received, and the connection breaks.
+    Lost,
+    /// Tokens, signed with this.
+    Tokens(&'static str),
+}
+
+use Script::{Answer, Lost, RetryLater, Tokens};
+
+/// Salesforce and AWS: what they were asked, and what they will answer if not the usual.
+#[derive(Clone, Default)]
+struct World(Arc<Mutex<Inner>>);
+
+#[derive(Default)]
+struct Inner {
+    base_url: String,
+    token_forms: Vec<HashMap<String, String>>,
+    token_script: VecDeque<Script>,
+    bearers: Vec<String>,
+    userinfo_script: VecDeque<Script>,
+    aws_calls: Vec<(String, Value)>,
+    aws_script: Vec<(&'static str, StatusCode, Value)>,
+}
+
+impl World {
+    async fn start() -> Self {
+        let world = Self::default();
+        let router = Router::new()
+            .route("/", post(answer_as_aws))
+            .route("/services/oauth2/token", post(trade))
+            .route("/services/oauth2/userinfo", get(name))
+            .with_state(world.clone());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        world.inner(|inner| inner.base_url = format!("http://{}", listener.local_addr().unwrap()));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        world
+    }
+
+    fn inner<T>(&self, with: impl FnOnce(&mut Inner) -> T) -> T {
+        with(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn base_url(&self) -> String {
+        self.inner(|inner| inner.base_url.clone())
+    }
+
+    /// What the token endpoint answers, before the usual.
+    fn trades(&self, script: impl IntoIterator<Item = Script>) {
+        self.inner(|inner| inner.token_script = script.into_iter().collect());
+    }
+
+    /// What `/userinfo` answers, before the usual.
+    fn names(&self, script: impl IntoIterator<Item = Script>) {
+        self.inner(|inner| inner.userinfo_script = script.into_iter().collect());
+    }
+
+    /// What the next call of this operation is answered.
+    fn aws(&self, operation: &'static str, status: StatusCode, body: Value) {
+        self.inner(|inner| inner.aws_script.push((operation, status, body)));
+    }
+
+    fn refuse_next_update(&self, item: &Value) {
+        let body =
+            json!({ "__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException", "Item": item });
+        self.aws("UpdateItem", StatusCode::BAD_REQUEST, body);
+    }
+
+    fn cancel_next_transaction(&self, codes: [&str; 2]) {
+        let reasons = codes.map(|code| json!({ "Code": code }));
+        let name = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
+        let body = json!({ "__type": name, "CancellationReasons": reasons });
+        self.aws("TransactWriteItems", StatusCode::BAD_REQUEST, body);
+    }
+
+    fn calls(&self, operation: &str) -> Vec<Value> {
+        let named = |(name, body): &(String, Value)| (name == operation).then(|| body.clone());
+        self.inner(|inner| inner.aws_calls.iter().filter_map(named).collect())
+    }
+
+    fn tries(&self) -> usize {
+        self.inner(|inner| inner.token_forms.len())
+    }
+
+    /// What the last write to the attempt set.
+    fn last_update(&self) -> HashMap<String, Value> {
+        sets(self.calls("UpdateItem").last().unwrap())
+    }
+
+    fn hidden_for(&self) -> Vec<u64> {
+        self.calls("ChangeMessageVisibility").iter().map(|call| call["VisibilityTimeout"].as_u64().unwrap()).collect()
+    }
+
+    fn function(&self) -> TokenExchanger {
+        self.function_at(|| NOW)
+    }
+
+    fn function_at(&self, clock: fn() -> Timestamp) -> TokenExchanger {
+        let base_url = self.base_url();
+        let settings = Settings::new(|name| {
+            Some(match name {
+                "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => "test".to_owned(),
+                "AWS_REGION" => "us-east-1".to_owned(),
+                "AWS_ENDPOINT_URL" | "LOGIN_URLS" => base_url.clone(),
+                "DYNAMODB_PROFILE_TABLE_NAME" => "salesforce_tokens".to_owned(),
+                "ATTEMPT_TABLE_NAME" => "connection_attempts".to_owned(),
+                "EXCHANGE_QUEUE_URL" => format!("{base_url}/queue"),
+                "MAX_RECEIVE_COUNT" => "10".to_owned(),
+                "PKCE_KEY_ID" => "pkce".to_owned(),
+                "SF_CLIENT_ID" => "3MVG9.client".to_owned(),
+                "SF_CLIENT_SECRET_SECRET_NAME" => "sf_client_secret".to_owned(),
+                "SF_REDIRECT_URI" => CALLBACK.to_owned(),
+                _ => return None,
+            })
+        });
+        TokenExchanger::new(Config::read(&settings).unwrap(), &aws::config(&settings).unwrap(), clock).unwrap()
+    }
+
+    fn message(&self) -> Value {
+        json!({
+            "v": 1,
+            "attempt_id": ATTEMPT,
+            "wa_id": CHAT,
+            "received_at": RECEIVED_AT,
+            "login_url": self.base_url(),
+            "code": CODE,
+            "pkce": true,
+        })
+    }
+}
+
+async fn trade(State(world): State<World>, Form(form): Form<HashMap<String, String>>) -> Response {
+    let script = world.inner(|inner| {
+        inner.token_forms.push(form);
+        inner.token_script.pop_front()
+    });
+    play(script.unwrap_or(Tokens(CLIENT_SECRET)), &world)
+}
+
+async fn name(State(world): State<World>, headers: HeaderMap) -> Response {
+    let script = world.inner(|inner| {
+        inner.bearers.push(headers["authorization"].to_str().unwrap().to_owned());
+        inner.userinfo_script.pop_front()
+    });
+    match script {
+        Some(script) => play(script, &world),
+        None => Json(json!({ "preferred_username": "ada@acme.example", "user_id": "x" })).into_response(),
+    }
+}
+
+fn play(script: Script, world: &World) -> Response {
+    match script {
+        Answer(status, body) => (status, body).into_response(),
+        RetryLater => (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "60")], "").into_response(),
+        Lost => {
+            let broken = futures::stream::once(async { Err::<String, _>(io::Error::other("gone")) });
+            Body::from_stream(broken).into_response()
+        }
+        Tokens(secret) => {
+            let base_url = world.base_url();
+            let id = format!("{base_url}/id/00Dxx0000001gPLEAY/005xx000001SwiUAAS");
+            let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+            Json(json!({
+                "access_token": "00Dxx!ACCESS",
+                "refresh_token": "5AepREFRESH",
+                "instance_url": base_url,
+                "issued_at": "1790000000123",
+                "signature": STANDARD.encode(hmac::sign(&key, format!("{id}1790000000123").as_bytes())),
+                "id": id,
+                "scope": "api refresh_token",
+                "token_type": "Bearer",
+            }))
+            .into_response()
+        }
+    }
+}
+
+async fn answer_as_aws(State(world): State<World>, headers: HeaderMap, body: String) -> (StatusCode, Json<Value>) {
+    let operation = headers["x-amz-target"].to_str().unwrap().rsplit_once('.').unwrap().1.to_owned();
+    let scripted = world.inner(|inner| {
+        inner.aws_calls.push((operation.clone(), serde_json::from_str(&body).unwrap()));
+        let index = inner.aws_script.iter().position(|(name, ..)| *name == operation)?;
+        Some(inner.aws_script.remove(index))
+    });
+    if let Some((_, status, body)) = scripted {
+        return (status, Json(body));
+    }
+    let answer = match operation.as_str() {
+        "BatchGetSecretValue" => {
+            json!({ "SecretValues": [{ "Name": "sf_client_secret", "SecretString": format!("{CLIENT_SECRET}\n") }] })
+        }
+        "GenerateMac" => json!({ "Mac": STANDARD.encode([5; 32]) }),
+        _ => json!({}),
+    };
+    (StatusCode::OK, Json(answer))
+}
+
+/// The values that a write sets, by attribute.
+fn sets(write: &Value) -> HashMap<String, Value> {
+    let values = write["ExpressionAttributeValues"].as_object().unwrap();
+    values.iter().map(|(name, value)| (name.trim_start_matches(':').to_owned(), value.clone())).collect()
+}
+
+fn record(id: &str, body: &Value, receives: u32) -> Value {
+    json!({
+        "messageId": id,
+        "receiptHandle": format!("receipt of {id}"),
+        "body": body.to_string(),
+        "attributes": { "ApproximateReceiveCount": receives.to_string() },
+    })
+}
+
+/// The messages that failed.
+async fn handle(function: &TokenExchanger, records: &[Value]) -> Vec<String> {
+    let batch = serde_json::from_value(json!({ "Records": records })).unwrap();
+    let response = function.handle(batch, DEADLINE).await.unwrap();
+    response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
+}
+
+/// Does the one message of the batch end here?
+async fn ends(world: &World, message: &Value) -> bool {
+    handle(&world.function(), &[record("one", message, 1)]).await.is_empty()
+}
+
+fn number(value: u64) -> Value {
+    json!({ "N": value.to_string() })
+}
+
+fn text(value: &str) -> Value {
+    json!({ "S": value })
+}
+
+#[tokio::test]
+async fn a_consent_ends_connected() {
+    let world = World::start().await;
+    assert!(ends(&world, &world.message()).await);
+
+    let form = world.inner(|inner| inner.token_forms.remove(0));
+    let verifier = PkceCodeVerifier::from_bytes(&[5; 32]);
+    let expected = [
+        ("grant_type", "authorization_code"),
+        ("code", CODE),
+        ("client_id", "3MVG9.client"),
+        ("client_secret", CLIENT_SECRET),
+        ("redirect_uri", CALLBACK),
+        ("code_verifier", verifier.secret()),
+        ("format", "json"),
+    ];
+    assert_eq!(form, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+    assert_eq!(world.inner(|inner| inner.bearers.clone()), ["Bearer 00Dxx!ACCESS"]);
+
+    let claim = world.last_update();
+    assert_eq!(claim["status"], text("exchanging"));
+    assert_eq!(claim["lease_until"], number(NOW.millis() + 60_000));
+    assert_eq!(claim["expires_at"], number(NOW.seconds() + 90 * 24 * 3600));
+
+    let transaction = world.calls("TransactWriteItems").remove(0);
+    let [tokens, attempt] = [0, 1].map(|index| transaction["TransactItems"][index]["Update"].clone());
+    assert_eq!(tokens["TableName"], "salesforce_tokens");
+    assert_eq!(tokens["Key"], json!({ "wa_id": text(CHAT) }));
+    let tokens = sets(&tokens);
+    assert_eq!(tokens["access_token"], text("00Dxx!ACCESS"));
+    assert_eq!(tokens["refresh_token"], text("5AepREFRESH"));
+    assert_eq!(tokens["instance_url"], text(&world.base_url()));
+    assert_eq!(tokens["issued_at"], number(1_790_000_000_123));
+    assert_eq!(tokens["username"], text("ada@acme.example"));
+    assert_eq!(attempt["TableName"], "connection_attempts");
+    assert_eq!(attempt["Key"], json!({ "attempt_id": text(ATTEMPT) }));
+    assert!(!attempt.to_string().contains("ACCESS") && !attempt.to_string().contains("REFRESH"), "{attempt}");
+    let attempt = sets(&attempt);
+    assert_eq!(attempt["status"], text("connected"));
+    assert_eq!(attempt["org_id"], text("00Dxx0000001gPLEAY"));
+    assert_eq!(attempt["renewed"], json!({ "BOOL": false }));
+}
+
+#[tokio::test]
+async fn a_consent_without_a_challenge_sends_no_verifier() {
+    let world = World::start().await;
+    let mut message = world.message();
+    message["pkce"] = false.into();
+    assert!(ends(&world, &message).await);
+    assert!(!world.inner(|inner| inner.token_forms[0].contains_key("code_verifier")));
+    assert!(world.calls("GenerateMac").is_empty());
+}
+
+#[tokio::test]
+async fn a_connection_in_place_of_another_is_renewed() {
+    let world = World::start().await;
+    // A bot may keep an item of its own for a chat that was never connected.
+    for (item, renewed) in [(json!({ "issued_at": number(1) }), true), (json!({}), false)] {
+        world.aws("GetItem", StatusCode::OK, json!({ "Item": item }));
+        assert!(ends(&world, &world.message()).await);
+        let transaction = world.calls("TransactWriteItems").pop().unwrap();
+        assert_eq!(sets(&transaction["TransactItems"][1]["Update"])["renewed"], json!({ "BOOL": renewed }));
+    }
+}
+
+#[tokio::test]
+async fn a_denial_is_an_outcome() {
+    let world = World::start().await;
+    let mut message = world.message();
+    let fields = message.as_object_mut().unwrap();
+    fields.retain(|name, _| name != "code" && name != "pkce");
+    fields.insert("denied".to_owned(), "access_denied".into());
+    assert!(ends(&world, &message).await);
+    let outcome = world.last_update();
+    assert_eq!((&outcome["reason"], &outcome["salesforce_error"]), (&text("denied"), &text("access_denied")));
+    assert_eq!(world.tries(), 0);
+
+    world.refuse_next_update(&json!({ "status": text("connected") }));
+    assert!(ends(&world, &message).await);
+}
+
+#[tokio::test]
+async fn an_unreadable_message_fails_alone_and_is_soon_gone() {
+    let world = World::start().await;
+    let batch = [record("bad", &json!({ "v": 1, "code": CODE }), 1), record("good", &world.message(), 1)];
+    assert_eq!(handle(&world.function(), &batch).await, ["bad"]);
+    assert_eq!(world.hidden_for(), [1]);
+    assert_eq!(world.calls("TransactWriteItems").len(), 1);
+}
+
+#[tokio::test]
+async fn a_message_without_an_id_brings_the_batch_back_untouched() {
+    let world = World::start().await;
+    for id in [json!(""), Value::Null] {
+        let mut record = record("one", &world.message(), 1);
+        record["messageId"] = id;
+        let batch = serde_json::from_value(json!({ "Records": [record] })).unwrap();
+        assert_eq!(world.function().handle(batch, DEADLINE).await.unwrap_err(), NamelessMessage);
+    }
+    assert_eq!(world.tries(), 0);
+}
+
+thread_local! {
+    static READS_UNTIL_PANIC: Cell<Option<u32>> = const { Cell::new(None) };
+}
+
+/// A clock that breaks once.
+fn breaking_clock() -> Timestamp {
+    match READS_UNTIL_PANIC.get() {
+        Some(0) => {
+            READS_UNTIL_PANIC.set(None);
+            panic!("the clock broke");
+        }
+        reads => READS_UNTIL_PANIC.set(reads.map(|reads| reads - 1)),
+    }
+    NOW
+}
+
+#[tokio::test]
+async fn a_panic_fails_its_own_message_alone() {
+    let world = World::start().await;
+    let mut other = world.message();
+    other["attempt_id"] = "00000000000000000000000000000008".into();
+    // Read once by the batch, and then by the first message.
+    READS_UNTIL_PANIC.set(Some(1));
+    let batch = [record("first", &world.message(), 1), record("second", &other, 1)];
+    assert_eq!(handle(&world.function_at(breaking_clock), &batch).await, ["first"]);
+    assert_eq!(world.calls("TransactWriteItems").len(), 1);
+}
+
+#[tokio::test]
+async fn a_dead_code_is_not_sent() {
+    let world = World::start().await;
+    let mut message = world.message();
+    message["received_at"] = (NOW.millis() - 14 * 60 * 1000).into();
+    assert!(ends(&world, &message).await);
+    assert_eq!(world.last_update()["reason"], text("code_expired"));
+    assert_eq!(world.tries(), 0);
+}
+
+#[tokio::test]
+async fn a_login_host_that_is_not_allowed_gets_no_code() {
+    let world = World::start().await;
+    let mut message = world.message();
+    message["login_url"] = "https://evil.my.salesforce.com".into();
+    assert!(!ends(&world, &message).await);
+    assert_eq!((world.tries(), world.hidden_for()), (0, vec![2]));
+}
+
+#[tokio::test]
+async fn a_redelivered_message_exchanges_once() {
+    let world = World::start().await;
+    for status in ["connected", "failed"] {
+        world.refuse_next_update(&json!({ "status": text(status) }));
+        assert!(ends(&world, &world.message()).await);
+    }
+    assert_eq!(world.tries(), 0);
+}
+
+#[tokio::test]
+async fn a_message_waits_while_another_holds_the_attempt() {
+    let world = World::start().await;
+    let lease = number(NOW.millis() + 40_000);
+    world.refuse_next_update(&json!({ "status": text("exchanging"), "lease_until": lease }));
+    assert_eq!(handle(&world.function(), &[record("one", &world.message(), 6)]).await, ["one"]);
+    assert_eq!((world.tries(), world.hidden_for()), (0, vec![41]));
+    assert_eq!(world.calls("UpdateItem").len(), 1);
+}
+
+const EXPIRED: &str = r#"{"error":"invalid_grant","error_description":"expired authorization code"}"#;
+const WRONG_CLIENT: &str = r#"{"error":"invalid_client","error_description":"invalid client credentials"}"#;
+
+#[tokio::test]
+async fn a_final_refusal_is_an_outcome() {
+    let world = World::start().await;
+    for (body, reason) in [
+        (EXPIRED, "code_expired"),
+        (r#"{"error":"inactive_user"}"#, "user_inactive"),
+        (r#"{"error":"inactive_org"}"#, "org_inactive"),
+        (r#"{"error":"rate_limit_exceeded"}"#, "login_rate"),
+    ] {
+        world.trades([Answer(StatusCode::BAD_REQUEST, body)]);
+        assert!(ends(&world, &world.message()).await);
+        let outcome = world.last_update();
+        assert_eq!((&outcome["status"], &outcome["reason"]), (&text("failed"), &text(reason)));
+        assert!(body.contains(outcome["salesforce_error"]["S"].as_str().unwrap()));
+    }
+    assert_eq!(world.tries(), 4);
+    assert!(world.calls("TransactWriteItems").is_empty());
+}
+
+#[tokio::test]
+async fn an_outage_is_outlived_within_the_invocation() {
+    let world = World::start().await;
+    world.trades([
+        Answer(StatusCode::SERVICE_UNAVAILABLE, ""),
+        Answer(StatusCode::OK, "<html>We are down for maintenance</html>"),
+    ]);
+    assert!(ends(&world, &world.message()).await);
+    assert_eq!(world.tries(), 3);
+    assert_eq!(world.calls("GenerateMac").len(), 1);
+}
+
+#[tokio::test]
+async fn an_outage_longer_than_an_invocation_is_left_to_the_queue() {
+    let world = World::start().await;
+    world.trades([RetryLater]);
+    assert_eq!(handle(&world.function(), &[record("one", &world.message(), 3)]).await, ["one"]);
+    assert_eq!(world.hidden_for(), [60]);
+    assert_eq!(world.last_update()["lease_until"], number(0));
+}
+
+#[tokio::test]
+async fn a_message_comes_back_when_its_code_dies_at_the_latest() {
+    let world = World::start().await;
+    let mut message = world.message();
+    message["received_at"] = (NOW.millis() - 14 * 60 * 1000 + 9_000).into();
+    world.trades([RetryLater]);
+    assert!(!ends(&world, &message).await);
+    assert_eq!(world.hidden_for(), [10]);
+}
+
+#[tokio::test]
+async fn a_rotated_secret_is_fetched_again() {
+    let world = World::start().await;
+    world.trades([Answer(StatusCode::BAD_REQUEST, WRONG_CLIENT)]);
+    assert!(ends(&world, &world.message()).await);
+    assert_eq!((world.tries(), world.calls("BatchGetSecretValue").len()), (2, 2));
+}
+
+#[tokio::test]
+async fn what_an_operator_has_to_mend_is_tried_twice_and_goes_back() {
+    let world = World::start().await;
+    world.trades([Answer(StatusCode::BAD_REQUEST, WRONG_CLIENT), Answer(StatusCode::BAD_REQUEST, WRONG_CLIENT)]);
+    assert!(!ends(&world, &world.message()).await);
+    assert_eq!((world.tries(), world.hidden_for()), (2, vec![2]));
+    assert_eq!(world.last_update()["lease_until"], number(0));
+}
+
+#[tokio::test]
+async fn on_the_last_receive_the_person_hears_of_the_delay() {
+    let world = World::start().await;
+    world.trades([Answer(StatusCode::BAD_REQUEST, WRONG_CLIENT), Answer(StatusCode::BAD_REQUEST, WRONG_CLIENT)]);
+    assert_eq!(handle(&world.function(), &[record("one", &world.message(), 10)]).await, ["one"]);
+    let outcome = world.last_update();
+    assert_eq!((&outcome["status"], &outcome["reason"]), (&text("delayed"), &text("misconfigured")));
+    assert_eq!(world.hidden_for(), [1]);
+}
+
+#[tokio::test]
+async fn after_a_lost_answer_a_used_code_is_nobodys_fault() {
+    let world = World::start().await;
+    world.trades([Lost, Answer(StatusCode::BAD_REQUEST, EXPIRED)]);
+    assert!(ends(&world, &world.message()).await);
+    assert_eq!(world.last_update()["reason"], text("unknown"));
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_remembered_over_the_next_receive() {
+    let world = World::start().await;
+    world.trades([Lost, Lost]);
+    assert!(!ends(&world, &world.message()).await);
+    assert_eq!(world.tries(), 2);
+    assert_eq!(world.last_update()["lease_until"], number(NOW.millis()));
+
+    let claimed = world.calls("UpdateItem").remove(0);
+    let code_sha256 = sets(&claimed)["code_sha256"].clone();
+    let before = json!({ "status": text("exchanging"), "lease_until": number(1), "code_sha256": code_sha256 });
+    world.aws("UpdateItem", StatusCode::OK, json!({ "Attributes": before }));
+    world.trades([Answer(StatusCode::BAD_REQUEST, EXPIRED)]);
+    assert!(ends(&world, &world.message()).await);
+    assert_eq!(world.last_update()["reason"], text("unknown"));
+}
+
+#[tokio::test]
+async fn tokens_signed_by_another_are_not_stored() {
+    let world = World::start().await;
+    world.trades([Tokens("another secret")]);
+    assert!(ends(&world, &world.message()).await);
+    assert_eq!(world.last_update()["reason"], text("misconfigured"));
+    assert!(world.inner(|inner| inner.bearers.is_empty()) && world.calls("TransactWriteItems").is_empty());
+}
+
+#[tokio::test]
+async fn tokens_that_open_nothing_are_not_stored() {
+    let world = World::start().await;
+    world.names([Answer(StatusCode::FORBIDDEN, "Bad_OAuth_Token")]);
+    assert!(ends(&world, &world.message()).await);
+    assert_eq!(world.last_update()["reason"], text("app_blocked"));
+    assert!(world.calls("TransactWriteItems").is_empty());
+}
+
+#[tokio::test]
+async fn a_consent_is_worth_more_than_a_name() {
+    let world = World::start().await;
+    world.names([Answer(StatusCode::BAD_GATEWAY, ""), RetryLater]);
+    assert!(ends(&world, &world.message()).await);
+    let transaction = world.calls("TransactWriteItems").remove(0);
+    let attempt = &transaction["TransactItems"][1]["Update"];
+    assert_eq!(sets(attempt)["status"], text("connected"));
+    assert!(!sets(attempt).contains_key("username"));
+}
+
+#[tokio::test]
+async fn newer_tokens_stay_and_the_attempt_ends_connected() {
+    let world = World::start().await;
+    world.cancel_next_transaction(["ConditionalCheckFailed", "None"]);
+    assert!(ends(&world, &world.message()).await);
+    assert_eq!(world.last_update()["status"], text("connected"));
+}
+
+#[tokio::test]
+async fn a_connected_attempt_is_not_connected_again() {
+    let world = World::start().await;
+    world.cancel_next_transaction(["None", "ConditionalCheckFailed"]);
+    assert!(ends(&world, &world.message()).await);
+    assert_eq!(world.calls("UpdateItem").len(), 1);
+}
+
+#[tokio::test]
+async fn a_transaction_is_repeated_as_it_was() {
+    let world = World::start().await;
+    world.cancel_next_transaction(["TransactionConflict", "None"]);
+    world.aws("GetItem", StatusCode::BAD_REQUEST, json!({ "__type": "ResourceNotFoundException" }));
+    assert!(ends(&world, &world.message()).await);
+    let calls = world.calls("TransactWriteItems");
+    assert_eq!(calls.len(), 2);
+    assert_eq!(calls[0], calls[1]);
+    assert_eq!(world.tries(), 1);
+}
+
+#[tokio::test]
+async fn warming_up_needs_nothing_to_work() {
+    let world = World::start().await;
+    for operation in ["BatchGetSecretValue", "GetItem", "GenerateMac"] {
+        world.aws(operation, StatusCode::BAD_REQUEST, json!({ "__type": "AccessDeniedException" }));
+    }
+    let function = world.function();
+    function.warm_up().await;
+    assert!(handle(&function, &[record("one", &world.message(), 1)]).await.is_empty());
+}
+
+/// What every test of this binary has logged so far. A subscriber of one thread would miss what
+/// another thread's first event had switched off.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_line_for_each_message_and_nothing_secret_in_it() {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt().json().with_writer(move || writer.clone()).finish();
+    tracing::subscriber::set_global_default(subscriber).unwrap();
+    let world = World::start().await;
+    world.trades([Lost, Answer(StatusCode::BAD_REQUEST, WRONG_CLIENT), Tokens(CLIENT_SECRET), Tokens("another")]);
+    let function = world.function();
+    let mut message = world.message();
+    message["attempt_id"] = "00000000000000000000000000000109".into();
+    let unreadable = json!({ "v": 1, "code": CODE, "wa_id": CHAT });
+    for (id, message) in [("connects", &message), ("fails", &message), ("unreadable-109", &unreadable)] {
+        handle(&function, &[record(id, message, 1)]).await;
+    }
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let ours: Vec<_> = text.lines().filter(|line| line.contains("109\"")).collect();
+    let [connected, failed, unreadable] = ours[..] else { panic!("{text}") };
+    assert!(connected.contains(r#""result":"connected""#), "{connected}");
+    assert!(failed.contains(r#""result":"failed","reason":"misconfigured""#), "{failed}");
+    assert!(unreadable.contains(r#""result":"unreadable""#), "{unreadable}");
+    let verifier = PkceCodeVerifier::from_bytes(&[5; 32]);
+    let of_function = || text.lines().filter(|line| line.contains(r#""target":"token_exchanger"#));
+    for secret in ["CODE", "15551234567", "ACCESS", "REFRESH", CLIENT_SECRET, "ada@", verifier.secret(), "/services/"] {
+        assert!(of_function().all(|line| !line.contains(secret)), "{secret}: {text}");
+    }
+}

@@ -1,0 +1,8 @@
+//! The template as it is, deployed on the local cloud, and driven from outside.
+
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::disallowed_methods, reason = "tests are at the edge: they read the clock and the environment")]
+
+mod browser;
+mod connect;
+mod support;

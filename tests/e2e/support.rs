@@ -1,0 +1,354 @@
+//! What the end-to-end tests share: the deployed stacks, a browser made of HTTP calls, the
+//! sandbox's journal, and AWS calls for looking behind the stage.
+//!
+//! `LOCAL_CLOUD_STATE` names the file in which the local cloud says where everything is.
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::atomic::{AtomicU32, Ordering},
+    time::{Duration, Instant, SystemTime},
+};
+
+use aws_credential_types::Credentials;
+use aws_sigv4::{
+    http_request::{SignableBody, SignableRequest, SigningSettings, sign},
+    sign::v4,
+};
+use reqwest::{Client, Method, Response, StatusCode, header, redirect::Policy};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// How long something asynchronous may take before a test gives up on it.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// The local cloud as its state file tells of it.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Cloud {
+    pub(crate) endpoint: String,
+    region: String,
+    credentials: AccessKey,
+    pub(crate) sandbox_url: String,
+    pub(crate) client_id: String,
+    bot_queue_url: String,
+    stacks: HashMap<String, Stack>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct AccessKey {
+    access_key_id: String,
+    secret_access_key: String,
+}
+
+/// A deployed stack.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Stack {
+    pub(crate) outputs: HashMap<String, String>,
+}
+
+impl Stack {
+    pub(crate) fn output(&self, name: &str) -> &str {
+        self.outputs.get(name).unwrap_or_else(|| panic!("the stack has no output {name}"))
+    }
+}
+
+impl Cloud {
+    /// The cloud that `make test` started.
+    pub(crate) fn read() -> Self {
+        let path = std::env::var("LOCAL_CLOUD_STATE")
+            .expect("LOCAL_CLOUD_STATE is not set: these tests run under `make test`");
+        let text = std::fs::read_to_string(&path).expect("the local cloud's state file");
+        serde_json::from_str(&text).expect("the local cloud's state")
+    }
+
+    pub(crate) fn stack(&self, name: &str) -> &Stack {
+        self.stacks.get(name).unwrap_or_else(|| panic!("no stack {name} is deployed"))
+    }
+
+    fn address(&self) -> SocketAddr {
+        let url = url::Url::parse(&self.endpoint).expect("the endpoint's address");
+        url.socket_addrs(|| None).expect("the endpoint's address")[0]
+    }
+
+    /// A client without memory, as a program would be: no cookies, no redirects.
+    pub(crate) fn client(&self) -> Client {
+        // Fails only where a provider is installed already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        ["connect.localhost", "plain.localhost"]
+            .into_iter()
+            .fold(Client::builder(), |builder, host| builder.resolve(host, self.address()))
+            .redirect(Policy::none())
+            .build()
+            .expect("an HTTP client")
+    }
+
+    /// Calls an AWS service that speaks JSON.
+    pub(crate) async fn aws(&self, service: &str, target: &str, body: Value) -> Value {
+        let headers = [("x-amz-target", target), ("content-type", "application/x-amz-json-1.0")];
+        let response = self.signed(service, Method::POST, &self.endpoint, &headers, body.to_string()).await;
+        let status = response.status();
+        let answer: Value = response.json().await.unwrap_or(Value::Null);
+        assert!(status.is_success(), "{target} answered {status}: {answer}");
+        answer
+    }
+
+    /// A request signed with Signature Version 4.
+    pub(crate) async fn signed(
+        &self,
+        service: &str,
+        method: Method,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: String,
+    ) -> Response {
+        let AccessKey { access_key_id, secret_access_key } = &self.credentials;
+        let identity = Credentials::from_keys(access_key_id, secret_access_key, None).into();
+        let params = v4::SigningParams::builder()
+            .identity(&identity)
+            .region(&self.region)
+            .name(service)
+            .time(SystemTime::now())
+            .settings(SigningSettings::default())
+            .build()
+            .expect("signing parameters")
+            .into();
+        let signable =
+            SignableRequest::new(method.as_str(), url, headers.iter().copied(), SignableBody::Bytes(body.as_bytes()))
+                .expect("a request that can be signed");
+        let (signature, _) = sign(signable, &params).expect("a signature").into_parts();
+        let mut request = self.client().request(method, url).body(body);
+        for (name, value) in headers.iter().copied().chain(signature.headers()) {
+            request = request.header(name, value);
+        }
+        request.send().await.expect("an answer")
+    }
+
+    /// An item, by its key; `None` where there is none.
+    pub(crate) async fn item(&self, table: &str, key: &str, value: &str) -> Option<Value> {
+        let mut wanted = serde_json::Map::new();
+        wanted.insert(key.to_owned(), json!({"S": value}));
+        let query = json!({"TableName": table, "Key": wanted, "ConsistentRead": true});
+        self.aws("dynamodb", "DynamoDB_20120810.GetItem", query).await.get("Item").cloned()
+    }
+
+    /// All records of a table's stream.
+    pub(crate) async fn stream_records(&self, table: &str) -> Vec<Value> {
+        const SERVICE: &str = "dynamodb";
+        let table = self.aws(SERVICE, "DynamoDB_20120810.DescribeTable", json!({"TableName": table})).await;
+        let arn = &table["Table"]["LatestStreamArn"];
+        let stream = self.aws(SERVICE, "DynamoDBStreams_20120810.DescribeStream", json!({"StreamArn": arn})).await;
+        let mut records = Vec::new();
+        for shard in stream["StreamDescription"]["Shards"].as_array().expect("shards") {
+            let from = json!({"StreamArn": arn, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"});
+            let from = self.aws(SERVICE, "DynamoDBStreams_20120810.GetShardIterator", from).await;
+            let page = json!({"ShardIterator": from["ShardIterator"]});
+            let page = self.aws(SERVICE, "DynamoDBStreams_20120810.GetRecords", page).await;
+            records.extend(page["Records"].as_array().expect("records").iter().cloned());
+        }
+        records
+    }
+
+    /// Every line that any log group holds.
+    pub(crate) async fn log_lines(&self) -> Vec<String> {
+        let groups = self.aws("logs", "Logs_20140328.DescribeLogGroups", json!({})).await;
+        let mut lines = Vec::new();
+        for group in groups["logGroups"].as_array().expect("log groups") {
+            let mut next = Value::Null;
+            loop {
+                let mut query = json!({"logGroupName": group["logGroupName"]});
+                if !next.is_null() {
+                    query["nextToken"] = next;
+                }
+                let page = self.aws("logs", "Logs_20140328.FilterLogEvents", query).await;
+                let events = page["events"].as_array().expect("events");
+                lines.extend(events.iter().filter_map(|event| event["message"].as_str().map(str::to_owned)));
+                next = page["nextToken"].clone();
+                if next.is_null() {
+                    break;
+                }
+            }
+        }
+        lines
+    }
+
+    /// Asks the stack for a link, as a bot does.
+    pub(crate) async fn ask_for_link(&self, stack: &str, body: Value) -> Response {
+        let url = self.links_url(stack);
+        let headers = [("content-type", "application/json")];
+        self.signed("execute-api", Method::POST, &url, &headers, body.to_string()).await
+    }
+
+    /// The address of `POST /links` beside the stack's callback.
+    pub(crate) fn links_url(&self, stack: &str) -> String {
+        self.stack(stack).output("CallbackUrl").replace("/callback", "/links")
+    }
+
+    /// A new link for a chat.
+    pub(crate) async fn link(&self, wa_id: &str) -> Link {
+        let response = self.ask_for_link("main", json!({"wa_id": wa_id})).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        response.json().await.expect("a link")
+    }
+
+    /// What the sandbox's parties saw of a chat.
+    pub(crate) async fn journal(&self, wa_id: &str) -> Journal {
+        let request = self.client().get(format!("{}/control/journal", self.sandbox_url)).query(&[("wa_id", wa_id)]);
+        let answer: Value = request.send().await.expect("the sandbox").json().await.expect("the journal");
+        Journal(answer)
+    }
+
+    /// What the bot's queue has for a chat.
+    pub(crate) async fn bot_queue_message(&self, wa_id: &str) -> Value {
+        // Messages for other chats stay: visible again at once.
+        let query = json!({"QueueUrl": self.bot_queue_url, "MaxNumberOfMessages": 10, "VisibilityTimeout": 0});
+        wait_until("a message for the bot", async || {
+            let answer = self.aws("sqs", "AmazonSQS.ReceiveMessage", query.clone()).await;
+            answer["Messages"].as_array()?.iter().find_map(|message| {
+                let body: Value = serde_json::from_str(message["Body"].as_str()?).ok()?;
+                (body["from"] == wa_id).then_some(body)
+            })
+        })
+        .await
+    }
+
+    /// Waits until the journal of a chat satisfies the condition.
+    pub(crate) async fn wait_for(&self, wa_id: &str, what: &str, condition: impl Fn(&Journal) -> bool) -> Journal {
+        wait_until(what, async || Some(self.journal(wa_id).await).filter(&condition)).await
+    }
+}
+
+/// Asks again until there is an answer; panics when patience ends.
+pub(crate) async fn wait_until<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(began.elapsed() < PATIENCE, "waited {PATIENCE:?} for {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// The answer of `POST /links`.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Link {
+    pub(crate) url: String,
+    pub(crate) attempt_id: String,
+    pub(crate) expires_at: String,
+}
+
+/// Now, in milliseconds since the epoch.
+pub(crate) fn now_ms() -> u64 {
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a clock after 1970");
+    u64::try_from(since_epoch.as_millis()).expect("a clock before the year 584 million")
+}
+
+/// A chat that no other test uses.
+pub(crate) fn new_chat() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let process = std::process::id() % 10_000;
+    format!("whatsapp:+1555{process:04}{:03}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A browser, as far as this flow needs one.
+pub(crate) struct Browser<'a> {
+    cloud: &'a Cloud,
+    client: Client,
+    cookie: Option<String>,
+}
+
+impl<'a> Browser<'a> {
+    pub(crate) fn new(cloud: &'a Cloud) -> Self {
+        Self { cloud, client: cloud.client(), cookie: None }
+    }
+
+    /// Visits an address with the browser's cookie.
+    pub(crate) async fn visit(&self, method: Method, url: &str) -> Response {
+        self.visit_as(method, url, "text/html").await
+    }
+
+    /// Visits an address and asks for a content type.
+    pub(crate) async fn visit_as(&self, method: Method, url: &str, accept: &str) -> Response {
+        let mut request = self.client.request(method, url).header(header::ACCEPT, accept);
+        if let Some(cookie) = &self.cookie {
+            request = request.header(header::COOKIE, cookie);
+        }
+        request.send().await.expect("an answer")
+    }
+
+    /// Presses the button of the link's page; where that leads.
+    pub(crate) async fn press(&mut self, link: &str) -> String {
+        let response = self.visit(Method::POST, link).await;
+        assert_eq!(response.status(), StatusCode::SEE_OTHER);
+        let set_cookie = response.headers()[header::SET_COOKIE].to_str().expect("a cookie").to_owned();
+        for attribute in ["__Host-connect=", "Path=/", "Secure", "HttpOnly", "SameSite=Lax"] {
+            assert!(set_cookie.contains(attribute), "the cookie has no {attribute}");
+        }
+        self.cookie = set_cookie.split(';').next().map(str::to_owned);
+        response.headers()[header::LOCATION].to_str().expect("an address").to_owned()
+    }
+
+    /// Logs in at Salesforce and decides; where Salesforce sends the browser then.
+    pub(crate) async fn log_in(&self, authorize_url: &str, allow: bool) -> String {
+        let order = json!({"authorize_url": authorize_url, "username": "ada@example.com", "allow": allow});
+        let request = self.client.post(format!("{}/control/login", self.cloud.sandbox_url)).json(&order);
+        let answer: Value = request.send().await.expect("the sandbox").json().await.expect("an answer");
+        answer["location"]
+            .as_str()
+            .unwrap_or_else(|| panic!("Salesforce sent the browser nowhere: {answer}"))
+            .to_owned()
+    }
+
+    /// The whole way from a link to the callback's address, which is not visited yet.
+    pub(crate) async fn approve(&mut self, link: &str) -> String {
+        let authorize_url = self.press(link).await;
+        self.log_in(&authorize_url, true).await
+    }
+}
+
+/// A parameter of an address, decoded.
+pub(crate) fn parameter(url: &str, name: &str) -> String {
+    let url = url::Url::parse(url).expect("an address");
+    let value = url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
+    value.unwrap_or_else(|| panic!("the address has no {name}"))
+}
+
+/// What the sandbox's parties saw of one chat.
+#[derive(Clone, Debug)]
+pub(crate) struct Journal(Value);
+
+impl Journal {
+    /// How often an endpoint was asked.
+    pub(crate) fn count(&self, endpoint: &str) -> u64 {
+        self.0[endpoint]["count"].as_u64().unwrap_or_else(|| panic!("the sandbox has no endpoint {endpoint}"))
+    }
+
+    fn bodies(&self, endpoint: &str) -> impl Iterator<Item = &Value> {
+        self.0[endpoint]["records"].as_array().into_iter().flatten().map(|record| &record["asked"]["body"])
+    }
+
+    /// The texts that reached the chat through Twilio.
+    pub(crate) fn messages(&self) -> Vec<&str> {
+        self.bodies("twilio.messages").filter_map(|body| body["Body"].as_str()).collect()
+    }
+
+    /// The texts that reached the chat through Meta.
+    pub(crate) fn meta_messages(&self) -> Vec<&str> {
+        self.bodies("meta.messages").filter_map(|body| body["text"]["body"].as_str()).collect()
+    }
+
+    /// The events that the bot took by webhook.
+    pub(crate) fn events(&self) -> Vec<&Value> {
+        self.bodies("bot.events").collect()
+    }
+
+    /// When the endpoint's first request was answered, in milliseconds since the epoch.
+    pub(crate) fn first_at_ms(&self, endpoint: &str) -> Option<u64> {
+        self.0[endpoint]["records"][0]["at_ms"].as_u64()
+    }
+
+    /// The hashes of the PKCE verifiers that Salesforce was sent.
+    pub(crate) fn verifier_hashes(&self) -> Vec<&str> {
+        self.bodies("salesforce.token").filter_map(|body| body["code_verifier_sha256"].as_str()).collect()
+    }
+}

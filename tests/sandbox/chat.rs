@@ -1,0 +1,81 @@
+//! The chat page and its stream.
+
+use serde_json::{Value, json};
+
+use super::Stage;
+
+impl Stage {
+    /// The first entries of a chat, as soon as there are so many.
+    pub(crate) async fn entries(&self, wa_id: &str, count: usize) -> Vec<Value> {
+        let request = self.client.get(self.url("/chat/stream")).query(&[("wa_id", wa_id)]);
+        let mut stream = request.send().await.unwrap();
+        let mut text = String::new();
+        loop {
+            let entries: Vec<Value> = text
+                .split_inclusive("\n\n")
+                .filter(|event| event.ends_with("\n\n"))
+                .filter_map(|event| event.lines().find_map(|line| line.strip_prefix("data: ")))
+                .map(|data| serde_json::from_str(data).unwrap())
+                .collect();
+            if entries.len() >= count {
+                return entries;
+            }
+            text.push_str(std::str::from_utf8(&stream.chunk().await.unwrap().unwrap()).unwrap());
+        }
+    }
+
+    pub(crate) async fn first_entry(&self, wa_id: &str) -> Value {
+        self.entries(wa_id, 1).await.remove(0)
+    }
+
+    async fn say(&self, wa_id: &str, text: &str) {
+        let url = self.url(&format!("/v26.0/{}/messages", self.config.meta_phone_number_id));
+        let to = wa_id.trim_start_matches("whatsapp:+");
+        let message = json!({"messaging_product": "whatsapp", "to": to, "text": {"body": text}});
+        let sent = self.client.post(url).bearer_auth(&self.config.meta_token).json(&message).send().await.unwrap();
+        assert_eq!(sent.status(), 200);
+    }
+}
+
+#[tokio::test]
+async fn the_page_has_the_button_and_needs_nothing_from_outside() {
+    let stage = Stage::new().await;
+    for (path, content_type) in
+        [("/", "text/html; charset=utf-8"), ("/chat/chat.css", "text/css"), ("/chat/chat.js", "text/javascript")]
+    {
+        let response = stage.client.get(stage.url(path)).send().await.unwrap();
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()["content-type"]),
+            (200, &content_type.parse().unwrap())
+        );
+        let text = response.text().await.unwrap();
+        assert!(!text.contains("https://") && !text.contains("url(http"), "{path}");
+        assert_eq!(path == "/", text.contains("id=\"connect-salesforce\""));
+    }
+}
+
+#[tokio::test]
+async fn a_message_arrives_while_the_page_is_open() {
+    let stage = Stage::new().await;
+    let wa_id = "whatsapp:+15551234567";
+    let (chat, ()) = tokio::join!(stage.entries(wa_id, 2), async {
+        stage.say(wa_id, "one").await;
+        stage.say("whatsapp:+15557654321", "for someone else").await;
+        stage.say(wa_id, "two").await;
+    });
+    assert_eq!((&chat[0]["text"], &chat[1]["text"]), (&json!("one"), &json!("two")));
+}
+
+#[tokio::test]
+async fn a_page_that_comes_back_reads_on_where_it_was() {
+    let stage = Stage::new().await;
+    let wa_id = "whatsapp:+15551234567";
+    stage.say(wa_id, "one").await;
+    stage.say(wa_id, "two").await;
+    let first = stage.first_entry(wa_id).await;
+    let request = stage.client.get(stage.url("/chat/stream")).query(&[("wa_id", wa_id)]);
+    let mut rest = request.header("last-event-id", first["seq"].to_string()).send().await.unwrap();
+    let chunk = rest.chunk().await.unwrap().unwrap();
+    let text = std::str::from_utf8(&chunk).unwrap();
+    assert!(text.contains(r#""text":"two""#) && !text.contains(r#""text":"one""#), "{text}");
+}

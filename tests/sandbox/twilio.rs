@@ -1,0 +1,81 @@
+//! Twilio's `Messages` resource.
+
+use serde_json::{Value, json};
+
+use super::{Stage, json};
+
+impl Stage {
+    async fn twilio(&self, form: &[(&str, &str)]) -> (u16, Value) {
+        self.twilio_as(&self.config.twilio_account_sid, &self.config.twilio_auth_token, form).await
+    }
+
+    async fn twilio_as(&self, account: &str, password: &str, form: &[(&str, &str)]) -> (u16, Value) {
+        let url = self.url(&format!("/2010-04-01/Accounts/{account}/Messages.json"));
+        let sid = &self.config.twilio_account_sid;
+        json(self.client.post(url).basic_auth(sid, Some(password)).form(form).send().await.unwrap()).await
+    }
+}
+
+const FROM: (&str, &str) = ("From", "whatsapp:+14155238886");
+const TO: (&str, &str) = ("To", "whatsapp:+15551234567");
+
+#[tokio::test]
+async fn a_text_is_queued_and_arrives() {
+    let stage = Stage::new().await;
+    let (status, message) = stage.twilio(&[FROM, TO, ("Body", "✅ Hello")]).await;
+    assert_eq!(status, 201);
+    assert!(message["sid"].as_str().unwrap().starts_with("SM") && message["sid"].as_str().unwrap().len() == 34);
+    assert_eq!(
+        (&message["status"], &message["body"], &message["to"]),
+        (&json!("queued"), &json!("✅ Hello"), &json!(TO.1))
+    );
+
+    let entry = stage.first_entry("whatsapp:+15551234567").await;
+    assert_eq!((&entry["kind"], &entry["text"]), (&json!("said"), &json!("✅ Hello")));
+    assert_eq!(entry["via"], json!({"provider": "twilio", "template": false}));
+
+    let journal = stage.journal("twilio.messages").await;
+    assert_eq!((&journal["count"], &journal["succeeded"]), (&json!(1), &json!(1)));
+    assert_eq!(journal["records"][0]["asked"]["body"], json!({"From": FROM.1, "To": TO.1, "Body": "✅ Hello"}));
+}
+
+#[tokio::test]
+async fn a_template_arrives_with_its_variables() {
+    let stage = Stage::new().await;
+    let sent = stage.twilio(&[FROM, TO, ("ContentSid", "HX1"), ("ContentVariables", r#"{"1":"Connected"}"#)]).await;
+    assert_eq!(sent.0, 201);
+    let entry = stage.first_entry("whatsapp:+15551234567").await;
+    assert_eq!((&entry["text"], &entry["via"]["template"]), (&json!("Connected"), &json!(true)));
+}
+
+#[tokio::test]
+async fn a_wrong_message_is_refused() {
+    let stage = Stage::new().await;
+    let long = "x".repeat(1601);
+    let forms: [(&[(&str, &str)], u32); 8] = [
+        (&[FROM, ("Body", "hi")], 21604),
+        (&[TO, ("Body", "hi")], 21603),
+        (&[FROM, TO], 21619),
+        (&[FROM, TO, ("Body", &long)], 21617),
+        (&[FROM, ("To", "whatsapp:15551234567"), ("Body", "hi")], 21211),
+        (&[FROM, ("To", "whatsapp: 15551234567"), ("Body", "hi")], 21211),
+        (&[("From", "+14155238886"), TO, ("Body", "hi")], 63007),
+        (&[FROM, TO, ("ContentSid", "HX1"), ("ContentVariables", "1=a")], 21656),
+    ];
+    for (form, code) in forms {
+        let (status, error) = stage.twilio(form).await;
+        assert_eq!((status, &error["status"], &error["code"]), (400, &json!(400), &json!(code)), "{error}");
+        assert_eq!(error["more_info"], format!("https://www.twilio.com/docs/errors/{code}"));
+    }
+    assert_eq!(stage.journal("twilio.messages").await["succeeded"], 0);
+}
+
+#[tokio::test]
+async fn wrong_credentials_are_refused() {
+    let stage = Stage::new().await;
+    let message = [FROM, TO, ("Body", "hi")];
+    let (status, error) = stage.twilio_as(&stage.config.twilio_account_sid, "guess", &message).await;
+    assert_eq!((status, &error["code"]), (401, &json!(20003)));
+    let (status, error) = stage.twilio_as("AC1", &stage.config.twilio_auth_token, &message).await;
+    assert_eq!((status, &error["code"]), (404, &json!(20404)));
+}

@@ -1,0 +1,157 @@
+//! The person's phone: `GET /` is a page that looks like the chat, with what the bot heard beside it.
+//! `?wa_id=` chooses another chat than `whatsapp:+15551234567`.
+//!
+//! The page reads `GET /chat/stream?wa_id=` (server-sent events: everything so far, then what comes)
+//! and asks with `POST /chat/connect` `{"wa_id"}`, upon which the bot fetches a link and posts it.
+
+use std::{convert::Infallible, sync::Arc, sync::Mutex, time::Duration};
+
+use axum::{
+    Json, Router,
+    extract::{Query, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{
+        Html, IntoResponse, Response,
+        sse::{Event, KeepAlive, Sse},
+    },
+    routing::{get, post},
+};
+use futures::{Stream, stream};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use crate::{World, lock};
+
+pub(crate) fn routes() -> Router<Arc<World>> {
+    Router::new()
+        .route("/", get(async || Html(include_str!("chat.html"))))
+        .route("/chat/chat.css", get(async || typed("text/css", include_str!("chat.css"))))
+        .route("/chat/chat.js", get(async || typed("text/javascript", include_str!("chat.js"))))
+        .route("/chat/stream", get(follow))
+        .route("/chat/connect", post(connect))
+}
+
+fn typed(content_type: &'static str, content: &'static str) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "no-cache")], content)
+}
+
+/// One thing in a chat.
+#[derive(Clone, Serialize)]
+struct Entry {
+    seq: u64,
+    at_ms: u64,
+    #[serde(skip)]
+    wa_id: String,
+    #[serde(flatten)]
+    content: Content,
+}
+
+/// What can be in a chat.
+#[derive(Clone, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum Content {
+    /// The person writes.
+    Asked { text: String },
+    /// A message to the person.
+    Said {
+        text: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        via: Option<Via>,
+    },
+    /// The bot's message with a link to tap.
+    Link {
+        url: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        expires_at: Option<String>,
+    },
+    /// Something is wrong with the sandbox's set-up, and the person running it should know.
+    Trouble { text: String },
+    /// An event that the bot heard, beside the chat.
+    Heard { event: Value },
+}
+
+/// Who carried a message.
+#[derive(Clone, Copy, Serialize)]
+#[serde(tag = "provider", rename_all = "snake_case")]
+pub(crate) enum Via {
+    Twilio { template: bool },
+    Meta { template: bool },
+}
+
+impl Content {
+    /// A message that came through a provider.
+    pub(crate) fn from_provider(text: String, via: Via) -> Self {
+        Self::Said { text, via: Some(via) }
+    }
+}
+
+/// All chats.
+pub(crate) struct Chats {
+    entries: Mutex<Vec<Entry>>,
+    /// The number of the last entry. Starts at the time, so that a page left open over a restart
+    /// never waits for numbers that are long past.
+    last: watch::Sender<u64>,
+}
+
+impl Chats {
+    pub(crate) fn new(now_ms: u64) -> Self {
+        Self { entries: Mutex::default(), last: watch::Sender::new(now_ms) }
+    }
+
+    pub(crate) fn post(&self, wa_id: &str, content: Content, at_ms: u64) {
+        let mut entries = lock(&self.entries);
+        let seq = *self.last.borrow() + 1;
+        entries.push(Entry { seq, at_ms, wa_id: wa_id.to_owned(), content });
+        self.last.send_replace(seq);
+    }
+
+    /// The first entry of a chat after that number.
+    fn next(&self, wa_id: &str, after: u64) -> Option<Entry> {
+        lock(&self.entries).iter().find(|entry| entry.seq > after && entry.wa_id == wa_id).cloned()
+    }
+}
+
+#[derive(Deserialize)]
+struct Chat {
+    wa_id: String,
+}
+
+async fn follow(
+    State(world): State<Arc<World>>,
+    Query(Chat { wa_id }): Query<Chat>,
+    headers: HeaderMap,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let after = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok()).unwrap_or(0);
+    let changes = world.chats.last.subscribe();
+    let events = stream::unfold((world, wa_id, changes, after), async |(world, wa_id, mut changes, after)| {
+        loop {
+            changes.borrow_and_update();
+            if let Some(entry) = world.chats.next(&wa_id, after) {
+                let data = serde_json::to_string(&entry).unwrap_or_default();
+                let event = Event::default().id(entry.seq.to_string()).data(data);
+                return Some((Ok(event), (world, wa_id, changes, entry.seq)));
+            }
+            changes.changed().await.ok()?;
+        }
+    });
+    Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
+}
+
+async fn connect(State(world): State<Arc<World>>, Json(Chat { wa_id }): Json<Chat>) -> Response {
+    let post = |content| world.chats.post(&wa_id, content, world.clock.real_ms());
+    post(Content::Asked { text: "Connect Salesforce".to_owned() });
+    let trouble = match world.bot.ask_link(&wa_id, None).await {
+        Ok(answer) => match answer.body["url"].as_str() {
+            Some(url) if answer.status == 200 => {
+                let expires_at = answer.body["expires_at"].as_str().map(str::to_owned);
+                post(Content::Link { url: url.to_owned(), expires_at });
+                return StatusCode::NO_CONTENT.into_response();
+            }
+            _ => format!("POST /links answered {}: {}", answer.status, answer.body),
+        },
+        Err(error) => error.to_string(),
+    };
+    post(Content::Trouble { text: trouble.clone() });
+    (StatusCode::CONFLICT, Json(json!({"error": trouble}))).into_response()
+}

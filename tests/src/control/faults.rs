@@ -1,0 +1,197 @@
+//! Failures on demand.
+//!
+//! ```json
+//! {"endpoint": "salesforce.token", "times": 2, "wa_id": "whatsapp:+15551234567",
+//!  "action": {"status": 503, "body": "<html>…", "content_type": "text/html", "headers": {"Retry-After": "3"}}}
+//! ```
+//!
+//! `times` is 1 and `wa_id` is everybody where they are absent; with `wa_id`, only that chat's
+//! requests fail, so tests can run side by side. The actions:
+//!
+//! - `{"status", "body"?, "content_type"?, "headers"?}` answers that, and the request is not
+//!   processed. A `body` that is no string is sent as JSON.
+//! - `{"delay_ms"}` waits, then goes on as usual, whether or not the client still waits.
+//! - `{"drop": "before"}` closes the connection and processes nothing.
+//! - `{"drop": "after"}` processes the request, then closes the connection: the code is used, the
+//!   message is sent, and nobody hears of it.
+//!
+//! The faults of one endpoint happen in the order in which they were added.
+
+use std::{collections::BTreeMap, sync::Mutex};
+
+use axum::{
+    body::Body,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    response::Response,
+};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Endpoint;
+use crate::lock;
+
+/// One failure to come.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Fault {
+    endpoint: Endpoint,
+    #[serde(default = "once")]
+    times: u32,
+    wa_id: Option<String>,
+    action: Action,
+}
+
+fn once() -> u32 {
+    1
+}
+
+/// What happens in place of the usual.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Action {
+    Answer(Answer),
+    Delay(Delay),
+    Drop(Drop),
+}
+
+/// A made-up answer.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Answer {
+    status: u16,
+    #[serde(default)]
+    body: Value,
+    content_type: Option<String>,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+}
+
+/// A pause before the usual.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Delay {
+    pub(crate) delay_ms: u64,
+}
+
+/// A connection that closes without an answer.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Drop {
+    pub(crate) drop: When,
+}
+
+/// Is the request processed before its connection closes?
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum When {
+    Before,
+    After,
+}
+
+/// The answer of a fault is not HTTP.
+#[derive(Debug, thiserror::Error)]
+#[error("the action's status or headers are not valid HTTP")]
+pub(crate) struct InvalidAnswer;
+
+impl Fault {
+    /// Can it be carried out?
+    pub(crate) fn check(&self) -> Result<(), InvalidAnswer> {
+        match &self.action {
+            Action::Answer(answer) => answer.response().map(drop),
+            Action::Delay(_) | Action::Drop(_) => Ok(()),
+        }
+    }
+}
+
+impl Answer {
+    /// The answer as HTTP.
+    pub(crate) fn response(&self) -> Result<Response, InvalidAnswer> {
+        let (body, usual_type) = match &self.body {
+            Value::Null => (String::new(), "text/plain"),
+            Value::String(text) => (text.clone(), "text/plain"),
+            json => (json.to_string(), "application/json"),
+        };
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = StatusCode::from_u16(self.status).map_err(|_| InvalidAnswer)?;
+        let content_type = self.content_type.as_deref().unwrap_or(usual_type);
+        let named = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        for (name, value) in std::iter::once((header::CONTENT_TYPE.as_str(), content_type)).chain(named) {
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| InvalidAnswer)?;
+            let value = HeaderValue::from_str(value).map_err(|_| InvalidAnswer)?;
+            response.headers_mut().insert(name, value);
+        }
+        Ok(response)
+    }
+}
+
+/// The failures that have not happened yet.
+#[derive(Default)]
+pub(crate) struct Faults(Mutex<Vec<Fault>>);
+
+impl Faults {
+    pub(crate) fn add(&self, fault: Fault) {
+        lock(&self.0).push(fault);
+    }
+
+    pub(crate) fn clear(&self) {
+        lock(&self.0).clear();
+    }
+
+    /// The fault that this request meets, which is used up by it.
+    pub(crate) fn take(&self, endpoint: Endpoint, wa_id: Option<&str>) -> Option<Action> {
+        let mut faults = lock(&self.0);
+        faults.retain(|fault| fault.times > 0);
+        let meets =
+            |fault: &Fault| fault.endpoint == endpoint && (fault.wa_id.is_none() || fault.wa_id.as_deref() == wa_id);
+        let fault = faults.iter_mut().find(|fault| meets(fault))?;
+        fault.times -= 1;
+        Some(fault.action.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn fault(json: Value) -> Fault {
+        serde_json::from_value(json).unwrap()
+    }
+
+    fn status_of(action: Option<Action>) -> Option<u16> {
+        match action {
+            Some(Action::Answer(answer)) => Some(answer.status),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn happen_in_order_and_as_often_as_asked() {
+        let faults = Faults::default();
+        faults.add(fault(json!({"endpoint": "bot.events", "times": 2, "action": {"status": 500}})));
+        faults.add(fault(json!({"endpoint": "bot.events", "action": {"status": 503}})));
+        faults.add(fault(json!({"endpoint": "meta.messages", "times": 0, "action": {"status": 503}})));
+        let next = || status_of(faults.take(Endpoint::BotEvents, None));
+        assert_eq!([next(), next(), next(), next()], [Some(500), Some(500), Some(503), None]);
+        assert!(faults.take(Endpoint::MetaMessages, None).is_none());
+    }
+
+    #[test]
+    fn keep_to_their_chat() {
+        let faults = Faults::default();
+        faults.add(fault(json!({"endpoint": "bot.events", "wa_id": "whatsapp:+1", "action": {"status": 500}})));
+        assert!(faults.take(Endpoint::BotEvents, Some("whatsapp:+2")).is_none());
+        assert!(faults.take(Endpoint::BotEvents, None).is_none());
+        assert!(faults.take(Endpoint::BotEvents, Some("whatsapp:+1")).is_some());
+    }
+
+    #[test]
+    fn an_unknown_action_is_refused() {
+        for action in [json!({"explode": true}), json!({"drop": "during"}), json!({"status": 500, "delay_ms": 1})] {
+            assert!(serde_json::from_value::<Fault>(json!({"endpoint": "bot.events", "action": action})).is_err());
+        }
+        let invalid = fault(json!({"endpoint": "bot.events", "action": {"status": 42}}));
+        assert!(invalid.check().is_err());
+    }
+}

@@ -1,0 +1,80 @@
+//! What every journalled endpoint passes through: the faults on the way in, the journal on the way out.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    body::{Body, Bytes, to_bytes},
+    extract::{Request, State},
+    http::StatusCode,
+    middleware::{Next, from_fn_with_state},
+    response::{IntoResponse, Response},
+    routing::MethodRouter,
+};
+
+use super::{
+    Endpoint,
+    faults::{Action, Delay, Drop, When},
+    journal::{Outcome, answered, asked},
+};
+use crate::{World, server::hang_up};
+
+const LARGEST_BODY: usize = 1 << 20;
+
+/// The handler behind the gate.
+pub(crate) fn gated(
+    world: &Arc<World>,
+    endpoint: Endpoint,
+    handler: MethodRouter<Arc<World>>,
+) -> MethodRouter<Arc<World>> {
+    handler.layer(from_fn_with_state((Arc::clone(world), endpoint), gate))
+}
+
+/// Runs as a task of its own: a party goes on with what it was asked although the client gave up
+/// waiting, and that is the case worth testing.
+async fn gate(State((world, endpoint)): State<(Arc<World>, Endpoint)>, request: Request, next: Next) -> Response {
+    let task = tokio::spawn(async move { pass(&world, endpoint, request, next).await });
+    task.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+}
+
+async fn pass(world: &World, endpoint: Endpoint, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, LARGEST_BODY).await else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
+    let wa_id = endpoint.wa_id(world, &parts.headers, &body);
+    let asked = asked(parts.method.as_str(), &parts.headers, &body);
+    let fault = world.faults.take(endpoint, wa_id.as_deref());
+    let process = next.run(Request::from_parts(parts, Body::from(body)));
+
+    let (outcome, response) = match fault {
+        None => processed(None, process.await).await,
+        Some(Action::Delay(Delay { delay_ms })) => {
+            tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+            processed(Some("delay"), process.await).await
+        }
+        Some(Action::Drop(Drop { drop: When::After })) => {
+            let (outcome, _) = processed(Some("drop_after"), process.await).await;
+            (Outcome { answered: None, ..outcome }, hang_up())
+        }
+        Some(Action::Drop(Drop { drop: When::Before })) => {
+            (Outcome { fault: Some("drop_before"), succeeded: false, answered: None }, hang_up())
+        }
+        Some(Action::Answer(answer)) => {
+            let response = answer.response().unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response());
+            let (outcome, response) = processed(Some("answer"), response).await;
+            (Outcome { succeeded: false, ..outcome }, response)
+        }
+    };
+    world.journal.write(world.clock.real_ms(), endpoint, wa_id, asked, outcome);
+    response
+}
+
+/// Reads the response for the journal and puts it together again.
+async fn processed(fault: Option<&'static str>, response: Response) -> (Outcome, Response) {
+    let (parts, body) = response.into_parts();
+    let body: Bytes = to_bytes(body, LARGEST_BODY).await.unwrap_or_default();
+    let outcome = Outcome {
+        fault,
+        succeeded: parts.status.is_success(),
+        answered: Some(answered(parts.status, &parts.headers, &body)),
+    };
+    (outcome, Response::from_parts(parts, Body::from(body)))
+}

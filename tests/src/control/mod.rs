@@ -1,0 +1,140 @@
+//! The strings behind the scenes, as JSON: faults, journal, clock, and what a test would else do by
+//! hand. No outside party has these; nothing deployed may call them.
+//!
+//! | request | effect |
+//! | --- | --- |
+//! | `GET /control/health` | `{"status":"ok"}` |
+//! | `POST /control/faults` | makes an endpoint fail, see [`faults`] |
+//! | `DELETE /control/faults` | forgets the faults that have not happened yet |
+//! | `GET /control/journal` | what was asked and answered, see [`journal`]; `?wa_id=` and `?endpoint=` narrow it |
+//! | `POST /control/clock` | `{"advance_ms"}`: Salesforce's clock goes forward; with `"wa_id"`, only that chat's codes age |
+//! | `POST /control/salesforce` | any of `client_id`, `client_secret`, `redirect_uris`, `require_pkce`: changes the connected app |
+//! | `POST /control/login` | `{"authorize_url","username"?,"allow"?}`: logs in and decides; answers `{"location"}`, where the browser is sent |
+//! | `POST /control/bot` | tells the bot where `POST /links` is, see [`crate::bot`] |
+//! | `POST /control/bot/link` | `{"wa_id","login_url"?}`: the bot asks for a link; answers `{"status","body"}`, as it was answered |
+//!
+//! Logging in by hand instead: `POST /services/oauth2/authorize` with the query's parameters and
+//! `username`, `password` (`sandbox`) as a form gives the consent page; the same with its hidden
+//! `ticket` and `decision=allow` or `deny` redirects.
+
+pub mod faults;
+pub mod journal;
+
+mod endpoint;
+mod gate;
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::{Query, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use url::Url;
+
+pub(crate) use self::{endpoint::Endpoint, faults::Faults, gate::gated, journal::Journal};
+use crate::{World, bot::Desk, salesforce::AppChange};
+
+pub(crate) fn routes() -> Router<Arc<World>> {
+    Router::new()
+        .route("/control/health", get(async || Json(json!({"status": "ok"}))))
+        .route("/control/faults", post(add_fault).delete(clear_faults))
+        .route("/control/journal", get(read_journal))
+        .route("/control/clock", post(advance_clock))
+        .route("/control/salesforce", post(change_app))
+        .route("/control/login", post(log_in))
+        .route("/control/bot", post(set_desk))
+        .route("/control/bot/link", post(ask_link))
+}
+
+/// A request to the control interface that makes no sense, and why.
+pub(crate) fn refuse(status: StatusCode, why: &str) -> Response {
+    (status, Json(json!({"error": why}))).into_response()
+}
+
+async fn add_fault(State(world): State<Arc<World>>, Json(fault): Json<faults::Fault>) -> Response {
+    if let Err(invalid) = fault.check() {
+        return refuse(StatusCode::BAD_REQUEST, &invalid.to_string());
+    }
+    world.faults.add(fault);
+    StatusCode::NO_CONTENT.into_response()
+}
+
+async fn clear_faults(State(world): State<Arc<World>>) -> StatusCode {
+    world.faults.clear();
+    StatusCode::NO_CONTENT
+}
+
+async fn read_journal(State(world): State<Arc<World>>, Query(filter): Query<journal::Filter>) -> Json<Value> {
+    Json(world.journal.read(&filter))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Advance {
+    advance_ms: u64,
+    wa_id: Option<String>,
+}
+
+async fn advance_clock(State(world): State<Arc<World>>, Json(advance): Json<Advance>) -> Json<Value> {
+    if let Some(wa_id) = advance.wa_id {
+        let codes = world.salesforce.age_codes(&wa_id, advance.advance_ms);
+        return Json(json!({"codes_aged": codes}));
+    }
+    Json(json!({"ahead_ms": world.clock.advance(advance.advance_ms)}))
+}
+
+async fn change_app(State(world): State<Arc<World>>, Json(change): Json<AppChange>) -> StatusCode {
+    world.salesforce.change_app(change);
+    StatusCode::NO_CONTENT
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Login {
+    authorize_url: Url,
+    #[serde(default = "first_user")]
+    username: String,
+    #[serde(default = "yes")]
+    allow: bool,
+}
+
+fn first_user() -> String {
+    crate::salesforce::USERS[0].username.to_owned()
+}
+
+fn yes() -> bool {
+    true
+}
+
+async fn log_in(State(world): State<Arc<World>>, Json(login): Json<Login>) -> Response {
+    match world.salesforce.log_in_and_decide(&login.authorize_url, &login.username, login.allow) {
+        Ok(location) => Json(json!({"location": location})).into_response(),
+        Err(refusal) => refuse(StatusCode::BAD_REQUEST, &refusal.to_string()),
+    }
+}
+
+async fn set_desk(State(world): State<Arc<World>>, Json(desk): Json<Desk>) -> Response {
+    match world.bot.set_desk(desk) {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(error) => refuse(StatusCode::BAD_REQUEST, &error.to_string()),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AskLink {
+    wa_id: String,
+    login_url: Option<String>,
+}
+
+async fn ask_link(State(world): State<Arc<World>>, Json(ask): Json<AskLink>) -> Response {
+    match world.bot.ask_link(&ask.wa_id, ask.login_url.as_deref()).await {
+        Ok(answer) => Json(json!({"status": answer.status, "body": answer.body})).into_response(),
+        Err(error) => refuse(StatusCode::CONFLICT, &error.to_string()),
+    }
+}

@@ -1,0 +1,150 @@
+//! Salesforce's OAuth 2.0 web server flow: `authorize` with its login and consent pages, `token`,
+//! `userinfo` and `revoke` under `/services/oauth2/`.
+//!
+//! Kept as Salesforce has it: codes of 74 characters that end in `==`, good once, for 15 minutes
+//! and on the host where they were made; every token error is HTTP 400; a used code and an expired
+//! one are answered alike; `issued_at` is a string; five approvals for each user and app.
+//! Departures: every user's password is `sandbox`, `instance_url` is the address that was called,
+//! there is no `id_token`, and tokens do not age.
+//!
+//! `http://localhost:<port>` and `http://127.0.0.1:<port>` are two login hosts, as
+//! `login.salesforce.com` and `test.salesforce.com` are.
+
+mod authorize;
+mod ledger;
+mod pages;
+mod token;
+mod users;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
+
+use axum::{
+    Router,
+    routing::{any, get},
+};
+use serde::Deserialize;
+use url::Url;
+
+pub(crate) use self::users::{USERS, User};
+use self::{
+    authorize::{Authorization, Refusal},
+    ledger::Ledger,
+};
+use crate::{
+    World,
+    ambient::{ALPHANUMERIC, Clock, random_text},
+    control::{Endpoint, gated},
+    fields::Fields,
+    lock,
+};
+
+pub(crate) fn routes(world: &Arc<World>) -> Router<Arc<World>> {
+    Router::new()
+        .route("/services/oauth2/authorize", get(authorize::show).post(authorize::submit))
+        .route("/services/oauth2/token", gated(world, Endpoint::SalesforceToken, any(token::exchange)))
+        .route("/services/oauth2/userinfo", gated(world, Endpoint::SalesforceUserinfo, any(token::userinfo)))
+        .route("/services/oauth2/revoke", gated(world, Endpoint::SalesforceRevoke, any(token::revoke)))
+}
+
+/// The connected app and everything that was granted to it.
+pub(crate) struct Salesforce {
+    app: Mutex<App>,
+    ledger: Mutex<Ledger>,
+    /// Who has logged in and not decided yet, by the ticket in the consent form.
+    logged_in: Mutex<HashMap<String, &'static User>>,
+    clock: Arc<Clock>,
+}
+
+/// The connected app's settings.
+#[derive(Clone)]
+struct App {
+    client_id: String,
+    client_secret: String,
+    /// Empty: any https address, and http on loopback.
+    redirect_uris: Vec<String>,
+    require_pkce: bool,
+}
+
+/// What an administrator may change in the connected app; absent means unchanged.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AppChange {
+    client_id: Option<String>,
+    client_secret: Option<String>,
+    redirect_uris: Option<Vec<String>>,
+    require_pkce: Option<bool>,
+}
+
+/// Why a headless login did not end in a redirect.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LoginRefused {
+    #[error("no such user")]
+    UnknownUser,
+    #[error("Salesforce refuses the request: {0}")]
+    Request(&'static str),
+}
+
+impl Salesforce {
+    pub(crate) fn new(client_id: String, client_secret: String, clock: Arc<Clock>) -> Self {
+        let app = App { client_id, client_secret, redirect_uris: Vec::new(), require_pkce: false };
+        Self { app: Mutex::new(app), ledger: Mutex::default(), logged_in: Mutex::default(), clock }
+    }
+
+    pub(crate) fn change_app(&self, change: AppChange) {
+        let mut app = lock(&self.app);
+        let AppChange { client_id, client_secret, redirect_uris, require_pkce } = change;
+        app.client_id = client_id.unwrap_or_else(|| app.client_id.clone());
+        app.client_secret = client_secret.unwrap_or_else(|| app.client_secret.clone());
+        app.redirect_uris = redirect_uris.unwrap_or_else(|| app.redirect_uris.clone());
+        app.require_pkce = require_pkce.unwrap_or(app.require_pkce);
+    }
+
+    /// What the login and consent pages do, without them. Answers where the browser is sent.
+    pub(crate) fn log_in_and_decide(&self, url: &Url, username: &str, allow: bool) -> Result<String, LoginRefused> {
+        let user = users::find(username).ok_or(LoginRefused::UnknownUser)?;
+        let fields = Fields::parse(url.query().unwrap_or_default().as_bytes());
+        match self.authorization(&fields, &url.origin().ascii_serialization()) {
+            Ok(authorization) => Ok(self.decide(&authorization, user, allow)),
+            Err(Refusal::Redirect(location)) => Ok(location),
+            Err(Refusal::Page(error)) => Err(LoginRefused::Request(error.description)),
+        }
+    }
+
+    /// Whose chat a code was made for, as far as its state says.
+    pub(crate) fn wa_id_of_code(&self, code: &str) -> Option<String> {
+        lock(&self.ledger).wa_id_of_code(code)
+    }
+
+    /// Whose chat an access or refresh token was made for.
+    pub(crate) fn wa_id_of_token(&self, token: &str) -> Option<String> {
+        lock(&self.ledger).wa_id_of_token(token)
+    }
+
+    /// Makes the codes of one chat older, and says how many there were.
+    pub(crate) fn age_codes(&self, wa_id: &str, by_ms: u64) -> usize {
+        lock(&self.ledger).age_codes(wa_id, by_ms)
+    }
+
+    fn authorization(&self, fields: &Fields, base_url: &str) -> Result<Authorization, Refusal> {
+        Authorization::check(fields, base_url, &lock(&self.app))
+    }
+
+    /// Remembers a login until the person decides.
+    fn remember(&self, user: &'static User) -> String {
+        let ticket = random_text(32, ALPHANUMERIC);
+        lock(&self.logged_in).insert(ticket.clone(), user);
+        ticket
+    }
+
+    fn decide(&self, authorization: &Authorization, user: &'static User, allow: bool) -> String {
+        if !allow {
+            return authorization
+                .redirect(&[("error", "access_denied"), ("error_description", "end-user denied authorization")]);
+        }
+        let code = lock(&self.ledger).issue_code(authorization, user, self.clock.now_ms());
+        authorization.redirect(&[("code", &code)])
+    }
+}

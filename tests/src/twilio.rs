@@ -1,0 +1,180 @@
+//! Twilio's `Messages` resource: `POST /2010-04-01/Accounts/{Sid}/Messages.json`.
+//!
+//! Takes free text (`Body`) and templates (`ContentSid`, `ContentVariables`); what it takes appears
+//! in the chat of `To`. The 24-hour window is not kept: 63016 and the like are faults to ask for.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    World,
+    ambient::random_text,
+    chat::{Content, Via},
+    control::{Endpoint, gated},
+    fields::{Fields, basic},
+};
+
+const LONGEST_BODY: usize = 1600;
+
+pub(crate) fn routes(world: &Arc<World>) -> Router<Arc<World>> {
+    Router::new().route("/2010-04-01/Accounts/{sid}/Messages.json", gated(world, Endpoint::TwilioMessages, post(send)))
+}
+
+/// The account.
+pub(crate) struct Twilio {
+    account_sid: String,
+    auth_token: String,
+}
+
+impl Twilio {
+    pub(crate) fn new(account_sid: String, auth_token: String) -> Self {
+        Self { account_sid, auth_token }
+    }
+}
+
+/// An error as Twilio writes it.
+struct TwilioError {
+    status: StatusCode,
+    code: u32,
+    message: String,
+}
+
+impl TwilioError {
+    fn bad(code: u32, message: impl Into<String>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, code, message: message.into() }
+    }
+}
+
+impl IntoResponse for TwilioError {
+    fn into_response(self) -> Response {
+        let Self { status, code, message } = self;
+        let more_info = format!("https://www.twilio.com/docs/errors/{code}");
+        let body = json!({"code": code, "message": message, "more_info": more_info, "status": status.as_u16()});
+        (status, Json(body)).into_response()
+    }
+}
+
+async fn send(
+    State(world): State<Arc<World>>,
+    Path(account): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, TwilioError> {
+    let Twilio { account_sid, auth_token } = &world.twilio;
+    if basic(&headers).is_none_or(|(sid, token)| sid != *account_sid || token != *auth_token) {
+        return Err(TwilioError { status: StatusCode::UNAUTHORIZED, code: 20003, message: "Authenticate".to_owned() });
+    }
+    if account != *account_sid {
+        let message = format!("The requested resource /2010-04-01/Accounts/{account}/Messages.json was not found");
+        return Err(TwilioError { status: StatusCode::NOT_FOUND, code: 20404, message });
+    }
+    let message = Message::read(&Fields::parse(&body))?;
+    let text = message.text();
+    let via = Via::Twilio { template: message.content_sid.is_some() };
+    world.chats.post(&message.to, Content::from_provider(text.clone(), via), world.clock.real_ms());
+
+    let sid = format!("SM{}", random_text(32, b"0123456789abcdef"));
+    let answer = json!({
+        "sid": sid,
+        "account_sid": account_sid,
+        "api_version": "2010-04-01",
+        "body": text,
+        "date_created": null,
+        "date_sent": null,
+        "date_updated": null,
+        "direction": "outbound-api",
+        "error_code": null,
+        "error_message": null,
+        "from": message.from,
+        "messaging_service_sid": null,
+        "num_media": "0",
+        "num_segments": "1",
+        "price": null,
+        "price_unit": null,
+        "status": "queued",
+        "subresource_uris": {"media": format!("/2010-04-01/Accounts/{account_sid}/Messages/{sid}/Media.json")},
+        "to": message.to,
+        "uri": format!("/2010-04-01/Accounts/{account_sid}/Messages/{sid}.json"),
+    });
+    Ok((StatusCode::CREATED, Json(answer)).into_response())
+}
+
+/// A message that may be sent.
+struct Message {
+    from: String,
+    to: String,
+    body: String,
+    content_sid: Option<String>,
+    variables: Map<String, Value>,
+}
+
+impl Message {
+    fn read(form: &Fields) -> Result<Self, TwilioError> {
+        let to = form.get("To").ok_or_else(|| TwilioError::bad(21604, "A 'To' phone number is required."))?;
+        let from = form.get("From").ok_or_else(|| TwilioError::bad(21603, "A 'From' phone number is required."))?;
+        if !is_whatsapp_address(to) {
+            return Err(TwilioError::bad(21211, format!("Invalid 'To' Phone Number: {to}")));
+        }
+        if !is_whatsapp_address(from) {
+            return Err(TwilioError::bad(63007, "Twilio could not find a Channel with the specified From address"));
+        }
+        let body = form.get("Body").unwrap_or_default();
+        let content_sid = form.get("ContentSid").map(str::to_owned);
+        if body.is_empty() && content_sid.is_none() {
+            return Err(TwilioError::bad(21619, "A text message body or media urls must be specified."));
+        }
+        if body.chars().count() > LONGEST_BODY {
+            return Err(TwilioError::bad(21617, "The concatenated message body exceeds the 1600 character limit"));
+        }
+        let variables = serde_json::from_str(form.get("ContentVariables").unwrap_or("{}"))
+            .map_err(|_| TwilioError::bad(21656, "The Content Variables parameter is invalid."))?;
+        Ok(Self { from: from.to_owned(), to: to.to_owned(), body: body.to_owned(), content_sid, variables })
+    }
+
+    /// What the person reads. The template's own words are not known here: its variables stand for it.
+    fn text(&self) -> String {
+        if self.content_sid.is_none() {
+            return self.body.clone();
+        }
+        self.variables.values().filter_map(Value::as_str).collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// `whatsapp:+<8 to 15 digits>`, or `whatsapp:<country>.<id>`, a business-scoped user id.
+fn is_whatsapp_address(address: &str) -> bool {
+    let Some(rest) = address.strip_prefix("whatsapp:") else { return false };
+    match (rest.strip_prefix('+'), rest.split_once('.')) {
+        (Some(digits), _) => (8..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()),
+        (None, Some((country, id))) => {
+            country.len() == 2
+                && country.bytes().all(|byte| byte.is_ascii_uppercase())
+                && !id.is_empty()
+                && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.')
+        }
+        (None, None) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_business_scoped_ids_are_addresses() {
+        for good in ["whatsapp:+15551234567", "whatsapp:US.ABC123XYZ"] {
+            assert!(is_whatsapp_address(good), "{good}");
+        }
+        for bad in ["+15551234567", "whatsapp:15551234567", "whatsapp:+1555", "whatsapp: 15551234567", "whatsapp:US."] {
+            assert!(!is_whatsapp_address(bad), "{bad}");
+        }
+    }
+}
