@@ -1,0 +1,185 @@
+#!/usr/bin/env python3
+"""The local cloud's command line: the template, deployed on this machine.
+
+    cloud.py up        start it, or bring a running one up to date; prints the address of the chat
+    cloud.py down      end it
+    cloud.py status    say what runs
+    cloud.py run [--with-plain-stack] -- COMMAND…
+                       start another one just for COMMAND, which finds it by LOCAL_CLOUD_STATE
+    cloud.py build     compile and package the functions
+    cloud.py setup     install the tools into .local
+
+Everything it writes is in `.local` and in cargo's target directory; everything it starts listens on loopback only.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+
+import build
+import processes
+import tools
+from instance import Instance
+from tools import LOCAL, ROOT, Failed
+
+UP = LOCAL / "cloud"
+RUNS = LOCAL / "runs"
+_LOG_LINES = 25
+
+
+def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    arguments = _arguments()
+    try:
+        return arguments.action(arguments)
+    except Failed as failure:
+        _explain(failure)
+        return 1
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+
+
+def _arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    for action in (up, down, status, run, build_all, setup):
+        name = action.__name__.replace("build_all", "build")
+        subparser = actions.add_parser(name, help=action.__doc__)
+        subparser.set_defaults(action=action)
+        if action is run:
+            subparser.add_argument("--with-plain-stack", action="store_true", help="also one with StatePolicy=AcceptPlain")
+            subparser.add_argument("command", nargs="+", metavar="COMMAND")
+    return parser.parse_args()
+
+
+def up(_arguments):
+    """start the local cloud, or bring a running one up to date"""
+    tools.setup()
+    instance = Instance(UP)
+    ports = instance.state.get("ports") if instance.lives("emulator") else None
+    ports = (ports["emulator"], ports["sandbox"]) if ports else _ports()
+    try:
+        state = instance.up(ports)
+    except BaseException:
+        if "main" not in instance.state.get("stacks", {}):
+            instance.end()
+        raise
+    print(f"\nOpen {state['chat_url']}\n\n`make down` ends it. Logs: {UP.relative_to(ROOT)}/")
+    return 0
+
+
+def down(_arguments):
+    """end the local cloud, and what a run that was killed has left"""
+    left = [Instance(directory) for directory in (UP, *_runs()) if not _in_use(directory)]
+    for instance in left:
+        instance.end()
+    print("Nothing runs any more." if not any(map(_in_use, _runs())) else "A run is still going on; it ends by itself.")
+    return 0
+
+
+def status(_arguments):
+    """say what runs"""
+    instance = Instance(UP)
+    running = [name for name in ("emulator", "sandbox") if instance.lives(name)]
+    if not running:
+        print("The local cloud is down; `make up` starts it.")
+        return 1
+    print(f"{' and '.join(running)} up since {instance.state['processes'][running[0]]['started']}")
+    print(f"chat: {instance.state['chat_url']}\nAWS:  {instance.state['endpoint']}")
+    for name, log in instance.state["logs"].items():
+        print(f"log:  {pathlib.Path(log).relative_to(ROOT)} ({name})")
+    return 0
+
+
+def run(arguments):
+    """start a local cloud just for a command, and end it after the command"""
+    tools.setup()
+    directory = RUNS / str(os.getpid())
+    instance = Instance(directory)
+    stacks = ("main", "plain") if arguments.with_plain_stack else ("main",)
+    succeeded = False
+    try:
+        (directory).mkdir(parents=True)
+        (directory / "owner").write_text(processes.started_at(os.getpid()))
+        instance.up((processes.free_port(), processes.free_port()), stacks)
+        environment = {**os.environ, "LOCAL_CLOUD_STATE": str(instance.file)}
+        code = subprocess.run(arguments.command, env=environment).returncode
+        succeeded = code == 0
+        return code
+    finally:
+        with _uninterrupted():
+            instance.end()
+            if succeeded:
+                shutil.rmtree(directory)
+            else:
+                print(f"Logs: {directory.relative_to(ROOT)}/", file=sys.stderr)
+
+
+def build_all(_arguments):
+    """compile and package the functions"""
+    tools.setup()
+    build.build()
+    return 0
+
+
+def setup(_arguments):
+    """install the tools into .local"""
+    tools.setup()
+    return 0
+
+
+def _ports():
+    """The emulator's port and the sandbox's: the same for a checkout each time, unless something else has them."""
+    asked = os.environ.get("PORT")
+    if asked:
+        if not asked.isdecimal() or not 0 < int(asked) < 65535:
+            raise Failed(f"PORT={asked} is not a port number", "Give a number from 1 to 65534.")
+        chosen = int(asked) + 1, int(asked)
+        for port in chosen:
+            if processes.free_port(port) is None:
+                raise Failed(f"port {port} is taken", "Give another PORT (it and the next one are used), or none.")
+        return chosen
+    first = 20_000 + int(hashlib.sha256(str(ROOT).encode()).hexdigest(), 16) % 1_200 * 10
+    sandbox, emulator = processes.free_port(first, tries=5), processes.free_port(first + 5, tries=5)
+    if not sandbox or not emulator:
+        raise Failed(f"ports {first} to {first + 9} are taken", "Give a free one: make up PORT=8080")
+    return emulator, sandbox
+
+
+def _runs():
+    return sorted(RUNS.iterdir()) if RUNS.exists() else []
+
+
+def _in_use(directory):
+    """Whether the `run` that this directory belongs to is still alive."""
+    owner = directory / "owner"
+    return owner.exists() and processes.started_at(int(directory.name)) == owner.read_text()
+
+
+@contextlib.contextmanager
+def _uninterrupted():
+    """A second Ctrl-C does not stop the tidying up."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def _explain(failure):
+    print(f"\n{failure.what}", file=sys.stderr)
+    if failure.log and failure.log.exists():
+        lines = failure.log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
+        print("\n".join(f"  | {line}" for line in lines), file=sys.stderr)
+        print(f"The whole log: {failure.log}", file=sys.stderr)
+    if failure.advice:
+        print(failure.advice, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

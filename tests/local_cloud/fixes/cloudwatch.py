@@ -1,0 +1,156 @@
+"""CloudWatch: metrics that functions and queues publish, and alarms that read them."""
+
+import json
+import threading
+import time
+
+from ministack.core.responses import request_scope
+from ministack.services import cloudwatch, lambda_svc, sqs
+
+from . import fix
+
+_PUBLISH_SECONDS = 2
+
+
+@fix
+def embedded_metrics():
+    """Log lines in the embedded metric format become metrics.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+    """
+    emit_logs = lambda_svc._emit_lambda_logs
+
+    def emit_with_metrics(function, request_id, text, *rest, **options):
+        emit_logs(function, request_id, text, *rest, **options)
+        for line in (text or "").splitlines():
+            if '"CloudWatchMetrics"' in line:
+                _publish_embedded(line)
+
+    lambda_svc._emit_lambda_logs = emit_with_metrics
+
+
+def _publish_embedded(line):
+    try:
+        document = json.loads(line)
+        for directive in document["_aws"]["CloudWatchMetrics"]:
+            for names in directive.get("Dimensions") or [[]]:
+                dimensions = {name: str(document[name]) for name in names}
+                for metric in directive["Metrics"]:
+                    values = document[metric["Name"]]
+                    for value in values if isinstance(values, list) else [values]:
+                        cloudwatch.record_metric(
+                            directive["Namespace"], metric["Name"], value, metric.get("Unit", "None"), dimensions
+                        )
+    except (KeyError, TypeError, ValueError):
+        return  # as on AWS, a line that does not keep to the format is only a log line
+
+
+@fix
+def function_metrics():
+    """`AWS/Lambda` metrics count every invocation, whatever caused it.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+    """
+    emit_logs, emit_metrics = lambda_svc._emit_lambda_logs, lambda_svc._emit_lambda_metrics
+
+    def emit_both(function, request_id, text, error, duration_ms, **options):
+        emit_logs(function, request_id, text, error, duration_ms, **options)
+        name = (function.get("config") or function)["FunctionName"]
+        emit_metrics(name, duration_ms, bool(error), False)
+
+    def emit_throttles(name, duration_ms, error, throttle):
+        if throttle:  # the other invocations are counted above, MiniStack's own calls would count them twice
+            emit_metrics(name, duration_ms, error, throttle)
+
+    lambda_svc._emit_lambda_logs, lambda_svc._emit_lambda_metrics = emit_both, emit_throttles
+
+
+@fix
+def queue_metrics():
+    """`AWS/SQS` metrics say how many messages wait in a queue and how old the oldest is.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+    """
+
+    def publish(queue):
+        sqs._refresh_counts(queue)
+        attributes, now = queue["attributes"], time.time()
+        name = {"QueueName": attributes["QueueArn"].rsplit(":", 1)[1]}
+        waiting = int(attributes["ApproximateNumberOfMessages"])
+        oldest = max((now - message["sent_at"] for message in list(queue["messages"])), default=0)
+        cloudwatch.record_metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", waiting, "Count", name)
+        cloudwatch.record_metric("AWS/SQS", "ApproximateAgeOfOldestMessage", oldest, "Seconds", name)
+
+    def publish_all():
+        while True:
+            time.sleep(_PUBLISH_SECONDS)
+            for (account, region, *_), queue in list(sqs._queues.all_items()):
+                with request_scope(account, region):
+                    publish(queue)
+
+    threading.Thread(target=publish_all, daemon=True, name="queue-metrics").start()
+
+
+@fix
+def alarm_evaluation():
+    """An alarm reads the metric with its own dimensions, period by period, and says what missing data mean.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
+    """
+
+    def evaluate(alarm):
+        if not alarm.get("Namespace") or not alarm.get("MetricName"):
+            return
+        state, reason = _alarm_state(alarm, time.time())
+        previous = alarm["StateValue"]
+        if state != previous:
+            alarm.update(StateValue=state, StateReason=reason, StateUpdatedTimestamp=int(time.time()))
+            cloudwatch._record_history(alarm["AlarmName"], previous, state, reason)
+            cloudwatch._dispatch_alarm_actions(alarm, previous, state, reason)
+            cloudwatch._evaluate_parent_alarms(alarm)
+
+    def evaluate_all():
+        while True:
+            time.sleep(_PUBLISH_SECONDS)
+            for account, region in {key[:2] for key, _ in list(cloudwatch._alarms.all_items())}:
+                with request_scope(account, region):
+                    cloudwatch._evaluate_all_alarms()
+
+    cloudwatch._evaluate_alarm = evaluate
+    threading.Thread(target=evaluate_all, daemon=True, name="alarms").start()
+
+
+_COMPARISONS = {
+    "GreaterThanOrEqualToThreshold": lambda value, threshold: value >= threshold,
+    "GreaterThanThreshold": lambda value, threshold: value > threshold,
+    "LessThanThreshold": lambda value, threshold: value < threshold,
+    "LessThanOrEqualToThreshold": lambda value, threshold: value <= threshold,
+}
+
+
+def _alarm_state(alarm, now):
+    """The state of an alarm: whether enough of its last periods breach the threshold."""
+    period, periods = int(alarm.get("Period", 60)), int(alarm.get("EvaluationPeriods", 1))
+    needed = int(alarm.get("DatapointsToAlarm") or periods)
+    missing = alarm.get("TreatMissingData") or "missing"
+    values = [_statistic(alarm, now - period * (age + 1), now - period * age) for age in range(periods)]
+    threshold, breaches = float(alarm.get("Threshold", 0)), _COMPARISONS[alarm["ComparisonOperator"]]
+    breaching = [breaches(value, threshold) for value in values if value is not None]
+    absent = periods - len(breaching)
+    if not breaching and missing in ("missing", "ignore"):
+        return ("INSUFFICIENT_DATA" if missing == "missing" else alarm["StateValue"]), "no data points"
+    count = sum(breaching) + (absent if missing == "breaching" else 0)
+    return ("ALARM" if count >= needed else "OK"), f"{count} of {periods} data points breach {threshold}"
+
+
+def _statistic(alarm, start, end):
+    dimensions = alarm.get("Dimensions") or {}
+    if isinstance(dimensions, list):
+        dimensions = cloudwatch._dims_from_list(dimensions)
+    key = (alarm["Namespace"], alarm["MetricName"], cloudwatch._dims_key(dimensions))
+    points = [point for point in list(cloudwatch._metrics.get(key) or ()) if start < point["Timestamp"] <= end]
+    if not points:
+        return None
+    statistic = alarm.get("ExtendedStatistic") or alarm.get("Statistic", "Average")
+    return cloudwatch._stat_value(cloudwatch._calc_stats(points), statistic, points)

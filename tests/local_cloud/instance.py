@@ -1,0 +1,250 @@
+"""One instance of the local cloud: an emulator, a sandbox, the deployed stacks, and the file that tells of them.
+
+It owns a directory with the state file and the logs, and every process that it started.
+"""
+
+import base64
+import json
+import secrets
+import shutil
+import subprocess
+import urllib.request
+
+import build
+import emulator
+import processes
+import tools
+from tools import HERE, Failed, step
+
+SENDER = "+14155238886"
+# The stacks: the parameters that differ from the template's defaults, and the host name of the API.
+STACKS = {
+    "main": {"domain": "connect.localhost", "parameters": {}},
+    "plain": {
+        "domain": "plain.localhost",
+        "parameters": {
+            "StatePolicy": "AcceptPlain",
+            "TokenTableName": "salesforce_tokens_plain",
+            "AttemptTableName": "connection_attempts_plain",
+            # The other provider, and the bot by its queue alone, as bots of the older system.
+            "WhatsAppProvider": "Meta",
+            "WhatsAppSecretName": "whatsapp_meta",
+            "BotWebhookUrl": "",
+        },
+    },
+}
+
+
+class Instance:
+    """An instance by its directory; what it knows survives this process in `state.json`."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.file = directory / "state.json"
+        self.state = json.loads(self.file.read_text()) if self.file.exists() else {}
+
+    def _save(self):
+        self.directory.mkdir(parents=True, exist_ok=True)
+        unfinished = self.file.with_suffix(".new")
+        unfinished.write_text(json.dumps(self.state, indent=2) + "\n")
+        unfinished.replace(self.file)
+
+    # Processes
+
+    def lives(self, name):
+        """Whether the process that we started under this name still runs."""
+        process = self.state.get("processes", {}).get(name)
+        return bool(process) and processes.started_at(process["pid"]) == process["started"]
+
+    def _start(self, name, process, ready_url, log):
+        self.state.setdefault("processes", {})[name] = {
+            "pid": process.pid,
+            "started": processes.started_at(process.pid),
+        }
+        self.state.setdefault("logs", {})[name] = str(log)
+        self._save()
+        try:
+            processes.wait_until_ready(process, ready_url)
+        except processes.DidNotStart as reason:
+            raise Failed(f"the {name} did not start: {reason}", log=log) from None
+
+    def end(self):
+        """Ends every process that this instance started, and forgets it."""
+        for name in ("sandbox", "emulator"):
+            if self.lives(name):
+                with step(f"End the {name}"):
+                    processes.end_group(self.state["processes"][name]["pid"])
+        self.file.unlink(missing_ok=True)
+        self.state = {}
+
+    # The way up
+
+    def up(self, ports, stacks=("main",)):
+        """Starts what does not run, deploys what has changed."""
+        fingerprint = build.build()
+        if not self.lives("emulator"):
+            self.end()
+            shutil.rmtree(self.directory, ignore_errors=True)
+            self.state = _new_state(*ports)
+            self._start_emulator()
+            with step("Secrets, the bot's user and queue"):
+                self.state.update(self._provision("prepare", secrets=_secrets(self.state), queue="bot-events"))
+                self._save()
+        self._start_sandbox()
+        for name in stacks:
+            self._deploy(name, fingerprint)
+        self._introduce_bot()
+        return self.state
+
+    def _start_emulator(self):
+        with step("Start AWS (MiniStack)"):
+            port = self.state["ports"]["emulator"]
+            process = emulator.start(tools.python("ministack"), port, self.directory)
+            self._start("emulator", process, emulator.ready_url(port), emulator.log(self.directory))
+
+    def _start_sandbox(self):
+        """Starts the sandbox, again if it was built anew."""
+        binary = build.sandbox()
+        built = f"{binary.stat().st_mtime_ns}"
+        if self.lives("sandbox") and self.state["sandbox"]["built"] == built:
+            return
+        with step("Start Salesforce, WhatsApp and the bot (sandbox)"):
+            if self.lives("sandbox"):
+                processes.end_group(self.state["processes"]["sandbox"]["pid"])
+            sandbox = self.state["sandbox"]
+            environment = {
+                "SANDBOX_PORT": str(self.state["ports"]["sandbox"]),
+                "SANDBOX_CLIENT_ID": self.state["client_id"],
+                "SANDBOX_CLIENT_SECRET": sandbox["client_secret"],
+                "SANDBOX_TWILIO_ACCOUNT_SID": sandbox["twilio_account_sid"],
+                "SANDBOX_TWILIO_AUTH_TOKEN": sandbox["twilio_auth_token"],
+                "SANDBOX_META_TOKEN": sandbox["meta_token"],
+                "SANDBOX_META_PHONE_NUMBER_ID": sandbox["meta_phone_number_id"],
+                "SANDBOX_WEBHOOK_SECRET": sandbox["webhook_secret"],
+            }
+            log = self.directory / "sandbox.log"
+            process = processes.start([binary], log, environment)
+            self._start("sandbox", process, f"{self.state['sandbox_url']}/control/health", log)
+            sandbox["built"] = built
+            self._save()
+
+    def _deploy(self, name, fingerprint):
+        """Deploys a stack unless just this is deployed already, and maps its host name."""
+        parameters = self._parameters(name)
+        deployed = {"fingerprint": fingerprint, "parameters": parameters}
+        if self.state["stacks"].get(name, {}).get("deployed") == deployed:
+            return
+        log = self.directory / f"deploy-{name}.log"
+        self.state["logs"][f"deploy-{name}"] = str(log)
+        with step(f"sam deploy ({name})"):
+            command = ["sam", "deploy", "--template-file", build.BUILT / "template.yaml", "--stack-name", name]
+            command += ["--config-env", "local", "--resolve-s3", "--capabilities", "CAPABILITY_IAM"]
+            command += ["--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"]
+            command += ["--parameter-overrides", *(f"{key}={value}" for key, value in parameters.items())]
+            tools.run(command, log, self._aws_environment(), advice=f"AWS's own log: {self.state['logs']['emulator']}")
+        outputs = self._provision("describe", stack=name, domain=STACKS[name]["domain"])
+        self.state["stacks"][name] = {"name": name, "outputs": outputs, "deployed": deployed}
+        self._save()
+
+    def _parameters(self, name):
+        sandbox, here = self.state["sandbox_url"], self.state["ports"]["sandbox"]
+        architecture, _ = tools.host()
+        parameters = {
+            "Architecture": architecture,
+            "BotPhoneNumber": SENDER,
+            "BotQueueArn": self.state["bot_queue_arn"],
+            "BotQueueUrl": self.state["bot_queue_url"],
+            "BotWebhookSecretName": "bot_webhook",
+            "BotWebhookUrl": f"{sandbox}/bot/events",
+            "CallbackUri": f"{self._api(name)}/callback",
+            "LoginUrls": f"http://localhost:{here},http://127.0.0.1:{here}",
+            "WhatsAppApiUrl": sandbox,
+            "WhatsAppProvider": "Twilio",
+            "WhatsAppSecretName": "whatsapp",
+            "WhatsAppSender": f"whatsapp:{SENDER}",
+            **STACKS[name]["parameters"],
+        }
+        # The command line takes no empty value; every parameter that may be empty is so by default.
+        return {key: value for key, value in parameters.items() if value}
+
+    def _api(self, name):
+        return f"http://{STACKS[name]['domain']}:{self.state['ports']['emulator']}"
+
+    def _introduce_bot(self):
+        """Tells the sandbox's bot where links are to be had, and as whom."""
+        desk = {
+            "links_url": f"{self._api('main')}/links",
+            "region": self.state["region"],
+            "resolve": {STACKS["main"]["domain"]: f"127.0.0.1:{self.state['ports']['emulator']}"},
+            **self.state["bot_credentials"],
+        }
+        request = urllib.request.Request(
+            f"{self.state['sandbox_url']}/control/bot",
+            data=json.dumps(desk).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        urllib.request.urlopen(request, timeout=10).close()
+
+    # AWS
+
+    def _aws_environment(self):
+        return tools.clean_environment(
+            AWS_ACCESS_KEY_ID=emulator.ACCESS_KEY_ID,
+            AWS_DEFAULT_REGION=emulator.REGION,
+            AWS_ENDPOINT_URL=self.state["endpoint"],
+            AWS_REGION=emulator.REGION,
+            AWS_SECRET_ACCESS_KEY=emulator.SECRET_ACCESS_KEY,
+        )
+
+    def _provision(self, what, **arguments):
+        found = subprocess.run(
+            [str(tools.python("ministack")), str(HERE / "provision.py")],
+            env=self._aws_environment(),
+            input=json.dumps({"do": what, "with": arguments}),
+            capture_output=True,
+            text=True,
+        )
+        if found.returncode:
+            log = self.directory / "provision.log"
+            log.write_text(found.stderr)
+            raise Failed(f"could not {what} what surrounds the stack", log=log)
+        return json.loads(found.stdout)
+
+
+def _new_state(emulator_port, sandbox_port):
+    sandbox_url = f"http://127.0.0.1:{sandbox_port}"
+    return {
+        "endpoint": emulator.endpoint(emulator_port),
+        "region": emulator.REGION,
+        "credentials": {
+            "access_key_id": emulator.ACCESS_KEY_ID,
+            "secret_access_key": emulator.SECRET_ACCESS_KEY,
+        },
+        "ports": {"emulator": emulator_port, "sandbox": sandbox_port},
+        "client_id": f"3MVG9.{secrets.token_urlsafe(60)}",
+        "sandbox_url": sandbox_url,
+        "chat_url": f"http://localhost:{sandbox_port}/",
+        "sandbox": {
+            "client_secret": secrets.token_hex(32).upper(),
+            "twilio_account_sid": f"AC{secrets.token_hex(16)}",
+            "twilio_auth_token": secrets.token_hex(16),
+            "meta_token": f"EAA{secrets.token_hex(60)}",
+            "meta_phone_number_id": f"1{secrets.randbelow(10**14):014}",
+            "webhook_secret": f"whsec_{base64.b64encode(secrets.token_bytes(24)).decode()}",
+        },
+        "stacks": {},
+    }
+
+
+def _secrets(state):
+    """What stands in Secrets Manager, by name."""
+    sandbox = state["sandbox"]
+    twilio = {"account_sid": sandbox["twilio_account_sid"], "auth_token": sandbox["twilio_auth_token"]}
+    meta = {"access_token": sandbox["meta_token"], "phone_number_id": sandbox["meta_phone_number_id"]}
+    return {
+        "sf_client_id": state["client_id"],
+        "sf_client_secret": sandbox["client_secret"],
+        "whatsapp": json.dumps(twilio),
+        "whatsapp_meta": json.dumps(meta),
+        "bot_webhook": sandbox["webhook_secret"],
+    }

@@ -1,0 +1,568 @@
+"""Each fix restores one behaviour of AWS: it is there with the fix, and missing without it.
+
+The functions in these tests are a few lines of Python behind the real Runtime API; see `conftest.py`.
+"""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+from botocore.exceptions import ClientError
+from conftest import ACCOUNT, eventually
+from emulator import HERE, REGION
+
+EXPECTATIONS = {}
+
+
+def expectation(function):
+    """Registers what holds on AWS, under the name of the fix that restores it."""
+    EXPECTATIONS[function.__name__] = function
+    return function
+
+
+@pytest.mark.parametrize("fix", EXPECTATIONS)
+def test_behaves_as_aws(fix, cloud):
+    EXPECTATIONS[fix](cloud)
+
+
+@pytest.mark.parametrize("fix", EXPECTATIONS)
+def test_does_not_without_the_fix(fix, cloud_without):
+    with pytest.raises((AssertionError, ClientError)):
+        EXPECTATIONS[fix](cloud_without(fix))
+
+
+def test_every_fix_has_an_expectation():
+    command = [sys.executable, "-c", "import fixes; print(*fixes.names())"]
+    listed = subprocess.run(command, cwd=HERE, check=True, capture_output=True, text=True).stdout.split()
+    assert set(listed) == set(EXPECTATIONS)
+
+
+ANSWER = 'def handle(event): return {"statusCode": 200, "body": "hello"}'
+FAIL = 'def handle(event): raise ValueError("inner detail")'
+NOTHING = "def handle(event): return None"
+
+
+def api(**properties):
+    return {"Type": "AWS::Serverless::HttpApi", "Properties": properties}
+
+
+def function(*routes, auth=None, **properties):
+    """A function behind routes such as `GET /hello`."""
+    events = {}
+    for number, route in enumerate(routes):
+        method, path = route.split()
+        event = {"ApiId": {"Ref": "Api"}, "Method": method, "Path": path}
+        if auth:
+            event["Auth"] = {"Authorizer": auth}
+        events[f"Route{number}"] = {"Type": "HttpApi", "Properties": event}
+    return {"Type": "AWS::Serverless::Function", "Properties": {"Events": events, **properties}}
+
+
+def queue(**properties):
+    return {"Type": "AWS::SQS::Queue", "Properties": properties}
+
+
+def table(**properties):
+    return {
+        "Type": "AWS::DynamoDB::Table",
+        "Properties": {
+            "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+            "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+            **properties,
+        },
+    }
+
+
+def queue_mapping(**properties):
+    return {
+        "Type": "AWS::Lambda::EventSourceMapping",
+        "Properties": {
+            "EventSourceArn": {"Fn::GetAtt": ["Queue", "Arn"]},
+            "FunctionName": {"Ref": "Function"},
+            **properties,
+        },
+    }
+
+
+def stream_mapping(**properties):
+    return {
+        "Type": "AWS::Lambda::EventSourceMapping",
+        "Properties": {
+            "EventSourceArn": {"Fn::GetAtt": ["Table", "StreamArn"]},
+            "FunctionName": {"Ref": "Function"},
+            "StartingPosition": "TRIM_HORIZON",
+            **properties,
+        },
+    }
+
+
+STREAM = {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+
+
+def arn_of(cloud, queue_url):
+    attributes = cloud.client("sqs").get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])
+    return attributes["Attributes"]["QueueArn"]
+
+
+def waiting(cloud, queue_url):
+    names = ["ApproximateNumberOfMessages"]
+    found = cloud.client("sqs").get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)
+    return int(found["Attributes"][names[0]])
+
+
+def log_lines(cloud, group):
+    return [event["message"] for event in cloud.client("logs").filter_log_events(logGroupName=group)["events"]]
+
+
+# API Gateway
+
+
+@expectation
+def http_api_body(cloud):
+    stack = cloud.deploy(
+        {
+            "Api": api(Auth={"EnableIamAuthorizer": True}),
+            "Open": function("GET /open/{name}"),
+            "Secured": function("POST /secured", auth="AWS_IAM"),
+        },
+        functions={"Open": ANSWER, "Secured": ANSWER},
+    )
+    assert stack.get("/open/door") == (200, "hello")
+    assert stack.events("Open")[0]["pathParameters"] == {"name": "door"}
+    assert stack.get("/open/door", method="POST") == (404, '{"message":"Not Found"}')
+    assert stack.get("/open/door", method="HEAD")[0] == 404, "a GET route does not answer HEAD"
+    assert stack.get("/secured", method="POST")[0] == 403
+    assert stack.events("Secured") == []
+
+
+@expectation
+def http_api_errors(cloud):
+    stack = cloud.deploy(
+        {"Api": api(), "Failing": function("GET /fails"), "Full": function("GET /full")},
+        functions={"Failing": FAIL, "Full": ANSWER},
+    )
+    cloud.client("lambda").put_function_concurrency(FunctionName=stack["Full"], ReservedConcurrentExecutions=0)
+    assert stack.get("/fails") == (500, '{"message":"Internal Server Error"}')
+    assert stack.get("/full") == (503, '{"message":"Service Unavailable"}')
+
+
+@expectation
+def http_api_empty_body(cloud):
+    redirect = "def handle(event): return {'statusCode': 303, 'headers': {}, 'body': None}"
+    stack = cloud.deploy({"Api": api(), "Function": function("GET /")}, functions={"Function": redirect})
+    assert stack.get("/") == (303, "")
+
+
+@expectation
+def http_api_request_cookies(cloud):
+    stack = cloud.deploy({"Api": api(), "Function": function("GET /")}, functions={"Function": ANSWER})
+    stack.get("/", headers={"Cookie": "first=1; second=2"})
+    stack.get("/")
+    with_cookies, without = stack.events("Function")
+    assert with_cookies.get("cookies") == ["first=1", "second=2"]
+    assert "cookie" not in with_cookies["headers"]
+    assert "cookies" not in without
+
+
+@expectation
+def http_api_throttling(cloud):
+    limits = {"ThrottlingRateLimit": 1, "ThrottlingBurstLimit": 3}
+    stack = cloud.deploy(
+        {"Api": api(DefaultRouteSettings=limits), "Function": function("GET /", "GET /other")},
+        functions={"Function": ANSWER},
+    )
+    answers = [stack.get("/") for _ in range(5)]
+    assert answers[0] == (200, "hello")
+    assert answers[-1] == (429, '{"message":"Too Many Requests"}')
+    assert stack.get("/other")[0] == 200, "each route has its own limit"
+
+
+@expectation
+def http_api_access_log(cloud):
+    log_format = "$context.requestId $context.httpMethod $context.routeKey $context.status $context.authorizer.error"
+    settings = {"DestinationArn": {"Fn::GetAtt": ["Log", "Arn"]}, "Format": log_format}
+    stack = cloud.deploy(
+        {
+            "Log": {"Type": "AWS::Logs::LogGroup"},
+            "Api": api(AccessLogSettings=settings),
+            "Function": function("GET /{name}"),
+        },
+        functions={"Function": ANSWER},
+    )
+    stack.get("/a?secret=1")
+    stack.get("/b/c")
+    request_id = stack.events("Function")[0]["requestContext"]["requestId"]
+    lines = log_lines(cloud, stack["Log"])
+    assert len(lines) == 2
+    found, missing = lines
+    assert found == f"{request_id} GET GET /{{name}} 200 -"
+    assert missing.endswith(" GET - 404 -")
+
+
+# IAM
+
+
+@expectation
+def secure_transport(cloud):
+    deny = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "sqs:*",
+        "Resource": {"Fn::GetAtt": ["Queue", "Arn"]},
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    policy = {"Queues": [{"Ref": "Queue"}], "PolicyDocument": {"Statement": [deny]}}
+    stack = cloud.deploy({"Queue": queue(), "Policy": {"Type": "AWS::SQS::QueuePolicy", "Properties": policy}})
+    cloud.client("sqs").send_message(QueueUrl=stack["Queue"], MessageBody="hello")
+
+
+@expectation
+def kms_condition_keys(cloud):
+    key = cloud.client("kms").create_key()["KeyMetadata"]["Arn"]
+    iam = cloud.client("iam")
+    iam.create_user(UserName="sealer")
+    allow = {
+        "Effect": "Allow",
+        "Action": "kms:Encrypt",
+        "Resource": key,
+        "Condition": {"StringEquals": {"kms:EncryptionContext:purpose": "link"}},
+    }
+    iam.put_user_policy(UserName="sealer", PolicyName="seal", PolicyDocument=json.dumps({"Statement": [allow]}))
+    made = iam.create_access_key(UserName="sealer")["AccessKey"]
+    kms = cloud.client("kms", (made["AccessKeyId"], made["SecretAccessKey"]))
+    with pytest.raises(ClientError, match="AccessDenied"):
+        kms.encrypt(KeyId=key, Plaintext=b"hello", EncryptionContext={"purpose": "other"})
+    kms.encrypt(KeyId=key, Plaintext=b"hello", EncryptionContext={"purpose": "link"})
+
+
+# Event source mappings
+
+
+@expectation
+def mapping_numbers(cloud):
+    scaling = {"MaximumConcurrency": {"Ref": "Concurrency"}}
+    stack = cloud.deploy(
+        {"Queue": queue(), "Mapping": queue_mapping(ScalingConfig=scaling, BatchSize={"Ref": "Batch"})},
+        parameters={"Concurrency": 2, "Batch": 1},
+        functions={"Function": NOTHING},
+    )
+    cloud.client("sqs").send_message(QueueUrl=stack["Queue"], MessageBody="hello")
+    eventually(lambda: stack.events("Function"))
+
+
+@expectation
+def mapping_permissions(cloud):
+    read = {"Effect": "Allow", "Action": ["sqs:ReceiveMessage", "sqs:GetQueueAttributes"], "Resource": "*"}
+    delete = {"Effect": "Allow", "Action": "sqs:DeleteMessage", "Resource": {"Fn::GetAtt": ["Queue", "Arn"]}}
+    resources = {"Queue": queue(), "Mapping": queue_mapping()}
+    cloud.deploy(dict(resources), functions={"Function": NOTHING}, role_statements=[read, delete])
+    cloud.deploy(dict(resources), functions={"Function": NOTHING}, role_statements=[read], ends="ROLLBACK_COMPLETE")
+
+
+@expectation
+def filter_absent_fields(cloud):
+    pattern = {"dynamodb": {"NewImage": {"status": {"S": ["done"]}, "notified_at": {"N": [{"exists": False}]}}}}
+    stack = cloud.deploy(
+        {
+            "Table": table(StreamSpecification=STREAM),
+            "Mapping": stream_mapping(FilterCriteria={"Filters": [{"Pattern": json.dumps(pattern)}]}),
+        },
+        functions={"Function": NOTHING},
+    )
+    items = cloud.client("dynamodb")
+    for item in (
+        {"id": {"S": "told"}, "status": {"S": "done"}, "notified_at": {"N": "1"}},
+        {"id": {"S": "open"}, "status": {"S": "doing"}},
+        {"id": {"S": "without"}},
+        {"id": {"S": "due"}, "status": {"S": "done"}},
+    ):
+        items.put_item(TableName=stack["Table"], Item=item)
+    eventually(lambda: stack.events("Function"))
+    assert [record["dynamodb"]["Keys"]["id"]["S"] for record in stack.events("Function")[0]["Records"]] == ["due"]
+
+
+@expectation
+def sqs_invalid_partial_responses(cloud):
+    handler = """
+first = True
+def handle(event):
+    global first
+    failures = [{"itemIdentifier": ""}] if first else []
+    first = False
+    return {"batchItemFailures": failures}
+"""
+    stack = cloud.deploy(
+        {
+            "Queue": queue(VisibilityTimeout=1),
+            "Mapping": queue_mapping(FunctionResponseTypes=["ReportBatchItemFailures"]),
+        },
+        functions={"Function": handler},
+    )
+    cloud.client("sqs").send_message(QueueUrl=stack["Queue"], MessageBody="hello")
+    eventually(lambda: len(stack.events("Function")) == 2, seconds=5)
+
+
+@expectation
+def stream_mappings(cloud):
+    # Of the items 0 to 5, item 3 fails whenever it is seen.
+    handler = """
+def handle(event):
+    failed = [record["dynamodb"]["SequenceNumber"] for record in event["Records"]
+              if record["dynamodb"]["Keys"]["id"]["S"] == "3"]
+    return {"batchItemFailures": [{"itemIdentifier": number} for number in failed]}
+"""
+    stack = cloud.deploy(
+        {
+            "Failures": queue(),
+            "Table": table(StreamSpecification=STREAM),
+            "Mapping": stream_mapping(
+                Enabled=False,
+                BatchSize=10,
+                FunctionResponseTypes=["ReportBatchItemFailures"],
+                BisectBatchOnFunctionError=True,
+                MaximumRetryAttempts={"Ref": "Retries"},
+                DestinationConfig={"OnFailure": {"Destination": {"Fn::GetAtt": ["Failures", "Arn"]}}},
+            ),
+        },
+        parameters={"Retries": 1},
+        functions={"Function": handler},
+    )
+    for number in range(6):
+        cloud.client("dynamodb").put_item(TableName=stack["Table"], Item={"id": {"S": str(number)}})
+    cloud.client("lambda").update_event_source_mapping(UUID=stack["Mapping"], Enabled=True)
+    eventually(lambda: waiting(cloud, stack["Failures"]))
+
+    def deliveries():
+        return [
+            "".join(record["dynamodb"]["Keys"]["id"]["S"] for record in event["Records"])
+            for event in stack.events("Function")
+        ]
+
+    eventually(lambda: deliveries()[-1] == "45")
+    # From the failed record on; then split until it stands alone; then once more; then the rest.
+    assert deliveries() == ["012345", "345", "3", "3", "45"]
+    (message,) = cloud.client("sqs").receive_message(QueueUrl=stack["Failures"])["Messages"]
+    pointer = json.loads(message["Body"])
+    assert pointer["requestContext"]["condition"] == "RetryAttemptsExhausted"
+    assert pointer["DDBStreamBatchInfo"]["batchSize"] == 1
+
+
+# Functions
+
+
+@expectation
+def reserved_concurrency(cloud):
+    stack = cloud.deploy(
+        {"Function": function(ReservedConcurrentExecutions={"Ref": "Limit"})},
+        parameters={"Limit": 0},
+        functions={"Function": ANSWER},
+    )
+    found = cloud.client("lambda").get_function_concurrency(FunctionName=stack["Function"])
+    assert found.get("ReservedConcurrentExecutions") == 0
+    with pytest.raises(ClientError, match="TooManyRequests"):
+        cloud.client("lambda").invoke(FunctionName=stack["Function"])
+
+
+@expectation
+def deleted_functions_end(cloud):
+    handler = "def handle(event): return {'process': os.getpid()}"
+    stack = cloud.deploy({}, functions={"Function": handler})
+    answer = cloud.client("lambda").invoke(FunctionName=stack["Function"])
+    process = json.loads(answer["Payload"].read())["process"]
+    assert _lives(process)
+    cloud.client("cloudformation").delete_stack(StackName=stack.name)
+    eventually(lambda: not _lives(process), seconds=5)
+
+
+def _lives(process):
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(process)], capture_output=True, text=True).stdout
+    return bool(state.strip()) and not state.startswith("Z")
+
+
+@expectation
+def runtime_api_latency(cloud):
+    assert _fastest_call(cloud, "def handle(event): print('a line', flush=True)") < 0.03
+
+
+@expectation
+def response_before_logs(cloud):
+    assert _fastest_call(cloud, NOTHING) < 0.03
+
+
+def _fastest_call(cloud, handler):
+    stack, functions, seconds = cloud.deploy({}, functions={"Function": handler}), cloud.client("lambda"), []
+    for _ in range(20):
+        started = time.monotonic()
+        functions.invoke(FunctionName=stack["Function"])
+        seconds.append(time.monotonic() - started)
+    return min(seconds)
+
+
+# Secrets Manager
+
+
+@expectation
+def secret_ref(cloud):
+    secret = {"Type": "AWS::SecretsManager::Secret", "Properties": {"SecretString": "value"}}
+    stack = cloud.deploy({"Secret": secret})
+    assert stack["Secret"].startswith(f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:")
+    assert cloud.client("secretsmanager").get_secret_value(SecretId=stack["Secret"])["SecretString"] == "value"
+
+
+# DynamoDB
+
+
+@expectation
+def table_time_to_live(cloud):
+    specification = {"AttributeName": "expires_at", "Enabled": True}
+    stack = cloud.deploy({"Table": table(TimeToLiveSpecification=specification)})
+    found = cloud.client("dynamodb").describe_time_to_live(TableName=stack["Table"])["TimeToLiveDescription"]
+    assert found == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires_at"}
+
+
+@expectation
+def table_point_in_time_recovery(cloud):
+    specification = {"PointInTimeRecoveryEnabled": True}
+    stack = cloud.deploy({"Table": table(PointInTimeRecoverySpecification=specification)})
+    found = cloud.client("dynamodb").describe_continuous_backups(TableName=stack["Table"])
+    recovery = found["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
+    assert recovery["PointInTimeRecoveryStatus"] == "ENABLED"
+
+
+@expectation
+def table_encryption(cloud):
+    specification = {"SSEEnabled": True, "SSEType": "KMS"}
+    stack = cloud.deploy({"Table": table(SSESpecification=specification)})
+    found = cloud.client("dynamodb").describe_table(TableName=stack["Table"])["Table"]
+    assert found.get("SSEDescription", {}).get("Status") == "ENABLED"
+
+
+@expectation
+def expired_items_in_stream(cloud):
+    expiry = {"AttributeName": "expires_at", "Enabled": True}
+    stack = cloud.deploy(
+        {
+            "Table": table(StreamSpecification=STREAM),
+            "Mapping": stream_mapping(
+                FilterCriteria={"Filters": [{"Pattern": json.dumps({"eventName": ["REMOVE"]})}]},
+            ),
+        },
+        functions={"Function": NOTHING},
+    )
+    items = cloud.client("dynamodb")
+    items.update_time_to_live(TableName=stack["Table"], TimeToLiveSpecification=expiry)
+    for name, expires_at in (("old", 1), ("new", int(time.time()) + 60)):
+        items.put_item(TableName=stack["Table"], Item={"id": {"S": name}, "expires_at": {"N": str(expires_at)}})
+    (event,) = eventually(lambda: stack.events("Function"), seconds=4)
+    (record,) = event["Records"]
+    assert record["dynamodb"]["Keys"] == {"id": {"S": "old"}}
+    assert record["userIdentity"] == {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
+
+
+# SQS
+
+
+@expectation
+def message_move_tasks(cloud):
+    redrive = {"deadLetterTargetArn": {"Fn::GetAtt": ["Dead", "Arn"]}, "maxReceiveCount": 1}
+    stack = cloud.deploy({"Dead": queue(), "Source": queue(VisibilityTimeout=0, RedrivePolicy=redrive)})
+    sqs, dead = cloud.client("sqs"), arn_of(cloud, stack["Dead"])
+    sqs.send_message(QueueUrl=stack["Source"], MessageBody="hello")
+    (first,) = sqs.receive_message(QueueUrl=stack["Source"])["Messages"]
+    assert "Messages" not in sqs.receive_message(QueueUrl=stack["Source"])
+    with pytest.raises(ClientError, match="must be configured as a Dead Letter Queue"):
+        sqs.start_message_move_task(SourceArn=arn_of(cloud, stack["Source"]))
+    sqs.start_message_move_task(SourceArn=dead)
+    eventually(lambda: sqs.list_message_move_tasks(SourceArn=dead)["Results"][0]["Status"] == "COMPLETED")
+    (again,) = sqs.receive_message(
+        QueueUrl=stack["Source"], MessageSystemAttributeNames=["ApproximateReceiveCount"]
+    )["Messages"]
+    assert again["Body"] == "hello"
+    assert again["MessageId"] != first["MessageId"]
+    assert again["Attributes"]["ApproximateReceiveCount"] == "1"
+
+
+# CloudWatch
+
+
+@expectation
+def embedded_metrics(cloud):
+    line = {
+        "_aws": {
+            "Timestamp": 1,
+            "CloudWatchMetrics": [
+                {"Namespace": "Shop", "Dimensions": [["kind"]], "Metrics": [{"Name": "sold", "Unit": "Count"}]}
+            ],
+        },
+        "kind": "tea",
+        "sold": 3,
+    }
+    handler = f"def handle(event): print({json.dumps(line)!r}, flush=True)"
+    stack = cloud.deploy({}, functions={"Function": handler})
+    cloud.client("lambda").invoke(FunctionName=stack["Function"])
+    eventually(lambda: _total(cloud, "Shop", "sold", kind="tea") == 3, seconds=4)
+
+
+@expectation
+def function_metrics(cloud):
+    stack = cloud.deploy({"Queue": queue(), "Mapping": queue_mapping()}, functions={"Function": NOTHING})
+    cloud.client("sqs").send_message(QueueUrl=stack["Queue"], MessageBody="hello")
+    eventually(lambda: stack.events("Function"))
+    name = stack["Function"]
+    eventually(lambda: _total(cloud, "AWS/Lambda", "Invocations", FunctionName=name) == 1, seconds=4)
+
+
+@expectation
+def queue_metrics(cloud):
+    stack = cloud.deploy({"Queue": queue(QueueName="measured")})
+    cloud.client("sqs").send_message(QueueUrl=stack["Queue"], MessageBody="hello")
+    name = "ApproximateNumberOfMessagesVisible"
+    eventually(lambda: _total(cloud, "AWS/SQS", name, QueueName="measured"), seconds=4)
+
+
+@expectation
+def alarm_evaluation(cloud):
+    def alarm(name):
+        return {
+            "Type": "AWS::CloudWatch::Alarm",
+            "Properties": {
+                "Namespace": "Shop",
+                "MetricName": "waiting",
+                "Dimensions": [{"Name": "queue", "Value": name}],
+                "Statistic": "Maximum",
+                "Period": 60,
+                "EvaluationPeriods": 1,
+                "ComparisonOperator": "GreaterThanThreshold",
+                "Threshold": 0,
+                "TreatMissingData": "notBreaching",
+            },
+        }
+
+    stack = cloud.deploy({"Long": alarm("long"), "Empty": alarm("empty")})
+    dimensions = [{"Name": "queue", "Value": "long"}]
+    cloud.client("cloudwatch").put_metric_data(
+        Namespace="Shop", MetricData=[{"MetricName": "waiting", "Dimensions": dimensions, "Value": 1}]
+    )
+
+    def states():
+        found = cloud.client("cloudwatch").describe_alarms(AlarmNames=[stack["Long"], stack["Empty"]])
+        return {each["AlarmName"]: each["StateValue"] for each in found["MetricAlarms"]}
+
+    eventually(lambda: states() == {stack["Long"]: "ALARM", stack["Empty"]: "OK"}, seconds=5)
+
+
+def _total(cloud, namespace, name, **dimensions):
+    now = time.time()
+    points = cloud.client("cloudwatch").get_metric_statistics(
+        Namespace=namespace,
+        MetricName=name,
+        Dimensions=[{"Name": key, "Value": value} for key, value in dimensions.items()],
+        StartTime=now - 600,
+        EndTime=now + 60,
+        Period=3600,
+        Statistics=["Sum"],
+    )["Datapoints"]
+    return sum(point["Sum"] for point in points)

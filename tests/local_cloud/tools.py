@@ -1,0 +1,118 @@
+"""What the local cloud runs with: virtual environments from lock files, a clean environment, progress on the terminal."""
+
+import contextlib
+import hashlib
+import os
+import pathlib
+import platform
+import shutil
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+LOCAL = ROOT / ".local"
+TARGETS = {
+    "x86_64": ("x86_64", "x86_64-unknown-linux-gnu"),
+    "aarch64": ("arm64", "aarch64-unknown-linux-gnu"),
+    "arm64": ("arm64", "aarch64-unknown-linux-gnu"),
+}
+
+
+class Failed(Exception):
+    """Something that the person at the terminal must know: what failed, and what to do."""
+
+    def __init__(self, what, advice="", log=None):
+        super().__init__(what)
+        self.what, self.advice, self.log = what, advice, log
+
+
+@contextlib.contextmanager
+def step(what):
+    """Shows what is being done, and how long it took."""
+    print(f"  {what} … ", end="", flush=True)
+    started = time.monotonic()
+    try:
+        yield
+    except BaseException:
+        print("failed", flush=True)
+        raise
+    print(f"{time.monotonic() - started:.1f} s", flush=True)
+
+
+def host():
+    """This machine's architecture as Lambda and as Rust name it."""
+    found = TARGETS.get(platform.machine())
+    if sys.platform != "linux" or not found:
+        raise Failed(
+            f"the functions cannot run on this machine ({sys.platform}, {platform.machine()})",
+            "Lambda's binaries are for Linux on x86_64 or arm64: use such a machine, or a container of it.",
+        )
+    return found
+
+
+def python(name):
+    """The interpreter of a virtual environment, `ministack` or `tools`."""
+    return LOCAL / f"venv-{name}" / "bin" / "python"
+
+
+def setup():
+    """Makes the virtual environments that are missing or whose lock file has changed."""
+    for name in ("ministack", "tools"):
+        environment, lock = LOCAL / f"venv-{name}", HERE / f"requirements-{name}.txt"
+        digest = hashlib.sha256(lock.read_bytes()).hexdigest()
+        made_from = environment / "made-from"
+        if made_from.exists() and made_from.read_text() == digest:
+            continue
+        with step(f"Python packages for {name}"):
+            shutil.rmtree(environment, ignore_errors=True)
+            log = logs() / f"setup-{name}.log"
+            run([sys.executable, "-m", "venv", environment], log, advice="Debian and Ubuntu: apt install python3-venv")
+            # The lock is complete; an older pip would look for extras beside their pinned packages.
+            pip = [python(name), "-m", "pip", "install", "--require-hashes", "--no-deps", "--only-binary", ":all:"]
+            pip += ["-r", lock]
+            run(pip, log, advice="It needs the network (PyPI) once.")
+            made_from.write_text(digest)
+
+
+def logs():
+    """Where the logs of commands go that belong to no instance."""
+    directory = LOCAL / "log"
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
+
+
+def run(command, log, environment=None, advice=""):
+    """Runs a command with its output in `log`."""
+    with open(log, "ab") as output:
+        found = subprocess.run(
+            [str(part) for part in command],
+            cwd=ROOT,
+            env=environment or clean_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    if found.returncode:
+        raise Failed(f"`{_shown(command)}` ended with exit code {found.returncode}", advice, log)
+
+
+def _shown(command):
+    first, *rest = (str(part) for part in command)
+    return " ".join([pathlib.Path(first).name, *rest[:3]])
+
+
+def clean_environment(**more):
+    """Our environment with the tools on the path, without any AWS account of the person at the terminal."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_", "PYTHON"))}
+    return {
+        **kept,
+        "PATH": f"{LOCAL / 'venv-tools' / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "SAM_CLI_TELEMETRY": "0",
+        **more,
+    }
