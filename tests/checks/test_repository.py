@@ -1,0 +1,314 @@
+"""Checks of the whole repository: what the template says against what the code says, and the rules of the house that no
+compiler knows."""
+
+import json
+import pathlib
+import re
+
+import pytest
+import yaml
+
+ROOT = pathlib.Path(__file__).parents[2]
+FUNCTIONS = sorted(path.name for path in (ROOT / "functions").iterdir())
+# Settings that the code takes from the environment where somebody puts them there; the template names their secrets.
+OVERRIDES = {"SF_CLIENT_ID", "SF_CLIENT_SECRET", "BOT_WEBHOOK_SECRET", "WHATSAPP_SECRET"}
+# Actions that know no resource of their own.
+WITHOUT_RESOURCE = {"secretsmanager:BatchGetSecretValue", "dynamodb:ListStreams"}
+
+# What operators and other programs know the stack by.
+PARAMETERS = """
+    Architecture StatePolicy BrowserBinding LinkLifetimeMinutes LoginUrls Scopes CallbackUri TokenTableName
+    AttemptTableName ClientIdSecretName ClientSecretSecretName CallbackUriSecretName WhatsAppProvider WhatsAppSender
+    WhatsAppApiUrl WhatsAppTemplate WhatsAppSecretName BotWebhookUrl BotWebhookSecretName BotQueueUrl BotQueueArn
+    BotPhoneNumber SubnetIds SecurityGroupIds AlarmEmail LogLevel
+""".split()
+OUTPUTS = """
+    CallbackUrl LinksUrl ConnectUrl ExchangeQueueUrl ExchangeDlqUrl ExchangeDlqArn NotifierFailureQueueUrl
+    TokenTableName AttemptTableName DashboardUrl ConnectLinkFunctionName CallbackReceiverFunctionName
+    TokenExchangerFunctionName NotifierFunctionName
+""".split()
+
+
+class _Template(yaml.SafeLoader):
+    """YAML with CloudFormation's short functions, each as {name: argument}."""
+
+
+def _short_function(loader, suffix, node):
+    construct = {
+        yaml.ScalarNode: loader.construct_scalar,
+        yaml.SequenceNode: loader.construct_sequence,
+        yaml.MappingNode: loader.construct_mapping,
+    }[type(node)]
+    return {suffix: construct(node, deep=True) if not isinstance(node, yaml.ScalarNode) else construct(node)}
+
+
+_Template.add_multi_constructor("!", _short_function)
+
+
+@pytest.fixture(scope="module")
+def template():
+    return yaml.load((ROOT / "template.yaml").read_text(), _Template)
+
+
+@pytest.fixture(scope="module")
+def functions(template):
+    """The functions' properties, by the name of their binary."""
+    return {
+        resource["Metadata"]["BuildProperties"]["Binary"]: resource["Properties"]
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::Serverless::Function"
+    }
+
+
+def _statements(template):
+    for name, resource in template["Resources"].items():
+        if resource["Type"] != "AWS::IAM::Role":
+            continue
+        for policy in resource["Properties"]["Policies"]:
+            for statement in policy["PolicyDocument"]["Statement"]:
+                yield name, statement["Fn::If"][1] if "Fn::If" in statement else statement
+
+
+def _of_type(template, kind):
+    """The properties of the resources of a type, by name."""
+    resources = template["Resources"].items()
+    return {name: resource["Properties"] for name, resource in resources if resource["Type"] == kind}
+
+
+def _routes(functions):
+    """The properties of the API's events, by route."""
+    events = [event for function in functions.values() for event in function["Events"].values()]
+    routes = [event["Properties"] for event in events if event["Type"] == "HttpApi"]
+    return {f"{route['Method']} {route['Path']}": route for route in routes}
+
+
+def _listed(value):
+    return value if isinstance(value, list) else [value]
+
+
+def _sources(folder):
+    """Each Rust file below a folder, without its unit tests."""
+    for path in sorted((ROOT / folder).rglob("*.rs")):
+        if path.name != "tests.rs":
+            yield path, path.read_text().split("#[cfg(test)]\nmod tests {")[0]
+
+
+def test_each_function_is_built_from_its_folder(functions):
+    assert sorted(functions) == FUNCTIONS
+
+
+def test_the_names_that_others_rely_on_are_there(template):
+    assert set(PARAMETERS) <= set(template["Parameters"])
+    assert set(OUTPUTS) <= set(template["Outputs"])
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_reads_the_settings_that_the_template_gives_it(name, template, functions):
+    given = set(functions[name]["Environment"]["Variables"])
+    given |= set(template["Globals"]["Function"]["Environment"]["Variables"]) - {"LOG_LEVEL"}
+    if name == "callback-receiver":
+        assert not any("SECRET" in setting for setting in given), "the receiver holds no secret"
+    source = "".join(text for path, text in _sources(f"functions/{name}/src") if path.name == "config.rs")
+    read = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"|"(SCOPES)"', source))
+    read = {name or other for name, other in read} - OVERRIDES
+    assert given == read
+
+
+def test_the_queue_waits_six_times_as_long_as_the_exchanger_may_take(template, functions):
+    queue = template["Resources"]["ExchangeQueue"]["Properties"]
+    assert queue["VisibilityTimeout"] >= 6 * functions["token-exchanger"]["Timeout"]
+
+
+def test_the_exchanger_knows_which_receive_is_the_last(template, functions):
+    redrive = template["Resources"]["ExchangeQueue"]["Properties"]["RedrivePolicy"]
+    told = functions["token-exchanger"]["Environment"]["Variables"]["MAX_RECEIVE_COUNT"]
+    assert redrive["maxReceiveCount"] == int(told) >= 5
+
+
+def test_dead_letters_outlive_the_queue(template):
+    resources = template["Resources"]
+    retention = {name: resources[name]["Properties"]["MessageRetentionPeriod"] for name in resources if "Queue" in name
+                 and resources[name]["Type"] == "AWS::SQS::Queue"}
+    assert retention["ExchangeDeadLetterQueue"] > retention["ExchangeQueue"]
+
+
+def test_the_dead_letter_queue_takes_from_the_exchange_queue_alone(template):
+    queues = _of_type(template, "AWS::SQS::Queue")
+    allowed = queues["ExchangeDeadLetterQueue"]["RedriveAllowPolicy"]
+    assert allowed["redrivePermission"] == "byQueue"
+    (source,) = allowed["sourceQueueArns"]
+    assert source["Sub"].endswith(f":{queues['ExchangeQueue']['QueueName']['Sub']}")
+
+
+def test_what_holds_codes_or_tokens_is_encrypted_by_the_stacks_key(template):
+    key = {"GetAtt": "EncryptionKey.Arn"}
+    for name, queue in _of_type(template, "AWS::SQS::Queue").items():
+        assert queue.get("KmsMasterKeyId") == (key if name.startswith("Exchange") else None), name
+    for name, table in _of_type(template, "AWS::DynamoDB::Table").items():
+        assert table["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": key}, name
+
+
+def test_tables_can_be_restored_and_outlive_the_stack(template):
+    for name, table in _of_type(template, "AWS::DynamoDB::Table").items():
+        assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}, name
+        assert template["Resources"][name]["DeletionPolicy"] == "RetainExceptOnCreate", name
+        assert template["Resources"][name]["UpdateReplacePolicy"] == "Retain", name
+
+
+def test_the_tables_streams_carry_outcomes_and_no_token(template):
+    tables = _of_type(template, "AWS::DynamoDB::Table").items()
+    streams = {name: table.get("StreamSpecification") for name, table in tables}
+    assert streams == {"AttemptTable": {"StreamViewType": "NEW_IMAGE"}, "TokenTable": None}
+
+
+def test_a_record_that_always_fails_blocks_the_stream_for_a_while_only(functions):
+    events = functions["notifier"]["Events"].values()
+    (stream,) = (event["Properties"] for event in events if event["Type"] == "DynamoDB")
+    assert stream["BisectBatchOnFunctionError"] is True
+    assert stream["MaximumRetryAttempts"] > 0
+    assert 0 < stream["MaximumRecordAgeInSeconds"] < 86_400, "DynamoDB drops a record after a day"
+    assert stream["DestinationConfig"]["OnFailure"]["Destination"] == {"GetAtt": "NotifierFailureQueue.Arn"}
+    assert stream["StartingPosition"] == "TRIM_HORIZON"
+
+
+def test_every_event_source_reports_failures_by_item(functions):
+    sources = [
+        event["Properties"]
+        for function in functions.values()
+        for event in function["Events"].values()
+        if event["Type"] in ("SQS", "DynamoDB")
+    ]
+    assert len(sources) == 2
+    assert all(source["FunctionResponseTypes"] == ["ReportBatchItemFailures"] for source in sources)
+
+
+def test_the_access_log_holds_no_path_no_query_and_no_header(template):
+    log = template["Resources"]["Api"]["Properties"]["AccessLogSettings"]["Format"]
+    assert set(re.findall(r"\$context\.([A-Za-z.]+)", log)) <= {
+        "requestId", "routeKey", "status", "responseLatency", "integrationErrorMessage",
+    }
+    json.loads(log)
+
+
+def test_a_scanners_head_meets_an_answer_wherever_get_does(functions):
+    routes = _routes(functions)
+    for route in routes:
+        if route.startswith("GET "):
+            assert route.replace("GET", "HEAD") in routes
+
+
+def test_only_the_bots_route_asks_who_is_calling(functions):
+    asking = {route: given["Auth"] for route, given in _routes(functions).items() if "Auth" in given}
+    assert asking == {"POST /links": {"Authorizer": "AWS_IAM"}}
+
+
+def test_each_function_logs_to_a_group_of_its_own_that_forgets(template, functions):
+    groups = _of_type(template, "AWS::Logs::LogGroup")
+    used = [function["LoggingConfig"]["LogGroup"]["Ref"] for function in functions.values()]
+    assert len(set(used)) == len(functions)
+    assert all(group["RetentionInDays"] <= 30 for group in groups.values())
+    written = {role: statement["Resource"] for role, statement in _statements(template) if statement["Sid"] == "Log"}
+    assert written == {f"{name.removesuffix('LogGroup')}Role": {"GetAtt": f"{name}.Arn"} for name in used}
+
+
+def test_a_role_uses_the_encryption_key_by_way_of_a_service_or_for_links_alone(template):
+    for role, statement in _statements(template):
+        if {"GetAtt": "EncryptionKey.Arn"} in _listed(statement["Resource"]):
+            (condition,) = statement["Condition"]["StringEquals"].items()
+            if condition[0] == "kms:EncryptionContext:purpose":
+                assert condition[1] == "connect-link", role
+            else:
+                assert condition[0] == "kms:ViaService", role
+
+
+def test_each_function_has_a_role_of_its_own(functions):
+    roles = [json.dumps(function["Role"]) for function in functions.values()]
+    assert len(set(roles)) == len(roles)
+
+
+def test_a_role_names_actions_and_resources(template):
+    for role, statement in _statements(template):
+        actions = _listed(statement["Action"])
+        assert not any("*" in action for action in actions), (role, actions)
+        # A network interface is made by Lambda, in a VPC, and has no name before.
+        if "*" in _listed(statement["Resource"]) and not all(action.startswith("ec2:") for action in actions):
+            assert set(actions) <= WITHOUT_RESOURCE, (role, actions)
+
+
+def test_nobody_but_the_exchanger_may_touch_tokens(template):
+    for role, statement in _statements(template):
+        if "TokenTable" in json.dumps(statement["Resource"]):
+            assert role == "TokenExchangerRole"
+
+
+def test_aws_is_named_in_adapters_alone():
+    adapters = re.compile(
+        r"shared/src/aws/|functions/callback-receiver/src/queue\.rs|functions/token-exchanger/src/(queue|tables)\.rs"
+        r"|functions/notifier/src/(attempts|bot/queue)\.rs"
+    )
+    for folder in ("functions", "shared"):
+        for path, text in _sources(folder):
+            if "/tests/" not in path.as_posix() and re.search(r"\baws_(sdk|smithy|types|credential)", text):
+                assert adapters.search(path.as_posix()), f"{path.relative_to(ROOT)} names an AWS crate"
+
+
+def test_only_one_module_names_backoff():
+    names = [path.name for path, text in _sources("functions") if re.search(r"\bbackoff::", text)]
+    assert names == ["retry.rs"]
+
+
+def test_the_clock_the_environment_and_chance_are_read_at_the_edge_alone():
+    banned = (ROOT / "clippy.toml").read_text()
+    for path in (
+        "std::time::SystemTime::now",
+        "std::time::Instant::now",
+        "std::env::var",
+        "std::env::vars",
+        "ring::rand::SystemRandom::new",
+    ):
+        assert f'"{path}"' in banned
+    allowing = [
+        path.relative_to(ROOT).as_posix()
+        for folder in ("functions", "shared")
+        for path, text in _sources(folder)
+        if "clippy::disallowed_methods" in text
+    ]
+    assert allowing == ["shared/src/process.rs"]
+
+
+def test_every_crate_keeps_the_workspaces_lints():
+    lints = (ROOT / "Cargo.toml").read_text().split("[workspace.lints.clippy]")[1].split("\n[")[0]
+    for lint in ("dbg_macro", "print_stdout", "print_stderr", "todo", "unwrap_used"):
+        assert f'{lint} = "warn"' in lints
+    for manifest in (*ROOT.glob("functions/*/Cargo.toml"), ROOT / "shared/Cargo.toml", ROOT / "tests/Cargo.toml"):
+        assert "[lints]\nworkspace = true" in manifest.read_text(), manifest.relative_to(ROOT)
+
+
+def test_every_dependency_says_what_it_is_for():
+    manifest = (ROOT / "Cargo.toml").read_text()
+    lines = manifest.split("[workspace.dependencies]")[1].split("\n[")[0].splitlines()
+    for line in lines:
+        if re.match(r"[a-z]", line) and not line.startswith("shared"):
+            assert " # " in line, line
+
+
+def test_the_sandbox_shares_no_code_with_what_it_tests():
+    assert "shared" not in re.sub(r"#.*", "", (ROOT / "tests/Cargo.toml").read_text())
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "events").glob("*.json")), ids=lambda path: path.name)
+def test_a_sample_event_is_json_and_belongs_to_a_route_or_source(path, functions):
+    event = json.loads(path.read_text())
+    if "routeKey" in event:
+        assert event["routeKey"] in _routes(functions)
+    else:
+        assert {record["eventSource"] for record in event["Records"]} <= {"aws:sqs", "aws:dynamodb"}
+
+
+def test_every_way_into_a_function_has_a_sample(functions):
+    events = [json.loads(path.read_text()) for path in (ROOT / "events").glob("*.json")]
+    shown = {event["routeKey"] for event in events if "routeKey" in event}
+    # HEAD is GET without a body.
+    assert shown == {route for route in _routes(functions) if not route.startswith("HEAD ")}
+    shown = {record["eventSource"] for event in events for record in event.get("Records", [])}
+    assert shown == {"aws:sqs", "aws:dynamodb"}
