@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Numbers are big-endian, the expiry in seconds since the epoch. The signature (Ed25519,
-//! 64 bytes) covers [`CONTEXT`], the chat's address and the claims. With the default login hosts
+//! 64 bytes) covers a fixed context, the chat's address and the claims. With the default login hosts
 //! and a phone number the whole stays within 255 characters.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};

@@ -2,12 +2,14 @@
 
 use std::{
     net::TcpListener,
+    panic::{AssertUnwindSafe, resume_unwind},
     process::{Child, Command, Stdio},
     time::Duration,
 };
 
 use crate::support::{Cloud, new_chat, wait_until};
 use fantoccini::{Client, ClientBuilder, Locator};
+use futures::FutureExt as _;
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::json;
 
@@ -60,10 +62,19 @@ impl Drop for Driver {
 
 #[tokio::test]
 async fn a_person_connects_from_the_chat_page() {
-    let cloud = Cloud::read();
-    let chat = new_chat();
     let driver = Driver::start();
     let browser = driver.browser().await;
+    // Whatever happens, the browser is closed: it would outlive its driver.
+    let walk = AssertUnwindSafe(connect_from_the_chat_page(&browser)).catch_unwind().await;
+    browser.close().await.unwrap();
+    if let Err(panic) = walk {
+        resume_unwind(panic);
+    }
+}
+
+async fn connect_from_the_chat_page(browser: &Client) {
+    let cloud = Cloud::read();
+    let chat = new_chat();
     let wait = || browser.wait().at_most(Duration::from_secs(30));
 
     let page = url::Url::parse_with_params(&cloud.sandbox_url, [("wa_id", &chat)]).unwrap();
@@ -100,5 +111,4 @@ async fn a_person_connects_from_the_chat_page() {
         .await
         .unwrap();
     assert!(message.is_displayed().await.unwrap());
-    browser.close().await.unwrap();
 }

@@ -1,0 +1,77 @@
+# The few commands that a person types. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+cloud    := python3 tests/local_cloud/cloud.py
+python   := .local/venv-ministack/bin/python
+tools    := .local/venv-tools/bin
+# The target that `sam build` compiles for: named here too, so that tests and functions share their artifacts.
+target   := $(shell uname -m)-unknown-linux-gnu
+cargo    := cargo
+on       := --target $(target) --locked
+deny     := .local/cargo/bin/cargo-deny
+deny_version := 0.20.2
+
+export SAM_CLI_TELEMETRY := 0
+export PYTHONDONTWRITEBYTECODE := 1
+export PYTEST_ADDOPTS := -p no:cacheprovider -q
+
+.PHONY: help up down status test lint unit checks emulator end-to-end fmt audit build deploy tools clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+up: ## start the local cloud and print the address of the chat
+	@$(cloud) up
+
+down: ## end it
+	@$(cloud) down
+
+status: ## say what runs
+	@$(cloud) status
+
+test: lint checks unit emulator end-to-end ## everything that must be green
+
+lint: tools $(deny) ## formats, lints, documentation, dependencies, template
+	$(cargo) fmt --all --check
+	$(cargo) clippy $(on) --workspace --all-targets --all-features --quiet -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(cargo) doc $(on) --workspace --all-features --no-deps --quiet
+	$(deny) --offline --log-level error check bans licenses sources
+	$(tools)/cfn-lint template.yaml
+	AWS_DEFAULT_REGION=us-east-1 $(tools)/sam validate --lint
+
+checks: tools ## the whole repository against itself: template, code, samples, rules of the house
+	$(python) -m pytest tests/checks
+
+# The whole workspace at once, always: a part of it would have other features, and be compiled again.
+unit: ## unit, property and handler tests, and the sandbox's own
+	$(cargo) test $(on) --workspace --lib --test handler --test outside_parties --quiet
+
+emulator: tools ## each of AWS's behaviours that the local cloud restores, with its fix and without
+	cd tests/local_cloud && ../../$(python) -m pytest --numprocesses 2 .
+
+end-to-end: ## the template on a local cloud of its own, driven over HTTP and in a browser
+	$(cloud) run --with-plain-stack -- $(cargo) test $(on) --workspace --test end_to_end
+
+fmt: ## format the Rust code
+	$(cargo) fmt --all
+
+audit: $(deny) ## dependencies against RustSec's advisories (needs the network)
+	$(deny) check advisories
+
+build: tools ## build the functions as they are deployed
+	PATH="$(CURDIR)/$(tools):$$PATH" $(tools)/sam build
+
+deploy: build ## deploy to the AWS account of this shell; PARAMETERS='Name=value …'
+	$(tools)/sam deploy $(if $(strip $(PARAMETERS)),--parameter-overrides $(PARAMETERS))
+
+tools: ## install the SAM CLI, the emulator and the linters into .local
+	@$(cloud) setup
+
+# Its dependencies are many and its work is short: compiled quickly rather than well.
+$(deny):
+	$(cargo) install cargo-deny --version $(deny_version) --locked --debug --quiet --root .local/cargo
+
+clean: down ## remove all that was built and installed here
+	rm -rf .local .aws-sam target
