@@ -64,7 +64,7 @@ build: tools ## build the functions as they are deployed
 	PATH="$(CURDIR)/$(tools):$$PATH" $(tools)/sam build
 
 deploy: build ## deploy to the AWS account of this shell; PARAMETERS='Name=value …'
-	$(tools)/sam deploy $(if $(strip $(PARAMETERS)),--parameter-overrides $(PARAMETERS))
+	$(tools)/sam deploy $(if $(strip $(PARAMETERS)),--parameter-overrides $(strip $(PARAMETERS)))
 
 tools: ## install the SAM CLI, the emulator and the linters into .local
 	@$(cloud) setup
