@@ -281,3 +281,20 @@ fn causes(error: &(dyn std::error::Error + 'static)) -> String {
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_events_are_understood() {
+        for (name, denied) in [("exchange-sqs", false), ("exchange-denied-sqs", true)] {
+            let path = format!("{}/../../events/{name}.json", env!("CARGO_MANIFEST_DIR"));
+            let batch: SqsEvent = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+            let deliveries: Vec<_> = batch.records.into_iter().map(|record| Delivery::read(record).unwrap()).collect();
+            assert_eq!(deliveries.len(), 1);
+            let message = deliveries[0].message.as_ref().unwrap();
+            assert_eq!(matches!(message.consent, Consent::Denied { .. }), denied, "{name}");
+        }
+    }
+}
