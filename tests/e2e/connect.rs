@@ -6,7 +6,7 @@ use futures::future::join_all;
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
 
-const CONNECTED: &str = "✅ Your Salesforce account is now connected!";
+pub(crate) const CONNECTED: &str = "✅ Your Salesforce account is now connected!";
 
 fn tokens_table(stack: &Stack) -> &str {
     stack.output("TokenTableName")

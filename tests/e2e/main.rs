@@ -5,4 +5,5 @@
 
 mod browser;
 mod connect;
+mod faults;
 mod support;

@@ -190,6 +190,13 @@ impl Cloud {
         response.json().await.expect("a link")
     }
 
+    /// Pulls one of the sandbox's strings.
+    pub(crate) async fn control(&self, path: &str, order: &Value) {
+        let response = self.client().post(format!("{}{path}", self.sandbox_url)).json(order).send().await;
+        let status = response.expect("the sandbox").status();
+        assert!(status.is_success(), "{path} answered {status}");
+    }
+
     /// What the sandbox's parties saw of a chat.
     pub(crate) async fn journal(&self, wa_id: &str) -> Journal {
         let request = self.client().get(format!("{}/control/journal", self.sandbox_url)).query(&[("wa_id", wa_id)]);
@@ -250,16 +257,26 @@ pub(crate) fn new_chat() -> String {
     format!("whatsapp:+1555{process:04}{:03}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
+/// Who logs in, mostly.
+const ADA: &str = "ada@example.com";
+
 /// A browser, as far as this flow needs one.
 pub(crate) struct Browser<'a> {
     cloud: &'a Cloud,
     client: Client,
     cookie: Option<String>,
+    username: &'static str,
 }
 
 impl<'a> Browser<'a> {
     pub(crate) fn new(cloud: &'a Cloud) -> Self {
-        Self { cloud, client: cloud.client(), cookie: None }
+        Self { cloud, client: cloud.client(), cookie: None, username: ADA }
+    }
+
+    /// The same browser, with somebody else before it. Salesforce revokes a user's oldest tokens at
+    /// the sixth approval, so a test that needs its tokens for longer has a user of its own.
+    pub(crate) fn used_by(self, username: &'static str) -> Self {
+        Self { username, ..self }
     }
 
     /// Visits an address with the browser's cookie.
@@ -290,7 +307,7 @@ impl<'a> Browser<'a> {
 
     /// Logs in at Salesforce and decides; where Salesforce sends the browser then.
     pub(crate) async fn log_in(&self, authorize_url: &str, allow: bool) -> String {
-        let order = json!({"authorize_url": authorize_url, "username": "ada@example.com", "allow": allow});
+        let order = json!({"authorize_url": authorize_url, "username": self.username, "allow": allow});
         let request = self.client.post(format!("{}/control/login", self.cloud.sandbox_url)).json(&order);
         let answer: Value = request.send().await.expect("the sandbox").json().await.expect("an answer");
         answer["location"]
@@ -321,6 +338,11 @@ impl Journal {
     /// How often an endpoint was asked.
     pub(crate) fn count(&self, endpoint: &str) -> u64 {
         self.0[endpoint]["count"].as_u64().unwrap_or_else(|| panic!("the sandbox has no endpoint {endpoint}"))
+    }
+
+    /// How often an endpoint did what it was asked, whether or not its answer arrived.
+    pub(crate) fn succeeded(&self, endpoint: &str) -> u64 {
+        self.0[endpoint]["succeeded"].as_u64().unwrap_or_else(|| panic!("the sandbox has no endpoint {endpoint}"))
     }
 
     fn bodies(&self, endpoint: &str) -> impl Iterator<Item = &Value> {

@@ -56,6 +56,8 @@ pub(crate) fn refusal(status: u16, retry_after: Option<&str>, body: &[u8]) -> Op
         (_, Some(class @ Class::Final(Reason::LoginRate))) => class,
         // The login host is not the org's own.
         (300..=399, _) => Class::Operator,
+        // Not a page, and not whole: the code was taken, and the answer broke off.
+        (200, None) if problem.is_none() && !is_page(body) => Class::Ambiguous,
         (429 | 500..=599, _) | (_, None) => Class::Transient { retry_after: retry_after.and_then(seconds) },
         (_, Some(class)) => class,
     };
@@ -84,6 +86,11 @@ fn by_word(error: &str, description: &str) -> Option<Class> {
         // invalid_request, and what nobody has seen yet: somebody has to look.
         _ => Class::Operator,
     })
+}
+
+/// Is it markup, in place of an answer?
+fn is_page(body: &[u8]) -> bool {
+    body.trim_ascii_start().starts_with(b"<")
 }
 
 /// `Retry-After` in seconds; the form with a date is not used by Salesforce.
@@ -129,7 +136,7 @@ mod tests {
     #[test]
     fn each_answer_has_its_class() {
         #[rustfmt::skip]
-        let table: [(&str, u16, &str, Class); 29] = [
+        let table: [(&str, u16, &str, Class); 31] = [
             // transient
             ("429", 429, r#"{"error":"too_many_requests"}"#, SOON),
             ("429 without a word", 429, "", SOON),
@@ -139,7 +146,10 @@ mod tests {
             ("maintenance with 200", 200, PAGE, SOON),
             ("maintenance with 404", 404, PAGE, SOON),
             ("retry your request", 400, r#"{"error":"unknown_error","error_description":"retry your request"}"#, SOON),
-            ("an empty 200", 200, "", SOON),
+            // ambiguous
+            ("an empty 200", 200, "", Class::Ambiguous),
+            ("a 200 that broke off", 200, r#"{"access_token":"00D!x"#, Class::Ambiguous),
+            ("a 200 that is no JSON", 200, "OK", Class::Ambiguous),
             // final
             ("expired or used", 400, EXPIRED, Class::Final(Reason::CodeExpired)),
             ("never a code", 400, r#"{"error":"invalid_grant"}"#, Class::Final(Reason::CodeExpired)),
