@@ -1,5 +1,7 @@
 //! The pages that people see: small, without any outside asset, with nothing from the request in them.
 
+use std::str::FromStr;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use ring::digest::{SHA256, digest};
@@ -87,21 +89,34 @@ fn render(mood: Mood, title: &str, body: &Markup, hide_query: bool) -> String {
     .into_string()
 }
 
-/// The way back to the chat; nothing where the bot's number is not known.
-#[must_use]
-pub fn back_to_whatsapp(bot_phone_number: Option<&str>) -> Markup {
-    html! {
-        @if let Some(digits) = bot_phone_number {
-            a.button href={ "https://wa.me/" (digits) } { "Back to WhatsApp" }
-        }
+/// The bot's phone number, as `wa.me` wants it: digits alone
+/// (<https://faq.whatsapp.com/5913398998672934>).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BotPhoneNumber(String);
+
+/// The text has too few digits, or too many, for a phone number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a phone number")]
+pub struct InvalidBotPhoneNumber;
+
+impl FromStr for BotPhoneNumber {
+    type Err = InvalidBotPhoneNumber;
+
+    /// Takes the number however it is written.
+    fn from_str(text: &str) -> Result<Self, InvalidBotPhoneNumber> {
+        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+        if (5..=15).contains(&digits.len()) { Ok(Self(digits)) } else { Err(InvalidBotPhoneNumber) }
     }
 }
 
-/// The digits of a phone number, as `wa.me` wants them; `None` where there are too few.
+/// The way back to the chat; nothing where the bot's number is not known.
 #[must_use]
-pub fn wa_me_digits(phone_number: &str) -> Option<String> {
-    let digits: String = phone_number.chars().filter(char::is_ascii_digit).collect();
-    (5..=15).contains(&digits.len()).then_some(digits)
+pub fn back_to_whatsapp(bot: Option<&BotPhoneNumber>) -> Markup {
+    html! {
+        @if let Some(BotPhoneNumber(digits)) = bot {
+            a.button href={ "https://wa.me/" (digits) } { "Back to WhatsApp" }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -137,9 +152,9 @@ mod tests {
 
     #[test]
     fn the_way_back_has_digits_only() {
-        assert_eq!(wa_me_digits("+1 (415) 523-8886").as_deref(), Some("14155238886"));
-        assert_eq!(wa_me_digits("none"), None);
-        let link = back_to_whatsapp(wa_me_digits("+14155238886").as_deref()).into_string();
+        assert_eq!("none".parse::<BotPhoneNumber>(), Err(InvalidBotPhoneNumber));
+        let bot = "+1 (415) 523-8886".parse().unwrap();
+        let link = back_to_whatsapp(Some(&bot)).into_string();
         assert!(link.contains(r#"href="https://wa.me/14155238886""#), "{link}");
     }
 }

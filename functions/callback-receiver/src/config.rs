@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use shared::{LoginUrls, SettingError, Settings, page};
+use shared::{LoginUrls, SettingError, Settings, page::BotPhoneNumber};
 
 /// The receiver's settings.
 #[derive(Debug)]
@@ -17,8 +17,8 @@ pub struct Config {
     pub queue_url: String,
     /// The first is where plain states logged in.
     pub login_urls: LoginUrls,
-    /// The bot's number as `wa.me` wants it.
-    pub bot_phone_number: Option<String>,
+    /// For the way back to the chat.
+    pub bot_phone_number: Option<BotPhoneNumber>,
 }
 
 /// Which states count.
@@ -73,7 +73,7 @@ impl Config {
             state_key_ids: settings.required("STATE_KEY_IDS")?.split(',').map(|id| id.trim().to_owned()).collect(),
             queue_url: settings.required("EXCHANGE_QUEUE_URL")?,
             login_urls: settings.parsed("LOGIN_URLS")?,
-            bot_phone_number: settings.optional("BOT_PHONE_NUMBER").and_then(|number| page::wa_me_digits(&number)),
+            bot_phone_number: settings.parsed_optional("BOT_PHONE_NUMBER")?,
         })
     }
 }
@@ -103,7 +103,7 @@ mod tests {
         assert_eq!(config.policy, StatePolicy::Signed);
         assert_eq!(config.browser, BrowserPolicy::Enforce);
         assert_eq!(config.state_key_ids, ["arn:one", "arn:two"]);
-        assert_eq!(config.bot_phone_number.as_deref(), Some("14155238886"));
+        assert_eq!(config.bot_phone_number, Some("+14155238886".parse().unwrap()));
         assert_eq!(read_with("STATE_POLICY", "AcceptPlain").unwrap().policy, StatePolicy::AcceptPlain);
     }
 
@@ -113,6 +113,10 @@ mod tests {
         assert!(matches!(
             read_with("STATE_POLICY", "plain").unwrap_err(),
             SettingError::Invalid { name: "STATE_POLICY", .. }
+        ));
+        assert!(matches!(
+            read_with("BOT_PHONE_NUMBER", "none").unwrap_err(),
+            SettingError::Invalid { name: "BOT_PHONE_NUMBER", .. }
         ));
         assert_eq!(read_with("BOT_PHONE_NUMBER", "").unwrap().bot_phone_number, None);
     }

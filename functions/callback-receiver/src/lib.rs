@@ -122,7 +122,7 @@ impl Receiver {
         let attempt_id = reply.attempt_id().map(tracing::field::display);
         let duration_ms = millis((self.clock)().since(began));
         info!(result = reply.word(), attempt_id, duration_ms, "callback");
-        reply.to_response(request, self.config.bot_phone_number.as_deref())
+        reply.to_response(request, self.config.bot_phone_number.as_ref())
     }
 
     async fn receive(&self, request: &ApiGatewayV2httpRequest, now: Timestamp) -> Result<AttemptId, Reply> {

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use serde_json::{Value, json};
 use shared::{
     AttemptId,
-    page::{self, Mood},
+    page::{self, BotPhoneNumber, Mood},
 };
 
 use crate::{Refusal, callback};
@@ -61,12 +61,12 @@ impl Reply {
     pub(crate) fn to_response(
         &self,
         request: &ApiGatewayV2httpRequest,
-        bot_phone_number: Option<&str>,
+        bot: Option<&BotPhoneNumber>,
     ) -> ApiGatewayV2httpResponse {
         let (content_type, body) = if callback::wants_json(request) {
             ("application/json", self.json().to_string())
         } else {
-            ("text/html; charset=utf-8", self.page(bot_phone_number))
+            ("text/html; charset=utf-8", self.page(bot))
         };
         let mut response = ApiGatewayV2httpResponse::default();
         response.status_code = self.status();
@@ -111,7 +111,7 @@ impl Reply {
         }
     }
 
-    fn page(&self, bot_phone_number: Option<&str>) -> String {
+    fn page(&self, bot: Option<&BotPhoneNumber>) -> String {
         let (mood, title, text) = match self {
             Self::Accepted(_) | Self::Looked => (
                 Mood::Good,
@@ -131,7 +131,7 @@ impl Reply {
                 );
             }
         };
-        page::page(mood, title, &html! { (text) (page::back_to_whatsapp(bot_phone_number)) })
+        page::page(mood, title, &html! { (text) (page::back_to_whatsapp(bot)) })
     }
 }
 
@@ -199,7 +199,8 @@ mod tests {
     fn respond(reply: &Reply, accept: &str) -> (ApiGatewayV2httpResponse, String) {
         let mut request = ApiGatewayV2httpRequest::default();
         request.headers.insert("accept", accept.parse().unwrap());
-        let mut response = reply.to_response(&request, Some("14155238886"));
+        let bot = "+14155238886".parse().unwrap();
+        let mut response = reply.to_response(&request, Some(&bot));
         let body = match response.body.take() {
             Some(Body::Text(text)) => text,
             _ => String::new(),

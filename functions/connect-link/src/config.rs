@@ -6,14 +6,8 @@ use shared::{
     CallbackUri, LoginUrls, SettingError, Settings,
     aws::secrets::{Secrets, SecretsError, Source},
     callback_uri::InvalidCallbackUri,
-    page::wa_me_digits,
+    page::BotPhoneNumber,
 };
-
-const BOT_PHONE_NUMBER: &str = "BOT_PHONE_NUMBER";
-
-fn no_phone_number() -> SettingError {
-    SettingError::Invalid { name: BOT_PHONE_NUMBER, why: "not a phone number".to_owned() }
-}
 
 /// The settings of this function.
 #[derive(Debug)]
@@ -24,7 +18,7 @@ pub struct Config {
     pub(crate) link_lifetime: Duration,
     pub(crate) login_urls: LoginUrls,
     pub(crate) scopes: String,
-    pub(crate) bot_phone_number: Option<String>,
+    pub(crate) bot_phone_number: Option<BotPhoneNumber>,
     pub(crate) client_id: Source,
     pub(crate) callback_uri: CallbackUriSource,
 }
@@ -65,10 +59,7 @@ impl Config {
             link_lifetime: Duration::from_mins(minutes.get().into()),
             login_urls: settings.parsed("LOGIN_URLS")?,
             scopes: settings.required("SCOPES")?,
-            bot_phone_number: settings
-                .optional(BOT_PHONE_NUMBER)
-                .map(|number| wa_me_digits(&number).ok_or_else(no_phone_number))
-                .transpose()?,
+            bot_phone_number: settings.parsed_optional("BOT_PHONE_NUMBER")?,
             client_id: Source::read(settings, "SF_CLIENT_ID", "SF_CLIENT_ID_SECRET_NAME")?,
             callback_uri: CallbackUriSource::read(settings)?,
         })
@@ -134,8 +125,8 @@ mod tests {
     #[test]
     fn a_phone_number_is_optional_but_not_arbitrary() {
         assert_eq!(read(&COMPLETE).unwrap().bot_phone_number, None);
-        let with = |number| read(&[&COMPLETE[..], &[(BOT_PHONE_NUMBER, number)]].concat());
-        assert_eq!(with("+1 415 523 8886").unwrap().bot_phone_number.as_deref(), Some("14155238886"));
+        let with = |number| read(&[&COMPLETE[..], &[("BOT_PHONE_NUMBER", number)]].concat());
+        assert_eq!(with("+1 415 523 8886").unwrap().bot_phone_number, Some("14155238886".parse().unwrap()));
         assert!(with("none").unwrap_err().to_string().contains("BOT_PHONE_NUMBER"));
     }
 

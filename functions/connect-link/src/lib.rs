@@ -117,7 +117,7 @@ impl ConnectLink {
                 let content = if wants_json {
                     Content::Json(json!({ "error": result, "error_description": refusal.to_string() }).to_string())
                 } else {
-                    Content::Page(pages::refusal(&refusal, self.config.bot_phone_number.as_deref()))
+                    Content::Page(pages::refusal(&refusal, self.config.bot_phone_number.as_ref()))
                 };
                 response(status, content, head)
             }

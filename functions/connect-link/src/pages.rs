@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use shared::{
     LoginUrl,
     link::Link,
-    page::{Mood, back_to_whatsapp, page},
+    page::{BotPhoneNumber, Mood, back_to_whatsapp, page},
 };
 
 use crate::refusal::Refusal;
@@ -39,8 +39,8 @@ pub(crate) fn form_action(login_url: &LoginUrl) -> String {
 }
 
 /// The page that says why it goes no further, and what to do.
-pub(crate) fn refusal(refusal: &Refusal, bot_phone_number: Option<&str>) -> String {
-    let chat = back_to_whatsapp(bot_phone_number);
+pub(crate) fn refusal(refusal: &Refusal, bot: Option<&BotPhoneNumber>) -> String {
+    let chat = back_to_whatsapp(bot);
     match refusal {
         Refusal::Expired(_) => bad(
             "This link has expired",
@@ -107,7 +107,8 @@ mod tests {
 
     #[test]
     fn a_page_of_failure_says_what_to_do() {
-        let text = refusal(&Refusal::Expired(AttemptId::from_bytes([3; 16])), Some("14155238886"));
+        let bot = "14155238886".parse().unwrap();
+        let text = refusal(&Refusal::Expired(AttemptId::from_bytes([3; 16])), Some(&bot));
         assert!(text.contains("expired") && text.contains("https://wa.me/14155238886"), "{text}");
         let text = refusal(&Refusal::CrossSite, None);
         assert!(text.contains(r#"<a class="button" href="">"#), "{text}");
