@@ -17,7 +17,7 @@ export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 export PYTEST_ADDOPTS := -p no:cacheprovider -q
 
-.PHONY: help up down status test lint unit checks emulator end-to-end fmt audit build deploy tools clean
+.PHONY: help up down status test lint unit checks emulator end-to-end browser fmt audit build deploy tools clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -31,7 +31,7 @@ down: ## end it
 status: ## say what runs
 	@$(cloud) status
 
-test: lint checks unit emulator end-to-end ## everything that must be green
+test: browser lint checks unit emulator end-to-end ## everything that must be green
 
 lint: tools $(deny) ## formats, lints, documentation, dependencies, template
 	$(cargo) fmt --all --check
@@ -51,7 +51,7 @@ unit: ## unit, property and handler tests, and the sandbox's own
 emulator: tools ## each of AWS's behaviours that the local cloud restores, with its fix and without
 	cd tests/local_cloud && ../../$(python) -m pytest --numprocesses 2 .
 
-end-to-end: ## the template on a local cloud of its own, driven over HTTP and in a browser
+end-to-end: browser ## the template on a local cloud of its own, driven over HTTP and in a browser
 	$(cloud) run --with-plain-stack -- $(cargo) test $(on) --workspace --test end_to_end
 
 fmt: ## format the Rust code
@@ -65,6 +65,9 @@ build: tools ## build the functions as they are deployed
 
 deploy: build ## deploy to the AWS account of this shell; PARAMETERS='Name=value …'
 	$(tools)/sam deploy $(if $(strip $(PARAMETERS)),--parameter-overrides $(strip $(PARAMETERS)))
+
+browser: ## see to it that Chromium and its driver are there (Debian and Ubuntu, as root; else it says what to do)
+	@tests/browser
 
 tools: ## install the SAM CLI, the emulator and the linters into .local
 	@$(cloud) setup
