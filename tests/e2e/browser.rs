@@ -110,5 +110,6 @@ async fn connect_from_the_chat_page(browser: &Client) {
         .for_element(Locator::XPath("//li[contains(., 'Your Salesforce account is now connected!')]"))
         .await
         .unwrap();
-    assert!(message.is_displayed().await.unwrap());
+    // It fades in.
+    wait_until("the message in sight", async || message.is_displayed().await.unwrap().then_some(())).await;
 }
