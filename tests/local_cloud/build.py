@@ -17,7 +17,7 @@ TEMPLATE = ROOT / "template.yaml"
 def build():
     """Brings `.local/build` and the sandbox up to date; returns a fingerprint of what is to be deployed."""
     architecture, target = host()
-    with step("Rust binaries"):
+    with step("Rust binaries", shows_more=True):
         executables = _compile(target)
     functions = {path.name: path for path in executables if path.name != "sandbox"}
     fingerprint = _digest([TEMPLATE, *functions.values()])

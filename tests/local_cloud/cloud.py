@@ -30,19 +30,20 @@ from tools import LOCAL, ROOT, Failed
 
 UP = LOCAL / "cloud"
 RUNS = LOCAL / "runs"
+_ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+_KEPT_RUNS = 3
 _LOG_LINES = 25
 
 
 def main():
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    for number in _ENDING:
+        signal.signal(number, lambda number, _frame: sys.exit(128 + number))
     arguments = _arguments()
     try:
         return arguments.action(arguments)
     except Failed as failure:
         _explain(failure)
         return 1
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
 
 
 def _arguments():
@@ -103,19 +104,21 @@ def run(arguments):
     directory = RUNS / str(os.getpid())
     instance = Instance(directory)
     stacks = ("main", "plain") if arguments.with_plain_stack else ("main",)
-    succeeded = False
+    command, code = None, 1
     try:
-        (directory).mkdir(parents=True)
-        (directory / "owner").write_text(processes.started_at(os.getpid()))
+        _claim(directory)
         instance.up((processes.free_port(), processes.free_port()), stacks)
         environment = {**os.environ, "LOCAL_CLOUD_STATE": str(instance.file)}
-        code = subprocess.run(arguments.command, env=environment).returncode
-        succeeded = code == 0
+        command = subprocess.Popen(arguments.command, env=environment, start_new_session=True)
+        instance.adopt("command", command)
+        code = command.wait()
         return code
     finally:
         with _uninterrupted():
+            if command:
+                processes.end_group(command.pid)  # also what it may have left behind
             instance.end()
-            if succeeded:
+            if code == 0:
                 shutil.rmtree(directory)
             else:
                 print(f"Logs: {directory.relative_to(ROOT)}/", file=sys.stderr)
@@ -156,6 +159,16 @@ def _runs():
     return sorted(RUNS.iterdir()) if RUNS.exists() else []
 
 
+def _claim(directory):
+    """Makes the directory of this run, and forgets the oldest of the runs that failed."""
+    over = [run for run in sorted(_runs(), key=lambda run: run.stat().st_mtime) if not _in_use(run)]
+    for run in [*over[:-_KEPT_RUNS], directory]:
+        Instance(run).end()
+        shutil.rmtree(run, ignore_errors=True)
+    directory.mkdir(parents=True)
+    (directory / "owner").write_text(processes.started_at(os.getpid()))
+
+
 def _in_use(directory):
     """Whether the `run` that this directory belongs to is still alive."""
     owner = directory / "owner"
@@ -165,7 +178,7 @@ def _in_use(directory):
 @contextlib.contextmanager
 def _uninterrupted():
     """A second Ctrl-C does not stop the tidying up."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in _ENDING}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)

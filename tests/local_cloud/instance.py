@@ -56,13 +56,15 @@ class Instance:
         process = self.state.get("processes", {}).get(name)
         return bool(process) and processes.started_at(process["pid"]) == process["started"]
 
-    def _start(self, name, process, ready_url, log):
-        self.state.setdefault("processes", {})[name] = {
-            "pid": process.pid,
-            "started": processes.started_at(process.pid),
-        }
-        self.state.setdefault("logs", {})[name] = str(log)
+    def adopt(self, name, process):
+        """Makes a process that leads a session one of this instance's: it ends with it."""
+        started = processes.started_at(process.pid)
+        self.state.setdefault("processes", {})[name] = {"pid": process.pid, "started": started}
         self._save()
+
+    def _start(self, name, process, ready_url, log):
+        self.state.setdefault("logs", {})[name] = str(log)
+        self.adopt(name, process)
         try:
             processes.wait_until_ready(process, ready_url)
         except processes.DidNotStart as reason:
@@ -70,7 +72,7 @@ class Instance:
 
     def end(self):
         """Ends every process that this instance started, and forgets it."""
-        for name in ("sandbox", "emulator"):
+        for name in ("command", "sandbox", "emulator"):
             if self.lives(name):
                 with step(f"End the {name}"):
                     processes.end_group(self.state["processes"][name]["pid"])

@@ -29,16 +29,17 @@ class Failed(Exception):
 
 
 @contextlib.contextmanager
-def step(what):
-    """Shows what is being done, and how long it took."""
-    print(f"  {what} … ", end="", flush=True)
+def step(what, shows_more=False):
+    """Shows what is being done, and how long it took; `shows_more` if what is done writes to the terminal itself."""
+    print(f"  {what} … ", end="\n" if shows_more else "", flush=True)
     started = time.monotonic()
     try:
         yield
     except BaseException:
-        print("failed", flush=True)
+        print(f"  {what} failed" if shows_more else "failed", flush=True)
         raise
-    print(f"{time.monotonic() - started:.1f} s", flush=True)
+    seconds = f"{time.monotonic() - started:.1f} s"
+    print(f"  {what} {seconds}" if shows_more else seconds, flush=True)
 
 
 def host():
