@@ -14,6 +14,7 @@ use shared::{
         secrets::{SecretStore, Secrets, SecretsError},
     },
     callback_uri::InvalidCallbackUri,
+    ledger::Mark,
     link::Link,
     process::{NoRandomness, Random},
     timestamp::Clock,
@@ -21,7 +22,7 @@ use shared::{
 use tokio::time::timeout;
 
 use crate::{
-    attempts::{Attempts, AttemptsError, Mark, Marked},
+    attempts::{Attempts, AttemptsError, Marked},
     bot::{Bot, BotQueue, TellError, Telling, Webhook},
     config::Config,
     event::{Event, Message},

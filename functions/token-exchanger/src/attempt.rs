@@ -3,7 +3,13 @@
 
 use std::{cell::OnceCell, time::Duration};
 
-use shared::{AuthorizationCode, Reason, Timestamp, aws::kms::KmsError, exchange::DenialError, pkce::PkceCodeVerifier};
+use shared::{
+    AuthorizationCode, Reason, Timestamp,
+    aws::kms::KmsError,
+    exchange::DenialError,
+    ledger::{Attempt, Guard, Lease, Obstacle, Unconnected},
+    pkce::PkceCodeVerifier,
+};
 use tokio::time::Instant;
 
 use crate::{
@@ -14,7 +20,7 @@ use crate::{
     retry::{Pauses, left},
     salesforce::{self, ExchangeError, Redemption},
     setback::Setback,
-    tables::{Attempt, Claim, Connection, Guard, Lease, Obstacle, Unconnected},
+    tables::{Claim, Connection},
 };
 
 /// Salesforce keeps a code for 15 minutes; one is for us, for the way here and the exchange.
@@ -117,7 +123,7 @@ impl TokenExchanger {
     ) -> Result<Ending, Setback> {
         let now = (self.clock)();
         if consent.is_dead(now) {
-            return self.fail(attempt, Reason::CodeExpired.into(), Guard::Unheld).await;
+            return self.fail(attempt, Reason::CodeExpired.into(), Guard::Claimable).await;
         }
         if !self.config.login_urls.contains(attempt.login_url) {
             return Err(Setback::LoginUrl);

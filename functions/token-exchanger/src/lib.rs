@@ -24,6 +24,7 @@ use shared::{
     AttemptId, AuthorizationCode, Timestamp,
     aws::{SdkConfig, kms::Kms, secrets::SecretStore},
     exchange::{Consent, DenialError, ExchangeMessage, InvalidMessage},
+    ledger::{Attempt, Guard, Lease, Unconnected},
     timestamp::Clock,
 };
 use tokio::time::{Instant, timeout_at};
@@ -35,7 +36,7 @@ use crate::{
     queue::ExchangeQueue,
     salesforce::Salesforce,
     setback::Setback,
-    tables::{Attempt, Guard, Lease, Tables, Unconnected},
+    tables::Tables,
 };
 
 /// What the work on a message must leave for giving it back.
@@ -204,7 +205,7 @@ impl TokenExchanger {
             let attempt = delivery.attempt(message);
             let written = match (setback.delay_reason(), lease) {
                 (Some(reason), lease) if is_last => {
-                    let guard = lease.map_or(Guard::Unheld, Guard::Lease);
+                    let guard = lease.map_or(Guard::Claimable, Guard::Lease);
                     self.tables.settle(&attempt, &Unconnected::Delayed { reason }, guard, now).await.map(|_| ())
                 }
                 (_, Some(lease)) => self.tables.release(attempt.id, lease, now).await,

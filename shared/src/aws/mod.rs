@@ -14,6 +14,8 @@ use crate::{SettingError, Settings};
 
 #[cfg(feature = "kms")]
 pub mod kms;
+#[cfg(feature = "records")]
+pub mod records;
 #[cfg(feature = "secrets")]
 pub mod secrets;
 

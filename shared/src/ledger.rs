@@ -1,0 +1,423 @@
+//! The rules of an attempt's record: who may work on it, how it ends, and who was told.
+//!
+//! Pure. Every rule about who may overwrite what is the condition of one write, here and nowhere
+//! else, so that it holds whatever else is running. The functions send these writes to DynamoDB;
+//! the model of the protocol makes them in memory.
+
+use std::{cell::Cell, time::Duration};
+
+use crate::{
+    AttemptId, LoginUrl, Reason, Status, Timestamp, WaId,
+    attempt::attr,
+    exchange::DenialError,
+    record::{Change, Item, Rule},
+};
+
+/// Longer than the exchanger may run, so a lease never ends under its holder.
+pub const LEASE: Duration = Duration::from_mins(1);
+/// How long an attempt is remembered.
+const KEPT: Duration = Duration::from_hours(90 * 24);
+/// The end of a lease whose holder gave it back, knowing that the code is still good.
+const RELEASED: Timestamp = Timestamp::from_millis(0);
+
+/// What a message tells of its attempt.
+#[derive(Clone, Debug)]
+pub struct Attempt<'a> {
+    /// Which.
+    pub id: AttemptId,
+    /// Whose chat.
+    pub wa_id: &'a WaId,
+    /// Where they logged in.
+    pub login_url: &'a LoginUrl,
+    /// Which code; absent for a denial.
+    pub code_sha256: Option<String>,
+    /// How often the message was received.
+    pub receives: u32,
+}
+
+/// The right to trade a code, for a while.
+#[derive(Debug)]
+pub struct Lease {
+    until: Timestamp,
+    /// May the code be used up, by this holder or by an earlier one whose answer was lost?
+    pub maybe_redeemed: Cell<bool>,
+}
+
+/// What stands in the way of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// The attempt has its outcome.
+    Over,
+    /// Somebody holds it.
+    Held {
+        /// For so long at most.
+        until: Timestamp,
+    },
+}
+
+/// An attempt that did not end connected.
+#[derive(Clone, Debug)]
+pub enum Unconnected<'a> {
+    /// For good.
+    Failed {
+        /// Why.
+        reason: Reason,
+        /// In Salesforce's own word.
+        error: Option<&'a DenialError>,
+    },
+    /// For now.
+    Delayed {
+        /// Why.
+        reason: Reason,
+    },
+}
+
+/// What allows an outcome to be written.
+#[derive(Clone, Copy, Debug)]
+pub enum Guard<'a> {
+    /// We hold the attempt.
+    Lease(&'a Lease),
+    /// We could.
+    Claimable,
+    /// The person said no: that is final unless a code is on its way, or came before.
+    Undecided,
+}
+
+/// The account of an attempt that ended connected.
+#[derive(Clone, Copy, Debug)]
+pub struct Account<'a> {
+    /// The org's id.
+    pub org_id: &'a str,
+    /// Where the org's API is.
+    pub instance_url: &'a str,
+    /// Absent where Salesforce would not tell.
+    pub username: Option<&'a str>,
+    /// What was granted, where Salesforce told.
+    pub scope: Option<&'a str>,
+}
+
+/// Who was told of an outcome, or could not be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// The person was sent the message.
+    Messaged,
+    /// The person cannot be sent it, by this code of WhatsApp's. That is news to the bot.
+    Undeliverable(String),
+    /// The bot was told.
+    BotTold,
+    /// There is nothing left to tell.
+    Nothing,
+}
+
+impl Attempt<'_> {
+    /// Takes the attempt for a while: where it is new, delayed, left behind by a holder whose
+    /// lease has run out, or failed with another code. [`Self::lease`] reads the item before it.
+    #[must_use]
+    pub fn claim(&self, now: Timestamp) -> Change {
+        self.change(self.is_claimable(now), Status::Exchanging, now)
+            .set(attr::LEASE_UNTIL, now.plus(LEASE))
+            .remove([attr::REASON, attr::SALESFORCE_ERROR])
+    }
+
+    /// The lease of a claim that was made then, on an item that was this before.
+    #[must_use]
+    pub fn lease(&self, before: &Item, claimed_at: Timestamp) -> Lease {
+        let same_code = text(before, attr::CODE_SHA256) == self.code_sha256.as_deref();
+        let released = time(before, attr::LEASE_UNTIL).is_none_or(|until| until == RELEASED);
+        Lease { until: claimed_at.plus(LEASE), maybe_redeemed: Cell::new(same_code && !released) }
+    }
+
+    /// How the attempt ended.
+    #[must_use]
+    pub fn settle(&self, outcome: &Unconnected<'_>, guard: Guard<'_>, now: Timestamp) -> Change {
+        let rule = match guard {
+            Guard::Lease(lease) => lease.is_held(),
+            Guard::Claimable => self.is_claimable(now),
+            Guard::Undecided => Rule::Any(vec![
+                Rule::Absent(attr::ATTEMPT_ID),
+                is(Status::Delayed),
+                Rule::All(vec![is(Status::Failed), Rule::IsNot(attr::REASON, Reason::Denied.as_str().into())]),
+            ]),
+        };
+        let change = match outcome {
+            Unconnected::Failed { reason, error } => self
+                .change(rule, Status::Failed, now)
+                .set(attr::REASON, reason.as_str())
+                .set_or_remove(attr::SALESFORCE_ERROR, error.map(DenialError::as_str))
+                .remove([attr::LEASE_UNTIL]),
+            Unconnected::Delayed { reason } => {
+                let change = self.change(rule, Status::Delayed, now).set(attr::REASON, reason.as_str());
+                // Kept, because whoever claims it next has to know what became of the code.
+                match guard {
+                    Guard::Lease(lease) => change.set(attr::LEASE_UNTIL, lease.end(now)),
+                    Guard::Claimable | Guard::Undecided => change,
+                }
+            }
+        };
+        change.remove(attr::MARKS)
+    }
+
+    /// The attempt ended connected, whoever holds it: the tokens are there.
+    #[must_use]
+    pub fn connect(&self, account: &Account<'_>, renewed: bool, now: Timestamp) -> Change {
+        let rule = Rule::IsNot(attr::STATUS, Status::Connected.as_str().into());
+        self.change(rule, Status::Connected, now)
+            .set(attr::ORG_ID, account.org_id)
+            .set(attr::INSTANCE_URL, account.instance_url)
+            .set(attr::RENEWED, renewed)
+            .set_or_remove(attr::USERNAME, account.username)
+            .set_or_remove(attr::SCOPE, account.scope)
+            .remove([attr::REASON, attr::SALESFORCE_ERROR, attr::LEASE_UNTIL])
+            .remove(attr::MARKS)
+    }
+
+    /// What every write sets.
+    fn change(&self, rule: Rule, to: Status, now: Timestamp) -> Change {
+        let change = Change::only_if(rule)
+            .set(attr::STATUS, to.as_str())
+            .set(attr::WA_ID, self.wa_id.as_str())
+            .set(attr::LOGIN_URL, self.login_url.as_str())
+            .set(attr::RECEIVES, u64::from(self.receives))
+            .set(attr::UPDATED_AT, now)
+            .set_once(attr::CREATED_AT, now)
+            .set(attr::EXPIRES_AT, now.plus(KEPT).seconds());
+        match &self.code_sha256 {
+            Some(sha256) => change.set(attr::CODE_SHA256, sha256.as_str()),
+            None => change,
+        }
+    }
+
+    fn is_claimable(&self, now: Timestamp) -> Rule {
+        let mut failed = vec![is(Status::Failed)];
+        if let Some(sha256) = &self.code_sha256 {
+            failed.push(Rule::IsNot(attr::CODE_SHA256, sha256.as_str().into()));
+        }
+        Rule::Any(vec![
+            Rule::Absent(attr::ATTEMPT_ID),
+            is(Status::Delayed),
+            Rule::All(vec![is(Status::Exchanging), Rule::Below(attr::LEASE_UNTIL, now.millis())]),
+            Rule::All(failed),
+        ])
+    }
+}
+
+impl Lease {
+    /// Gives the attempt back before its lease ends, if it is still ours.
+    #[must_use]
+    pub fn release(&self, now: Timestamp) -> Change {
+        Change::only_if(self.is_held()).set(attr::LEASE_UNTIL, self.end(now)).set(attr::UPDATED_AT, now)
+    }
+
+    fn is_held(&self) -> Rule {
+        Rule::All(vec![is(Status::Exchanging), Rule::Is(attr::LEASE_UNTIL, self.until.into())])
+    }
+
+    /// What a holder leaves behind: whether the code is still good for sure.
+    fn end(&self, now: Timestamp) -> Timestamp {
+        if self.maybe_redeemed.get() { now } else { RELEASED }
+    }
+}
+
+impl Obstacle {
+    /// Who or what refused a write to this item.
+    #[must_use]
+    pub fn of(item: &Item) -> Self {
+        let held = text(item, attr::STATUS) == Some(Status::Exchanging.as_str());
+        match time(item, attr::LEASE_UNTIL) {
+            Some(until) if held => Self::Held { until },
+            _ => Self::Over,
+        }
+    }
+}
+
+impl Mark {
+    /// Marks the outcome that was written then, and no later one. With `complete`, everyone knows.
+    #[must_use]
+    pub fn change(&self, status: Status, updated_at: Timestamp, complete: bool, now: Timestamp) -> Change {
+        let change = Change::only_if(Rule::All(vec![is(status), Rule::Is(attr::UPDATED_AT, updated_at.into())]));
+        let change = match self {
+            Self::Messaged => change.set(attr::MESSAGED_AT, now),
+            // The bot may have been told that the message is on its way.
+            Self::Undeliverable(code) => change.set(attr::MESSAGE_ERROR, code.as_str()).remove([attr::BOT_TOLD_AT]),
+            Self::BotTold => change.set(attr::BOT_TOLD_AT, now),
+            Self::Nothing => change,
+        };
+        if complete { change.set(attr::NOTIFIED_AT, now) } else { change }
+    }
+}
+
+fn is(status: Status) -> Rule {
+    Rule::Is(attr::STATUS, status.as_str().into())
+}
+
+fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+    item.get(name)?.as_text()
+}
+
+fn time(item: &Item, name: &str) -> Option<Timestamp> {
+    item.get(name)?.as_time()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+    const LATER: Timestamp = Timestamp::from_millis(1_790_000_000_001);
+
+    fn attempt(code: Option<&str>) -> Attempt<'static> {
+        Attempt {
+            id: AttemptId::from_bytes([7; 16]),
+            wa_id: Box::leak(Box::new("whatsapp:+15551234567".parse().unwrap())),
+            login_url: Box::leak(Box::new("https://login.salesforce.com".parse().unwrap())),
+            code_sha256: code.map(str::to_owned),
+            receives: 1,
+        }
+    }
+
+    fn of_code(code: &str) -> Attempt<'static> {
+        attempt(Some(code))
+    }
+
+    const ACCOUNT: Account<'_> = Account { org_id: "00D", instance_url: "https://i", username: None, scope: None };
+
+    /// The record after these writes, each of which is allowed.
+    fn after(writes: impl IntoIterator<Item = Change>) -> Item {
+        let mut item = Item::new();
+        for write in writes {
+            assert!(made(&write, &mut item));
+        }
+        item
+    }
+
+    fn made(write: &Change, item: &mut Item) -> bool {
+        let made = write.apply(item);
+        if made {
+            item.insert(attr::ATTEMPT_ID.to_owned(), "07".into());
+        }
+        made
+    }
+
+    fn allows(item: &Item, write: &Change) -> bool {
+        write.apply(&mut item.clone())
+    }
+
+    fn lease(attempt: &Attempt<'_>, before: &Item) -> Lease {
+        attempt.lease(before, NOW)
+    }
+
+    fn failed(reason: Reason) -> Unconnected<'static> {
+        Unconnected::Failed { reason, error: None }
+    }
+
+    const DELAYED: Unconnected<'_> = Unconnected::Delayed { reason: Reason::SalesforceUnavailable };
+
+    #[test]
+    fn an_attempt_is_held_by_one_until_the_lease_has_run_out() {
+        let held = after([of_code("a").claim(NOW)]);
+        let end = NOW.plus(LEASE);
+        assert_eq!(Obstacle::of(&held), Obstacle::Held { until: end });
+        assert!(!allows(&held, &of_code("a").claim(end)));
+        assert!(!allows(&held, &of_code("b").claim(end)));
+        assert!(allows(&held, &of_code("a").claim(end.plus(Duration::from_millis(1)))));
+    }
+
+    #[test]
+    fn another_code_is_tried_after_a_failure_and_not_after_a_success() {
+        let ours = lease(&of_code("a"), &Item::new());
+        let settled = of_code("a").settle(&failed(Reason::CodeExpired), Guard::Lease(&ours), NOW);
+        let over = after([of_code("a").claim(NOW), settled]);
+        assert_eq!(Obstacle::of(&over), Obstacle::Over);
+        assert!(!allows(&over, &of_code("a").claim(LATER)));
+        assert!(allows(&over, &of_code("b").claim(LATER)));
+        let connected = after([of_code("a").claim(NOW), of_code("a").connect(&ACCOUNT, false, NOW)]);
+        assert_eq!(Obstacle::of(&connected), Obstacle::Over);
+        assert!(!allows(&connected, &of_code("b").claim(LATER)));
+    }
+
+    #[test]
+    fn a_code_that_came_too_late_is_told_of_even_after_another_failed() {
+        let late = |code| of_code(code).settle(&failed(Reason::CodeExpired), Guard::Claimable, LATER);
+        let first = after([late("a")]);
+        assert!(!allows(&first, &late("a")));
+        assert!(allows(&first, &late("b")));
+    }
+
+    #[test]
+    fn a_holder_leaves_behind_whether_the_code_may_be_used_up() {
+        let claim = of_code("a").claim(NOW);
+        let ours = lease(&of_code("a"), &Item::new());
+        assert!(!ours.maybe_redeemed.get());
+        let released = after([claim.clone(), ours.release(NOW)]);
+        assert!(!lease(&of_code("a"), &released).maybe_redeemed.get());
+
+        // It says so, or it cannot say anything any more; what happened to one code says nothing of another.
+        ours.maybe_redeemed.set(true);
+        let told = after([claim.clone(), ours.release(NOW)]);
+        let delayed = after([claim.clone(), of_code("a").settle(&DELAYED, Guard::Lease(&ours), NOW)]);
+        for left in [after([claim]), told, delayed] {
+            assert!(allows(&left, &of_code("a").claim(NOW.plus(2 * LEASE))));
+            assert!(lease(&of_code("a"), &left).maybe_redeemed.get());
+            assert!(!lease(&of_code("b"), &left).maybe_redeemed.get());
+        }
+    }
+
+    #[test]
+    fn who_lost_the_lease_writes_nothing() {
+        let lost = lease(&of_code("a"), &Item::new());
+        let later = NOW.plus(2 * LEASE);
+        let taken_over = after([of_code("a").claim(NOW), of_code("a").claim(later)]);
+        assert!(!allows(&taken_over, &lost.release(later)));
+        assert!(!allows(&taken_over, &of_code("a").settle(&DELAYED, Guard::Lease(&lost), later)));
+        // The tokens are another matter: once they are there, that is the outcome.
+        assert!(allows(&taken_over, &of_code("a").connect(&ACCOUNT, false, later)));
+    }
+
+    #[test]
+    fn a_denial_is_final_unless_a_code_is_on_its_way_or_came_before() {
+        let denial = attempt(None).settle(&failed(Reason::Denied), Guard::Undecided, NOW);
+        let denied = after([denial.clone()]);
+        assert!(!allows(&denied, &denial));
+        assert!(allows(&denied, &of_code("a").claim(NOW)));
+        assert!(!allows(&after([of_code("a").claim(NOW)]), &denial));
+        assert!(!allows(&after([of_code("a").connect(&ACCOUNT, false, NOW)]), &denial));
+        assert!(allows(&after([of_code("a").settle(&DELAYED, Guard::Claimable, NOW)]), &denial));
+    }
+
+    #[test]
+    fn a_success_is_announced_once_and_never_taken_back() {
+        let connected = after([of_code("a").connect(&ACCOUNT, false, NOW)]);
+        assert!(!allows(&connected, &of_code("a").connect(&ACCOUNT, true, LATER)));
+        for guard in [Guard::Claimable, Guard::Undecided] {
+            assert!(!allows(&connected, &of_code("b").settle(&failed(Reason::Unknown), guard, LATER)));
+            assert!(!allows(&connected, &of_code("b").settle(&DELAYED, guard, LATER)));
+        }
+    }
+
+    #[test]
+    fn a_later_outcome_is_announced_anew() {
+        let delay = of_code("a").settle(&DELAYED, Guard::Claimable, NOW);
+        let told = Mark::Messaged.change(Status::Delayed, NOW, true, LATER);
+        let mut item = after([delay, told.clone()]);
+        assert!(attr::MARKS.iter().any(|mark| item.contains_key(*mark)));
+        assert!(made(&of_code("a").connect(&ACCOUNT, false, LATER), &mut item));
+        assert!(attr::MARKS.iter().all(|mark| !item.contains_key(*mark)));
+        assert!(!allows(&item, &told), "the mark was meant for the earlier one");
+    }
+
+    #[test]
+    fn whichever_is_told_second_says_that_everyone_knows() {
+        let mut item = after([of_code("a").connect(&ACCOUNT, false, NOW)]);
+        let mark = |mark: Mark, complete| mark.change(Status::Connected, NOW, complete, LATER);
+        assert!(made(&mark(Mark::Messaged, false), &mut item));
+        assert!(!item.contains_key(attr::NOTIFIED_AT));
+        assert!(made(&mark(Mark::BotTold, true), &mut item));
+        for name in [attr::MESSAGED_AT, attr::BOT_TOLD_AT, attr::NOTIFIED_AT] {
+            assert_eq!(item.get(name), Some(&LATER.into()), "{name}");
+        }
+        // An undeliverable message is told to the bot again.
+        assert!(made(&mark(Mark::Undeliverable("63024".to_owned()), false), &mut item));
+        assert_eq!(item.get(attr::MESSAGE_ERROR), Some(&"63024".into()));
+        assert!(!item.contains_key(attr::BOT_TOLD_AT));
+    }
+}

@@ -1,0 +1,333 @@
+//! Items of a table, and conditional writes to them, as data.
+//!
+//! A write is said once and used twice: rendered as expressions for DynamoDB by `aws::records`,
+//! and carried out in memory by [`Change::apply`], so that a model of the protocol is checked
+//! against the very writes that are sent. It knows no table and no attribute.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+};
+
+use crate::Timestamp;
+
+/// The value of an attribute: a string, a number that counts or tells the time, or a flag.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Value {
+    /// S.
+    Text(String),
+    /// N.
+    Number(u64),
+    /// BOOL.
+    Flag(bool),
+}
+
+/// An item; one that is not there is empty.
+pub type Item = BTreeMap<String, Value>;
+
+/// What must be true of an item. An attribute that is absent is equal to nothing and before
+/// nothing, as in DynamoDB; what DynamoDB leaves in doubt is not offered here.
+#[derive(Clone)]
+pub enum Rule {
+    /// It has no such attribute.
+    Absent(&'static str),
+    /// The attribute has this value.
+    Is(&'static str, Value),
+    /// The attribute has another value, or is absent.
+    IsNot(&'static str, Value),
+    /// The attribute is a smaller number.
+    Below(&'static str, u64),
+    /// One of these is true.
+    Any(Vec<Rule>),
+    /// All of these are true.
+    All(Vec<Rule>),
+}
+
+/// An update of one item under a rule.
+#[derive(Clone)]
+pub struct Change {
+    rule: Rule,
+    sets: BTreeMap<&'static str, (When, Value)>,
+    removes: Vec<&'static str>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum When {
+    Always,
+    WhereAbsent,
+}
+
+/// A change in DynamoDB's words: `#name` stands for the attribute `name`, `:name` for its new
+/// value, and `:if0`, `:if1` … for the values of the rule.
+#[derive(Clone)]
+pub struct Expressions {
+    /// The update expression.
+    pub update: String,
+    /// The condition expression.
+    pub condition: String,
+    /// What the names stand for.
+    pub names: HashMap<String, String>,
+    /// What the values stand for.
+    pub values: HashMap<String, Value>,
+}
+
+impl Change {
+    /// A change that is made where the rule holds.
+    #[must_use]
+    pub fn only_if(rule: Rule) -> Self {
+        Self { rule, sets: BTreeMap::new(), removes: Vec::new() }
+    }
+
+    /// Gives an attribute a value.
+    #[must_use]
+    pub fn set(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.sets.insert(name, (When::Always, value.into()));
+        self
+    }
+
+    /// Gives an attribute a value where it has none.
+    #[must_use]
+    pub fn set_once(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.sets.insert(name, (When::WhereAbsent, value.into()));
+        self
+    }
+
+    /// Gives an attribute a value, or takes away what it has.
+    #[must_use]
+    pub fn set_or_remove(self, name: &'static str, value: Option<impl Into<Value>>) -> Self {
+        match value {
+            Some(value) => self.set(name, value),
+            None => self.remove([name]),
+        }
+    }
+
+    /// Takes attributes away.
+    #[must_use]
+    pub fn remove<const N: usize>(mut self, names: [&'static str; N]) -> Self {
+        self.removes.extend(names);
+        self
+    }
+
+    /// Makes the change to an item in memory. Was it allowed?
+    pub fn apply(&self, item: &mut Item) -> bool {
+        if !self.rule.holds(item) {
+            return false;
+        }
+        for (name, (when, value)) in &self.sets {
+            if *when == When::Always || !item.contains_key(*name) {
+                item.insert((*name).to_owned(), value.clone());
+            }
+        }
+        for name in &self.removes {
+            item.remove(*name);
+        }
+        true
+    }
+
+    /// The change in DynamoDB's words.
+    #[must_use]
+    pub fn expressions(&self) -> Expressions {
+        let mut expressions = Expressions {
+            update: String::new(),
+            condition: String::new(),
+            names: HashMap::new(),
+            values: HashMap::new(),
+        };
+        expressions.condition = expressions.rule(&self.rule);
+        let mut sets = Vec::new();
+        for (name, (when, value)) in &self.sets {
+            let attribute = expressions.name(name);
+            expressions.values.insert(format!(":{name}"), value.clone());
+            sets.push(match when {
+                When::Always => format!("{attribute} = :{name}"),
+                When::WhereAbsent => format!("{attribute} = if_not_exists({attribute}, :{name})"),
+            });
+        }
+        let removes: Vec<_> = self.removes.iter().map(|name| expressions.name(name)).collect();
+        let clause = |word: &str, parts: &[String]| (!parts.is_empty()).then(|| format!("{word} {}", parts.join(", ")));
+        let clauses: Vec<_> = [clause("SET", &sets), clause("REMOVE", &removes)].into_iter().flatten().collect();
+        expressions.update = clauses.join(" ");
+        expressions
+    }
+}
+
+impl Expressions {
+    fn name(&mut self, name: &str) -> String {
+        let placeholder = format!("#{name}");
+        self.names.insert(placeholder.clone(), name.to_owned());
+        placeholder
+    }
+
+    fn value(&mut self, value: &Value) -> String {
+        let count = self.values.len();
+        let placeholder = format!(":if{count}");
+        self.values.insert(placeholder.clone(), value.clone());
+        placeholder
+    }
+
+    fn rule(&mut self, rule: &Rule) -> String {
+        match rule {
+            Rule::Absent(name) => format!("attribute_not_exists({})", self.name(name)),
+            Rule::Is(name, value) => format!("{} = {}", self.name(name), self.value(value)),
+            Rule::IsNot(name, value) => {
+                let (name, value) = (self.name(name), self.value(value));
+                format!("(attribute_not_exists({name}) OR {name} <> {value})")
+            }
+            Rule::Below(name, number) => format!("{} < {}", self.name(name), self.value(&Value::Number(*number))),
+            Rule::Any(rules) => self.joined(rules, " OR "),
+            Rule::All(rules) => self.joined(rules, " AND "),
+        }
+    }
+
+    fn joined(&mut self, rules: &[Rule], word: &str) -> String {
+        let parts: Vec<_> = rules.iter().map(|rule| self.rule(rule)).collect();
+        format!("({})", parts.join(word))
+    }
+}
+
+impl Rule {
+    /// Is it true of this item?
+    #[must_use]
+    pub fn holds(&self, item: &Item) -> bool {
+        match self {
+            Self::Absent(name) => !item.contains_key(*name),
+            Self::Is(name, value) => item.get(*name) == Some(value),
+            Self::IsNot(name, value) => item.get(*name) != Some(value),
+            Self::Below(name, number) => matches!(item.get(*name), Some(Value::Number(own)) if own < number),
+            Self::Any(rules) => rules.iter().any(|rule| rule.holds(item)),
+            Self::All(rules) => rules.iter().all(|rule| rule.holds(item)),
+        }
+    }
+}
+
+impl Value {
+    /// The text, if it is one.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Number(_) | Self::Flag(_) => None,
+        }
+    }
+
+    /// The point in time, if it can be one.
+    #[must_use]
+    pub const fn as_time(&self) -> Option<Timestamp> {
+        match self {
+            Self::Number(millis) => Some(Timestamp::from_millis(*millis)),
+            Self::Text(_) | Self::Flag(_) => None,
+        }
+    }
+}
+
+/// The kind alone: values can be tokens and addresses.
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self {
+            Self::Text(_) => "Text",
+            Self::Number(_) => "Number",
+            Self::Flag(_) => "Flag",
+        };
+        f.debug_struct(kind).finish_non_exhaustive()
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<u64> for Value {
+    fn from(number: u64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(flag: bool) -> Self {
+        Self::Flag(flag)
+    }
+}
+
+/// In milliseconds since the epoch.
+impl From<Timestamp> for Value {
+    fn from(time: Timestamp) -> Self {
+        Self::Number(time.millis())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item<const N: usize>(attributes: [(&str, Value); N]) -> Item {
+        attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    fn claim() -> Change {
+        Change::only_if(Rule::Any(vec![
+            Rule::Absent("id"),
+            Rule::All(vec![Rule::Is("status", "busy".into()), Rule::Below("until", 9)]),
+            Rule::IsNot("hash", "h".into()),
+        ]))
+        .set("status", "busy")
+        .set_once("created", 5)
+        .remove(["reason"])
+    }
+
+    #[test]
+    fn is_said_in_the_words_of_dynamodb() {
+        let Expressions { update, condition, names, values } = claim().expressions();
+        assert_eq!(
+            condition,
+            "(attribute_not_exists(#id) OR (#status = :if0 AND #until < :if1) \
+             OR (attribute_not_exists(#hash) OR #hash <> :if2))"
+        );
+        assert_eq!(update, "SET #created = if_not_exists(#created, :created), #status = :status REMOVE #reason");
+        let text = format!("{update} {condition}");
+        for placeholder in names.keys().chain(values.keys()) {
+            assert!(text.contains(placeholder), "{placeholder} is not used");
+        }
+        for word in text.split(|c: char| !(c.is_ascii_alphanumeric() || "_#:".contains(c))) {
+            assert!(!word.starts_with('#') || names.contains_key(word), "{word} has no name");
+            assert!(!word.starts_with(':') || values.contains_key(word), "{word} has no value");
+        }
+    }
+
+    #[test]
+    fn is_made_where_its_rule_holds() {
+        let mut new = Item::new();
+        assert!(claim().apply(&mut new));
+        assert_eq!(new, item([("status", "busy".into()), ("created", 5.into())]));
+
+        let held = item([("id", "a".into()), ("status", "busy".into()), ("until", 9.into()), ("hash", "h".into())]);
+        let mut same = held.clone();
+        assert!(!claim().apply(&mut same));
+        assert_eq!(same, held);
+
+        let mut run_out = held;
+        run_out.extend(item([("until", 8.into()), ("created", 1.into()), ("reason", "x".into())]));
+        assert!(claim().apply(&mut run_out));
+        assert_eq!((run_out.get("created"), run_out.get("reason")), (Some(&1.into()), None));
+    }
+
+    #[test]
+    fn what_is_absent_is_equal_to_nothing_and_before_nothing() {
+        let empty = Item::new();
+        assert!(!Rule::Is("a", 1.into()).holds(&empty));
+        assert!(!Rule::Below("a", 1).holds(&empty));
+        assert!(Rule::IsNot("a", 1.into()).holds(&empty));
+    }
+
+    #[test]
+    fn debug_hides_values() {
+        assert_eq!(format!("{:?}", item([("access_token", "s3cret".into())])), r#"{"access_token": Text { .. }}"#);
+    }
+}
