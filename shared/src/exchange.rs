@@ -1,5 +1,7 @@
 //! The message on the exchange queue: what a callback brought, for the token exchanger.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{AttemptId, AuthorizationCode, LoginUrl, Timestamp, WaId};
@@ -35,6 +37,44 @@ pub enum Consent {
         /// Salesforce's word for it.
         error: DenialError,
     },
+    /// They approved, and the code has been traded for tokens that wait to be stored.
+    Traded {
+        /// Which code it was.
+        code_sha256: String,
+        /// The tokens.
+        sealed: Sealed,
+    },
+}
+
+/// Tokens that only the token exchanger can open: what it could not store at once.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Sealed {
+    /// The key of `data`, itself encrypted by KMS.
+    #[serde(with = "base64_text")]
+    pub key: Vec<u8>,
+    /// What the key encrypts.
+    #[serde(with = "base64_text")]
+    pub data: Vec<u8>,
+}
+
+impl fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sealed").finish_non_exhaustive()
+    }
+}
+
+mod base64_text {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&STANDARD.encode(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        STANDARD.decode(text).map_err(|_| serde::de::Error::custom("not base64"))
+    }
 }
 
 /// The `error` of an authorization response (RFC 6749 §4.1.2.1), kept to letters, digits, `_` and `-`.
@@ -73,8 +113,8 @@ pub enum InvalidMessage {
     /// Another version of the format.
     #[error("the message has an unknown version")]
     Version,
-    /// It must have a code or a denial, and not both.
-    #[error("the message has not exactly one of code and denial")]
+    /// It must have a code, a denial or sealed tokens, and no two of them.
+    #[error("the message has not exactly one of code, denial and sealed tokens")]
     Consent,
 }
 
@@ -93,16 +133,36 @@ struct Wire {
     pkce: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     denied: Option<DenialError>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    traded: Option<Traded>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Traded {
+    code_sha256: String,
+    #[serde(flatten)]
+    sealed: Sealed,
 }
 
 impl From<ExchangeMessage> for Wire {
     fn from(message: ExchangeMessage) -> Self {
         let ExchangeMessage { attempt_id, wa_id, received_at, login_url, consent } = message;
-        let (code, pkce, denied) = match consent {
-            Consent::Granted { code, pkce } => (Some(code), Some(pkce), None),
-            Consent::Denied { error } => (None, None, Some(error)),
+        let wire = Self {
+            v: VERSION,
+            attempt_id,
+            wa_id,
+            received_at,
+            login_url,
+            code: None,
+            pkce: None,
+            denied: None,
+            traded: None,
         };
-        Self { v: VERSION, attempt_id, wa_id, received_at, login_url, code, pkce, denied }
+        match consent {
+            Consent::Granted { code, pkce } => Self { code: Some(code), pkce: Some(pkce), ..wire },
+            Consent::Denied { error } => Self { denied: Some(error), ..wire },
+            Consent::Traded { code_sha256, sealed } => Self { traded: Some(Traded { code_sha256, sealed }), ..wire },
+        }
     }
 }
 
@@ -110,13 +170,14 @@ impl TryFrom<Wire> for ExchangeMessage {
     type Error = InvalidMessage;
 
     fn try_from(wire: Wire) -> Result<Self, InvalidMessage> {
-        let Wire { v, attempt_id, wa_id, received_at, login_url, code, pkce, denied } = wire;
+        let Wire { v, attempt_id, wa_id, received_at, login_url, code, pkce, denied, traded } = wire;
         if v != VERSION {
             return Err(InvalidMessage::Version);
         }
-        let consent = match (code, pkce, denied) {
-            (Some(code), Some(pkce), None) => Consent::Granted { code, pkce },
-            (None, None, Some(error)) => Consent::Denied { error },
+        let consent = match (code, pkce, denied, traded) {
+            (Some(code), Some(pkce), None, None) => Consent::Granted { code, pkce },
+            (None, None, Some(error), None) => Consent::Denied { error },
+            (None, None, None, Some(Traded { code_sha256, sealed })) => Consent::Traded { code_sha256, sealed },
             _ => return Err(InvalidMessage::Consent),
         };
         Ok(Self { attempt_id, wa_id, received_at, login_url, consent })
@@ -187,6 +248,23 @@ mod tests {
         fields.insert("denied".to_owned(), json!("access_denied"));
         let message = ExchangeMessage::from_body(&denied.to_string()).unwrap();
         assert_eq!(serde_json::from_str::<Value>(&message.to_body()).unwrap(), denied);
+    }
+
+    #[test]
+    fn carries_sealed_tokens_in_place_of_the_code() {
+        let mut traded = granted();
+        let fields = traded.as_object_mut().unwrap();
+        fields.remove("code");
+        fields.remove("pkce");
+        fields.insert("traded".to_owned(), json!({"code_sha256": "ab", "key": "a2V5", "data": "ZGF0YQ=="}));
+        let message = ExchangeMessage::from_body(&traded.to_string()).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&message.to_body()).unwrap(), traded);
+        let Consent::Traded { sealed, .. } = message.consent else { panic!("{message:?}") };
+        assert_eq!((&*sealed.key, &*sealed.data), (&b"key"[..], &b"data"[..]));
+
+        traded["code"] = json!("aPrx==");
+        traded["pkce"] = json!(true);
+        assert_eq!(ExchangeMessage::from_body(&traded.to_string()).unwrap_err(), InvalidMessage::Consent);
     }
 
     #[test]

@@ -211,12 +211,13 @@ def test_each_function_logs_to_a_group_of_its_own_that_forgets(template, functio
     assert written == {f"{name.removesuffix('LogGroup')}Role": {"GetAtt": f"{name}.Arn"} for name in used}
 
 
-def test_a_role_uses_the_encryption_key_by_way_of_a_service_or_for_links_alone(template):
+def test_a_role_uses_the_encryption_key_by_way_of_a_service_or_for_its_own_purpose_alone(template):
+    purposes = {"TokenExchangerRole": "checkpoint", "ConnectLinkRole": "connect-link", "NotifierRole": "connect-link"}
     for role, statement in _statements(template):
         if {"GetAtt": "EncryptionKey.Arn"} in _listed(statement["Resource"]):
             (condition,) = statement["Condition"]["StringEquals"].items()
             if condition[0] == "kms:EncryptionContext:purpose":
-                assert condition[1] == "connect-link", role
+                assert condition[1] == purposes[role]
             else:
                 assert condition[0] == "kms:ViaService", role
 

@@ -6,17 +6,20 @@ use std::{cell::OnceCell, time::Duration};
 use shared::{
     AuthorizationCode, Reason, Timestamp,
     aws::kms::KmsError,
-    exchange::DenialError,
+    exchange::{self, DenialError, ExchangeMessage, Sealed},
     ledger::{Attempt, Guard, Lease, Obstacle, Unconnected},
     pkce::PkceCodeVerifier,
 };
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use crate::{
     TokenExchanger,
-    classify::{Class, Nameless},
+    checkpoint::{self, BrokenSeal},
+    classify::Nameless,
     config::CredentialsError,
+    course::{Course, Step},
     grant::Grant,
+    queue::QueueError,
     retry::{Pauses, left},
     salesforce::{self, ExchangeError, Redemption},
     setback::Setback,
@@ -31,10 +34,14 @@ const EXCHANGE_BUDGET: Duration = Duration::from_secs(12);
 const SHORTEST_TRY: Duration = Duration::from_secs(2);
 /// Within one invocation the account is asked for its name for so long.
 const ACCOUNT_BUDGET: Duration = Duration::from_secs(5);
-/// What an exchange must leave for the name and the tables.
-const RESERVE: Duration = Duration::from_secs(5);
-/// What the name must leave for the tables.
-const STORE_RESERVE: Duration = Duration::from_secs(3);
+/// Within one invocation the tables are tried for so long; then the tokens go back on the queue.
+const STORE_BUDGET: Duration = Duration::from_secs(5);
+/// What the tables must leave for the way back on the queue.
+const CHECKPOINT_RESERVE: Duration = Duration::from_secs(4);
+/// What the name must leave for the tables and the way back.
+const STORE_RESERVE: Duration = Duration::from_secs(7);
+/// What an exchange must leave for the name and all that follows.
+const RESERVE: Duration = Duration::from_secs(9);
 
 /// How a message ended for good.
 #[derive(Debug)]
@@ -43,6 +50,11 @@ pub(crate) enum Ending {
     Connected {
         /// In place of older ones.
         renewed: bool,
+    },
+    /// No outcome yet: the tokens are on the queue, sealed, in a message of their own.
+    Checkpointed {
+        /// Why they are not stored.
+        cause: Setback,
     },
     /// The outcome: it is over.
     Failed(Failure),
@@ -81,6 +93,18 @@ impl<E: Into<Setback>> From<E> for Stop {
     fn from(error: E) -> Self {
         Self::Back(error.into())
     }
+}
+
+/// The tokens could neither be stored nor put back on the queue: they are gone with this
+/// invocation. What is left to do is to say so, with a fresh link.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CheckpointError {
+    #[error(transparent)]
+    Kms(#[from] KmsError),
+    #[error(transparent)]
+    Seal(#[from] BrokenSeal),
+    #[error(transparent)]
+    Queue(#[from] QueueError),
 }
 
 /// A consent, as the message brings it.
@@ -136,7 +160,7 @@ impl TokenExchanger {
         };
         let verifier = verifier?;
         match self.connect_under(lease, attempt, consent, verifier.as_ref(), until).await {
-            Ok(renewed) => Ok(Ending::Connected { renewed }),
+            Ok(ending) => Ok(ending),
             Err(Stop::Over(failure)) => self.fail(attempt, failure, Guard::Lease(lease)).await,
             Err(Stop::Back(setback)) => Err(setback),
         }
@@ -162,7 +186,20 @@ impl TokenExchanger {
         }
     }
 
-    /// From the code to the stored connection. Was there one before?
+    /// The person said yes, and their code was traded before: the tokens only have to be stored.
+    pub(crate) async fn connect_traded(
+        &self,
+        attempt: &Attempt<'_>,
+        sealed: &Sealed,
+        until: Instant,
+    ) -> Result<Ending, Setback> {
+        let key = self.kms.open_checkpoint_key(&self.config.checkpoint_key_id, attempt.id, &sealed.key).await?;
+        let connection = checkpoint::open(&key, attempt, &sealed.data)?;
+        let renewed = self.store(attempt, &connection, None, until).await?;
+        Ok(Ending::Connected { renewed })
+    }
+
+    /// From the code to the connection, stored or on its way.
     async fn connect_under(
         &self,
         lease: &Lease,
@@ -170,7 +207,7 @@ impl TokenExchanger {
         consent: &Consent<'_>,
         verifier: Option<&PkceCodeVerifier>,
         until: Instant,
-    ) -> Result<bool, Stop> {
+    ) -> Result<Ending, Stop> {
         let grant = self.exchange(lease, attempt, consent, verifier, until - RESERVE).await?;
         let (username, renewed) = tokio::join!(
             self.username(&grant, until - STORE_RESERVE),
@@ -178,7 +215,7 @@ impl TokenExchanger {
             self.tables.is_connected(attempt.wa_id),
         );
         let connection = Connection { username: username.map_err(Stop::Over)?, grant };
-        Ok(self.store(attempt, &connection, renewed.ok(), until).await?)
+        Ok(self.keep(attempt, consent.received_at, &connection, renewed.ok(), until).await?)
     }
 
     /// Trades the code.
@@ -191,14 +228,11 @@ impl TokenExchanger {
         until: Instant,
     ) -> Result<Grant, Stop> {
         let mut pauses = Pauses::until(until.min(Instant::now() + EXCHANGE_BUDGET));
-        let (mut lost, mut refetched) = (false, false);
+        let mut course = Course::new(lease);
         let mut secrets = self.secrets.current((self.clock)()).await.map_err(CredentialsError::from)?;
         loop {
-            // What a lost answer leaves behind, in this invocation or an earlier one.
-            let maybe_redeemed = lease.maybe_redeemed.get();
-            let expired = if maybe_redeemed { Reason::Unknown } else { Reason::CodeExpired };
             if consent.is_dead((self.clock)()) {
-                return Err(Stop::Over(expired.into()));
+                return Err(Stop::Over(course.expired().into()));
             }
             let redemption = Redemption {
                 login_url: attempt.login_url,
@@ -210,30 +244,23 @@ impl TokenExchanger {
             if time < SHORTEST_TRY {
                 return Err(Stop::Back(Setback::OutOfTime));
             }
-            // Until the answer is here, so that whatever interrupts us leaves the truth behind.
-            lease.maybe_redeemed.set(true);
+            course.send();
             let error = match self.salesforce.exchange(&redemption, time).await {
                 Ok(grant) => return Ok(grant),
                 Err(error) => error,
             };
-            let class = error.class();
-            lease.maybe_redeemed.set(maybe_redeemed || class == Class::Ambiguous);
-            let again = match class {
-                Class::Final(reason) => {
-                    let reason = if reason == Reason::CodeExpired { expired } else { reason };
-                    return Err(Stop::Over(Failure { reason, cause: Some(error) }));
+            let again = match course.answered(error.class()) {
+                Step::Over(reason) => return Err(Stop::Over(Failure { reason, cause: Some(error) })),
+                Step::Again { retry_after } => pauses.next(retry_after).await,
+                Step::Refetch => {
+                    let newer = self.secrets.newer_than(&secrets, (self.clock)()).await;
+                    secrets = newer.map_err(CredentialsError::from)?;
+                    true
                 }
-                Class::Transient { retry_after } => pauses.next(retry_after).await,
-                Class::Ambiguous => !std::mem::replace(&mut lost, true) && pauses.next(None).await,
-                Class::Operator => !std::mem::replace(&mut refetched, true),
+                Step::Back => false,
             };
             if !again {
                 return Err(Stop::Back(Setback::Exchange(error)));
-            }
-            if class == Class::Operator {
-                // They may have been rotated.
-                let newer = self.secrets.newer_than(&secrets, (self.clock)()).await;
-                secrets = newer.map_err(CredentialsError::from)?;
             }
         }
     }
@@ -255,6 +282,59 @@ impl TokenExchanger {
                 }
             }
         }
+    }
+
+    /// Stores the connection or, where the tables do not take it, puts it back on the queue.
+    async fn keep(
+        &self,
+        attempt: &Attempt<'_>,
+        received_at: Timestamp,
+        connection: &Connection,
+        renewed: Option<bool>,
+        until: Instant,
+    ) -> Result<Ending, Setback> {
+        let store_until = (until - CHECKPOINT_RESERVE).min(Instant::now() + STORE_BUDGET);
+        let stored = timeout_at(store_until, self.store(attempt, connection, renewed, store_until)).await;
+        let cause = match stored.unwrap_or(Err(Setback::OutOfTime)) {
+            Ok(renewed) => return Ok(Ending::Connected { renewed }),
+            Err(cause) => cause,
+        };
+        let mut pauses = Pauses::until(until);
+        loop {
+            match self.put_back(attempt, received_at, connection).await {
+                Ok(()) => return Ok(Ending::Checkpointed { cause }),
+                Err(error) => {
+                    if !pauses.next(None).await {
+                        return Err(Setback::TokensLost(error));
+                    }
+                }
+            }
+            if let Ok(renewed) = self.store(attempt, connection, renewed, Instant::now()).await {
+                return Ok(Ending::Connected { renewed });
+            }
+        }
+    }
+
+    /// Puts the connection on the queue, sealed, in a message that takes the place of the code's.
+    async fn put_back(
+        &self,
+        attempt: &Attempt<'_>,
+        received_at: Timestamp,
+        connection: &Connection,
+    ) -> Result<(), CheckpointError> {
+        let key = self.kms.checkpoint_key(&self.config.checkpoint_key_id, attempt.id).await?;
+        let data = checkpoint::seal(&key.plaintext, attempt, connection)?;
+        let message = ExchangeMessage {
+            attempt_id: attempt.id,
+            wa_id: attempt.wa_id.clone(),
+            received_at,
+            login_url: attempt.login_url.clone(),
+            consent: exchange::Consent::Traded {
+                code_sha256: attempt.code_sha256.clone().unwrap_or_default(),
+                sealed: Sealed { key: key.sealed, data },
+            },
+        };
+        Ok(self.queue.send(&message).await?)
     }
 
     /// Stores the connection, as often as it takes and the time allows. Did it replace one?

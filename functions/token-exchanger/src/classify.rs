@@ -11,7 +11,7 @@ const LONGEST_WAIT: Duration = Duration::from_hours(1);
 
 /// What a failed exchange means for the code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Class {
+pub enum Class {
     /// Salesforce is not well; the same request may work soon.
     Transient {
         /// As Salesforce asked.

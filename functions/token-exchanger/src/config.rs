@@ -17,6 +17,8 @@ pub struct Config {
     /// After so many receives the queue gives a message to its dead-letter queue.
     pub(crate) max_receives: u32,
     pub(crate) pkce_key_id: String,
+    /// Seals tokens that cannot be stored at once.
+    pub(crate) checkpoint_key_id: String,
     pub(crate) login_urls: LoginUrls,
     client_id: Source,
     client_secret: Source,
@@ -51,6 +53,7 @@ impl Config {
             queue_url: settings.required("EXCHANGE_QUEUE_URL")?,
             max_receives: settings.parsed::<NonZeroU32>("MAX_RECEIVE_COUNT")?.get(),
             pkce_key_id: settings.required("PKCE_KEY_ID")?,
+            checkpoint_key_id: settings.required("CHECKPOINT_KEY_ID")?,
             login_urls: settings.parsed("LOGIN_URLS")?,
             client_id: Source::read(settings, "SF_CLIENT_ID", "SF_CLIENT_ID_SECRET_NAME")?,
             client_secret: Source::read(settings, "SF_CLIENT_SECRET", "SF_CLIENT_SECRET_SECRET_NAME")?,
@@ -77,12 +80,13 @@ impl Config {
 mod tests {
     use super::*;
 
-    const COMPLETE: [(&str, &str); 9] = [
+    const COMPLETE: [(&str, &str); 10] = [
         ("DYNAMODB_PROFILE_TABLE_NAME", "salesforce_tokens"),
         ("ATTEMPT_TABLE_NAME", "connection_attempts"),
         ("EXCHANGE_QUEUE_URL", "https://queue"),
         ("MAX_RECEIVE_COUNT", "10"),
         ("PKCE_KEY_ID", "pkce"),
+        ("CHECKPOINT_KEY_ID", "checkpoint"),
         ("LOGIN_URLS", "https://login.salesforce.com"),
         ("SF_CLIENT_ID_SECRET_NAME", "sf_client_id"),
         ("SF_CLIENT_SECRET_SECRET_NAME", "sf_client_secret"),

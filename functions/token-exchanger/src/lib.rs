@@ -6,8 +6,10 @@
 //! logged, and no body of a message.
 
 mod attempt;
+mod checkpoint;
 mod classify;
 mod config;
+pub mod course;
 mod grant;
 mod queue;
 mod retry;
@@ -30,7 +32,6 @@ use shared::{
 use tokio::time::{Instant, timeout_at};
 use tracing::{error, info, warn};
 
-pub use crate::config::Config;
 use crate::{
     attempt::{Ending, life_left},
     queue::ExchangeQueue,
@@ -38,6 +39,7 @@ use crate::{
     setback::Setback,
     tables::Tables,
 };
+pub use crate::{classify::Class, config::Config};
 
 /// What the work on a message must leave for giving it back.
 const GIVE_BACK_RESERVE: Duration = Duration::from_secs(2);
@@ -95,6 +97,7 @@ impl Delivery {
     fn attempt<'a>(&self, message: &'a ExchangeMessage) -> Attempt<'a> {
         let code_sha256 = match &message.consent {
             Consent::Granted { code, .. } => Some(AuthorizationCode::sha256(code)),
+            Consent::Traded { code_sha256, .. } => Some(code_sha256.clone()),
             Consent::Denied { .. } => None,
         };
         Attempt {
@@ -192,6 +195,7 @@ impl TokenExchanger {
                 let consent = attempt::Consent { code, pkce: *pkce, received_at: message.received_at };
                 self.connect(&attempt, &consent, held, until).await
             }
+            Consent::Traded { sealed, .. } => self.connect_traded(&attempt, sealed, until).await,
         }
     }
 
@@ -216,7 +220,7 @@ impl TokenExchanger {
             }
             // No later than the code's end, so that the person hears of it then.
             let life = life_left(message.received_at, now);
-            if !life.is_zero() {
+            if matches!(message.consent, Consent::Granted { .. }) && !life.is_zero() {
                 pause = pause.min(life + Duration::from_secs(1));
             }
         }
@@ -237,6 +241,13 @@ impl TokenExchanger {
         match result {
             Ok(Ending::Connected { renewed }) => {
                 info!(%attempt_id, result = "connected", renewed, receives, code_age_ms, duration_ms, "attempt over");
+            }
+            Ok(Ending::Checkpointed { cause }) => {
+                let error = causes(cause);
+                warn!(
+                    %attempt_id, result = "checkpointed", error, receives, code_age_ms, duration_ms,
+                    "tokens put back on the queue",
+                );
             }
             Ok(Ending::Duplicate) => {
                 info!(%attempt_id, result = "duplicate", receives, code_age_ms, duration_ms, "attempt over before");

@@ -1,5 +1,5 @@
 //! The exchange queue, from the receiver's side. Lambda receives and deletes; here a message is
-//! only told when to come back.
+//! told when to come back, or put in another's place.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use aws_sdk_sqs::{
     config::BehaviorVersion,
     error::{ProvideErrorMetadata, SdkError},
 };
-use shared::aws::SdkConfig;
+use shared::{aws::SdkConfig, exchange::ExchangeMessage};
 
 /// What SQS allows.
 const LONGEST: i32 = 12 * 60 * 60;
@@ -20,10 +20,13 @@ pub(crate) struct ExchangeQueue {
     url: String,
 }
 
-/// The queue did not take the change: the message comes back when its usual time is over.
+/// The queue did not do it.
 #[derive(Debug, thiserror::Error)]
-#[error("the message's visibility was not changed: {0}")]
-pub(crate) struct QueueError(String);
+#[error("the queue did not {operation}: {why}")]
+pub(crate) struct QueueError {
+    operation: &'static str,
+    why: String,
+}
 
 impl ExchangeQueue {
     /// The queue at this address; nothing is opened yet.
@@ -35,7 +38,7 @@ impl ExchangeQueue {
     /// Hides a message for so long, in whole seconds.
     ///
     /// # Errors
-    /// [`QueueError`]
+    /// [`QueueError`]: then it comes back when its usual time is over.
     pub(crate) async fn hide(&self, receipt: &str, duration: Duration) -> Result<(), QueueError> {
         let seconds = i32::try_from(duration.as_secs()).unwrap_or(LONGEST).min(LONGEST);
         self.client
@@ -46,13 +49,32 @@ impl ExchangeQueue {
             .send()
             .await
             .map(|_| ())
-            .map_err(|error| QueueError(reason(&error)))
+            .map_err(|error| queue_error("hide the message", &error))
+    }
+
+    /// Puts a message on the queue.
+    ///
+    /// # Errors
+    /// [`QueueError`]
+    pub(crate) async fn send(&self, message: &ExchangeMessage) -> Result<(), QueueError> {
+        self.client
+            .send_message()
+            .queue_url(&self.url)
+            .message_body(message.to_body())
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| queue_error("take the message", &error))
     }
 }
 
-fn reason<E: std::error::Error + ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
-    match error.as_service_error() {
+fn queue_error<E: std::error::Error + ProvideErrorMetadata, R>(
+    operation: &'static str,
+    error: &SdkError<E, R>,
+) -> QueueError {
+    let why = match error.as_service_error() {
         Some(refusal) => refusal.code().unwrap_or("refused").to_owned(),
         None => error.to_string(),
-    }
+    };
+    QueueError { operation, why }
 }

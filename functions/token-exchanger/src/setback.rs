@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use shared::{Reason, Timestamp, aws::kms::KmsError, exchange::InvalidMessage};
 
-use crate::{classify::Class, config::CredentialsError, retry, salesforce::ExchangeError, tables::TableError};
+use crate::{
+    attempt::CheckpointError, checkpoint::BrokenSeal, classify::Class, config::CredentialsError, retry,
+    salesforce::ExchangeError, tables::TableError,
+};
 
 /// How soon a message comes back that nothing can be done for: it is on its way to the
 /// dead-letter queue.
@@ -32,6 +35,10 @@ pub(crate) enum Setback {
     Attempt(#[from] TableError),
     #[error("the tokens cannot be stored")]
     NotStored(#[source] TableError),
+    #[error("the tokens were neither stored nor put back on the queue")]
+    TokensLost(#[source] CheckpointError),
+    #[error("the tokens of the message cannot be had")]
+    BrokenSeal(#[from] BrokenSeal),
     #[error("the time was over")]
     OutOfTime,
     #[error("a panic")]
@@ -55,6 +62,8 @@ impl Setback {
             Self::Kms(_) => "kms",
             Self::Attempt(_) => "attempt_table",
             Self::NotStored(_) => "not_stored",
+            Self::TokensLost(_) => "tokens_lost",
+            Self::BrokenSeal(_) => "broken_seal",
             Self::OutOfTime => "out_of_time",
             Self::Panic => "panic",
         }
@@ -74,6 +83,8 @@ impl Setback {
             | Self::Kms(_)
             | Self::Attempt(_)
             | Self::NotStored(_)
+            | Self::TokensLost(_)
+            | Self::BrokenSeal(_)
             | Self::OutOfTime
             | Self::Panic => Some(Reason::Misconfigured),
         }
@@ -82,7 +93,7 @@ impl Setback {
     /// How long the message stays away: by the schedule, but no shorter than Salesforce asked.
     pub(crate) fn pause(&self, receives: u32, is_last: bool, now: Timestamp) -> Duration {
         match self {
-            Self::Unreadable(_) => AT_ONCE,
+            Self::Unreadable(_) | Self::BrokenSeal(_) => AT_ONCE,
             _ if is_last => AT_ONCE,
             // By then it is free; with luck it is over before.
             Self::Held { until } => retry::visibility(receives).min(until.since(now) + AT_ONCE),

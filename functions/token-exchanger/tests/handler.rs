@@ -104,6 +104,13 @@ impl World {
         self.aws("UpdateItem", StatusCode::BAD_REQUEST, body);
     }
 
+    /// The tables take no write for a while.
+    fn refuse_transactions(&self, times: usize) {
+        for _ in 0..times {
+            self.aws("TransactWriteItems", StatusCode::BAD_REQUEST, json!({ "__type": "ResourceNotFoundException" }));
+        }
+    }
+
     fn cancel_next_transaction(&self, codes: [&str; 2]) {
         let reasons = codes.map(|code| json!({ "Code": code }));
         let name = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
@@ -145,6 +152,7 @@ impl World {
                 "EXCHANGE_QUEUE_URL" => format!("{base_url}/queue"),
                 "MAX_RECEIVE_COUNT" => "10".to_owned(),
                 "PKCE_KEY_ID" => "pkce".to_owned(),
+                "CHECKPOINT_KEY_ID" => "checkpoint".to_owned(),
                 "SF_CLIENT_ID" => "3MVG9.client".to_owned(),
                 "SF_CLIENT_SECRET_SECRET_NAME" => "sf_client_secret".to_owned(),
                 "SF_REDIRECT_URI" => CALLBACK.to_owned(),
@@ -228,6 +236,10 @@ async fn answer_as_aws(State(world): State<World>, headers: HeaderMap, body: Str
             json!({ "SecretValues": [{ "Name": "sf_client_secret", "SecretString": format!("{CLIENT_SECRET}\n") }] })
         }
         "GenerateMac" => json!({ "Mac": STANDARD.encode([5; 32]) }),
+        "GenerateDataKey" => {
+            json!({ "Plaintext": STANDARD.encode([9; 32]), "CiphertextBlob": STANDARD.encode("sealed key") })
+        }
+        "Decrypt" => json!({ "Plaintext": STANDARD.encode([9; 32]) }),
         _ => json!({}),
     };
     (StatusCode::OK, Json(answer))
@@ -597,6 +609,76 @@ async fn a_transaction_is_repeated_as_it_was() {
     assert_eq!(calls.len(), 2);
     assert_eq!(calls[0], calls[1]);
     assert_eq!(world.tries(), 1);
+}
+
+#[tokio::test]
+async fn tokens_that_cannot_be_stored_go_back_sealed_and_are_stored_from_there() {
+    let world = World::start().await;
+    world.refuse_transactions(20);
+    assert!(ends(&world, &world.message()).await);
+    assert_eq!((world.tries(), world.calls("TransactWriteItems").len() > 2), (1, true));
+
+    let context = json!({ "purpose": "checkpoint", "attempt_id": ATTEMPT });
+    let key = world.calls("GenerateDataKey").remove(0);
+    assert_eq!((&key["KeyId"], &key["EncryptionContext"]), (&json!("checkpoint"), &context));
+    let sent = world.calls("SendMessage").remove(0);
+    let body = sent["MessageBody"].as_str().unwrap();
+    for secret in ["ACCESS", "REFRESH", CODE, &STANDARD.encode([9; 32])] {
+        assert!(!body.contains(secret), "{body}");
+    }
+    let message: Value = serde_json::from_str(body).unwrap();
+    assert_eq!(message["received_at"], RECEIVED_AT);
+
+    // Hours later, from the dead-letter queue: the code's age is of no account any more.
+    world.inner(|inner| inner.aws_script.clear());
+    let function = world.function_at(|| Timestamp::from_millis(NOW.millis() + 5 * 60 * 60 * 1000));
+    let batch = serde_json::from_value(json!({ "Records": [record("sealed", &message, 1)] })).unwrap();
+    let deadline = Timestamp::from_millis(DEADLINE.millis() + 5 * 60 * 60 * 1000);
+    assert!(function.handle(batch, deadline).await.unwrap().batch_item_failures.is_empty());
+    assert_eq!(world.tries(), 1);
+    let open = world.calls("Decrypt").remove(0);
+    assert_eq!(
+        (&open["EncryptionContext"], &open["CiphertextBlob"]),
+        (&context, &json!(STANDARD.encode("sealed key")))
+    );
+    let transaction = world.calls("TransactWriteItems").pop().unwrap();
+    let [tokens, attempt] = [0, 1].map(|index| sets(&transaction["TransactItems"][index]["Update"]));
+    assert_eq!(tokens["access_token"], text("00Dxx!ACCESS"));
+    assert_eq!(tokens["refresh_token"], text("5AepREFRESH"));
+    assert_eq!((&attempt["status"], &attempt["username"]), (&text("connected"), &text("ada@acme.example")));
+}
+
+#[tokio::test]
+async fn sealed_tokens_come_back_until_they_are_stored_and_the_person_hears_of_the_last_time() {
+    let world = World::start().await;
+    let mut message = world.message();
+    let fields = message.as_object_mut().unwrap();
+    fields.retain(|name, _| name != "code" && name != "pkce");
+    fields.insert("traded".to_owned(), json!({ "code_sha256": "ab", "key": "a2V5", "data": "ZGF0YQ==" }));
+
+    world.aws("Decrypt", StatusCode::BAD_REQUEST, json!({ "__type": "AccessDeniedException" }));
+    assert_eq!(handle(&world.function(), &[record("one", &message, 4)]).await, ["one"]);
+    assert_eq!((world.hidden_for(), world.calls("UpdateItem").len()), (vec![40], 0));
+    // What does not open, never will.
+    assert_eq!(handle(&world.function(), &[record("one", &message, 10)]).await, ["one"]);
+    assert_eq!(world.hidden_for(), [40, 1]);
+    assert_eq!(world.last_update()["status"], text("delayed"));
+    assert!(world.calls("TransactWriteItems").is_empty());
+}
+
+#[tokio::test]
+async fn tokens_that_can_neither_be_stored_nor_put_back_leave_the_truth_behind() {
+    let world = World::start().await;
+    world.refuse_transactions(30);
+    for _ in 0..30 {
+        world.aws("SendMessage", StatusCode::BAD_REQUEST, json!({ "__type": "AccessDenied" }));
+    }
+    // Just time enough for an exchange.
+    let batch = serde_json::from_value(json!({ "Records": [record("one", &world.message(), 1)] })).unwrap();
+    let deadline = Timestamp::from_millis(NOW.millis() + 13_500);
+    let response = world.function().handle(batch, deadline).await.unwrap();
+    assert_eq!(response.batch_item_failures.len(), 1);
+    assert_eq!(world.last_update()["lease_until"], number(NOW.millis()), "the code may be used up");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! AWS KMS: states are signed, verifiers made and links sealed by keys that never leave it.
+//! AWS KMS: states are signed, verifiers made and links and tokens sealed by keys that never leave it.
 
 use aws_sdk_kms::{
     Client,
@@ -6,12 +6,15 @@ use aws_sdk_kms::{
     error::{ProvideErrorMetadata, SdkError},
     operation::decrypt::DecryptError,
     primitives::Blob,
-    types::{MacAlgorithmSpec, MessageType, SigningAlgorithmSpec},
+    types::{DataKeySpec, MacAlgorithmSpec, MessageType, SigningAlgorithmSpec},
 };
+
+use secrecy::{SecretBox, zeroize::Zeroize as _};
 
 use super::SdkConfig;
 use crate::{
     AttemptId,
+    attempt::attr,
     link::{self, Link},
     pkce::PkceCodeVerifier,
     state::{StateKey, UnsignedState},
@@ -19,10 +22,23 @@ use crate::{
 
 /// The encryption context of links. A role may be allowed this and nothing else that the key can do.
 const LINK_PURPOSE: (&str, &str) = ("purpose", "connect-link");
+/// The encryption context of tokens that wait to be stored; the attempt's id goes with it.
+const CHECKPOINT_PURPOSE: (&str, &str) = ("purpose", "checkpoint");
 
 /// KMS, with the stack's keys named at each call.
 #[derive(Clone, Debug)]
 pub struct Kms(Client);
+
+/// A key for one use: to seal with now, and to be opened by KMS alone later.
+pub struct DataKey {
+    /// The key.
+    pub plaintext: PlaintextKey,
+    /// The key, encrypted.
+    pub sealed: Vec<u8>,
+}
+
+/// 256 bits that do not print and are wiped.
+pub type PlaintextKey = SecretBox<[u8; 32]>;
 
 /// KMS did not do it.
 #[derive(Debug, thiserror::Error)]
@@ -168,6 +184,63 @@ impl Kms {
         let plaintext = answer.plaintext.ok_or(KmsError::Unexpected { operation })?;
         Link::from_plaintext(plaintext.as_ref()).map_err(|_| OpenError::NotALink)
     }
+}
+
+impl Kms {
+    /// A new key to seal the tokens of an attempt with.
+    ///
+    /// # Errors
+    /// [`KmsError`].
+    pub async fn checkpoint_key(&self, key_id: &str, attempt: AttemptId) -> Result<DataKey, KmsError> {
+        let operation = "make a data key";
+        let (name, purpose) = CHECKPOINT_PURPOSE;
+        let answer = self
+            .0
+            .generate_data_key()
+            .key_id(key_id)
+            .key_spec(DataKeySpec::Aes256)
+            .encryption_context(name, purpose)
+            .encryption_context(attr::ATTEMPT_ID, attempt.to_string())
+            .send()
+            .await
+            .map_err(refused(operation))?;
+        let (Some(plaintext), Some(sealed)) = (answer.plaintext, answer.ciphertext_blob) else {
+            return Err(KmsError::Unexpected { operation });
+        };
+        Ok(DataKey { plaintext: plaintext_key(plaintext, operation)?, sealed: sealed.into_inner() })
+    }
+
+    /// Opens the key that [`Self::checkpoint_key`] made for the attempt.
+    ///
+    /// # Errors
+    /// [`KmsError`].
+    pub async fn open_checkpoint_key(
+        &self,
+        key_id: &str,
+        attempt: AttemptId,
+        sealed: &[u8],
+    ) -> Result<PlaintextKey, KmsError> {
+        let operation = "open a data key";
+        let (name, purpose) = CHECKPOINT_PURPOSE;
+        let answer = self
+            .0
+            .decrypt()
+            .key_id(key_id)
+            .encryption_context(name, purpose)
+            .encryption_context(attr::ATTEMPT_ID, attempt.to_string())
+            .ciphertext_blob(Blob::new(sealed))
+            .send()
+            .await
+            .map_err(refused(operation))?;
+        plaintext_key(answer.plaintext.ok_or(KmsError::Unexpected { operation })?, operation)
+    }
+}
+
+fn plaintext_key(blob: Blob, operation: &'static str) -> Result<PlaintextKey, KmsError> {
+    let mut bytes = blob.into_inner();
+    let key = <[u8; 32]>::try_from(&bytes[..]).map_err(|_| KmsError::Unexpected { operation });
+    bytes.zeroize();
+    key.map(|key| SecretBox::new(Box::new(key)))
 }
 
 #[cfg(test)]

@@ -1,0 +1,166 @@
+//! Tokens that could not be stored, sealed for the way through the queue.
+//!
+//! AES-256-GCM under a data key of KMS that is used once, bound to the attempt, its chat and its
+//! login host: a seal that was moved to another message does not open. It speaks to nobody.
+
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use secrecy::{
+    ExposeSecret as _,
+    zeroize::{Zeroize as _, Zeroizing},
+};
+use serde::{Deserialize, Serialize};
+use shared::{Timestamp, aws::kms::PlaintextKey, ledger::Attempt};
+
+use crate::{
+    grant::Grant,
+    tables::Connection,
+    token::{AccessToken, RefreshToken},
+};
+
+/// One nonce is enough for a key that seals once (NIST SP 800-38D §8: no two of one key).
+const NONCE: [u8; NONCE_LEN] = [0; NONCE_LEN];
+
+/// The seal does not open with this key, or not for this attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the sealed tokens do not open")]
+pub(crate) struct BrokenSeal;
+
+#[derive(Serialize)]
+struct Outbound<'a> {
+    access_token: &'a str,
+    refresh_token: Option<&'a str>,
+    instance_url: &'a str,
+    issued_at: Timestamp,
+    scope: Option<&'a str>,
+    org_id: &'a str,
+    user_id: &'a str,
+    username: Option<&'a str>,
+}
+
+#[derive(Deserialize)]
+struct Inbound {
+    access_token: AccessToken,
+    refresh_token: Option<RefreshToken>,
+    instance_url: String,
+    issued_at: Timestamp,
+    scope: Option<String>,
+    org_id: String,
+    user_id: String,
+    username: Option<String>,
+}
+
+/// Seals a connection of this attempt with a key that is used for nothing else.
+pub(crate) fn seal(key: &PlaintextKey, attempt: &Attempt<'_>, connection: &Connection) -> Result<Vec<u8>, BrokenSeal> {
+    let Connection { grant, username } = connection;
+    let outbound = Outbound {
+        access_token: grant.access_token.secret(),
+        refresh_token: grant.refresh_token.as_ref().map(RefreshToken::secret),
+        instance_url: &grant.instance_url,
+        issued_at: grant.issued_at,
+        scope: grant.scope.as_deref(),
+        org_id: &grant.org_id,
+        user_id: &grant.user_id,
+        username: username.as_deref(),
+    };
+    let mut data = serde_json::to_vec(&outbound).map_err(|_| BrokenSeal)?;
+    let sealed = cipher(key)?.seal_in_place_append_tag(nonce(), binding(attempt), &mut data);
+    if sealed.is_err() {
+        data.zeroize();
+    }
+    sealed.map(|()| data).map_err(|_| BrokenSeal)
+}
+
+/// Opens what [`seal`] made for the same attempt.
+pub(crate) fn open(key: &PlaintextKey, attempt: &Attempt<'_>, data: &[u8]) -> Result<Connection, BrokenSeal> {
+    let mut data = Zeroizing::new(data.to_vec());
+    let plaintext = cipher(key)?.open_in_place(nonce(), binding(attempt), &mut data).map_err(|_| BrokenSeal)?;
+    let inbound: Inbound = serde_json::from_slice(plaintext).map_err(|_| BrokenSeal)?;
+    Ok(Connection {
+        grant: Grant {
+            access_token: inbound.access_token,
+            refresh_token: inbound.refresh_token,
+            instance_url: inbound.instance_url,
+            issued_at: inbound.issued_at,
+            scope: inbound.scope,
+            org_id: inbound.org_id,
+            user_id: inbound.user_id,
+        },
+        username: inbound.username,
+    })
+}
+
+fn cipher(key: &PlaintextKey) -> Result<LessSafeKey, BrokenSeal> {
+    UnboundKey::new(&AES_256_GCM, key.expose_secret()).map(LessSafeKey::new).map_err(|_| BrokenSeal)
+}
+
+fn nonce() -> Nonce {
+    Nonce::assume_unique_for_key(NONCE)
+}
+
+fn binding(attempt: &Attempt<'_>) -> Aad<String> {
+    // None of the parts can hold a line break.
+    Aad::from(format!("checkpoint:v1\n{}\n{}\n{}", attempt.id, attempt.wa_id.as_str(), attempt.login_url.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::SecretBox;
+    use shared::{AttemptId, LoginUrl, WaId};
+
+    use super::*;
+
+    fn key(byte: u8) -> PlaintextKey {
+        SecretBox::new(Box::new([byte; 32]))
+    }
+
+    fn connection() -> Connection {
+        let token = |text: &str| serde_json::from_value(text.into()).unwrap();
+        Connection {
+            grant: Grant {
+                access_token: token("00Dxx!ACCESS"),
+                refresh_token: Some(serde_json::from_value("5AepREFRESH".into()).unwrap()),
+                instance_url: "https://acme.my.salesforce.com".to_owned(),
+                issued_at: Timestamp::from_millis(1_790_000_000_123),
+                scope: None,
+                org_id: "00Dxx0000001gPLEAY".to_owned(),
+                user_id: "005xx000001SwiUAAS".to_owned(),
+            },
+            username: Some("ada@acme.example".to_owned()),
+        }
+    }
+
+    #[test]
+    fn tokens_open_for_their_own_attempt_alone() {
+        let (ada, bob): (WaId, WaId) =
+            ("whatsapp:+15551234567".parse().unwrap(), "whatsapp:+15551234568".parse().unwrap());
+        let (login, test): (LoginUrl, LoginUrl) =
+            ("https://login.salesforce.com".parse().unwrap(), "https://test.salesforce.com".parse().unwrap());
+        let attempt = |id, wa_id, login_url| Attempt {
+            id: AttemptId::from_bytes([id; 16]),
+            wa_id,
+            login_url,
+            code_sha256: None,
+            receives: 1,
+        };
+        let own = attempt(7, &ada, &login);
+        let sealed = seal(&key(1), &own, &connection()).unwrap();
+        assert!(!sealed.windows(6).any(|window| window == b"ACCESS" || window == b"REFRES"));
+
+        let opened = open(&key(1), &own, &sealed).unwrap();
+        assert_eq!(opened.grant.access_token.secret(), "00Dxx!ACCESS");
+        assert_eq!(opened.grant.refresh_token.unwrap().secret(), "5AepREFRESH");
+        assert_eq!(opened.grant.issued_at, connection().grant.issued_at);
+        assert_eq!((opened.username, opened.grant.scope), (connection().username, None));
+
+        for other in [attempt(8, &ada, &login), attempt(7, &bob, &login), attempt(7, &ada, &test)] {
+            assert_eq!(open(&key(1), &other, &sealed).unwrap_err(), BrokenSeal);
+        }
+        assert_eq!(open(&key(2), &own, &sealed).unwrap_err(), BrokenSeal);
+        for place in [0, sealed.len() / 2, sealed.len() - 1] {
+            let mut changed = sealed.clone();
+            changed[place] ^= 1;
+            assert_eq!(open(&key(1), &own, &changed).unwrap_err(), BrokenSeal);
+        }
+        assert_eq!(open(&key(1), &own, &[]).unwrap_err(), BrokenSeal);
+    }
+}
