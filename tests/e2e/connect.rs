@@ -28,7 +28,7 @@ async fn a_tap_and_a_login_end_with_connected_in_the_chat() {
     let link = cloud.link(&chat).await;
     assert!(!link.url.contains(&chat[10..]), "the link's address holds the number");
 
-    let mut browser = Browser::new(&cloud);
+    let mut browser = Browser::new(&cloud).used_by("ada@example.com");
     let page = browser.visit(Method::GET, &link.url).await;
     assert_eq!(page.status(), StatusCode::OK);
     let page = page.text().await.unwrap();
@@ -275,7 +275,7 @@ async fn a_plain_state_connects_where_the_operator_accepts_it_however_its_plus_a
             .append_pair("redirect_uri", plain.output("CallbackUrl"))
             .append_pair("scope", "api refresh_token")
             .append_pair("state", &format!("wa:{chat}"));
-        let browser = Browser::new(&cloud);
+        let browser = Browser::new(&cloud).used_by("ada@example.com");
         let callback = browser.log_in(authorize_url.as_str(), true).await;
         let code = parameter(&callback, "code").replace('=', "%3D");
         let state = format!("wa:whatsapp:{spelling}{}", &chat[10..]);

@@ -11,23 +11,23 @@ use crate::{
 
 impl Cloud {
     /// Lets an endpoint of the sandbox fail for one chat.
-    async fn fault(&self, wa_id: &str, endpoint: &str, times: u32, action: Value) {
+    pub(crate) async fn fault(&self, wa_id: &str, endpoint: &str, times: u32, action: Value) {
         let fault = json!({"endpoint": endpoint, "times": times, "wa_id": wa_id, "action": action});
         self.control("/control/faults", &fault).await;
     }
 
     /// A person approves, and Salesforce sends their browser to the callback.
-    async fn consent(&self, chat: &str) {
+    pub(crate) async fn consent(&self, chat: &str) {
         self.consent_in(Browser::new(self), chat).await;
     }
 
-    async fn consent_in(&self, mut browser: Browser<'_>, chat: &str) {
+    pub(crate) async fn consent_in(&self, mut browser: Browser<'_>, chat: &str) {
         let callback = browser.approve(&self.link(chat).await.url).await;
         assert_eq!(browser.visit(Method::GET, &callback).await.status(), StatusCode::OK);
     }
 
     /// What the person and the bot hear in the end.
-    async fn outcome(&self, chat: &str) -> Journal {
+    pub(crate) async fn outcome(&self, chat: &str) -> Journal {
         self.wait_for(chat, "message and event", |journal| {
             !journal.messages().is_empty() && journal.events().iter().any(|event| event["data"]["message"] == "sent")
         })
@@ -36,7 +36,7 @@ impl Cloud {
 }
 
 /// The event's type, reason and next step.
-fn told(journal: &Journal) -> (String, String, String) {
+pub(crate) fn told(journal: &Journal) -> (String, String, String) {
     let event = journal.events()[0];
     let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     (word(&event["type"]), word(&event["data"]["reason"]), word(&event["data"]["next"]))
@@ -56,7 +56,7 @@ async fn ends_with(action: Value, times: u32, reason: &str, next: &str) -> u64 {
     journal.count("salesforce.token")
 }
 
-fn refusal(error: &str, description: &str) -> Value {
+pub(crate) fn refusal(error: &str, description: &str) -> Value {
     json!({"status": 400, "body": {"error": error, "error_description": description}})
 }
 
@@ -134,7 +134,7 @@ async fn a_name_that_salesforce_does_not_tell_costs_no_consent() {
     let cloud = Cloud::read();
     let chat = new_chat();
     cloud.fault(&chat, "salesforce.userinfo", 30, json!({"status": 503, "body": ""})).await;
-    cloud.consent_in(Browser::new(&cloud).used_by("alan@example.com"), &chat).await;
+    cloud.consent(&chat).await;
     let journal = cloud.outcome(&chat).await;
     assert_eq!(journal.messages(), [CONNECTED]);
     assert_eq!(journal.events()[0]["data"].get("username"), None);
@@ -198,12 +198,7 @@ async fn a_message_that_cannot_be_read_ends_in_the_dead_letter_queue_alone() {
     cloud.consent(&chat).await;
     assert_eq!(cloud.outcome(&chat).await.messages(), [CONNECTED]);
 
-    let query = json!({"QueueUrl": main.output("ExchangeDlqUrl"), "MaxNumberOfMessages": 10, "VisibilityTimeout": 0});
-    wait_until("the dead letter", async || {
-        let answer = cloud.aws("sqs", "AmazonSQS.ReceiveMessage", query.clone()).await;
-        answer["Messages"].as_array()?.iter().any(|message| message["Body"] == body.as_str()).then_some(())
-    })
-    .await;
+    assert_eq!(cloud.dead_letter(main, &chat).await, body);
     assert!(!cloud.log_lines().await.iter().any(|line| line.contains(&body) || line.contains(&chat[10..])));
 }
 

@@ -6,4 +6,5 @@
 mod browser;
 mod connect;
 mod faults;
+mod horizons;
 mod support;

@@ -6,7 +6,10 @@
 use std::{
     collections::HashMap,
     net::SocketAddr,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant, SystemTime},
 };
 
@@ -21,6 +24,14 @@ use serde_json::{Value, json};
 
 /// How long something asynchronous may take before a test gives up on it.
 const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Tests share the cloud, but for one that changes what they all rely on.
+static STAGE: RwLock<()> = RwLock::new(());
+
+thread_local! {
+    /// Until the thread ends, and with it the test.
+    static PLACE: RwLockReadGuard<'static, ()> = STAGE.read().unwrap_or_else(PoisonError::into_inner);
+}
 
 /// The local cloud as its state file tells of it.
 #[derive(Clone, Debug, Deserialize)]
@@ -53,8 +64,19 @@ impl Stack {
 }
 
 impl Cloud {
-    /// The cloud that `make test` started.
+    /// The cloud that `make test` started, shared with other tests.
     pub(crate) fn read() -> Self {
+        PLACE.with(|_| ());
+        Self::from_state()
+    }
+
+    /// The cloud without other tests, as long as the guard is kept.
+    pub(crate) fn alone() -> (Self, RwLockWriteGuard<'static, ()>) {
+        let alone = STAGE.write().unwrap_or_else(PoisonError::into_inner);
+        (Self::from_state(), alone)
+    }
+
+    fn from_state() -> Self {
         let path = std::env::var("LOCAL_CLOUD_STATE")
             .expect("LOCAL_CLOUD_STATE is not set: these tests run under `make test`");
         let text = std::fs::read_to_string(&path).expect("the local cloud's state file");
@@ -204,16 +226,20 @@ impl Cloud {
         Journal(answer)
     }
 
+    /// Some messages of a queue. They stay there, and are out of sight for so long that others come first.
+    pub(crate) async fn peek(&self, queue_url: &str) -> Vec<String> {
+        let query = json!({"QueueUrl": queue_url, "MaxNumberOfMessages": 10, "VisibilityTimeout": 2});
+        let answer = self.aws("sqs", "AmazonSQS.ReceiveMessage", query).await;
+        let messages = answer["Messages"].as_array().into_iter().flatten();
+        messages.filter_map(|message| message["Body"].as_str().map(str::to_owned)).collect()
+    }
+
     /// What the bot's queue has for a chat.
     pub(crate) async fn bot_queue_message(&self, wa_id: &str) -> Value {
-        // Messages for other chats stay: visible again at once.
-        let query = json!({"QueueUrl": self.bot_queue_url, "MaxNumberOfMessages": 10, "VisibilityTimeout": 0});
         wait_until("a message for the bot", async || {
-            let answer = self.aws("sqs", "AmazonSQS.ReceiveMessage", query.clone()).await;
-            answer["Messages"].as_array()?.iter().find_map(|message| {
-                let body: Value = serde_json::from_str(message["Body"].as_str()?).ok()?;
-                (body["from"] == wa_id).then_some(body)
-            })
+            let bodies = self.peek(&self.bot_queue_url).await;
+            let mut messages = bodies.iter().filter_map(|body| serde_json::from_str::<Value>(body).ok());
+            messages.find(|message| message["from"] == wa_id)
         })
         .await
     }
@@ -257,26 +283,26 @@ pub(crate) fn new_chat() -> String {
     format!("whatsapp:+1555{process:04}{:03}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Who logs in, mostly.
-const ADA: &str = "ada@example.com";
-
 /// A browser, as far as this flow needs one.
 pub(crate) struct Browser<'a> {
     cloud: &'a Cloud,
     client: Client,
     cookie: Option<String>,
-    username: &'static str,
+    username: String,
 }
 
 impl<'a> Browser<'a> {
+    /// A new browser with a new user: Salesforce revokes a user's oldest tokens at the sixth
+    /// approval, so tests that shared one would get into each other's way.
     pub(crate) fn new(cloud: &'a Cloud) -> Self {
-        Self { cloud, client: cloud.client(), cookie: None, username: ADA }
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let username = format!("visitor-{}@example.com", NEXT.fetch_add(1, Ordering::Relaxed));
+        Self { cloud, client: cloud.client(), cookie: None, username }
     }
 
-    /// The same browser, with somebody else before it. Salesforce revokes a user's oldest tokens at
-    /// the sixth approval, so a test that needs its tokens for longer has a user of its own.
-    pub(crate) fn used_by(self, username: &'static str) -> Self {
-        Self { username, ..self }
+    /// The same browser, with somebody else before it.
+    pub(crate) fn used_by(self, username: &str) -> Self {
+        Self { username: username.to_owned(), ..self }
     }
 
     /// Visits an address with the browser's cookie.

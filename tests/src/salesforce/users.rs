@@ -1,4 +1,8 @@
-//! The people who can log in.
+//! The people who can log in: three with names, and visitors without number.
+
+use std::{collections::BTreeMap, sync::Mutex};
+
+use crate::lock;
 
 /// Everyone's password.
 pub(crate) const PASSWORD: &str = "sandbox";
@@ -39,7 +43,36 @@ pub(crate) static USERS: [User; 3] = [
     },
 ];
 
-/// The user of that name.
+/// The user of that name; `visitor-7@example.com` is one, and so is any other visitor with a number.
 pub(crate) fn find(username: &str) -> Option<&'static User> {
-    USERS.iter().find(|user| user.username.eq_ignore_ascii_case(username.trim()))
+    let username = username.trim();
+    USERS.iter().find(|user| user.username.eq_ignore_ascii_case(username)).or_else(|| visitor(username))
+}
+
+fn visitor(username: &str) -> Option<&'static User> {
+    static SEEN: Mutex<BTreeMap<u32, &User>> = Mutex::new(BTreeMap::new());
+    let number: u32 = username.strip_prefix("visitor-")?.strip_suffix("@example.com")?.parse().ok()?;
+    let user = || User {
+        username: format!("visitor-{number}@example.com").leak(),
+        name: "A Visitor",
+        company: USERS[2].company,
+        id: format!("005Hs{number:010}IAA").leak(),
+        org_id: USERS[2].org_id,
+    };
+    Some(*lock(&SEEN).entry(number).or_insert_with(|| Box::leak(Box::new(user()))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_visitor_is_the_same_one_each_time() {
+        let (seven, eight) = (find("visitor-7@example.com").unwrap(), find("visitor-8@example.com").unwrap());
+        assert_eq!(find("visitor-7@example.com"), Some(seven));
+        assert_eq!((seven.id, eight.id), ("005Hs0000000007IAA", "005Hs0000000008IAA"));
+        for nobody in ["visitor-@example.com", "visitor-x@example.com", "visitor-7@example.org", "eve@example.com"] {
+            assert_eq!(find(nobody), None, "{nobody}");
+        }
+    }
 }

@@ -1,0 +1,203 @@
+//! What outlives an invocation: codes that die on the queue, messages that are given up and redriven,
+//! settings that change while all of it runs.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::{
+    connect::CONNECTED,
+    faults::{refusal, told},
+    support::{Browser, Cloud, Journal, Link, Stack, new_chat, now_ms, parameter, wait_until},
+};
+
+const OUTAGE: &str = "salesforce.token";
+
+impl Cloud {
+    /// A consent whose callback came so long ago and waits on the stack's queue since.
+    async fn consent_of(&self, stack: &str, chat: &str, ago_ms: u64) {
+        let link: Link = self.ask_for_link(stack, json!({"wa_id": chat})).await.json().await.unwrap();
+        let callback = Browser::new(self).approve(&link.url).await;
+        let message = json!({
+            "v": 1,
+            "attempt_id": link.attempt_id,
+            "wa_id": chat,
+            "received_at": now_ms() - ago_ms,
+            "login_url": self.sandbox_url.replace("127.0.0.1", "localhost"),
+            "code": parameter(&callback, "code"),
+            "pkce": true,
+        });
+        self.send(self.stack(stack), &message.to_string()).await;
+    }
+
+    /// Puts a message on a stack's exchange queue.
+    async fn send(&self, stack: &Stack, body: &str) {
+        let message = json!({"QueueUrl": stack.output("ExchangeQueueUrl"), "MessageBody": body});
+        self.aws("sqs", "AmazonSQS.SendMessage", message).await;
+    }
+
+    /// Waits for a dead letter that holds this text; its body.
+    pub(crate) async fn dead_letter(&self, stack: &Stack, text: &str) -> String {
+        wait_until("the dead letter", async || {
+            let letters = self.peek(stack.output("ExchangeDlqUrl")).await;
+            letters.into_iter().find(|letter| letter.contains(text))
+        })
+        .await
+    }
+
+    /// How many dead letters a stack has.
+    async fn dead_letters(&self, stack: &Stack) -> u64 {
+        let query = json!({
+            "QueueUrl": stack.output("ExchangeDlqUrl"),
+            "AttributeNames": ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+        });
+        let answer = self.aws("sqs", "AmazonSQS.GetQueueAttributes", query).await;
+        let attributes = answer["Attributes"].as_object().unwrap().values();
+        attributes.map(|number| number.as_str().unwrap().parse::<u64>().unwrap()).sum()
+    }
+
+    /// Gives messages of a stack up after so many receives.
+    async fn give_up_after(&self, stack: &Stack, receives: u32) {
+        let policy = json!({"deadLetterTargetArn": stack.output("ExchangeDlqArn"), "maxReceiveCount": receives});
+        let attributes = json!({"RedrivePolicy": policy.to_string()});
+        let change = json!({"QueueUrl": stack.output("ExchangeQueueUrl"), "Attributes": attributes});
+        self.aws("sqs", "AmazonSQS.SetQueueAttributes", change).await;
+
+        self.change_exchanger(stack, |configuration| {
+            configuration["Environment"]["Variables"]["MAX_RECEIVE_COUNT"] = receives.to_string().into();
+        })
+        .await;
+    }
+
+    /// Changes the configuration of a stack's exchanger, which takes new processes for it.
+    async fn change_exchanger(&self, stack: &Stack, change: impl FnOnce(&mut Value)) {
+        let function = stack.output("TokenExchangerFunctionName");
+        let url = format!("{}/2015-03-31/functions/{function}/configuration", self.endpoint);
+        let configuration = self.signed("lambda", Method::GET, &url, &[], String::new()).await;
+        let mut configuration: Value = configuration.json().await.unwrap();
+        change(&mut configuration);
+        let part = json!({"Environment": configuration["Environment"], "Description": configuration["Description"]});
+        let headers = [("content-type", "application/json")];
+        let answer = self.signed("lambda", Method::PUT, &url, &headers, part.to_string()).await;
+        assert!(answer.status().is_success());
+    }
+
+    /// The native redrive, as `aws sqs start-message-move-task` asks for it.
+    async fn redrive(&self, stack: &Stack) {
+        let task = json!({"SourceArn": stack.output("ExchangeDlqArn")});
+        self.aws("sqs", "AmazonSQS.StartMessageMoveTask", task).await;
+    }
+
+    /// Waits until the person has been sent a Meta message that says this.
+    async fn meta_message(&self, chat: &str, text: &str) -> Journal {
+        self.wait_for(chat, text, |journal| journal.meta_messages().iter().any(|message| message.contains(text))).await
+    }
+
+    /// The attempts of a chat.
+    async fn statuses(&self, stack: &Stack, chat: &str) -> Vec<String> {
+        let scan = json!({
+            "TableName": stack.output("AttemptTableName"),
+            "ConsistentRead": true,
+            "FilterExpression": "wa_id = :chat",
+            "ExpressionAttributeValues": {":chat": {"S": chat}},
+        });
+        let found = self.aws("dynamodb", "DynamoDB_20120810.Scan", scan).await;
+        let items = found["Items"].as_array().unwrap().iter();
+        items.map(|item| item["status"]["S"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+fn down() -> Value {
+    json!({"status": 503, "body": ""})
+}
+
+#[tokio::test]
+async fn a_code_that_dies_on_the_queue_brings_a_fresh_link() {
+    let cloud = Cloud::read();
+    let chat = new_chat();
+    cloud.fault(&chat, OUTAGE, 1000, down()).await;
+    cloud.consent_of("main", &chat, 13 * 60_000 + 55_000).await;
+    let journal = cloud.outcome(&chat).await;
+    assert_eq!(told(&journal), ("connection.failed".to_owned(), "code_expired".to_owned(), "relink".to_owned()));
+    assert!(journal.messages()[0].contains("/connect/"));
+    assert!(journal.count(OUTAGE) > 0);
+    assert_eq!(cloud.statuses(cloud.stack("main"), &chat).await, ["failed"]);
+}
+
+/// Salesforce is down for longer than the queue tries: here, two receives.
+#[tokio::test]
+async fn on_the_last_receive_the_person_hears_of_the_delay_and_a_redrive_ends_in_an_outcome() {
+    let cloud = Cloud::read();
+    let plain = cloud.stack("plain");
+    cloud.give_up_after(plain, 2).await;
+    let (alive, dead) = (new_chat(), new_chat());
+    for chat in [&alive, &dead] {
+        // Two receives' worth of tries and no more, so that Salesforce is well again afterwards.
+        let unknown = refusal("invalid_client", "invalid client credentials");
+        cloud.fault(chat, OUTAGE, 4, unknown).await;
+    }
+    cloud.consent_of("plain", &alive, 0).await;
+    cloud.consent_of("plain", &dead, 13 * 60_000 + 45_000).await;
+    for chat in [&alive, &dead] {
+        let journal = cloud.meta_message(chat, "takes longer than usual").await;
+        assert!(journal.meta_messages()[0].contains("/connect/"));
+        assert_eq!(cloud.bot_queue_message(chat).await["event"]["type"], "connection.delayed");
+        cloud.dead_letter(plain, chat).await;
+    }
+    // The fourteen minutes of one of them end.
+    let started = now_ms();
+    wait_until("the end of a code", async || (now_ms() > started + 15_000).then_some(())).await;
+
+    cloud.redrive(plain).await;
+    let connected = cloud.meta_message(&alive, CONNECTED).await;
+    assert_eq!(connected.meta_messages().len(), 2);
+    let over = cloud.meta_message(&dead, "took too long").await;
+    assert_eq!((over.meta_messages().len(), over.count(OUTAGE)), (2, 4));
+    assert_eq!(cloud.statuses(plain, &alive).await, ["connected"]);
+    assert_eq!(cloud.statuses(plain, &dead).await, ["failed"]);
+    assert_eq!(cloud.dead_letters(plain).await, 0);
+}
+
+#[tokio::test]
+async fn of_ten_messages_with_one_bad_nine_are_done_and_one_is_a_dead_letter() {
+    let cloud = Cloud::read();
+    let main = cloud.stack("main");
+    let chats: Vec<_> = (0..9).map(|_| new_chat()).collect();
+    let bad = format!("not a message: {}", new_chat());
+    for (index, chat) in chats.iter().enumerate() {
+        if index == 4 {
+            cloud.send(main, &bad).await;
+        }
+        cloud.consent_of("main", chat, 0).await;
+    }
+    for chat in &chats {
+        assert_eq!(cloud.outcome(chat).await.messages(), [CONNECTED]);
+        assert_eq!(cloud.journal(chat).await.count(OUTAGE), 1);
+    }
+    assert_eq!(cloud.dead_letter(main, &bad).await, bad);
+    assert!(!cloud.log_lines().await.iter().any(|line| line.contains("not a message: ")));
+}
+
+#[tokio::test]
+#[expect(clippy::await_holding_lock, reason = "each test has a thread and a runtime of its own")]
+async fn a_client_secret_that_is_rotated_while_all_runs_is_taken_up() {
+    let (cloud, _alone) = Cloud::alone();
+    let (before, after) = (new_chat(), new_chat());
+    cloud.consent(&before).await;
+    assert_eq!(cloud.outcome(&before).await.messages(), [CONNECTED]);
+
+    let rotated = format!("ROTATED{}", now_ms());
+    cloud.control("/control/salesforce", &json!({ "client_secret": rotated })).await;
+    let change = json!({"SecretId": "sf_client_secret", "SecretString": rotated});
+    cloud.aws("secretsmanager", "secretsmanager.PutSecretValue", change).await;
+
+    cloud.consent(&after).await;
+    let journal = cloud.outcome(&after).await;
+    assert_eq!(journal.messages(), [CONNECTED]);
+    assert_eq!(journal.count(OUTAGE), 2, "once with the old secret, once with the new one");
+
+    // Other tests count exchanges: no process is left that has the old secret.
+    for stack in ["main", "plain"] {
+        let renew = |configuration: &mut Value| configuration["Description"] = "Knows the rotated secret.".into();
+        cloud.change_exchanger(cloud.stack(stack), renew).await;
+    }
+}
