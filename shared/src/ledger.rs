@@ -48,6 +48,8 @@ pub struct Lease {
 pub enum Obstacle {
     /// The attempt has its outcome.
     Over,
+    /// The attempt waits for somebody to take it up again, and the person knows.
+    Delayed,
     /// Somebody holds it.
     Held {
         /// For so long at most.
@@ -132,7 +134,13 @@ impl Attempt<'_> {
     pub fn settle(&self, outcome: &Unconnected<'_>, guard: Guard<'_>, now: Timestamp) -> Change {
         let rule = match guard {
             Guard::Lease(lease) => lease.is_held(),
-            Guard::Claimable => self.is_claimable(now),
+            Guard::Claimable => match outcome {
+                Unconnected::Failed { .. } => self.is_claimable(now),
+                // Said once is enough.
+                Unconnected::Delayed { .. } => {
+                    Rule::All(vec![self.is_claimable(now), Rule::IsNot(attr::STATUS, Status::Delayed.as_str().into())])
+                }
+            },
             Guard::Undecided => Rule::Any(vec![
                 Rule::Absent(attr::ATTEMPT_ID),
                 is(Status::Delayed),
@@ -188,16 +196,16 @@ impl Attempt<'_> {
     }
 
     fn is_claimable(&self, now: Timestamp) -> Rule {
-        let mut failed = vec![is(Status::Failed)];
-        if let Some(sha256) = &self.code_sha256 {
-            failed.push(Rule::IsNot(attr::CODE_SHA256, sha256.as_str().into()));
-        }
-        Rule::Any(vec![
+        let mut cases = vec![
             Rule::Absent(attr::ATTEMPT_ID),
             is(Status::Delayed),
             Rule::All(vec![is(Status::Exchanging), Rule::Below(attr::LEASE_UNTIL, now.millis())]),
-            Rule::All(failed),
-        ])
+        ];
+        if let Some(sha256) = &self.code_sha256 {
+            let another = Rule::IsNot(attr::CODE_SHA256, sha256.as_str().into());
+            cases.push(Rule::All(vec![is(Status::Failed), another]));
+        }
+        Rule::Any(cases)
     }
 }
 
@@ -222,9 +230,9 @@ impl Obstacle {
     /// Who or what refused a write to this item.
     #[must_use]
     pub fn of(item: &Item) -> Self {
-        let held = text(item, attr::STATUS) == Some(Status::Exchanging.as_str());
-        match time(item, attr::LEASE_UNTIL) {
-            Some(until) if held => Self::Held { until },
+        match (text(item, attr::STATUS).and_then(Status::parse), time(item, attr::LEASE_UNTIL)) {
+            (Some(Status::Exchanging), Some(until)) => Self::Held { until },
+            (Some(Status::Delayed), _) => Self::Delayed,
             _ => Self::Over,
         }
     }
@@ -374,6 +382,18 @@ mod tests {
     }
 
     #[test]
+    fn a_delay_is_told_once_by_whoever_holds_nothing() {
+        let delay = of_code("a").settle(&DELAYED, Guard::Claimable, NOW);
+        let delayed = after([delay.clone()]);
+        assert!(!allows(&delayed, &delay));
+        assert_eq!(Obstacle::of(&delayed), Obstacle::Delayed);
+        assert!(allows(&delayed, &of_code("a").claim(NOW)));
+        // Whoever held it last was killed.
+        let left = after([of_code("a").claim(NOW)]);
+        assert!(allows(&left, &of_code("a").settle(&DELAYED, Guard::Claimable, NOW.plus(2 * LEASE))));
+    }
+
+    #[test]
     fn a_denial_is_final_unless_a_code_is_on_its_way_or_came_before() {
         let denial = attempt(None).settle(&failed(Reason::Denied), Guard::Undecided, NOW);
         let denied = after([denial.clone()]);
@@ -382,6 +402,7 @@ mod tests {
         assert!(!allows(&after([of_code("a").claim(NOW)]), &denial));
         assert!(!allows(&after([of_code("a").connect(&ACCOUNT, false, NOW)]), &denial));
         assert!(allows(&after([of_code("a").settle(&DELAYED, Guard::Claimable, NOW)]), &denial));
+        assert!(!allows(&denied, &attempt(None).settle(&DELAYED, Guard::Claimable, LATER)));
     }
 
     #[test]

@@ -55,15 +55,15 @@ impl Cloud {
         attributes.map(|number| number.as_str().unwrap().parse::<u64>().unwrap()).sum()
     }
 
-    /// Gives messages of a stack up after so many receives.
-    async fn give_up_after(&self, stack: &Stack, receives: u32) {
-        let policy = json!({"deadLetterTargetArn": stack.output("ExchangeDlqArn"), "maxReceiveCount": receives});
+    /// Gives messages of a stack up after so many tries.
+    async fn give_up_after(&self, stack: &Stack, tries: u32) {
+        let policy = json!({"deadLetterTargetArn": stack.output("ExchangeDlqArn"), "maxReceiveCount": tries + 3});
         let attributes = json!({"RedrivePolicy": policy.to_string()});
         let change = json!({"QueueUrl": stack.output("ExchangeQueueUrl"), "Attributes": attributes});
         self.aws("sqs", "AmazonSQS.SetQueueAttributes", change).await;
 
         self.change_exchanger(stack, |configuration| {
-            configuration["Environment"]["Variables"]["MAX_RECEIVE_COUNT"] = receives.to_string().into();
+            configuration["Environment"]["Variables"]["MAX_TRIES"] = tries.to_string().into();
         })
         .await;
     }
@@ -123,15 +123,15 @@ async fn a_code_that_dies_on_the_queue_brings_a_fresh_link() {
     assert_eq!(cloud.statuses(cloud.stack("main"), &chat).await, ["failed"]);
 }
 
-/// Salesforce is down for longer than the queue tries: here, two receives.
+/// Salesforce is down for longer than messages are tried: here, twice.
 #[tokio::test]
-async fn on_the_last_receive_the_person_hears_of_the_delay_and_a_redrive_ends_in_an_outcome() {
+async fn on_the_last_try_the_person_hears_of_the_delay_and_a_redrive_ends_in_an_outcome() {
     let cloud = Cloud::read();
     let plain = cloud.stack("plain");
     cloud.give_up_after(plain, 2).await;
     let (alive, dead) = (new_chat(), new_chat());
     for chat in [&alive, &dead] {
-        // Two receives' worth of tries and no more, so that Salesforce is well again afterwards.
+        // Two tries' worth and no more, so that Salesforce is well again afterwards.
         let unknown = refusal("invalid_client", "invalid client credentials");
         cloud.fault(chat, OUTAGE, 4, unknown).await;
     }

@@ -14,8 +14,9 @@ pub struct Config {
     pub(crate) token_table: String,
     pub(crate) attempt_table: String,
     pub(crate) queue_url: String,
-    /// After so many receives the queue gives a message to its dead-letter queue.
-    pub(crate) max_receives: u32,
+    /// So often a message is worked on. The queue delivers it some more times: should the last
+    /// try have been killed, the person is told then.
+    pub(crate) max_tries: u32,
     pub(crate) pkce_key_id: String,
     /// Seals tokens that cannot be stored at once.
     pub(crate) checkpoint_key_id: String,
@@ -51,7 +52,7 @@ impl Config {
             token_table: settings.required("DYNAMODB_PROFILE_TABLE_NAME")?,
             attempt_table: settings.required("ATTEMPT_TABLE_NAME")?,
             queue_url: settings.required("EXCHANGE_QUEUE_URL")?,
-            max_receives: settings.parsed::<NonZeroU32>("MAX_RECEIVE_COUNT")?.get(),
+            max_tries: settings.parsed::<NonZeroU32>("MAX_TRIES")?.get(),
             pkce_key_id: settings.required("PKCE_KEY_ID")?,
             checkpoint_key_id: settings.required("CHECKPOINT_KEY_ID")?,
             login_urls: settings.parsed("LOGIN_URLS")?,
@@ -84,7 +85,7 @@ mod tests {
         ("DYNAMODB_PROFILE_TABLE_NAME", "salesforce_tokens"),
         ("ATTEMPT_TABLE_NAME", "connection_attempts"),
         ("EXCHANGE_QUEUE_URL", "https://queue"),
-        ("MAX_RECEIVE_COUNT", "10"),
+        ("MAX_TRIES", "10"),
         ("PKCE_KEY_ID", "pkce"),
         ("CHECKPOINT_KEY_ID", "checkpoint"),
         ("LOGIN_URLS", "https://login.salesforce.com"),
@@ -101,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_missing_setting_is_named() {
-        assert_eq!(read(&COMPLETE).unwrap().max_receives, 10);
+        assert_eq!(read(&COMPLETE).unwrap().max_tries, 10);
         for (name, _) in COMPLETE {
             let rest: Vec<_> = COMPLETE.into_iter().filter(|(key, _)| *key != name).collect();
             let named = match name {
@@ -115,8 +116,8 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_received_at_least_once() {
-        assert!(read(&[&COMPLETE[..], &[("MAX_RECEIVE_COUNT", "0")]].concat()).is_err());
+    fn a_message_is_tried_at_least_once() {
+        assert!(read(&[&COMPLETE[..], &[("MAX_TRIES", "0")]].concat()).is_err());
     }
 
     #[test]

@@ -26,7 +26,7 @@ use shared::{
     AttemptId, AuthorizationCode, Timestamp,
     aws::{SdkConfig, kms::Kms, secrets::SecretStore},
     exchange::{Consent, DenialError, ExchangeMessage, InvalidMessage},
-    ledger::{Attempt, Guard, Lease, Unconnected},
+    ledger::{Attempt, Guard, Lease, Obstacle, Unconnected},
     timestamp::Clock,
 };
 use tokio::time::{Instant, timeout_at};
@@ -189,12 +189,17 @@ impl TokenExchanger {
     async fn work(&self, delivery: &Delivery, held: &OnceCell<Lease>, until: Instant) -> Result<Ending, Setback> {
         let message = delivery.message.as_ref().map_err(|error| *error)?;
         let attempt = delivery.attempt(message);
+        let given_up = delivery.receives > self.config.max_tries;
         match &message.consent {
             Consent::Denied { error } => self.deny(&attempt, error).await,
             Consent::Granted { code, pkce } => {
                 let consent = attempt::Consent { code, pkce: *pkce, received_at: message.received_at };
+                if given_up && !consent.is_dead((self.clock)()) {
+                    return self.give_up(&attempt).await;
+                }
                 self.connect(&attempt, &consent, held, until).await
             }
+            Consent::Traded { .. } if given_up => self.give_up(&attempt).await,
             Consent::Traded { sealed, .. } => self.connect_traded(&attempt, sealed, until).await,
         }
     }
@@ -203,14 +208,16 @@ impl TokenExchanger {
     /// person hears of it.
     async fn give_back(&self, delivery: &Delivery, setback: &Setback, lease: Option<&Lease>) {
         let now = (self.clock)();
-        let is_last = delivery.receives >= self.config.max_receives;
-        let mut pause = setback.pause(delivery.receives, is_last, now);
+        let is_last = delivery.receives >= self.config.max_tries;
+        let mut told = false;
         if let Ok(message) = &delivery.message {
             let attempt = delivery.attempt(message);
             let written = match (setback.delay_reason(), lease) {
                 (Some(reason), lease) if is_last => {
                     let guard = lease.map_or(Guard::Claimable, Guard::Lease);
-                    self.tables.settle(&attempt, &Unconnected::Delayed { reason }, guard, now).await.map(|_| ())
+                    let delayed = Unconnected::Delayed { reason };
+                    let obstacle = self.tables.settle(&attempt, &delayed, guard, now).await;
+                    obstacle.map(|obstacle| told = !matches!(obstacle, Some(Obstacle::Held { .. })))
                 }
                 (_, Some(lease)) => self.tables.release(attempt.id, lease, now).await,
                 (_, None) => Ok(()),
@@ -218,6 +225,9 @@ impl TokenExchanger {
             if let Err(error) = written {
                 warn!(attempt_id = %attempt.id, error = %error, "attempt not given back");
             }
+        }
+        let mut pause = setback.pause(delivery.receives, told, now);
+        if let Ok(message) = &delivery.message {
             // No later than the code's end, so that the person hears of it then.
             let life = life_left(message.received_at, now);
             if matches!(message.consent, Consent::Granted { .. }) && !life.is_zero() {
@@ -268,7 +278,7 @@ impl TokenExchanger {
                     _ => None,
                 };
                 let error = causes(setback);
-                let is_last = *receives >= self.config.max_receives;
+                let is_last = *receives >= self.config.max_tries;
                 warn!(
                     %attempt_id, result = "returned", class, salesforce_error, error, is_last, receives, code_age_ms,
                     duration_ms, "attempt not over",

@@ -39,6 +39,8 @@ pub(crate) enum Setback {
     TokensLost(#[source] CheckpointError),
     #[error("the tokens of the message cannot be had")]
     BrokenSeal(#[from] BrokenSeal),
+    #[error("it was tried often enough")]
+    GivenUp,
     #[error("the time was over")]
     OutOfTime,
     #[error("a panic")]
@@ -64,16 +66,17 @@ impl Setback {
             Self::NotStored(_) => "not_stored",
             Self::TokensLost(_) => "tokens_lost",
             Self::BrokenSeal(_) => "broken_seal",
+            Self::GivenUp => "given_up",
             Self::OutOfTime => "out_of_time",
             Self::Panic => "panic",
         }
     }
 
-    /// What the person is told when the message was received for the last time; `None` where
-    /// nobody can be told, or the holder of the attempt will.
+    /// What the person is told when the message was tried for the last time; `None` where
+    /// nobody can be told, or somebody else tells them.
     pub(crate) fn delay_reason(&self) -> Option<Reason> {
         match self {
-            Self::Unreadable(_) | Self::Held { .. } => None,
+            Self::Unreadable(_) | Self::Held { .. } | Self::GivenUp => None,
             Self::Exchange(error) => Some(match error.class() {
                 Class::Transient { .. } | Class::Ambiguous => Reason::SalesforceUnavailable,
                 Class::Operator | Class::Final(_) => Reason::Misconfigured,
@@ -90,11 +93,12 @@ impl Setback {
         }
     }
 
-    /// How long the message stays away: by the schedule, but no shorter than Salesforce asked.
-    pub(crate) fn pause(&self, receives: u32, is_last: bool, now: Timestamp) -> Duration {
+    /// How long the message stays away: by the schedule, but no shorter than Salesforce asked. Not
+    /// at all once nothing but the dead-letter queue is left, and the person was told.
+    pub(crate) fn pause(&self, receives: u32, told: bool, now: Timestamp) -> Duration {
         match self {
-            Self::Unreadable(_) | Self::BrokenSeal(_) => AT_ONCE,
-            _ if is_last => AT_ONCE,
+            Self::Unreadable(_) | Self::BrokenSeal(_) | Self::GivenUp => AT_ONCE,
+            _ if told => AT_ONCE,
             // By then it is free; with luck it is over before.
             Self::Held { until } => retry::visibility(receives).min(until.since(now) + AT_ONCE),
             Self::Exchange(error) => match error.class() {
@@ -117,8 +121,8 @@ mod tests {
         Setback::Exchange(ExchangeError::Refused(Refusal { class, error: None }))
     }
 
-    fn seconds(setback: &Setback, receives: u32, is_last: bool) -> u64 {
-        setback.pause(receives, is_last, NOW).as_secs()
+    fn seconds(setback: &Setback, receives: u32, told: bool) -> u64 {
+        setback.pause(receives, told, NOW).as_secs()
     }
 
     #[test]

@@ -9,7 +9,6 @@ use aws_sdk_dynamodb::{
     operation::transact_write_items::TransactWriteItemsError,
     types::{AttributeValue, TransactWriteItem, error::TransactionCanceledException},
 };
-use ring::digest::{SHA256, digest};
 use shared::{
     AttemptId, Timestamp, WaId,
     attempt::attr,
@@ -123,7 +122,7 @@ impl Tables {
     }
 
     /// Stores tokens and outcome in one transaction. Tokens that were issued later stay, and the
-    /// attempt ends connected all the same. To be repeated with the same arguments only.
+    /// attempt ends connected all the same. A repetition changes nothing.
     pub(crate) async fn connect(
         &self,
         attempt: &Attempt<'_>,
@@ -143,13 +142,7 @@ impl Tables {
             .map(|write| write.map(|update| TransactWriteItem::builder().update(update).build()))
             .collect::<Result<_, _>>()
             .map_err(|why| TableError { operation, why: why.to_string() })?;
-        let done = self
-            .client
-            .transact_write_items()
-            .set_transact_items(Some(writes))
-            .client_request_token(request_token(attempt.id, connection.grant.issued_at))
-            .send()
-            .await;
+        let done = self.client.transact_write_items().set_transact_items(Some(writes)).send().await;
         let Err(error) = done else { return Ok(()) };
         let refused = match error.as_service_error() {
             Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => refused_write(cancelled),
@@ -190,15 +183,6 @@ fn refused_write(cancelled: &TransactionCanceledException) -> Option<RefusedWrit
     } else {
         None
     }
-}
-
-/// The same for every repetition of one transaction: at most 36 characters.
-fn request_token(id: AttemptId, issued_at: Timestamp) -> String {
-    let digest = digest(&SHA256, format!("{id}:{}", issued_at.millis()).as_bytes());
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&digest.as_ref()[..16]);
-    // As hexadecimal digits.
-    AttemptId::from_bytes(bytes).to_string()
 }
 
 impl Connection {
@@ -243,18 +227,4 @@ fn table_error<E: ProvideErrorMetadata + std::error::Error, R>(
         None => error.to_string(),
     };
     TableError { operation, why }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_repeated_transaction_has_the_same_token() {
-        let token = |id, millis| request_token(AttemptId::from_bytes([id; 16]), Timestamp::from_millis(millis));
-        assert_eq!(token(1, 5), token(1, 5));
-        assert_ne!(token(1, 5), token(2, 5));
-        assert_ne!(token(1, 5), token(1, 6));
-        assert!(token(1, 5).len() <= 36);
-    }
 }

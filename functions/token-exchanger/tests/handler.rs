@@ -150,7 +150,7 @@ impl World {
                 "DYNAMODB_PROFILE_TABLE_NAME" => "salesforce_tokens".to_owned(),
                 "ATTEMPT_TABLE_NAME" => "connection_attempts".to_owned(),
                 "EXCHANGE_QUEUE_URL" => format!("{base_url}/queue"),
-                "MAX_RECEIVE_COUNT" => "10".to_owned(),
+                "MAX_TRIES" => "10".to_owned(),
                 "PKCE_KEY_ID" => "pkce".to_owned(),
                 "CHECKPOINT_KEY_ID" => "checkpoint".to_owned(),
                 "SF_CLIENT_ID" => "3MVG9.client".to_owned(),
@@ -421,6 +421,18 @@ async fn a_dead_code_is_not_sent() {
 }
 
 #[tokio::test]
+async fn a_dead_code_that_may_have_been_used_is_nobodys_fault() {
+    let world = World::start().await;
+    let mut message = world.message();
+    message["received_at"] = (NOW.millis() - 14 * 60 * 1000).into();
+    let code_sha256 = "q8ORMjtiigeNmXWryCC2nkyahqYiZYPg1fuDJtmNpHk";
+    let killed = json!({ "status": text("exchanging"), "lease_until": number(1), "code_sha256": text(code_sha256) });
+    world.aws("UpdateItem", StatusCode::OK, json!({ "Attributes": killed }));
+    assert!(ends(&world, &message).await);
+    assert_eq!((world.last_update()["reason"].clone(), world.tries()), (text("unknown"), 0));
+}
+
+#[tokio::test]
 async fn a_login_host_that_is_not_allowed_gets_no_code() {
     let world = World::start().await;
     let mut message = world.message();
@@ -520,7 +532,25 @@ async fn what_an_operator_has_to_mend_is_tried_twice_and_goes_back() {
 }
 
 #[tokio::test]
-async fn on_the_last_receive_the_person_hears_of_the_delay() {
+async fn what_was_tried_often_enough_is_only_told_of() {
+    let world = World::start().await;
+    assert_eq!(handle(&world.function(), &[record("one", &world.message(), 11)]).await, ["one"]);
+    assert_eq!((world.tries(), world.hidden_for()), (0, vec![1]));
+    let outcome = world.last_update();
+    assert_eq!((&outcome["status"], &outcome["reason"]), (&text("delayed"), &text("misconfigured")));
+    // Whoever has been told is not told again, and an attempt with an outcome is done.
+    world.refuse_next_update(&json!({ "status": text("delayed") }));
+    assert_eq!(handle(&world.function(), &[record("one", &world.message(), 11)]).await, ["one"]);
+    world.refuse_next_update(&json!({ "status": text("connected") }));
+    assert!(handle(&world.function(), &[record("one", &world.message(), 11)]).await.is_empty());
+    // A dead code is an outcome, whenever it comes.
+    let mut dead = world.message();
+    dead["received_at"] = (NOW.millis() - 14 * 60 * 1000).into();
+    assert!(handle(&world.function(), &[record("one", &dead, 11)]).await.is_empty());
+}
+
+#[tokio::test]
+async fn on_the_last_try_the_person_hears_of_the_delay() {
     let world = World::start().await;
     world.trades([Answer(StatusCode::BAD_REQUEST, WRONG_CLIENT), Answer(StatusCode::BAD_REQUEST, WRONG_CLIENT)]);
     assert_eq!(handle(&world.function(), &[record("one", &world.message(), 10)]).await, ["one"]);
@@ -600,14 +630,14 @@ async fn a_connected_attempt_is_not_connected_again() {
 }
 
 #[tokio::test]
-async fn a_transaction_is_repeated_as_it_was() {
+async fn a_transaction_in_conflict_is_repeated_as_it_was() {
     let world = World::start().await;
     world.cancel_next_transaction(["TransactionConflict", "None"]);
     world.aws("GetItem", StatusCode::BAD_REQUEST, json!({ "__type": "ResourceNotFoundException" }));
     assert!(ends(&world, &world.message()).await);
     let calls = world.calls("TransactWriteItems");
     assert_eq!(calls.len(), 2);
-    assert_eq!(calls[0], calls[1]);
+    assert_eq!(calls[0]["TransactItems"], calls[1]["TransactItems"]);
     assert_eq!(world.tries(), 1);
 }
 
