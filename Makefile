@@ -52,7 +52,10 @@ emulator: tools ## each of AWS's behaviours that the local cloud restores, with 
 	cd tests/local_cloud && ../../$(python) -m pytest --numprocesses 2 .
 
 end-to-end: browser ## the template on a local cloud of its own, driven over HTTP and in a browser
-	$(cloud) run --with-plain-stack -- $(cargo) test $(on) --workspace --test end_to_end -- --test-threads 6
+	$(cloud) run --with-plain-stack -- sh -euc '\
+		for which in "--skip kills::" kills::; do \
+			$(cargo) test $(on) --workspace --quiet --test end_to_end -- --test-threads 12 $$which; \
+		done'
 
 fmt: ## format the Rust code
 	$(cargo) fmt --all

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     connect::CONNECTED,
-    support::{Browser, Cloud, Journal, new_chat, wait_until},
+    support::{Browser, Cloud, Journal, Link, new_chat, wait_until},
 };
 
 impl Cloud {
@@ -18,11 +18,13 @@ impl Cloud {
 
     /// A person approves, and Salesforce sends their browser to the callback.
     pub(crate) async fn consent(&self, chat: &str) {
-        self.consent_in(Browser::new(self), chat).await;
+        self.consent_by(&self.link(chat).await).await;
     }
 
-    pub(crate) async fn consent_in(&self, mut browser: Browser<'_>, chat: &str) {
-        let callback = browser.approve(&self.link(chat).await.url).await;
+    /// A person approves what this link asks.
+    pub(crate) async fn consent_by(&self, link: &Link) {
+        let mut browser = Browser::new(self);
+        let callback = browser.approve(&link.url).await;
         assert_eq!(browser.visit(Method::GET, &callback).await.status(), StatusCode::OK);
     }
 

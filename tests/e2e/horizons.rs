@@ -13,8 +13,8 @@ use crate::{
 const OUTAGE: &str = "salesforce.token";
 
 impl Cloud {
-    /// A consent whose callback came so long ago and waits on the stack's queue since.
-    async fn consent_of(&self, stack: &str, chat: &str, ago_ms: u64) {
+    /// A consent whose callback came so long ago and waits on the stack's queue since; its attempt.
+    pub(crate) async fn consent_of(&self, stack: &str, chat: &str, ago_ms: u64) -> String {
         let link: Link = self.ask_for_link(stack, json!({"wa_id": chat})).await.json().await.unwrap();
         let callback = Browser::new(self).approve(&link.url).await;
         let message = json!({
@@ -27,6 +27,7 @@ impl Cloud {
             "pkce": true,
         });
         self.send(self.stack(stack), &message.to_string()).await;
+        link.attempt_id
     }
 
     /// Puts a message on a stack's exchange queue.
@@ -45,18 +46,23 @@ impl Cloud {
     }
 
     /// How many dead letters a stack has.
-    async fn dead_letters(&self, stack: &Stack) -> u64 {
-        let query = json!({
-            "QueueUrl": stack.output("ExchangeDlqUrl"),
-            "AttributeNames": ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
-        });
+    pub(crate) async fn dead_letters(&self, stack: &Stack) -> u64 {
+        self.dead_letters_that("ApproximateNumberOfMessages", stack).await + self.hidden_letters(stack).await
+    }
+
+    /// How many of them somebody looks at just now.
+    async fn hidden_letters(&self, stack: &Stack) -> u64 {
+        self.dead_letters_that("ApproximateNumberOfMessagesNotVisible", stack).await
+    }
+
+    async fn dead_letters_that(&self, attribute: &str, stack: &Stack) -> u64 {
+        let query = json!({"QueueUrl": stack.output("ExchangeDlqUrl"), "AttributeNames": [attribute]});
         let answer = self.aws("sqs", "AmazonSQS.GetQueueAttributes", query).await;
-        let attributes = answer["Attributes"].as_object().unwrap().values();
-        attributes.map(|number| number.as_str().unwrap().parse::<u64>().unwrap()).sum()
+        answer["Attributes"][attribute].as_str().unwrap().parse().unwrap()
     }
 
     /// Gives messages of a stack up after so many tries.
-    async fn give_up_after(&self, stack: &Stack, tries: u32) {
+    pub(crate) async fn give_up_after(&self, stack: &Stack, tries: u32) {
         let policy = json!({"deadLetterTargetArn": stack.output("ExchangeDlqArn"), "maxReceiveCount": tries + 3});
         let attributes = json!({"RedrivePolicy": policy.to_string()});
         let change = json!({"QueueUrl": stack.output("ExchangeQueueUrl"), "Attributes": attributes});
@@ -81,19 +87,20 @@ impl Cloud {
         assert!(answer.status().is_success());
     }
 
-    /// The native redrive, as `aws sqs start-message-move-task` asks for it.
-    async fn redrive(&self, stack: &Stack) {
+    /// The native redrive, as `aws sqs start-message-move-task` asks for it. It moves what it sees.
+    pub(crate) async fn redrive(&self, stack: &Stack) {
+        wait_until("all letters to be seen", async || (self.hidden_letters(stack).await == 0).then_some(())).await;
         let task = json!({"SourceArn": stack.output("ExchangeDlqArn")});
         self.aws("sqs", "AmazonSQS.StartMessageMoveTask", task).await;
     }
 
     /// Waits until the person has been sent a Meta message that says this.
-    async fn meta_message(&self, chat: &str, text: &str) -> Journal {
+    pub(crate) async fn meta_message(&self, chat: &str, text: &str) -> Journal {
         self.wait_for(chat, text, |journal| journal.meta_messages().iter().any(|message| message.contains(text))).await
     }
 
     /// The attempts of a chat.
-    async fn statuses(&self, stack: &Stack, chat: &str) -> Vec<String> {
+    pub(crate) async fn statuses(&self, stack: &Stack, chat: &str) -> Vec<String> {
         let scan = json!({
             "TableName": stack.output("AttemptTableName"),
             "ConsistentRead": true,

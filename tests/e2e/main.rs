@@ -7,4 +7,6 @@ mod browser;
 mod connect;
 mod faults;
 mod horizons;
+mod kills;
+mod outages;
 mod support;

@@ -23,7 +23,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// How long something asynchronous may take before a test gives up on it.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(4);
 
 /// Tests share the cloud, but for one that changes what they all rely on.
 static STAGE: RwLock<()> = RwLock::new(());

@@ -101,7 +101,8 @@ class Instance:
     def _start_emulator(self):
         with step("Start AWS (MiniStack)"):
             port = self.state["ports"]["emulator"]
-            process = emulator.start(tools.python("ministack"), port, self.directory)
+            proxy = emulator.endpoint(self.state["ports"]["aws_proxy"])
+            process = emulator.start(tools.python("ministack"), port, self.directory, functions_endpoint=proxy)
             self._start("emulator", process, emulator.ready_url(port), emulator.log(self.directory))
 
     def _start_sandbox(self):
@@ -116,6 +117,8 @@ class Instance:
             sandbox = self.state["sandbox"]
             environment = {
                 "SANDBOX_PORT": str(self.state["ports"]["sandbox"]),
+                "SANDBOX_AWS_PORT": str(self.state["ports"]["aws_proxy"]),
+                "SANDBOX_AWS_UPSTREAM": self.state["endpoint"],
                 "SANDBOX_CLIENT_ID": self.state["client_id"],
                 "SANDBOX_CLIENT_SECRET": sandbox["client_secret"],
                 "SANDBOX_TWILIO_ACCOUNT_SID": sandbox["twilio_account_sid"],
@@ -222,7 +225,7 @@ def _new_state(emulator_port, sandbox_port):
             "access_key_id": emulator.ACCESS_KEY_ID,
             "secret_access_key": emulator.SECRET_ACCESS_KEY,
         },
-        "ports": {"emulator": emulator_port, "sandbox": sandbox_port},
+        "ports": {"emulator": emulator_port, "sandbox": sandbox_port, "aws_proxy": processes.free_port()},
         "client_id": f"3MVG9.{secrets.token_urlsafe(60)}",
         "sandbox_url": sandbox_url,
         "chat_url": f"http://localhost:{sandbox_port}/",

@@ -1,6 +1,6 @@
 """Runs MiniStack in this process with the project's fixes (see `fixes`), for loopback clients only.
 
-    python launcher.py --port 4566 --state DIRECTORY [--without FIX[,FIX…]]
+    python launcher.py --port 4566 --state DIRECTORY [--functions-endpoint URL] [--without FIX[,FIX…]]
 
 It owns how the emulator is configured: IAM enforced (`AUTH`), one port, nothing but the given directory written.
 Lambda functions inherit this process's whole environment, so start it with a clean one (see `emulator.py`).
@@ -21,7 +21,7 @@ def main():
     found = importlib.metadata.version("ministack")
     if found != MINISTACK:
         raise SystemExit(f"the fixes are written for MiniStack {MINISTACK}, found {found}: run `make clean up`")
-    _configure(arguments.port, arguments.state.resolve())
+    _configure(arguments.port, arguments.state.resolve(), arguments.functions_endpoint)
 
     import fixes  # only now: MiniStack reads its configuration when it is imported
     from ministack import app
@@ -35,6 +35,7 @@ def _arguments():
     parser = argparse.ArgumentParser(description="MiniStack with AWS's behaviour restored")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--state", type=pathlib.Path, required=True, help="a directory of its own")
+    parser.add_argument("--functions-endpoint", help="where functions are told that AWS is; default: here")
     parser.add_argument(
         "--without",
         type=lambda names: names.split(","),
@@ -44,14 +45,14 @@ def _arguments():
     return parser.parse_args()
 
 
-def _configure(port, state):
+def _configure(port, state, functions_endpoint):
     temporary = state / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)
     tempfile.tempdir = str(temporary)
     os.environ.update(
         AUTH="true",
         AWS_ACCESS_KEY_ID="test",
-        AWS_ENDPOINT_URL=f"http://127.0.0.1:{port}",
+        AWS_ENDPOINT_URL=functions_endpoint or f"http://127.0.0.1:{port}",
         AWS_SECRET_ACCESS_KEY="test",
         BIND_HOST="127.0.0.1",
         GATEWAY_PORT=str(port),

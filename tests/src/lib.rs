@@ -7,6 +7,7 @@
 //! | `/2010-04-01/…` | Twilio | [`twilio`] |
 //! | `/v{N}.0/{phone-number-id}/messages` | Meta's Cloud API | [`meta`] |
 //! | `/bot/events` | the bot's webhook | [`bot`] |
+//! | a port of its own | what stands between the functions and AWS | [`aws`] |
 //! | `/`, `/chat/…` | the person's phone | [`chat`] |
 //! | `/control/…` | whoever runs the test: faults, journal, clock | [`control`] |
 //!
@@ -14,6 +15,7 @@
 //! its side. It must not depend on `shared`: a mistake there would then be made on both sides and
 //! show in no test. Everything lives in memory and ends with the [`Sandbox`].
 
+pub mod aws;
 pub mod bot;
 pub mod chat;
 pub mod control;
@@ -35,6 +37,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{
     ambient::Clock,
+    aws::AwsFaults,
     bot::Bot,
     chat::Chats,
     control::{Faults, Journal},
@@ -63,6 +66,8 @@ pub struct Config {
     pub meta_phone_number_id: String,
     /// The bot's webhook secret, `whsec_` and base64.
     pub webhook_secret: String,
+    /// Where the functions call AWS, and where that leads; `None` where nobody stands between them.
+    pub aws: Option<(u16, String)>,
 }
 
 impl Default for Config {
@@ -75,6 +80,7 @@ impl Default for Config {
             twilio_auth_token: "sandbox-twilio-auth-token".to_owned(),
             meta_token: "EAAsandboxMetaToken".to_owned(),
             meta_phone_number_id: "106540352242922".to_owned(),
+            aws: None,
             webhook_secret: "whsec_c2FuZGJveC13ZWJob29rLXNlY3JldC0zMmJ5dGU=".to_owned(),
         }
     }
@@ -92,6 +98,9 @@ pub enum StartError {
         #[source]
         source: std::io::Error,
     },
+    /// There is no HTTP client to pass calls on with.
+    #[error("no HTTP client")]
+    Client(#[source] reqwest::Error),
     /// The webhook secret is not `whsec_` and base64.
     #[error("the webhook secret is not base64")]
     WebhookSecret(#[source] standardwebhooks::WebhookError),
@@ -116,8 +125,19 @@ impl Sandbox {
         let listen = |source| StartError::Listen { port: config.port, source };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, config.port)).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
-        let router = router(&Arc::new(World::new(config)?));
-        let handle = tokio::spawn(server::serve(listener, router));
+        let aws = config.aws.clone();
+        let world = Arc::new(World::new(config)?);
+        let router = router(&world);
+        let proxy = match aws {
+            Some((port, upstream)) => Some(aws::Proxy::listen(port, upstream, world).await?),
+            None => None,
+        };
+        let handle = tokio::spawn(async move {
+            match proxy {
+                Some(proxy) => drop(tokio::join!(server::serve(listener, router), proxy.serve())),
+                None => server::serve(listener, router).await,
+            }
+        });
         Ok(Self { base_url: format!("http://{address}"), address, handle })
     }
 
@@ -143,6 +163,7 @@ struct World {
     bot: Bot,
     chats: Chats,
     faults: Faults,
+    aws_faults: AwsFaults,
     journal: Journal,
 }
 
@@ -156,6 +177,7 @@ impl World {
             bot: Bot::new(&config.webhook_secret).map_err(StartError::WebhookSecret)?,
             chats: Chats::new(clock.real_ms()),
             faults: Faults::default(),
+            aws_faults: AwsFaults::default(),
             journal: Journal::default(),
             clock,
         })

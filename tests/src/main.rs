@@ -1,5 +1,6 @@
 //! Runs the sandbox until it is told to stop. Configured by the environment:
-//! `SANDBOX_PORT` and the credentials below; what is absent has [`Config`]'s default.
+//! `SANDBOX_PORT`, `SANDBOX_AWS_PORT` with `SANDBOX_AWS_UPSTREAM`, and the credentials below; what is
+//! absent has [`Config`]'s default.
 
 use std::{error::Error, io::Write as _};
 
@@ -23,6 +24,10 @@ fn config() -> Result<Config, Box<dyn Error>> {
     let mut config = Config { port: 4580, ..Config::default() };
     if let Some(port) = setting("SANDBOX_PORT") {
         config.port = port.parse().map_err(|_| "SANDBOX_PORT is not a port number")?;
+    }
+    if let (Some(port), Some(upstream)) = (setting("SANDBOX_AWS_PORT"), setting("SANDBOX_AWS_UPSTREAM")) {
+        let port = port.parse().map_err(|_| "SANDBOX_AWS_PORT is not a port number")?;
+        config.aws = Some((port, upstream.trim_end_matches('/').to_owned()));
     }
     for (name, value) in [
         ("SANDBOX_CLIENT_ID", &mut config.client_id),

@@ -1,5 +1,7 @@
 //! Accepts connections and serves the router on them, by hand and not by `axum::serve`: only so can
-//! a connection be closed without an answer, as networks do.
+//! a connection be closed without an answer, as networks do, and its other end be known.
+
+use std::net::SocketAddr;
 
 use axum::{Router, body::Body, http::Request, response::Response};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -10,6 +12,10 @@ use tower::ServiceExt as _;
 /// Marks a response that must not be sent: the connection is closed in its place.
 #[derive(Clone, Copy)]
 struct HangUp;
+
+/// Where a request comes from.
+#[derive(Clone, Copy)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
 
 /// What hyper is told in order to close the connection.
 #[derive(Debug, thiserror::Error)]
@@ -30,9 +36,9 @@ pub(crate) async fn serve(listener: TcpListener, router: Router) {
         tokio::select! {
             accepted = listener.accept() => {
                 // A connection that ended before it was accepted is no reason to stop.
-                let Ok((stream, _)) = accepted else { continue };
+                let Ok((stream, peer)) = accepted else { continue };
                 let router = router.clone();
-                let service = service_fn(move |request| answer(router.clone(), request));
+                let service = service_fn(move |request| answer(router.clone(), Peer(peer), request));
                 let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
                 // An error here is the client's going away, or our own `Dropped`.
                 connections.spawn(async move { drop(connection.await) });
@@ -42,7 +48,8 @@ pub(crate) async fn serve(listener: TcpListener, router: Router) {
     }
 }
 
-async fn answer(router: Router, request: Request<Incoming>) -> Result<Response, Dropped> {
+async fn answer(router: Router, peer: Peer, mut request: Request<Incoming>) -> Result<Response, Dropped> {
+    request.extensions_mut().insert(peer);
     let Ok(response) = router.oneshot(request.map(Body::new)).await;
     if response.extensions().get::<HangUp>().is_some() { Err(Dropped) } else { Ok(response) }
 }

@@ -12,6 +12,7 @@
 //!   processed. A `body` that is no string is sent as JSON.
 //! - `{"delay_ms"}` waits, then goes on as usual, whether or not the client still waits.
 //! - `{"drop": "before"}` closes the connection and processes nothing.
+//! - `{"kill": "before"}` and `{"kill": "after"}` do the same, and kill the function that asked, at once (-9).
 //! - `{"drop": "after"}` processes the request, then closes the connection: the code is used, the
 //!   message is sent, and nobody hears of it.
 //!
@@ -52,6 +53,7 @@ pub(crate) enum Action {
     Answer(Answer),
     Delay(Delay),
     Drop(Drop),
+    Kill(Kill),
 }
 
 /// A made-up answer.
@@ -80,6 +82,13 @@ pub(crate) struct Drop {
     pub(crate) drop: When,
 }
 
+/// The end of the process that asked.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Kill {
+    pub(crate) kill: When,
+}
+
 /// Is the request processed before its connection closes?
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -96,9 +105,16 @@ pub(crate) struct InvalidAnswer;
 impl Fault {
     /// Can it be carried out?
     pub(crate) fn check(&self) -> Result<(), InvalidAnswer> {
-        match &self.action {
-            Action::Answer(answer) => answer.response().map(drop),
-            Action::Delay(_) | Action::Drop(_) => Ok(()),
+        self.action.check()
+    }
+}
+
+impl Action {
+    /// Can it be carried out?
+    pub(crate) fn check(&self) -> Result<(), InvalidAnswer> {
+        match self {
+            Self::Answer(answer) => answer.response().map(drop),
+            Self::Delay(_) | Self::Drop(_) | Self::Kill(_) => Ok(()),
         }
     }
 }
@@ -133,8 +149,9 @@ impl Faults {
         lock(&self.0).push(fault);
     }
 
-    pub(crate) fn clear(&self) {
-        lock(&self.0).clear();
+    /// Forgets those of a chat, or all.
+    pub(crate) fn clear(&self, wa_id: Option<&str>) {
+        lock(&self.0).retain(|fault| wa_id.is_some() && fault.wa_id.as_deref() != wa_id);
     }
 
     /// The fault that this request meets, which is used up by it.

@@ -13,10 +13,14 @@ use axum::{
 
 use super::{
     Endpoint,
-    faults::{Action, Delay, Drop, When},
+    faults::{Action, Delay, Drop, Kill, When},
     journal::{Outcome, answered, asked},
 };
-use crate::{World, server::hang_up};
+use crate::{
+    World,
+    aws::kill_peer,
+    server::{Peer, hang_up},
+};
 
 const LARGEST_BODY: usize = 1 << 20;
 
@@ -37,6 +41,7 @@ async fn gate(State((world, endpoint)): State<(Arc<World>, Endpoint)>, request: 
 }
 
 async fn pass(world: &World, endpoint: Endpoint, request: Request, next: Next) -> Response {
+    let peer = request.extensions().get::<Peer>().map(|Peer(address)| *address);
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, LARGEST_BODY).await else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
     let wa_id = endpoint.wa_id(world, &parts.headers, &body);
@@ -56,6 +61,14 @@ async fn pass(world: &World, endpoint: Endpoint, request: Request, next: Next) -
         }
         Some(Action::Drop(Drop { drop: When::Before })) => {
             (Outcome { fault: Some("drop_before"), succeeded: false, answered: None }, hang_up())
+        }
+        Some(Action::Kill(Kill { kill: when })) => {
+            let outcome = match when {
+                When::After => processed(Some("kill_after"), process.await).await.0,
+                When::Before => Outcome { fault: Some("kill_before"), succeeded: false, answered: None },
+            };
+            kill_peer(peer).await;
+            (Outcome { answered: None, ..outcome }, hang_up())
         }
         Some(Action::Answer(answer)) => {
             let response = answer.response().unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response());

@@ -5,7 +5,8 @@
 //! | --- | --- |
 //! | `GET /control/health` | `{"status":"ok"}` |
 //! | `POST /control/faults` | makes an endpoint fail, see [`faults`] |
-//! | `DELETE /control/faults` | forgets the faults that have not happened yet |
+//! | `DELETE /control/faults` | forgets the faults that have not happened yet; `?wa_id=` those of a chat |
+//! | `POST /control/aws/faults`, `DELETE` | the same between the functions and AWS, see [`crate::aws`]; `?containing=` |
 //! | `GET /control/journal` | what was asked and answered, see [`journal`]; `?wa_id=` and `?endpoint=` narrow it |
 //! | `POST /control/clock` | `{"advance_ms"}`: Salesforce's clock goes forward; with `"wa_id"`, only that chat's codes age |
 //! | `POST /control/salesforce` | any of `client_id`, `client_secret`, `redirect_uris`, `require_pkce`: changes the connected app |
@@ -36,13 +37,15 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
+pub(crate) use self::faults::{Action, Delay, Drop, InvalidAnswer, Kill, When};
 pub(crate) use self::{endpoint::Endpoint, faults::Faults, gate::gated, journal::Journal};
-use crate::{World, bot::Desk, salesforce::AppChange};
+use crate::{World, aws::AwsFault, bot::Desk, salesforce::AppChange};
 
 pub(crate) fn routes() -> Router<Arc<World>> {
     Router::new()
         .route("/control/health", get(async || Json(json!({"status": "ok"}))))
         .route("/control/faults", post(add_fault).delete(clear_faults))
+        .route("/control/aws/faults", post(add_aws_fault).delete(clear_aws_faults))
         .route("/control/journal", get(read_journal))
         .route("/control/clock", post(advance_clock))
         .route("/control/salesforce", post(change_app))
@@ -64,8 +67,27 @@ async fn add_fault(State(world): State<Arc<World>>, Json(fault): Json<faults::Fa
     StatusCode::NO_CONTENT.into_response()
 }
 
-async fn clear_faults(State(world): State<Arc<World>>) -> StatusCode {
-    world.faults.clear();
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Which {
+    wa_id: Option<String>,
+    containing: Option<String>,
+}
+
+async fn clear_faults(State(world): State<Arc<World>>, Query(which): Query<Which>) -> StatusCode {
+    world.faults.clear(which.wa_id.as_deref());
+    StatusCode::NO_CONTENT
+}
+
+async fn add_aws_fault(State(world): State<Arc<World>>, Json(fault): Json<AwsFault>) -> Response {
+    match world.aws_faults.add(fault) {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(invalid) => refuse(StatusCode::BAD_REQUEST, &invalid.to_string()),
+    }
+}
+
+async fn clear_aws_faults(State(world): State<Arc<World>>, Query(which): Query<Which>) -> StatusCode {
+    world.aws_faults.clear(which.containing.as_deref());
     StatusCode::NO_CONTENT
 }
 

@@ -1,0 +1,105 @@
+//! Failures of AWS to come.
+
+use std::{sync::Mutex, time::Duration};
+
+use serde::Deserialize;
+use tokio::time::Instant;
+
+use crate::{
+    control::{Action, InvalidAnswer},
+    lock,
+};
+
+/// One failure, as it is asked for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AwsFault {
+    operation: String,
+    containing: Option<String>,
+    #[serde(default = "once")]
+    times: u32,
+    for_ms: Option<u64>,
+    action: Action,
+}
+
+fn once() -> u32 {
+    1
+}
+
+/// The failures that have not happened yet.
+#[derive(Default)]
+pub(crate) struct AwsFaults(Mutex<Vec<(AwsFault, Option<Instant>)>>);
+
+impl AwsFaults {
+    /// Adds one that can be carried out.
+    pub(crate) fn add(&self, fault: AwsFault) -> Result<(), InvalidAnswer> {
+        fault.action.check()?;
+        let end = fault.for_ms.map(|ms| Instant::now() + Duration::from_millis(ms));
+        lock(&self.0).push((fault, end));
+        Ok(())
+    }
+
+    /// Forgets those with just this text, or all.
+    pub(crate) fn clear(&self, containing: Option<&str>) {
+        lock(&self.0).retain(|(fault, _)| containing.is_some() && fault.containing.as_deref() != containing);
+    }
+
+    /// The fault that this call meets, which is used up by it.
+    pub(crate) fn take(&self, operation: &str, body: &[u8]) -> Option<Action> {
+        let mut faults = lock(&self.0);
+        let now = Instant::now();
+        faults.retain(|(fault, end)| fault.times > 0 && end.is_none_or(|end| now < end));
+        let (fault, _) = faults.iter_mut().find(|(fault, _)| fault.meets(operation, body))?;
+        fault.times -= 1;
+        Some(fault.action.clone())
+    }
+}
+
+impl AwsFault {
+    fn meets(&self, operation: &str, body: &[u8]) -> bool {
+        let named = self.operation == operation
+            || self.operation.strip_suffix('*').is_some_and(|service| operation.starts_with(service));
+        let about = |text: &String| body.windows(text.len()).any(|window| window == text.as_bytes());
+        named && self.containing.as_ref().is_none_or(about)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn faults(faults: impl IntoIterator<Item = Value>) -> AwsFaults {
+        let all = AwsFaults::default();
+        faults.into_iter().for_each(|fault| all.add(serde_json::from_value(fault).unwrap()).unwrap());
+        all
+    }
+
+    #[test]
+    fn meet_their_operation_and_what_it_is_about() {
+        let faults = faults([
+            json!({"operation": "dynamodb.*", "containing": "07", "times": 2, "action": {"drop": "after"}}),
+            json!({"operation": "sqs.SendMessage", "action": {"status": 500}}),
+        ]);
+        assert!(faults.take("sqs.DeleteMessage", b"07").is_none());
+        assert!(faults.take("dynamodb.GetItem", b"{08}").is_none());
+        assert!(faults.take("dynamodb.GetItem", b"{07}").is_some());
+        assert!(faults.take("dynamodb.UpdateItem", b"{07}").is_some());
+        assert!(faults.take("dynamodb.UpdateItem", b"{07}").is_none());
+        assert!(faults.take("sqs.SendMessage", b"").is_some());
+    }
+
+    #[test]
+    fn end_by_the_clock_or_when_told() {
+        let over = json!({"operation": "kms.*", "for_ms": 0, "action": {"drop": "before"}});
+        assert!(faults([over]).take("kms.Sign", b"").is_none());
+        let lasting =
+            |text: &str| json!({"operation": "kms.*", "containing": text, "times": 9, "action": {"drop": "before"}});
+        let faults = faults([lasting("a"), lasting("b")]);
+        faults.clear(Some("a"));
+        assert!(faults.take("kms.Sign", b"a").is_none() && faults.take("kms.Sign", b"b").is_some());
+        faults.clear(None);
+        assert!(faults.take("kms.Sign", b"b").is_none());
+    }
+}

@@ -1,0 +1,157 @@
+//! What stands between the functions and AWS: a proxy that passes every call on as it is and, when
+//! told to, fails in the ways that networks and services do.
+//!
+//! ```json
+//! {"operation": "dynamodb.UpdateItem", "containing": "0123456789abcdef", "times": 2,
+//!  "action": {"status": 400, "body": {"__type": "ProvisionedThroughputExceededException"}}}
+//! ```
+//!
+//! goes to `POST /control/aws/faults`; `DELETE` forgets all of them, or with `?containing=…` those
+//! that have just this text. `operation` is `<service>.<operation>` or `<service>.*`, `containing`
+//! a text of the request's body (an attempt's id, a chat), `times` is 1 where it is absent, and
+//! `for_ms` ends the fault by the clock. The actions are those of [`crate::control`]'s faults.
+//!
+//! It keeps nothing of what passes, because tokens do.
+
+mod client;
+mod faults;
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::{Body, Bytes, to_bytes},
+    extract::{Request, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+use reqwest::{Client, redirect::Policy};
+use tokio::net::TcpListener;
+
+use self::client::kill;
+pub(crate) use self::faults::{AwsFault, AwsFaults};
+use crate::{
+    StartError, World,
+    control::{Action, Delay, Drop, Kill, When},
+    server::{self, Peer, hang_up},
+};
+
+const LARGEST_BODY: usize = 1 << 20;
+
+/// The proxy, listening.
+pub(crate) struct Proxy {
+    listener: TcpListener,
+    router: Router,
+}
+
+/// The proxy's way to AWS, or what stands in for it.
+struct Upstream {
+    client: Client,
+    url: String,
+    world: Arc<World>,
+}
+
+impl Proxy {
+    /// Listens on this port of 127.0.0.1.
+    pub(crate) async fn listen(port: u16, upstream: String, world: Arc<World>) -> Result<Self, StartError> {
+        let listen = |source| StartError::Listen { port, source };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(listen)?;
+        // Fails only where a provider is installed already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = Client::builder().redirect(Policy::none()).build().map_err(StartError::Client)?;
+        let upstream = Upstream { client, url: upstream, world };
+        Ok(Self { listener, router: Router::new().fallback(pass).with_state(Arc::new(upstream)) })
+    }
+
+    /// Serves until the task is aborted.
+    pub(crate) async fn serve(self) {
+        server::serve(self.listener, self.router).await;
+    }
+}
+
+/// A task of its own: AWS goes on with what it was asked although the client is gone.
+async fn pass(State(upstream): State<Arc<Upstream>>, request: Request) -> Response {
+    let task = tokio::spawn(async move { upstream.pass(request).await });
+    task.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+}
+
+impl Upstream {
+    async fn pass(&self, request: Request) -> Response {
+        let peer = request.extensions().get::<Peer>().map(|Peer(address)| *address);
+        let (parts, body) = request.into_parts();
+        let Ok(body) = to_bytes(body, LARGEST_BODY).await else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
+        let fault = operation(&parts.headers).and_then(|operation| self.world.aws_faults.take(&operation, &body));
+        let forward = self.forward(
+            parts.method,
+            parts.uri.path_and_query().map_or("/", |path| path.as_str()),
+            parts.headers,
+            body,
+        );
+        match fault {
+            None => forward.await,
+            Some(Action::Answer(answer)) => {
+                answer.response().unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+            }
+            Some(Action::Delay(Delay { delay_ms })) => {
+                tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+                forward.await
+            }
+            Some(Action::Drop(Drop { drop: When::Before })) => hang_up(),
+            Some(Action::Drop(Drop { drop: When::After })) => {
+                forward.await;
+                hang_up()
+            }
+            Some(Action::Kill(Kill { kill: when })) => {
+                if when == When::After {
+                    forward.await;
+                }
+                kill_peer(peer).await;
+                hang_up()
+            }
+        }
+    }
+
+    async fn forward(&self, method: axum::http::Method, path: &str, headers: HeaderMap, body: Bytes) -> Response {
+        let mut request = self.client.request(method, format!("{}{path}", self.url)).body(body);
+        // The host is part of the signature, so it stays the one that the client meant.
+        for (name, value) in headers.iter().filter(|(name, _)| !is_hop_by_hop(name)) {
+            request = request.header(name, value);
+        }
+        let Ok(answer) = request.send().await else { return StatusCode::BAD_GATEWAY.into_response() };
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let Ok(body) = answer.bytes().await else { return StatusCode::BAD_GATEWAY.into_response() };
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = status;
+        for (name, value) in headers.iter().filter(|(name, _)| !is_hop_by_hop(name)) {
+            response.headers_mut().append(name, value.clone());
+        }
+        response
+    }
+}
+
+/// Kills the function at the other end of a connection.
+pub(crate) async fn kill_peer(peer: Option<SocketAddr>) {
+    let killed = tokio::task::spawn_blocking(move || peer.is_some_and(kill)).await;
+    assert!(killed.unwrap_or(false), "there is no function at the other end of the connection");
+}
+
+/// `dynamodb.UpdateItem`, of `DynamoDB_20120810.UpdateItem` and the like.
+fn operation(headers: &HeaderMap) -> Option<String> {
+    let (service, operation) = headers.get("x-amz-target")?.to_str().ok()?.split_once('.')?;
+    let service = match service.split('_').next()? {
+        "DynamoDB" => "dynamodb",
+        "AmazonSQS" => "sqs",
+        "TrentService" => "kms",
+        other => other,
+    };
+    Some(format!("{service}.{operation}"))
+}
+
+/// RFC 9110 §7.6.1: what concerns one connection alone. The length is the body's own.
+fn is_hop_by_hop(name: &header::HeaderName) -> bool {
+    [header::CONNECTION, header::TRANSFER_ENCODING, header::CONTENT_LENGTH, header::TE, header::UPGRADE].contains(name)
+}
