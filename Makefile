@@ -17,7 +17,7 @@ export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 export PYTEST_ADDOPTS := -p no:cacheprovider -q
 
-.PHONY: help up down status test lint unit checks emulator end-to-end browser fmt audit build deploy tools clean
+.PHONY: help up down status test lint unit checks emulator end-to-end soak browser fmt audit build deploy tools clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -56,6 +56,9 @@ end-to-end: browser ## the template on a local cloud of its own, driven over HTT
 		for which in "--skip kills::" kills::; do \
 			$(cargo) test $(on) --workspace --quiet --test end_to_end -- --test-threads 12 $$which; \
 		done'
+
+soak: ## N people connect while everything fails at random; N=60, SEED=… (about a quarter of an hour)
+	$(cloud) run -- $(cargo) test $(on) --workspace --quiet --test soak
 
 fmt: ## format the Rust code
 	$(cargo) fmt --all

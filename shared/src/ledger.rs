@@ -47,7 +47,10 @@ pub struct Lease {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Obstacle {
     /// The attempt has its outcome.
-    Over,
+    Over {
+        /// The good one.
+        connected: bool,
+    },
     /// The attempt waits for somebody to take it up again, and the person knows.
     Delayed,
     /// Somebody holds it.
@@ -233,7 +236,7 @@ impl Obstacle {
         match (text(item, attr::STATUS).and_then(Status::parse), time(item, attr::LEASE_UNTIL)) {
             (Some(Status::Exchanging), Some(until)) => Self::Held { until },
             (Some(Status::Delayed), _) => Self::Delayed,
-            _ => Self::Over,
+            (status, _) => Self::Over { connected: status == Some(Status::Connected) },
         }
     }
 }
@@ -335,11 +338,11 @@ mod tests {
         let ours = lease(&of_code("a"), &Item::new());
         let settled = of_code("a").settle(&failed(Reason::CodeExpired), Guard::Lease(&ours), NOW);
         let over = after([of_code("a").claim(NOW), settled]);
-        assert_eq!(Obstacle::of(&over), Obstacle::Over);
+        assert_eq!(Obstacle::of(&over), Obstacle::Over { connected: false });
         assert!(!allows(&over, &of_code("a").claim(LATER)));
         assert!(allows(&over, &of_code("b").claim(LATER)));
         let connected = after([of_code("a").claim(NOW), of_code("a").connect(&ACCOUNT, false, NOW)]);
-        assert_eq!(Obstacle::of(&connected), Obstacle::Over);
+        assert_eq!(Obstacle::of(&connected), Obstacle::Over { connected: true });
         assert!(!allows(&connected, &of_code("b").claim(LATER)));
     }
 

@@ -6,16 +6,10 @@ use serde_json::{Value, json};
 
 use crate::{
     connect::CONNECTED,
-    support::{Browser, Cloud, Journal, Link, new_chat, wait_until},
+    support::{Browser, Cloud, Journal, Link, new_chat, refusal, wait_until},
 };
 
 impl Cloud {
-    /// Lets an endpoint of the sandbox fail for one chat.
-    pub(crate) async fn fault(&self, wa_id: &str, endpoint: &str, times: u32, action: Value) {
-        let fault = json!({"endpoint": endpoint, "times": times, "wa_id": wa_id, "action": action});
-        self.control("/control/faults", &fault).await;
-    }
-
     /// A person approves, and Salesforce sends their browser to the callback.
     pub(crate) async fn consent(&self, chat: &str) {
         self.consent_by(&self.link(chat).await).await;
@@ -56,10 +50,6 @@ async fn ends_with(action: Value, times: u32, reason: &str, next: &str) -> u64 {
     let linked = journal.messages()[0].contains("/connect/");
     assert_eq!(linked, next != "contact_admin", "{}", journal.messages()[0]);
     journal.count("salesforce.token")
-}
-
-pub(crate) fn refusal(error: &str, description: &str) -> Value {
-    json!({"status": 400, "body": {"error": error, "error_description": description}})
 }
 
 /// Whatever Salesforce stumbles over, the person is connected after all; the number of exchanges.

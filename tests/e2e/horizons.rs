@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::{
     connect::CONNECTED,
-    faults::{refusal, told},
-    support::{Browser, Cloud, Journal, Link, Stack, new_chat, now_ms, parameter, wait_until},
+    faults::told,
+    support::{Browser, Cloud, Journal, Link, Stack, new_chat, now_ms, parameter, refusal, wait_until},
 };
 
 const OUTAGE: &str = "salesforce.token";
@@ -30,12 +30,6 @@ impl Cloud {
         link.attempt_id
     }
 
-    /// Puts a message on a stack's exchange queue.
-    async fn send(&self, stack: &Stack, body: &str) {
-        let message = json!({"QueueUrl": stack.output("ExchangeQueueUrl"), "MessageBody": body});
-        self.aws("sqs", "AmazonSQS.SendMessage", message).await;
-    }
-
     /// Waits for a dead letter that holds this text; its body.
     pub(crate) async fn dead_letter(&self, stack: &Stack, text: &str) -> String {
         wait_until("the dead letter", async || {
@@ -43,22 +37,6 @@ impl Cloud {
             letters.into_iter().find(|letter| letter.contains(text))
         })
         .await
-    }
-
-    /// How many dead letters a stack has.
-    pub(crate) async fn dead_letters(&self, stack: &Stack) -> u64 {
-        self.dead_letters_that("ApproximateNumberOfMessages", stack).await + self.hidden_letters(stack).await
-    }
-
-    /// How many of them somebody looks at just now.
-    async fn hidden_letters(&self, stack: &Stack) -> u64 {
-        self.dead_letters_that("ApproximateNumberOfMessagesNotVisible", stack).await
-    }
-
-    async fn dead_letters_that(&self, attribute: &str, stack: &Stack) -> u64 {
-        let query = json!({"QueueUrl": stack.output("ExchangeDlqUrl"), "AttributeNames": [attribute]});
-        let answer = self.aws("sqs", "AmazonSQS.GetQueueAttributes", query).await;
-        answer["Attributes"][attribute].as_str().unwrap().parse().unwrap()
     }
 
     /// Gives messages of a stack up after so many tries.
@@ -85,13 +63,6 @@ impl Cloud {
         let headers = [("content-type", "application/json")];
         let answer = self.signed("lambda", Method::PUT, &url, &headers, part.to_string()).await;
         assert!(answer.status().is_success());
-    }
-
-    /// The native redrive, as `aws sqs start-message-move-task` asks for it. It moves what it sees.
-    pub(crate) async fn redrive(&self, stack: &Stack) {
-        wait_until("all letters to be seen", async || (self.hidden_letters(stack).await == 0).then_some(())).await;
-        let task = json!({"SourceArn": stack.output("ExchangeDlqArn")});
-        self.aws("sqs", "AmazonSQS.StartMessageMoveTask", task).await;
     }
 
     /// Waits until the person has been sent a Meta message that says this.

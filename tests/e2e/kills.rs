@@ -3,8 +3,7 @@
 //! time-out is over, so these tests wait for three minutes, side by side. They run without other
 //! tests, and each function is given one message at a time: a kill takes a whole batch along.
 
-use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::OnceCell;
 
 use crate::{
@@ -17,20 +16,7 @@ use crate::{
 async fn one_by_one() -> Cloud {
     static SET: OnceCell<()> = OnceCell::const_new();
     let cloud = Cloud::read();
-    SET.get_or_init(async || {
-        let mappings = format!("{}/2015-03-31/event-source-mappings/", cloud.endpoint);
-        for name in ["TokenExchangerFunctionName", "NotifierFunctionName"] {
-            let url = format!("{mappings}?FunctionName={}", cloud.stack("main").output(name));
-            let found = cloud.signed("lambda", Method::GET, &url, &[], String::new()).await;
-            let found: Value = found.json().await.expect("mappings");
-            let url = format!("{mappings}{}", found["EventSourceMappings"][0]["UUID"].as_str().expect("a mapping"));
-            let headers = [("content-type", "application/json")];
-            let change = json!({"BatchSize": 1}).to_string();
-            let answer = cloud.signed("lambda", Method::PUT, &url, &headers, change).await;
-            assert!(answer.status().is_success());
-        }
-    })
-    .await;
+    SET.get_or_init(|| cloud.give_one_at_a_time("main")).await;
     cloud
 }
 

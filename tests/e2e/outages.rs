@@ -6,38 +6,16 @@ use serde_json::{Value, json};
 
 use crate::{
     connect::CONNECTED,
-    support::{Browser, Cloud, Link, new_chat, parameter},
+    support::{Browser, Cloud, Link, broken, new_chat, parameter, throttled},
 };
 
 impl Cloud {
-    /// Lets calls of AWS whose body has this text fail.
-    pub(crate) async fn aws_fault(&self, operation: &str, containing: &str, times: u32, action: Value) {
-        let fault = json!({"operation": operation, "containing": containing, "times": times, "action": action});
-        self.control("/control/aws/faults", &fault).await;
-    }
-
-    /// Ends the faults of calls that have this text.
-    pub(crate) async fn end_aws_faults(&self, containing: &str) {
-        let url = format!("{}/control/aws/faults", self.sandbox_url);
-        let answer = self.client().delete(url).query(&[("containing", containing)]).send().await;
-        assert!(answer.expect("the sandbox").status().is_success());
-    }
-
     /// The tokens of a chat.
     async fn tokens(&self, stack: &str, chat: &str) -> [String; 2] {
         let table = self.stack(stack).output("TokenTableName");
         let item = self.item(table, "wa_id", chat).await.expect("tokens");
         ["access_token", "refresh_token"].map(|name| item[name]["S"].as_str().expect("a token").to_owned())
     }
-}
-
-pub(crate) fn throttled() -> Value {
-    let name = "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException";
-    json!({"status": 400, "body": {"__type": name, "message": "too much"}, "content_type": "application/x-amz-json-1.0"})
-}
-
-pub(crate) fn broken() -> Value {
-    json!({"status": 500, "body": {"__type": "InternalServerError"}, "content_type": "application/x-amz-json-1.0"})
 }
 
 /// For two minutes, right after the exchange.

@@ -219,6 +219,77 @@ impl Cloud {
         assert!(status.is_success(), "{path} answered {status}");
     }
 
+    /// Lets an endpoint of the sandbox fail for one chat.
+    pub(crate) async fn fault(&self, wa_id: &str, endpoint: &str, times: u32, action: Value) {
+        let fault = json!({"endpoint": endpoint, "times": times, "wa_id": wa_id, "action": action});
+        self.control("/control/faults", &fault).await;
+    }
+
+    /// Lets calls of AWS whose body has this text fail.
+    pub(crate) async fn aws_fault(&self, operation: &str, containing: &str, times: u32, action: Value) {
+        let fault = json!({"operation": operation, "containing": containing, "times": times, "action": action});
+        self.control("/control/aws/faults", &fault).await;
+    }
+
+    /// Ends the faults of calls that have this text.
+    pub(crate) async fn end_aws_faults(&self, containing: &str) {
+        let url = format!("{}/control/aws/faults", self.sandbox_url);
+        let answer = self.client().delete(url).query(&[("containing", containing)]).send().await;
+        assert!(answer.expect("the sandbox").status().is_success());
+    }
+
+    /// Ends all faults.
+    #[allow(dead_code, reason = "for the soak")]
+    pub(crate) async fn end_all_faults(&self) {
+        for path in ["/control/faults", "/control/aws/faults"] {
+            let answer = self.client().delete(format!("{}{path}", self.sandbox_url)).send().await;
+            assert!(answer.expect("the sandbox").status().is_success());
+        }
+    }
+
+    /// Gives the stack's functions one message at a time, so that a kill takes no other along.
+    pub(crate) async fn give_one_at_a_time(&self, stack: &str) {
+        let mappings = format!("{}/2015-03-31/event-source-mappings/", self.endpoint);
+        for name in ["TokenExchangerFunctionName", "NotifierFunctionName"] {
+            let url = format!("{mappings}?FunctionName={}", self.stack(stack).output(name));
+            let found = self.signed("lambda", Method::GET, &url, &[], String::new()).await;
+            let found: Value = found.json().await.expect("mappings");
+            let url = format!("{mappings}{}", found["EventSourceMappings"][0]["UUID"].as_str().expect("a mapping"));
+            let headers = [("content-type", "application/json")];
+            let change = json!({"BatchSize": 1}).to_string();
+            assert!(self.signed("lambda", Method::PUT, &url, &headers, change).await.status().is_success());
+        }
+    }
+
+    /// Puts a message on a stack's exchange queue.
+    pub(crate) async fn send(&self, stack: &Stack, body: &str) {
+        let message = json!({"QueueUrl": stack.output("ExchangeQueueUrl"), "MessageBody": body});
+        self.aws("sqs", "AmazonSQS.SendMessage", message).await;
+    }
+
+    /// How many dead letters a stack has.
+    pub(crate) async fn dead_letters(&self, stack: &Stack) -> u64 {
+        self.dead_letters_that("ApproximateNumberOfMessages", stack).await + self.hidden_letters(stack).await
+    }
+
+    /// How many of them somebody looks at just now.
+    pub(crate) async fn hidden_letters(&self, stack: &Stack) -> u64 {
+        self.dead_letters_that("ApproximateNumberOfMessagesNotVisible", stack).await
+    }
+
+    async fn dead_letters_that(&self, attribute: &str, stack: &Stack) -> u64 {
+        let query = json!({"QueueUrl": stack.output("ExchangeDlqUrl"), "AttributeNames": [attribute]});
+        let answer = self.aws("sqs", "AmazonSQS.GetQueueAttributes", query).await;
+        answer["Attributes"][attribute].as_str().expect("a number").parse().expect("a number")
+    }
+
+    /// The native redrive, as `aws sqs start-message-move-task` asks for it. It moves what it sees.
+    pub(crate) async fn redrive(&self, stack: &Stack) {
+        wait_until("all letters to be seen", async || (self.hidden_letters(stack).await == 0).then_some(())).await;
+        let task = json!({"SourceArn": stack.output("ExchangeDlqArn")});
+        self.aws("sqs", "AmazonSQS.StartMessageMoveTask", task).await;
+    }
+
     /// What the sandbox's parties saw of a chat.
     pub(crate) async fn journal(&self, wa_id: &str) -> Journal {
         let request = self.client().get(format!("{}/control/journal", self.sandbox_url)).query(&[("wa_id", wa_id)]);
@@ -248,6 +319,22 @@ impl Cloud {
     pub(crate) async fn wait_for(&self, wa_id: &str, what: &str, condition: impl Fn(&Journal) -> bool) -> Journal {
         wait_until(what, async || Some(self.journal(wa_id).await).filter(&condition)).await
     }
+}
+
+/// A refusal by Salesforce's token endpoint.
+pub(crate) fn refusal(error: &str, description: &str) -> Value {
+    json!({"status": 400, "body": {"error": error, "error_description": description}})
+}
+
+/// A table that is asked too much.
+pub(crate) fn throttled() -> Value {
+    let name = "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException";
+    json!({"status": 400, "body": {"__type": name, "message": "too much"}, "content_type": "application/x-amz-json-1.0"})
+}
+
+/// A service that is not well.
+pub(crate) fn broken() -> Value {
+    json!({"status": 500, "body": {"__type": "InternalServerError"}, "content_type": "application/x-amz-json-1.0"})
 }
 
 /// Asks again until there is an answer; panics when patience ends.
@@ -378,6 +465,25 @@ impl Journal {
     /// The texts that reached the chat through Twilio.
     pub(crate) fn messages(&self) -> Vec<&str> {
         self.bodies("twilio.messages").filter_map(|body| body["Body"].as_str()).collect()
+    }
+
+    /// The records of an endpoint, oldest first.
+    #[allow(dead_code, reason = "for the soak")]
+    pub(crate) fn records(&self, endpoint: &str) -> &[Value] {
+        self.0[endpoint]["records"].as_array().map_or(&[], Vec::as_slice)
+    }
+
+    /// The texts that Twilio took, whether or not its answer arrived.
+    #[allow(dead_code, reason = "for the soak")]
+    pub(crate) fn sent(&self) -> Vec<&str> {
+        let taken = self.records("twilio.messages").iter().filter(|record| record["succeeded"] == true);
+        taken.filter_map(|record| record["asked"]["body"]["Body"].as_str()).collect()
+    }
+
+    /// The faults that requests to an endpoint met.
+    #[allow(dead_code, reason = "for the soak")]
+    pub(crate) fn faults(&self, endpoint: &str) -> Vec<&str> {
+        self.records(endpoint).iter().filter_map(|record| record["fault"].as_str()).collect()
     }
 
     /// The texts that reached the chat through Meta.

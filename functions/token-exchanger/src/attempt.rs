@@ -133,7 +133,7 @@ impl TokenExchanger {
         match self.tables.settle(attempt, &outcome, Guard::Undecided, (self.clock)()).await? {
             None => Ok(Ending::Failed(Reason::Denied.into())),
             // A code that is on its way, too, brings the outcome.
-            Some(Obstacle::Over | Obstacle::Delayed | Obstacle::Held { .. }) => Ok(Ending::Duplicate),
+            Some(Obstacle::Over { .. } | Obstacle::Delayed | Obstacle::Held { .. }) => Ok(Ending::Duplicate),
         }
     }
 
@@ -146,23 +146,23 @@ impl TokenExchanger {
         until: Instant,
     ) -> Result<Ending, Setback> {
         let now = (self.clock)();
+        if consent.is_dead(now) {
+            return self.bury(attempt, now).await;
+        }
         let (claim, verifier) = tokio::join!(self.tables.claim(attempt, now), self.verifier(attempt, consent));
         let lease = match claim? {
             Claim::Granted(lease) => held.get_or_init(|| lease),
-            Claim::Refused(Obstacle::Over) => return Ok(Ending::Duplicate),
+            Claim::Refused(Obstacle::Over { .. }) => return Ok(Ending::Duplicate),
             Claim::Refused(Obstacle::Held { until }) => return Err(Setback::Held { until }),
             Claim::Refused(Obstacle::Delayed) => return Err(Setback::Held { until: now }),
         };
-        if consent.is_dead(now) {
-            return self.fail(attempt, Course::new(lease).expired().into(), lease).await;
-        }
         if !self.config.login_urls.contains(attempt.login_url) {
             return Err(Setback::LoginUrl);
         }
         let verifier = verifier?;
         match self.connect_under(lease, attempt, consent, verifier.as_ref(), until).await {
             Ok(ending) => Ok(ending),
-            Err(Stop::Over(failure)) => self.fail(attempt, failure, lease).await,
+            Err(Stop::Over(failure)) => self.fail(attempt, failure, Guard::Lease(lease)).await,
             Err(Stop::Back(setback)) => Err(setback),
         }
     }
@@ -178,22 +178,30 @@ impl TokenExchanger {
         self.kms.pkce_verifier(&self.config.pkce_key_id, attempt.id).await.map(Some)
     }
 
-    /// It was tried often enough: sees to it that the person has been told, and no more.
-    pub(crate) async fn give_up(&self, attempt: &Attempt<'_>) -> Result<Ending, Setback> {
+    /// The code is too old to be sent. No claim is made, because that would take an outcome away
+    /// which nobody may have been told of yet.
+    async fn bury(&self, attempt: &Attempt<'_>, now: Timestamp) -> Result<Ending, Setback> {
+        let lease = self.tables.look(attempt, now).await?;
+        self.fail(attempt, Course::new(&lease).expired().into(), Guard::Claimable).await
+    }
+
+    /// It was tried often enough: sees to it that the person has been told, and no more. Tokens are
+    /// kept unless they are stored already, because a redrive may store them.
+    pub(crate) async fn give_up(&self, attempt: &Attempt<'_>, has_tokens: bool) -> Result<Ending, Setback> {
         let outcome = Unconnected::Delayed { reason: Reason::Misconfigured };
         match self.tables.settle(attempt, &outcome, Guard::Claimable, (self.clock)()).await? {
-            None | Some(Obstacle::Delayed) => Err(Setback::GivenUp),
-            Some(Obstacle::Over) => Ok(Ending::Duplicate),
+            Some(Obstacle::Over { connected }) if connected || !has_tokens => Ok(Ending::Duplicate),
+            None | Some(Obstacle::Delayed | Obstacle::Over { .. }) => Err(Setback::GivenUp),
             Some(Obstacle::Held { until }) => Err(Setback::Held { until }),
         }
     }
 
-    async fn fail(&self, attempt: &Attempt<'_>, failure: Failure, lease: &Lease) -> Result<Ending, Setback> {
+    async fn fail(&self, attempt: &Attempt<'_>, failure: Failure, guard: Guard<'_>) -> Result<Ending, Setback> {
         let outcome = Unconnected::Failed { reason: failure.reason, error: failure.word() };
         let now = (self.clock)();
-        match self.tables.settle(attempt, &outcome, Guard::Lease(lease), now).await? {
+        match self.tables.settle(attempt, &outcome, guard, now).await? {
             None => Ok(Ending::Failed(failure)),
-            Some(Obstacle::Over) => Ok(Ending::Duplicate),
+            Some(Obstacle::Over { .. }) => Ok(Ending::Duplicate),
             // Lost to somebody who gave it back since.
             Some(Obstacle::Delayed) => Err(Setback::Held { until: now }),
             Some(Obstacle::Held { until }) => Err(Setback::Held { until }),

@@ -195,11 +195,11 @@ impl TokenExchanger {
             Consent::Granted { code, pkce } => {
                 let consent = attempt::Consent { code, pkce: *pkce, received_at: message.received_at };
                 if given_up && !consent.is_dead((self.clock)()) {
-                    return self.give_up(&attempt).await;
+                    return self.give_up(&attempt, false).await;
                 }
                 self.connect(&attempt, &consent, held, until).await
             }
-            Consent::Traded { .. } if given_up => self.give_up(&attempt).await,
+            Consent::Traded { .. } if given_up => self.give_up(&attempt, true).await,
             Consent::Traded { sealed, .. } => self.connect_traded(&attempt, sealed, until).await,
         }
     }

@@ -102,6 +102,14 @@ impl Tables {
         })
     }
 
+    /// What a claim would find, without making one.
+    pub(crate) async fn look(&self, attempt: &Attempt<'_>, now: Timestamp) -> Result<Lease, TableError> {
+        let item = records::read(&self.client, &self.attempts, (attr::ATTEMPT_ID, &attempt.id.to_string()))
+            .await
+            .map_err(|error| table_error("read the attempt", &error))?;
+        Ok(attempt.lease(&item, now))
+    }
+
     /// Gives the attempt back before its lease ends, if it is still ours.
     pub(crate) async fn release(&self, id: AttemptId, lease: &Lease, now: Timestamp) -> Result<(), TableError> {
         self.update("release the attempt", id, &lease.release(now)).await.map(|_| ())

@@ -427,8 +427,9 @@ async fn a_dead_code_that_may_have_been_used_is_nobodys_fault() {
     message["received_at"] = (NOW.millis() - 14 * 60 * 1000).into();
     let code_sha256 = "q8ORMjtiigeNmXWryCC2nkyahqYiZYPg1fuDJtmNpHk";
     let killed = json!({ "status": text("exchanging"), "lease_until": number(1), "code_sha256": text(code_sha256) });
-    world.aws("UpdateItem", StatusCode::OK, json!({ "Attributes": killed }));
+    world.aws("GetItem", StatusCode::OK, json!({ "Item": killed }));
     assert!(ends(&world, &message).await);
+    assert_eq!(world.calls("UpdateItem").len(), 1, "no claim, which would hide an outcome");
     assert_eq!((world.last_update()["reason"].clone(), world.tries()), (text("unknown"), 0));
 }
 
@@ -693,6 +694,11 @@ async fn sealed_tokens_come_back_until_they_are_stored_and_the_person_hears_of_t
     assert_eq!(handle(&world.function(), &[record("one", &message, 10)]).await, ["one"]);
     assert_eq!(world.hidden_for(), [40, 1]);
     assert_eq!(world.last_update()["status"], text("delayed"));
+    // A failure that was written meanwhile is no reason to throw tokens away; a connection is.
+    for (status, left) in [("failed", true), ("connected", false)] {
+        world.refuse_next_update(&json!({ "status": text(status) }));
+        assert_eq!(handle(&world.function(), &[record("one", &message, 11)]).await.is_empty(), !left, "{status}");
+    }
     assert!(world.calls("TransactWriteItems").is_empty());
 }
 

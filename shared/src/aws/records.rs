@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::{
     Client,
     config::http::HttpResponse,
     error::{BuildError, SdkError},
-    operation::update_item::UpdateItemError,
+    operation::{get_item::GetItemError, update_item::UpdateItemError},
     types::{self, AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
 
@@ -19,6 +19,20 @@ pub enum Update {
     Done(Item),
     /// Its rule does not hold for this item.
     Refused(Item),
+}
+
+/// The item with this key as it is now; empty where there is none.
+///
+/// # Errors
+/// Where DynamoDB does not answer.
+pub async fn read(
+    client: &Client,
+    table: &str,
+    key: (&str, &str),
+) -> Result<Item, SdkError<GetItemError, HttpResponse>> {
+    let key = (key.0, AttributeValue::S(key.1.to_owned()));
+    let answer = client.get_item().table_name(table).key(key.0, key.1).consistent_read(true).send().await?;
+    Ok(item(answer.item.unwrap_or_default()))
 }
 
 /// Makes a change to the item with this key.
