@@ -17,7 +17,7 @@ export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 export PYTEST_ADDOPTS := -p no:cacheprovider -q
 
-.PHONY: help up down status test lint unit checks emulator end-to-end soak browser fmt audit build deploy tools clean
+.PHONY: help up down status test lint unit model checks emulator end-to-end soak browser fmt audit build deploy tools clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -31,12 +31,13 @@ down: ## end it
 status: ## say what runs
 	@$(cloud) status
 
-test: browser lint checks unit emulator end-to-end ## everything that must be green
+test: browser lint checks unit model emulator end-to-end ## everything that must be green
 
 lint: tools $(deny) ## formats, lints, documentation, dependencies, template
 	$(cargo) fmt --all --check
 	$(cargo) clippy $(on) --workspace --all-targets --all-features --quiet -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(cargo) doc $(on) --workspace --all-features --no-deps --quiet
+	$(cargo) fetch --locked --quiet # for the licences of crates that other platforms need
 	$(deny) --offline --log-level error check bans licenses sources
 	$(tools)/cfn-lint template.yaml
 	AWS_DEFAULT_REGION=us-east-1 $(tools)/sam validate --lint
@@ -47,6 +48,9 @@ checks: tools ## the whole repository against itself: template, code, samples, r
 # The whole workspace at once, always: a part of it would have other features, and be compiled again.
 unit: ## unit, property and handler tests, and the sandbox's own
 	$(cargo) test $(on) --workspace --lib --test handler --test outside_parties --quiet
+
+model: ## a model of the protocol, in every order of events and faults; BOUND=wide for more of them
+	$(cargo) test $(on) --workspace --test protocol --quiet -- $(BOUND)
 
 emulator: tools ## each of AWS's behaviours that the local cloud restores, with its fix and without
 	cd tests/local_cloud && ../../$(python) -m pytest --numprocesses 2 .

@@ -1,0 +1,207 @@
+//! The attempt's item, as small as the model needs it, and the functions' own writes to it.
+//!
+//! Time is relative to now. What the rules ask is whether a lease has run out, whose it is, and
+//! whether an outcome is the same as before; so leases and outcomes have small numbers here, and
+//! each number has a point in time that the rules can work on.
+
+use std::{sync::LazyLock, time::Duration};
+
+use shared::{
+    AttemptId, LoginUrl, Reason, Status, Timestamp, WaId,
+    attempt::attr,
+    ledger::{Account, Attempt, LEASE, Lease},
+    record::{Change, Item},
+};
+
+/// The codes of two approvals in one attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Code {
+    /// The first.
+    A,
+    /// The second.
+    B,
+}
+
+/// Until when the attempt is held.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LeaseEnd {
+    /// It is not.
+    #[default]
+    None,
+    /// Given back by a holder that knows the code to be good.
+    Released,
+    /// It has run out.
+    Past,
+    /// By the holder with this number.
+    Of(u8),
+}
+
+/// The item; without a status it is not there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Row {
+    /// How it stands.
+    pub status: Option<&'static str>,
+    /// Why it failed or is delayed.
+    pub reason: Option<&'static str>,
+    /// Which code it is about.
+    pub code: Option<Code>,
+    /// Who holds it.
+    pub lease: LeaseEnd,
+    /// The number of the outcome: its `updated_at`. 0 for what is no outcome.
+    pub outcome: u8,
+    /// The person was told.
+    pub messaged: bool,
+    /// The bot was told.
+    pub bot_told: bool,
+    /// Everyone knows.
+    pub notified: bool,
+}
+
+const NOW: u64 = 1_790_000_000_000;
+const CLAIMS: u64 = 100;
+const OUTCOMES: u64 = 1_000;
+
+/// When the holder with this number claims.
+#[must_use]
+pub fn claim_time(number: u8) -> Timestamp {
+    Timestamp::from_millis(NOW + CLAIMS + u64::from(number))
+}
+
+/// When the outcome with this number is written; 0 for what is no outcome.
+#[must_use]
+pub fn outcome_time(number: u8) -> Timestamp {
+    Timestamp::from_millis(if number == 0 { NOW } else { NOW + OUTCOMES + u64::from(number) })
+}
+
+/// What a message with this code tells of the attempt.
+#[must_use]
+pub fn attempt(code: Option<Code>) -> Attempt<'static> {
+    static WA_ID: LazyLock<Option<WaId>> = LazyLock::new(|| "whatsapp:+15551234567".parse().ok());
+    static LOGIN_URL: LazyLock<Option<LoginUrl>> = LazyLock::new(|| "https://login.salesforce.com".parse().ok());
+    let (Some(wa_id), Some(login_url)) = (&*WA_ID, &*LOGIN_URL) else { unreachable!("both are well-formed") };
+    Attempt {
+        id: AttemptId::from_bytes([7; 16]),
+        wa_id,
+        login_url,
+        code_sha256: code.map(|code| code.sha256().to_owned()),
+        receives: 1,
+    }
+}
+
+/// The account that every code leads to.
+pub const ACCOUNT: Account<'_> = Account { org_id: "00D", instance_url: "https://i", username: None, scope: None };
+
+impl Code {
+    const fn sha256(self) -> &'static str {
+        match self {
+            Self::A => "a",
+            Self::B => "b",
+        }
+    }
+}
+
+impl Row {
+    /// Makes a write of the functions' to it. Was it allowed?
+    pub fn write(&mut self, change: &Change) -> bool {
+        let mut item = self.item();
+        let made = change.apply(&mut item);
+        if made {
+            *self = Self::read(&item);
+        }
+        made
+    }
+
+    /// The lease of a claim by the holder with this number.
+    #[must_use]
+    pub fn lease(&self, code: Code, number: u8) -> Lease {
+        attempt(Some(code)).lease(&self.item(), claim_time(number))
+    }
+
+    /// Is it an outcome's?
+    #[must_use]
+    pub fn is(&self, status: Status) -> bool {
+        self.status == Some(status.as_str())
+    }
+
+    /// As the table has it.
+    #[must_use]
+    pub fn item(&self) -> Item {
+        let mut item = Item::new();
+        let Some(status) = self.status else { return item };
+        let mut put = |name: &str, value| item.insert(name.to_owned(), value);
+        put(attr::ATTEMPT_ID, "07".into());
+        put(attr::STATUS, status.into());
+        put(attr::UPDATED_AT, outcome_time(self.outcome).into());
+        if let Some(reason) = self.reason {
+            put(attr::REASON, reason.into());
+        }
+        if let Some(code) = self.code {
+            put(attr::CODE_SHA256, code.sha256().into());
+        }
+        match self.lease {
+            LeaseEnd::None => None,
+            LeaseEnd::Released => put(attr::LEASE_UNTIL, 0.into()),
+            LeaseEnd::Past => put(attr::LEASE_UNTIL, (NOW - 1).into()),
+            LeaseEnd::Of(number) => put(attr::LEASE_UNTIL, claim_time(number).plus(LEASE).into()),
+        };
+        for (mark, name) in
+            [(self.messaged, attr::MESSAGED_AT), (self.bot_told, attr::BOT_TOLD_AT), (self.notified, attr::NOTIFIED_AT)]
+        {
+            if mark {
+                put(name, NOW.into());
+            }
+        }
+        item
+    }
+
+    /// What a write left in the table.
+    ///
+    /// # Panics
+    /// At an attribute that the model does not know: it would be blind to a rule about it.
+    fn read(item: &Item) -> Self {
+        let mut row = Self::default();
+        for (name, value) in item {
+            let text = || value.as_text().unwrap_or_default();
+            let time = || value.as_time().unwrap_or(Timestamp::from_millis(0));
+            match name.as_str() {
+                attr::STATUS => row.status = Status::parse(text()).map(Status::as_str),
+                attr::REASON => row.reason = Reason::parse(text()).map(Reason::as_str),
+                attr::CODE_SHA256 => row.code = [Code::A, Code::B].into_iter().find(|code| code.sha256() == text()),
+                attr::LEASE_UNTIL => row.lease = LeaseEnd::at(time()),
+                attr::UPDATED_AT => row.outcome = number(time(), outcome_time(1)).map_or(0, |number| number + 1),
+                attr::MESSAGED_AT => row.messaged = true,
+                attr::BOT_TOLD_AT => row.bot_told = true,
+                attr::NOTIFIED_AT => row.notified = true,
+                // No rule asks about these.
+                attr::ATTEMPT_ID
+                | attr::WA_ID
+                | attr::LOGIN_URL
+                | attr::RECEIVES
+                | attr::CREATED_AT
+                | attr::EXPIRES_AT
+                | attr::SALESFORCE_ERROR
+                | attr::ORG_ID
+                | attr::INSTANCE_URL
+                | attr::RENEWED => {}
+                other => panic!("the model does not know {other}"),
+            }
+        }
+        row
+    }
+}
+
+impl LeaseEnd {
+    fn at(time: Timestamp) -> Self {
+        match number(time, claim_time(0).plus(LEASE)) {
+            Some(number) => Self::Of(number),
+            None if time == Timestamp::from_millis(0) => Self::Released,
+            None => Self::Past,
+        }
+    }
+}
+
+/// How many milliseconds after the first, if it is no earlier.
+fn number(time: Timestamp, first: Timestamp) -> Option<u8> {
+    let after = time.since(first);
+    if time < first || after > Duration::from_millis(99) { None } else { u8::try_from(after.as_millis()).ok() }
+}
