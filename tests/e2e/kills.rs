@@ -27,7 +27,7 @@ async fn exchanger_dies(when: &str, at: &str) -> Journal {
     let link = cloud.link(&chat).await;
     match at.strip_prefix("salesforce.") {
         Some(_) => cloud.fault(&chat, at, 1, json!({"kill": when})).await,
-        None => cloud.aws_fault(at, &link.attempt_id, 1, json!({"kill": when})).await,
+        None => cloud.aws_fault(at, &*link.attempt_id, 1, json!({"kill": when})).await,
     }
     cloud.consent_by(&link).await;
     cloud.outcome(&chat).await
@@ -88,8 +88,8 @@ async fn killed_while_the_message_is_given_back() {
     let unknown = json!({"status": 400, "body": {"error": "invalid_client"}});
     cloud.fault(&chat, "salesforce.token", 2, unknown).await;
     // The claim passes, the release does not.
-    cloud.aws_fault("dynamodb.UpdateItem", &link.attempt_id, 1, json!({"delay_ms": 0})).await;
-    cloud.aws_fault("dynamodb.UpdateItem", &link.attempt_id, 1, json!({"kill": "before"})).await;
+    cloud.aws_fault("dynamodb.UpdateItem", &*link.attempt_id, 1, json!({"delay_ms": 0})).await;
+    cloud.aws_fault("dynamodb.UpdateItem", &*link.attempt_id, 1, json!({"kill": "before"})).await;
     cloud.consent_by(&link).await;
     is_connected_once(&cloud.outcome(&chat).await);
 }

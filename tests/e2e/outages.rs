@@ -42,7 +42,7 @@ async fn sealed_tokens_that_became_a_dead_letter_are_stored_by_a_redrive() {
     let plain = cloud.stack("plain");
     cloud.give_up_after(plain, 2).await;
     let chat = new_chat();
-    cloud.aws_fault("dynamodb.TransactWriteItems", &chat, 10_000, throttled()).await;
+    cloud.aws_fault("dynamodb.TransactWriteItems", &*chat, 10_000, throttled()).await;
     cloud.consent_of("plain", &chat, 0).await;
     cloud.meta_message(&chat, "takes longer than usual").await;
     let letter = cloud.dead_letter(plain, &chat).await;
@@ -67,7 +67,7 @@ async fn a_queue_that_cannot_be_reached_is_a_page_to_reload() {
     let link: Link = cloud.link(&chat).await;
     let callback = browser.approve(&link.url).await;
     // The receiver tries three times by itself.
-    cloud.aws_fault("sqs.SendMessage", &parameter(&callback, "code"), 3, broken()).await;
+    cloud.aws_fault("sqs.SendMessage", &*parameter(&callback, "code"), 3, broken()).await;
     let answer = browser.visit(Method::GET, &callback).await;
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(answer.headers().contains_key("retry-after"));
@@ -86,7 +86,7 @@ async fn whatever_call_of_aws_fails_for_a_while_the_person_is_connected_once() {
         let chat = new_chat();
         let link = cloud.link(&chat).await;
         for containing in [&chat, &link.attempt_id] {
-            cloud.aws_fault(operation, containing, 2, action.clone()).await;
+            cloud.aws_fault(operation, &**containing, 2, action.clone()).await;
         }
         cloud.consent_by(&link).await;
         let journal = cloud.outcome(&chat).await;

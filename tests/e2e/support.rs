@@ -226,7 +226,14 @@ impl Cloud {
     }
 
     /// Lets calls of AWS whose body has this text fail.
-    pub(crate) async fn aws_fault(&self, operation: &str, containing: &str, times: u32, action: Value) {
+    pub(crate) async fn aws_fault(
+        &self,
+        operation: &str,
+        containing: impl Into<Option<&str>>,
+        times: u32,
+        action: Value,
+    ) {
+        let containing = containing.into();
         let fault = json!({"operation": operation, "containing": containing, "times": times, "action": action});
         self.control("/control/aws/faults", &fault).await;
     }

@@ -71,12 +71,12 @@ async fn connect(cloud: &Cloud, person: &Person) -> bool {
         let (times, action) = (fault.times, fault.action.clone());
         match fault.edge {
             Edge::Party(endpoint) => cloud.fault(chat, endpoint, times, action).await,
-            Edge::Attempt(operation) => cloud.aws_fault(operation, &link.attempt_id, times, action).await,
-            Edge::Chat(operation) => cloud.aws_fault(operation, chat, times, action).await,
-            Edge::Code(operation) if !code.is_empty() => cloud.aws_fault(operation, &code, times, action).await,
+            Edge::Attempt(operation) => cloud.aws_fault(operation, &*link.attempt_id, times, action).await,
+            Edge::Chat(operation) => cloud.aws_fault(operation, &**chat, times, action).await,
+            Edge::Code(operation) if !code.is_empty() => cloud.aws_fault(operation, &*code, times, action).await,
             Edge::Code(_) => {}
             // Whoever asks next: these calls do not say whom they are for.
-            Edge::Anybody(operation) => cloud.aws_fault(operation, "", times, action).await,
+            Edge::Anybody(operation) => cloud.aws_fault(operation, None, times, action).await,
         }
     }
     join_all((0..person.callbacks).map(|_| call_back(&browser, &callback))).await;

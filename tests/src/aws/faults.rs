@@ -59,7 +59,8 @@ impl AwsFault {
     fn meets(&self, operation: &str, body: &[u8]) -> bool {
         let named = self.operation == operation
             || self.operation.strip_suffix('*').is_some_and(|service| operation.starts_with(service));
-        let about = |text: &String| body.windows(text.len()).any(|window| window == text.as_bytes());
+        let about =
+            |text: &String| !text.is_empty() && body.windows(text.len()).any(|window| window == text.as_bytes());
         named && self.containing.as_ref().is_none_or(about)
     }
 }

@@ -62,7 +62,8 @@ impl Proxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(listen)?;
         // Fails only where a provider is installed already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder().redirect(Policy::none()).build().map_err(StartError::Client)?;
+        let client =
+            Client::builder().redirect(Policy::none()).pool_max_idle_per_host(0).build().map_err(StartError::Client)?;
         let upstream = Upstream { client, url: upstream, world };
         Ok(Self { listener, router: Router::new().fallback(pass).with_state(Arc::new(upstream)) })
     }
