@@ -10,7 +10,10 @@
 //! 64 bytes) covers a fixed context, the chat's address and the claims. With the default login hosts
 //! and a phone number the whole stays within 255 characters.
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use ring::{
     digest,
     signature::{ED25519, UnparsedPublicKey},
@@ -57,6 +60,14 @@ impl StateKey {
         let mut id = [0; 4];
         id.copy_from_slice(&digest::digest(&digest::SHA256, der).as_ref()[..4]);
         Ok(Self { id: KeyId(id), public })
+    }
+
+    /// Reads the same in base64, as the AWS CLI prints it.
+    ///
+    /// # Errors
+    /// [`InvalidStateKey`]
+    pub fn from_base64(text: &str) -> Result<Self, InvalidStateKey> {
+        STANDARD.decode(text).map_err(|_| InvalidStateKey).and_then(|der| Self::from_der(&der))
     }
 
     /// Its short name.
@@ -214,7 +225,7 @@ impl SignedState {
     ///
     /// # Errors
     /// [`InvalidState`], but never `Malformed`.
-    pub fn verify(self, keys: &[StateKey], now: Timestamp) -> Result<Claims, InvalidState> {
+    pub fn verify(&self, keys: &[StateKey], now: Timestamp) -> Result<Claims, InvalidState> {
         let key = keys.iter().find(|key| key.id == self.key).ok_or(InvalidState::UnknownKey)?;
         UnparsedPublicKey::new(&ED25519, key.public)
             .verify(&self.message, &self.signature)
@@ -222,7 +233,7 @@ impl SignedState {
         if now >= self.claims.expires_at {
             return Err(InvalidState::Expired);
         }
-        Ok(self.claims)
+        Ok(self.claims.clone())
     }
 }
 

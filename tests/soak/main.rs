@@ -33,8 +33,8 @@ use self::{
 
 /// So many people at the same time.
 const AT_ONCE: usize = 12;
-/// Nothing has changed for so long: longer than any pause of a queue.
-const STALLED: Duration = Duration::from_mins(6);
+/// Nothing has changed for so long: longer than a message is tried.
+const STALLED: Duration = Duration::from_mins(15);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

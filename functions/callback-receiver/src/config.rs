@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use shared::{LoginUrls, SettingError, Settings, page::BotPhoneNumber};
+use shared::{LoginUrls, SettingError, Settings, page::BotPhoneNumber, state::StateKey};
 
 /// The receiver's settings.
 #[derive(Debug)]
@@ -13,6 +13,8 @@ pub struct Config {
     pub browser: BrowserPolicy,
     /// The KMS keys whose signatures count.
     pub state_key_ids: Vec<String>,
+    /// Public halves of them that need not be fetched.
+    pub state_keys: Vec<StateKey>,
     /// Where the codes go.
     pub queue_url: String,
     /// The first is where plain states logged in.
@@ -71,11 +73,19 @@ impl Config {
             policy: settings.parsed("STATE_POLICY")?,
             browser: settings.parsed("BROWSER_BINDING")?,
             state_key_ids: settings.required("STATE_KEY_IDS")?.split(',').map(|id| id.trim().to_owned()).collect(),
+            state_keys: state_keys(&settings.optional("STATE_PUBLIC_KEYS").unwrap_or_default())?,
             queue_url: settings.required("EXCHANGE_QUEUE_URL")?,
             login_urls: settings.parsed("LOGIN_URLS")?,
             bot_phone_number: settings.parsed_optional("BOT_PHONE_NUMBER")?,
         })
     }
+}
+
+fn state_keys(text: &str) -> Result<Vec<StateKey>, SettingError> {
+    let keys = text.split(',').map(str::trim).filter(|key| !key.is_empty());
+    keys.map(StateKey::from_base64)
+        .collect::<Result<_, _>>()
+        .map_err(|error| SettingError::Invalid { name: "STATE_PUBLIC_KEYS", why: error.to_string() })
 }
 
 #[cfg(test)]
@@ -103,6 +113,9 @@ mod tests {
         assert_eq!(config.policy, StatePolicy::Signed);
         assert_eq!(config.browser, BrowserPolicy::Enforce);
         assert_eq!(config.state_key_ids, ["arn:one", "arn:two"]);
+        assert!(config.state_keys.is_empty());
+        let key = "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=";
+        assert_eq!(state_keys(&format!("{key}, {key}")).unwrap().len(), 2);
         assert_eq!(config.bot_phone_number, Some("+14155238886".parse().unwrap()));
         assert_eq!(read_with("STATE_POLICY", "AcceptPlain").unwrap().policy, StatePolicy::AcceptPlain);
     }
@@ -110,6 +123,7 @@ mod tests {
     #[test]
     fn names_the_setting_that_is_missing_or_wrong() {
         assert_eq!(read_with("EXCHANGE_QUEUE_URL", "").unwrap_err(), SettingError::Missing("EXCHANGE_QUEUE_URL"));
+        assert!(matches!(state_keys("MCow").unwrap_err(), SettingError::Invalid { name: "STATE_PUBLIC_KEYS", .. }));
         assert!(matches!(
             read_with("STATE_POLICY", "plain").unwrap_err(),
             SettingError::Invalid { name: "STATE_POLICY", .. }

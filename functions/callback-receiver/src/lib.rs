@@ -85,16 +85,24 @@ impl Receiver {
         Self { config, kms: Kms::new(aws), queue, keys: OnceCell::new(), clock }
     }
 
-    /// Fetches the public keys and opens the queue's connection, both at once. What fails is
-    /// tried again when a callback needs it.
+    /// Opens the queue's connection and, unless the settings hold them, fetches the public keys at
+    /// the same time. What fails is tried again when a callback needs it.
     pub async fn warm_up(&self) {
-        let (keys, queue) = tokio::join!(self.keys(), self.queue.open());
+        let keys = async { if self.config.state_keys.is_empty() { self.keys().await.map(drop) } else { Ok(()) } };
+        let (keys, queue) = tokio::join!(keys, self.queue.open());
         if let Err(error) = queue {
             warn!(%error, "connection to the queue not opened");
         }
         if let Err(error) = keys {
             warn!(%error, "public keys not fetched");
         }
+    }
+
+    async fn fetched_keys(&self) -> Result<&[StateKey], Reply> {
+        self.keys().await.map_err(|error| {
+            warn!(%error, "public keys not fetched");
+            Reply::Unavailable
+        })
     }
 
     async fn keys(&self) -> Result<&[StateKey], KmsError> {
@@ -157,11 +165,12 @@ impl Receiver {
                 StatePolicy::Signed => Err(Refusal::InvalidState.into()),
             },
             State::Signed(state) => {
-                let keys = self.keys().await.map_err(|error| {
-                    warn!(%error, "public keys not fetched");
-                    Reply::Unavailable
-                })?;
-                state.verify(keys, now).map(Login::Signed).map_err(|error| match error {
+                let claims = match state.verify(&self.config.state_keys, now) {
+                    // The settings hold none, or older ones.
+                    Err(InvalidState::UnknownKey) => state.verify(self.fetched_keys().await?, now),
+                    claims => claims,
+                };
+                claims.map(Login::Signed).map_err(|error| match error {
                     InvalidState::Expired => Refusal::ExpiredState.into(),
                     _ => Refusal::InvalidState.into(),
                 })

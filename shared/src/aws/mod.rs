@@ -5,7 +5,7 @@ use std::{error::Error, time::Duration};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_async::time::SystemTimeSource;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_http_client::tls::{Provider, TlsContext, rustls_provider::CryptoMode};
 use aws_smithy_types::{error::metadata::ProvideErrorMetadata, retry::RetryConfig, timeout::TimeoutConfig};
 pub use aws_types::SdkConfig;
 use aws_types::region::Region;
@@ -16,6 +16,7 @@ use crate::{SettingError, Settings};
 pub mod kms;
 #[cfg(feature = "records")]
 pub mod records;
+mod roots;
 #[cfg(feature = "secrets")]
 pub mod secrets;
 
@@ -26,7 +27,7 @@ const ATTEMPTS: u32 = 3;
 
 /// The configuration that all clients of a function share: credentials from the function's
 /// environment (there is no other source in Lambda, and the default chain costs start time),
-/// one HTTP client with ring for TLS, short time-outs, three tries.
+/// one HTTP client with ring for TLS and the roots of `roots.rs`, short time-outs, three tries.
 ///
 /// `AWS_ENDPOINT_URL` leads elsewhere than AWS, as in every AWS SDK.
 ///
@@ -40,10 +41,17 @@ pub fn config(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<Sd
         None,
         "environment",
     );
-    let http_client =
-        aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let region = settings.required("AWS_REGION")?;
+    let tls = TlsContext::builder()
+        .with_trust_store(roots::for_aws(settings, &region))
+        .build()
+        .map_err(|_| SettingError::Invalid { name: "SSL_CERT_FILE", why: "no certificates to trust".to_owned() })?;
+    let http_client = aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .tls_context(tls)
+        .build_https();
     let mut config = SdkConfig::builder()
-        .region(Region::new(settings.required("AWS_REGION")?))
+        .region(Region::new(region))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .http_client(http_client)
         .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
