@@ -115,7 +115,7 @@ async fn the_same_callback_five_times_at_once_connects_once() {
 }
 
 /// Waits until the stack's exchange queue is empty.
-async fn drained(cloud: &Cloud, stack: &str) {
+pub(crate) async fn drained(cloud: &Cloud, stack: &str) {
     let url = cloud.stack(stack).output("ExchangeQueueUrl");
     let names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"];
     let query = json!({"QueueUrl": url, "AttributeNames": names});

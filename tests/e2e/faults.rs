@@ -5,7 +5,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
-    connect::CONNECTED,
+    connect::{CONNECTED, drained},
     support::{Browser, Cloud, Journal, Link, new_chat, refusal, wait_until},
 };
 
@@ -164,6 +164,47 @@ async fn a_person_who_cannot_be_reached_is_told_of_to_the_bot() {
     assert_eq!(journal.events()[0]["data"]["message"], "undeliverable");
     settled(&cloud, &chat).await;
     assert_eq!(cloud.journal(&chat).await.count("twilio.messages"), 1);
+}
+
+/// This stack has a template, and speaks to Meta.
+#[tokio::test]
+async fn outside_the_24_hours_the_approved_template_is_used_once() {
+    let cloud = Cloud::read();
+    let chat = new_chat();
+    let closed = json!({"status": 400, "body": {"error": {"code": 131_047, "message": "Re-engagement message"}}});
+    cloud.fault(&chat, "meta.messages", 1, closed).await;
+    cloud.consent_of("plain", &chat, 0).await;
+    let is_template = |record: &Value| record["asked"]["body"]["type"] == "template";
+    let journal = cloud.wait_for(&chat, "the template", |journal| journal.succeeded("meta.messages") == 1).await;
+    let records = journal.records("meta.messages");
+    assert_eq!(records.iter().map(is_template).collect::<Vec<_>>(), [false, true]);
+    assert_eq!(records[1]["asked"]["body"]["template"]["name"], "account_news");
+    assert_eq!(cloud.bot_queue_message(&chat).await["event"]["data"]["message"], "sent");
+}
+
+#[tokio::test]
+async fn a_failure_never_replaces_a_connection() {
+    let cloud = Cloud::read();
+    let (main, chat) = (cloud.stack("main"), new_chat());
+    let link = cloud.link(&chat).await;
+    let mut browser = Browser::new(&cloud);
+    let authorize_url = browser.press(&link.url).await;
+    let approved = browser.log_in(&authorize_url, true).await;
+    assert_eq!(browser.visit(Method::GET, &approved).await.status(), StatusCode::OK);
+    assert_eq!(cloud.outcome(&chat).await.messages(), [CONNECTED]);
+    settled(&cloud, &chat).await;
+
+    // A denial in a second tab, and a code that Salesforce refuses.
+    let denied = browser.log_in(&authorize_url, false).await;
+    browser.visit(Method::GET, &denied).await;
+    cloud.fault(&chat, "salesforce.token", 1, refusal("invalid_grant", "expired authorization code")).await;
+    let again = browser.log_in(&authorize_url, true).await;
+    browser.visit(Method::GET, &again).await;
+    drained(&cloud, "main").await;
+    let item = cloud.item(main.output("AttemptTableName"), "attempt_id", &link.attempt_id).await.expect("the attempt");
+    assert_eq!(item["status"]["S"], "connected");
+    let journal = cloud.journal(&chat).await;
+    assert_eq!((journal.messages().len(), journal.events().len()), (1, 1));
 }
 
 #[tokio::test]

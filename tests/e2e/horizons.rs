@@ -15,6 +15,12 @@ const OUTAGE: &str = "salesforce.token";
 impl Cloud {
     /// A consent whose callback came so long ago and waits on the stack's queue since; its attempt.
     pub(crate) async fn consent_of(&self, stack: &str, chat: &str, ago_ms: u64) -> String {
+        let salesforce = self.sandbox_url.replace("127.0.0.1", "localhost");
+        self.consent_at(&salesforce, stack, chat, ago_ms).await
+    }
+
+    /// The same, from a login host of one's choice.
+    async fn consent_at(&self, login_url: &str, stack: &str, chat: &str, ago_ms: u64) -> String {
         let link: Link = self.ask_for_link(stack, json!({"wa_id": chat})).await.json().await.unwrap();
         let callback = Browser::new(self).approve(&link.url).await;
         let message = json!({
@@ -22,7 +28,7 @@ impl Cloud {
             "attempt_id": link.attempt_id,
             "wa_id": chat,
             "received_at": now_ms() - ago_ms,
-            "login_url": self.sandbox_url.replace("127.0.0.1", "localhost"),
+            "login_url": login_url,
             "code": parameter(&callback, "code"),
             "pkce": true,
         });
@@ -99,6 +105,17 @@ async fn a_code_that_dies_on_the_queue_brings_a_fresh_link() {
     assert!(journal.messages()[0].contains("/connect/"));
     assert!(journal.count(OUTAGE) > 0);
     assert_eq!(cloud.statuses(cloud.stack("main"), &chat).await, ["failed"]);
+}
+
+/// Nobody listens there: the code is never sent, and so never blamed on a lost answer.
+#[tokio::test]
+async fn a_salesforce_that_cannot_be_reached_is_tried_until_the_code_is_dead() {
+    let cloud = Cloud::read();
+    let chat = new_chat();
+    cloud.consent_at("http://localhost:9", "main", &chat, 13 * 60_000 + 55_000).await;
+    let journal = cloud.outcome(&chat).await;
+    assert_eq!(told(&journal), ("connection.failed".to_owned(), "code_expired".to_owned(), "relink".to_owned()));
+    assert_eq!(journal.count(OUTAGE), 0);
 }
 
 /// Salesforce is down for longer than messages are tried: here, twice.

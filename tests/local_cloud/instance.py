@@ -18,6 +18,7 @@ from tools import HERE, Failed, step
 
 SENDER = "+14155238886"
 # The stacks: the parameters that differ from the template's defaults, and the host name of the API.
+UNREACHED = "http://localhost:9"
 STACKS = {
     "main": {"domain": "connect.localhost", "parameters": {}},
     "plain": {
@@ -29,6 +30,7 @@ STACKS = {
             # The other provider, and the bot by its queue alone, as bots of the older system.
             "WhatsAppProvider": "Meta",
             "WhatsAppSecretName": "whatsapp_meta",
+            "WhatsAppTemplate": "account_news:en",
             "BotWebhookUrl": "",
         },
     },
@@ -162,7 +164,8 @@ class Instance:
             "BotWebhookSecretName": "bot_webhook",
             "BotWebhookUrl": f"{sandbox}/bot/events",
             "CallbackUri": f"{self._api(name)}/callback",
-            "LoginUrls": f"http://localhost:{here},http://127.0.0.1:{here}",
+            # At the last, nobody listens: a Salesforce that cannot be reached.
+            "LoginUrls": f"http://localhost:{here},http://127.0.0.1:{here},{UNREACHED}",
             "WhatsAppApiUrl": sandbox,
             "WhatsAppProvider": "Twilio",
             "WhatsAppSecretName": "whatsapp",

@@ -13,6 +13,9 @@ use crate::{
     support::{Cloud, Journal},
 };
 
+/// What a person reads who is connected; an event says it only of failures.
+const CONNECTED: &str = "✅ Your Salesforce account is now connected!";
+
 /// What the attempt table holds, by chat.
 pub(crate) struct Attempts(HashMap<String, Vec<Value>>);
 
@@ -165,8 +168,8 @@ fn is_told(attempts: &[Value], journal: &Journal) -> bool {
     let event =
         journal.events().into_iter().rev().find(|event| event["data"]["attempt_id"] == attempt["attempt_id"]["S"]);
     let Some(event) = event.filter(|_| over) else { return false };
-    let words = event["data"]["user_message"].as_str().map(first_line);
-    let reached = journal.sent().into_iter().any(|message| Some(first_line(message)) == words);
+    let words = event["data"]["user_message"].as_str().map_or(CONNECTED, first_line);
+    let reached = journal.sent().into_iter().any(|message| first_line(message) == words);
     let linked = event["data"]["next"] == "contact_admin"
         || status(attempt) == "connected"
         || event["data"]["relink_url"].as_str().is_some_and(|url| url.contains("/connect/"));
