@@ -13,16 +13,16 @@ mod refusal;
 mod request;
 mod response;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use serde_json::json;
 use shared::{
-    AttemptId,
+    AttemptId, CallbackUri, Timestamp,
     aws::{
         SdkConfig,
         kms::{Kms, KmsError},
-        secrets::{SecretStore, SecretsError},
+        secrets::{SecretStore, Secrets, SecretsError},
     },
     binding::BrowserSecret,
     link::Link,
@@ -85,10 +85,13 @@ impl ConnectLink {
     pub async fn start(config: Config, aws: &SdkConfig, clock: Clock, random: Random) -> Result<Self, StartError> {
         let kms = Kms::new(aws);
         let secrets = SecretStore::new(aws, config.sources());
-        let (state_key, _) =
-            tokio::try_join!(async { kms.state_key(&config.state_key_id).await.map_err(StartError::from) }, async {
-                secrets.current(clock()).await.map_err(StartError::from)
-            },)?;
+        let nobody = AttemptId::from_bytes([0; AttemptId::LENGTH]);
+        let (state_key, _, _) = tokio::try_join!(
+            async { kms.state_key(&config.state_key_id).await.map_err(StartError::from) },
+            // A second connection to KMS, because the button needs two at once.
+            async { kms.pkce_verifier(&config.pkce_key_id, nobody).await.map_err(StartError::from) },
+            async { secrets.current(clock()).await.map_err(StartError::from) },
+        )?;
         Ok(Self { state_key: state_key.id(), config, kms, secrets, clock, random })
     }
 
@@ -137,11 +140,11 @@ impl ConnectLink {
     async fn make_link(&self, body: &[u8], api_id: &str) -> Result<Served, Refusal> {
         let Order { wa_id, login_url } = Order::parse(body, &self.config.login_urls)?;
         let now = (self.clock)();
-        let secrets = self.secrets.current(now).await.map_err(Unavailable::from)?;
-        let callback_uri = self.config.callback_uri.resolve(&secrets, api_id).map_err(Unavailable::from)?;
         let attempt_id = AttemptId::from_bytes(self.random_bytes()?);
         let link = Link::new(attempt_id, wa_id, login_url, now, self.config.link_lifetime);
-        let sealed = self.kms.seal(&self.config.link_key_id, &link).await.map_err(Unavailable::from)?;
+        let ((_, callback_uri), sealed) = tokio::try_join!(self.settings(now, api_id), async {
+            self.kms.seal(&self.config.link_key_id, &link).await.map_err(Unavailable::from)
+        })?;
         let answer = json!({
             "url": callback_uri.connect_url(&sealed),
             "attempt_id": attempt_id,
@@ -164,12 +167,12 @@ impl ConnectLink {
         api_id: &str,
     ) -> Result<Served, Refusal> {
         let now = (self.clock)();
-        let secrets = self.secrets.current(now).await.map_err(Unavailable::from)?;
-        let callback_uri = self.config.callback_uri.resolve(&secrets, api_id).map_err(Unavailable::from)?;
+        let (settings, link) = tokio::join!(self.settings(now, api_id), self.open(text));
+        let (secrets, callback_uri) = settings?;
         if initiator.is_foreign(callback_uri.origin()) {
             return Err(Refusal::CrossSite);
         }
-        let Link { attempt_id, wa_id, login_url, .. } = self.open(text).await?;
+        let Link { attempt_id, wa_id, login_url, .. } = link?;
         // A browser that has a secret keeps it, so that two links in two tabs both work.
         let secret = match secret {
             Some(secret) => secret,
@@ -199,6 +202,14 @@ impl ConnectLink {
             cookie: secret.set_cookie((self.config.link_lifetime + COOKIE_GRACE).as_secs()),
         };
         Ok(Served { status: 303, result: "sent_to_salesforce", attempt_id, content })
+    }
+
+    /// What may have to be fetched: asked for beside the call to KMS, because after some quiet
+    /// minutes it is old.
+    async fn settings(&self, now: Timestamp, api_id: &str) -> Result<(Arc<Secrets>, CallbackUri), Unavailable> {
+        let secrets = self.secrets.current(now).await?;
+        let callback_uri = self.config.callback_uri.resolve(&secrets, api_id)?;
+        Ok((secrets, callback_uri))
     }
 
     /// Opens a link that is alive and leads where the operator still lets people go.

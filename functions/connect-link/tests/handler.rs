@@ -158,7 +158,7 @@ async fn started(endpoint: &str, login_urls: &str, clock: fn() -> Timestamp) -> 
         buffer.fill(9);
         Ok(())
     };
-    ConnectLink::start(config, &aws::config(&settings).unwrap(), clock, random).await.unwrap()
+    Box::pin(ConnectLink::start(config, &aws::config(&settings).unwrap(), clock, random)).await.unwrap()
 }
 
 fn order(body: &Value) -> Value {
@@ -248,6 +248,7 @@ async fn a_login_host_that_is_not_allowed_gets_no_link() {
 async fn showing_a_link_a_hundred_times_does_nothing_but_open_it() {
     let function = Function::start().await;
     let link = function.link().await;
+    let before = function.kms.calls();
     for method in ["GET", "HEAD"].repeat(50) {
         let shown = call(&function.connect_link, connect(method, &link, &json!({}))).await;
         assert_eq!(shown.status_code, 200);
@@ -256,7 +257,7 @@ async fn showing_a_link_a_hundred_times_does_nothing_but_open_it() {
     }
     let calls = function.kms.calls();
     assert_eq!(calls["Decrypt"], 100);
-    assert_eq!((calls.get("Sign"), calls.get("GenerateMac")), (None, None));
+    assert_eq!((calls.get("Sign"), calls.get("GenerateMac")), (before.get("Sign"), before.get("GenerateMac")));
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ use shared::{
     timestamp::Clock,
 };
 use tokio::time::timeout;
+use tracing::warn;
 
 use crate::{
     attempts::{Attempts, AttemptsError, Marked},
@@ -117,13 +118,26 @@ impl Announcer {
         (self.clock)()
     }
 
-    pub(crate) async fn fetch_secrets(&self) -> Result<Arc<Secrets>, SecretsError> {
+    /// Does what the first outcome would else wait for.
+    pub(crate) async fn warm_up(&self) {
+        let (secrets, table) = tokio::join!(self.fetch_secrets(), self.attempts.open());
+        if let Err(error) = secrets {
+            warn!(%error, "secrets not fetched");
+        }
+        if let Err(error) = table {
+            warn!(%error, "connection to the table not opened");
+        }
+    }
+
+    async fn fetch_secrets(&self) -> Result<Arc<Secrets>, SecretsError> {
         self.secrets.current(self.now()).await
     }
 
     /// Announces an outcome, as far as it has not been announced and is still the attempt's.
     pub(crate) async fn announce(&self, key: &OutcomeKey) -> Result<Report, Stop> {
-        let item = self.attempts.read(key.attempt_id).await?.ok_or(Stop::Needless("the attempt is gone"))?;
+        // At once: the secrets are old again whenever nobody has connected for some minutes.
+        let (item, secrets) = tokio::join!(self.attempts.read(key.attempt_id), self.fetch_secrets());
+        let item = item?.ok_or(Stop::Needless("the attempt is gone"))?;
         if item.key()? != *key {
             return Err(Stop::Needless("a later outcome stands"));
         }
@@ -132,7 +146,7 @@ impl Announcer {
             return Err(Stop::Needless("everyone knows"));
         }
         let ended = item.understand()?;
-        let secrets = self.fetch_secrets().await?;
+        let secrets = secrets?;
         let relink_url = self.relink_url(&ended, &secrets).await?;
         let words = crate::words::message(&ended.outcome, relink_url.as_deref());
 

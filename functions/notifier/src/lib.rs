@@ -51,11 +51,10 @@ impl Notifier {
         Ok(Self { announcer: Announcer::new(config, aws, clock, random)?, clock })
     }
 
-    /// Fetches the secrets. If that fails it is tried again when an outcome needs them.
+    /// Fetches the secrets and opens the connection to the table, both at once. What fails is tried
+    /// again when an outcome needs it.
     pub async fn warm_up(&self) {
-        if let Err(error) = self.announcer.fetch_secrets().await {
-            warn!(%error, "secrets not fetched");
-        }
+        self.announcer.warm_up().await;
     }
 
     /// Announces a batch of outcomes.
@@ -97,12 +96,12 @@ impl Notifier {
         let duration_ms = u64::try_from((self.clock)().since(began).as_millis()).unwrap_or(u64::MAX);
         match result {
             Ok(report) => {
-                let (message, bot) = (report.message.as_str(), if report.bot_knows { "told" } else { "pending" });
+                let (person, bot) = (report.message.as_str(), if report.bot_knows { "told" } else { "pending" });
                 if report.notified {
-                    info!(%attempt_id, status, message, bot, duration_ms, "outcome announced");
+                    info!(%attempt_id, status, person, bot, duration_ms, "outcome announced");
                 } else {
                     let error = report.troubles();
-                    warn!(%attempt_id, status, message, bot, duration_ms, error, "outcome not wholly announced");
+                    warn!(%attempt_id, status, person, bot, duration_ms, error, "outcome not wholly announced");
                 }
                 report.notified
             }

@@ -179,6 +179,22 @@ async fn the_person_and_the_bot_are_told_once_and_both_are_marked() {
 }
 
 #[tokio::test]
+async fn the_secrets_are_asked_for_beside_the_attempt_and_not_after_it() {
+    let scene = Scene::new(World { items: Vec::new(), ..World::with(Value::Null) }).await;
+    assert_eq!(scene.failures(&[item(json!({}))]).await, json!([]));
+    assert_eq!((scene.aws_calls("GetItem").len(), scene.aws_calls("BatchGetSecretValue").len()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_start_leaves_the_first_outcome_nothing_to_wait_for_but_its_own() {
+    let scene = Scene::new(World::with(item(json!({})))).await;
+    scene.notifier.warm_up().await;
+    assert_eq!((scene.aws_calls("GetItem").len(), scene.aws_calls("BatchGetSecretValue").len()), (1, 1));
+    assert!(scene.announces().await);
+    assert_eq!((scene.aws_calls("GetItem").len(), scene.aws_calls("BatchGetSecretValue").len()), (2, 1));
+}
+
+#[tokio::test]
 async fn what_is_marked_is_not_sent_again() {
     let messaged = Scene::new(World::with(item(json!({"messaged_at": NOW})))).await;
     assert!(messaged.announces().await);

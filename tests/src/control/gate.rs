@@ -45,7 +45,8 @@ async fn pass(world: &World, endpoint: Endpoint, request: Request, next: Next) -
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, LARGEST_BODY).await else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
     let wa_id = endpoint.wa_id(world, &parts.headers, &body);
-    let asked = asked(parts.method.as_str(), &parts.headers, &body);
+    let mut asked = asked(parts.method.as_str(), &parts.headers, &body);
+    asked["at_ms"] = world.clock.real_ms().into();
     let fault = world.faults.take(endpoint, wa_id.as_deref());
     let process = next.run(Request::from_parts(parts, Body::from(body)));
 

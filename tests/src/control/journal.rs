@@ -5,7 +5,7 @@
 //!
 //! - `seq`: the order over all endpoints; `at_ms`: when it was answered, by the unshifted clock;
 //! - `wa_id`: whose chat it is about, or null;
-//! - `asked`: `{"method", "body"}`, and `bearer_sha256` or `webhook_id` where there was one;
+//! - `asked`: `{"at_ms", "method", "body"}`, and `bearer_sha256` or `webhook_id` where there was one;
 //! - `fault`: null, `answer`, `delay`, `drop_before` or `drop_after`;
 //! - `succeeded`: did the party do what it was asked, whether or not its answer arrived?
 //! - `answered`: `{"status", "body"}`, or null where the connection was dropped.
