@@ -176,6 +176,9 @@ pub mod attr {
     pub const BOT_TOLD_AT: &str = "bot_told_at";
     /// S: WhatsApp's code for why the person cannot be told; then there is no [`MESSAGED_AT`].
     pub const MESSAGE_ERROR: &str = "message_error";
+    /// N: the person knows that it takes longer. Unlike the marks it lasts until the attempt is over, because each of
+    /// several messages of one attempt may find that out.
+    pub const DELAY_TOLD_AT: &str = "delay_told_at";
     /// What an outcome loses when a later one takes its place, so that the later is announced.
     pub const MARKS: [&str; 4] = [NOTIFIED_AT, MESSAGED_AT, BOT_TOLD_AT, MESSAGE_ERROR];
     /// N: when the item may be deleted, in **seconds** since the epoch (DynamoDB's TTL).

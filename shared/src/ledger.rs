@@ -155,7 +155,7 @@ impl Attempt<'_> {
                 .change(rule, Status::Failed, now)
                 .set(attr::REASON, reason.as_str())
                 .set_or_remove(attr::SALESFORCE_ERROR, error.map(DenialError::as_str))
-                .remove([attr::LEASE_UNTIL]),
+                .remove([attr::LEASE_UNTIL, attr::DELAY_TOLD_AT]),
             Unconnected::Delayed { reason } => {
                 let change = self.change(rule, Status::Delayed, now).set(attr::REASON, reason.as_str());
                 // Kept, because whoever claims it next has to know what became of the code.
@@ -178,7 +178,7 @@ impl Attempt<'_> {
             .set(attr::RENEWED, renewed)
             .set_or_remove(attr::USERNAME, account.username)
             .set_or_remove(attr::SCOPE, account.scope)
-            .remove([attr::REASON, attr::SALESFORCE_ERROR, attr::LEASE_UNTIL])
+            .remove([attr::REASON, attr::SALESFORCE_ERROR, attr::LEASE_UNTIL, attr::DELAY_TOLD_AT])
             .remove(attr::MARKS)
     }
 
@@ -247,6 +247,9 @@ impl Mark {
     pub fn change(&self, status: Status, updated_at: Timestamp, complete: bool, now: Timestamp) -> Change {
         let change = Change::only_if(Rule::All(vec![is(status), Rule::Is(attr::UPDATED_AT, updated_at.into())]));
         let change = match self {
+            Self::Messaged if status == Status::Delayed => {
+                change.set(attr::MESSAGED_AT, now).set(attr::DELAY_TOLD_AT, now)
+            }
             Self::Messaged => change.set(attr::MESSAGED_AT, now),
             // The bot may have been told that the message is on its way.
             Self::Undeliverable(code) => change.set(attr::MESSAGE_ERROR, code.as_str()).remove([attr::BOT_TOLD_AT]),
@@ -427,6 +430,24 @@ mod tests {
         assert!(made(&of_code("a").connect(&ACCOUNT, false, LATER), &mut item));
         assert!(attr::MARKS.iter().all(|mark| !item.contains_key(*mark)));
         assert!(!allows(&item, &told), "the mark was meant for the earlier one");
+    }
+
+    #[test]
+    fn a_delay_that_is_found_out_again_was_told_until_the_attempt_is_over() {
+        let delay = of_code("a").settle(&DELAYED, Guard::Claimable, NOW);
+        let told = Mark::Messaged.change(Status::Delayed, NOW, false, LATER);
+        let ours = lease(&of_code("a"), &Item::new());
+        let again = of_code("a").settle(&DELAYED, Guard::Lease(&ours), NOW);
+        let item = after([delay, told, of_code("a").claim(NOW), again]);
+        assert!(item.contains_key(attr::DELAY_TOLD_AT) && !item.contains_key(attr::MESSAGED_AT));
+        let over = [
+            of_code("a").connect(&ACCOUNT, false, LATER),
+            of_code("b").settle(&failed(Reason::Denied), Guard::Undecided, LATER),
+        ];
+        for over in over {
+            let mut item = item.clone();
+            assert!(made(&over, &mut item) && !item.contains_key(attr::DELAY_TOLD_AT));
+        }
     }
 
     #[test]

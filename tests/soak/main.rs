@@ -130,10 +130,10 @@ async fn settle(cloud: &Cloud, people: &[Person], unreadable: u64) {
             changed = Instant::now();
             println!("soak: {open} on their way, {delayed} delayed, {letters} dead letters");
         }
-        if open + delayed == 0 && letters <= unreadable {
+        if open + delayed == 0 && letters == unreadable {
             return;
         }
-        if letters >= delayed as u64 + unreadable && open == 0 {
+        if delayed > 0 && letters >= delayed as u64 + unreadable && open == 0 {
             println!("soak: the faults end, and {letters} dead letters are redriven");
             cloud.end_all_faults().await;
             cloud.redrive(main).await;

@@ -48,6 +48,7 @@ pub(crate) struct Item {
     updated_at: Timestamp,
     notified_at: Option<Timestamp>,
     messaged_at: Option<Timestamp>,
+    delay_told_at: Option<Timestamp>,
     message_error: Option<String>,
     bot_told_at: Option<Timestamp>,
 }
@@ -94,10 +95,12 @@ impl Item {
     }
 
     pub(crate) fn marks(&self) -> Marks {
-        let person = match (&self.messaged_at, &self.message_error) {
-            (Some(_), _) => Some(Told::Sent),
-            (None, Some(_)) => Some(Told::Undeliverable),
-            (None, None) => None,
+        // Several messages of one attempt may each find out that it takes longer.
+        let knows_of_delay = self.status == Status::Delayed.as_str() && self.delay_told_at.is_some();
+        let person = match &self.message_error {
+            _ if self.messaged_at.is_some() || knows_of_delay => Some(Told::Sent),
+            Some(_) => Some(Told::Undeliverable),
+            None => None,
         };
         Marks { person, bot: self.bot_told_at.is_some(), everyone: self.notified_at.is_some() }
     }
@@ -226,6 +229,8 @@ pub(crate) mod tests {
         let marks = |changes| read(changes).marks();
         assert_eq!(marks(json!({})), Marks { person: None, bot: false, everyone: false });
         assert_eq!(marks(json!({"messaged_at": 1})), Marks { person: Some(Told::Sent), bot: false, everyone: false });
+        assert_eq!(marks(json!({"status": "delayed", "delay_told_at": 1})).person, Some(Told::Sent));
+        assert_eq!(marks(json!({"status": "connected", "delay_told_at": 1})).person, None);
         assert_eq!(
             marks(json!({"message_error": "63024", "bot_told_at": 1, "notified_at": 1})),
             Marks { person: Some(Told::Undeliverable), bot: true, everyone: true }

@@ -204,7 +204,7 @@ impl TokenExchanger {
         }
     }
 
-    /// Sees to it that the message can be taken up again, and when; on its last receive, that the
+    /// Sees to it that the message can be taken up again, and when; after its last try, that the
     /// person hears of it.
     async fn give_back(&self, delivery: &Delivery, setback: &Setback, lease: Option<&Lease>) {
         let now = (self.clock)();

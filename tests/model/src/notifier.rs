@@ -3,7 +3,7 @@
 //! The order of the steps, and what each finds needless, is that of `announce`, `tell_person`,
 //! `tell_bot` and `mark` in its `announce.rs`; the marks are the notifier's own code.
 
-use shared::ledger::Mark;
+use shared::{Status, ledger::Mark};
 
 use crate::{
     protocol::{Fault, Faults, Record, State, mark},
@@ -68,12 +68,17 @@ impl Announcing {
             state.stream.remove(0);
             return None;
         }
-        let (person_knows, bot_knows) = (row.messaged, row.bot_told);
+        let person_knows = row.messaged || (row.is(Status::Delayed) && row.delay_told);
+        let bot_knows = row.bot_told;
         let mut this = Self { record, at: At::Message, person_knows, bot_knows, notified: false };
         if person_knows {
             this.at = this.after_message();
         }
         Some(this)
+    }
+
+    fn is_delay(&self) -> bool {
+        self.record.status == Status::Delayed.as_str()
     }
 
     /// Which outcome.
@@ -96,6 +101,7 @@ impl Announcing {
     /// Nobody knows that the person was told.
     pub fn doubt(&self, state: &mut State) {
         state.told[usize::from(self.record.outcome) - 1].doubts += 1;
+        state.delays_told -= i8::from(self.is_delay());
     }
 
     /// How the next step can go.
@@ -124,6 +130,7 @@ impl Announcing {
                 let told = &mut state.told[usize::from(self.record.outcome) - 1];
                 if fortune != Fortune::NotTaken {
                     told.messages += 1;
+                    state.delays_told += i8::from(self.is_delay());
                     state.told_needlessly |= told.messages > 1 + told.doubts;
                 }
                 if fortune == Fortune::TakenUnheard {
@@ -154,7 +161,8 @@ impl Announcing {
         if let Some(done) = done.filter(|_| fortune != Fortune::Refused)
             && !self.mark(state, broken, &done)
         {
-            // A later outcome stands: nothing is left to do.
+            // A later outcome stands: nothing is left to do, and what was done is not written down.
+            state.delays_told -= i8::from(done == Mark::Messaged && self.is_delay());
             state.stream.remove(0);
             return None;
         }

@@ -36,6 +36,11 @@ pub fn all() -> Vec<Property<Protocol>> {
         Property::always("nobody is told twice unless nobody could know of the first time", |_, state: &State| {
             !state.told_needlessly
         }),
+        Property::always("a delay is told once, unless nobody could know", |_, state: &State| {
+            // Of one code: another one's failure in between makes its delay news.
+            let only_code = state.fates[Code::B as usize] == Fate::None;
+            !only_code || state.delays_told <= 1
+        }),
         Property::always("no code is called expired that was traded", |_, state: &State| {
             let expired = state.row.is(Status::Failed) && state.row.reason == Some(Reason::CodeExpired.as_str());
             // An attempt remembers its last code alone, and either reason comes with a fresh link.
@@ -60,7 +65,8 @@ pub fn all() -> Vec<Property<Protocol>> {
 fn told_of_it(state: &State) -> bool {
     let outcome = usize::from(state.row.outcome);
     let is_outcome = state.row.status.is_some() && !state.row.is(Status::Exchanging);
-    is_outcome && outcome > 0 && state.told.get(outcome - 1).is_some_and(|told| told.messages > 0)
+    let knows_of_delay = state.row.is(Status::Delayed) && state.row.delay_told;
+    is_outcome && outcome > 0 && (knows_of_delay || state.told.get(outcome - 1).is_some_and(|told| told.messages > 0))
 }
 
 fn are_kept(state: &State, code: Code) -> bool {

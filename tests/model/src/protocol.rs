@@ -184,6 +184,8 @@ pub struct State {
     pub told_needlessly: bool,
     /// There was a delay.
     pub was_delayed: bool,
+    /// How often the person was told of one, less the times that nobody could know, or write down, whether they were.
+    pub delays_told: i8,
 }
 
 /// What happens.
@@ -430,6 +432,7 @@ impl Model for Protocol {
             resent: false,
             told_needlessly: false,
             was_delayed: false,
+            delays_told: 0,
         };
         state.callback(Kind::Granted(Code::A));
         vec![state]

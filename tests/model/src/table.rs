@@ -37,6 +37,7 @@ pub enum LeaseEnd {
 }
 
 /// The item; without a status it is not there.
+#[expect(clippy::struct_excessive_bools, reason = "each is an attribute that is there or not")]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Row {
     /// How it stands.
@@ -51,6 +52,8 @@ pub struct Row {
     pub outcome: u8,
     /// The person was told.
     pub messaged: bool,
+    /// The person was told of a delay.
+    pub delay_told: bool,
     /// The bot was told.
     pub bot_told: bool,
     /// Everyone knows.
@@ -144,9 +147,12 @@ impl Row {
             LeaseEnd::Past => put(attr::LEASE_UNTIL, (NOW - 1).into()),
             LeaseEnd::Of(number) => put(attr::LEASE_UNTIL, claim_time(number).plus(LEASE).into()),
         };
-        for (mark, name) in
-            [(self.messaged, attr::MESSAGED_AT), (self.bot_told, attr::BOT_TOLD_AT), (self.notified, attr::NOTIFIED_AT)]
-        {
+        for (mark, name) in [
+            (self.messaged, attr::MESSAGED_AT),
+            (self.delay_told, attr::DELAY_TOLD_AT),
+            (self.bot_told, attr::BOT_TOLD_AT),
+            (self.notified, attr::NOTIFIED_AT),
+        ] {
             if mark {
                 put(name, NOW.into());
             }
@@ -170,6 +176,7 @@ impl Row {
                 attr::LEASE_UNTIL => row.lease = LeaseEnd::at(time()),
                 attr::UPDATED_AT => row.outcome = number(time(), outcome_time(1)).map_or(0, |number| number + 1),
                 attr::MESSAGED_AT => row.messaged = true,
+                attr::DELAY_TOLD_AT => row.delay_told = true,
                 attr::BOT_TOLD_AT => row.bot_told = true,
                 attr::NOTIFIED_AT => row.notified = true,
                 // No rule asks about these.
