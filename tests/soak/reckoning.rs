@@ -239,7 +239,7 @@ fn wrong_tokens(ending: &str, stored: Option<&Vec<Value>>, journal: &Journal) ->
     }
 }
 
-/// Has the bot one event for each outcome, and the last one for the last outcome?
+/// Has the bot been told of the outcome, once?
 fn wrong_events(attempts: &[Value], journal: &Journal) -> Option<String> {
     let [attempt] = attempts else { return Some("not one attempt".to_owned()) };
     let mut kinds: HashMap<&str, &str> = HashMap::new();
@@ -251,7 +251,9 @@ fn wrong_events(attempts: &[Value], journal: &Journal) -> Option<String> {
         "connected" => "connection.created",
         _ => "connection.failed",
     };
-    (count(expected) != 1).then(|| format!("{} {expected} events", count(expected)))
+    // That the person cannot be reached is news of its own, for a bot that was told that they would be.
+    let most = 1 + usize::from(attempt.get("message_error").is_some());
+    (!(1..=most).contains(&count(expected))).then(|| format!("{} {expected} events", count(expected)))
 }
 
 fn hex(bytes: &[u8]) -> String {
