@@ -10,6 +10,8 @@ tools    := .local/venv-tools/bin
 target   := $(shell uname -m)-unknown-linux-gnu
 cargo    := cargo
 on       := --target $(target) --locked
+bench    := --manifest-path tests/bench/Cargo.toml
+peers    := hello-world receiver-sdk-free receiver-aws-defaults
 deny     := .local/cargo/bin/cargo-deny
 deny_version := 0.20.2
 
@@ -17,7 +19,7 @@ export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 export PYTEST_ADDOPTS := -p no:cacheprovider -q
 
-.PHONY: help up down status test lint unit model checks emulator end-to-end soak browser fmt audit build deploy tools clean
+.PHONY: help up down status test lint unit model checks emulator end-to-end soak latency simulate browser bench fmt audit build deploy tools clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -35,15 +37,18 @@ test: browser lint checks unit model emulator end-to-end ## everything that must
 
 lint: tools $(deny) ## formats, lints, documentation, dependencies, template
 	$(cargo) fmt --all --check
+	$(cargo) fmt $(bench) --all --check
 	$(cargo) clippy $(on) --workspace --all-targets --all-features --quiet -- -D warnings
+	CARGO_TARGET_DIR=$(CURDIR)/target $(cargo) clippy $(bench) $(on) -p bench -p hello-world -p receiver-sdk-free \
+	  --all-targets --quiet -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(cargo) doc $(on) --workspace --all-features --no-deps --quiet
 	$(cargo) fetch --locked --quiet # for the licences of crates that other platforms need
 	$(deny) --offline --log-level error check bans licenses sources
 	$(tools)/cfn-lint template.yaml
 	AWS_DEFAULT_REGION=us-east-1 $(tools)/sam validate --lint
 
-checks: tools ## the whole repository against itself: template, code, samples, rules of the house
-	$(python) -m pytest tests/checks
+checks: tools ## the whole repository against itself: template, code, samples, documents, rules of the house
+	$(python) -m pytest tests/checks tests/simulation
 
 # The whole workspace at once, always: a part of it would have other features, and be compiled again.
 unit: ## unit, property and handler tests, and the sandbox's own
@@ -64,8 +69,29 @@ end-to-end: browser ## the template on a local cloud of its own, driven over HTT
 soak: ## N people connect while everything fails at random; N=60, SEED=… (about a quarter of an hour)
 	$(cloud) run -- $(cargo) test $(on) --workspace --quiet --test soak
 
+latency: tools ## time from callback to message, stage by stage, on a local cloud; RATE=10 callbacks a second
+	$(cloud) run -- $(python) tests/latency/latency.py --json target/latency.json $(if $(RATE),--rate $(RATE))
+
+simulate: tools ## predict waits and failures under load, with the template's settings; UPDATE=1 puts it into docs/SCALING.md
+	$(python) tests/simulation/simulate.py $(if $(UPDATE),--update)
+
+# The functions are compiled as `sam build` does it for this machine's architecture, the peers the same way, each by itself.
+bench: export CARGO_TARGET_DIR := $(CURDIR)/target
+bench: tools .local/venv-bench/made-from ## measure the release binaries beside their peers; BENCH='callback-receiver …' for some
+	PATH="$(CURDIR)/$(tools):$$PATH" $(cargo) lambda build --release --locked $(patsubst functions/%,--bin %,$(wildcard functions/*))
+	for peer in $(peers); do PATH="$(CURDIR)/$(tools):$$PATH" $(cargo) lambda build $(bench) --release --locked --package $$peer; done
+	$(cargo) test $(bench) $(on) -p bench --quiet
+	$(cargo) run $(bench) $(on) -p bench --quiet -- $(BENCH)
+
+.local/venv-bench/made-from: tests/bench/peers/python/requirements.txt
+	rm -rf .local/venv-bench
+	python3 -m venv .local/venv-bench
+	.local/venv-bench/bin/python -m pip install --quiet --require-hashes --no-deps --only-binary :all: -r $<
+	cp $< $@
+
 fmt: ## format the Rust code
 	$(cargo) fmt --all
+	$(cargo) fmt $(bench) --all
 
 audit: $(deny) ## dependencies against RustSec's advisories (needs the network)
 	$(deny) check advisories

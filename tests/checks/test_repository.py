@@ -281,16 +281,20 @@ def test_every_crate_keeps_the_workspaces_lints():
     lints = (ROOT / "Cargo.toml").read_text().split("[workspace.lints.clippy]")[1].split("\n[")[0]
     for lint in ("dbg_macro", "print_stdout", "print_stderr", "todo", "unwrap_used"):
         assert f'{lint} = "warn"' in lints
-    members = ("functions/*", "shared", "tests", "tests/model")
+    assert (ROOT / "tests/bench/Cargo.toml").read_text().split("[workspace.lints.clippy]")[1].startswith(
+        lints.split("module_name_repetitions")[0]
+    )
+    members = ("functions/*", "shared", "tests", "tests/model", "tests/bench", "tests/bench/peers/*")
     for manifest in (path for member in members for path in ROOT.glob(f"{member}/Cargo.toml")):
         assert "[lints]\nworkspace = true" in manifest.read_text(), manifest.relative_to(ROOT)
 
 
-def test_every_dependency_says_what_it_is_for():
-    manifest = (ROOT / "Cargo.toml").read_text()
+@pytest.mark.parametrize("path", ["Cargo.toml", "tests/bench/Cargo.toml"])
+def test_every_dependency_says_what_it_is_for(path):
+    manifest = (ROOT / path).read_text()
     lines = manifest.split("[workspace.dependencies]")[1].split("\n[")[0].splitlines()
     for line in lines:
-        if re.match(r"[a-z]", line) and not line.startswith("shared"):
+        if re.match(r"[a-z]", line) and "path = " not in line:
             assert " # " in line, line
 
 
@@ -300,6 +304,21 @@ def test_the_rules_of_the_model_are_the_functions_own():
     for rule in ("claim", "settle", "connect", "release", "lease", "change"):
         assert re.search(rf"\.{rule}\(", source), rule
     assert "Rule::" not in source and "Change::only_if" not in source
+
+
+def test_the_bench_compiles_peers_as_the_functions_are_compiled():
+    profiles = [
+        re.findall(r"^[a-z-]+ = .*$", (ROOT / path).read_text().split("[profile.release]")[1].split("\n[")[0], re.M)
+        for path in ("Cargo.toml", "tests/bench/Cargo.toml")
+    ]
+    assert profiles[0] == profiles[1] != []
+
+
+@pytest.mark.parametrize("crate", ["lambda_runtime", "tokio", "hyper", "rustls", "ring", "serde_json"])
+def test_the_bench_compares_the_same_versions(crate):
+    found = rf'name = "{crate}"\nversion = "([^"]+)"'
+    ours, theirs = (re.findall(found, (ROOT / lock).read_text()) for lock in ("Cargo.lock", "tests/bench/Cargo.lock"))
+    assert ours == theirs != []
 
 
 def test_the_sandbox_shares_no_code_with_what_it_tests():

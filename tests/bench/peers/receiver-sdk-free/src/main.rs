@@ -1,0 +1,85 @@
+//! The limit: the callback receiver's work without the SDK. It verifies, sends and answers as the receiver does, over
+//! connections that it opened itself, with requests that it signs itself; it never tries again.
+
+mod aws;
+
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use serde_json::{Value, json};
+use shared::{
+    AuthorizationCode,
+    binding::BrowserSecret,
+    exchange::{Consent, ExchangeMessage},
+    page::{self, Mood},
+    process,
+    state::{State, StateKey},
+};
+
+use crate::aws::Connection;
+
+struct Receiver {
+    queue: Connection,
+    queue_url: String,
+    key: StateKey,
+}
+
+impl Receiver {
+    async fn receive(&self, request: &ApiGatewayV2httpRequest) -> Result<(), Error> {
+        let now = process::now();
+        let (mut state, mut code) = (None, None);
+        let query = request.raw_query_string.as_deref().unwrap_or_default();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            match &*name {
+                "state" => state = Some(value.into_owned()),
+                "code" => code = Some(value.into_owned()),
+                _ => {}
+            }
+        }
+        let State::Signed(state) = State::parse(&state.ok_or("no state")?)? else { return Err("not signed".into()) };
+        let claims = state.verify(std::slice::from_ref(&self.key), now)?;
+        let cookies = request.cookies.iter().flatten().map(String::as_str);
+        let is_bound = claims.binding.is_none_or(|binding| {
+            BrowserSecret::among(cookies).any(|secret| secret.binding(claims.attempt_id).matches(&binding))
+        });
+        if !is_bound {
+            return Err("another browser".into());
+        }
+        let code = AuthorizationCode::parse(code.ok_or("no code")?)?;
+        let message = ExchangeMessage {
+            attempt_id: claims.attempt_id,
+            wa_id: claims.wa_id,
+            received_at: now,
+            login_url: claims.login_url,
+            consent: Consent::Granted { code, pkce: true },
+        };
+        let body = json!({ "QueueUrl": self.queue_url, "MessageBody": message.to_body() });
+        self.queue.call("AmazonSQS.SendMessage", &body).await.map(|_| ())
+    }
+
+    async fn handle(&self, request: &ApiGatewayV2httpRequest) -> Result<ApiGatewayV2httpResponse, Error> {
+        self.receive(request).await?;
+        let mut response = ApiGatewayV2httpResponse::default();
+        response.status_code = 200;
+        let policy = page::content_security_policy("'none'");
+        let headers = [("content-type", "text/html; charset=utf-8"), ("content-security-policy", policy.as_str())];
+        for (name, value) in headers.into_iter().chain(page::SECURITY_HEADERS) {
+            response.headers.insert(name, value.parse()?);
+        }
+        let body = page::page(Mood::Good, "Almost done: go back to WhatsApp", &page::back_to_whatsapp(None));
+        response.body = Some(body.into());
+        Ok(response)
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let settings = process::environment();
+    process::start_logging(&settings)?;
+    let keys = Connection::open(&settings, "kms", "application/x-amz-json-1.1").await?;
+    let queue = Connection::open(&settings, "sqs", "application/x-amz-json-1.0").await?;
+    let key_id = settings.required("STATE_KEY_IDS")?;
+    let answer = keys.call("TrentService.GetPublicKey", &json!({ "KeyId": key_id })).await?;
+    let key = StateKey::from_der(&aws::base64(answer.get("PublicKey").and_then(Value::as_str).ok_or("no key")?)?)?;
+    let receiver = Receiver { queue, queue_url: settings.required("EXCHANGE_QUEUE_URL")?, key };
+    run(service_fn(async |event: LambdaEvent<_>| receiver.handle(&event.payload).await)).await
+}

@@ -1,0 +1,288 @@
+//! What is measured: the four functions and their peers, with the environment and the events that each is given.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use shared::{
+    AttemptId,
+    binding::BrowserSecret,
+    process,
+    state::{Claims, UnsignedState},
+};
+
+use crate::{
+    Failed, ROOT,
+    outside::{ACCESS_KEY, Outside, REGION, SECRET_KEY, SESSION_TOKEN},
+    runtime::{Function, Start},
+};
+
+/// What a function is for; peers share it with the one that they are compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Hello,
+    Receiver,
+    ConnectLink,
+    Exchanger,
+    Notifier,
+}
+
+/// A program to be measured.
+pub(crate) struct Program {
+    pub(crate) name: &'static str,
+    pub(crate) role: Role,
+    /// What the report says of it.
+    pub(crate) about: &'static str,
+    roots: Roots,
+}
+
+/// The roots of trust that a program reads from a file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Roots {
+    /// The bench's own: for a program that needs no others.
+    Ours,
+    /// Amazon's, as many as the functions bring for AWS, and the bench's own.
+    AmazonsAndOurs,
+    /// Those that a system comes with, too, as without `SSL_CERT_FILE`: reading them is most of some starts.
+    SystemsAndOurs,
+}
+
+/// Hello-world is the first: the others are compared with it.
+pub(crate) const PROGRAMS: [Program; 8] = [
+    program("hello-world", Role::Hello, "lambda_runtime alone", Roots::Ours),
+    program("callback-receiver", Role::Receiver, "as it ships", Roots::AmazonsAndOurs),
+    program("receiver-sdk-free", Role::Receiver, "hyper and its own SigV4", Roots::Ours),
+    program("receiver-aws-defaults", Role::Receiver, "aws-config, aws-lc, system roots", Roots::SystemsAndOurs),
+    program(PYTHON, Role::Receiver, "boto3 under awslambdaric", Roots::SystemsAndOurs),
+    program("connect-link", Role::ConnectLink, "as it ships", Roots::AmazonsAndOurs),
+    // The parties outside AWS are judged by the system's roots, which these two read.
+    program("token-exchanger", Role::Exchanger, "as it ships", Roots::SystemsAndOurs),
+    program("notifier", Role::Notifier, "as it ships", Roots::SystemsAndOurs),
+];
+pub(crate) const PYTHON: &str = "receiver-python";
+
+const fn program(name: &'static str, role: Role, about: &'static str, roots: Roots) -> Program {
+    Program { name, role, about, roots }
+}
+
+/// Where a Linux may keep the certificates of all authorities.
+const SYSTEM_ROOTS: [&str; 2] = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"];
+
+/// What the functions bring for AWS: on loopback they read it from a file, which costs no less.
+const AMAZON_ROOTS: &str = include_str!("../../../shared/src/aws/amazon-roots.pem");
+
+/// Writes the roots of trust that programs read, with the bench's own among them.
+pub(crate) fn write_roots(work: &Path) -> Result<(), Failed> {
+    let ours = fs::read_to_string(work.join("root.pem"))?;
+    fs::write(work.join("amazon-roots.pem"), format!("{AMAZON_ROOTS}{ours}"))?;
+    let system = SYSTEM_ROOTS.iter().find_map(|path| fs::read_to_string(path).ok());
+    let system = system.ok_or("this system has no root certificates (Debian: apt install ca-certificates)")?;
+    Ok(fs::write(work.join("system-roots.pem"), system + &ours)?)
+}
+
+impl Program {
+    /// Starts it with the others at hand over TLS or plainly, under `tool` if there is one.
+    pub(crate) async fn start(
+        &self,
+        outside: &Outside,
+        work: &Path,
+        tls: bool,
+        tool: &[OsString],
+    ) -> Result<(Function, Duration), Failed> {
+        let mut command = tool.to_vec();
+        command.extend(self.command());
+        let environment: Vec<_> = self.environment(outside, work, tls).into_iter().collect();
+        let log = work.join(format!("{}.log", self.name));
+        let started = Function::start(&Start { command: &command, environment: &environment, log: &log }).await;
+        started.map_err(|error| format!("{}: {error}", self.name).into())
+    }
+
+    /// The file that Lambda would be given; a script has none to speak of.
+    pub(crate) fn binary(&self) -> Option<PathBuf> {
+        (self.name != PYTHON).then(|| Path::new(ROOT).join("target/lambda").join(self.name).join("bootstrap"))
+    }
+
+    fn command(&self) -> Vec<OsString> {
+        if let Some(binary) = self.binary() {
+            return vec![binary.into()];
+        }
+        let python = Path::new(ROOT).join(".local/venv-bench/bin/python");
+        vec![python.into(), "-m".into(), "awslambdaric".into(), "receiver.handle".into()]
+    }
+
+    /// As Lambda and the template set it.
+    fn environment(&self, outside: &Outside, work: &Path, tls: bool) -> BTreeMap<String, String> {
+        let url = outside.url(tls);
+        let roots = work.join(match self.roots {
+            Roots::Ours => "root.pem",
+            Roots::AmazonsAndOurs => "amazon-roots.pem",
+            Roots::SystemsAndOurs => "system-roots.pem",
+        });
+        let roots = roots.to_string_lossy();
+        let queue = "https://sqs.us-east-1.amazonaws.com/111122223333/exchange";
+        let key = "arn:aws:kms:us-east-1:111122223333:key/bench";
+        let redirect_uri = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/callback";
+        let common = [
+            ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
+            ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
+            ("AWS_SESSION_TOKEN", SESSION_TOKEN),
+            ("AWS_REGION", REGION),
+            ("AWS_DEFAULT_REGION", REGION),
+            ("AWS_ENDPOINT_URL", &url),
+            ("AWS_LAMBDA_FUNCTION_NAME", "bench"),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
+            ("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/bench"),
+            ("AWS_LAMBDA_LOG_STREAM_NAME", "bench"),
+            ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
+            ("AWS_EXECUTION_ENV", "AWS_Lambda_provided.al2023"),
+            ("_HANDLER", "bootstrap"),
+            ("LAMBDA_TASK_ROOT", "/var/task"),
+            ("PATH", "/usr/local/bin:/usr/bin:/bin"),
+            ("LANG", "en_US.UTF-8"),
+            ("TZ", ":UTC"),
+            ("SSL_CERT_FILE", &roots),
+            ("LOG_LEVEL", "info"),
+        ];
+        let own: &[(&str, &str)] = match self.role {
+            Role::Hello => &[],
+            Role::Receiver => &[
+                ("LOGIN_URLS", "https://login.salesforce.com,https://test.salesforce.com"),
+                ("STATE_POLICY", "Signed"),
+                ("BROWSER_BINDING", "Enforce"),
+                ("STATE_KEY_IDS", key),
+                // As README's last step of a deployment sets it.
+                ("STATE_PUBLIC_KEYS", &outside.public_state_key_base64()),
+                ("EXCHANGE_QUEUE_URL", queue),
+                ("AWS_CA_BUNDLE", &roots),
+                ("PYTHONPATH", concat!(env!("CARGO_MANIFEST_DIR"), "/peers/python")),
+            ],
+            Role::ConnectLink => &[
+                ("LOGIN_URLS", "https://login.salesforce.com,https://test.salesforce.com"),
+                ("STATE_KEY_ID", key),
+                ("PKCE_KEY_ID", key),
+                ("LINK_KEY_ID", key),
+                ("LINK_LIFETIME_MINUTES", "15"),
+                ("SCOPES", "api refresh_token"),
+                ("SF_CLIENT_ID_SECRET_NAME", "sf_client_id"),
+                ("API_DOMAIN_SUFFIX", "execute-api.us-east-1.amazonaws.com"),
+            ],
+            Role::Exchanger => &[
+                ("LOGIN_URLS", &url),
+                ("DYNAMODB_PROFILE_TABLE_NAME", "salesforce_tokens"),
+                ("ATTEMPT_TABLE_NAME", "connection_attempts"),
+                ("EXCHANGE_QUEUE_URL", queue),
+                ("MAX_TRIES", "8"),
+                ("CHECKPOINT_KEY_ID", key),
+                ("PKCE_KEY_ID", key),
+                ("SF_CLIENT_ID_SECRET_NAME", "sf_client_id"),
+                ("SF_CLIENT_SECRET_SECRET_NAME", "sf_client_secret"),
+                ("SF_REDIRECT_URI", redirect_uri),
+            ],
+            Role::Notifier => &[
+                ("LOGIN_URLS", "https://login.salesforce.com"),
+                ("ATTEMPT_TABLE_NAME", "connection_attempts"),
+                ("WHATSAPP_PROVIDER", "Twilio"),
+                ("WHATSAPP_SENDER", "whatsapp:+14155238886"),
+                ("WHATSAPP_API_URL", &url),
+                ("WHATSAPP_SECRET_NAME", "whatsapp"),
+                ("BOT_WEBHOOK_URL", &format!("{url}/events")),
+                ("BOT_WEBHOOK_SECRET_NAME", "bot_webhook"),
+                ("LINK_KEY_ID", key),
+                ("LINK_LIFETIME_MINUTES", "15"),
+                ("SF_REDIRECT_URI", redirect_uri),
+            ],
+        };
+        let owned = |&(name, value): &(&str, &str)| (name.to_owned(), value.to_owned());
+        common.iter().chain(own).map(owned).collect()
+    }
+}
+
+impl Role {
+    /// What an invocation must have done outside, by its operation, for each message of its event.
+    pub(crate) fn deeds(self) -> &'static [&'static str] {
+        match self {
+            Self::Hello => &[],
+            Self::Receiver => &["SendMessage"],
+            Self::ConnectLink => &["Encrypt"],
+            Self::Exchanger => &["token", "userinfo", "TransactWriteItems"],
+            Self::Notifier => &["message", "event"],
+        }
+    }
+
+    /// An event with so many messages, from the samples; states, codes and times as they must be now.
+    pub(crate) fn event(self, outside: &Outside, tls: bool, messages: usize, number: usize) -> Result<Value, Failed> {
+        match self {
+            Self::Hello | Self::Receiver => callback(outside),
+            Self::ConnectLink => sample("links-post"),
+            Self::Exchanger => exchange(&outside.url(tls), messages, number),
+            Self::Notifier => {
+                let event = sample("outcome-stream-connected")?;
+                outside.hold_attempt(event["Records"][0]["dynamodb"]["NewImage"].clone());
+                Ok(event)
+            }
+        }
+    }
+
+    /// Is that what it answers to an event that it served wholly?
+    pub(crate) fn is_served(self, answer: &Value) -> bool {
+        match self {
+            Self::Hello | Self::Receiver | Self::ConnectLink => answer["statusCode"] == 200,
+            Self::Exchanger | Self::Notifier => answer["batchItemFailures"].as_array().is_some_and(Vec::is_empty),
+        }
+    }
+}
+
+fn sample(name: &str) -> Result<Value, Failed> {
+    Ok(serde_json::from_str(&fs::read_to_string(Path::new(ROOT).join(format!("events/{name}.json")))?)?)
+}
+
+/// A callback with a state that counts, from the browser that it is bound to.
+fn callback(outside: &Outside) -> Result<Value, Failed> {
+    let attempt_id = AttemptId::from_bytes([7; AttemptId::LENGTH]);
+    let browser = BrowserSecret::from_random(&[9; 32]);
+    let claims = Claims {
+        attempt_id,
+        wa_id: "whatsapp:+15551234567".parse()?,
+        expires_at: process::now().plus(Duration::from_hours(1)),
+        login_url: "https://login.salesforce.com".parse()?,
+        binding: Some(browser.binding(attempt_id)),
+    };
+    let unsigned: UnsignedState = claims.unsigned(outside.public_state_key()?.id());
+    let signature = outside.state_key().sign(&unsigned.message());
+    let state = unsigned.with_signature(signature.as_ref().try_into()?);
+
+    let mut event = sample("callback-get")?;
+    let query = event["rawQueryString"].as_str().ok_or("no query")?;
+    let code = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "code").ok_or("no code")?.1;
+    let query =
+        form_urlencoded::Serializer::new(String::new()).extend_pairs([("code", &*code), ("state", &state)]).finish();
+    let cookie = browser.set_cookie(900);
+    event["rawQueryString"] = query.into();
+    event["cookies"] = json!([cookie.split(';').next()]);
+    Ok(event)
+}
+
+/// Messages of as many attempts, received just now.
+fn exchange(login_url: &str, messages: usize, number: usize) -> Result<Value, Failed> {
+    let mut event = sample("exchange-sqs")?;
+    let record = event["Records"][0].take();
+    let body: Value = serde_json::from_str(record["body"].as_str().ok_or("no body")?)?;
+    let records = (0..messages).map(|message| {
+        let (mut record, mut body) = (record.clone(), body.clone());
+        body["attempt_id"] = format!("{number:016x}{message:016x}").into();
+        body["code"] = format!("aPrxBenchBenchBench{number}.{message}==").into();
+        body["received_at"] = process::now().millis().into();
+        body["login_url"] = login_url.into();
+        record["body"] = body.to_string().into();
+        record["messageId"] = format!("bench-{number}-{message}").into();
+        record
+    });
+    event["Records"] = records.collect();
+    Ok(event)
+}

@@ -1,0 +1,325 @@
+//! Everything outside the functions, on one loopback address: AWS's services, Salesforce, Twilio and the bot. Each
+//! request is checked before it is answered, and a wrong one is remembered, so that nothing broken is ever measured.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    io,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use hyper::{Method, Request, body::Bytes};
+use ring::{
+    digest::{SHA256, digest},
+    hmac,
+    signature::{Ed25519KeyPair, KeyPair as _},
+};
+use serde_json::{Value, json};
+use shared::{exchange::ExchangeMessage, process, state::StateKey};
+use tokio::time::sleep;
+
+use crate::{
+    Failed,
+    server::{self, Answer, Server},
+};
+
+pub(crate) const REGION: &str = "us-east-1";
+pub(crate) const ACCESS_KEY: &str = "ASIABENCHBENCHBENCHB";
+pub(crate) const SECRET_KEY: &str = "bench/secret/key";
+pub(crate) const SESSION_TOKEN: &str = "bench session token, as long as real ones are: \
+    IQoJb3JpZ2luX2VjEBench0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789abcdefghijklmnopqrst";
+pub(crate) const CLIENT_SECRET: &str = "bench client secret";
+const WHATSAPP_SECRET: &str = r#"{"account_sid":"AC0123","auth_token":"bench token"}"#;
+const WEBHOOK_SECRET: &str = "whsec_YmVuY2ggd2ViaG9vayBzZWNyZXQ=";
+/// The DER header of an Ed25519 public key (RFC 8410 §4).
+const SPKI_HEADER: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+
+/// The other parties, and what they remember.
+pub(crate) struct Outside {
+    world: Arc<World>,
+    plain: Server,
+    tls: Server,
+}
+
+struct World {
+    state_key: Ed25519KeyPair,
+    memory: Mutex<Memory>,
+}
+
+#[derive(Default)]
+struct Memory {
+    calls: BTreeMap<String, usize>,
+    problems: Vec<String>,
+    /// The attempt that the table holds, in DynamoDB's JSON.
+    attempt: Value,
+    salesforce_delay: Duration,
+}
+
+impl Outside {
+    /// Starts them. The root certificate is written to `root_file`.
+    pub(crate) async fn start(root_file: &Path) -> Result<Self, Failed> {
+        let state_key = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).map_err(|_| "no key")?;
+        let world = Arc::new(World { state_key, memory: Mutex::default() });
+        let acceptor = server::authority(root_file)?;
+        Ok(Self { plain: world.serve(None).await?, tls: world.serve(Some(acceptor)).await?, world })
+    }
+
+    /// Their address.
+    pub(crate) fn url(&self, tls: bool) -> String {
+        if tls {
+            format!("https://localhost:{}", self.tls.port)
+        } else {
+            format!("http://localhost:{}", self.plain.port)
+        }
+    }
+
+    /// How often an operation was asked for so far.
+    pub(crate) fn calls(&self, operation: &str) -> usize {
+        self.world.memory().calls.get(operation).copied().unwrap_or_default()
+    }
+
+    /// How many connections they had so far.
+    pub(crate) fn connections(&self) -> usize {
+        self.plain.connections() + self.tls.connections()
+    }
+
+    /// # Errors
+    /// What was wrong with the requests so far.
+    pub(crate) fn check(&self) -> Result<(), Failed> {
+        let problems = std::mem::take(&mut self.world.memory().problems);
+        if problems.is_empty() { Ok(()) } else { Err(problems.join("\n").into()) }
+    }
+
+    /// The key that states are signed with.
+    pub(crate) fn state_key(&self) -> &Ed25519KeyPair {
+        &self.world.state_key
+    }
+
+    /// That key, as the functions know it.
+    pub(crate) fn public_state_key(&self) -> Result<StateKey, Failed> {
+        Ok(StateKey::from_der(&self.world.public_key())?)
+    }
+
+    /// The same in base64, as the AWS CLI prints it.
+    pub(crate) fn public_state_key_base64(&self) -> String {
+        STANDARD.encode(self.world.public_key())
+    }
+
+    /// From now on Salesforce takes so long for each answer.
+    pub(crate) fn delay_salesforce(&self, delay: Duration) {
+        self.world.memory().salesforce_delay = delay;
+    }
+
+    /// From now on the table holds this attempt.
+    pub(crate) fn hold_attempt(&self, item: Value) {
+        self.world.memory().attempt = item;
+    }
+}
+
+type Problem = String;
+
+impl World {
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn serve(self: &Arc<Self>, tls: Option<tokio_rustls::TlsAcceptor>) -> io::Result<Server> {
+        let world = Arc::clone(self);
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        Server::start(tls, move |request| {
+            let world = Arc::clone(&world);
+            async move { world.answer(scheme, &request).await }
+        })
+        .await
+    }
+
+    async fn answer(&self, scheme: &str, request: &Request<Bytes>) -> Answer {
+        let answered = if header(request, "x-amz-target").is_ok() {
+            self.aws(request)
+        } else {
+            self.others(scheme, request).await
+        };
+        match answered {
+            Ok((operation, status, body)) => {
+                *self.memory().calls.entry(operation).or_default() += 1;
+                server::json(status, if status == 204 { String::new() } else { body.to_string() })
+            }
+            Err(problem) => {
+                let problem = format!("{} {}: {problem}", request.method(), request.uri().path());
+                self.memory().problems.push(problem);
+                server::json(400, r#"{"__type":"ValidationException","message":"see the bench"}"#)
+            }
+        }
+    }
+
+    fn aws(&self, request: &Request<Bytes>) -> Result<(String, u16, Value), Problem> {
+        let target = header(request, "x-amz-target")?;
+        let (service, operation) = target.split_once('.').ok_or("no operation")?;
+        check_signature(request, service)?;
+        let body: Value = serde_json::from_slice(request.body()).map_err(|error| error.to_string())?;
+        let text = |name: &str| body[name].as_str().ok_or_else(|| format!("no {name}"));
+        let bytes = |name: &str| STANDARD.decode(text(name)?).map_err(|error| error.to_string());
+        let answer = match operation {
+            "GetQueueAttributes" => {
+                json!({ "Attributes": { "QueueArn": "arn:aws:sqs:us-east-1:111122223333:exchange" } })
+            }
+            "SendMessage" => {
+                text("QueueUrl")?;
+                ExchangeMessage::from_body(text("MessageBody")?).map_err(|error| error.to_string())?;
+                json!({ "MessageId": "5fea7756-0ea4-451a-a703-a558b933e274" })
+            }
+            "GetPublicKey" => json!({
+                "KeyId": text("KeyId")?, "KeySpec": "ECC_NIST_EDWARDS25519", "KeyUsage": "SIGN_VERIFY",
+                "PublicKey": STANDARD.encode(self.public_key()),
+            }),
+            "GenerateMac" => {
+                let key = hmac::Key::new(hmac::HMAC_SHA256, text("KeyId")?.as_bytes());
+                json!({ "Mac": STANDARD.encode(hmac::sign(&key, &bytes("Message")?)) })
+            }
+            "Encrypt" => json!({ "CiphertextBlob": text("Plaintext")?, "KeyId": text("KeyId")? }),
+            "BatchGetSecretValue" => {
+                let names = body["SecretIdList"].as_array().ok_or("no SecretIdList")?;
+                let values: Vec<_> = names
+                    .iter()
+                    .map(|name| json!({ "Name": name, "ARN": "arn:aws:secretsmanager:bench", "SecretString": secret(name) }))
+                    .collect();
+                json!({ "SecretValues": values, "Errors": [] })
+            }
+            "GetItem" if text("TableName")?.contains("attempt") => json!({ "Item": self.memory().attempt }),
+            "GetItem" => json!({}),
+            "UpdateItem" => {
+                text("ConditionExpression")?;
+                json!({})
+            }
+            "TransactWriteItems" => {
+                body["TransactItems"].as_array().filter(|items| items.len() == 2).ok_or("not two writes")?;
+                json!({})
+            }
+            _ => return Err(format!("{target} is not expected")),
+        };
+        Ok((operation.to_owned(), 200, answer))
+    }
+
+    /// Salesforce, Twilio and the bot.
+    async fn others(&self, scheme: &str, request: &Request<Bytes>) -> Result<(String, u16, Value), Problem> {
+        let form: BTreeMap<_, _> = form_urlencoded::parse(request.body()).into_owned().collect();
+        let field = |name: &str| form.get(name).filter(|text| !text.is_empty()).ok_or_else(|| format!("no {name}"));
+        let authorization = header(request, "authorization");
+        let delay = self.memory().salesforce_delay;
+        let (operation, status, answer) = match (request.method(), request.uri().path()) {
+            (&Method::POST, "/services/oauth2/token") => {
+                for name in ["code", "client_id", "redirect_uri", "code_verifier"] {
+                    field(name)?;
+                }
+                expect(field("grant_type")? == "authorization_code", "another grant")?;
+                expect(field("client_secret")? == CLIENT_SECRET, "another secret")?;
+                sleep(delay).await;
+                ("token", 200, tokens(&format!("{scheme}://{}", header(request, "host")?)))
+            }
+            (&Method::GET, "/services/oauth2/userinfo") => {
+                expect(authorization?.starts_with("Bearer 00D"), "no access token")?;
+                sleep(delay).await;
+                ("userinfo", 200, json!({ "preferred_username": "ada@example.com" }))
+            }
+            (&Method::POST, "/2010-04-01/Accounts/AC0123/Messages.json") => {
+                expect(authorization?.starts_with("Basic "), "no credentials")?;
+                for name in ["From", "To", "Body"] {
+                    field(name)?;
+                }
+                ("message", 201, json!({ "sid": "SM0123", "status": "queued" }))
+            }
+            (&Method::POST, "/events") => {
+                for name in ["webhook-id", "webhook-timestamp", "webhook-signature"] {
+                    header(request, name)?;
+                }
+                let event: Value = serde_json::from_slice(request.body()).map_err(|error| error.to_string())?;
+                expect(event["specversion"] == "1.0", "no CloudEvent")?;
+                ("event", 204, Value::Null)
+            }
+            _ => return Err("not expected".to_owned()),
+        };
+        Ok((operation.to_owned(), status, answer))
+    }
+
+    fn public_key(&self) -> Vec<u8> {
+        [&SPKI_HEADER, self.state_key.public_key().as_ref()].concat()
+    }
+}
+
+fn secret(name: &Value) -> &'static str {
+    match name.as_str() {
+        Some("sf_client_secret") => CLIENT_SECRET,
+        Some("whatsapp") => WHATSAPP_SECRET,
+        Some("bot_webhook") => WEBHOOK_SECRET,
+        _ => "bench client id",
+    }
+}
+
+/// What the token endpoint at this address answers.
+fn tokens(origin: &str) -> Value {
+    let id = "https://login.salesforce.com/id/00Dxx0000001gPLEAY/005xx000001SwiUAAS";
+    let issued_at = process::now().millis().to_string();
+    let key = hmac::Key::new(hmac::HMAC_SHA256, CLIENT_SECRET.as_bytes());
+    let signature = hmac::sign(&key, format!("{id}{issued_at}").as_bytes());
+    json!({
+        "access_token": "00Dxx0000001gPL!AQwAQBenchBenchBenchBenchBenchBenchBenchBenchBenchBenchBenchBenchBenchBench",
+        "refresh_token": "5Aep861BenchBenchBenchBenchBenchBenchBenchBenchBenchBench",
+        "signature": STANDARD.encode(signature), "scope": "api refresh_token", "instance_url": origin,
+        "id": id, "token_type": "Bearer", "issued_at": issued_at,
+    })
+}
+
+fn header<'a>(request: &'a Request<Bytes>, name: &str) -> Result<&'a str, Problem> {
+    request.headers().get(name).and_then(|value| value.to_str().ok()).ok_or_else(|| format!("no header {name}"))
+}
+
+fn expect(holds: bool, otherwise: &str) -> Result<(), Problem> {
+    if holds { Ok(()) } else { Err(otherwise.to_owned()) }
+}
+
+/// Is it signed for this service with our credentials (Signature Version 4)?
+fn check_signature(request: &Request<Bytes>, target: &str) -> Result<(), Problem> {
+    let service = match target {
+        "AmazonSQS" => "sqs",
+        "TrentService" => "kms",
+        "secretsmanager" => "secretsmanager",
+        _ if target.starts_with("DynamoDB") => "dynamodb",
+        _ => return Err(format!("{target} is no service of ours")),
+    };
+    expect(header(request, "x-amz-security-token")? == SESSION_TOKEN, "another session token")?;
+    let authorization = header(request, "authorization")?;
+    let part = |name: &str| {
+        let found = authorization.split([' ', ',']).find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
+        found.ok_or_else(|| format!("no {name}"))
+    };
+    let date = header(request, "x-amz-date")?;
+    let day = date.get(..8).ok_or("no day")?;
+    let scope = format!("{day}/{REGION}/{service}/aws4_request");
+    expect(part("Credential")? == format!("{ACCESS_KEY}/{scope}"), "another scope")?;
+
+    let names = part("SignedHeaders")?;
+    let mut canonical = format!("{}\n{}\n\n", request.method(), request.uri().path());
+    for name in names.split(';') {
+        let _ = writeln!(canonical, "{name}:{}", header(request, name)?.trim());
+    }
+    let _ = write!(canonical, "\n{names}\n{}", hex(digest(&SHA256, request.body()).as_ref()));
+    let text = format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{}", hex(digest(&SHA256, canonical.as_bytes()).as_ref()));
+    let key = [day, REGION, service, "aws4_request"]
+        .iter()
+        .fold(format!("AWS4{SECRET_KEY}").into_bytes(), |key, part| mac(&key, part).as_ref().to_vec());
+    expect(part("Signature")? == hex(mac(&key, &text).as_ref()), "a false signature")
+}
+
+fn mac(key: &[u8], text: &str) -> hmac::Tag {
+    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text.as_bytes())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,187 @@
+//! Lambda's side of one execution environment: the Runtime API, and the function's process under it.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use hyper::{Method, Request, body::Bytes};
+use serde_json::Value;
+use tokio::{
+    process::{Child, Command},
+    sync::{
+        Mutex,
+        mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    },
+    time::timeout,
+};
+
+use crate::{
+    Failed,
+    server::{self, Answer, Server},
+};
+
+/// Nothing that is measured comes near it, not even Python under valgrind.
+const PATIENCE: Duration = Duration::from_mins(5);
+/// The functions' own time-out in the template, about.
+const TIMEOUT_MS: u128 = 30_000;
+
+/// What the function did, as the Runtime API saw it.
+enum Step {
+    /// It asks for the next event.
+    Next(Instant),
+    /// It answered.
+    Answered(Instant, Bytes),
+    /// It, or its start, failed.
+    Failed(Bytes),
+}
+
+/// How to start a function.
+pub(crate) struct Start<'a> {
+    pub(crate) command: &'a [OsString],
+    pub(crate) environment: &'a [(String, String)],
+    pub(crate) log: &'a Path,
+}
+
+/// A started function, which waits for an event.
+pub(crate) struct Function {
+    child: Child,
+    steps: UnboundedReceiver<Step>,
+    events: UnboundedSender<Bytes>,
+    log: PathBuf,
+    _api: Server,
+}
+
+impl Function {
+    /// Starts it; the time from there to its first `/next`.
+    pub(crate) async fn start(start: &Start<'_>) -> Result<(Self, Duration), Failed> {
+        let (step, steps) = unbounded_channel();
+        let (events, waiting) = unbounded_channel();
+        let waiting = Arc::new(Mutex::new(waiting));
+        let api = Server::start(None, move |request| route(request, step.clone(), Arc::clone(&waiting))).await?;
+        let log = File::create(start.log)?;
+        let (program, arguments) = start.command.split_first().ok_or("no command")?;
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .env_clear()
+            .envs(start.environment.iter().map(|(name, value)| (name, value)))
+            .env("AWS_LAMBDA_RUNTIME_API", format!("127.0.0.1:{}", api.port))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .kill_on_drop(true);
+        let began = Instant::now();
+        let child = command.spawn().map_err(|error| format!("{}: {error}", program.display()))?;
+        let mut function = Self { child, steps, events, log: start.log.to_owned(), _api: api };
+        let ready = function.ready().await?;
+        Ok((function, ready - began))
+    }
+
+    /// Waits until it asks for an event.
+    async fn ready(&mut self) -> Result<Instant, Failed> {
+        match self.step().await? {
+            Step::Next(when) => Ok(when),
+            _ => Err(self.failed("it answered before it was asked")),
+        }
+    }
+
+    async fn step(&mut self) -> Result<Step, Failed> {
+        tokio::select! {
+            step = timeout(PATIENCE, self.steps.recv()) => match step {
+                Ok(Some(Step::Failed(body))) => Err(self.failed(&String::from_utf8_lossy(&body))),
+                Ok(Some(step)) => Ok(step),
+                _ => Err(self.failed("it did not go on")),
+            },
+            ended = self.child.wait() => Err(self.failed(&format!("it ended: {ended:?}"))),
+        }
+    }
+
+    fn failed(&self, why: &str) -> Failed {
+        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        format!("{why}\n{}:\n{log}", self.log.display()).into()
+    }
+
+    /// One invocation: its answer, and the time from giving the event to having the answer. It ends when the function
+    /// is ready for the next.
+    pub(crate) async fn invoke(&mut self, event: &Value) -> Result<(Value, Duration), Failed> {
+        let event = Bytes::from(event.to_string());
+        let began = Instant::now();
+        self.events.send(event)?;
+        let Step::Answered(when, body) = self.step().await? else {
+            return Err(self.failed("it asked for an event while it had one"));
+        };
+        self.ready().await?;
+        Ok((serde_json::from_slice(&body)?, when - began))
+    }
+
+    /// The most memory that it ever held, in bytes (`VmHWM`).
+    pub(crate) fn peak_memory(&self) -> Result<u64, Failed> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id().ok_or("it has ended")?))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM")?;
+        Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
+    }
+
+    /// The time that a core worked for it so far, on all its threads: what Lambda's share of a core stretches.
+    pub(crate) fn cpu_time(&self) -> Result<Duration, Failed> {
+        let mut nanoseconds = 0;
+        for thread in fs::read_dir(format!("/proc/{}/task", self.child.id().ok_or("it has ended")?))? {
+            let text = fs::read_to_string(thread?.path().join("schedstat"))?;
+            nanoseconds += text.split(' ').next().unwrap_or_default().parse::<u64>()?;
+        }
+        Ok(Duration::from_nanos(nanoseconds))
+    }
+
+    /// Ends it as Lambda does, by a signal.
+    pub(crate) async fn end(mut self) -> Result<(), Failed> {
+        let id = self.child.id().ok_or("it has ended")?;
+        Command::new("kill").arg(id.to_string()).status().await?;
+        timeout(PATIENCE, self.child.wait()).await??;
+        Ok(())
+    }
+}
+
+async fn route(
+    request: Request<Bytes>,
+    step: UnboundedSender<Step>,
+    waiting: Arc<Mutex<UnboundedReceiver<Bytes>>>,
+) -> Answer {
+    let path = request.uri().path().to_owned();
+    let said = match (request.method(), path.rsplit('/').next()) {
+        (&Method::GET, Some("next")) => {
+            let _ = step.send(Step::Next(Instant::now()));
+            return match waiting.lock().await.recv().await {
+                Some(event) => invocation(event),
+                None => server::json(500, ""),
+            };
+        }
+        (&Method::POST, Some("response")) => Step::Answered(Instant::now(), request.into_body()),
+        _ => Step::Failed(request.into_body()),
+    };
+    let _ = step.send(said);
+    server::json(202, "{}")
+}
+
+fn invocation(event: Bytes) -> Answer {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    let mut answer = server::json(200, event);
+    for (name, value) in [
+        ("content-type", "application/json".to_owned()),
+        ("lambda-runtime-aws-request-id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd".to_owned()),
+        ("lambda-runtime-deadline-ms", (now + TIMEOUT_MS).to_string()),
+        ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:us-east-1:111122223333:function:bench".to_owned()),
+        (
+            "lambda-runtime-trace-id",
+            "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=0".to_owned(),
+        ),
+    ] {
+        if let Ok(value) = value.parse() {
+            answer.headers_mut().insert(name, value);
+        }
+    }
+    answer
+}

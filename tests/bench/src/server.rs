@@ -1,0 +1,164 @@
+//! An HTTP/1.1 server on a loopback port, plain or over TLS, and the certificates that it shows.
+
+use std::{
+    convert::Infallible,
+    fs, io,
+    path::Path,
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use http_body_util::{BodyExt as _, Full};
+use hyper::{Request, Response, body::Bytes, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        ServerConfig, SupportedCipherSuite,
+        crypto::{
+            CryptoProvider,
+            ring::{cipher_suite, default_provider},
+        },
+        pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
+    },
+};
+
+use crate::Failed;
+
+/// What AWS's endpoints choose, whatever the client would like best.
+const AWS_PREFERS: [SupportedCipherSuite; 2] =
+    [cipher_suite::TLS13_AES_128_GCM_SHA256, cipher_suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256];
+
+pub(crate) type Answer = Response<Full<Bytes>>;
+
+/// A server that runs until it is dropped.
+pub(crate) struct Server {
+    pub(crate) port: u16,
+    connections: Arc<AtomicUsize>,
+    task: JoinHandle<()>,
+}
+
+impl Server {
+    /// Answers every request on a free port with `answer`; over TLS where there is an acceptor.
+    pub(crate) async fn start<F, A>(tls: Option<TlsAcceptor>, answer: F) -> io::Result<Self>
+    where
+        F: Fn(Request<Bytes>) -> A + Clone + Send + Sync + 'static,
+        A: Future<Output = Answer> + Send + 'static,
+    {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let port = listener.local_addr()?.port();
+        let connections = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&connections);
+        let task = tokio::spawn(async move {
+            while let Ok((tcp, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::Relaxed);
+                tokio::spawn(meet(tcp, tls.clone(), answer.clone()));
+            }
+        });
+        Ok(Self { port, connections, task })
+    }
+
+    /// How many connections were opened so far.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// A connection that breaks off is the client's affair: what it did not get done is missed elsewhere.
+async fn meet<F, A>(tcp: TcpStream, tls: Option<TlsAcceptor>, answer: F)
+where
+    F: Fn(Request<Bytes>) -> A + Clone + Send + Sync + 'static,
+    A: Future<Output = Answer> + Send + 'static,
+{
+    let _ = tcp.set_nodelay(true);
+    match tls {
+        None => serve(tcp, answer).await,
+        Some(tls) => {
+            if let Ok(stream) = tls.accept(tcp).await {
+                serve(stream, answer).await;
+            }
+        }
+    }
+}
+
+async fn serve<S, F, A>(stream: S, answer: F)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    F: Fn(Request<Bytes>) -> A + Clone + Send + Sync + 'static,
+    A: Future<Output = Answer> + Send + 'static,
+{
+    let service = service_fn(|request: Request<hyper::body::Incoming>| {
+        let answer = answer.clone();
+        async move {
+            let (head, body) = request.into_parts();
+            // A body that broke off is no JSON, and is found out.
+            let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+            Ok::<_, Infallible>(answer(Request::from_parts(head, body)).await)
+        }
+    });
+    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+}
+
+/// An answer with a JSON body.
+pub(crate) fn json(status: u16, body: impl Into<Bytes>) -> Answer {
+    let mut answer = Response::new(Full::new(body.into()));
+    *answer.status_mut() = hyper::StatusCode::from_u16(status).unwrap_or_default();
+    answer
+        .headers_mut()
+        .insert(hyper::header::CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/x-amz-json-1.0"));
+    answer
+}
+
+/// Makes a certificate authority, writes its root to `root_file`, and returns an acceptor that shows a certificate for
+/// `localhost` under an intermediate one. The keys are RSA's, as AWS's are: that is much of what a handshake costs.
+pub(crate) fn authority(root_file: &Path) -> Result<TlsAcceptor, Failed> {
+    let root_key = rsa_key()?;
+    let root = authority_params("bench root");
+    fs::write(root_file, root.self_signed(&root_key)?.pem())?;
+    let root = Issuer::new(root, root_key);
+
+    let between_key = rsa_key()?;
+    let between = authority_params("bench intermediate");
+    let between_certificate = between.signed_by(&between_key, &root)?;
+    let between = Issuer::new(between, between_key);
+
+    let key = rsa_key()?;
+    let certificate = CertificateParams::new(["localhost".to_owned()])?.signed_by(&key, &between)?;
+    let chain = vec![certificate.der().clone(), between_certificate.der().clone()];
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let provider = CryptoProvider { cipher_suites: AWS_PREFERS.to_vec(), ..default_provider() };
+    let config = ServerConfig::builder_with_provider(Arc::new(provider))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)?;
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// ring signs with RSA keys and makes none.
+fn rsa_key() -> Result<KeyPair, Failed> {
+    let made = Command::new("openssl").args(["genpkey", "-quiet", "-algorithm", "RSA"]).output();
+    let made = made.map_err(|error| format!("openssl: {error}"))?;
+    Ok(KeyPair::from_pem(&String::from_utf8(made.stdout)?)?)
+}
+
+fn authority_params(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params
+}

@@ -1,0 +1,221 @@
+"""How long it takes from the callback to the message in WhatsApp, stage by stage, on the local cloud.
+
+    cloud.py run -- python latency.py [--people 60] [--rate 10 --seconds 60] [--salesforce-ms 0] [--json FILE]
+
+Without a rate one person follows another; with one they come at random moments, so many a second on average. Every
+time is taken from outside: when the callback was sent, what the sandbox's journal and the functions' own log lines
+say. One machine, so one clock. Log lines give durations in whole milliseconds, so a stage is right to a millisecond
+or two; the stages of one person add up to the whole.
+
+A stage that is ours holds the calls to AWS that it waits for, which the emulator answers in one Python process.
+"""
+
+import argparse
+import concurrent.futures
+import json
+import os
+import pathlib
+import random
+import statistics
+import sys
+import threading
+import time
+
+from walks import Cloud
+
+# Each stage, whose time it is, and what ends it. The first begins when the callback is sent.
+STAGES = (
+    ("way in", "cloud", "API Gateway, and the receiver is called"),
+    ("receiver", "ours", "state checked, SendMessage, answered"),
+    ("queue wait", "cloud", "SQS to the exchanger"),
+    ("claim", "ours", "attempt claimed, verifier made, connection opened"),
+    ("exchange", "Salesforce", "code for tokens"),
+    ("userinfo", "Salesforce", "connection opened, the account's name"),
+    ("transaction", "ours", "tokens and outcome stored, and logged"),
+    ("stream wait", "cloud", "DynamoDB's stream to the notifier"),
+    ("read", "ours", "outcome read again, connection opened"),
+    ("send", "WhatsApp", "the message is taken"),
+)
+PATIENCE_SECONDS = 300
+
+
+def main():
+    arguments = _arguments()
+    cloud = Cloud()
+    _warm_up(cloud)
+    if arguments.salesforce_ms:
+        for endpoint in ("salesforce.token", "salesforce.userinfo"):
+            cloud.control("/control/faults", _slow(endpoint, arguments.salesforce_ms))
+    print(f"{arguments.people} people log in …", file=sys.stderr)
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        people = list(pool.map(cloud.new_walk, range(1, arguments.people + 1)))
+    print("… and come back", file=sys.stderr)
+    before = cloud.emulator_cpu_seconds()
+    (_at_rate if arguments.rate else _one_by_one)(cloud, people, arguments)
+    after = cloud.emulator_cpu_seconds()
+    report = _report(cloud, people, arguments)
+    report["emulator_cpu_ms"] = round(1000 * (after - before) / len(people), 1)
+    _print(report)
+    if arguments.json:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        arguments.json.write_text(json.dumps(report, indent=2) + "\n")
+    return 0 if report["connected"] == report["people"] else 1
+
+
+def _arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--people", type=int, default=60, help="how many (without a rate)")
+    parser.add_argument("--rate", type=float, help="callbacks a second, at random moments")
+    parser.add_argument("--seconds", type=float, default=60, help="for how long, with a rate")
+    parser.add_argument("--salesforce-ms", type=int, default=0, help="what Salesforce takes for an answer")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--json", type=pathlib.Path)
+    arguments = parser.parse_args()
+    if arguments.rate:
+        arguments.people = round(arguments.rate * arguments.seconds)
+    return arguments
+
+
+def _slow(endpoint, delay_ms):
+    return {"endpoint": endpoint, "times": 1_000_000, "action": {"delay_ms": delay_ms}}
+
+
+def _warm_up(cloud):
+    """Three people whose times do not count: they start the functions."""
+    people = [cloud.new_walk(90_000 + n) for n in range(3)]
+    for walk in people:
+        walk.call_back()
+    _wait(cloud, people, "the first people")
+
+
+def _one_by_one(cloud, people, _arguments):
+    for walk in people:
+        walk.call_back()
+        _wait(cloud, [walk], "the message")
+
+
+def _at_rate(cloud, people, arguments):
+    """Poisson arrivals: the pauses are drawn beforehand, and nobody waits for another's answer."""
+    chance, threads = random.Random(arguments.seed), []
+    due = time.monotonic()
+    for walk in people:
+        due += chance.expovariate(arguments.rate)
+        time.sleep(max(0.0, due - time.monotonic()))
+        threads.append(threading.Thread(target=walk.call_back))
+        threads[-1].start()
+    for thread in threads:
+        thread.join()
+    _wait(cloud, people, "the last messages")
+
+
+def _wait(cloud, people, what):
+    """Until everyone has their message, and nobody's is on its way any more."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    missing = {walk.wa_id for walk in people if walk.status in (0, 200)}
+    while missing:
+        told = {chat for endpoint, chat in cloud.journal() if endpoint == "twilio.messages"}
+        missing -= told
+        if missing and time.monotonic() > until:
+            print(f"waited {PATIENCE_SECONDS} s for {what}; {len(missing)} people have none", file=sys.stderr)
+            return
+        time.sleep(0.05 if len(people) == 1 else 0.5)
+
+
+def _report(cloud, people, arguments):
+    journal, lines = cloud.journal(), cloud.log_lines()
+    found = [times for walk in people if (times := _times(walk, journal, lines.get(walk.attempt_id, [])))]
+    queued, dead = cloud.waiting()
+    total = [sum(times["stages"].values()) for times in found]
+    stages = {}
+    for name, owner, what in STAGES:
+        values = [times["stages"][name] for times in found]
+        share = sum(values) / sum(total) if total else 0
+        stages[name] = {"owner": owner, "what": what, "share": round(share, 4), **_summary(values)}
+    return {
+        "people": len(people),
+        "answered_200": sum(walk.status == 200 for walk in people),
+        "connected": len(found),
+        "still_queued": queued,
+        "dead_letters": dead,
+        "rate": arguments.rate,
+        "salesforce_ms": arguments.salesforce_ms,
+        "load_average": round(os.getloadavg()[0], 1),
+        "stages": stages,
+        "browser_waits": _summary([times["browser"] for times in found]),
+        "callback_to_connected": _summary([times["connected"] for times in found]),
+        "callback_to_message": _summary(total),
+        "message_to_bot": _summary([times["bot"] for times in found if times["bot"] is not None]),
+    }
+
+
+def _times(walk, journal, lines):
+    """One person's stages in milliseconds; None where a part of the way is missing."""
+
+    def seen(endpoint):
+        return next(iter(journal.get((endpoint, walk.wa_id), [])), None)
+
+    def logged(target, message):
+        return next((line for line in lines if line["target"] == target and line["message"] == message), None)
+
+    receiver = logged("callback_receiver", "callback")
+    exchanger = logged("token_exchanger", "attempt over")
+    notifier = logged("notifier", "outcome announced")
+    token, userinfo, message = seen("salesforce.token"), seen("salesforce.userinfo"), seen("twilio.messages")
+    if not all((receiver, exchanger, notifier, token, userinfo, message)):
+        return None
+
+    def began(line):
+        return 1000 * line["at"] - line["duration_ms"]
+
+    ends = (
+        began(receiver),
+        1000 * receiver["at"],
+        began(exchanger),
+        token["asked"]["at_ms"],
+        token["at_ms"],
+        userinfo["at_ms"],
+        1000 * exchanger["at"],
+        began(notifier),
+        message["asked"]["at_ms"],
+        message["at_ms"],
+    )
+    begins = (1000 * walk.sent, *ends[:-1])
+    bot = seen("bot.events")
+    return {
+        "stages": {stage[0]: end - begin for stage, begin, end in zip(STAGES, begins, ends, strict=True)},
+        "browser": 1000 * (walk.answered - walk.sent),
+        "connected": 1000 * (exchanger["at"] - walk.sent),
+        "bot": bot["at_ms"] - message["at_ms"] if bot else None,
+    }
+
+
+def _summary(values):
+    if not values:
+        return {"p50_ms": None, "p95_ms": None}
+    ordered = sorted(values)
+    return {
+        "p50_ms": round(statistics.median(ordered), 1),
+        "p95_ms": round(ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))], 1),
+    }
+
+
+def _print(report):
+    print(f"\n{report['answered_200']} of {report['people']} people were answered 200, {report['connected']} connected")
+    print(f"load average {report['load_average']}\n")
+    if not report["connected"]:
+        return
+    print(f"  {'stage':<12} {'whose':<11} {'p50 ms':>8} {'p95 ms':>8} {'share':>6}   what")
+    for name, stage in report["stages"].items():
+        numbers = f"{stage['p50_ms']:>8} {stage['p95_ms']:>8} {stage['share']:>6.0%}"
+        print(f"  {name:<12} {stage['owner']:<11} {numbers}   {stage['what']}")
+    owners = {}
+    for stage in report["stages"].values():
+        owners[stage["owner"]] = owners.get(stage["owner"], 0) + stage["share"]
+    print("  " + ", ".join(f"{owner} {share:.0%}" for owner, share in owners.items()))
+    print(f"  the emulator's processor time for a person: {report['emulator_cpu_ms']} ms")
+    for name in ("browser_waits", "callback_to_connected", "callback_to_message", "message_to_bot"):
+        print(f"  {name.replace('_', ' '):<24} {report[name]['p50_ms']:>8} {report[name]['p95_ms']:>8}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

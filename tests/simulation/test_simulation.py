@@ -1,0 +1,76 @@
+"""The simulation's laws, and that docs/SCALING.md says what it says."""
+
+import json
+
+import pytest
+
+import simulate
+from simulate import Settings, Simulation
+
+SETTINGS = Settings.read({})
+AWS = simulate.inputs()["worlds"]["aws"]
+LOADS = {
+    "quiet": {"rate": 5, "seconds": 20},
+    "more than the API admits": {"rate": 5_000, "seconds": 1},
+    "while Salesforce is down": {"rate": 2, "seconds": 700, "down": [10, 690]},
+}
+CONSTANT = {name: value[0] if isinstance(value, list) else value for name, value in AWS.items()}
+
+
+def _run(load, seed=1, until=simulate.HORIZON_SECONDS, **world):
+    return Simulation(SETTINGS, AWS | world, load, seed).run(until)
+
+
+@pytest.mark.parametrize("until", [0.5, 3, 60, 650, simulate.HORIZON_SECONDS])
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("load", LOADS)
+def test_every_callback_is_somewhere_at_every_moment(load, seed, until):
+    found = _run(LOADS[load], seed, until, account_concurrency=200)
+    in_queue = len(found.queue) + len(found.hidden) + len(found.in_hand)
+    refused = found.throttled + found.unserved
+    assert found.arrived == refused + len(found.receiving) + in_queue + len(found.done) + len(found.dead)
+    assert found.outcomes.total() == len(found.in_stream) + len(found.told) + len(found.untold)
+
+
+@pytest.mark.parametrize("load", LOADS)
+def test_in_the_end_nothing_waits(load):
+    found = _run(LOADS[load])
+    assert not (found.receiving or found.queue or found.hidden or found.in_hand or found.in_stream)
+    assert not found.events and not found.account.busy
+
+
+def test_whoever_is_dead_was_told_of_the_delay():
+    found = _run(LOADS["while Salesforce is down"])
+    assert found.dead and len(found.dead) == found.outcomes["delayed"]
+    assert all(callback.told is not None and callback.connected is None for callback in found.dead)
+    assert all(callback.receives == SETTINGS.max_receives for callback in found.dead)
+
+
+def test_the_throttle_admits_its_burst_and_then_its_rate():
+    found = _run(LOADS["more than the API admits"])
+    seconds = LOADS["more than the API admits"]["seconds"]
+    assert found.arrived - found.throttled == pytest.approx(SETTINGS.api_burst + seconds * SETTINGS.api_rate, rel=0.05)
+
+
+def test_batches_bound_what_is_exchanged_in_a_second():
+    load, settings = {"rate": 500, "seconds": 20}, Settings.read({"MaximumConcurrency": 10})
+    found = Simulation(settings, CONSTANT | {"pollers": 1_000}, load).run()
+    batch_ms = sum(CONSTANT[stage] for stage in ("queue_to_function", "claim", "exchange", "userinfo", "store"))
+    most = 10 * settings.exchange_batch / (batch_ms / 1000)
+    assert most < load["rate"], "the load does not reach the bound"
+    assert max(callback.connected for callback in found.done) == pytest.approx(found.arrived / most, rel=0.05)
+
+
+def test_no_more_messages_leave_than_whatsapp_takes():
+    found = _run({"rate": 400, "seconds": 5}, shards=40)
+    told = sorted(callback.told for callback in found.done)
+    assert len(told) == found.arrived
+    assert told[-1] - told[0] >= (len(told) - AWS["whatsapp_per_second"]) / AWS["whatsapp_per_second"] - 1
+
+
+def test_the_document_shows_what_the_simulation_says():
+    text = simulate.DOCUMENT.read_text()
+    measured = json.loads((simulate.HERE / "measured.json").read_text())
+    for name, lines in (("simulated", simulate.table()), ("checked", simulate.comparison(measured))):
+        first, last = simulate.between(text, name)
+        assert text[first:last] == lines, "docs/SCALING.md is out of date: make simulate UPDATE=1"
