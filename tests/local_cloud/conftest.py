@@ -48,7 +48,7 @@ class Cloud:
     def __init__(self, directory, without=()):
         self.directory, self._numbers = directory, itertools.count(1)
         self.port = processes.free_port()
-        self.process = emulator.start(sys.executable, self.port, directory, without)
+        self.process = emulator.start(sys.executable, self.port, directory, without=without)
         processes.wait_until_ready(self.process, emulator.ready_url(self.port))
         self.client("s3").create_bucket(Bucket="code")
 

@@ -9,7 +9,7 @@ REGION = "us-east-1"
 ACCESS_KEY_ID = SECRET_ACCESS_KEY = "test"  # the account's root, as MiniStack knows it
 
 
-def start(python, port, state, functions_endpoint=None, without=()):
+def start(python, port, state, *, functions_endpoint=None, without=()):
     """Starts an emulator with nothing of our environment, because every function would inherit it."""
     state.mkdir(parents=True, exist_ok=True)
     command = [python, HERE / "launcher.py", "--port", port, "--state", state]
