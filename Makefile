@@ -19,7 +19,7 @@ export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 export PYTEST_ADDOPTS := -p no:cacheprovider -q
 
-.PHONY: help up down status test lint unit model checks emulator end-to-end soak latency simulate browser bench fmt audit build deploy tools clean
+.PHONY: help up down status test lint unit model checks emulator end-to-end wasf soak latency simulate browser bench fmt audit build deploy tools clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -65,6 +65,9 @@ end-to-end: browser ## the template on a local cloud of its own, driven over HTT
 		for which in "--skip kills::" kills::; do \
 			$(cargo) test $(on) --workspace --quiet --test end_to_end -- --test-threads 12 $$which; \
 		done'
+
+wasf: ## build the operators' tool and install it for this user
+	$(cargo) install --path cli --locked --quiet
 
 soak: ## N people connect while everything fails at random; N=60, SEED=… (about a quarter of an hour)
 	$(cloud) run -- $(cargo) test $(on) --workspace --quiet --test soak

@@ -168,6 +168,8 @@ pub mod attr {
     pub const CREATED_AT: &str = "created_at";
     /// N.
     pub const UPDATED_AT: &str = "updated_at";
+    /// N: an operator asked for the announcement again. Only the write counts: it makes a record of the stream.
+    pub const REDELIVERED_AT: &str = "redelivered_at";
     /// N: both the person and the bot know.
     pub const NOTIFIED_AT: &str = "notified_at";
     /// N: the person knows.

@@ -1,10 +1,14 @@
 //! The message on the exchange queue: what a callback brought, for the token exchanger.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{AttemptId, AuthorizationCode, LoginUrl, Timestamp, WaId};
+
+/// How long after its callback a code is tried. Salesforce forgets it a minute later: a code lives for 15 minutes
+/// (Salesforce Help, "OAuth 2.0 Web Server Flow").
+pub const CODE_LIFETIME: Duration = Duration::from_mins(14);
 
 /// One callback. `received_at` is the only clock for the code's age: a redrive resets the queue's own.
 #[derive(Clone, Debug, Serialize, Deserialize)]

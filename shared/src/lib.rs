@@ -1,6 +1,6 @@
 //! What two or more functions agree on.
 //!
-//! The pure modules (everything but [`aws`], [`http`] and [`process`]) are functions of their
+//! The pure modules (everything but [`aws`], [`bot`], [`http`] and [`process`]) are functions of their
 //! arguments: no AWS, no I/O, no clock, no environment. The adapters stand apart and behind
 //! features, so that a function links only what it speaks to.
 
@@ -8,6 +8,7 @@ pub mod attempt;
 pub mod binding;
 pub mod callback_uri;
 pub mod code;
+pub mod event;
 pub mod exchange;
 pub mod ledger;
 pub mod link;
@@ -27,6 +28,8 @@ pub mod process;
 
 #[cfg(feature = "aws")]
 pub mod aws;
+#[cfg(feature = "bot")]
+pub mod bot;
 #[cfg(feature = "http")]
 pub mod http;
 

@@ -245,9 +245,9 @@ def test_nobody_but_the_exchanger_may_touch_tokens(template):
 def test_aws_is_named_in_adapters_alone():
     adapters = re.compile(
         r"shared/src/aws/|functions/callback-receiver/src/queue\.rs|functions/token-exchanger/src/(queue|tables)\.rs"
-        r"|functions/notifier/src/(attempts|bot/queue)\.rs"
+        r"|functions/notifier/src/attempts\.rs|shared/src/bot/queue\.rs|cli/src/(aws/|error\.rs|parties/links\.rs)"
     )
-    for folder in ("functions", "shared"):
+    for folder in ("functions", "shared", "cli"):
         for path, text in _sources(folder):
             if "/tests/" not in path.as_posix() and re.search(r"\baws_(sdk|smithy|types|credential)", text):
                 assert adapters.search(path.as_posix()), f"{path.relative_to(ROOT)} names an AWS crate"
@@ -270,7 +270,7 @@ def test_the_clock_the_environment_and_chance_are_read_at_the_edge_alone():
         assert f'"{path}"' in banned
     allowing = [
         path.relative_to(ROOT).as_posix()
-        for folder in ("functions", "shared")
+        for folder in ("functions", "shared", "cli")
         for path, text in _sources(folder)
         if "clippy::disallowed_methods" in text
     ]
@@ -284,7 +284,7 @@ def test_every_crate_keeps_the_workspaces_lints():
     assert (ROOT / "tests/bench/Cargo.toml").read_text().split("[workspace.lints.clippy]")[1].startswith(
         lints.split("module_name_repetitions")[0]
     )
-    members = ("functions/*", "shared", "tests", "tests/model", "tests/bench", "tests/bench/peers/*")
+    members = ("cli", "functions/*", "shared", "tests", "tests/model", "tests/bench", "tests/bench/peers/*")
     for manifest in (path for member in members for path in ROOT.glob(f"{member}/Cargo.toml")):
         assert "[lints]\nworkspace = true" in manifest.read_text(), manifest.relative_to(ROOT)
 

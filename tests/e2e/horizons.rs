@@ -112,10 +112,10 @@ async fn a_code_that_dies_on_the_queue_brings_a_fresh_link() {
 async fn a_salesforce_that_cannot_be_reached_is_tried_until_the_code_is_dead() {
     let cloud = Cloud::read();
     let chat = new_chat();
-    cloud.consent_at("http://localhost:9", "main", &chat, 13 * 60_000 + 55_000).await;
-    let journal = cloud.outcome(&chat).await;
-    assert_eq!(told(&journal), ("connection.failed".to_owned(), "code_expired".to_owned(), "relink".to_owned()));
-    assert_eq!(journal.count(OUTAGE), 0);
+    cloud.consent_at("http://localhost:9", "plain", &chat, 13 * 60_000 + 58_000).await;
+    let journal = cloud.meta_message(&chat, "took too long").await;
+    assert_eq!(cloud.bot_queue_message(&chat).await["event"]["data"]["reason"], "code_expired");
+    assert_eq!((journal.meta_messages().len(), journal.count(OUTAGE)), (1, 0));
 }
 
 /// Salesforce is down for longer than messages are tried: here, twice.

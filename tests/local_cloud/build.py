@@ -19,7 +19,7 @@ def build():
     architecture, target = host()
     with step("Rust binaries", shows_more=True):
         executables = _compile(target)
-    functions = {path.name: path for path in executables if path.name != "sandbox"}
+    functions = {path.name: path for path in executables if path.name not in ("sandbox", "wasf")}
     fingerprint = _digest([TEMPLATE, *functions.values()])
     made_from = BUILT / "made-from"
     if not made_from.exists() or made_from.read_text() != fingerprint:

@@ -18,13 +18,14 @@ from tools import HERE, Failed, step
 
 SENDER = "+14155238886"
 # The stacks: the parameters that differ from the template's defaults, and the host name of the API.
-UNREACHED = "http://localhost:9"
 STACKS = {
     "main": {"domain": "connect.localhost", "parameters": {}},
     "plain": {
         "domain": "plain.localhost",
         "parameters": {
             "StatePolicy": "AcceptPlain",
+            # At the last, nobody listens: a Salesforce that cannot be reached.
+            "LoginUrls": "{login_urls},http://localhost:9",
             "TokenTableName": "salesforce_tokens_plain",
             "AttemptTableName": "connection_attempts_plain",
             # The other provider, and the bot by its queue alone, as bots of the older system.
@@ -156,6 +157,7 @@ class Instance:
     def _parameters(self, name):
         sandbox, here = self.state["sandbox_url"], self.state["ports"]["sandbox"]
         architecture, _ = tools.host()
+        login_urls = f"http://localhost:{here},http://127.0.0.1:{here}"
         parameters = {
             "Architecture": architecture,
             "BotPhoneNumber": SENDER,
@@ -164,13 +166,12 @@ class Instance:
             "BotWebhookSecretName": "bot_webhook",
             "BotWebhookUrl": f"{sandbox}/bot/events",
             "CallbackUri": f"{self._api(name)}/callback",
-            # At the last, nobody listens: a Salesforce that cannot be reached.
-            "LoginUrls": f"http://localhost:{here},http://127.0.0.1:{here},{UNREACHED}",
+            "LoginUrls": login_urls,
             "WhatsAppApiUrl": sandbox,
             "WhatsAppProvider": "Twilio",
             "WhatsAppSecretName": "whatsapp",
             "WhatsAppSender": f"whatsapp:{SENDER}",
-            **STACKS[name]["parameters"],
+            **{key: value.format(login_urls=login_urls) for key, value in STACKS[name]["parameters"].items()},
         }
         # The command line takes no empty value; every parameter that may be empty is so by default.
         return {key: value for key, value in parameters.items() if value}

@@ -74,9 +74,9 @@ class Settings:
             maximum_concurrency=value(queue["ScalingConfig"]["MaximumConcurrency"]),
             max_receives=resources["ExchangeQueue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"],
             max_tries=int(exchanger["Environment"]["Variables"]["MAX_TRIES"]),
-            pauses=[int(found) for found in _rust("retry", r"VISIBILITY_SECONDS: .*= \[(.*)\]").split(",")],
-            code_lifetime=60 * int(_rust("attempt", r"CODE_LIFETIME: .*from_mins\((\d+)\)")),
-            exchange_budget=int(_rust("attempt", r"EXCHANGE_BUDGET: .*from_secs\((\d+)\)")),
+            pauses=[int(found) for found in _rust("functions/token-exchanger/src/retry.rs", r"VISIBILITY_SECONDS: .*= \[(.*)\]").split(",")],
+            code_lifetime=60 * int(_rust("shared/src/exchange.rs", r"CODE_LIFETIME: .*from_mins\((\d+)\)")),
+            exchange_budget=int(_rust("functions/token-exchanger/src/attempt.rs", r"EXCHANGE_BUDGET: .*from_secs\((\d+)\)")),
             notify_batch=stream["BatchSize"],
             parallelization=stream["ParallelizationFactor"],
             stream_retries=stream["MaximumRetryAttempts"],
@@ -84,11 +84,10 @@ class Settings:
         )
 
 
-def _rust(module, pattern):
-    source = (ROOT / f"functions/token-exchanger/src/{module}.rs").read_text()
-    found = re.search(pattern, source)
+def _rust(path, pattern):
+    found = re.search(pattern, (ROOT / path).read_text())
     if not found:
-        raise SystemExit(f"{module}.rs of the exchanger no longer says {pattern}")
+        raise SystemExit(f"{path} no longer says {pattern}")
     return found[1]
 
 

@@ -43,7 +43,8 @@ use crate::{
     lock,
 };
 
-const EVENT_TYPES: [&str; 4] = ["connection.created", "connection.renewed", "connection.delayed", "connection.failed"];
+const EVENT_TYPES: [&str; 5] =
+    ["connection.created", "connection.renewed", "connection.delayed", "connection.failed", "connection.revoked"];
 
 pub(crate) fn routes(world: &Arc<World>) -> Router<Arc<World>> {
     Router::new().route("/bot/events", gated(world, Endpoint::BotEvents, post(hear)))

@@ -1,5 +1,7 @@
 //! Meta's Cloud API: `POST /v{N}.0/{phone-number-id}/messages`.
 //!
+//! `GET` on the number alone names it: it shows whether the token is taken.
+//!
 //! Takes `text` and `template` messages; what it takes appears in the chat of `to` (digits) or
 //! `recipient` (a business-scoped user id). The 24-hour window is not kept: 131047 and the like are
 //! faults to ask for.
@@ -12,7 +14,7 @@ use axum::{
     extract::{Path, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
-    routing::post,
+    routing::{get, post},
 };
 use serde_json::{Value, json};
 
@@ -27,7 +29,9 @@ use crate::{
 const LONGEST_TEXT: usize = 4096;
 
 pub(crate) fn routes(world: &Arc<World>) -> Router<Arc<World>> {
-    Router::new().route("/{version}/{phone_number_id}/messages", gated(world, Endpoint::MetaMessages, post(send)))
+    Router::new()
+        .route("/{version}/{phone_number_id}", get(name))
+        .route("/{version}/{phone_number_id}/messages", gated(world, Endpoint::MetaMessages, post(send)))
 }
 
 /// The business's number and its token.
@@ -70,17 +74,13 @@ impl IntoResponse for GraphError {
     }
 }
 
-async fn send(
-    State(world): State<Arc<World>>,
-    Path((version, phone_number_id)): Path<(String, String)>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, GraphError> {
-    if bearer(&headers) != Some(world.meta.token.as_str()) {
+/// Whose request is it, and about which number?
+fn authenticate(meta: &Meta, version: &str, phone_number_id: &str, headers: &HeaderMap) -> Result<(), GraphError> {
+    if bearer(headers) != Some(meta.token.as_str()) {
         let message = "Invalid OAuth access token - Cannot parse access token".to_owned();
         return Err(GraphError { status: StatusCode::UNAUTHORIZED, code: 190, kind: "OAuthException", message });
     }
-    if !is_version(&version) || phone_number_id != world.meta.phone_number_id {
+    if !is_version(version) || phone_number_id != meta.phone_number_id {
         return Err(GraphError {
             status: StatusCode::BAD_REQUEST,
             code: 100,
@@ -88,6 +88,25 @@ async fn send(
             message: format!("Unsupported post request. Object with ID '{phone_number_id}' does not exist"),
         });
     }
+    Ok(())
+}
+
+async fn name(
+    State(world): State<Arc<World>>,
+    Path((version, phone_number_id)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, GraphError> {
+    authenticate(&world.meta, &version, &phone_number_id, &headers)?;
+    Ok(Json(json!({"id": phone_number_id})).into_response())
+}
+
+async fn send(
+    State(world): State<Arc<World>>,
+    Path((version, phone_number_id)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, GraphError> {
+    authenticate(&world.meta, &version, &phone_number_id, &headers)?;
     let message: Value =
         serde_json::from_slice(&body).map_err(|_| GraphError::parameter("The request body is not valid JSON"))?;
     if message["messaging_product"] != "whatsapp" {

@@ -1,5 +1,7 @@
 //! Twilio's `Messages` resource: `POST /2010-04-01/Accounts/{Sid}/Messages.json`.
 //!
+//! `GET` on it lists messages, and there are none to list: it shows whether credentials are taken.
+//!
 //! Takes free text (`Body`) and templates (`ContentSid`, `ContentVariables`); what it takes appears
 //! in the chat of `To`. The 24-hour window is not kept: 63016 and the like are faults to ask for.
 
@@ -26,7 +28,8 @@ use crate::{
 const LONGEST_BODY: usize = 1600;
 
 pub(crate) fn routes(world: &Arc<World>) -> Router<Arc<World>> {
-    Router::new().route("/2010-04-01/Accounts/{sid}/Messages.json", gated(world, Endpoint::TwilioMessages, post(send)))
+    let messages = gated(world, Endpoint::TwilioMessages, post(send)).get(list);
+    Router::new().route("/2010-04-01/Accounts/{sid}/Messages.json", messages)
 }
 
 /// The account.
@@ -63,20 +66,36 @@ impl IntoResponse for TwilioError {
     }
 }
 
+/// Whose request is it?
+fn authenticate(twilio: &Twilio, account: &str, headers: &HeaderMap) -> Result<(), TwilioError> {
+    let Twilio { account_sid, auth_token } = twilio;
+    if basic(headers).is_none_or(|(sid, token)| sid != *account_sid || token != *auth_token) {
+        return Err(TwilioError { status: StatusCode::UNAUTHORIZED, code: 20003, message: "Authenticate".to_owned() });
+    }
+    if account != account_sid.as_str() {
+        let message = format!("The requested resource /2010-04-01/Accounts/{account}/Messages.json was not found");
+        return Err(TwilioError { status: StatusCode::NOT_FOUND, code: 20404, message });
+    }
+    Ok(())
+}
+
+async fn list(
+    State(world): State<Arc<World>>,
+    Path(account): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, TwilioError> {
+    authenticate(&world.twilio, &account, &headers)?;
+    Ok(Json(json!({"messages": [], "page": 0, "page_size": 1})).into_response())
+}
+
 async fn send(
     State(world): State<Arc<World>>,
     Path(account): Path<String>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, TwilioError> {
-    let Twilio { account_sid, auth_token } = &world.twilio;
-    if basic(&headers).is_none_or(|(sid, token)| sid != *account_sid || token != *auth_token) {
-        return Err(TwilioError { status: StatusCode::UNAUTHORIZED, code: 20003, message: "Authenticate".to_owned() });
-    }
-    if account != *account_sid {
-        let message = format!("The requested resource /2010-04-01/Accounts/{account}/Messages.json was not found");
-        return Err(TwilioError { status: StatusCode::NOT_FOUND, code: 20404, message });
-    }
+    authenticate(&world.twilio, &account, &headers)?;
+    let account_sid = &world.twilio.account_sid;
     let message = Message::read(&Fields::parse(&body))?;
     let text = message.text();
     let via = Via::Twilio { template: message.content_sid.is_some() };

@@ -13,6 +13,7 @@ use shared::{
         kms::{Kms, KmsError},
         secrets::{SecretStore, Secrets, SecretsError},
     },
+    bot::{Bot, BotQueue, TellError, Telling, Webhook},
     callback_uri::InvalidCallbackUri,
     ledger::Mark,
     link::Link,
@@ -24,9 +25,8 @@ use tracing::warn;
 
 use crate::{
     attempts::{Attempts, AttemptsError, Marked},
-    bot::{Bot, BotQueue, TellError, Telling, Webhook},
     config::Config,
-    event::{Event, Message},
+    event::{Event, Message, event},
     outcome::{Ended, OutcomeKey, Told, Unreadable},
     whatsapp::{self, Account, SendError},
 };
@@ -159,7 +159,7 @@ impl Announcer {
             (None, Some(account)) => self.tell_person(account, &ended, &words, &secrets, &mut report).await?,
         }
         if !report.bot_knows {
-            let event = Event::new(&ended, report.message, &words, relink_url.as_deref());
+            let event = event(&ended, report.message, &words, relink_url.as_deref());
             self.tell_bot(&event, &words, &secrets, key, &mut report).await?;
         }
         if report.everyone_knows() && !report.notified {

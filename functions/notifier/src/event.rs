@@ -1,14 +1,12 @@
-//! What the bot is told: CloudEvents 1.0 in JSON (<https://cloudevents.io>, JSON event format). Pure.
+//! What the bot is told of an outcome. Pure.
 //!
 //! An event names the connection. It never carries a token, and has no way to: the table that it
 //! is made of holds none.
 
 use serde::Serialize;
-use shared::{AttemptId, WaId};
+use shared::{AttemptId, WaId, event::CloudEvent};
 
 use crate::outcome::{Ended, Outcome};
-
-const SOURCE: &str = "whatsapp-salesforce-connect";
 
 /// How it stands with the person's message when the bot is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -35,21 +33,11 @@ impl Message {
     }
 }
 
-/// A `connection.…` event.
-#[derive(Serialize)]
-pub(crate) struct Event<'a> {
-    specversion: &'static str,
-    pub(crate) id: String,
-    source: &'static str,
-    r#type: &'static str,
-    pub(crate) subject: &'a WaId,
-    time: String,
-    datacontenttype: &'static str,
-    data: Data<'a>,
-}
+/// An outcome's event.
+pub(crate) type Event<'a> = CloudEvent<'a, Data<'a>>;
 
 #[derive(Serialize)]
-struct Data<'a> {
+pub(crate) struct Data<'a> {
     attempt_id: AttemptId,
     wa_id: &'a WaId,
     message: Message,
@@ -80,44 +68,34 @@ enum OutcomeData<'a> {
     },
 }
 
-impl<'a> Event<'a> {
-    /// The event for an outcome. Its id is the same whenever this outcome is announced again; but
-    /// that the person cannot be reached is news, and has an id of its own.
-    pub(crate) fn new(ended: &'a Ended, message: Message, user_message: &'a str, relink_url: Option<&'a str>) -> Self {
-        let suffix = if message == Message::Undeliverable { "_undeliverable" } else { "" };
-        let trouble = |reason: shared::Reason, salesforce_error: Option<&'a str>| OutcomeData::Trouble {
-            reason: reason.as_str(),
-            salesforce_error,
-            user_message,
-            next: ended.outcome.next().map(shared::Next::as_str),
-            relink_url,
-        };
-        let (kind, outcome) = match &ended.outcome {
-            Outcome::Connected { username, org_id, instance_url, scope, renewed } => (
-                if *renewed { "connection.renewed" } else { "connection.created" },
-                OutcomeData::Connection {
-                    username: username.as_deref(),
-                    org_id,
-                    instance_url,
-                    scope: scope.as_deref(),
-                },
-            ),
-            Outcome::Failed { reason, salesforce_error } => {
-                ("connection.failed", trouble(*reason, salesforce_error.as_deref()))
-            }
-            Outcome::Delayed { reason } => ("connection.delayed", trouble(*reason, None)),
-        };
-        Self {
-            specversion: "1.0",
-            id: format!("evt_{}{suffix}", ended.key),
-            source: SOURCE,
-            r#type: kind,
-            subject: &ended.wa_id,
-            time: ended.key.updated_at.rfc3339(),
-            datacontenttype: "application/json",
-            data: Data { attempt_id: ended.key.attempt_id, wa_id: &ended.wa_id, message, outcome },
+/// The event for an outcome. Its id is the same whenever this outcome is announced again; but that
+/// the person cannot be reached is news, and has an id of its own.
+pub(crate) fn event<'a>(
+    ended: &'a Ended,
+    message: Message,
+    user_message: &'a str,
+    relink_url: Option<&'a str>,
+) -> Event<'a> {
+    let suffix = if message == Message::Undeliverable { "_undeliverable" } else { "" };
+    let trouble = |reason: shared::Reason, salesforce_error: Option<&'a str>| OutcomeData::Trouble {
+        reason: reason.as_str(),
+        salesforce_error,
+        user_message,
+        next: ended.outcome.next().map(shared::Next::as_str),
+        relink_url,
+    };
+    let (kind, outcome) = match &ended.outcome {
+        Outcome::Connected { username, org_id, instance_url, scope, renewed } => (
+            if *renewed { "connection.renewed" } else { "connection.created" },
+            OutcomeData::Connection { username: username.as_deref(), org_id, instance_url, scope: scope.as_deref() },
+        ),
+        Outcome::Failed { reason, salesforce_error } => {
+            ("connection.failed", trouble(*reason, salesforce_error.as_deref()))
         }
-    }
+        Outcome::Delayed { reason } => ("connection.delayed", trouble(*reason, None)),
+    };
+    let data = Data { attempt_id: ended.key.attempt_id, wa_id: &ended.wa_id, message, outcome };
+    CloudEvent::new(kind, format!("evt_{}{suffix}", ended.key), &ended.wa_id, ended.key.updated_at, data)
 }
 
 #[cfg(test)]
@@ -128,7 +106,7 @@ mod tests {
     use crate::outcome::tests::ended;
 
     fn body(changes: Value, message: Message, relink_url: Option<&str>) -> Value {
-        serde_json::to_value(Event::new(&ended(changes), message, "What to do.", relink_url)).unwrap()
+        serde_json::to_value(event(&ended(changes), message, "What to do.", relink_url)).unwrap()
     }
 
     #[test]

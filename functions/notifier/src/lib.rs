@@ -7,7 +7,6 @@
 mod announce;
 mod attempts;
 mod batch;
-mod bot;
 mod config;
 mod event;
 mod outcome;
@@ -18,6 +17,8 @@ mod words;
 mod local_server;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod webhook_tests;
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 

@@ -6,7 +6,7 @@ use std::{cell::OnceCell, time::Duration};
 use shared::{
     AuthorizationCode, Reason, Timestamp,
     aws::kms::KmsError,
-    exchange::{self, DenialError, ExchangeMessage, Sealed},
+    exchange::{self, CODE_LIFETIME, DenialError, ExchangeMessage, Sealed},
     ledger::{Attempt, Guard, Lease, Obstacle, Unconnected},
     pkce::PkceCodeVerifier,
 };
@@ -26,8 +26,6 @@ use crate::{
     tables::{Claim, Connection},
 };
 
-/// Salesforce keeps a code for 15 minutes; one is for us, for the way here and the exchange.
-const CODE_LIFETIME: Duration = Duration::from_mins(14);
 /// Within one invocation a code is tried for so long; then the queue's schedule takes over.
 const EXCHANGE_BUDGET: Duration = Duration::from_secs(12);
 /// With less time than this a code is not sent.

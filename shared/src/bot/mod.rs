@@ -1,21 +1,25 @@
-//! The bot: told of every outcome, by webhook, by queue, or by both.
+//! The bot: told of what becomes of a connection, by webhook, by queue, or by both.
 
 mod queue;
 mod webhook;
 
-use crate::event::Event;
+use serde::Serialize;
 
-pub(crate) use self::{queue::BotQueue, webhook::Webhook};
+pub use self::{queue::BotQueue, webhook::Webhook};
+use crate::{Timestamp, event::CloudEvent};
 
 /// The ways in which this stack's bot wants to be told; there may be none.
-pub(crate) struct Bot {
-    pub(crate) webhook: Option<Webhook>,
-    pub(crate) queue: Option<BotQueue>,
+#[derive(Clone, Debug)]
+pub struct Bot {
+    /// By HTTP.
+    pub webhook: Option<Webhook>,
+    /// By SQS.
+    pub queue: Option<BotQueue>,
 }
 
 /// The bot was not told. No variant holds anything of the event.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum TellError {
+pub enum TellError {
     /// The signing secret is not in the form `whsec_<base64>`.
     #[error("the webhook's secret is not one of Standard Webhooks")]
     Secret,
@@ -32,13 +36,17 @@ pub(crate) enum TellError {
 
 impl Bot {
     /// Is there anyone to tell?
-    pub(crate) fn is_there(&self) -> bool {
+    #[must_use]
+    pub fn is_there(&self) -> bool {
         self.webhook.is_some() || self.queue.is_some()
     }
 
     /// Tells the bot in each of its ways. Where one of two fails both are told again later: the
     /// event's id, which stays, is how a bot knows a repetition.
-    pub(crate) async fn tell(&self, telling: &Telling<'_>) -> Result<(), TellError> {
+    ///
+    /// # Errors
+    /// [`TellError`] of one that failed.
+    pub async fn tell<D: Serialize>(&self, telling: &Telling<'_, D>) -> Result<(), TellError> {
         let by_webhook = async {
             match &self.webhook {
                 Some(webhook) => webhook.post(telling).await,
@@ -57,13 +65,15 @@ impl Bot {
 }
 
 /// An event and what goes with it.
-pub(crate) struct Telling<'a> {
-    pub(crate) event: &'a Event<'a>,
+pub struct Telling<'a, D> {
+    /// What happened.
+    pub event: &'a CloudEvent<'a, D>,
     /// The message to the person, for bots of the older system, which pass it on.
-    pub(crate) user_message: &'a str,
+    pub user_message: &'a str,
     /// What signs a webhook; empty where there is none.
-    pub(crate) signing_secret: &'a str,
-    pub(crate) now: shared::Timestamp,
+    pub signing_secret: &'a str,
+    /// The signature's time.
+    pub now: Timestamp,
 }
 
 /// # Panics

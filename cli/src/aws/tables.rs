@@ -1,0 +1,302 @@
+//! DynamoDB: the two tables, from the operator's side.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::{
+    Client,
+    operation::{delete_item::DeleteItemError, update_item::UpdateItemError},
+    types::{AttributeValue, KeysAndAttributes, ReturnValue, Select},
+};
+use secrecy::SecretString;
+use serde::Deserialize;
+use shared::{AttemptId, LoginUrl, Status, Timestamp, WaId, attempt::attr};
+
+use super::SdkConfig;
+use crate::{
+    attempt::Attempt,
+    connection::{Connection, Tokens as Pair},
+    error::Error,
+    report::Progress,
+};
+
+/// The most items that DynamoDB reads by key in one call.
+const BATCH: usize = 100;
+
+/// The table `connection_attempts`.
+#[derive(Clone, Debug)]
+pub(crate) struct Attempts {
+    client: Client,
+    table: String,
+}
+
+/// A write that puts an outcome on the stream again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Touch<'a> {
+    pub(crate) attempt_id: AttemptId,
+    /// Of the outcome that is meant, and no later one.
+    pub(crate) status: Status,
+    pub(crate) updated_at: Timestamp,
+    pub(crate) at: Timestamp,
+    /// The marks that it loses.
+    pub(crate) forget: &'a [&'static str],
+}
+
+impl Attempts {
+    pub(crate) fn new(config: &SdkConfig, table: &str) -> Self {
+        Self { client: Client::new(config), table: table.to_owned() }
+    }
+
+    pub(crate) async fn read(&self, attempt_id: AttemptId) -> Result<Option<Attempt>, Error> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key(attr::ATTEMPT_ID, text(&attempt_id))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(Error::aws("read the attempt"))?;
+        answer.item.map(understand).transpose()
+    }
+
+    /// Those of the attempts that there are, by their ids.
+    pub(crate) async fn read_many(&self, ids: &[AttemptId]) -> Result<HashMap<AttemptId, Attempt>, Error> {
+        let mut found = HashMap::with_capacity(ids.len());
+        for some in ids.chunks(BATCH) {
+            let keys = some.iter().map(|id| HashMap::from([(attr::ATTEMPT_ID.to_owned(), text(id))])).collect();
+            let keys = KeysAndAttributes::builder().set_keys(Some(keys)).build();
+            let keys = keys.map_err(|error| Error::failed("read the attempts", error.to_string()))?;
+            let mut wanted = HashMap::from([(self.table.clone(), keys)]);
+            while !wanted.is_empty() {
+                let request = self.client.batch_get_item().set_request_items(Some(wanted));
+                let answer = request.send().await.map_err(Error::aws("read the attempts"))?;
+                for item in answer.responses.unwrap_or_default().into_values().flatten() {
+                    let attempt = understand(item)?;
+                    found.insert(attempt.attempt_id, attempt);
+                }
+                wanted = answer.unprocessed_keys.unwrap_or_default();
+            }
+        }
+        Ok(found)
+    }
+
+    /// All attempts of these statuses that were written since then. It reads the whole table.
+    pub(crate) async fn since(
+        &self,
+        since: Timestamp,
+        statuses: &[Status],
+        untold_only: bool,
+        progress: &mut Progress,
+    ) -> Result<Vec<Attempt>, Error> {
+        let names: Vec<String> = (0..statuses.len()).map(|place| format!(":status{place}")).collect();
+        let untold = if untold_only { " AND attribute_not_exists(notified_at)" } else { "" };
+        let filter = format!("#updated_at >= :since AND #status IN ({}){untold}", names.join(", "));
+        let statuses = statuses.iter().map(|status| AttributeValue::S(status.as_str().to_owned()));
+        let since = (":since".to_owned(), AttributeValue::N(since.millis().to_string()));
+        let mut pages = self
+            .client
+            .scan()
+            .table_name(&self.table)
+            .filter_expression(filter)
+            .expression_attribute_names("#updated_at", attr::UPDATED_AT)
+            .expression_attribute_names("#status", attr::STATUS)
+            .set_expression_attribute_values(Some(names.into_iter().zip(statuses).chain([since]).collect()))
+            .into_paginator()
+            .send();
+        let (mut found, mut looked_at) = (Vec::new(), 0);
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(Error::aws("read the attempt table"))?;
+            looked_at += usize::try_from(page.scanned_count).unwrap_or_default();
+            progress.show(looked_at, None);
+            for item in page.items.unwrap_or_default() {
+                found.push(understand(item)?);
+            }
+        }
+        found.sort_by_key(|attempt| std::cmp::Reverse(attempt.updated_at.map(Timestamp::millis)));
+        Ok(found)
+    }
+
+    /// Puts the outcome on the stream again; `false` where there is a later one by now.
+    pub(crate) async fn touch(&self, touch: &Touch<'_>) -> Result<bool, Error> {
+        let forget =
+            if touch.forget.is_empty() { String::new() } else { format!(" REMOVE {}", touch.forget.join(", ")) };
+        let done = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key(attr::ATTEMPT_ID, text(&touch.attempt_id))
+            .update_expression(format!("SET {} = :at{forget}", attr::REDELIVERED_AT))
+            .condition_expression(format!("#status = :status AND {} = :updated_at", attr::UPDATED_AT))
+            .expression_attribute_names("#status", attr::STATUS)
+            .expression_attribute_values(":status", AttributeValue::S(touch.status.as_str().to_owned()))
+            .expression_attribute_values(":updated_at", AttributeValue::N(touch.updated_at.millis().to_string()))
+            .expression_attribute_values(":at", AttributeValue::N(touch.at.millis().to_string()))
+            .return_values(ReturnValue::None)
+            .send()
+            .await;
+        match done {
+            Ok(_) => Ok(true),
+            Err(error)
+                if matches!(error.as_service_error(), Some(UpdateItemError::ConditionalCheckFailedException(_))) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(Error::aws("touch the attempt")(error)),
+        }
+    }
+}
+
+/// The table of tokens that bots read.
+#[derive(Clone, Debug)]
+pub(crate) struct Tokens {
+    client: Client,
+    table: String,
+}
+
+/// Everything about a connection but its tokens.
+const PUBLIC: [&str; 10] = [
+    "wa_id",
+    "attempt_id",
+    "username",
+    "user_id",
+    "org_id",
+    "instance_url",
+    "login_url",
+    "scope",
+    "issued_at",
+    "connected_at",
+];
+const REFRESH_TOKEN: &str = "refresh_token";
+const ACCESS_TOKEN: &str = "access_token";
+const ISSUED_AT: &str = "issued_at";
+const WA_ID: &str = "wa_id";
+
+/// What became of a deletion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Deleted {
+    Done,
+    /// There is another connection by now.
+    Superseded,
+}
+
+#[derive(Deserialize)]
+struct Item {
+    wa_id: WaId,
+    attempt_id: Option<AttemptId>,
+    username: Option<String>,
+    user_id: Option<String>,
+    org_id: Option<String>,
+    instance_url: Option<String>,
+    login_url: Option<LoginUrl>,
+    scope: Option<String>,
+    issued_at: Option<Timestamp>,
+    connected_at: Option<Timestamp>,
+}
+
+impl Tokens {
+    pub(crate) fn new(config: &SdkConfig, table: &str) -> Self {
+        Self { client: Client::new(config), table: table.to_owned() }
+    }
+
+    /// The chat's connection. Its tokens stay in the table.
+    pub(crate) async fn read(&self, wa_id: &WaId) -> Result<Option<Connection>, Error> {
+        let names = PUBLIC.iter().map(|name| (format!("#{name}"), (*name).to_owned())).collect();
+        let projection = PUBLIC.map(|name| format!("#{name}")).join(", ");
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key(WA_ID, AttributeValue::S(wa_id.as_str().to_owned()))
+            .projection_expression(projection)
+            .set_expression_attribute_names(Some(names))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(Error::aws("read the connection"))?;
+        let Some(item) = answer.item else { return Ok(None) };
+        // What serde says can quote the item.
+        let item: Item =
+            serde_dynamo::from_item(item).map_err(|_| Error::failed("read the connection", "it is not in its form"))?;
+        let refreshable = self.has_refresh_token(wa_id).await?;
+        let Item { wa_id, attempt_id, username, user_id, org_id, instance_url, login_url, scope, .. } = item;
+        Ok(Some(Connection {
+            wa_id,
+            attempt_id,
+            username,
+            user_id,
+            org_id,
+            instance_url,
+            login_url,
+            scope,
+            issued_at: item.issued_at,
+            connected_at: item.connected_at,
+            refreshable,
+        }))
+    }
+
+    async fn has_refresh_token(&self, wa_id: &WaId) -> Result<bool, Error> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("wa_id = :wa_id")
+            .filter_expression(format!("attribute_exists({REFRESH_TOKEN})"))
+            .expression_attribute_values(":wa_id", AttributeValue::S(wa_id.as_str().to_owned()))
+            .consistent_read(true)
+            .select(Select::Count)
+            .send()
+            .await
+            .map_err(Error::aws("read the connection"))?;
+        Ok(answer.count > 0)
+    }
+
+    /// The chat's tokens, for Salesforce to revoke.
+    pub(crate) async fn tokens(&self, wa_id: &WaId) -> Result<Pair, Error> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key(WA_ID, AttributeValue::S(wa_id.as_str().to_owned()))
+            .projection_expression(format!("{ACCESS_TOKEN}, {REFRESH_TOKEN}"))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(Error::aws("read the tokens"))?;
+        let mut item = answer.item.unwrap_or_default();
+        let mut secret = |name| match item.remove(name) {
+            Some(AttributeValue::S(token)) => Some(SecretString::from(token)),
+            _ => None,
+        };
+        Ok(Pair { refresh: secret(REFRESH_TOKEN), access: secret(ACCESS_TOKEN) })
+    }
+
+    /// Deletes the chat's connection if it is still the one that was issued then.
+    pub(crate) async fn delete(&self, wa_id: &WaId, issued_at: Option<Timestamp>) -> Result<Deleted, Error> {
+        let request =
+            self.client.delete_item().table_name(&self.table).key(WA_ID, AttributeValue::S(wa_id.as_str().to_owned()));
+        let request = match issued_at {
+            Some(at) => request
+                .condition_expression(format!("{ISSUED_AT} = :issued_at"))
+                .expression_attribute_values(":issued_at", AttributeValue::N(at.millis().to_string())),
+            None => request.condition_expression(format!("attribute_not_exists({ISSUED_AT})")),
+        };
+        match request.send().await {
+            Ok(_) => Ok(Deleted::Done),
+            Err(error)
+                if matches!(error.as_service_error(), Some(DeleteItemError::ConditionalCheckFailedException(_))) =>
+            {
+                Ok(Deleted::Superseded)
+            }
+            Err(error) => Err(Error::aws("delete the connection")(error)),
+        }
+    }
+}
+
+fn text(id: &AttemptId) -> AttributeValue {
+    AttributeValue::S(id.to_string())
+}
+
+/// What serde says can quote the item.
+fn understand(item: HashMap<String, AttributeValue>) -> Result<Attempt, Error> {
+    serde_dynamo::from_item(item).map_err(|_| Error::failed("read an attempt", "an item is not in its form"))
+}

@@ -1,0 +1,114 @@
+//! What the bot is told by an operator: `connection.revoked`, in the ways and with the signature that
+//! it hears of outcomes.
+
+use std::time::Duration;
+
+use reqwest::Url;
+use serde::Serialize;
+use shared::{
+    AttemptId, Timestamp, WaId,
+    aws::{
+        SdkConfig,
+        secrets::{SecretStore, Source},
+    },
+    bot::{Bot, BotQueue, Telling, Webhook},
+    event::CloudEvent,
+};
+
+use crate::{aws::Functions, connection::Connection, error::Error, stack::Stack};
+
+/// For bots of the older system, which pass it on.
+const WORDS: &str = "Your Salesforce account is no longer connected.";
+const CONNECT_TIME: Duration = Duration::from_secs(5);
+const REQUEST_TIME: Duration = Duration::from_secs(10);
+
+#[derive(Serialize)]
+struct Revoked<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempt_id: Option<AttemptId>,
+    wa_id: &'a WaId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    username: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    org_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instance_url: Option<&'a str>,
+    user_message: &'static str,
+}
+
+/// Tells the bot, in the ways that the notifier is set up for; `false` where there is none.
+pub(crate) async fn tell_of_revocation(
+    aws: &SdkConfig,
+    stack: &Stack,
+    connection: &Connection,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let failed = |why: String| Error::failed("tell the bot", why);
+    let settings = Functions::new(aws).settings(stack.output("NotifierFunctionName")?).await?;
+    let http = shared::http::client(CONNECT_TIME, REQUEST_TIME).map_err(|error| failed(error.to_string()))?;
+    let webhook = match settings.get("BOT_WEBHOOK_URL") {
+        Some(url) => Some(Url::parse(url).map_err(|_| failed("the webhook's address is none".to_owned()))?),
+        None => None,
+    };
+    let secret =
+        webhook.as_ref().and(settings.get("BOT_WEBHOOK_SECRET_NAME")).map(|name| Source::Secret(name.to_owned()));
+    let bot = Bot {
+        webhook: webhook.map(|url| Webhook::new(http, url)),
+        queue: settings.get("BOT_QUEUE_URL").map(|url| BotQueue::new(aws, url.to_owned())),
+    };
+    if !bot.is_there() {
+        return Ok(false);
+    }
+    let secrets = SecretStore::new(aws, &secret).current(now).await.map_err(|error| failed(error.to_string()))?;
+    let signing_secret = match &secret {
+        Some(source) => secrets.get(source).map_err(|error| failed(error.to_string()))?,
+        None => "",
+    };
+    let event = event(connection, now);
+    let telling = Telling { event: &event, user_message: WORDS, signing_secret, now };
+    bot.tell(&telling).await.map_err(|error| failed(error.to_string()))?;
+    Ok(true)
+}
+
+/// The event's id is the same however often this connection's end is told.
+fn event(connection: &Connection, now: Timestamp) -> CloudEvent<'_, impl Serialize> {
+    let of = connection.attempt_id.map_or_else(|| "unknown".to_owned(), |id| id.to_string());
+    let issued_at = connection.issued_at.map(Timestamp::millis).unwrap_or_default();
+    let data = Revoked {
+        attempt_id: connection.attempt_id,
+        wa_id: &connection.wa_id,
+        username: connection.username.as_deref(),
+        org_id: connection.org_id.as_deref(),
+        instance_url: connection.instance_url.as_deref(),
+        user_message: WORDS,
+    };
+    CloudEvent::new("connection.revoked", format!("evt_{of}_revoked_{issued_at}"), &connection.wa_id, now, data)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::connection::tests::connection;
+
+    #[test]
+    fn a_revocation_names_the_connection_and_keeps_its_id() {
+        let connection = connection();
+        let first = serde_json::to_value(event(&connection, Timestamp::from_millis(1_790_000_000_123))).unwrap();
+        let again = serde_json::to_value(event(&connection, Timestamp::from_millis(1_790_000_999_000))).unwrap();
+        assert_eq!(first["id"], again["id"]);
+        assert_eq!(first["type"], "connection.revoked");
+        assert_eq!(
+            first["data"],
+            json!({
+                "attempt_id": "07070707070707070707070707070707",
+                "wa_id": "whatsapp:+15551234567",
+                "username": "ada@example.com",
+                "org_id": "00D000000000001",
+                "instance_url": "https://acme.my.salesforce.com",
+                "user_message": WORDS,
+            })
+        );
+    }
+}

@@ -1,0 +1,33 @@
+//! Shell completions.
+
+use clap::CommandFactory as _;
+use clap_complete::Shell;
+use serde_json::json;
+
+use crate::{Args, error::Exit, report::Report};
+
+pub(crate) fn generate(shell: Shell) -> Report {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Args::command(), "wasf", &mut script);
+    let script = String::from_utf8_lossy(&script).into_owned();
+    let json = json!({"shell": shell.to_string(), "script": script});
+    Report::new(script, json, Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_can_be_completed() {
+        let script = generate(Shell::Bash).text;
+        for command in ["doctor", "redrive", "redeliver", "revoke"] {
+            assert!(script.contains(command), "{command}");
+        }
+    }
+}

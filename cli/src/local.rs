@@ -1,0 +1,72 @@
+//! The local cloud, as its state file tells of it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+use crate::{error::Error, samconfig::in_or_above};
+
+const STATE: &str = ".local/cloud/state.json";
+/// The stack that `make up` deploys.
+pub(crate) const STACK: &str = "main";
+
+/// Where the local cloud is, and who may use it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LocalCloud {
+    pub(crate) endpoint: String,
+    pub(crate) region: String,
+    pub(crate) access_key_id: String,
+    pub(crate) secret_access_key: String,
+}
+
+#[derive(Deserialize)]
+struct State {
+    endpoint: String,
+    region: String,
+    credentials: Credentials,
+}
+
+#[derive(Deserialize)]
+struct Credentials {
+    access_key_id: String,
+    secret_access_key: String,
+}
+
+impl LocalCloud {
+    /// Reads the state file: the one given, or that of the checkout we are in.
+    pub(crate) fn find(file: Option<&Path>) -> Result<Self, Error> {
+        let down = || Error::failed("find the local cloud", "it is down; `make up` starts it");
+        let file: PathBuf = match file {
+            Some(file) => file.to_owned(),
+            None => in_or_above(STATE).ok_or_else(down)?,
+        };
+        Self::parse(&fs::read_to_string(file).map_err(|_| down())?)
+    }
+
+    fn parse(text: &str) -> Result<Self, Error> {
+        let State { endpoint, region, credentials } = serde_json::from_str(text)
+            .map_err(|_| Error::failed("read the local cloud's state", "it is not in its form"))?;
+        let Credentials { access_key_id, secret_access_key } = credentials;
+        Ok(Self { endpoint, region, access_key_id, secret_access_key })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_where_the_local_cloud_is() {
+        let state = r#"{"endpoint":"http://127.0.0.1:4566","region":"us-east-1","stacks":{},
+                        "credentials":{"access_key_id":"id","secret_access_key":"key"}}"#;
+        let cloud = LocalCloud::parse(state).unwrap();
+        assert_eq!((cloud.endpoint.as_str(), cloud.region.as_str()), ("http://127.0.0.1:4566", "us-east-1"));
+        assert_eq!(
+            LocalCloud::parse("{}").unwrap_err().to_string(),
+            "could not read the local cloud's state: it is not in its form"
+        );
+    }
+}

@@ -1,0 +1,175 @@
+//! What a command says: text for people and JSON for programs, made from the same values; and the
+//! progress of what takes long, on standard error.
+
+use std::{
+    fmt::Write as _,
+    io::{self, IsTerminal as _, Write as _},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use shared::Timestamp;
+
+use crate::error::{Error, Exit};
+
+/// What a command has to say.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) text: String,
+    pub(crate) json: Value,
+    pub(crate) exit: Exit,
+}
+
+impl Report {
+    pub(crate) fn new(text: String, json: Value, exit: Exit) -> Self {
+        Self { text, json, exit }
+    }
+
+    pub(crate) fn of_error(error: &Error) -> Self {
+        Self::new(String::new(), json!({"error": error.to_string()}), error.exit())
+    }
+}
+
+/// Says on standard error what went wrong.
+pub(crate) fn complain(error: &Error) {
+    let _ = writeln!(io::stderr(), "wasf: {error}");
+}
+
+/// A table, or names with their values: columns as wide as what stands in them.
+#[derive(Debug, Default)]
+pub(crate) struct Table(Vec<Vec<String>>);
+
+impl Table {
+    pub(crate) fn with_head<const N: usize>(head: [&str; N]) -> Self {
+        Self(vec![head.map(str::to_owned).to_vec()])
+    }
+
+    pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
+        self.0.push(cells.into());
+    }
+
+    /// A name and its value; nothing where there is none.
+    pub(crate) fn field(&mut self, name: &str, value: Option<impl ToString>) {
+        if let Some(value) = value {
+            self.0.push(vec![name.to_owned(), value.to_string()]);
+        }
+    }
+
+    /// The lines.
+    pub(crate) fn text(&self) -> String {
+        let columns = self.0.iter().map(Vec::len).max().unwrap_or(0);
+        let width = |column: usize| {
+            self.0.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+        };
+        let widths: Vec<_> = (0..columns).map(width).collect();
+        let mut text = String::new();
+        for row in &self.0 {
+            let mut line = String::new();
+            for (cell, width) in row.iter().zip(&widths) {
+                let _ = write!(line, "{cell:width$}  ");
+            }
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+        text
+    }
+}
+
+/// How far something long has come: one line that is written over on a terminal, else a line now
+/// and then.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    what: &'static str,
+    terminal: bool,
+    shown: usize,
+}
+
+/// Where there is no terminal, a line for so many steps.
+const STEPS_IN_A_LINE: usize = 100;
+
+impl Progress {
+    pub(crate) fn of(what: &'static str) -> Self {
+        Self { what, terminal: io::stderr().is_terminal(), shown: 0 }
+    }
+
+    pub(crate) fn show(&mut self, done: usize, total: Option<usize>) {
+        let of_total = total.map(|total| format!(" of {total}")).unwrap_or_default();
+        if self.terminal {
+            self.shown = done;
+            let _ = write!(io::stderr(), "\r\x1b[K{}: {done}{of_total}", self.what);
+        } else if done >= self.shown + STEPS_IN_A_LINE {
+            self.shown = done;
+            let _ = writeln!(io::stderr(), "{}: {done}{of_total}", self.what);
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.terminal && self.shown > 0 {
+            let _ = write!(io::stderr(), "\r\x1b[K");
+        }
+    }
+}
+
+/// A time as people read it, to the second.
+pub(crate) fn clock_time(at: Timestamp) -> String {
+    Timestamp::from_seconds(at.seconds()).rfc3339()
+}
+
+/// A while in its two largest units: `2 h 5 min`.
+pub(crate) fn a_while(span: Duration) -> String {
+    let seconds = span.as_secs();
+    let units = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
+    let first = units.iter().position(|(unit, _)| seconds >= *unit).unwrap_or(units.len() - 1);
+    let mut left = seconds;
+    let mut parts = Vec::new();
+    for (unit, name) in &units[first..units.len().min(first + 2)] {
+        if left >= *unit || parts.is_empty() {
+            parts.push(format!("{} {name}", left / unit));
+        }
+        left %= unit;
+    }
+    parts.join(" ")
+}
+
+/// `1 message`, `2 messages`.
+pub(crate) fn count(number: usize, one: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_is_as_wide_as_what_stands_in_it() {
+        let mut table = Table::with_head(["NAME", "AGE"]);
+        table.row(["☎ 4567".to_owned(), "5 min".to_owned()]);
+        table.row(["x".to_owned(), String::new()]);
+        assert_eq!(table.text(), "NAME    AGE\n☎ 4567  5 min\nx\n");
+    }
+
+    #[test]
+    fn an_absent_value_has_no_line() {
+        let mut table = Table::default();
+        table.field("user", Some("ada"));
+        table.field("org", None::<String>);
+        assert_eq!(table.text(), "user  ada\n");
+    }
+
+    #[test]
+    fn a_while_is_said_in_two_units() {
+        for (seconds, said) in
+            [(0, "0 s"), (59, "59 s"), (60, "1 min"), (3_725, "1 h 2 min"), (86_400, "1 d"), (90_061, "1 d 1 h")]
+        {
+            assert_eq!(a_while(Duration::from_secs(seconds)), said);
+        }
+    }
+
+    #[test]
+    fn one_is_no_plural() {
+        assert_eq!(count(1, "message"), "1 message");
+        assert_eq!(count(0, "message"), "0 messages");
+    }
+}

@@ -1,0 +1,50 @@
+//! A deployed stack, as CloudFormation tells of it. Pure.
+
+use std::collections::HashMap;
+
+use crate::error::Error;
+
+/// What `template.yaml` became.
+#[derive(Clone, Debug)]
+pub(crate) struct Stack {
+    name: String,
+    outputs: HashMap<String, String>,
+    resources: Vec<Resource>,
+}
+
+/// A resource: its name in the template, its name in the account, and what it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Resource {
+    pub(crate) logical: String,
+    pub(crate) physical: String,
+    pub(crate) kind: String,
+}
+
+impl Stack {
+    pub(crate) fn new(name: String, outputs: HashMap<String, String>, resources: Vec<Resource>) -> Self {
+        Self { name, outputs, resources }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// An output. A stack without it is not of our template.
+    pub(crate) fn output(&self, name: &str) -> Result<&str, Error> {
+        self.outputs.get(name).map(String::as_str).ok_or_else(|| {
+            let why = format!("it has no output {name}; it is another's, or older than this wasf");
+            Error::failed(format!("use the stack {}", self.name), why)
+        })
+    }
+
+    /// A resource's name in the account.
+    pub(crate) fn resource(&self, logical: &str) -> Option<&str> {
+        self.resources.iter().find(|resource| resource.logical == logical).map(|resource| resource.physical.as_str())
+    }
+
+    /// The resources of a type, by their names in the template.
+    pub(crate) fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let of_kind = self.resources.iter().filter(move |resource| resource.kind == kind);
+        of_kind.map(|resource| (resource.logical.as_str(), resource.physical.as_str()))
+    }
+}

@@ -1,0 +1,58 @@
+//! The stack that a command is about, and the way to it.
+
+use reqwest::Url;
+
+use crate::{
+    args::TargetArgs,
+    aws::{self, SdkConfig},
+    error::Error,
+    local::{self, LocalCloud},
+    samconfig::{FILE, SamConfig, in_or_above},
+    stack::Stack,
+};
+
+/// A deployed stack and the account it is in.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub(crate) aws: SdkConfig,
+    pub(crate) stack: Stack,
+}
+
+impl Target {
+    pub(crate) async fn open(args: &TargetArgs) -> Result<Self, Error> {
+        let name = stack_name(args)?;
+        let aws = account(args).await?;
+        let stack = aws::find_stack(&aws, &name).await?;
+        Ok(Self { aws, stack })
+    }
+
+    /// An address of the stack's own API. Away from AWS its domain leads nowhere; there it is under
+    /// `localhost`, on the endpoint's port.
+    pub(crate) fn own_url(&self, path: &str) -> Result<String, Error> {
+        let Some(endpoint) = self.aws.endpoint_url() else {
+            let links_url = self.stack.output("LinksUrl")?;
+            return Ok(format!("{}{path}", links_url.strip_suffix("/links").unwrap_or(links_url)));
+        };
+        let port = Url::parse(endpoint).ok().and_then(|url| url.port_or_known_default()).unwrap_or(443);
+        Ok(format!("http://{}.execute-api.localhost:{port}{path}", self.stack.output("ApiId")?))
+    }
+}
+
+/// The account: that of the operator's credentials, or the local cloud.
+pub(crate) async fn account(args: &TargetArgs) -> Result<SdkConfig, Error> {
+    let local = if args.local { Some(LocalCloud::find(args.local_state.as_deref())?) } else { None };
+    Ok(aws::config(args.region.as_deref(), args.profile.as_deref(), local.as_ref()).await)
+}
+
+/// The stack's name.
+pub(crate) fn stack_name(args: &TargetArgs) -> Result<String, Error> {
+    if let Some(name) = &args.stack_name {
+        return Ok(name.clone());
+    }
+    if args.local {
+        return Ok(local::STACK.to_owned());
+    }
+    let nowhere = || Error::Usage(format!("which stack? Give --stack-name, or run where {FILE} is"));
+    let config = SamConfig::read(&in_or_above(FILE).ok_or_else(nowhere)?)?;
+    config.stack_name().map(str::to_owned).ok_or_else(nowhere)
+}

@@ -1,0 +1,53 @@
+//! The bot's webhook as the notifier uses it, against a server on this machine.
+
+use serde_json::json;
+use shared::bot::{Bot, TellError, Telling, Webhook};
+
+use crate::{
+    event::{Message, event},
+    local_server::{LocalServer, real_now},
+    outcome::tests::ended,
+};
+
+const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+
+async fn post(server: &LocalServer, secret: &str) -> Result<(), TellError> {
+    let ended = ended(json!({}));
+    let event = event(&ended, Message::Sent, "", None);
+    let webhook = Webhook::new(LocalServer::client(), server.url().join("/bot/events").unwrap());
+    let telling = Telling { event: &event, user_message: "", signing_secret: secret, now: real_now() };
+    Bot { webhook: Some(webhook), queue: None }.tell(&telling).await
+}
+
+#[tokio::test]
+async fn posts_what_an_independent_verifier_accepts() {
+    let server = LocalServer::answering(204, "").await;
+    post(&server, SECRET).await.unwrap();
+    let request = server.only_request();
+    assert_eq!(request.path, "/bot/events");
+    assert_eq!(request.header("content-type"), "application/cloudevents+json");
+    assert_eq!(request.header("webhook-id"), request.json()["id"]);
+    let verifier = standardwebhooks::Webhook::new(SECRET).unwrap();
+    verifier.verify(&request.body, &request.headers).unwrap();
+    let stranger = standardwebhooks::Webhook::new("whsec_AAAA").unwrap();
+    stranger.verify(&request.body, &request.headers).unwrap_err();
+}
+
+#[tokio::test]
+async fn only_a_2xx_says_that_the_bot_has_it() {
+    for status in [302, 400, 410, 429, 503] {
+        let server = LocalServer::answering(status, "").await;
+        assert!(matches!(post(&server, SECRET).await, Err(TellError::Refused(s)) if s == status));
+    }
+    let server = LocalServer::gone().await;
+    assert!(matches!(post(&server, SECRET).await, Err(TellError::NoAnswer("no connection"))));
+}
+
+#[tokio::test]
+async fn sends_nothing_unsigned() {
+    let server = LocalServer::answering(200, "").await;
+    for secret in ["", "whsec_", "whsec_!", "C2FVsBQIhrscChlQIMV+b5sSYspob7oD"] {
+        assert!(matches!(post(&server, secret).await, Err(TellError::Secret)), "{secret}");
+    }
+    assert!(server.requests().is_empty());
+}
