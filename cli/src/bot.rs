@@ -44,7 +44,7 @@ pub(crate) async fn tell_of_revocation(
     now: Timestamp,
 ) -> Result<bool, Error> {
     let failed = |why: String| Error::failed("tell the bot", why);
-    let settings = Functions::new(aws).settings(stack.output("NotifierFunctionName")?).await?;
+    let settings = Functions::new(aws).settings(stack.output("NotifierFunctionName")?, now).await?;
     let http = shared::http::client(CONNECT_TIME, REQUEST_TIME).map_err(|error| failed(error.to_string()))?;
     let webhook = match settings.get("BOT_WEBHOOK_URL") {
         Some(url) => Some(Url::parse(url).map_err(|_| failed("the webhook's address is none".to_owned()))?),

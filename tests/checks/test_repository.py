@@ -245,7 +245,7 @@ def test_nobody_but_the_exchanger_may_touch_tokens(template):
 def test_aws_is_named_in_adapters_alone():
     adapters = re.compile(
         r"shared/src/aws/|functions/callback-receiver/src/queue\.rs|functions/token-exchanger/src/(queue|tables)\.rs"
-        r"|functions/notifier/src/attempts\.rs|shared/src/bot/queue\.rs|cli/src/(aws/|error\.rs|parties/links\.rs)"
+        r"|functions/notifier/src/attempts\.rs|shared/src/bot/queue\.rs|cli/src/(aws/|error\.rs)"
     )
     for folder in ("functions", "shared", "cli"):
         for path, text in _sources(folder):

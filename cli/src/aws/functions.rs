@@ -1,72 +1,107 @@
 //! Lambda: the functions' settings, and what invokes them.
+//!
+//! Two questions, asked over plain signed HTTP: the SDK's client for Lambda brings event streams, and Cargo would
+//! compile those into the functions too, since features are unified over a workspace.
 
 use std::collections::HashMap;
 
-use aws_sdk_lambda::Client;
+use reqwest::Method;
+use serde::{Deserialize, de::DeserializeOwned};
+use shared::Timestamp;
 
-use super::SdkConfig;
+use super::{SdkConfig, SignedRequest};
 use crate::error::Error;
 
 /// The functions of a stack.
 #[derive(Clone, Debug)]
-pub(crate) struct Functions(Client);
+pub(crate) struct Functions<'a>(&'a SdkConfig);
 
 /// How a function is set up.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
 pub(crate) struct Settings {
+    #[serde(rename = "Timeout")]
     pub(crate) timeout_seconds: u64,
+    #[serde(rename = "Role")]
     pub(crate) role_arn: String,
-    environment: HashMap<String, String>,
+    #[serde(default)]
+    environment: Environment,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Environment {
+    #[serde(default)]
+    variables: HashMap<String, String>,
 }
 
 /// What invokes a function.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
 pub(crate) struct EventSource {
+    #[serde(rename = "State")]
     pub(crate) state: String,
+    #[serde(rename = "EventSourceArn", default)]
     pub(crate) source_arn: String,
+    #[serde(rename = "UUID")]
     pub(crate) id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct EventSources {
+    event_source_mappings: Vec<EventSource>,
+}
+
+#[derive(Default, Deserialize)]
+struct Refusal {
+    #[serde(alias = "Message")]
+    message: Option<String>,
 }
 
 impl Settings {
     /// A setting; `None` where it is empty.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.environment.get(name).map(String::as_str).filter(|value| !value.is_empty())
+        self.environment.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 }
 
-impl Functions {
-    pub(crate) fn new(config: &SdkConfig) -> Self {
-        Self(Client::new(config))
+impl<'a> Functions<'a> {
+    pub(crate) fn new(config: &'a SdkConfig) -> Self {
+        Self(config)
     }
 
-    pub(crate) async fn settings(&self, function: &str) -> Result<Settings, Error> {
-        let answer = self
-            .0
-            .get_function_configuration()
-            .function_name(function)
-            .send()
-            .await
-            .map_err(Error::aws("read a function's settings"))?;
-        Ok(Settings {
-            timeout_seconds: answer.timeout.and_then(|seconds| seconds.try_into().ok()).unwrap_or_default(),
-            role_arn: answer.role.unwrap_or_default(),
-            environment: answer.environment.and_then(|environment| environment.variables).unwrap_or_default(),
-        })
+    /// Lambda API Reference, `GetFunctionConfiguration`.
+    pub(crate) async fn settings(&self, function: &str, now: Timestamp) -> Result<Settings, Error> {
+        let path = format!("/2015-03-31/functions/{function}/configuration");
+        self.ask("read a function's settings", &path, now).await
     }
 
-    pub(crate) async fn event_sources(&self, function: &str) -> Result<Vec<EventSource>, Error> {
-        let answer = self
-            .0
-            .list_event_source_mappings()
-            .function_name(function)
-            .send()
-            .await
-            .map_err(Error::aws("read what invokes a function"))?;
-        let source = |mapping: aws_sdk_lambda::types::EventSourceMappingConfiguration| EventSource {
-            state: mapping.state.unwrap_or_default(),
-            source_arn: mapping.event_source_arn.unwrap_or_default(),
-            id: mapping.uuid.unwrap_or_default(),
-        };
-        Ok(answer.event_source_mappings.unwrap_or_default().into_iter().map(source).collect())
+    /// Lambda API Reference, `ListEventSourceMappings`; its first hundred.
+    pub(crate) async fn event_sources(&self, function: &str, now: Timestamp) -> Result<Vec<EventSource>, Error> {
+        let path = format!("/2015-03-31/event-source-mappings?FunctionName={function}");
+        let answer: EventSources = self.ask("read what invokes a function", &path, now).await?;
+        Ok(answer.event_source_mappings)
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, doing: &'static str, path: &str, now: Timestamp) -> Result<T, Error> {
+        let url = format!("{}{path}", self.endpoint());
+        let request = SignedRequest { doing, service: "lambda", method: Method::GET, url: &url, body: String::new() };
+        let (status, body) = request.send(self.0, now).await?;
+        if status.is_success() {
+            return serde_json::from_slice(&body).map_err(|_| Error::failed(doing, "the answer is not in its form"));
+        }
+        let said = serde_json::from_slice::<Refusal>(&body).unwrap_or_default().message;
+        let said = said.as_deref().unwrap_or("no reason");
+        Err(Error::failed(doing, format!("Lambda answered {}: {said}", status.as_u16())))
+    }
+
+    /// AWS General Reference, "Lambda endpoints and quotas".
+    fn endpoint(&self) -> String {
+        if let Some(elsewhere) = self.0.endpoint_url() {
+            return elsewhere.trim_end_matches('/').to_owned();
+        }
+        let region = super::region(self.0);
+        let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+        format!("https://lambda.{region}.{domain}")
     }
 }

@@ -6,6 +6,7 @@ mod keys;
 mod queue;
 mod roles;
 mod secrets;
+mod signed;
 mod tables;
 mod topics;
 
@@ -21,6 +22,7 @@ pub(crate) use self::{
     queue::{Letter, Queue},
     roles::Roles,
     secrets::{Presence, SecretsManager},
+    signed::SignedRequest,
     tables::{Attempts, Deleted, Tokens, Touch},
     topics::{Subscriptions, Topics},
 };
@@ -45,6 +47,10 @@ pub(crate) async fn config(region: Option<&str>, profile: Option<&str>, local: O
         loader = loader.profile_name(profile);
     }
     loader.load().await
+}
+
+fn region(config: &SdkConfig) -> &str {
+    config.region().map_or("us-east-1", |region| region.as_ref())
 }
 
 /// The statements of a policy.

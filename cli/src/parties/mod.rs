@@ -23,7 +23,7 @@ const TOTAL_TIME: Duration = Duration::from_secs(15);
 
 /// A client for this address. Names under `localhost` are this machine's (RFC 6761 §6.3), whatever
 /// the resolver knows of them.
-fn client_for(url: &Url) -> Result<Client, Error> {
+pub(crate) fn client_for(url: &Url) -> Result<Client, Error> {
     // Fails only where a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = Client::builder()
@@ -41,7 +41,7 @@ fn client_for(url: &Url) -> Result<Client, Error> {
 
 /// What kept a request from being answered. The error's own text has the address in it, which may
 /// hold a secret.
-fn word_for(error: &reqwest::Error) -> &'static str {
+pub(crate) fn word_for(error: &reqwest::Error) -> &'static str {
     if error.is_connect() {
         "no connection"
     } else if error.is_timeout() {
