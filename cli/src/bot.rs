@@ -13,6 +13,7 @@ use shared::{
     },
     bot::{Bot, BotQueue, Telling, Webhook},
     event::CloudEvent,
+    http::Roots,
 };
 
 use crate::{aws::Functions, connection::Connection, error::Error, stack::Stack};
@@ -45,7 +46,8 @@ pub(crate) async fn tell_of_revocation(
 ) -> Result<bool, Error> {
     let failed = |why: String| Error::failed("tell the bot", why);
     let settings = Functions::new(aws).settings(stack.output("NotifierFunctionName")?, now).await?;
-    let http = shared::http::client(CONNECT_TIME, REQUEST_TIME).map_err(|error| failed(error.to_string()))?;
+    let http =
+        shared::http::client(Roots::Systems, CONNECT_TIME, REQUEST_TIME).map_err(|error| failed(error.to_string()))?;
     let webhook = match settings.get("BOT_WEBHOOK_URL") {
         Some(url) => Some(Url::parse(url).map_err(|_| failed("the webhook's address is none".to_owned()))?),
         None => None,

@@ -97,7 +97,7 @@ impl Report {
 
 impl Announcer {
     pub(crate) fn new(config: Config, aws: &SdkConfig, clock: Clock, random: Random) -> Result<Self, reqwest::Error> {
-        let http = shared::http::client(CONNECT_TIME, REQUEST_TIME)?;
+        let http = shared::http::client(config.roots, CONNECT_TIME, REQUEST_TIME)?;
         let bot = Bot {
             webhook: config.webhook.as_ref().map(|webhook| Webhook::new(http.clone(), webhook.url.clone())),
             queue: config.bot_queue_url.clone().map(|url| BotQueue::new(aws, url)),

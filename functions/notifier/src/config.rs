@@ -2,7 +2,7 @@
 
 use std::{str::FromStr, time::Duration};
 
-use shared::{LoginUrls, SettingError, Settings, WaId, aws::secrets::Source, login::is_confidential};
+use shared::{LoginUrls, SettingError, Settings, WaId, aws::secrets::Source, http::Roots, login::is_confidential};
 use url::Url;
 
 use crate::whatsapp::{Account, Provider, Template};
@@ -20,6 +20,7 @@ pub struct Config {
     pub(crate) link_key_id: String,
     pub(crate) link_lifetime: Duration,
     pub(crate) login_urls: LoginUrls,
+    pub(crate) roots: Roots,
 }
 
 /// Where the bot takes events, and the secret that signs them.
@@ -78,6 +79,7 @@ impl Config {
             link_key_id: settings.required("LINK_KEY_ID")?,
             link_lifetime: Duration::from_mins(minutes.into()),
             login_urls: settings.parsed("LOGIN_URLS")?,
+            roots: Roots::of(settings),
         })
     }
 

@@ -58,7 +58,7 @@ impl LocalServer {
     }
 
     pub(crate) fn client() -> reqwest::Client {
-        shared::http::client(Duration::from_secs(2), Duration::from_secs(5)).unwrap()
+        shared::http::client(shared::http::Roots::default(), Duration::from_secs(2), Duration::from_secs(5)).unwrap()
     }
 
     pub(crate) fn url(&self) -> Url {

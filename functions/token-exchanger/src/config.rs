@@ -6,6 +6,7 @@ use shared::{
     CallbackUri, LoginUrls, SettingError, Settings,
     aws::secrets::{Secrets, SecretsError, Source},
     callback_uri::InvalidCallbackUri,
+    http::Roots,
 };
 
 /// The settings of this function.
@@ -21,6 +22,7 @@ pub struct Config {
     /// Seals tokens that cannot be stored at once.
     pub(crate) checkpoint_key_id: String,
     pub(crate) login_urls: LoginUrls,
+    pub(crate) roots: Roots,
     client_id: Source,
     client_secret: Source,
     callback_uri: Source,
@@ -56,6 +58,7 @@ impl Config {
             pkce_key_id: settings.required("PKCE_KEY_ID")?,
             checkpoint_key_id: settings.required("CHECKPOINT_KEY_ID")?,
             login_urls: settings.parsed("LOGIN_URLS")?,
+            roots: Roots::of(settings),
             client_id: Source::read(settings, "SF_CLIENT_ID", "SF_CLIENT_ID_SECRET_NAME")?,
             client_secret: Source::read(settings, "SF_CLIENT_SECRET", "SF_CLIENT_SECRET_SECRET_NAME")?,
             callback_uri: Source::read(settings, "SF_REDIRECT_URI", "SF_CALLBACK_URI_SECRET_NAME")?,

@@ -119,7 +119,7 @@ impl TokenExchanger {
         Ok(Self {
             secrets: SecretStore::new(aws, config.sources()),
             kms: Kms::new(aws),
-            salesforce: Salesforce::new()?,
+            salesforce: Salesforce::new(config.roots)?,
             tables: Tables::new(aws, config.attempt_table.clone(), config.token_table.clone()),
             queue: ExchangeQueue::new(aws, config.queue_url.clone()),
             config,

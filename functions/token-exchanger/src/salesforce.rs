@@ -5,7 +5,12 @@ use std::time::Duration;
 
 use reqwest::{Client, Response, header};
 use serde::{Deserialize, Serialize};
-use shared::{AuthorizationCode, LoginUrl, Reason, exchange::DenialError, http, pkce::PkceCodeVerifier};
+use shared::{
+    AuthorizationCode, LoginUrl, Reason,
+    exchange::DenialError,
+    http::{self, Roots},
+    pkce::PkceCodeVerifier,
+};
 
 use crate::{
     classify::{self, Class, Nameless, Refusal},
@@ -91,8 +96,8 @@ struct Answer {
 
 impl Salesforce {
     /// A client; no connection outlives its request.
-    pub(crate) fn new() -> Result<Self, reqwest::Error> {
-        http::client(CONNECT_TIMEOUT, TIMEOUT).map(Self)
+    pub(crate) fn new(roots: Roots) -> Result<Self, reqwest::Error> {
+        http::client(roots, CONNECT_TIMEOUT, TIMEOUT).map(Self)
     }
 
     /// Trades a code for tokens, once, and checks what comes back.

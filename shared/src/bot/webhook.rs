@@ -100,7 +100,9 @@ mod tests {
     #[test]
     fn debug_hides_the_address() {
         let url = Url::parse("https://bot.example.com/hook?key=s3cret").unwrap();
-        let http = crate::http::client(std::time::Duration::ZERO, std::time::Duration::ZERO).unwrap();
+        let http =
+            crate::http::client(crate::http::Roots::default(), std::time::Duration::ZERO, std::time::Duration::ZERO)
+                .unwrap();
         assert_eq!(format!("{:?}", Webhook::new(http, url)), "Webhook { .. }");
     }
 }

@@ -60,9 +60,8 @@ pub(crate) const PROGRAMS: [Program; 8] = [
     program("receiver-aws-defaults", Role::Receiver, "aws-config, aws-lc, system roots", Roots::SystemsAndOurs),
     program(PYTHON, Role::Receiver, "boto3 under awslambdaric", Roots::SystemsAndOurs),
     program("connect-link", Role::ConnectLink, "as it ships", Roots::AmazonsAndOurs),
-    // The parties outside AWS are judged by the system's roots, which these two read.
-    program("token-exchanger", Role::Exchanger, "as it ships", Roots::SystemsAndOurs),
-    program("notifier", Role::Notifier, "as it ships", Roots::SystemsAndOurs),
+    program("token-exchanger", Role::Exchanger, "as it ships", Roots::AmazonsAndOurs),
+    program("notifier", Role::Notifier, "as it ships", Roots::AmazonsAndOurs),
 ];
 pub(crate) const PYTHON: &str = "receiver-python";
 
@@ -73,7 +72,8 @@ const fn program(name: &'static str, role: Role, about: &'static str, roots: Roo
 /// Where a Linux may keep the certificates of all authorities.
 const SYSTEM_ROOTS: [&str; 2] = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"];
 
-/// What the functions bring for AWS: on loopback they read it from a file, which costs no less.
+/// What the functions bring for AWS: on loopback they read it from a file, which costs no less. So it is with what they
+/// bring for the parties outside AWS, which is compiled in as it is used.
 const AMAZON_ROOTS: &str = include_str!("../../../shared/src/aws/amazon-roots.pem");
 
 /// Writes the roots of trust that programs read, with the bench's own among them.
