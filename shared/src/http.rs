@@ -73,7 +73,7 @@ mod tests {
         assert_eq!(roots_where("HOME"), Roots::Mozillas);
     }
 
-    /// Salesforce and Meta have certificates of DigiCert, Twilio of DigiCert and of Amazon, bots of anybody.
+    /// Salesforce and Meta have certificates of `DigiCert`, Twilio of `DigiCert` and Amazon, bots of anybody.
     #[test]
     fn the_list_has_the_roots_of_those_that_we_speak_to() {
         let subjects: Vec<_> =

@@ -1,5 +1,7 @@
 //! AWS, from the operator's side: one file for each service, which turns its errors into ours.
 
+use std::time::Duration;
+
 mod cloudformation;
 mod functions;
 mod keys;
@@ -12,9 +14,9 @@ mod topics;
 
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 pub use aws_types::SdkConfig;
 use serde_json::Value;
+use shared::aws::{http, roots};
 
 pub(crate) use self::{
     functions::{EventSource, Functions, Settings},
@@ -30,10 +32,11 @@ use crate::{error::Error, local::LocalCloud};
 
 pub(crate) use self::cloudformation::find_stack;
 
+const CONNECT_TIME: Duration = Duration::from_secs(5);
+
 /// The operator's own credentials, as every AWS tool finds them; on the local cloud, its own.
 pub(crate) async fn config(region: Option<&str>, profile: Option<&str>, local: Option<&LocalCloud>) -> SdkConfig {
-    let http_client =
-        aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let http_client = http::client(roots::systems(), CONNECT_TIME);
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http_client);
     if let Some(local) = local {
         let keys = Credentials::new(&local.access_key_id, &local.secret_access_key, None, None, "local cloud");

@@ -5,18 +5,18 @@ use std::{error::Error, time::Duration};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_async::time::SystemTimeSource;
-use aws_smithy_http_client::tls::{Provider, TlsContext, rustls_provider::CryptoMode};
 use aws_smithy_types::{error::metadata::ProvideErrorMetadata, retry::RetryConfig, timeout::TimeoutConfig};
 pub use aws_types::SdkConfig;
 use aws_types::region::Region;
 
 use crate::{SettingError, Settings};
 
+pub mod http;
 #[cfg(feature = "kms")]
 pub mod kms;
 #[cfg(feature = "records")]
 pub mod records;
-mod roots;
+pub mod roots;
 #[cfg(feature = "secrets")]
 pub mod secrets;
 
@@ -42,24 +42,19 @@ pub fn config(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<Sd
         "environment",
     );
     let region = settings.required("AWS_REGION")?;
-    let tls = TlsContext::builder()
-        .with_trust_store(roots::for_aws(settings, &region))
-        .build()
-        .map_err(|_| SettingError::Invalid { name: "SSL_CERT_FILE", why: "no certificates to trust".to_owned() })?;
-    let http_client = aws_smithy_http_client::Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .tls_context(tls)
-        .build_https();
+    let roots = roots::for_aws(settings, &region);
+    if roots.is_empty() {
+        return Err(SettingError::Invalid { name: "SSL_CERT_FILE", why: "no certificates to trust".to_owned() });
+    }
     let mut config = SdkConfig::builder()
         .region(Region::new(region))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .http_client(http_client)
+        .http_client(http::client(roots, CONNECT_TIMEOUT))
         .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
         .time_source(SystemTimeSource::new())
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
         .timeout_config(
             TimeoutConfig::builder()
-                .connect_timeout(CONNECT_TIMEOUT)
                 .operation_attempt_timeout(ATTEMPT_TIMEOUT)
                 .operation_timeout(OPERATION_TIMEOUT)
                 .build(),
