@@ -92,7 +92,7 @@ impl Attempt {
             None => "the bot was told",
         };
         let mut steps: Vec<_> = [
-            (self.created_at, "the exchange began".to_owned()),
+            (self.created_at, "the callback came".to_owned()),
             (self.updated_at, outcome),
             (self.delay_told_at, "the person was told that it takes longer".to_owned()),
             (
@@ -236,7 +236,7 @@ pub(crate) mod tests {
     fn a_timeline_is_in_the_order_of_the_events() {
         let attempt = attempt(&json!({"notified_at": 1_790_000_003_000_u64, "messaged_at": 1_790_000_002_000_u64}));
         let steps: Vec<_> = attempt.timeline().into_iter().map(|(_, what)| what).collect();
-        assert_eq!(steps, ["the exchange began", "connected", "the person was sent the message", "everybody knows"]);
+        assert_eq!(steps, ["the callback came", "connected", "the person was sent the message", "everybody knows"]);
     }
 
     #[test]

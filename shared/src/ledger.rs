@@ -33,6 +33,8 @@ pub struct Attempt<'a> {
     pub code_sha256: Option<String>,
     /// How often the message was received.
     pub receives: u32,
+    /// When the callback came.
+    pub received_at: Timestamp,
 }
 
 /// The right to trade a code, for a while.
@@ -190,7 +192,7 @@ impl Attempt<'_> {
             .set(attr::LOGIN_URL, self.login_url.as_str())
             .set(attr::RECEIVES, u64::from(self.receives))
             .set(attr::UPDATED_AT, now)
-            .set_once(attr::CREATED_AT, now)
+            .set_once(attr::CREATED_AT, self.received_at)
             .set(attr::EXPIRES_AT, now.plus(KEPT).seconds());
         match &self.code_sha256 {
             Some(sha256) => change.set(attr::CODE_SHA256, sha256.as_str()),
@@ -286,6 +288,7 @@ mod tests {
             login_url: Box::leak(Box::new("https://login.salesforce.com".parse().unwrap())),
             code_sha256: code.map(str::to_owned),
             receives: 1,
+            received_at: NOW,
         }
     }
 

@@ -13,6 +13,7 @@ pub mod exchange;
 pub mod ledger;
 pub mod link;
 pub mod login;
+pub mod metrics;
 pub mod outcome;
 pub mod pkce;
 pub mod record;

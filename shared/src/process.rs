@@ -1,12 +1,26 @@
 //! The edge of a process: the one place that reads the clock, the environment and the system's
 //! randomness. Only a `main.rs` calls it; everything else takes these as arguments.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    fmt,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use ring::rand::{SecureRandom, SystemRandom};
-use tracing_subscriber::filter::LevelFilter;
+use tracing::{
+    Event, Subscriber,
+    field::{Field, Visit},
+};
+use tracing_subscriber::{
+    filter::LevelFilter,
+    fmt::{
+        FmtContext,
+        format::{FormatEvent, FormatFields, Writer},
+    },
+    registry::LookupSpan,
+};
 
-use crate::{SettingError, Settings, Timestamp};
+use crate::{SettingError, Settings, Timestamp, metrics};
 
 /// Now, by the system's clock; read anew at every call.
 #[must_use]
@@ -42,7 +56,8 @@ pub fn random(buffer: &mut [u8]) -> Result<(), NoRandomness> {
 
 /// Begins to log: a JSON object a line, to standard output, from the level in `LOG_LEVEL` up.
 ///
-/// Only this workspace's own events are shown: a dependency's could hold a request.
+/// Only this workspace's own events are shown: a dependency's could hold a request. Measurements are printed as they
+/// are, at every level.
 ///
 /// # Errors
 /// [`SettingError`] for a level that is none.
@@ -57,9 +72,41 @@ pub fn start_logging(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Re
         .with_span_list(false)
         .with_filter(level)
         .with_filter(filter_fn(|event| OURS.iter().any(|name| event.target().starts_with(name))));
+    let measurements = tracing_subscriber::fmt::layer()
+        .event_format(Bare)
+        .with_filter(filter_fn(|event| event.target() == metrics::TARGET));
     // A second call (tests) keeps the first one's subscriber.
-    let _ = tracing_subscriber::registry().with(lines).try_init();
+    let _ = tracing_subscriber::registry().with(lines).with(measurements).try_init();
     Ok(())
+}
+
+/// An event's message, and nothing around it.
+struct Bare;
+
+impl<S, N> FormatEvent<S, N> for Bare
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let mut message = Message { writer: writer.by_ref(), written: Ok(()) };
+        event.record(&mut message);
+        message.written?;
+        writeln!(writer)
+    }
+}
+
+struct Message<'a> {
+    writer: Writer<'a>,
+    written: fmt::Result,
+}
+
+impl Visit for Message<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "message" {
+            self.written = write!(self.writer, "{value:?}");
+        }
+    }
 }
 
 /// The crates whose events are shown.

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use shared::{LoginUrls, SettingError, Settings, page::BotPhoneNumber, state::StateKey};
+use shared::{LoginUrls, SettingError, Settings, metrics::Meter, page::BotPhoneNumber, state::StateKey};
 
 /// The receiver's settings.
 #[derive(Debug)]
@@ -19,6 +19,7 @@ pub struct Config {
     pub queue_url: String,
     /// The first is where plain states logged in.
     pub login_urls: LoginUrls,
+    pub(super) meter: Meter,
     /// For the way back to the chat.
     pub bot_phone_number: Option<BotPhoneNumber>,
 }
@@ -76,6 +77,7 @@ impl Config {
             state_keys: state_keys(&settings.optional("STATE_PUBLIC_KEYS").unwrap_or_default())?,
             queue_url: settings.required("EXCHANGE_QUEUE_URL")?,
             login_urls: settings.parsed("LOGIN_URLS")?,
+            meter: Meter::read(settings)?,
             bot_phone_number: settings.parsed_optional("BOT_PHONE_NUMBER")?,
         })
     }
@@ -101,6 +103,7 @@ mod tests {
                 "EXCHANGE_QUEUE_URL" => "https://queue",
                 "LOGIN_URLS" => "https://login.salesforce.com",
                 "BOT_PHONE_NUMBER" => "+14155238886",
+                "STACK_NAME" => "connect",
                 _ => return None,
             };
             Some(if name == changed { value } else { usual }.to_owned())

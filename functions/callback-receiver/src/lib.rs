@@ -20,6 +20,7 @@ use shared::{
     },
     binding::BrowserSecret,
     exchange::{Consent, DenialError, ExchangeMessage},
+    metrics::Metric,
     state::{Claims, InvalidState, State, StateKey},
     timestamp::Clock,
 };
@@ -130,8 +131,10 @@ impl Receiver {
             }
         };
         let attempt_id = reply.attempt_id().map(tracing::field::display);
-        let duration_ms = millis((self.clock)().since(began));
+        let now = (self.clock)();
+        let duration_ms = millis(now.since(began));
         info!(result = reply.word(), attempt_id, duration_ms, "callback");
+        self.config.meter.count(now, Metric::Callbacks, &[("Result", reply.word())]);
         reply.to_response(request, self.config.bot_phone_number.as_ref())
     }
 

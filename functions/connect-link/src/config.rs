@@ -6,6 +6,7 @@ use shared::{
     CallbackUri, LoginUrls, SettingError, Settings,
     aws::secrets::{Secrets, SecretsError, Source},
     callback_uri::InvalidCallbackUri,
+    metrics::Meter,
     page::BotPhoneNumber,
 };
 
@@ -17,6 +18,7 @@ pub struct Config {
     pub(crate) link_key_id: String,
     pub(crate) link_lifetime: Duration,
     pub(crate) login_urls: LoginUrls,
+    pub(crate) meter: Meter,
     pub(crate) scopes: String,
     pub(crate) bot_phone_number: Option<BotPhoneNumber>,
     pub(crate) client_id: Source,
@@ -58,6 +60,7 @@ impl Config {
             link_key_id: settings.required("LINK_KEY_ID")?,
             link_lifetime: Duration::from_mins(minutes.get().into()),
             login_urls: settings.parsed("LOGIN_URLS")?,
+            meter: Meter::read(settings)?,
             scopes: settings.required("SCOPES")?,
             bot_phone_number: settings.parsed_optional("BOT_PHONE_NUMBER")?,
             client_id: Source::read(settings, "SF_CLIENT_ID", "SF_CLIENT_ID_SECRET_NAME")?,
@@ -99,11 +102,12 @@ impl CallbackUriSource {
 mod tests {
     use super::*;
 
-    const COMPLETE: [(&str, &str); 8] = [
+    const COMPLETE: [(&str, &str); 9] = [
         ("STATE_KEY_ID", "state"),
         ("PKCE_KEY_ID", "pkce"),
         ("LINK_KEY_ID", "link"),
         ("LINK_LIFETIME_MINUTES", "15"),
+        ("STACK_NAME", "connect"),
         ("LOGIN_URLS", "https://login.salesforce.com"),
         ("SCOPES", "api refresh_token"),
         ("SF_CLIENT_ID_SECRET_NAME", "sf_client_id"),

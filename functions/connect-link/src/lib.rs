@@ -26,6 +26,7 @@ use shared::{
     },
     binding::BrowserSecret,
     link::Link,
+    metrics::Metric,
     process::Random,
     state::{Claims, KeyId},
     timestamp::Clock,
@@ -103,7 +104,10 @@ impl ConnectLink {
         let served = tokio::time::timeout(DEADLINE, self.serve(route, &api_id))
             .await
             .unwrap_or_else(|_| Err(Unavailable::Deadline.into()));
-        let duration_ms = (self.clock)().millis().saturating_sub(started.millis());
+        let now = (self.clock)();
+        let duration_ms = now.millis().saturating_sub(started.millis());
+        let result = served.as_ref().map_or_else(Refusal::word, |served| served.result);
+        self.config.meter.count(now, Metric::Requests, &[("Route", name), ("Result", result)]);
         match served {
             Ok(Served { status, result, attempt_id, content }) => {
                 info!(route = name, status, result, %attempt_id, duration_ms, "request served");

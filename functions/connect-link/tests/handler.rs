@@ -146,6 +146,7 @@ async fn started(endpoint: &str, login_urls: &str, clock: fn() -> Timestamp) -> 
             "PKCE_KEY_ID" => "pkce".to_owned(),
             "LINK_KEY_ID" => "link".to_owned(),
             "LINK_LIFETIME_MINUTES" => "15".to_owned(),
+            "STACK_NAME" => "connect".to_owned(),
             "LOGIN_URLS" => login_urls.to_owned(),
             "SCOPES" => "api refresh_token".to_owned(),
             "SF_CLIENT_ID" => "3MVG9.client".to_owned(),

@@ -17,6 +17,7 @@ use shared::{
     callback_uri::InvalidCallbackUri,
     ledger::Mark,
     link::Link,
+    metrics::Metric,
     process::{NoRandomness, Random},
     timestamp::Clock,
 };
@@ -27,7 +28,7 @@ use crate::{
     attempts::{Attempts, AttemptsError, Marked},
     config::Config,
     event::{Event, Message, event},
-    outcome::{Ended, OutcomeKey, Told, Unreadable},
+    outcome::{Ended, Outcome, OutcomeKey, Told, Unreadable},
     whatsapp::{self, Account, SendError},
 };
 
@@ -84,6 +85,24 @@ pub(crate) enum Stop {
     Panicked,
 }
 
+impl Stop {
+    /// One word for metrics; where the exchanger has the same trouble, its word.
+    const fn word(&self) -> &'static str {
+        match self {
+            Self::Needless(_) => "needless",
+            Self::Attempts(_) => "attempt_table",
+            Self::Unreadable(_) => "unreadable",
+            Self::Secrets(_) | Self::CallbackUri(_) => "credentials",
+            Self::Link(_) => "kms",
+            Self::Randomness(_) => "randomness",
+            Self::Message(_) => "whatsapp",
+            Self::Bot(_) => "bot",
+            Self::OutOfTime => "out_of_time",
+            Self::Panicked => "panic",
+        }
+    }
+}
+
 impl Report {
     fn everyone_knows(&self) -> bool {
         self.bot_knows && self.message != Message::Pending
@@ -116,6 +135,10 @@ impl Announcer {
 
     fn now(&self) -> Timestamp {
         (self.clock)()
+    }
+
+    pub(crate) fn count_setback(&self, stop: &Stop) {
+        self.config.meter.count(self.now(), Metric::Setbacks, &[("Class", stop.word())]);
     }
 
     /// Does what the first outcome would else wait for.
@@ -177,7 +200,9 @@ impl Announcer {
         report: &mut Report,
     ) -> Result<(), Stop> {
         let sending = timeout(MESSAGE_TIME, self.send(account, ended, words, secrets)).await;
-        let mark = match sending.unwrap_or_else(|_| Err(SendError::Retry("timeout".to_owned()))) {
+        let sent = sending.unwrap_or_else(|_| Err(SendError::Retry("timeout".to_owned())));
+        self.measure(account, ended, &sent);
+        let mark = match sent {
             Ok(()) => {
                 report.message = Message::Sent;
                 Mark::Messaged
@@ -194,6 +219,15 @@ impl Announcer {
             }
         };
         self.mark(&ended.key, &mark, report).await
+    }
+
+    fn measure(&self, account: &Account, ended: &Ended, sent: &Result<(), SendError>) {
+        let (meter, now) = (&self.config.meter, self.now());
+        let result = sent.as_ref().map_or_else(SendError::fate, |()| "sent");
+        meter.count(now, Metric::Messages, &[("Provider", account.provider.name()), ("Result", result)]);
+        if let (Ok(()), Outcome::Connected { .. }, Some(began_at)) = (sent, &ended.outcome, ended.began_at) {
+            meter.time(now, Metric::TimeToMessage, now.since(began_at));
+        }
     }
 
     /// Sends a message; once more with fresh credentials where they are refused, because they may
@@ -238,7 +272,10 @@ impl Announcer {
             None => "",
         };
         let telling = Telling { event, user_message: words, signing_secret, now: self.now() };
-        match self.bot.tell(&telling).await {
+        let told = self.bot.tell(&telling).await;
+        let result = if told.is_ok() { "told" } else { "refused" };
+        self.config.meter.count(self.now(), Metric::BotEvents, &[("Result", result)]);
+        match told {
             Ok(()) => {
                 report.bot_knows = true;
                 self.mark(key, &Mark::BotTold, report).await

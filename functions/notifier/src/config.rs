@@ -2,7 +2,9 @@
 
 use std::{str::FromStr, time::Duration};
 
-use shared::{LoginUrls, SettingError, Settings, WaId, aws::secrets::Source, http::Roots, login::is_confidential};
+use shared::{
+    LoginUrls, SettingError, Settings, WaId, aws::secrets::Source, http::Roots, login::is_confidential, metrics::Meter,
+};
 use url::Url;
 
 use crate::whatsapp::{Account, Provider, Template};
@@ -21,6 +23,7 @@ pub struct Config {
     pub(crate) link_lifetime: Duration,
     pub(crate) login_urls: LoginUrls,
     pub(crate) roots: Roots,
+    pub(crate) meter: Meter,
 }
 
 /// Where the bot takes events, and the secret that signs them.
@@ -80,6 +83,7 @@ impl Config {
             link_lifetime: Duration::from_mins(minutes.into()),
             login_urls: settings.parsed("LOGIN_URLS")?,
             roots: Roots::of(settings),
+            meter: Meter::read(settings)?,
         })
     }
 
@@ -139,6 +143,7 @@ mod tests {
                 "SF_CALLBACK_URI_SECRET_NAME" => "sf_callback_uri",
                 "LINK_KEY_ID" => "arn:link",
                 "LINK_LIFETIME_MINUTES" => "15",
+                "STACK_NAME" => "connect",
                 "LOGIN_URLS" => "https://login.salesforce.com",
                 _ => "",
             };

@@ -83,6 +83,7 @@ impl Notifier {
             Ok(key) => key,
             Err(error) => {
                 error!(event_id = record.event_id, %error, "stream record not announced");
+                self.announcer.count_setback(&Stop::Unreadable(*error));
                 return false;
             }
         };
@@ -112,6 +113,7 @@ impl Notifier {
             }
             Err(error) => {
                 error!(%attempt_id, status, duration_ms, %error, "outcome not announced");
+                self.announcer.count_setback(&error);
                 false
             }
         }

@@ -45,6 +45,7 @@ pub(crate) struct Item {
     scope: Option<String>,
     renewed: Option<bool>,
     login_url: Option<String>,
+    created_at: Option<Timestamp>,
     updated_at: Timestamp,
     notified_at: Option<Timestamp>,
     messaged_at: Option<Timestamp>,
@@ -74,6 +75,8 @@ pub(crate) struct Ended {
     pub(crate) key: OutcomeKey,
     pub(crate) wa_id: WaId,
     pub(crate) outcome: Outcome,
+    /// When the callback came.
+    pub(crate) began_at: Option<Timestamp>,
     login_url: Option<LoginUrl>,
 }
 
@@ -121,7 +124,7 @@ impl Item {
             },
         };
         let login_url = self.login_url.and_then(|url| url.parse().ok());
-        Ok(Ended { key, wa_id: self.wa_id, outcome, login_url })
+        Ok(Ended { key, wa_id: self.wa_id, outcome, began_at: self.created_at, login_url })
     }
 }
 

@@ -112,6 +112,7 @@ impl Scene {
                 "SF_REDIRECT_URI" => "https://connect.example.com/callback",
                 "LINK_KEY_ID" => "arn:link",
                 "LINK_LIFETIME_MINUTES" => "15",
+                "STACK_NAME" => "connect",
                 "LOGIN_URLS" => "https://login.salesforce.com,https://test.salesforce.com",
                 _ => "",
             };

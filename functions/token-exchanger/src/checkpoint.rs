@@ -141,6 +141,7 @@ mod tests {
             login_url,
             code_sha256: None,
             receives: 1,
+            received_at: Timestamp::from_millis(0),
         };
         let own = attempt(7, &ada, &login);
         let sealed = seal(&key(1), &own, &connection()).unwrap();

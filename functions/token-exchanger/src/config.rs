@@ -7,6 +7,7 @@ use shared::{
     aws::secrets::{Secrets, SecretsError, Source},
     callback_uri::InvalidCallbackUri,
     http::Roots,
+    metrics::Meter,
 };
 
 /// The settings of this function.
@@ -23,6 +24,7 @@ pub struct Config {
     pub(crate) checkpoint_key_id: String,
     pub(crate) login_urls: LoginUrls,
     pub(crate) roots: Roots,
+    pub(crate) meter: Meter,
     client_id: Source,
     client_secret: Source,
     callback_uri: Source,
@@ -59,6 +61,7 @@ impl Config {
             checkpoint_key_id: settings.required("CHECKPOINT_KEY_ID")?,
             login_urls: settings.parsed("LOGIN_URLS")?,
             roots: Roots::of(settings),
+            meter: Meter::read(settings)?,
             client_id: Source::read(settings, "SF_CLIENT_ID", "SF_CLIENT_ID_SECRET_NAME")?,
             client_secret: Source::read(settings, "SF_CLIENT_SECRET", "SF_CLIENT_SECRET_SECRET_NAME")?,
             callback_uri: Source::read(settings, "SF_REDIRECT_URI", "SF_CALLBACK_URI_SECRET_NAME")?,
@@ -84,11 +87,12 @@ impl Config {
 mod tests {
     use super::*;
 
-    const COMPLETE: [(&str, &str); 10] = [
+    const COMPLETE: [(&str, &str); 11] = [
         ("DYNAMODB_PROFILE_TABLE_NAME", "salesforce_tokens"),
         ("ATTEMPT_TABLE_NAME", "connection_attempts"),
         ("EXCHANGE_QUEUE_URL", "https://queue"),
         ("MAX_TRIES", "10"),
+        ("STACK_NAME", "connect"),
         ("PKCE_KEY_ID", "pkce"),
         ("CHECKPOINT_KEY_ID", "checkpoint"),
         ("LOGIN_URLS", "https://login.salesforce.com"),

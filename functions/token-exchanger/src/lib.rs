@@ -27,6 +27,7 @@ use shared::{
     aws::{SdkConfig, kms::Kms, secrets::SecretStore},
     exchange::{Consent, DenialError, ExchangeMessage, InvalidMessage},
     ledger::{Attempt, Guard, Lease, Obstacle, Unconnected},
+    metrics::Metric,
     timestamp::Clock,
 };
 use tokio::time::{Instant, timeout_at};
@@ -106,6 +107,7 @@ impl Delivery {
             login_url: &message.login_url,
             code_sha256,
             receives: self.receives,
+            received_at: message.received_at,
         }
     }
 }
@@ -183,6 +185,7 @@ impl TokenExchanger {
             }
         }
         self.log(delivery, &result, began.elapsed());
+        self.measure(delivery, &result);
         result.is_ok()
     }
 
@@ -284,6 +287,32 @@ impl TokenExchanger {
                     duration_ms, "attempt not over",
                 );
             }
+        }
+    }
+}
+
+impl TokenExchanger {
+    fn measure(&self, delivery: &Delivery, result: &Result<Ending, Setback>) {
+        let (meter, now) = (&self.config.meter, (self.clock)());
+        let word = match result {
+            Ok(Ending::Connected { .. }) => "connected",
+            Ok(Ending::Checkpointed { .. }) => "checkpointed",
+            Ok(Ending::Duplicate) => "duplicate",
+            Ok(Ending::Failed(_)) => "failed",
+            Err(_) if delivery.message.is_err() => "unreadable",
+            Err(_) => "returned",
+        };
+        meter.count(now, Metric::Exchanges, &[("Result", word)]);
+        match (result, &delivery.message) {
+            (Ok(Ending::Connected { .. }), Ok(message)) => {
+                meter.time(now, Metric::TimeToConnected, now.since(message.received_at));
+            }
+            (Ok(Ending::Checkpointed { .. }), _) => meter.count(now, Metric::Setbacks, &[("Class", "not_stored")]),
+            (Ok(Ending::Failed(failure)), _) => {
+                meter.count(now, Metric::Failures, &[("Reason", failure.reason.as_str())]);
+            }
+            (Err(setback), _) => meter.count(now, Metric::Setbacks, &[("Class", setback.word())]),
+            _ => {}
         }
     }
 }

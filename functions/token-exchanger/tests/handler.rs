@@ -151,6 +151,7 @@ impl World {
                 "ATTEMPT_TABLE_NAME" => "connection_attempts".to_owned(),
                 "EXCHANGE_QUEUE_URL" => format!("{base_url}/queue"),
                 "MAX_TRIES" => "10".to_owned(),
+                "STACK_NAME" => "connect".to_owned(),
                 "PKCE_KEY_ID" => "pkce".to_owned(),
                 "CHECKPOINT_KEY_ID" => "checkpoint".to_owned(),
                 "SF_CLIENT_ID" => "3MVG9.client".to_owned(),

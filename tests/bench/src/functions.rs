@@ -148,6 +148,7 @@ impl Program {
             ("TZ", ":UTC"),
             ("SSL_CERT_FILE", &roots),
             ("LOG_LEVEL", "info"),
+            ("STACK_NAME", "bench"),
         ];
         let own: &[(&str, &str)] = match self.role {
             Role::Hello => &[],

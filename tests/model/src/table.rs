@@ -88,6 +88,7 @@ pub fn attempt(code: Option<Code>) -> Attempt<'static> {
         login_url,
         code_sha256: code.map(|code| code.sha256().to_owned()),
         receives: 1,
+        received_at: Timestamp::from_millis(0),
     }
 }
 

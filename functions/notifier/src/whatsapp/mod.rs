@@ -54,6 +54,18 @@ pub(crate) enum SendError {
     Operator(String),
 }
 
+impl SendError {
+    /// One word for metrics.
+    pub(crate) const fn fate(&self) -> &'static str {
+        match self {
+            Self::Retry(_) => "retry",
+            Self::WindowClosed(_) => "window_closed",
+            Self::Undeliverable(_) => "undeliverable",
+            Self::Operator(_) => "refused",
+        }
+    }
+}
+
 /// The operator's account with a provider.
 #[derive(Debug)]
 pub(crate) struct Account {
@@ -70,6 +82,15 @@ pub(crate) struct Account {
 pub(crate) enum Provider {
     Twilio { from: WaId },
     Meta,
+}
+
+impl Provider {
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Twilio { .. } => "Twilio",
+            Self::Meta => "Meta",
+        }
+    }
 }
 
 impl Account {

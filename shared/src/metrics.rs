@@ -1,0 +1,153 @@
+//! What is counted and timed, in the form in which CloudWatch reads it from a log: the embedded metric format
+//! (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>).
+//!
+//! Each metric has the stack as a dimension, and one or two more whose values are few words of ours: every combination is
+//! a metric of its own, and billed as one. No dimension tells of a person.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use tracing::info;
+
+use crate::{SettingError, Settings, Timestamp};
+
+/// Where all of them are found.
+pub const NAMESPACE: &str = "WhatsAppSalesforceConnect";
+/// The events that are measurements: `process::start_logging` prints them as they are.
+pub const TARGET: &str = "metrics";
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Metric {
+    /// Requests for links, pages and logins; by `Route` and `Result`.
+    Requests,
+    /// Callbacks; by `Result`.
+    Callbacks,
+    /// Deliveries of exchange messages; by `Result`: connected, failed, duplicate, checkpointed, returned, unreadable.
+    Exchanges,
+    /// Attempts that ended without a connection; by `Reason`.
+    Failures,
+    /// Deliveries that were not brought to an end; by `Class`.
+    Setbacks,
+    /// WhatsApp messages; by `Provider` and `Result`.
+    Messages,
+    /// Events for the bot; by `Result`.
+    BotEvents,
+    /// From the callback to the stored tokens.
+    TimeToConnected,
+    /// From the callback to WhatsApp's taking the message of an attempt that connected.
+    TimeToMessage,
+}
+
+impl Metric {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Requests => "Requests",
+            Self::Callbacks => "Callbacks",
+            Self::Exchanges => "Exchanges",
+            Self::Failures => "Failures",
+            Self::Setbacks => "Setbacks",
+            Self::Messages => "Messages",
+            Self::BotEvents => "BotEvents",
+            Self::TimeToConnected => "TimeToConnected",
+            Self::TimeToMessage => "TimeToMessage",
+        }
+    }
+}
+
+/// Measures for one stack.
+#[derive(Clone, Debug)]
+pub struct Meter {
+    stack: String,
+}
+
+/// The dimensions of a measurement, beside the stack.
+pub type By<'a> = &'a [(&'static str, &'a str)];
+
+impl Meter {
+    /// A meter for the stack that the settings name.
+    ///
+    /// # Errors
+    /// [`SettingError`] without `STACK_NAME`.
+    pub fn read(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<Self, SettingError> {
+        Ok(Self { stack: settings.required("STACK_NAME")? })
+    }
+
+    /// It happened once.
+    pub fn count(&self, at: Timestamp, metric: Metric, by: By<'_>) {
+        let line = self.line(at, metric, "Count", 1, by);
+        info!(target: TARGET, "{line}");
+    }
+
+    /// It took so long.
+    pub fn time(&self, at: Timestamp, metric: Metric, took: Duration) {
+        let line = self.line(at, metric, "Milliseconds", u64::try_from(took.as_millis()).unwrap_or(u64::MAX), &[]);
+        info!(target: TARGET, "{line}");
+    }
+
+    fn line(&self, at: Timestamp, metric: Metric, unit: &str, value: u64, by: By<'_>) -> Value {
+        let names: Vec<_> = ["Stack"].into_iter().chain(by.iter().map(|(name, _)| *name)).collect();
+        let mut line = Map::new();
+        line.insert(
+            "_aws".to_owned(),
+            json!({
+                "Timestamp": at.millis(),
+                "CloudWatchMetrics": [{
+                    "Namespace": NAMESPACE,
+                    "Dimensions": [names],
+                    "Metrics": [{"Name": metric.name(), "Unit": unit}],
+                }],
+            }),
+        );
+        line.insert("Stack".to_owned(), self.stack.as_str().into());
+        line.extend(by.iter().map(|(name, word)| ((*name).to_owned(), (*word).into())));
+        line.insert(metric.name().to_owned(), value.into());
+        Value::Object(line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_123);
+
+    fn meter() -> Meter {
+        Meter::read(&Settings::new(|name| (name == "STACK_NAME").then(|| "connect".to_owned()))).unwrap()
+    }
+
+    #[test]
+    fn a_count_has_the_documented_form() {
+        let line = meter().line(NOW, Metric::Callbacks, "Count", 1, &[("Result", "accepted")]);
+        assert_eq!(
+            line,
+            json!({
+                "_aws": {
+                    "Timestamp": 1_790_000_000_123_u64,
+                    "CloudWatchMetrics": [{
+                        "Namespace": "WhatsAppSalesforceConnect",
+                        "Dimensions": [["Stack", "Result"]],
+                        "Metrics": [{"Name": "Callbacks", "Unit": "Count"}],
+                    }],
+                },
+                "Stack": "connect",
+                "Result": "accepted",
+                "Callbacks": 1,
+            })
+        );
+    }
+
+    #[test]
+    fn every_dimension_and_metric_that_a_line_announces_is_in_it() {
+        let line = meter().line(NOW, Metric::TimeToMessage, "Milliseconds", 84, &[]);
+        let directive = &line["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!(directive["Dimensions"], json!([["Stack"]]));
+        assert_eq!(line["Stack"], "connect");
+        assert_eq!(line[directive["Metrics"][0]["Name"].as_str().unwrap()], 84);
+    }
+
+    #[test]
+    fn a_stack_without_a_name_is_an_error() {
+        assert_eq!(Meter::read(&Settings::new(|_| None)).unwrap_err(), SettingError::Missing("STACK_NAME"));
+    }
+}

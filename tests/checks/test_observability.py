@@ -1,0 +1,119 @@
+"""Alarms, dashboard, runbook and code agree on what is measured and what is to be done."""
+
+import json
+import re
+
+import pytest
+from conftest import ROOT, resources
+
+OURS = "WhatsAppSalesforceConnect"
+RUNBOOK = (ROOT / "docs/RUNBOOK.md").read_text()
+# Sections that no alarm leads to.
+REFERENCE = {"rotating-secrets", "metrics"}
+
+
+def _anchor(title):
+    return re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-")
+
+
+def _sections():
+    parts = re.split(r"^## (.+)$", RUNBOOK, flags=re.MULTILINE)[1:]
+    return {_anchor(title): text for title, text in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def _alarms(template):
+    return {name: each["Properties"] for name, each in resources(template, "AWS::CloudWatch::Alarm")}
+
+
+def _measured():
+    """What the code measures: the names of the metrics, each with those of its dimensions."""
+    source = (ROOT / "shared/src/metrics.rs").read_text()
+    names = set(re.findall(r'Self::\w+ => "(\w+)"', source))
+    calls = "".join(path.read_text() for path in ROOT.glob("functions/*/src/**/*.rs"))
+    measured = {}
+    for name, by in re.findall(r"Metric::(\w+), &\[(.*?)\]\)", calls, flags=re.DOTALL):
+        measured.setdefault(name, set()).add(tuple(re.findall(r'\("(\w+)",', by)))
+    for name in re.findall(r"\.time\(now, Metric::(\w+)", calls):
+        measured.setdefault(name, set()).add(())
+    assert set(measured) == names, "a metric that is declared and not measured, or the other way round"
+    return measured
+
+
+def _words(name, dimension):
+    """Every word that the code has for a dimension's value."""
+    return set(re.findall(r'"(\w+)"', "".join(path.read_text() for path in ROOT.glob("functions/*/src/**/*.rs")))) | set(
+        re.findall(r'"(\w+)"', (ROOT / "shared/src/outcome.rs").read_text())
+    )
+
+
+def test_an_alarm_names_a_section_of_the_runbook_and_a_command(template):
+    sections = _sections()
+    named = set()
+    for name, alarm in _alarms(template).items():
+        found = re.search(r"See docs/RUNBOOK\.md#([a-z-]+)$", alarm["AlarmDescription"].strip())
+        assert found, f"{name} names no section"
+        assert found[1] in sections, f"{name} names the section {found[1]}, which is not there"
+        assert f"`{name}`" in sections[found[1]], f"the section {found[1]} does not name {name}"
+        assert re.search(r"Run: (wasf|sam) \w+", alarm["AlarmDescription"]), f"{name} names no command"
+        named.add(found[1])
+    assert set(sections) == named | REFERENCE
+
+
+def test_a_section_says_how_to_know_that_it_is_over():
+    for anchor, text in _sections().items():
+        assert anchor in REFERENCE or re.search(r"^Over when ", text, flags=re.MULTILINE), anchor
+
+
+def test_every_link_in_the_runbook_leads_to_a_section():
+    for anchor in re.findall(r"\]\(#([a-z-]+)\)", RUNBOOK):
+        assert anchor in _sections(), anchor
+
+
+def test_every_command_of_wasf_in_runbook_and_alarms_is_one(template):
+    commands = set(re.findall(r"^\s+(?:///[^\n]*\n\s+(?:#\[[^\]]*\]\s+)*)?([A-Z][a-z]+)[ ({,]", (ROOT / "cli/src/args.rs").read_text(), flags=re.MULTILINE))
+    texts = RUNBOOK + "".join(alarm["AlarmDescription"] for alarm in _alarms(template).values())
+    for command in re.findall(r"\bwasf ([a-z]+)(?: ([a-z]+)\b)?", texts):
+        assert command[0].capitalize() in commands, command
+        if command[0] in ("attempt", "connection", "dlq", "events"):
+            assert command[1].capitalize() in commands, command
+
+
+def test_alarms_read_what_is_measured(template):
+    measured = _measured()
+    for name, alarm in _alarms(template).items():
+        assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "AlarmTopic"}], name
+        assert alarm["TreatMissingData"] == "notBreaching", name
+        if alarm["Namespace"] != OURS:
+            assert alarm["Namespace"].startswith("AWS/")
+            continue
+        dimensions = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
+        assert dimensions.pop("Stack") == {"Ref": "AWS::StackName"}
+        assert tuple(dimensions) in measured[alarm["MetricName"]], name
+        for dimension, value in dimensions.items():
+            if isinstance(value, str):
+                assert value in _words(alarm["MetricName"], dimension), f"{name}: nothing has {dimension}={value}"
+
+
+def test_the_dashboard_shows_what_is_measured(template):
+    body = template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Sub"]
+    widgets = json.loads(re.sub(r"\$\{[^}]+\}", "x", body))["widgets"]
+    metrics = [metric for widget in widgets for metric in widget["properties"].get("metrics", [])]
+    shown = {metric[1] for metric in metrics if isinstance(metric[0], str) and len(metric) > 3 and metric[1] not in (".", "x")}
+    shown |= {found for metric in metrics if isinstance(metric[0], dict) for found in re.findall(r'MetricName="(\w+)"', metric[0]["expression"])}
+    own = {name for name in shown if name in _measured()}
+    assert own == set(_measured()) - {"Requests"}
+    for widget in widgets:
+        assert widget["x"] + widget["width"] <= 24
+
+
+def test_the_runbook_lists_every_metric_with_its_dimensions():
+    rows = dict(re.findall(r"^\| `(\w+)` \| [a-z]+ \| ([^|]+) \|", _sections()["metrics"], flags=re.MULTILINE))
+    for name, dimensions in _measured().items():
+        assert {tuple(re.findall(r"`(\w+)`", rows[name]))} == dimensions, name
+    assert set(rows) == set(_measured())
+
+
+@pytest.mark.parametrize("group", ["ConnectLink", "CallbackReceiver", "TokenExchanger", "Notifier"])
+def test_the_saved_query_looks_into_every_functions_log(template, group):
+    names = template["Resources"]["AttemptQuery"]["Properties"]["LogGroupNames"]
+    assert {"Ref": f"{group}LogGroup"} in names
