@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::disallowed_methods, reason = "tests are at the edge: they read the clock and the environment")]
 
+mod alarms;
 mod browser;
 mod connect;
 mod faults;

@@ -246,7 +246,6 @@ impl Cloud {
     }
 
     /// Ends all faults.
-    #[allow(dead_code, reason = "for the soak")]
     pub(crate) async fn end_all_faults(&self) {
         for path in ["/control/faults", "/control/aws/faults"] {
             let answer = self.client().delete(format!("{}{path}", self.sandbox_url)).send().await;

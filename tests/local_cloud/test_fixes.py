@@ -202,6 +202,16 @@ def http_api_access_log(cloud):
     assert missing.endswith(" GET - 404 -")
 
 
+@expectation
+def saved_queries(cloud):
+    query = {"Name": "all", "QueryString": "fields @message", "LogGroupNames": [{"Ref": "Log"}]}
+    stack = cloud.deploy(
+        {"Log": {"Type": "AWS::Logs::LogGroup"}, "Query": {"Type": "AWS::Logs::QueryDefinition", "Properties": query}}
+    )
+    found = cloud.client("logs").describe_query_definitions()["queryDefinitions"]
+    assert [(each["name"], each["logGroupNames"]) for each in found] == [("all", [stack["Log"]])]
+
+
 # IAM
 
 
@@ -513,6 +523,14 @@ def function_metrics(cloud):
     eventually(lambda: stack.events("Function"))
     name = stack["Function"]
     eventually(lambda: _total(cloud, "AWS/Lambda", "Invocations", FunctionName=name) == 1, seconds=4)
+
+
+@expectation
+def api_metrics(cloud):
+    stack = cloud.deploy({"Api": api(), "Function": function("GET /fail")}, functions={"Function": FAIL})
+    stack.get("/fail")
+    stack.get("/missing")
+    assert [_total(cloud, "AWS/ApiGateway", name, ApiId=stack["Api"]) for name in ("Count", "4xx", "5xx")] == [2, 1, 1]
 
 
 @expectation

@@ -36,6 +36,8 @@ const ACCOUNT_BUDGET: Duration = Duration::from_secs(5);
 const STORE_BUDGET: Duration = Duration::from_secs(5);
 /// What the tables must leave for the way back on the queue.
 const CHECKPOINT_RESERVE: Duration = Duration::from_secs(4);
+/// What putting tokens back must leave of it.
+const LAST_WORD: Duration = Duration::from_millis(100);
 /// What the name must leave for the tables and the way back.
 const STORE_RESERVE: Duration = Duration::from_secs(7);
 /// What an exchange must leave for the name and all that follows.
@@ -103,6 +105,8 @@ pub(crate) enum CheckpointError {
     Seal(#[from] BrokenSeal),
     #[error(transparent)]
     Queue(#[from] QueueError),
+    #[error("it took too long")]
+    OutOfTime,
 }
 
 /// A consent, as the message brings it.
@@ -319,17 +323,21 @@ impl TokenExchanger {
             Ok(renewed) => return Ok(Ending::Connected { renewed }),
             Err(cause) => cause,
         };
+        // Before the time is over, so that it is said what was lost.
+        let until = until - LAST_WORD;
         let mut pauses = Pauses::until(until);
+        let mut trouble = CheckpointError::OutOfTime;
         loop {
-            match self.put_back(attempt, received_at, connection).await {
-                Ok(()) => return Ok(Ending::Checkpointed { cause }),
-                Err(error) => {
-                    if !pauses.next(None).await {
-                        return Err(Setback::TokensLost(error));
-                    }
-                }
+            match timeout_at(until, self.put_back(attempt, received_at, connection)).await {
+                Ok(Ok(())) => return Ok(Ending::Checkpointed { cause }),
+                Ok(Err(error)) => trouble = error,
+                Err(_) => {}
             }
-            if let Ok(renewed) = self.store(attempt, connection, renewed, Instant::now()).await {
+            if !pauses.next(None).await {
+                return Err(Setback::TokensLost(trouble));
+            }
+            let stored = timeout_at(until, self.store(attempt, connection, renewed, Instant::now())).await;
+            if let Ok(Ok(renewed)) = stored {
                 return Ok(Ending::Connected { renewed });
             }
         }

@@ -5,7 +5,7 @@ import threading
 import time
 
 from ministack.core.responses import request_scope
-from ministack.services import cloudwatch, lambda_svc, sqs
+from ministack.services import apigateway, cloudwatch, lambda_svc, sqs
 
 from . import fix
 
@@ -63,6 +63,24 @@ def function_metrics():
             emit_metrics(name, duration_ms, error, throttle)
 
     lambda_svc._emit_lambda_logs, lambda_svc._emit_lambda_metrics = emit_both, emit_throttles
+
+
+@fix
+def api_metrics():
+    """`AWS/ApiGateway` metrics count the requests of an HTTP API, and its answers of 4xx and 5xx.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
+    """
+    handle = apigateway._handle_execute_in_scope
+
+    async def counted(api_id, *rest, **options):
+        answer = await handle(api_id, *rest, **options)
+        hundreds = answer[0] // 100
+        for name, value in (("Count", 1), ("4xx", int(hundreds == 4)), ("5xx", int(hundreds == 5))):
+            cloudwatch.record_metric("AWS/ApiGateway", name, value, "Count", {"ApiId": api_id})
+        return answer
+
+    apigateway._handle_execute_in_scope = counted
 
 
 @fix

@@ -1,0 +1,41 @@
+"""CloudWatch Logs: saved queries."""
+
+import json
+import uuid
+
+from ministack.services import cloudwatch_logs
+
+from . import fix
+from .provisioning import HANDLERS
+
+
+@fix
+def saved_queries():
+    """A stack may have saved queries, and `DescribeQueryDefinitions` lists them.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-logs-querydefinition.html
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DescribeQueryDefinitions.html
+    """
+    queries, handle = {}, cloudwatch_logs.handle_request
+
+    def put(query_id, properties):
+        queries[query_id] = {
+            "queryDefinitionId": query_id,
+            "name": properties["Name"],
+            "queryString": properties["QueryString"],
+            "logGroupNames": list(properties.get("LogGroupNames") or []),
+        }
+        return query_id, {"QueryDefinitionId": query_id}
+
+    async def answer(method, path, headers, body, query_params):
+        if not headers.get("x-amz-target", "").endswith(".DescribeQueryDefinitions"):
+            return await handle(method, path, headers, body, query_params)
+        found = json.dumps({"queryDefinitions": list(queries.values())})
+        return 200, {"Content-Type": "application/x-amz-json-1.1"}, found.encode()
+
+    HANDLERS["AWS::Logs::QueryDefinition"] = {
+        "create": lambda logical_id, properties, stack: put(str(uuid.uuid4()), properties),
+        "update": lambda physical_id, old, new, *rest, **options: put(physical_id, new),
+        "delete": lambda physical_id, *rest, **options: queries.pop(physical_id, None),
+    }
+    cloudwatch_logs.handle_request = answer
