@@ -19,7 +19,7 @@ pub const TARGET: &str = "metrics";
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Metric {
-    /// Requests for links, pages and logins; by `Route` and `Result`.
+    /// Requests for links, pages and logins; by `Result`.
     Requests,
     /// Callbacks; by `Result`.
     Callbacks,

@@ -68,8 +68,8 @@ pub fn start_logging(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Re
     let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
-        .with_current_span(true)
-        .with_span_list(false)
+        .with_current_span(false)
+        .with_span_list(true)
         .with_filter(level)
         .with_filter(filter_fn(|event| OURS.iter().any(|name| event.target().starts_with(name))));
     let measurements = tracing_subscriber::fmt::layer()
@@ -109,5 +109,6 @@ impl Visit for Message<'_> {
     }
 }
 
-/// The crates whose events are shown.
-const OURS: [&str; 5] = ["callback_receiver", "connect_link", "notifier", "shared", "token_exchanger"];
+/// Whose events are shown; of the runtime only its span around an invocation, which names the request and its trace.
+const OURS: [&str; 6] =
+    ["callback_receiver", "connect_link", "lambda_runtime::layers::trace", "notifier", "shared", "token_exchanger"];

@@ -534,6 +534,16 @@ def api_metrics(cloud):
 
 
 @expectation
+def iterator_age(cloud):
+    stack = cloud.deploy(
+        {"Table": table(StreamSpecification=STREAM), "Mapping": stream_mapping()}, functions={"Function": NOTHING}
+    )
+    cloud.client("dynamodb").put_item(TableName=stack["Table"], Item={"id": {"S": "1"}})
+    eventually(lambda: stack.events("Function"))
+    eventually(lambda: _total(cloud, "AWS/Lambda", "IteratorAge", FunctionName=stack["Function"]) > 0, seconds=4)
+
+
+@expectation
 def queue_metrics(cloud):
     stack = cloud.deploy({"Queue": queue(QueueName="measured")})
     cloud.client("sqs").send_message(QueueUrl=stack["Queue"], MessageBody="hello")

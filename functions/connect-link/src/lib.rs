@@ -107,7 +107,7 @@ impl ConnectLink {
         let now = (self.clock)();
         let duration_ms = now.millis().saturating_sub(started.millis());
         let result = served.as_ref().map_or_else(Refusal::word, |served| served.result);
-        self.config.meter.count(now, Metric::Requests, &[("Route", name), ("Result", result)]);
+        self.config.meter.count(now, Metric::Requests, &[("Result", result)]);
         match served {
             Ok(Served { status, result, attempt_id, content }) => {
                 info!(route = name, status, result, %attempt_id, duration_ms, "request served");

@@ -17,6 +17,7 @@ mod salesforce;
 mod setback;
 mod tables;
 mod token;
+mod trace;
 
 use std::{cell::OnceCell, panic::AssertUnwindSafe, time::Duration};
 
@@ -31,7 +32,7 @@ use shared::{
     timestamp::Clock,
 };
 use tokio::time::{Instant, timeout_at};
-use tracing::{error, info, warn};
+use tracing::{Instrument as _, Span, error, info, info_span, warn};
 
 use crate::{
     attempt::{Ending, life_left},
@@ -77,6 +78,7 @@ struct Delivery {
     message_id: String,
     receipt: String,
     receives: u32,
+    trace_id: Option<String>,
     message: Result<ExchangeMessage, InvalidMessage>,
 }
 
@@ -91,8 +93,18 @@ impl Delivery {
                 .get("ApproximateReceiveCount")
                 .and_then(|count| count.parse().ok())
                 .unwrap_or(1),
+            trace_id: message
+                .attributes
+                .get("AWSTraceHeader")
+                .and_then(|header| trace::root(header))
+                .map(str::to_owned),
             message: ExchangeMessage::from_body(message.body.as_deref().unwrap_or_default()),
         })
+    }
+
+    /// Around the work on it: each message of a batch has a trace of its own, the callback's.
+    fn span(&self) -> Span {
+        info_span!("delivery", trace_id = self.trace_id)
     }
 
     fn attempt<'a>(&self, message: &'a ExchangeMessage) -> Attempt<'a> {
@@ -156,7 +168,8 @@ impl TokenExchanger {
     pub async fn handle(&self, batch: SqsEvent, deadline: Timestamp) -> Result<SqsBatchResponse, NamelessMessage> {
         let deadline = Instant::now() + deadline.since((self.clock)());
         let deliveries: Vec<_> = batch.records.into_iter().map(Delivery::read).collect::<Result<_, _>>()?;
-        let done = join_all(deliveries.iter().map(|delivery| self.meet(delivery, deadline))).await;
+        let done =
+            join_all(deliveries.iter().map(|delivery| self.meet(delivery, deadline).instrument(delivery.span()))).await;
         let mut response = SqsBatchResponse::default();
         for (delivery, done) in deliveries.into_iter().zip(done) {
             if !done {

@@ -746,7 +746,8 @@ impl io::Write for Lines {
 }
 
 #[tokio::test]
-async fn a_line_for_each_message_and_nothing_secret_in_it() {
+async fn a_line_for_each_message_with_its_trace_and_nothing_secret_in_it() {
+    const TRACE: &str = "1-5759e988-bd862e3fe1be46a994272793";
     let lines = Lines::default();
     let writer = lines.clone();
     let subscriber = tracing_subscriber::fmt().json().with_writer(move || writer.clone()).finish();
@@ -758,11 +759,14 @@ async fn a_line_for_each_message_and_nothing_secret_in_it() {
     message["attempt_id"] = "00000000000000000000000000000109".into();
     let unreadable = json!({ "v": 1, "code": CODE, "wa_id": CHAT });
     for (id, message) in [("connects", &message), ("fails", &message), ("unreadable-109", &unreadable)] {
-        handle(&function, &[record(id, message, 1)]).await;
+        let mut record = record(id, message, 1);
+        record["attributes"]["AWSTraceHeader"] = format!("Root={TRACE};Parent=53995c3f42cd8ad8;Sampled=0").into();
+        handle(&function, &[record]).await;
     }
     let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     let ours: Vec<_> = text.lines().filter(|line| line.contains("109\"")).collect();
     let [connected, failed, unreadable] = ours[..] else { panic!("{text}") };
+    assert!(ours.iter().all(|line| line.contains(&format!(r#""trace_id":"{TRACE}""#))), "{text}");
     assert!(connected.contains(r#""result":"connected""#), "{connected}");
     assert!(failed.contains(r#""result":"failed","reason":"misconfigured""#), "{failed}");
     assert!(unreadable.contains(r#""result":"unreadable""#), "{unreadable}");

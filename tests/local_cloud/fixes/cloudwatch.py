@@ -84,6 +84,25 @@ def api_metrics():
 
 
 @fix
+def iterator_age():
+    """`AWS/Lambda` metrics say how old the last record of a stream's batch is when the function gets it.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+    """
+    execute = lambda_svc._execute_function
+
+    def execute_measured(function, event, *rest, **options):
+        records = event.get("Records") if isinstance(event, dict) else None
+        if records and records[-1].get("eventSource") == "aws:dynamodb":
+            age = time.time() - float(records[-1]["dynamodb"]["ApproximateCreationDateTime"])
+            name = {"FunctionName": function["config"]["FunctionName"]}
+            cloudwatch.record_metric("AWS/Lambda", "IteratorAge", max(age, 0) * 1000, "Milliseconds", name)
+        return execute(function, event, *rest, **options)
+
+    lambda_svc._execute_function = execute_measured
+
+
+@fix
 def queue_metrics():
     """`AWS/SQS` metrics say how many messages wait in a queue and how old the oldest is.
 
