@@ -104,7 +104,7 @@ build: tools ## build the functions as they are deployed
 	PATH="$(CURDIR)/$(tools):$$PATH" $(tools)/sam build
 
 deploy: build ## deploy to the AWS account of this shell; PARAMETERS='Name=value …'
-	$(tools)/sam deploy $(if $(strip $(PARAMETERS)),--parameter-overrides $(strip $(PARAMETERS)))
+	$(tools)/sam deploy $(SAM_FLAGS) $(if $(strip $(PARAMETERS)),--parameter-overrides $(strip $(PARAMETERS)))
 
 browser: ## see to it that Chromium and its driver are there (Debian and Ubuntu, as root; else it says what to do)
 	@tests/browser

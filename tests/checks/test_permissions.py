@@ -1,0 +1,78 @@
+"""Each role of the template against the table in docs/PERMISSIONS.md, in both directions."""
+
+import json
+import re
+
+from conftest import ROOT, resources
+
+TABLE = ROOT / "docs/PERMISSIONS.md"
+
+
+def _listed(value):
+    return value if isinstance(value, list) else [value]
+
+
+def _short(value):
+    """A resource as a person writes it: a logical id, or the parameter that names it."""
+    if value == "*":
+        return "any"
+    if "GetAtt" in value:
+        name, attribute = value["GetAtt"].split(".")
+        return name if attribute == "Arn" else f"{name}.{attribute}"
+    if "If" in value:
+        return f"{_short(value['If'][1])}, if {value['If'][0]}"
+    if "Ref" in value:
+        return value["Ref"]
+    kind, name = re.fullmatch(r"arn:.*:(table/|secret:)\$\{(\w+)\}(?:-\?{6})?", value["Sub"]).groups()
+    return {"table/": "table ", "secret:": "secret "}[kind] + name
+
+
+def _conditions(statement):
+    found = []
+    for operator, pairs in statement.get("Condition", {}).items():
+        assert operator == "StringEquals"
+        for key, value in pairs.items():
+            words = [re.sub(r"\.\$.*", "", each["Sub"]) if isinstance(each, dict) else each for each in _listed(value)]
+            found.append(f"{key.removeprefix('kms:')} = {' or '.join(words)}")
+    return "; ".join(found)
+
+
+def _granted(template):
+    """(role, action, resource, condition) of everything that a role may do."""
+    rows = set()
+    for name, role in resources(template, "AWS::IAM::Role"):
+        assert "ManagedPolicyArns" not in role["Properties"], f"{name}: a managed policy grants more than is seen here"
+        for policy in role["Properties"]["Policies"]:
+            for statement in policy["PolicyDocument"]["Statement"]:
+                only_if = ""
+                if "Fn::If" in statement:
+                    only_if, statement = f"{statement['Fn::If'][0]}", statement["Fn::If"][1]
+                assert statement["Effect"] == "Allow"
+                when = "; ".join(filter(None, [_conditions(statement), only_if]))
+                for action in _listed(statement["Action"]):
+                    for resource in _listed(statement["Resource"]):
+                        rows.add((name.removesuffix("Role"), action, _short(resource), when))
+    return rows
+
+
+def _table():
+    rows = set()
+    for line in TABLE.read_text().splitlines():
+        if found := re.fullmatch(r"\| (\w+) \| ([\w:, ]+) \| ([\w., ]+) \| (.*?) ?\|", line):
+            role, actions, resource, when = found.groups()
+            if ":" in actions:
+                rows |= {(role, action.strip(), resource, when) for action in actions.split(",")}
+    return rows
+
+
+def test_a_role_may_do_what_the_table_says_and_nothing_else(template):
+    granted, table = _granted(template), _table()
+    assert not granted - table, "the template grants what the table does not have"
+    assert not table - granted, "the table has what the template does not grant"
+
+
+def test_no_role_but_lambdas_is_assumed_by_anybody_else(template):
+    for name, role in resources(template, "AWS::IAM::Role"):
+        trust = json.dumps(role["Properties"]["AssumeRolePolicyDocument"])
+        assert re.findall(r'"Service": "?\[?"?([\w.]+)', trust) == ["lambda.amazonaws.com"], name
+        assert '"AWS"' not in trust, name
