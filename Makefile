@@ -19,7 +19,7 @@ export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 export PYTEST_ADDOPTS := -p no:cacheprovider -q
 
-.PHONY: help up down status test lint unit model checks emulator end-to-end wasf soak latency simulate browser bench fmt audit build deploy tools clean
+.PHONY: help up down status test lint unit model checks emulator end-to-end operate wasf soak latency simulate browser bench fmt audit build deploy tools clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -33,7 +33,7 @@ down: ## end it
 status: ## say what runs
 	@$(cloud) status
 
-test: browser lint checks unit model emulator end-to-end ## everything that must be green
+test: browser lint checks unit model emulator end-to-end operate ## everything that must be green
 
 lint: tools $(deny) ## formats, lints, documentation, dependencies, template
 	$(cargo) fmt --all --check
@@ -66,6 +66,9 @@ end-to-end: browser ## the template on a local cloud of its own, driven over HTT
 			$(cargo) test $(on) --workspace --quiet --test end_to_end -- --test-threads 12 $$which; \
 		done'
 	$(cloud) run -- $(cargo) test $(on) --workspace --quiet --test end_to_end alarms:: # in quiet, but for what they are for
+
+operate: ## the README's way from an empty account to a working link, and what operators do with wasf
+	$(cloud) run --empty -- $(cargo) test $(on) --workspace --quiet --test operate
 
 wasf: ## build the operators' tool and install it for this user
 	$(cargo) install --path cli --locked --quiet
@@ -103,8 +106,9 @@ audit: $(deny) ## dependencies against RustSec's advisories (needs the network)
 build: tools ## build the functions as they are deployed
 	PATH="$(CURDIR)/$(tools):$$PATH" $(tools)/sam build
 
-deploy: build ## deploy to the AWS account of this shell; PARAMETERS='Name=value …'
-	$(tools)/sam deploy $(SAM_FLAGS) $(if $(strip $(PARAMETERS)),--parameter-overrides $(strip $(PARAMETERS)))
+# BUILT names what `sam build` has made already, as in a pipeline that builds and deploys in two steps.
+deploy: $(if $(BUILT),tools,build) ## deploy to the AWS account of this shell; PARAMETERS='Name=value …' in place of samconfig.toml's
+	$(tools)/sam deploy $(SAM_FLAGS) $(if $(BUILT),--template-file $(BUILT)/template.yaml --config-file $(CURDIR)/samconfig.toml) $(if $(strip $(PARAMETERS)),--parameter-overrides $(strip $(PARAMETERS)))
 
 browser: ## see to it that Chromium and its driver are there (Debian and Ubuntu, as root; else it says what to do)
 	@tests/browser

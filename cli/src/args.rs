@@ -20,6 +20,9 @@ Examples:
   wasf --local attempt list            the same on the local cloud
   wasf dlq list --json | jq '.messages[] | select(.code_alive)'";
 
+/// Where the options stand that every command takes.
+const EVERYWHERE: &str = "Options of every command";
+
 /// Operates the WhatsApp → Salesforce connect pipeline.
 #[derive(Debug, Parser)]
 #[command(name = "wasf", version, after_help = EXAMPLES, arg_required_else_help = true)]
@@ -27,7 +30,7 @@ pub struct Args {
     #[command(flatten)]
     pub(crate) target: TargetArgs,
     /// Print JSON, for programs.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub json: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -37,19 +40,19 @@ pub struct Args {
 #[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct TargetArgs {
     /// The stack; without it, the one that samconfig.toml names, here or in a folder above.
-    #[arg(long, global = true, value_name = "NAME", env = "WASF_STACK_NAME")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "NAME", env = "WASF_STACK_NAME")]
     pub(crate) stack_name: Option<String>,
     /// The region, if not that of the profile or the environment.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(crate) region: Option<String>,
     /// The profile of the AWS configuration files.
-    #[arg(long, global = true, conflicts_with = "local")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, conflicts_with = "local")]
     pub(crate) profile: Option<String>,
     /// The local cloud that `make up` started.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(crate) local: bool,
     /// The file in which the local cloud says where everything is.
-    #[arg(long, global = true, value_name = "FILE", env = "LOCAL_CLOUD_STATE", hide = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "FILE", env = "LOCAL_CLOUD_STATE", hide = true)]
     pub(crate) local_state: Option<PathBuf>,
 }
 
@@ -77,7 +80,7 @@ Needs execute-api:Invoke on POST /links. Whoever opens the link connects their S
     Events(EventsCommand),
     /// Check the deployed stack, and say what to do about each finding.
     #[command(after_help = "\
-Exit code 0 says that all is well, 1 that something is wrong. Nothing is changed, and nobody is sent anything: the
+Exit code 0 says that all is well, 1 that something is wrong. Nothing is changed, and nobody is sent anything: the \
 webhook is asked with an empty request that no bot takes for an event, and WhatsApp for the account alone.
 
 Examples:
@@ -129,7 +132,7 @@ Examples:
         #[arg(long)]
         status: Option<StatusArg>,
         /// How far back: 90s, 15m, 2h, 7d.
-        #[arg(long, default_value = "2h")]
+        #[arg(long, default_value = "2h", value_name = "SPAN")]
         since: Span,
         /// The most to show.
         #[arg(long, default_value_t = 100)]
@@ -176,10 +179,10 @@ pub(crate) enum DlqCommand {
     Stats,
     /// List the dead letters without taking any. Phone numbers are masked.
     #[command(after_help = "\
-Reading hides a message from other readers until the list is made; then it is given back. If wasf is killed
+Reading hides a message from other readers until the list is made; then it is given back. If wasf is killed \
 meanwhile, it shows again after a minute.
 
-A code is alive for 14 minutes after its callback. A dead one is worth redriving too: its person gets a plain message
+A code is alive for 14 minutes after its callback. A dead one is worth redriving too: its person gets a plain message \
 and a fresh link. Sealed tokens have no age: they are stored by a redrive at any time.
 
 Examples:
@@ -197,7 +200,7 @@ Examples:
     },
     /// Put dead letters back on the exchange queue.
     #[command(after_help = "\
-Each message is sent first and deleted then: if wasf is killed, nothing is lost, and what was sent twice is exchanged
+Each message is sent first and deleted then: if wasf is killed, nothing is lost, and what was sent twice is exchanged \
 once. Messages that cannot be read would only come back; they are left, unless --reason unreadable asks for them.
 
 Examples:
@@ -255,10 +258,10 @@ pub(crate) struct Selection {
 pub(crate) enum EventsCommand {
     /// Have outcomes announced again that not everybody was told of.
     #[command(after_help = "\
-Finds outcomes without notified_at and touches them (redelivered_at), which puts them on the table's stream again; the
+Finds outcomes without notified_at and touches them (redelivered_at), which puts them on the table's stream again; the \
 notifier goes on where it stopped. Who is marked as told is not told again, and an event keeps its webhook-id.
 
-An attempt that is named may have been announced wholly: then its notified_at is removed. With --again its person or
+An attempt that is named may have been announced wholly: then its notified_at is removed. With --again its person or \
 its bot is told once more, which they may notice.
 
 Examples:
@@ -267,7 +270,7 @@ Examples:
   wasf events redeliver --attempt 0123456789abcdef0123456789abcdef --again bot --confirm")]
     Redeliver {
         /// How far back: 90s, 15m, 2h, 7d.
-        #[arg(long, default_value = "2h")]
+        #[arg(long, default_value = "2h", value_name = "SPAN")]
         since: Span,
         /// This one alone.
         #[arg(long, value_name = "ID", conflicts_with = "since")]
@@ -315,6 +318,9 @@ pub(crate) struct InitArgs {
     /// Where the bot takes events; - for none.
     #[arg(long, value_name = "URL", env = "WASF_BOT_WEBHOOK_URL", allow_hyphen_values = true)]
     pub(crate) bot_webhook_url: Option<String>,
+    /// The callback address on a domain of yours, which ends in /callback; - for the API's own.
+    #[arg(long, value_name = "URL", env = "WASF_CALLBACK_URI", allow_hyphen_values = true)]
+    pub(crate) callback_uri: Option<String>,
     /// Where people log in, with commas between; the first is the default.
     #[arg(long, value_name = "URLS", env = "WASF_LOGIN_URLS")]
     pub(crate) login_urls: Option<String>,

@@ -21,8 +21,8 @@ use crate::{
 };
 
 pub(crate) const HELP: &str = "\
-Run it in the checkout. Every answer can be given by a flag or its environment variable; what is missing is asked for,
-secrets without an echo. Give secrets by the environment rather than by a flag, which others see in the list of
+Run it in the checkout. Every answer can be given by a flag or its environment variable; what is missing is asked for, \
+secrets without an echo. Give secrets by the environment rather than by a flag, which others see in the list of \
 processes. Secrets that are there already stay (--replace gives them new values).
 
 Examples:
@@ -30,7 +30,7 @@ Examples:
   wasf init --confirm          ask, and do it
   WASF_CONSUMER_KEY=… WASF_CONSUMER_SECRET=… WASF_WHATSAPP_TOKEN=… wasf init --no-input --confirm \\
     --whatsapp-provider Twilio --whatsapp-account AC… --whatsapp-sender whatsapp:+14155238886 \\
-    --bot-webhook-url https://bot.example.com/events --bot-phone-number - --alarm-email ops@example.com";
+    --bot-webhook-url https://bot.example.com/events --bot-phone-number +14155238886 --alarm-email ops@example.com";
 
 const LOGIN_URLS: &str = "https://login.salesforce.com,https://test.salesforce.com";
 
@@ -46,13 +46,13 @@ pub(crate) async fn run(order: InitArgs, target: &TargetArgs, edge: Edge) -> Res
     let mut config = SamConfig::read(&path)?;
     let asker = Asker::new(&order);
     let answers = Answers::collect(&order, &asker, &config.parameters())?;
-    let parameters = answers.parameters();
-    config.set_parameters(&parameters);
+    config.set_parameters(&answers.parameters());
+    let parameters = config.parameters();
 
     let aws = account(target).await?;
     let manager = SecretsManager::new(&aws);
     let mut secrets = Vec::new();
-    for (kind, name) in answers.secrets(&config.parameters()) {
+    for (kind, name) in answers.secrets(&parameters) {
         let presence = manager.presence(&name).await?;
         secrets.push(PlannedSecret { kind, name, presence, keep: presence == Presence::There && !order.replace });
     }
@@ -75,7 +75,7 @@ pub(crate) async fn run(order: InitArgs, target: &TargetArgs, edge: Edge) -> Res
         }
         config.write(&path).map_err(|error| Error::failed(format!("write {FILE}"), error.to_string()))?;
     }
-    let callback = callback(&aws, target, &config.parameters()).await;
+    let callback = callback(&aws, target, &parameters).await;
     Ok(report(&secrets, &parameters, callback.as_deref(), order.confirm))
 }
 
@@ -103,6 +103,7 @@ struct Answers {
     account: Option<String>,
     bot_phone_number: Option<String>,
     bot_webhook_url: Option<String>,
+    callback_uri: Option<String>,
     login_urls: String,
     alarm_email: Option<String>,
 }
@@ -138,6 +139,15 @@ impl Answers {
             let default = known("LoginUrls").unwrap_or_else(|| LOGIN_URLS.to_owned());
             asker.text("--login-urls", "Where people log in, with commas between", Some(default))?
         };
+        let callback_uri = optional(
+            &order.callback_uri,
+            "--callback-uri",
+            "The callback address on a domain of yours, - for the API's own",
+            "CallbackUri",
+        )?;
+        if let Some(uri) = &callback_uri {
+            uri.parse::<CallbackUri>().map_err(|why| Error::Usage(format!("the callback address: {why}")))?;
+        }
         login_urls.parse::<LoginUrls>().map_err(|why| Error::Usage(format!("the login addresses: {why}")))?;
         Ok(Self {
             provider,
@@ -155,6 +165,7 @@ impl Answers {
                 "Where the bot takes events, - for none",
                 "BotWebhookUrl",
             )?,
+            callback_uri,
             login_urls,
             alarm_email: optional(
                 &order.alarm_email,
@@ -165,8 +176,8 @@ impl Answers {
         })
     }
 
-    /// The template's parameters; one that is empty is left to its default.
-    fn parameters(&self) -> BTreeMap<String, String> {
+    /// The template's parameters; `None` leaves one to its default.
+    fn parameters(&self) -> BTreeMap<&'static str, Option<String>> {
         let provider = match self.provider {
             ProviderArg::Twilio => "Twilio",
             ProviderArg::Meta => "Meta",
@@ -177,12 +188,11 @@ impl Answers {
             ("WhatsAppSender", self.sender.as_ref().map(|sender| sender.as_str().to_owned())),
             ("BotPhoneNumber", self.bot_phone_number.clone()),
             ("BotWebhookUrl", self.bot_webhook_url.clone()),
+            ("CallbackUri", self.callback_uri.clone()),
             ("LoginUrls", Some(self.login_urls.clone())),
             ("AlarmEmail", self.alarm_email.clone()),
         ]
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-        .collect()
+        .into()
     }
 
     /// The secrets that a deployment with these answers reads.
@@ -386,7 +396,7 @@ mod tests {
     #[test]
     fn what_is_not_given_and_may_be_empty_is_left_to_the_template() {
         let parameters = answers(&TWILIO).unwrap().parameters();
-        let names: Vec<_> = parameters.keys().map(String::as_str).collect();
+        let names: Vec<_> = parameters.into_iter().filter_map(|(name, value)| value.map(|_| name)).collect();
         assert_eq!(names, ["LoginUrls", "WhatsAppProvider", "WhatsAppSender"]);
     }
 
@@ -404,6 +414,12 @@ mod tests {
     fn a_login_address_must_be_one() {
         let http = [&TWILIO[..], &["--login-urls", "http://example.com"]].concat();
         assert_eq!(answers(&http).unwrap_err().exit(), Exit::Usage);
+    }
+
+    #[test]
+    fn a_callback_address_must_be_one() {
+        let elsewhere = [&TWILIO[..], &["--callback-uri", "https://example.com/"]].concat();
+        assert_eq!(answers(&elsewhere).unwrap_err().exit(), Exit::Usage);
     }
 
     #[test]

@@ -63,10 +63,15 @@ impl SamConfig {
         pairs.map(|(name, value)| (name.to_owned(), value.trim_matches('"').to_owned())).collect()
     }
 
-    /// Gives the template these parameters, beside those that are there already.
-    pub(crate) fn set_parameters(&mut self, parameters: &BTreeMap<String, String>) {
+    /// Gives the template these parameters, beside those that are there already; `None` takes one away.
+    pub(crate) fn set_parameters(&mut self, parameters: &BTreeMap<&str, Option<String>>) {
         let mut all = self.parameters();
-        all.extend(parameters.clone());
+        for (name, value) in parameters {
+            match value {
+                Some(value) => all.insert((*name).to_owned(), value.clone()),
+                None => all.remove(*name),
+            };
+        }
         let mut list = Array::new();
         for (name, value) in all {
             // The SAM CLI splits an entry at its spaces unless the value is quoted.
@@ -126,8 +131,13 @@ mod tests {
     #[test]
     fn adds_parameters_and_keeps_the_rest() {
         let mut config = SamConfig::parse(TEXT).unwrap();
-        config.set_parameters(&with(&[("Scopes", "api refresh_token"), ("LogLevel", "info")]));
-        config.set_parameters(&with(&[("LogLevel", "debug")]));
+        let given = |value: &str| Some(value.to_owned());
+        config.set_parameters(&BTreeMap::from([
+            ("Scopes", given("api refresh_token")),
+            ("LogLevel", given("info")),
+            ("AlarmEmail", given("ops@example.com")),
+        ]));
+        config.set_parameters(&BTreeMap::from([("LogLevel", given("debug")), ("AlarmEmail", None)]));
         let written = config.0.to_string();
         assert!(written.starts_with(TEXT), "{written}");
         let read = SamConfig::parse(&written).unwrap();

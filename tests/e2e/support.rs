@@ -41,6 +41,7 @@ pub(crate) struct Cloud {
     credentials: AccessKey,
     pub(crate) sandbox_url: String,
     pub(crate) client_id: String,
+    #[serde(default)]
     bot_queue_url: String,
     stacks: HashMap<String, Stack>,
 }
@@ -81,6 +82,13 @@ impl Cloud {
             .expect("LOCAL_CLOUD_STATE is not set: these tests run under `make test`");
         let text = std::fs::read_to_string(&path).expect("the local cloud's state file");
         serde_json::from_str(&text).expect("the local cloud's state")
+    }
+
+    /// The cloud with a stack that the test itself has deployed.
+    #[allow(dead_code, reason = "for the operators' tests")]
+    pub(crate) fn with_stack(mut self, name: &str, outputs: HashMap<String, String>) -> Self {
+        self.stacks.insert(name.to_owned(), Stack { outputs });
+        self
     }
 
     pub(crate) fn stack(&self, name: &str) -> &Stack {

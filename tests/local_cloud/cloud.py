@@ -4,7 +4,7 @@
     cloud.py up        start it, or bring a running one up to date; prints the address of the chat
     cloud.py down      end it
     cloud.py status    say what runs
-    cloud.py run [--with-plain-stack] -- COMMAND…
+    cloud.py run [--with-plain-stack | --empty] -- COMMAND…
                        start another one just for COMMAND, which finds it by LOCAL_CLOUD_STATE
     cloud.py build     compile and package the functions
     cloud.py setup     install the tools into .local
@@ -54,7 +54,9 @@ def _arguments():
         subparser = actions.add_parser(name, help=action.__doc__)
         subparser.set_defaults(action=action)
         if action is run:
-            subparser.add_argument("--with-plain-stack", action="store_true", help="also one with StatePolicy=AcceptPlain")
+            which = subparser.add_mutually_exclusive_group()
+            which.add_argument("--with-plain-stack", action="store_true", help="also one with StatePolicy=AcceptPlain")
+            which.add_argument("--empty", action="store_true", help="an account without a stack or a secret")
             subparser.add_argument("command", nargs="+", metavar="COMMAND")
     return parser.parse_args()
 
@@ -103,7 +105,7 @@ def run(arguments):
     tools.setup()
     directory = RUNS / str(os.getpid())
     instance = Instance(directory)
-    stacks = ("main", "plain") if arguments.with_plain_stack else ("main",)
+    stacks = () if arguments.empty else ("main", "plain") if arguments.with_plain_stack else ("main",)
     command, code = None, 1
     try:
         _claim(directory)

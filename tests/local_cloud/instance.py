@@ -85,20 +85,22 @@ class Instance:
     # The way up
 
     def up(self, ports, stacks=("main",)):
-        """Starts what does not run, deploys what has changed."""
+        """Starts what does not run, deploys what has changed; without stacks, what surrounds them is left out too."""
         fingerprint = build.build()
         if not self.lives("emulator"):
             self.end()
             shutil.rmtree(self.directory, ignore_errors=True)
             self.state = _new_state(*ports)
             self._start_emulator()
-            with step("Secrets, the bot's user and queue"):
-                self.state.update(self._provision("prepare", secrets=_secrets(self.state), queue="bot-events"))
-                self._save()
+            if stacks:
+                with step("Secrets, the bot's user and queue"):
+                    self.state.update(self._provision("prepare", secrets=_secrets(self.state), queue="bot-events"))
+                    self._save()
         self._start_sandbox()
         for name in stacks:
             self._deploy(name, fingerprint)
-        self._introduce_bot()
+        if stacks:
+            self._introduce_bot()
         return self.state
 
     def _start_emulator(self):

@@ -495,6 +495,18 @@ def message_move_tasks(cloud):
     assert again["Attributes"]["ApproximateReceiveCount"] == "1"
 
 
+# SNS
+
+
+@expectation
+def pending_subscriptions(cloud):
+    sns = cloud.client("sns")
+    topic = sns.create_topic(Name="alarms")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="http", Endpoint="http://127.0.0.1:9/alarms")
+    (found,) = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    assert found["SubscriptionArn"] == "PendingConfirmation"
+
+
 # CloudWatch
 
 

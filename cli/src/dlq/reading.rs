@@ -2,8 +2,9 @@
 //!
 //! A queue has no end that it could tell of: it hands out what is not hidden. So each message is
 //! hidden for a minute while the others are read, known by its id when it comes again, and given
-//! back in the end. The reading ends when nothing comes, when a whole answer brings nothing new, or
-//! when more has come than a queue that is only being read could hold.
+//! back in the end. The reading ends when nothing comes, or when more has come than a queue that is
+//! only being read could hold. What takes longer than a minute sees the first messages again: they
+//! are hidden once more, and the reading goes on behind them.
 
 use std::collections::{HashMap, HashSet};
 
@@ -59,19 +60,21 @@ impl<'a> Reading<'a> {
 
     /// Some more letters, held from now on; `None` at the end.
     pub(super) async fn next(&mut self) -> Result<Option<Vec<Held>>, Error> {
-        if self.received > self.bound {
-            return Ok(None);
+        while self.received <= self.bound {
+            let messages = self.queue.receive(HIDDEN_SECONDS).await?;
+            if messages.is_empty() {
+                break;
+            }
+            self.received += messages.len();
+            for message in &messages {
+                self.holding.insert(message.id.clone(), message.handle.clone());
+            }
+            let new: Vec<_> = messages.into_iter().filter(|message| self.seen.insert(message.id.clone())).collect();
+            if !new.is_empty() {
+                return self.understand(new).await.map(Some);
+            }
         }
-        let messages = self.queue.receive(HIDDEN_SECONDS).await?;
-        self.received += messages.len();
-        for message in &messages {
-            self.holding.insert(message.id.clone(), message.handle.clone());
-        }
-        let new: Vec<_> = messages.into_iter().filter(|message| self.seen.insert(message.id.clone())).collect();
-        if new.is_empty() {
-            return Ok(None);
-        }
-        self.understand(new).await.map(Some)
+        Ok(None)
     }
 
     async fn understand(&self, messages: Vec<Letter>) -> Result<Vec<Held>, Error> {

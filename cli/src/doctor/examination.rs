@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use reqwest::Url;
 use shared::{
-    Status, Timestamp,
+    LoginUrl, Status, Timestamp,
     aws::secrets::{SecretStore, Source},
     timestamp::Clock,
 };
 
 use super::{
     finding::{self, Finding},
-    policy,
+    policy::{self, Context},
 };
 use crate::{
-    aws::{Attempts, Functions, Keys, Queue, Roles, SecretsManager, Settings, Topics},
+    aws::{Attempts, Functions, Keys, Presence, Queue, Roles, SecretsManager, Settings, Topics},
     error::Error,
     parties::{ask_for_link, ask_meta, ask_salesforce, ask_twilio, knock, look},
     report::Progress,
@@ -24,6 +24,9 @@ use crate::{
 
 /// How far back attempts are looked for that nobody holds any more.
 const STUCK_SINCE: Duration = Duration::from_hours(24);
+/// How policies tell one use of a key from another.
+const VIA: &str = "kms:ViaService";
+const PURPOSE: &str = "kms:EncryptionContext:purpose";
 /// A chat that is nobody's. Links are stored nowhere, so one for it leaves no trace.
 const NOBODY: &str = "whatsapp:+00000000";
 
@@ -75,17 +78,12 @@ impl<'a> Patient<'a> {
         let mut note = |check: &'static str, found: Result<Vec<Finding>, Error>| {
             done += 1;
             progress.show(done, None);
-            findings.extend(found.unwrap_or_else(|error| {
-                vec![Finding::wrong(
-                    check,
-                    error.to_string(),
-                    "see to it that these credentials may ask, and try again",
-                )]
-            }));
+            findings.extend(found.unwrap_or_else(|error| vec![finding::unexamined(check, &error)]));
         };
         note("secrets", self.secrets().await);
         note("callback", self.callback().await);
         note("login-urls", Ok(self.login_urls()));
+        note("callback", self.page().await);
         note("salesforce", self.salesforce().await);
         note("kms", self.kms().await);
         note("visibility", self.visibility().await);
@@ -113,6 +111,9 @@ impl<'a> Patient<'a> {
 
     /// A secret's value, as the functions read it.
     async fn secret(&self, name: &str) -> Result<String, Error> {
+        if SecretsManager::new(&self.target.aws).presence(name).await? != Presence::There {
+            return Err(Error::NothingMatched(format!("the secret {name} is missing")));
+        }
         let source = Source::Secret(name.to_owned());
         let failed = |error: &dyn std::error::Error| Error::failed("read a secret", error.to_string());
         let secrets =
@@ -134,17 +135,29 @@ impl<'a> Patient<'a> {
         for function in [&self.connect_link, &self.exchanger, &self.notifier] {
             given.push((function.title(), self.callback_of(function).await?));
         }
-        let callback = finding::callback(&given, &self.target.own_url("/callback")?);
+        Ok(vec![finding::callback(&given, &self.target.own_url("/callback")?)])
+    }
+
+    /// A link's page. Without what is found elsewhere, connect-link does not even start.
+    async fn page(&self) -> Result<Vec<Finding>, Error> {
+        let callback = self.callback_of(&self.connect_link).await?;
+        if let Some(name) = self.connect_link.settings.get("SF_CLIENT_ID_SECRET_NAME") {
+            self.secret(name).await?;
+        }
+        if finding::login_urls(self.connect_link.settings.get("LOGIN_URLS")).iter().any(Finding::is_wrong) {
+            return Err(Error::NothingMatched("connect-link has a login address that is unusable".to_owned()));
+        }
         let nobody = NOBODY.parse().map_err(|_| Error::failed("make a link", "there is no nobody"))?;
         let link =
             ask_for_link(&self.target.aws, &self.target.own_url("/links")?, &nobody, None, (self.clock)()).await?;
         let unusable = |_| Error::failed("open a link's page", "its address is none");
         let page = link.url.parse::<Url>().map_err(unusable)?;
-        Ok(vec![callback, finding::page(&given[0].1, look(&page).await?)])
+        Ok(vec![finding::page(&callback, look(&page).await?)])
     }
 
     fn login_urls(&self) -> Vec<Finding> {
-        finding::login_urls(self.connect_link.settings.get("LOGIN_URLS").unwrap_or_default())
+        let functions = [&self.connect_link, &self.receiver, &self.exchanger, &self.notifier];
+        finding::login_urls(functions.into_iter().filter_map(|function| function.settings.get("LOGIN_URLS")))
     }
 
     async fn salesforce(&self) -> Result<Vec<Finding>, Error> {
@@ -155,7 +168,8 @@ impl<'a> Patient<'a> {
         };
         let callback = self.callback_of(&self.connect_link).await?;
         let mut findings = Vec::new();
-        for host in settings.get("LOGIN_URLS").unwrap_or_default().split(',').map(str::trim) {
+        let hosts = settings.get("LOGIN_URLS").unwrap_or_default().split(',').map(str::trim);
+        for host in hosts.filter(|host| host.parse::<LoginUrl>().is_ok()) {
             findings.push(finding::app(host, &ask_salesforce(host, &client_id, &callback).await?));
         }
         Ok(findings)
@@ -163,15 +177,26 @@ impl<'a> Patient<'a> {
 
     /// What each function does with each key, by the roles' policies and the keys' own.
     async fn kms(&self) -> Result<Vec<Finding>, Error> {
-        let uses: [(&Function, &str, &[&str]); 8] = [
-            (&self.connect_link, "EncryptionKey", &["kms:Encrypt", "kms:Decrypt"]),
-            (&self.connect_link, "StateKey", &["kms:Sign", "kms:GetPublicKey"]),
-            (&self.connect_link, "PkceKey", &["kms:GenerateMac"]),
-            (&self.receiver, "EncryptionKey", &["kms:GenerateDataKey", "kms:Decrypt"]),
-            (&self.receiver, "StateKey", &["kms:GetPublicKey"]),
-            (&self.exchanger, "EncryptionKey", &["kms:GenerateDataKey", "kms:Decrypt"]),
-            (&self.exchanger, "PkceKey", &["kms:GenerateMac"]),
-            (&self.notifier, "EncryptionKey", &["kms:Encrypt", "kms:Decrypt"]),
+        let region = self.target.aws.region().map_or("us-east-1", |region| region.as_ref());
+        let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+        let [queue, table] = ["sqs", "dynamodb"].map(|service| format!("{service}.{region}.{suffix}"));
+        let (queue, table): (&Context<'_>, &Context<'_>) = (&[(VIA, &queue)], &[(VIA, &table)]);
+        let (links, tokens): (&Context<'_>, &Context<'_>) = (&[(PURPOSE, "connect-link")], &[(PURPOSE, "checkpoint")]);
+        let signing: &Context<'_> = &[("kms:SigningAlgorithm", "ED25519_SHA_512"), ("kms:MessageType", "RAW")];
+        let mac: &Context<'_> = &[("kms:MacAlgorithm", "HMAC_SHA_256")];
+        let uses: [(&Function, &str, &[&str], &Context<'_>); 12] = [
+            (&self.connect_link, "EncryptionKey", &["kms:Encrypt", "kms:Decrypt"], links),
+            (&self.connect_link, "StateKey", &["kms:Sign"], signing),
+            (&self.connect_link, "StateKey", &["kms:GetPublicKey"], &[]),
+            (&self.connect_link, "PkceKey", &["kms:GenerateMac"], mac),
+            (&self.receiver, "EncryptionKey", &["kms:GenerateDataKey", "kms:Decrypt"], queue),
+            (&self.receiver, "StateKey", &["kms:GetPublicKey"], &[]),
+            (&self.exchanger, "EncryptionKey", &["kms:GenerateDataKey", "kms:Decrypt"], queue),
+            (&self.exchanger, "EncryptionKey", &["kms:Decrypt"], table),
+            (&self.exchanger, "EncryptionKey", &["kms:GenerateDataKey", "kms:Decrypt"], tokens),
+            (&self.exchanger, "PkceKey", &["kms:GenerateMac"], mac),
+            (&self.notifier, "EncryptionKey", &["kms:Encrypt"], links),
+            (&self.notifier, "EncryptionKey", &["kms:Decrypt"], table),
         ];
         let (keys, roles) = (Keys::new(&self.target.aws), Roles::new(&self.target.aws));
         let mut findings = Vec::new();
@@ -183,12 +208,12 @@ impl<'a> Patient<'a> {
                 findings.push(Finding::wrong("kms", text, format!("aws kms enable-key --key-id {}", key.arn)));
                 continue;
             }
-            for (function, _, actions) in uses.iter().filter(|(_, used, _)| *used == logical) {
+            for (function, _, actions, context) in uses.iter().filter(|(_, used, ..)| *used == logical) {
                 let role_arn = &function.settings.role_arn;
                 let statements = roles.statements(role_arn.rsplit('/').next().unwrap_or_default()).await?;
                 for action in *actions {
                     let who = match (
-                        policy::allows(&statements, action, &key.arn),
+                        policy::allows(&statements, action, &key.arn, context),
                         policy::key_allows(&key.statements, action, role_arn),
                     ) {
                         (true, true) => continue,
@@ -196,11 +221,12 @@ impl<'a> Patient<'a> {
                         (true, false) => "the key's own policy".to_owned(),
                     };
                     let text = format!("{} may not {action} with {logical}: {who} does not allow it", function.title());
-                    findings.push(Finding::wrong(
-                        "kms",
-                        text,
-                        "deploy again: the template gives just these permissions",
-                    ));
+                    let finding =
+                        Finding::wrong("kms", text, "deploy again: the template gives just these permissions");
+                    // A permission may be missing for two uses.
+                    if !findings.contains(&finding) {
+                        findings.push(finding);
+                    }
                 }
             }
         }

@@ -1,10 +1,13 @@
 //! What a doctor finds, and how that is judged. Pure: the examinations are in [`super::examination`].
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 use shared::{CallbackUri, LoginUrl};
 
 use crate::{
     aws::{EventSource, Presence, Subscriptions},
+    error::Error,
     parties::{AppStanding, Knock, Standing},
 };
 
@@ -51,8 +54,20 @@ impl Finding {
         Self { check, level: Level::Wrong, text: text.into(), remedy: remedy.into() }
     }
 
+    pub(super) fn is_wrong(&self) -> bool {
+        self.level == Level::Wrong
+    }
+
     pub(super) fn json(&self) -> Value {
         json!({"check": self.check, "level": self.level.as_str(), "text": self.text, "remedy": self.remedy})
+    }
+}
+
+/// An examination that could not be made: for want of what another one finds missing, or for a fault of its own.
+pub(super) fn unexamined(check: &'static str, error: &Error) -> Finding {
+    match error {
+        Error::NothingMatched(why) => Finding::note(check, format!("not examined: {why}"), "mend that first"),
+        _ => Finding::wrong(check, error.to_string(), "see to it that these credentials may ask, and try again"),
     }
 }
 
@@ -100,6 +115,11 @@ pub(super) fn callback(given: &[(&str, String)], own: &str) -> Finding {
 pub(super) fn page(callback: &str, knock: Knock) -> Finding {
     match knock {
         Knock::Answered(200) => Finding::well("callback", "a link is made, and its page opens beside the callback"),
+        Knock::Answered(status @ 500..) => Finding::wrong(
+            "callback",
+            format!("the page of a link answers {status}"),
+            "the log of connect-link says why",
+        ),
         Knock::Answered(_) | Knock::NoAnswer(_) => {
             let how = match knock {
                 Knock::Answered(status) => format!("it answers {status}"),
@@ -116,7 +136,8 @@ pub(super) fn page(callback: &str, knock: Knock) -> Finding {
     }
 }
 
-pub(super) fn login_urls(text: &str) -> Vec<Finding> {
+/// The login addresses of all functions, each once.
+pub(super) fn login_urls<'a>(given: impl IntoIterator<Item = &'a str>) -> Vec<Finding> {
     let judge = |url: &str| match url.parse::<LoginUrl>() {
         Ok(_) => Finding::well("login-urls", format!("people may log in at {url}")),
         Err(why) => Finding::wrong(
@@ -125,7 +146,9 @@ pub(super) fn login_urls(text: &str) -> Vec<Finding> {
             "correct LoginUrls (https://host, with commas between), and deploy",
         ),
     };
-    text.split(',').map(|url| judge(url.trim())).collect()
+    let mut seen = HashSet::new();
+    let urls = given.into_iter().flat_map(|text| text.split(',')).map(str::trim);
+    urls.filter(|url| seen.insert(*url)).map(judge).collect()
 }
 
 pub(super) fn visibility(visibility_seconds: u64, timeout_seconds: u64) -> Finding {
@@ -280,6 +303,13 @@ mod tests {
     }
 
     #[test]
+    fn what_another_finding_explains_is_not_wrong_a_second_time() {
+        let missing = Error::NothingMatched("the secret s is missing".to_owned());
+        assert_eq!(level(&unexamined("whatsapp", &missing)), Level::Note);
+        assert_eq!(level(&unexamined("whatsapp", &Error::failed("read", "it is denied"))), Level::Wrong);
+    }
+
+    #[test]
     fn all_functions_must_have_one_callback_address() {
         let with = |a: &str, b: &str| level(&callback(&[("a", a.to_owned()), ("b", b.to_owned())], OWN));
         assert_eq!(with(OWN, OWN), Level::Well);
@@ -298,10 +328,8 @@ mod tests {
 
     #[test]
     fn a_login_address_is_https_or_on_this_machine() {
-        let levels: Vec<_> = login_urls("https://login.salesforce.com, http://localhost:1,http://example.com")
-            .iter()
-            .map(level)
-            .collect();
+        let given = ["https://login.salesforce.com, http://localhost:1", "http://localhost:1,http://example.com"];
+        let levels: Vec<_> = login_urls(given).iter().map(level).collect();
         assert_eq!(levels, [Level::Well, Level::Well, Level::Wrong]);
     }
 

@@ -9,10 +9,7 @@ use std::fmt::Write as _;
 use serde_json::json;
 use shared::timestamp::Clock;
 
-use self::{
-    examination::Patient,
-    finding::{Finding, Level},
-};
+use self::{examination::Patient, finding::Finding};
 use crate::{
     error::{Error, Exit},
     report::{Report, count},
@@ -32,7 +29,7 @@ fn report(stack: &str, findings: &[Finding]) -> Report {
             let _ = writeln!(text, "{:22}→ {remedy}", "");
         }
     }
-    let wrong = findings.iter().filter(|finding| finding.level == Level::Wrong).count();
+    let wrong = findings.iter().filter(|finding| finding.is_wrong()).count();
     let (said, exit) = match wrong {
         0 => ("All is well.".to_owned(), Exit::Done),
         wrong => (format!("{} to be seen to.", count(wrong, "thing")), Exit::Failed),

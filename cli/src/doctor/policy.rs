@@ -1,14 +1,17 @@
 //! What a policy allows, as far as a doctor asks: is an action on a resource allowed by some
 //! statement, and denied by none? Pure.
 //!
-//! A statement's condition is taken to be met when it allows, and not to be met when it denies: the
-//! template's conditions name just the ways in which the functions use a key. What an account adds
-//! from outside (boundaries, service control policies) is not looked at.
+//! Of conditions, `StringEquals` is compared with what the request will say. Any other is taken to be
+//! met when it allows, and not to be met when it denies. What an account adds from outside
+//! (boundaries, service control policies) is not looked at.
 
 use serde_json::Value;
 
+/// What a request says to the conditions of a policy: keys and values.
+pub(super) type Context<'a> = [(&'a str, &'a str)];
+
 /// May whoever these statements are about do this?
-pub(super) fn allows(statements: &[Value], action: &str, resource: &str) -> bool {
+pub(super) fn allows(statements: &[Value], action: &str, resource: &str, context: &Context<'_>) -> bool {
     let applies = |statement: &&Value| {
         any(&statement["Action"], |pattern| matches(&pattern.to_lowercase(), &action.to_lowercase()))
             && any(&statement["Resource"], |pattern| matches(pattern, resource))
@@ -17,7 +20,7 @@ pub(super) fn allows(statements: &[Value], action: &str, resource: &str) -> bool
     for statement in statements.iter().filter(applies) {
         match statement["Effect"].as_str() {
             Some("Deny") if statement.get("Condition").is_none() => return false,
-            Some("Allow") => allowed = true,
+            Some("Allow") if is_met(&statement["Condition"], context) => allowed = true,
             _ => {}
         }
     }
@@ -44,7 +47,15 @@ pub(super) fn key_allows(statements: &[Value], action: &str, role_arn: &str) -> 
             statement
         })
         .collect();
-    allows(&ours, action, "*")
+    allows(&ours, action, "*", &[])
+}
+
+/// Does the request say what the condition asks for? A key that it does not have equals nothing.
+fn is_met(condition: &Value, context: &Context<'_>) -> bool {
+    condition["StringEquals"].as_object().into_iter().flatten().all(|(key, wanted)| {
+        let said = context.iter().find(|(name, _)| name.eq_ignore_ascii_case(key));
+        said.is_some_and(|(_, said)| any(wanted, |wanted| wanted == *said))
+    })
 }
 
 /// A text or a list of texts.
@@ -89,21 +100,32 @@ mod tests {
     #[test]
     fn a_statement_allows_what_it_names() {
         for action in [json!("kms:Decrypt"), json!("kms:*"), json!("*"), json!(["kms:Encrypt", "KMS:Decr?pt"])] {
-            assert!(allows(&[allow(&action, KEY)], "kms:Decrypt", KEY), "{action}");
+            assert!(allows(&[allow(&action, KEY)], "kms:Decrypt", KEY, &[]), "{action}");
         }
-        assert!(allows(&[allow(&json!("kms:Decrypt"), "arn:aws:kms:*:key/*")], "kms:Decrypt", KEY));
-        assert!(!allows(&[allow(&json!("kms:Encrypt"), KEY)], "kms:Decrypt", KEY));
-        assert!(!allows(&[allow(&json!("kms:Decrypt"), "arn:other")], "kms:Decrypt", KEY));
-        assert!(!allows(&[], "kms:Decrypt", KEY));
+        assert!(allows(&[allow(&json!("kms:Decrypt"), "arn:aws:kms:*:key/*")], "kms:Decrypt", KEY, &[]));
+        assert!(!allows(&[allow(&json!("kms:Encrypt"), KEY)], "kms:Decrypt", KEY, &[]));
+        assert!(!allows(&[allow(&json!("kms:Decrypt"), "arn:other")], "kms:Decrypt", KEY, &[]));
+        assert!(!allows(&[], "kms:Decrypt", KEY, &[]));
     }
 
     #[test]
     fn a_denial_outweighs_whatever_allows() {
         let deny = json!({"Effect": "Deny", "Action": "kms:*", "Resource": "*"});
-        assert!(!allows(&[allow(&json!("kms:Decrypt"), KEY), deny.clone()], "kms:Decrypt", KEY));
+        assert!(!allows(&[allow(&json!("kms:Decrypt"), KEY), deny.clone()], "kms:Decrypt", KEY, &[]));
         let mut sometimes = deny;
         sometimes["Condition"] = json!({"Bool": {"aws:SecureTransport": "false"}});
-        assert!(allows(&[allow(&json!("kms:Decrypt"), KEY), sometimes], "kms:Decrypt", KEY));
+        assert!(allows(&[allow(&json!("kms:Decrypt"), KEY), sometimes], "kms:Decrypt", KEY, &[]));
+    }
+
+    #[test]
+    fn a_permission_for_one_use_is_none_for_another() {
+        let mut through = allow(&json!("kms:Decrypt"), KEY);
+        through["Condition"] =
+            json!({"StringEquals": {"kms:ViaService": ["sqs.amazonaws.com", "dynamodb.amazonaws.com"]}});
+        let allowed = |context: &Context<'_>| allows(std::slice::from_ref(&through), "kms:Decrypt", KEY, context);
+        assert!(allowed(&[("kms:ViaService", "sqs.amazonaws.com")]));
+        assert!(!allowed(&[("kms:ViaService", "s3.amazonaws.com")]));
+        assert!(!allowed(&[("kms:EncryptionContext:purpose", "checkpoint")]));
     }
 
     #[test]

@@ -9,7 +9,18 @@ They replace private names of one MiniStack release, which is why the launcher r
 
 import importlib
 
-_MODULES = ("api_gateway", "cloudwatch", "dynamodb", "event_source_mappings", "functions", "iam", "logs", "secrets", "sqs")
+_MODULES = (
+    "api_gateway",
+    "cloudwatch",
+    "dynamodb",
+    "event_source_mappings",
+    "functions",
+    "iam",
+    "logs",
+    "secrets",
+    "sns",
+    "sqs",
+)
 _fixes = {}
 
 

@@ -1,0 +1,236 @@
+//! Two hundred dead letters of each kind there is, and an operator whose tool is killed half-way.
+
+use std::{collections::HashMap, process::Stdio};
+
+use futures::{StreamExt as _, stream};
+use serde_json::{Value, json};
+
+use crate::{
+    operator::{CONNECTED, Operator},
+    support::{Browser, Journal, new_chat, now_ms, parameter, throttled, wait_until},
+};
+
+const OF_EACH: usize = 50;
+/// Of the fifty that need no code any more.
+const SEALED: usize = 10;
+const MINUTE_MS: u64 = 60_000;
+
+/// Somebody whose consent, or whose no, is a dead letter.
+struct Person {
+    chat: String,
+    attempt: String,
+    /// Known where Salesforce gave one.
+    code: Option<String>,
+}
+
+impl Operator {
+    async fn send(&self, body: &str) {
+        self.cloud.send(self.stack(), body).await;
+    }
+
+    fn letter(&self, person: &Person, ago_ms: u64) -> Value {
+        json!({
+            "v": 1,
+            "attempt_id": person.attempt,
+            "wa_id": person.chat,
+            "received_at": now_ms() - ago_ms,
+            "login_url": self.login_url(),
+        })
+    }
+
+    /// Somebody approves; the code is on its way to the queue and no further.
+    async fn approves(&self) -> Person {
+        let chat = new_chat();
+        let link = self.cloud.link(&chat).await;
+        let callback = Browser::new(&self.cloud).approve(&link.url).await;
+        Person { chat, attempt: link.attempt_id, code: Some(parameter(&callback, "code")) }
+    }
+
+    async fn send_consent(&self, person: &Person) {
+        let mut letter = self.letter(person, 0);
+        letter["code"] = json!(person.code);
+        letter["pkce"] = true.into();
+        self.send(&letter.to_string()).await;
+    }
+
+    async fn several(&self, number: usize) -> Vec<Person> {
+        stream::iter(0..number).map(|_| self.approves()).buffer_unordered(8).collect().await
+    }
+
+    /// Lets the exchange queue give everything up that is on it, until there are so many dead letters.
+    async fn let_die(&self, number: usize) {
+        wait_until("the dead letters", async || {
+            let query = json!({"QueueUrl": self.stack().output("ExchangeQueueUrl"), "MaxNumberOfMessages": 10,
+                "VisibilityTimeout": 0});
+            self.cloud.aws("sqs", "AmazonSQS.ReceiveMessage", query).await;
+            (self.dead().await == number).then_some(())
+        })
+        .await;
+    }
+
+    async fn dead(&self) -> usize {
+        usize::try_from(self.cloud.dead_letters(self.stack()).await).unwrap()
+    }
+
+    /// Everybody's outcomes, by their chats.
+    async fn outcomes(&self) -> HashMap<String, Vec<(String, String)>> {
+        let scan = json!({"TableName": self.stack().output("AttemptTableName"), "ConsistentRead": true});
+        let found = self.cloud.aws("dynamodb", "DynamoDB_20120810.Scan", scan).await;
+        let mut outcomes: HashMap<_, Vec<_>> = HashMap::new();
+        for item in found["Items"].as_array().unwrap() {
+            let text = |name: &str| item[name]["S"].as_str().unwrap_or_default().to_owned();
+            outcomes.entry(text("wa_id")).or_default().push((text("status"), text("reason")));
+        }
+        outcomes
+    }
+
+    /// Waits until these people were told, and sees that each has this outcome and no other, and one message.
+    async fn all_end(&self, people: &[Person], status: &str, reason: &str, messages: usize) -> Vec<Journal> {
+        let ends = |person: &Person| {
+            let chat = person.chat.clone();
+            async move {
+                let told = |journal: &Journal| {
+                    journal.messages().len() >= messages && journal.succeeded("bot.events") >= messages as u64
+                };
+                self.cloud.wait_for(&chat, "message and event", told).await
+            }
+        };
+        let journals: Vec<_> = stream::iter(people.iter().map(ends)).buffered(8).collect().await;
+        let outcomes = self.outcomes().await;
+        for (person, journal) in people.iter().zip(&journals) {
+            assert_eq!(outcomes[&person.chat], [(status.to_owned(), reason.to_owned())]);
+            assert_eq!(journal.messages().len(), messages);
+        }
+        journals
+    }
+}
+
+/// Whose letters are dead; beside them are fifty that nobody can read.
+struct People {
+    live: Vec<Person>,
+    expired: Vec<Person>,
+    denied: Vec<Person>,
+    sealed: Vec<Person>,
+}
+
+/// Two hundred messages that the exchange queue gave up.
+async fn two_hundred(operator: &Operator) -> People {
+    let cloud = &operator.cloud;
+
+    // Tokens that the table refuses go back on the queue, sealed, and are given up there.
+    operator.give_up_after(1).await;
+    let sealed = operator.several(SEALED).await;
+    for person in &sealed {
+        cloud.aws_fault("dynamodb.TransactWriteItems", &*person.chat, 10_000, throttled()).await;
+        operator.send_consent(person).await;
+    }
+    wait_until("sealed dead letters", async || (operator.dead().await == SEALED).then_some(())).await;
+    operator.change_event_source("TokenExchanger", json!({"Enabled": false})).await;
+    cloud.end_all_faults().await;
+
+    let live = operator.several(OF_EACH).await;
+    for person in &live {
+        operator.send_consent(person).await;
+    }
+    let nobody = |number: usize| Person {
+        chat: new_chat(),
+        attempt: format!("{:032x}", (u128::from(now_ms()) << 16) | number as u128),
+        code: None,
+    };
+    let expired: Vec<_> = (0..OF_EACH).map(nobody).collect();
+    for person in &expired {
+        let mut letter = operator.letter(person, 20 * MINUTE_MS);
+        letter["code"] = format!("aPrx{}==", person.attempt).into();
+        letter["pkce"] = true.into();
+        operator.send(&letter.to_string()).await;
+    }
+    let denied: Vec<_> = (OF_EACH..2 * OF_EACH - SEALED).map(nobody).collect();
+    for person in &denied {
+        let mut letter = operator.letter(person, MINUTE_MS);
+        letter["denied"] = "access_denied".into();
+        operator.send(&letter.to_string()).await;
+    }
+    for _ in 0..OF_EACH {
+        operator.send(&format!("not a message: {}", new_chat())).await;
+    }
+    operator.let_die(4 * OF_EACH).await;
+    operator.give_up_after(11).await;
+    operator.change_event_source("TokenExchanger", json!({"Enabled": true})).await;
+    People { live, expired, denied, sealed }
+}
+
+#[tokio::test]
+async fn two_hundred_dead_letters_end_in_one_outcome_each_though_wasf_is_killed() {
+    let operator = Operator::at_work().await;
+    let cloud = &operator.cloud;
+    let People { live, expired, denied, sealed } = two_hundred(&operator).await;
+
+    // Looking takes nothing.
+    let kinds = operator.json("dlq stats", 0)["kinds"].take();
+    let of_kind = |holds: &str| -> u64 {
+        let kinds = kinds.as_array().unwrap().iter().filter(|kind| kind["holds"] == holds);
+        kinds.map(|kind| kind["number"].as_u64().unwrap()).sum()
+    };
+    let counted = ["live code", "dead code", "denial", "sealed tokens", "unreadable"].map(of_kind);
+    assert_eq!(counted, [50, 50, 40, 10, 50]);
+    let listed = operator.json("dlq list", 0);
+    assert_eq!(listed["found"], 200);
+    assert_eq!(operator.json("dlq list --only-alive", 0)["found"], 50);
+    assert_eq!(operator.json("dlq list --reason unreadable --max 7", 0)["found"], 7);
+    let shown = operator.json(&format!("dlq show {}", live[0].attempt), 0);
+    assert_eq!((&shown["holds"], &shown["code_alive"]), (&json!("live code"), &json!(true)));
+    assert_eq!(operator.json("dlq redrive", 0)["found"], 150);
+    assert_eq!(operator.json("dlq redrive --native", 0)["found"], 200);
+    assert_eq!(operator.json("dlq drop --only-alive --confirm", 3)["spared"], 50);
+    assert!(operator.wasf("dlq list").out.contains("200 dead letters."));
+    assert_eq!((operator.dead().await, cloud.hidden_letters(operator.stack()).await), (200, 0));
+
+    // Killed when a part of it is done.
+    let mut wasf = operator.command();
+    let wasf = wasf.args("dlq redrive --only-alive --rate 20 --confirm".split(' ')).stdout(Stdio::null());
+    let mut wasf = wasf.stderr(Stdio::null()).spawn().unwrap();
+    wait_until("a part of it", async || (operator.dead().await < 180).then_some(())).await;
+    wasf.kill().unwrap();
+    assert_eq!(wasf.wait().unwrap().code(), None, "it was killed before its end");
+    let left = operator.dead().await;
+    assert!(left > 150, "{left}");
+
+    // What it held shows again after a minute; then the same command does the rest.
+    wait_until("all letters to be seen", async || (cloud.hidden_letters(operator.stack()).await == 0).then_some(()))
+        .await;
+    let done = operator.json("dlq redrive --only-alive --rate 20 --confirm", 0);
+    assert_eq!(done["redriven"].as_u64().unwrap(), left as u64 - 150);
+    operator.json("dlq redrive --only-alive --confirm", 3);
+    let journals = operator.all_end(&live, "connected", "", 1).await;
+    for journal in &journals {
+        assert_eq!(journal.messages(), [CONNECTED]);
+        assert_eq!(journal.count("salesforce.token"), 1, "a code is sent once");
+    }
+
+    assert_eq!(operator.json("dlq redrive --confirm", 0)["redriven"], 100);
+    for journal in operator.all_end(&expired, "failed", "code_expired", 1).await {
+        assert!(journal.messages()[0].contains("/connect/"), "a fresh link");
+    }
+    operator.all_end(&denied, "failed", "denied", 1).await;
+    operator.all_end(&sealed, "connected", "", 1).await;
+
+    // What cannot be read comes back from SQS's own redrive, and stays until it is dropped.
+    assert_eq!(operator.dead().await, OF_EACH);
+    operator.json("dlq redrive --confirm", 3);
+    operator.give_up_after(1).await;
+    assert_eq!(operator.json("dlq redrive --native --rate 100 --confirm", 0)["redriven"], 50);
+    wait_until("the unreadable ones", async || (operator.dead().await == OF_EACH).then_some(())).await;
+    operator.give_up_after(11).await;
+    assert_eq!(operator.json("dlq drop --reason unreadable", 0)["found"], 50);
+    assert_eq!(operator.dead().await, OF_EACH);
+    assert_eq!(operator.json("dlq drop --reason unreadable --confirm", 0)["dropped"], 50);
+    assert_eq!(operator.dead().await, 0);
+
+    let mut secrets: Vec<_> = live.iter().chain(&sealed).filter_map(|person| person.code.clone()).collect();
+    secrets.extend(expired.iter().map(|person| format!("aPrx{}==", person.attempt)));
+    for person in live.iter().chain(&sealed) {
+        secrets.extend(operator.tokens(&person.chat).await.unwrap());
+    }
+    let verifiers: Vec<_> = journals.iter().flat_map(Journal::verifier_hashes).collect();
+    operator.never_said(&secrets, &verifiers);
+}
