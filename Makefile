@@ -35,7 +35,7 @@ status: ## say what runs
 
 test: browser lint checks unit model emulator end-to-end operate ## everything that must be green
 
-lint: tools $(deny) ## formats, lints, documentation, dependencies, template
+lint: tools $(deny) .local/venv-scan/made-from ## formats, lints, documentation, dependencies, template
 	$(cargo) fmt --all --check
 	$(cargo) fmt $(bench) --all --check
 	$(cargo) clippy $(on) --workspace --all-targets --all-features --quiet -- -D warnings
@@ -46,6 +46,7 @@ lint: tools $(deny) ## formats, lints, documentation, dependencies, template
 	$(deny) --offline --log-level error check bans licenses sources
 	$(tools)/cfn-lint template.yaml
 	AWS_DEFAULT_REGION=us-east-1 $(tools)/sam validate --lint
+	.local/venv-scan/bin/checkov --config-file .checkov.yaml
 
 checks: tools ## the whole repository against itself: template, code, samples, documents, rules of the house
 	$(python) -m pytest tests/checks tests/simulation
@@ -89,6 +90,12 @@ bench: tools .local/venv-bench/made-from ## measure the release binaries beside 
 	for peer in $(peers); do PATH="$(CURDIR)/$(tools):$$PATH" $(cargo) lambda build $(bench) --release --locked --package $$peer; done
 	$(cargo) test $(bench) $(on) -p bench --quiet
 	$(cargo) run $(bench) $(on) -p bench --quiet -- $(BENCH)
+
+.local/venv-scan/made-from: tests/scan/requirements.txt
+	rm -rf .local/venv-scan
+	python3 -m venv .local/venv-scan
+	.local/venv-scan/bin/python -m pip install --quiet --require-hashes --no-deps --only-binary :all: -r $<
+	cp $< $@
 
 .local/venv-bench/made-from: tests/bench/peers/python/requirements.txt
 	rm -rf .local/venv-bench
