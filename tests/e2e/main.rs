@@ -11,3 +11,4 @@ mod horizons;
 mod kills;
 mod outages;
 mod support;
+mod upgrade;
