@@ -49,7 +49,7 @@ lint: tools $(deny) .local/venv-scan/made-from ## formats, lints, documentation,
 	.local/venv-scan/bin/checkov --config-file .checkov.yaml
 
 checks: tools ## the whole repository against itself: template, code, samples, documents, rules of the house
-	$(python) -m pytest tests/checks tests/simulation
+	$(python) -m pytest tests/checks tests/simulation tests/cost
 
 # The whole workspace at once, always: a part of it would have other features, and be compiled again.
 unit: ## unit, property and handler tests, and the sandbox's own
