@@ -8,14 +8,14 @@ use std::{
 
 use ring::rand::{SecureRandom, SystemRandom};
 use tracing::{
-    Event, Subscriber,
+    Event, Metadata, Subscriber,
     field::{Field, Visit},
 };
 use tracing_subscriber::{
     filter::LevelFilter,
     fmt::{
         FmtContext,
-        format::{FormatEvent, FormatFields, Writer},
+        format::{Format, FormatEvent, FormatFields, Json, Writer},
     },
     registry::LookupSpan,
 };
@@ -65,30 +65,36 @@ pub fn start_logging(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Re
     use tracing_subscriber::{Layer as _, filter::filter_fn, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
     let level = settings.parsed_optional::<LevelFilter>("LOG_LEVEL")?.unwrap_or(LevelFilter::INFO);
+    let is_shown = move |event: &Metadata<'_>| {
+        let target = event.target();
+        target == metrics::TARGET || (*event.level() <= level && OURS.iter().any(|name| target.starts_with(name)))
+    };
     let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
         .with_current_span(false)
         .with_span_list(true)
-        .with_filter(level)
-        .with_filter(filter_fn(|event| OURS.iter().any(|name| event.target().starts_with(name))));
-    let measurements = tracing_subscriber::fmt::layer()
-        .event_format(Bare)
-        .with_filter(filter_fn(|event| event.target() == metrics::TARGET));
+        .map_event_format(|json| Lines { json })
+        .with_filter(filter_fn(is_shown));
     // A second call (tests) keeps the first one's subscriber.
-    let _ = tracing_subscriber::registry().with(lines).with(measurements).try_init();
+    let _ = tracing_subscriber::registry().with(lines).try_init();
     Ok(())
 }
 
-/// An event's message, and nothing around it.
-struct Bare;
+/// Events as JSON; of a measurement, its message and nothing around it.
+struct Lines {
+    json: Format<Json>,
+}
 
-impl<S, N> FormatEvent<S, N> for Bare
+impl<S, N> FormatEvent<S, N> for Lines
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
 {
-    fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        if event.metadata().target() != metrics::TARGET {
+            return self.json.format_event(context, writer, event);
+        }
         let mut message = Message { writer: writer.by_ref(), written: Ok(()) };
         event.record(&mut message);
         message.written?;
