@@ -21,12 +21,13 @@ PER_CONNECT = [
     ("HTTP API requests", 5, 1.00e-6, "link, preview, page, button, callback"),
     ("Lambda requests", 8, 0.20e-6, "those five, one exchange, two of the notifier (the second finds all marked)"),
     ("Lambda time, GB s", MEMORY_GB * (5 * 0.02 + 0.7 + 0.5), 13.3334e-6, "arm64, 256 MB: 5 × 20 ms, 700 ms with Salesforce, 500 ms with WhatsApp and the bot"),
-    ("SQS requests", 3, 0.40e-6, "send, receive, delete"),
+    ("SQS requests", 4, 0.40e-6, "send, receive, delete; the bot's queue"),
     ("DynamoDB write units", 11, 0.625e-6, "claim 1; transaction 2 × (3 for 3 kB of tokens, 1 for the outcome); marks 2"),
-    ("DynamoDB read units", 3, 0.125e-6, "the row before, the claim's look, the notifier's"),
+    ("DynamoDB read units", 4, 0.125e-6, "the row before, the claim's look, the notifier's two"),
+    ("DynamoDB storage, GB months", 22.5e-6, 0.45, "with recovery: attempts 1 kB for 90 days; tokens 3 kB, as if all people were new, over the first year"),
     ("KMS, symmetric and MAC", 6, 3.0e-6, "seal a link 1, open it 3, PKCE 2"),
     ("KMS, signatures", 1, 15.0e-6, "the state"),
-    ("Logs, GB", 6e-6, 0.50, "some 15 lines of 400 bytes"),
+    ("Logs, GB", 14e-6, 0.50, "some 50 lines: Lambda's own three for each invocation, ours, measurements, the API's"),
 ]  # fmt: skip
 
 # What it costs while nobody connects: name, how many, dollars a month for one, why.

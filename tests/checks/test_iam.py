@@ -1,0 +1,92 @@
+"""What docs/PERMISSIONS.md relies on, so that its table is the whole truth: no way round the roles' own statements, no
+name wider than it looks, and keys and roles that nobody else can use."""
+
+import re
+
+import pytest
+from conftest import resources
+
+NOTHING = {"Ref": "AWS::NoValue"}
+# Whatever comes after it is one name, with the six characters that Secrets Manager appends.
+OURS = re.compile(
+    r"arn:\$\{AWS::Partition\}:\w+:\$\{AWS::Region\}:\$\{AWS::AccountId\}:[\w/:]*\$\{\w+\}(-\?{6})?"
+)
+# Other ways for a role to come by permissions.
+DETOURS = ("AWS::IAM::Policy", "AWS::IAM::RolePolicy", "AWS::IAM::ManagedPolicy")
+
+
+def _listed(value):
+    return value if isinstance(value, list) else [value]
+
+
+def _branches(value):
+    """A conditional value's two sides, else the value itself."""
+    condition = value.get("Fn::If") or value.get("If") if isinstance(value, dict) else None
+    return condition[1:] if condition else [value]
+
+
+def _statements(template):
+    for name, role in resources(template, "AWS::IAM::Role"):
+        for policy in role["Properties"]["Policies"]:
+            for statement in policy["PolicyDocument"]["Statement"]:
+                yield name, statement
+
+
+def test_a_role_has_no_permission_but_those_written_in_it(template):
+    assert not [name for kind in DETOURS for name, _ in resources(template, kind)]
+    for name, role in resources(template, "AWS::IAM::Role"):
+        assert set(role["Properties"]) == {"AssumeRolePolicyDocument", "Policies"}, name
+    globals_ = template["Globals"]["Function"]
+    for name, function in resources(template, "AWS::Serverless::Function"):
+        for properties in (globals_, function["Properties"]):
+            assert "Policies" not in properties, name
+        assert set(function["Properties"]["Role"]) == {"GetAtt"}, name
+
+
+def test_a_permission_under_a_condition_is_otherwise_absent(template):
+    for role, statement in _statements(template):
+        for value in [statement, *_listed(statement.get("Resource", []))]:
+            _, *otherwise = _branches(value)
+            assert otherwise in ([], [NOTHING]), (role, statement)
+
+
+def test_an_address_in_a_role_is_of_this_account_and_region_and_of_one_name(template):
+    seen = 0
+    for role, either in _statements(template):
+        statement = _branches(either)[0]
+        for resource in _listed(statement["Resource"]):
+            resource = _branches(resource)[0]
+            if isinstance(resource, dict) and "Sub" in resource:
+                assert OURS.fullmatch(resource["Sub"]), (role, resource)
+                seen += 1
+    assert seen
+
+
+def test_a_role_is_lambdas_and_nobody_elses(template):
+    lambdas = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    for name, role in resources(template, "AWS::IAM::Role"):
+        assert role["Properties"]["AssumeRolePolicyDocument"]["Statement"] == [lambdas], name
+
+
+@pytest.mark.parametrize("name", ["StateKey", "PkceKey", "EncryptionKey"])
+def test_a_key_is_used_by_leave_of_this_accounts_iam_or_through_its_tables(template, name):
+    root = {"AWS": {"Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}}
+    iam, *others = template["Resources"][name]["Properties"]["KeyPolicy"]["Statement"]
+    assert (iam["Effect"], iam["Principal"]) == ("Allow", root)
+    assert [each["Sid"] for each in others] == (["ThroughDynamoDb"] if name == "EncryptionKey" else [])
+    for statement in others:
+        assert not any(action in ("*", "kms:*") for action in _listed(statement["Action"]))
+        assert statement["Condition"] == {
+            "StringEquals": {
+                "kms:CallerAccount": {"Ref": "AWS::AccountId"},
+                "kms:ViaService": {"Sub": "dynamodb.${AWS::Region}.${AWS::URLSuffix}"},
+            }
+        }
+
+
+def test_every_key_is_known_here_and_the_one_that_can_be_rotated_is(template):
+    keys = {name: key["Properties"] for name, key in resources(template, "AWS::KMS::Key")}
+    assert set(keys) == {"StateKey", "PkceKey", "EncryptionKey"}
+    # KMS rotates symmetric encryption keys alone, which is what a key is whose spec is not given.
+    for name, key in keys.items():
+        assert key.get("EnableKeyRotation", False) is ("KeySpec" not in key), name
