@@ -183,8 +183,7 @@ async fn list(
     now: Timestamp,
 ) -> Result<Report, Error> {
     let statuses = status.map_or(ALL.to_vec(), |status| vec![status.into()]);
-    let since =
-        Timestamp::from_millis(now.millis().saturating_sub(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)));
+    let since = now.minus(span);
     let found = attempts.since(since, &statuses, false, &mut Progress::of("attempts looked at")).await?;
     let shown = &found[..found.len().min(max)];
     let mut table = Table::with_head(["ATTEMPT", "CHAT", "STATUS", "REASON", "RECEIVES", "AGE", "TOLD"]);

@@ -9,12 +9,12 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
-use shared::{AttemptId, Status, Timestamp, attempt::attr, timestamp::Clock};
+use shared::{AttemptId, Status, Timestamp, attempt::attr, ledger::redelivery, timestamp::Clock};
 
 use crate::{
     args::{Again, EventsCommand},
     attempt::Attempt,
-    aws::{Attempts, Touch},
+    aws::Attempts,
     error::{Error, Exit},
     report::{Progress, Report, Table, a_while, count},
     span::Span,
@@ -30,9 +30,7 @@ pub(crate) async fn run(command: EventsCommand, target: &Target, clock: Clock) -
     let found = if let Some(id) = attempt {
         vec![named(&attempts, id).await?]
     } else {
-        let span = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
-        let since = Timestamp::from_millis(now.millis().saturating_sub(span));
-        attempts.since(since, &OUTCOMES, true, &mut Progress::of("attempts looked at")).await?
+        attempts.since(now.minus(span), &OUTCOMES, true, &mut Progress::of("attempts looked at")).await?
     };
     if found.is_empty() {
         let text = "Everybody was told of every outcome.\n".to_owned();
@@ -57,8 +55,8 @@ async fn touch_all(attempts: &Attempts, found: &[Attempt], again: &[Again], cloc
     for attempt in found {
         if let (Some(status), Some(updated_at)) = (attempt.status(), attempt.updated_at) {
             let forget = forgotten(attempt, again);
-            let touch = Touch { attempt_id: attempt.attempt_id, status, updated_at, at: clock(), forget: &forget };
-            redelivered += usize::from(attempts.touch(&touch).await?);
+            let redelivery = redelivery(status, updated_at, &forget, clock());
+            redelivered += usize::from(attempts.redeliver(attempt.attempt_id, &redelivery).await?);
         }
         progress.show(redelivered, Some(found.len()));
     }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use reqwest::{Client, ClientBuilder, redirect::Policy};
-use rustls::{ClientConfig, RootCertStore, crypto::ring};
+use rustls::RootCertStore;
 
-use crate::Settings;
+use crate::{Settings, tls};
 
 /// Which root certificates Salesforce, WhatsApp's providers and the bot are judged by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,20 +22,20 @@ pub enum Roots {
 impl Roots {
     /// As the environment has it.
     pub fn of(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Self {
-        let elsewhere = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
-        if elsewhere.iter().any(|name| settings.optional(name).is_some()) { Self::Systems } else { Self::Mozillas }
+        if tls::names_a_store(settings) { Self::Systems } else { Self::Mozillas }
     }
 
     fn trusted_by(self, client: ClientBuilder) -> ClientBuilder {
-        // Fails only where a provider is installed already, which is as good.
-        let _ = ring::default_provider().install_default();
         match self {
-            Self::Systems => client,
+            Self::Systems => {
+                tls::use_ring();
+                client
+            }
             Self::Mozillas => {
                 let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-                let mut tls = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-                tls.alpn_protocols = vec![b"http/1.1".to_vec()];
-                client.tls_backend_preconfigured(tls)
+                let mut config = tls::client_config(roots);
+                config.alpn_protocols = vec![b"http/1.1".to_vec()];
+                client.tls_backend_preconfigured(config)
             }
         }
     }

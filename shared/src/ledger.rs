@@ -247,7 +247,7 @@ impl Mark {
     /// Marks the outcome that was written then, and no later one. With `complete`, everyone knows.
     #[must_use]
     pub fn change(&self, status: Status, updated_at: Timestamp, complete: bool, now: Timestamp) -> Change {
-        let change = Change::only_if(Rule::All(vec![is(status), Rule::Is(attr::UPDATED_AT, updated_at.into())]));
+        let change = Change::only_if(stands(status, updated_at));
         let change = match self {
             Self::Messaged if status == Status::Delayed => {
                 change.set(attr::MESSAGED_AT, now).set(attr::DELAY_TOLD_AT, now)
@@ -260,6 +260,20 @@ impl Mark {
         };
         if complete { change.set(attr::NOTIFIED_AT, now) } else { change }
     }
+}
+
+/// Puts the outcome that was written then, and no later one, on the stream again, without these marks.
+///
+/// Its time stays: by it a bot knows a repetition.
+#[must_use]
+pub fn redelivery(status: Status, updated_at: Timestamp, without: &[&'static str], now: Timestamp) -> Change {
+    let change = Change::only_if(stands(status, updated_at)).set(attr::REDELIVERED_AT, now);
+    without.iter().fold(change, |change, mark| change.remove([*mark]))
+}
+
+/// The outcome that was written then is still the attempt's.
+fn stands(status: Status, updated_at: Timestamp) -> Rule {
+    Rule::All(vec![is(status), Rule::Is(attr::UPDATED_AT, updated_at.into())])
 }
 
 fn is(status: Status) -> Rule {
@@ -467,5 +481,23 @@ mod tests {
         assert!(made(&mark(Mark::Undeliverable("63024".to_owned()), false), &mut item));
         assert_eq!(item.get(attr::MESSAGE_ERROR), Some(&"63024".into()));
         assert!(!item.contains_key(attr::BOT_TOLD_AT));
+    }
+
+    #[test]
+    fn an_outcome_is_told_again_unless_there_is_a_later_one() {
+        let told = |at: Timestamp| {
+            Item::from([
+                (attr::STATUS.to_owned(), Status::Failed.as_str().into()),
+                (attr::UPDATED_AT.to_owned(), at.into()),
+                (attr::NOTIFIED_AT.to_owned(), at.into()),
+                (attr::MESSAGED_AT.to_owned(), at.into()),
+            ])
+        };
+        let again = redelivery(Status::Failed, NOW, &[attr::NOTIFIED_AT], LATER);
+        let mut item = told(NOW);
+        assert!(again.apply(&mut item));
+        assert!(!item.contains_key(attr::NOTIFIED_AT) && item.contains_key(attr::MESSAGED_AT));
+        assert_eq!(time(&item, attr::UPDATED_AT), Some(NOW));
+        assert!(!again.apply(&mut told(LATER)));
     }
 }

@@ -1,6 +1,6 @@
 //! What two or more functions agree on.
 //!
-//! The pure modules (everything but [`aws`], [`bot`], [`http`] and [`process`]) are functions of their
+//! The pure modules (everything but [`aws`], [`bot`], [`http`], [`metrics`], [`process`] and [`tls`]) are functions of their
 //! arguments: no AWS, no I/O, no clock, no environment. The adapters stand apart and behind
 //! features, so that a function links only what it speaks to.
 
@@ -20,7 +20,9 @@ pub mod record;
 pub mod settings;
 pub mod state;
 pub mod timestamp;
+pub mod token_table;
 pub mod wa_id;
+pub mod whatsapp;
 
 #[cfg(feature = "pages")]
 pub mod page;
@@ -33,6 +35,8 @@ pub mod aws;
 pub mod bot;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 pub use attempt::{AttemptId, Status};
 pub use callback_uri::CallbackUri;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use tracing::info;
 
-use crate::{SettingError, Settings, Timestamp};
+use crate::{SettingError, Settings, Timestamp, timestamp::millis};
 
 /// Where all of them are found.
 pub const NAMESPACE: &str = "WhatsAppSalesforceConnect";
@@ -81,7 +81,7 @@ impl Meter {
 
     /// It took so long.
     pub fn time(&self, at: Timestamp, metric: Metric, took: Duration) {
-        let line = self.line(at, metric, "Milliseconds", u64::try_from(took.as_millis()).unwrap_or(u64::MAX), &[]);
+        let line = self.line(at, metric, "Milliseconds", millis(took), &[]);
         info!(target: TARGET, "{line}");
     }
 

@@ -20,14 +20,14 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-use crate::{SettingError, Settings, Timestamp, metrics};
+use crate::{SettingError, Settings, Timestamp, metrics, timestamp::millis};
 
 /// Now, by the system's clock; read anew at every call.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the edge that main.rs uses")]
 pub fn now() -> Timestamp {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    Timestamp::from_millis(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
+    Timestamp::from_millis(millis(since_epoch))
 }
 
 /// The process's environment.

@@ -47,7 +47,13 @@ impl Timestamp {
     /// This time and a while.
     #[must_use]
     pub fn plus(self, while_: Duration) -> Self {
-        Self(self.0.saturating_add(u64::try_from(while_.as_millis()).unwrap_or(u64::MAX)))
+        Self(self.0.saturating_add(millis(while_)))
+    }
+
+    /// A while before this time.
+    #[must_use]
+    pub fn minus(self, while_: Duration) -> Self {
+        Self(self.0.saturating_sub(millis(while_)))
     }
 
     /// RFC 3339, in UTC: `2026-01-31T12:00:00Z`. Times past the year 9999 come out as that year's end.
@@ -60,6 +66,12 @@ impl Timestamp {
             .and_then(|time| time.format(&Rfc3339).ok())
             .unwrap_or_default()
     }
+}
+
+/// A while in whole milliseconds.
+#[must_use]
+pub fn millis(while_: Duration) -> u64 {
+    u64::try_from(while_.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -32,3 +32,22 @@ def template():
 def resources(template, kind):
     """The resources of this type, by their names."""
     return [(name, each) for name, each in template["Resources"].items() if each["Type"] == kind]
+
+
+def statements(template):
+    """(role, statement) of everything that roles may do; a conditional statement is still {"Fn::If": …}."""
+    for name, role in resources(template, "AWS::IAM::Role"):
+        for policy in role["Properties"]["Policies"]:
+            for statement in policy["PolicyDocument"]["Statement"]:
+                yield name, statement
+
+
+def branches(value):
+    """A conditional value's two sides, else the value itself."""
+    condition = value.get("Fn::If") or value.get("If") if isinstance(value, dict) else None
+    return condition[1:] if condition else [value]
+
+
+def listed(value):
+    """What IAM lets stand alone or in a list, as a list."""
+    return value if isinstance(value, list) else [value]

@@ -4,7 +4,7 @@ name wider than it looks, and keys and roles that nobody else can use."""
 import re
 
 import pytest
-from conftest import resources
+from conftest import branches, listed, resources, statements
 
 NOTHING = {"Ref": "AWS::NoValue"}
 # Whatever comes after it is one name, with the six characters that Secrets Manager appends.
@@ -13,23 +13,6 @@ OURS = re.compile(
 )
 # Other ways for a role to come by permissions.
 DETOURS = ("AWS::IAM::Policy", "AWS::IAM::RolePolicy", "AWS::IAM::ManagedPolicy")
-
-
-def _listed(value):
-    return value if isinstance(value, list) else [value]
-
-
-def _branches(value):
-    """A conditional value's two sides, else the value itself."""
-    condition = value.get("Fn::If") or value.get("If") if isinstance(value, dict) else None
-    return condition[1:] if condition else [value]
-
-
-def _statements(template):
-    for name, role in resources(template, "AWS::IAM::Role"):
-        for policy in role["Properties"]["Policies"]:
-            for statement in policy["PolicyDocument"]["Statement"]:
-                yield name, statement
 
 
 def test_a_role_has_no_permission_but_those_written_in_it(template):
@@ -44,18 +27,18 @@ def test_a_role_has_no_permission_but_those_written_in_it(template):
 
 
 def test_a_permission_under_a_condition_is_otherwise_absent(template):
-    for role, statement in _statements(template):
-        for value in [statement, *_listed(statement.get("Resource", []))]:
-            _, *otherwise = _branches(value)
+    for role, statement in statements(template):
+        for value in [statement, *listed(statement.get("Resource", []))]:
+            _, *otherwise = branches(value)
             assert otherwise in ([], [NOTHING]), (role, statement)
 
 
 def test_an_address_in_a_role_is_of_this_account_and_region_and_of_one_name(template):
     seen = 0
-    for role, either in _statements(template):
-        statement = _branches(either)[0]
-        for resource in _listed(statement["Resource"]):
-            resource = _branches(resource)[0]
+    for role, either in statements(template):
+        statement = branches(either)[0]
+        for resource in listed(statement["Resource"]):
+            resource = branches(resource)[0]
             if isinstance(resource, dict) and "Sub" in resource:
                 assert OURS.fullmatch(resource["Sub"]), (role, resource)
                 seen += 1
@@ -75,7 +58,7 @@ def test_a_key_is_used_by_leave_of_this_accounts_iam_or_through_its_tables(templ
     assert (iam["Effect"], iam["Principal"]) == ("Allow", root)
     assert [each["Sid"] for each in others] == (["ThroughDynamoDb"] if name == "EncryptionKey" else [])
     for statement in others:
-        assert not any(action in ("*", "kms:*") for action in _listed(statement["Action"]))
+        assert not any(action in ("*", "kms:*") for action in listed(statement["Action"]))
         assert statement["Condition"] == {
             "StringEquals": {
                 "kms:CallerAccount": {"Ref": "AWS::AccountId"},

@@ -5,7 +5,7 @@ import json
 import re
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, branches, listed, resources, statements
 
 FUNCTIONS = sorted(path.name for path in (ROOT / "functions").iterdir())
 # Settings that the code takes from the environment where somebody puts them there; the template names their secrets.
@@ -32,24 +32,18 @@ def functions(template):
     """The functions' properties, by the name of their binary."""
     return {
         resource["Metadata"]["BuildProperties"]["Binary"]: resource["Properties"]
-        for resource in template["Resources"].values()
-        if resource["Type"] == "AWS::Serverless::Function"
+        for _, resource in resources(template, "AWS::Serverless::Function")
     }
-
-
-def _statements(template):
-    for name, resource in template["Resources"].items():
-        if resource["Type"] != "AWS::IAM::Role":
-            continue
-        for policy in resource["Properties"]["Policies"]:
-            for statement in policy["PolicyDocument"]["Statement"]:
-                yield name, statement["Fn::If"][1] if "Fn::If" in statement else statement
 
 
 def _of_type(template, kind):
     """The properties of the resources of a type, by name."""
-    resources = template["Resources"].items()
-    return {name: resource["Properties"] for name, resource in resources if resource["Type"] == kind}
+    return {name: resource["Properties"] for name, resource in resources(template, kind)}
+
+
+def _allowed(template):
+    """(role, statement) of everything that roles may do, whatever the condition."""
+    return [(role, branches(either)[0]) for role, either in statements(template)]
 
 
 def _routes(functions):
@@ -57,10 +51,6 @@ def _routes(functions):
     events = [event for function in functions.values() for event in function["Events"].values()]
     routes = [event["Properties"] for event in events if event["Type"] == "HttpApi"]
     return {f"{route['Method']} {route['Path']}": route for route in routes}
-
-
-def _listed(value):
-    return value if isinstance(value, list) else [value]
 
 
 def _sources(folder):
@@ -105,9 +95,7 @@ def test_the_exchanger_has_receives_left_after_its_last_try(template, functions)
 
 
 def test_dead_letters_outlive_the_queue(template):
-    resources = template["Resources"]
-    retention = {name: resources[name]["Properties"]["MessageRetentionPeriod"] for name in resources if "Queue" in name
-                 and resources[name]["Type"] == "AWS::SQS::Queue"}
+    retention = {name: queue["MessageRetentionPeriod"] for name, queue in _of_type(template, "AWS::SQS::Queue").items()}
     assert retention["ExchangeDeadLetterQueue"] > retention["ExchangeQueue"]
 
 
@@ -186,14 +174,14 @@ def test_each_function_logs_to_a_group_of_its_own_that_forgets(template, functio
     used = [function["LoggingConfig"]["LogGroup"]["Ref"] for function in functions.values()]
     assert len(set(used)) == len(functions)
     assert all(group["RetentionInDays"] <= 30 for group in groups.values())
-    written = {role: statement["Resource"] for role, statement in _statements(template) if statement["Sid"] == "Log"}
+    written = {role: statement["Resource"] for role, statement in _allowed(template) if statement["Sid"] == "Log"}
     assert written == {f"{name.removesuffix('LogGroup')}Role": {"GetAtt": f"{name}.Arn"} for name in used}
 
 
 def test_a_role_uses_the_encryption_key_by_way_of_a_service_or_for_its_own_purpose_alone(template):
     purposes = {"TokenExchangerRole": "checkpoint", "ConnectLinkRole": "connect-link", "NotifierRole": "connect-link"}
-    for role, statement in _statements(template):
-        if {"GetAtt": "EncryptionKey.Arn"} in _listed(statement["Resource"]):
+    for role, statement in _allowed(template):
+        if {"GetAtt": "EncryptionKey.Arn"} in listed(statement["Resource"]):
             (condition,) = statement["Condition"]["StringEquals"].items()
             if condition[0] == "kms:EncryptionContext:purpose":
                 assert condition[1] == purposes[role]
@@ -207,16 +195,16 @@ def test_each_function_has_a_role_of_its_own(functions):
 
 
 def test_a_role_names_actions_and_resources(template):
-    for role, statement in _statements(template):
-        actions = _listed(statement["Action"])
+    for role, statement in _allowed(template):
+        actions = listed(statement["Action"])
         assert not any("*" in action for action in actions), (role, actions)
         # A network interface is made by Lambda, in a VPC, and has no name before.
-        if "*" in _listed(statement["Resource"]) and not all(action.startswith("ec2:") for action in actions):
+        if "*" in listed(statement["Resource"]) and not all(action.startswith("ec2:") for action in actions):
             assert set(actions) <= WITHOUT_RESOURCE, (role, actions)
 
 
 def test_nobody_but_the_exchanger_may_touch_tokens(template):
-    for role, statement in _statements(template):
+    for role, statement in _allowed(template):
         if "TokenTable" in json.dumps(statement["Resource"]):
             assert role == "TokenExchangerRole"
 

@@ -266,18 +266,8 @@ async fn a_plain_state_connects_where_the_operator_accepts_it_however_its_plus_a
     let plain = cloud.stack("plain");
     for spelling in ["%2B", "+", "%20", "%252B"] {
         let chat = new_chat();
-        let mut authorize_url = url::Url::parse(&cloud.sandbox_url.replace("127.0.0.1", "localhost")).unwrap();
-        authorize_url.set_path("/services/oauth2/authorize");
-        authorize_url
-            .query_pairs_mut()
-            .append_pair("response_type", "code")
-            .append_pair("client_id", &cloud.client_id)
-            .append_pair("redirect_uri", plain.output("CallbackUrl"))
-            .append_pair("scope", "api refresh_token")
-            .append_pair("state", &format!("wa:{chat}"));
         let browser = Browser::new(&cloud).used_by("ada@example.com");
-        let callback = browser.log_in(authorize_url.as_str(), true).await;
-        let code = parameter(&callback, "code").replace('=', "%3D");
+        let code = browser.approve_plainly("plain", &chat).await.replace('=', "%3D");
         let state = format!("wa:whatsapp:{spelling}{}", &chat[10..]);
         let url = format!("{}?code={code}&state={state}", plain.output("CallbackUrl"));
         assert_eq!(browser.visit(Method::GET, &url).await.status(), StatusCode::OK);

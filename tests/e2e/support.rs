@@ -443,6 +443,21 @@ impl<'a> Browser<'a> {
             .to_owned()
     }
 
+    /// Approves as a bot of the older system asks for it, with a plain state and no PKCE; the code that Salesforce
+    /// sends back to the stack.
+    pub(crate) async fn approve_plainly(&self, stack: &str, chat: &str) -> String {
+        let mut login = url::Url::parse(&self.cloud.sandbox_url.replace("127.0.0.1", "localhost")).expect("an address");
+        login.set_path("/services/oauth2/authorize");
+        login.query_pairs_mut().extend_pairs([
+            ("response_type", "code"),
+            ("client_id", &self.cloud.client_id),
+            ("redirect_uri", self.cloud.stack(stack).output("CallbackUrl")),
+            ("scope", "api refresh_token"),
+            ("state", &format!("wa:{chat}")),
+        ]);
+        parameter(&self.log_in(login.as_str(), true).await, "code")
+    }
+
     /// The whole way from a link to the callback's address, which is not visited yet.
     pub(crate) async fn approve(&mut self, link: &str) -> String {
         let authorize_url = self.press(link).await;

@@ -7,7 +7,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{Browser, Cloud, new_chat, parameter};
+use crate::support::{Browser, Cloud, new_chat};
 
 /// A row as the older system wrote it.
 fn old_row(chat: &str) -> Value {
@@ -22,19 +22,9 @@ fn old_row(chat: &str) -> Value {
 
 /// The callback of a login that a bot of the older system began, and its browser.
 async fn old_login<'a>(cloud: &'a Cloud, stack: &str, chat: &str) -> (Browser<'a>, String) {
-    let callback = cloud.stack(stack).output("CallbackUrl");
-    let mut login = url::Url::parse(&cloud.sandbox_url.replace("127.0.0.1", "localhost")).unwrap();
-    login.set_path("/services/oauth2/authorize");
-    login.query_pairs_mut().extend_pairs([
-        ("response_type", "code"),
-        ("client_id", &cloud.client_id),
-        ("redirect_uri", callback),
-        ("scope", "api refresh_token"),
-        ("state", &format!("wa:{chat}")),
-    ]);
     let browser = Browser::new(cloud);
-    let back = browser.log_in(login.as_str(), true).await;
-    let code = parameter(&back, "code").replace('=', "%3D");
+    let code = browser.approve_plainly(stack, chat).await.replace('=', "%3D");
+    let callback = cloud.stack(stack).output("CallbackUrl");
     (browser, format!("{callback}?code={code}&state=wa:{chat}"))
 }
 

@@ -16,8 +16,8 @@ use crate::error::Error;
 #[derive(Clone, Debug)]
 pub(crate) struct Functions<'a>(&'a SdkConfig);
 
-/// How a function is set up.
-#[derive(Clone, Debug, Deserialize)]
+/// How a function is set up. It does not print: a secret may be set in the environment.
+#[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Settings {
     #[serde(rename = "Timeout")]
@@ -28,7 +28,7 @@ pub(crate) struct Settings {
     environment: Environment,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Environment {
     #[serde(default)]

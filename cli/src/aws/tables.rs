@@ -4,12 +4,18 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{
     Client,
-    operation::{delete_item::DeleteItemError, update_item::UpdateItemError},
-    types::{AttributeValue, KeysAndAttributes, ReturnValue, Select},
+    operation::delete_item::DeleteItemError,
+    types::{AttributeValue, KeysAndAttributes, Select},
 };
 use secrecy::SecretString;
 use serde::Deserialize;
-use shared::{AttemptId, LoginUrl, Status, Timestamp, WaId, attempt::attr};
+use shared::{
+    AttemptId, LoginUrl, Status, Timestamp, WaId,
+    attempt::attr,
+    aws::records::{self, Update},
+    record::Change,
+    token_table::{self, ACCESS_TOKEN, ISSUED_AT, REFRESH_TOKEN},
+};
 
 use super::SdkConfig;
 use crate::{
@@ -27,18 +33,6 @@ const BATCH: usize = 100;
 pub(crate) struct Attempts {
     client: Client,
     table: String,
-}
-
-/// A write that puts an outcome on the stream again.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Touch<'a> {
-    pub(crate) attempt_id: AttemptId,
-    /// Of the outcome that is meant, and no later one.
-    pub(crate) status: Status,
-    pub(crate) updated_at: Timestamp,
-    pub(crate) at: Timestamp,
-    /// The marks that it loses.
-    pub(crate) forget: &'a [&'static str],
 }
 
 impl Attempts {
@@ -89,7 +83,8 @@ impl Attempts {
         progress: &mut Progress,
     ) -> Result<Vec<Attempt>, Error> {
         let names: Vec<String> = (0..statuses.len()).map(|place| format!(":status{place}")).collect();
-        let untold = if untold_only { " AND attribute_not_exists(notified_at)" } else { "" };
+        let untold =
+            if untold_only { format!(" AND attribute_not_exists({})", attr::NOTIFIED_AT) } else { String::new() };
         let filter = format!("#updated_at >= :since AND #status IN ({}){untold}", names.join(", "));
         let statuses = statuses.iter().map(|status| AttributeValue::S(status.as_str().to_owned()));
         let since = (":since".to_owned(), AttributeValue::N(since.millis().to_string()));
@@ -117,32 +112,10 @@ impl Attempts {
     }
 
     /// Puts the outcome on the stream again; `false` where there is a later one by now.
-    pub(crate) async fn touch(&self, touch: &Touch<'_>) -> Result<bool, Error> {
-        let forget =
-            if touch.forget.is_empty() { String::new() } else { format!(" REMOVE {}", touch.forget.join(", ")) };
-        let done = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(attr::ATTEMPT_ID, text(&touch.attempt_id))
-            .update_expression(format!("SET {} = :at{forget}", attr::REDELIVERED_AT))
-            .condition_expression(format!("#status = :status AND {} = :updated_at", attr::UPDATED_AT))
-            .expression_attribute_names("#status", attr::STATUS)
-            .expression_attribute_values(":status", AttributeValue::S(touch.status.as_str().to_owned()))
-            .expression_attribute_values(":updated_at", AttributeValue::N(touch.updated_at.millis().to_string()))
-            .expression_attribute_values(":at", AttributeValue::N(touch.at.millis().to_string()))
-            .return_values(ReturnValue::None)
-            .send()
-            .await;
-        match done {
-            Ok(_) => Ok(true),
-            Err(error)
-                if matches!(error.as_service_error(), Some(UpdateItemError::ConditionalCheckFailedException(_))) =>
-            {
-                Ok(false)
-            }
-            Err(error) => Err(Error::aws("touch the attempt")(error)),
-        }
+    pub(crate) async fn redeliver(&self, attempt_id: AttemptId, redelivery: &Change) -> Result<bool, Error> {
+        let key = (attr::ATTEMPT_ID, &*attempt_id.to_string());
+        let done = records::update(&self.client, &self.table, key, redelivery).await;
+        Ok(matches!(done.map_err(Error::aws("touch the attempt"))?, Update::Done(_)))
     }
 }
 
@@ -155,21 +128,17 @@ pub(crate) struct Tokens {
 
 /// Everything about a connection but its tokens.
 const PUBLIC: [&str; 10] = [
-    "wa_id",
-    "attempt_id",
-    "username",
-    "user_id",
-    "org_id",
-    "instance_url",
-    "login_url",
-    "scope",
-    "issued_at",
-    "connected_at",
+    attr::WA_ID,
+    attr::ATTEMPT_ID,
+    attr::USERNAME,
+    token_table::USER_ID,
+    attr::ORG_ID,
+    attr::INSTANCE_URL,
+    attr::LOGIN_URL,
+    attr::SCOPE,
+    ISSUED_AT,
+    token_table::CONNECTED_AT,
 ];
-const REFRESH_TOKEN: &str = "refresh_token";
-const ACCESS_TOKEN: &str = "access_token";
-const ISSUED_AT: &str = "issued_at";
-const WA_ID: &str = "wa_id";
 
 /// What became of a deletion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,7 +175,7 @@ impl Tokens {
             .client
             .get_item()
             .table_name(&self.table)
-            .key(WA_ID, AttributeValue::S(wa_id.as_str().to_owned()))
+            .key(attr::WA_ID, AttributeValue::S(wa_id.as_str().to_owned()))
             .projection_expression(projection)
             .set_expression_attribute_names(Some(names))
             .consistent_read(true)
@@ -239,7 +208,7 @@ impl Tokens {
             .client
             .query()
             .table_name(&self.table)
-            .key_condition_expression("wa_id = :wa_id")
+            .key_condition_expression(format!("{} = :wa_id", attr::WA_ID))
             .filter_expression(format!("attribute_exists({REFRESH_TOKEN})"))
             .expression_attribute_values(":wa_id", AttributeValue::S(wa_id.as_str().to_owned()))
             .consistent_read(true)
@@ -256,7 +225,7 @@ impl Tokens {
             .client
             .get_item()
             .table_name(&self.table)
-            .key(WA_ID, AttributeValue::S(wa_id.as_str().to_owned()))
+            .key(attr::WA_ID, AttributeValue::S(wa_id.as_str().to_owned()))
             .projection_expression(format!("{ACCESS_TOKEN}, {REFRESH_TOKEN}"))
             .consistent_read(true)
             .send()
@@ -272,8 +241,11 @@ impl Tokens {
 
     /// Deletes the chat's connection if it is still the one that was issued then.
     pub(crate) async fn delete(&self, wa_id: &WaId, issued_at: Option<Timestamp>) -> Result<Deleted, Error> {
-        let request =
-            self.client.delete_item().table_name(&self.table).key(WA_ID, AttributeValue::S(wa_id.as_str().to_owned()));
+        let request = self
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .key(attr::WA_ID, AttributeValue::S(wa_id.as_str().to_owned()));
         let request = match issued_at {
             Some(at) => request
                 .condition_expression(format!("{ISSUED_AT} = :issued_at"))

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reqwest::Url;
 use shared::{
-    LoginUrl, Status, Timestamp,
+    LoginUrl, Status,
     aws::secrets::{SecretStore, Source},
     timestamp::Clock,
 };
@@ -263,11 +263,12 @@ impl<'a> Patient<'a> {
         let settings = &self.notifier.settings;
         let Some(name) = settings.get("WHATSAPP_SECRET_NAME") else { return Ok(Vec::new()) };
         let credentials = self.secret(name).await?;
-        let (base, provider) =
-            (settings.get("WHATSAPP_API_URL"), settings.get("WHATSAPP_PROVIDER").unwrap_or_default());
+        let base = settings.get("WHATSAPP_API_URL").map(Url::parse).transpose();
+        let base = base.map_err(|_| Error::failed("ask WhatsApp's provider", "its address is none"))?;
+        let provider = settings.get("WHATSAPP_PROVIDER").unwrap_or_default();
         let standing = match provider {
-            "Meta" => ask_meta(base, &credentials).await?,
-            _ => ask_twilio(base, &credentials).await?,
+            "Meta" => ask_meta(base.as_ref(), &credentials).await?,
+            _ => ask_twilio(base.as_ref(), &credentials).await?,
         };
         Ok(vec![finding::whatsapp(provider, name, standing)])
     }
@@ -300,10 +301,8 @@ impl<'a> Patient<'a> {
     async fn attempts(&self) -> Result<Vec<Finding>, Error> {
         let attempts = Attempts::new(&self.target.aws, self.target.stack.output("AttemptTableName")?);
         let now = (self.clock)();
-        let span = u64::try_from(STUCK_SINCE.as_millis()).unwrap_or(u64::MAX);
-        let since = Timestamp::from_millis(now.millis().saturating_sub(span));
         let mut progress = Progress::of("attempts looked at");
-        let held = attempts.since(since, &[Status::Exchanging], false, &mut progress).await?;
+        let held = attempts.since(now.minus(STUCK_SINCE), &[Status::Exchanging], false, &mut progress).await?;
         let stuck = held.iter().filter(|attempt| attempt.is_stuck(now)).count();
         Ok(vec![finding::stuck(stuck)])
     }

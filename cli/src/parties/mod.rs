@@ -8,6 +8,7 @@ mod whatsapp;
 use std::{net::SocketAddr, time::Duration};
 
 use reqwest::{Client, Url, redirect::Policy};
+use shared::tls;
 
 use crate::error::Error;
 
@@ -24,8 +25,7 @@ const TOTAL_TIME: Duration = Duration::from_secs(15);
 /// A client for this address. Names under `localhost` are this machine's (RFC 6761 §6.3), whatever
 /// the resolver knows of them.
 pub(crate) fn client_for(url: &Url) -> Result<Client, Error> {
-    // Fails only where a provider is installed already, which is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    tls::use_ring();
     let mut builder = Client::builder()
         .redirect(Policy::none())
         .connect_timeout(CONNECT_TIME)

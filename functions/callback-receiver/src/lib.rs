@@ -9,7 +9,7 @@ mod config;
 mod queue;
 mod reply;
 
-use std::{str::FromStr as _, time::Duration};
+use std::str::FromStr as _;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use shared::{
@@ -22,7 +22,7 @@ use shared::{
     exchange::{Consent, DenialError, ExchangeMessage},
     metrics::Metric,
     state::{Claims, InvalidState, State, StateKey},
-    timestamp::Clock,
+    timestamp::{Clock, millis},
 };
 use tokio::sync::OnceCell;
 use tracing::{info, warn};
@@ -234,8 +234,4 @@ impl Receiver {
         };
         ExchangeMessage { attempt_id, wa_id, received_at, login_url, consent: Consent::Denied { error } }
     }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

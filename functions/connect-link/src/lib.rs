@@ -29,7 +29,7 @@ use shared::{
     metrics::Metric,
     process::Random,
     state::{Claims, KeyId},
-    timestamp::Clock,
+    timestamp::{Clock, millis},
 };
 use tracing::{error, info};
 
@@ -86,11 +86,10 @@ impl ConnectLink {
     pub async fn start(config: Config, aws: &SdkConfig, clock: Clock, random: Random) -> Result<Self, StartError> {
         let kms = Kms::new(aws);
         let secrets = SecretStore::new(aws, config.sources());
-        let nobody = AttemptId::from_bytes([0; AttemptId::LENGTH]);
         let (state_key, _, _) = tokio::try_join!(
             async { kms.state_key(&config.state_key_id).await.map_err(StartError::from) },
             // A second connection to KMS, because the button needs two at once.
-            async { kms.pkce_verifier(&config.pkce_key_id, nobody).await.map_err(StartError::from) },
+            async { kms.pkce_verifier(&config.pkce_key_id, AttemptId::NOBODY).await.map_err(StartError::from) },
             async { secrets.current(clock()).await.map_err(StartError::from) },
         )?;
         Ok(Self { state_key: state_key.id(), config, kms, secrets, clock, random })
@@ -105,7 +104,7 @@ impl ConnectLink {
             .await
             .unwrap_or_else(|_| Err(Unavailable::Deadline.into()));
         let now = (self.clock)();
-        let duration_ms = now.millis().saturating_sub(started.millis());
+        let duration_ms = millis(now.since(started));
         let result = served.as_ref().map_or_else(Refusal::word, |served| served.result);
         self.config.meter.count(now, Metric::Requests, &[("Result", result)]);
         match served {

@@ -46,8 +46,7 @@ impl Attempts {
 
     /// Opens the connection, so that the first outcome need not wait for it.
     pub(crate) async fn open(&self) -> Result<(), AttemptsError> {
-        let nobody = AttemptId::from_bytes([0; AttemptId::LENGTH]);
-        self.read(nobody).await.map(|_| ())
+        self.read(AttemptId::NOBODY).await.map(drop)
     }
 
     /// The attempt as it stands now: a stream's image may be hours old.

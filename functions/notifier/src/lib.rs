@@ -24,7 +24,11 @@ use std::{panic::AssertUnwindSafe, time::Duration};
 
 use aws_lambda_events::{dynamodb::Event, event::streams::DynamoDbEventResponse};
 use futures::{FutureExt as _, future::join_all};
-use shared::{aws::SdkConfig, process::Random, timestamp::Clock};
+use shared::{
+    aws::SdkConfig,
+    process::Random,
+    timestamp::{Clock, millis},
+};
 use tokio::time::{Instant, timeout_at};
 use tracing::{error, info, warn};
 
@@ -95,7 +99,7 @@ impl Notifier {
             Err(_) => Err(Stop::OutOfTime),
         };
         let (attempt_id, status) = (key.attempt_id, key.status.as_str());
-        let duration_ms = u64::try_from((self.clock)().since(began).as_millis()).unwrap_or(u64::MAX);
+        let duration_ms = millis((self.clock)().since(began));
         match result {
             Ok(report) => {
                 let (person, bot) = (report.message.as_str(), if report.bot_knows { "told" } else { "pending" });

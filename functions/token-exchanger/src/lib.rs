@@ -29,7 +29,7 @@ use shared::{
     exchange::{Consent, DenialError, ExchangeMessage, InvalidMessage},
     ledger::{Attempt, Guard, Lease, Obstacle, Unconnected},
     metrics::Metric,
-    timestamp::Clock,
+    timestamp::{Clock, millis},
 };
 use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument as _, Span, error, info, info_span, warn};
@@ -144,11 +144,10 @@ impl TokenExchanger {
     /// Fetches the secrets and opens the connections that every exchange needs, all at once. What
     /// fails is tried again when a message needs it, and the person then hears of it.
     pub async fn warm_up(&self) {
-        let nobody = AttemptId::from_bytes([0; AttemptId::LENGTH]);
         let (secrets, tables, kms) = tokio::join!(
             self.secrets.current((self.clock)()),
             self.tables.open(),
-            self.kms.pkce_verifier(&self.config.pkce_key_id, nobody),
+            self.kms.pkce_verifier(&self.config.pkce_key_id, AttemptId::NOBODY),
         );
         if let Err(error) = secrets {
             warn!(error = %error, "secrets not fetched");
@@ -256,34 +255,34 @@ impl TokenExchanger {
     }
 
     /// The one line about a delivery.
-    fn log(&self, delivery: &Delivery, result: &Result<Ending, Setback>, duration: Duration) {
+    fn log(&self, delivery: &Delivery, outcome: &Result<Ending, Setback>, duration: Duration) {
         let Delivery { message_id, receives, message, .. } = delivery;
-        let duration_ms = millis(duration);
+        let (result, duration_ms) = (word(delivery, outcome), millis(duration));
         let Ok(ExchangeMessage { attempt_id, received_at, .. }) = message else {
-            error!(message_id, result = "unreadable", receives, duration_ms, "message not readable");
+            error!(message_id, result, receives, duration_ms, "message not readable");
             return;
         };
         let code_age_ms = millis((self.clock)().since(*received_at));
-        match result {
+        match outcome {
             Ok(Ending::Connected { renewed }) => {
-                info!(%attempt_id, result = "connected", renewed, receives, code_age_ms, duration_ms, "attempt over");
+                info!(%attempt_id, result, renewed, receives, code_age_ms, duration_ms, "attempt over");
             }
             Ok(Ending::Checkpointed { cause }) => {
                 let error = causes(cause);
                 warn!(
-                    %attempt_id, result = "checkpointed", error, receives, code_age_ms, duration_ms,
+                    %attempt_id, result, error, receives, code_age_ms, duration_ms,
                     "tokens put back on the queue",
                 );
             }
             Ok(Ending::Duplicate) => {
-                info!(%attempt_id, result = "duplicate", receives, code_age_ms, duration_ms, "attempt over before");
+                info!(%attempt_id, result, receives, code_age_ms, duration_ms, "attempt over before");
             }
             Ok(Ending::Failed(failure)) => {
                 let reason = failure.reason.as_str();
                 let salesforce_error = failure.word().map(DenialError::as_str);
                 let error = failure.cause.as_ref().map(|error| causes(error));
                 info!(
-                    %attempt_id, result = "failed", reason, salesforce_error, error, receives, code_age_ms, duration_ms,
+                    %attempt_id, result, reason, salesforce_error, error, receives, code_age_ms, duration_ms,
                     "attempt over",
                 );
             }
@@ -296,26 +295,16 @@ impl TokenExchanger {
                 let error = causes(setback);
                 let is_last = *receives >= self.config.max_tries;
                 warn!(
-                    %attempt_id, result = "returned", class, salesforce_error, error, is_last, receives, code_age_ms,
+                    %attempt_id, result, class, salesforce_error, error, is_last, receives, code_age_ms,
                     duration_ms, "attempt not over",
                 );
             }
         }
     }
-}
 
-impl TokenExchanger {
     fn measure(&self, delivery: &Delivery, result: &Result<Ending, Setback>) {
         let (meter, now) = (&self.config.meter, (self.clock)());
-        let word = match result {
-            Ok(Ending::Connected { .. }) => "connected",
-            Ok(Ending::Checkpointed { .. }) => "checkpointed",
-            Ok(Ending::Duplicate) => "duplicate",
-            Ok(Ending::Failed(_)) => "failed",
-            Err(_) if delivery.message.is_err() => "unreadable",
-            Err(_) => "returned",
-        };
-        meter.count(now, Metric::Exchanges, &[("Result", word)]);
+        meter.count(now, Metric::Exchanges, &[("Result", word(delivery, result))]);
         match (result, &delivery.message) {
             (Ok(Ending::Connected { .. }), Ok(message)) => {
                 meter.time(now, Metric::TimeToConnected, now.since(message.received_at));
@@ -330,6 +319,18 @@ impl TokenExchanger {
     }
 }
 
+/// What a delivery came to, in one word for logs and metrics.
+fn word(delivery: &Delivery, result: &Result<Ending, Setback>) -> &'static str {
+    match result {
+        Ok(Ending::Connected { .. }) => "connected",
+        Ok(Ending::Checkpointed { .. }) => "checkpointed",
+        Ok(Ending::Duplicate) => "duplicate",
+        Ok(Ending::Failed(_)) => "failed",
+        Err(_) if delivery.message.is_err() => "unreadable",
+        Err(_) => "returned",
+    }
+}
+
 /// The error and what is behind it. None of ours quotes a secret or an address.
 fn causes(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
@@ -340,10 +341,6 @@ fn causes(error: &(dyn std::error::Error + 'static)) -> String {
         source = error.source();
     }
     text
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

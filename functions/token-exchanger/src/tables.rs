@@ -18,20 +18,10 @@ use shared::{
     },
     ledger::{Account, Attempt, Guard, Lease, Obstacle, Unconnected},
     record::{Change, Rule},
+    token_table,
 };
 
 use crate::{grant::Grant, token::RefreshToken};
-
-/// The attributes of the token table that bots read, and those beside them. Other attributes that
-/// bots keep there stay.
-mod token_attr {
-    pub(super) const ACCESS_TOKEN: &str = "access_token";
-    pub(super) const REFRESH_TOKEN: &str = "refresh_token";
-    /// N, in milliseconds.
-    pub(super) const ISSUED_AT: &str = "issued_at";
-    pub(super) const USER_ID: &str = "user_id";
-    pub(super) const CONNECTED_AT: &str = "connected_at";
-}
 
 /// Both tables.
 #[derive(Clone, Debug)]
@@ -86,11 +76,11 @@ impl Tables {
             .get_item()
             .table_name(&self.tokens)
             .key(attr::WA_ID, AttributeValue::S(key.to_owned()))
-            .projection_expression(token_attr::ISSUED_AT)
+            .projection_expression(token_table::ISSUED_AT)
             .consistent_read(true)
             .send()
             .await
-            .map(|answer| answer.item.is_some_and(|item| item.contains_key(token_attr::ISSUED_AT)))
+            .map(|answer| answer.item.is_some_and(|item| item.contains_key(token_table::ISSUED_AT)))
             .map_err(|error| table_error("look for a connection", &error))
     }
 
@@ -205,25 +195,26 @@ impl Connection {
     }
 }
 
-/// The write to the token table: never in place of tokens that were issued later.
+/// The write to the token table: never in place of tokens that were issued later. Other attributes that bots keep there
+/// stay.
 fn tokens(attempt: &Attempt<'_>, connection: &Connection, now: Timestamp) -> Change {
     let Connection { grant, username } = connection;
     let issued_at = grant.issued_at.millis();
     Change::only_if(Rule::Any(vec![
-        Rule::Absent(token_attr::ISSUED_AT),
-        Rule::Below(token_attr::ISSUED_AT, issued_at.saturating_add(1)),
+        Rule::Absent(token_table::ISSUED_AT),
+        Rule::Below(token_table::ISSUED_AT, issued_at.saturating_add(1)),
     ]))
-    .set(token_attr::ACCESS_TOKEN, grant.access_token.secret())
-    .set_or_remove(token_attr::REFRESH_TOKEN, grant.refresh_token.as_ref().map(RefreshToken::secret))
+    .set(token_table::ACCESS_TOKEN, grant.access_token.secret())
+    .set_or_remove(token_table::REFRESH_TOKEN, grant.refresh_token.as_ref().map(RefreshToken::secret))
     .set(attr::INSTANCE_URL, grant.instance_url.as_str())
-    .set(token_attr::ISSUED_AT, issued_at)
+    .set(token_table::ISSUED_AT, issued_at)
     .set(attr::ATTEMPT_ID, attempt.id.to_string())
     .set_or_remove(attr::SCOPE, grant.scope.as_deref())
     .set(attr::ORG_ID, grant.org_id.as_str())
-    .set(token_attr::USER_ID, grant.user_id.as_str())
+    .set(token_table::USER_ID, grant.user_id.as_str())
     .set_or_remove(attr::USERNAME, username.as_deref())
     .set(attr::LOGIN_URL, attempt.login_url.as_str())
-    .set(token_attr::CONNECTED_AT, now)
+    .set(token_table::CONNECTED_AT, now)
 }
 
 fn table_error<E: ProvideErrorMetadata + std::error::Error, R>(

@@ -1,7 +1,7 @@
 //! The HTTP client under the AWS clients: HTTP/1.1, over TLS by ring, and a pool.
 //!
 //! The SDK's own client comes with HTTP/2, proxies and pools that AWS's endpoints never ask for; they
-//! were a tenth of the receiver's binary. What the SDK expects of a client is kept: connections are
+//! were a sixth of the receiver's binary. What the SDK expects of a client is kept: connections are
 //! reused, one that failed is not used again, and errors say whether another try makes sense.
 
 use std::{error::Error, fmt, time::Duration};
@@ -18,27 +18,31 @@ use hyper_util::{
     client::legacy::{self, Client, connect},
     rt::TokioExecutor,
 };
-use rustls::{ClientConfig, RootCertStore};
+use rustls::RootCertStore;
+
+use crate::tls;
 
 /// A client that judges servers by these roots, and gives up a connection after `connect`.
 ///
 /// What else takes long is ended from outside: the SDK has a time for each try.
 #[must_use]
 pub fn client(roots: RootCertStore, connect: Duration) -> SharedHttpClient {
-    let mut tcp = connect::HttpConnector::new();
-    tcp.enforce_http(false);
-    tcp.set_nodelay(true);
-    tcp.set_connect_timeout(Some(connect));
-    // Fails only where a provider is installed already, which is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let tls = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-    let connector =
-        HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp);
-    let connector = SharedHttpConnector::new(Http1(Client::builder(TokioExecutor::new()).build(connector)));
+    let connector = SharedHttpConnector::new(Http1::new(roots, connect));
     http_client_fn(move |_, _| connector.clone())
 }
 
 struct Http1(Client<HttpsConnector<connect::HttpConnector>, SdkBody>);
+
+impl Http1 {
+    fn new(roots: RootCertStore, connect: Duration) -> Self {
+        let mut tcp = connect::HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(connect));
+        let tls = HttpsConnectorBuilder::new().with_tls_config(tls::client_config(roots));
+        Self(Client::builder(TokioExecutor::new()).build(tls.https_or_http().enable_http1().wrap_connector(tcp)))
+    }
+}
 
 impl fmt::Debug for Http1 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -91,7 +95,7 @@ fn connector_error(error: legacy::Error) -> ConnectorError {
 
 #[cfg(test)]
 mod tests {
-    use std::{io, sync::Arc};
+    use std::io;
 
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -114,15 +118,7 @@ mod tests {
     }
 
     async fn ask(url: &str) -> Result<HttpResponse, ConnectorError> {
-        let roots = RootCertStore { roots: vec![] };
-        let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
-        let tls = tls.with_safe_default_protocol_versions().unwrap();
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls.with_root_certificates(roots).with_no_client_auth())
-            .https_or_http()
-            .enable_http1()
-            .build();
-        let client = Http1(Client::builder(TokioExecutor::new()).build(connector));
+        let client = Http1::new(RootCertStore::empty(), Duration::from_secs(1));
         let mut request = HttpRequest::new(SdkBody::from("body"));
         request.set_uri(url).unwrap();
         client.call(request).await

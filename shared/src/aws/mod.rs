@@ -16,7 +16,7 @@ pub mod http;
 pub mod kms;
 #[cfg(feature = "records")]
 pub mod records;
-pub mod roots;
+mod roots;
 #[cfg(feature = "secrets")]
 pub mod secrets;
 

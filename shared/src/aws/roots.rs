@@ -17,7 +17,7 @@ use rustls::{
     pki_types::{CertificateDer, pem::PemObject as _},
 };
 
-use crate::Settings;
+use crate::{Settings, tls};
 
 const AMAZON: &str = include_str!("amazon-roots.pem");
 /// The partitions other than those whose endpoints Amazon Trust Services vouches for.
@@ -25,29 +25,16 @@ const OTHER_PARTITIONS: [&str; 4] = ["cn-", "us-iso", "eu-iso", "eusc-"];
 
 /// The roots for AWS's endpoints in this region.
 pub(super) fn for_aws(settings: &Settings<impl Fn(&str) -> Option<String>>, region: &str) -> RootCertStore {
-    if is_amazon(settings, region) { amazons() } else { systems() }
+    if is_amazon(settings, region) { amazons() } else { tls::systems_roots() }
 }
 
 fn amazons() -> RootCertStore {
-    store(CertificateDer::pem_slice_iter(AMAZON.as_bytes()).filter_map(Result::ok))
-}
-
-/// The roots of this system; empty where there are none.
-#[must_use]
-pub fn systems() -> RootCertStore {
-    store(rustls_native_certs::load_native_certs().certs)
-}
-
-/// The certificates that can be read, as systems have some that cannot.
-fn store(certificates: impl IntoIterator<Item = CertificateDer<'static>>) -> RootCertStore {
-    let mut store = RootCertStore::empty();
-    store.add_parsable_certificates(certificates);
-    store
+    tls::roots(CertificateDer::pem_slice_iter(AMAZON.as_bytes()).filter_map(Result::ok))
 }
 
 fn is_amazon(settings: &Settings<impl Fn(&str) -> Option<String>>, region: &str) -> bool {
-    let elsewhere = ["AWS_ENDPOINT_URL", "SSL_CERT_FILE", "SSL_CERT_DIR"];
-    elsewhere.iter().all(|name| settings.optional(name).is_none())
+    settings.optional("AWS_ENDPOINT_URL").is_none()
+        && !tls::names_a_store(settings)
         && !OTHER_PARTITIONS.iter().any(|prefix| region.starts_with(prefix))
 }
 

@@ -5,27 +5,20 @@ use reqwest::{Client, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::WaId;
+use shared::{
+    WaId,
+    whatsapp::{self, UnusableCredentials},
+};
 use url::Url;
 
-use super::{Message, SendError, UnusableCredentials, WhatsApp, by_status, endpoint, in_one_line, no_answer};
+use super::{Message, SendError, WhatsApp, by_status, in_one_line, no_answer};
 
-const BASE: &str = "https://graph.facebook.com";
-const VERSION: &str = "v26.0";
 const LANGUAGE: &str = "en";
 
 pub(super) struct Meta {
     http: Client,
     messages: Url,
     access_token: SecretString,
-}
-
-/// The secret.
-#[derive(Deserialize)]
-struct Credentials {
-    access_token: String,
-    phone_number_id: String,
-    api_version: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -40,11 +33,8 @@ struct AnswerError {
 
 impl Meta {
     pub(super) fn new(http: Client, base: Option<&Url>, credentials: &str) -> Result<Self, UnusableCredentials> {
-        let Credentials { access_token, phone_number_id, api_version } =
-            serde_json::from_str(credentials).map_err(|_| UnusableCredentials)?;
-        let version = api_version.as_deref().unwrap_or(VERSION);
-        let messages = endpoint(base, BASE, &[version, &phone_number_id, "messages"])?;
-        Ok(Self { http, messages, access_token: access_token.into() })
+        let credentials = whatsapp::Meta::parse(credentials)?;
+        Ok(Self { http, messages: credentials.messages_url(base)?, access_token: credentials.access_token })
     }
 }
 

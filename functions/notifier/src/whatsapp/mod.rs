@@ -8,7 +8,7 @@ mod twilio;
 
 use async_trait::async_trait;
 use reqwest::{Client, StatusCode};
-use shared::{WaId, aws::secrets::Source};
+use shared::{WaId, aws::secrets::Source, whatsapp::UnusableCredentials};
 use url::Url;
 
 use self::{meta::Meta, twilio::Twilio};
@@ -96,7 +96,7 @@ impl Provider {
 impl Account {
     /// The way that the credentials open.
     pub(crate) fn open(&self, http: &Client, credentials: &str) -> Result<Box<dyn WhatsApp>, SendError> {
-        let unusable = |_| SendError::Operator("unusable_credentials".to_owned());
+        let unusable = |_: UnusableCredentials| SendError::Operator("unusable_credentials".to_owned());
         let credentials = credentials.trim();
         Ok(match &self.provider {
             Provider::Twilio { from } => {
@@ -116,23 +116,9 @@ impl Template {
     }
 }
 
-/// The credentials are not in the form that the provider needs. Serde's words could quote them.
-#[derive(Debug)]
-struct UnusableCredentials;
-
 /// WhatsApp refuses line breaks in a template's variable.
 fn in_one_line(text: &str) -> String {
     text.replace('\n', " ")
-}
-
-/// An address under the API's.
-fn endpoint(base: Option<&Url>, default: &str, segments: &[&str]) -> Result<Url, UnusableCredentials> {
-    let mut url = match base {
-        Some(url) => url.clone(),
-        None => Url::parse(default).map_err(|_| UnusableCredentials)?,
-    };
-    url.path_segments_mut().map_err(|()| UnusableCredentials)?.pop_if_empty().extend(segments);
-    Ok(url)
 }
 
 /// There is no answer. The message may have been sent all the same: it is better told twice than not.
@@ -166,13 +152,5 @@ mod tests {
         assert_eq!(Template::parse("HX01"), Template { name: "HX01".to_owned(), language: None });
         let german = Template { name: "connected".to_owned(), language: Some("de".to_owned()) };
         assert_eq!(Template::parse("connected:de"), german);
-    }
-
-    #[test]
-    fn an_api_may_live_under_a_path() {
-        let base = Url::parse("http://localhost:9000/fake/").unwrap();
-        let url = |base| endpoint(base, "https://api.example.com", &["v1", "a/b"]).unwrap().to_string();
-        assert_eq!(url(Some(&base)), "http://localhost:9000/fake/v1/a%2Fb");
-        assert_eq!(url(None), "https://api.example.com/v1/a%2Fb");
     }
 }

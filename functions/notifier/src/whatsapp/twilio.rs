@@ -2,30 +2,22 @@
 
 use async_trait::async_trait;
 use reqwest::{Client, StatusCode};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::json;
-use shared::WaId;
+use shared::{
+    WaId,
+    whatsapp::{self, UnusableCredentials},
+};
 use url::Url;
 
-use super::{Message, SendError, UnusableCredentials, WhatsApp, by_status, endpoint, in_one_line, no_answer};
-
-const BASE: &str = "https://api.twilio.com";
+use super::{Message, SendError, WhatsApp, by_status, in_one_line, no_answer};
 
 pub(super) struct Twilio {
     http: Client,
     messages: Url,
     from: WaId,
-    user: String,
-    password: SecretString,
-}
-
-/// The secret: an API key, or the account's own token.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Credentials {
-    ApiKey { account_sid: String, api_key: String, api_key_secret: String },
-    AuthToken { account_sid: String, auth_token: String },
+    credentials: whatsapp::Twilio,
 }
 
 /// What is read of an answer: `code` of a refusal, `error_code` of a message taken and lost at once.
@@ -44,12 +36,8 @@ impl Twilio {
         from: WaId,
         credentials: &str,
     ) -> Result<Self, UnusableCredentials> {
-        let (account, user, password) = match serde_json::from_str(credentials).map_err(|_| UnusableCredentials)? {
-            Credentials::ApiKey { account_sid, api_key, api_key_secret } => (account_sid, api_key, api_key_secret),
-            Credentials::AuthToken { account_sid, auth_token } => (account_sid.clone(), account_sid, auth_token),
-        };
-        let messages = endpoint(base, BASE, &["2010-04-01", "Accounts", &account, "Messages.json"])?;
-        Ok(Self { http, messages, from, user, password: password.into() })
+        let credentials = whatsapp::Twilio::parse(credentials)?;
+        Ok(Self { http, messages: credentials.messages_url(base)?, from, credentials })
     }
 }
 
@@ -67,7 +55,7 @@ impl WhatsApp for Twilio {
         let request = self
             .http
             .post(self.messages.clone())
-            .basic_auth(&self.user, Some(self.password.expose_secret()))
+            .basic_auth(&self.credentials.user, Some(self.credentials.password.expose_secret()))
             .form(&form);
         let answer = request.send().await.map_err(|error| no_answer(&error))?;
         let status = answer.status();
