@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
@@ -390,6 +391,32 @@ def deleted_functions_end(cloud):
 def _lives(process):
     state = subprocess.run(["ps", "-o", "stat=", "-p", str(process)], capture_output=True, text=True).stdout
     return bool(state.strip()) and not state.startswith("Z")
+
+
+@expectation
+def updates_let_invocations_end(cloud):
+    handler = """
+import time
+def handle(event):
+    time.sleep(event)
+    return {"process": os.getpid(), "word": os.environ.get("WORD")}
+"""
+    name = cloud.deploy({}, functions={"Function": handler})["Function"]
+
+    def invoke(seconds):
+        answer = cloud.client("lambda").invoke(FunctionName=name, Payload=json.dumps(seconds))
+        return json.loads(answer["Payload"].read())
+
+    before = invoke(0)
+    with ThreadPoolExecutor() as threads:
+        running = threads.submit(invoke, 2)
+        time.sleep(0.5)
+        cloud.client("lambda").update_function_configuration(
+            FunctionName=name, Environment={"Variables": {"WORD": "new"}}
+        )
+        assert invoke(0)["word"] == "new"
+        assert running.result() == before
+    eventually(lambda: not _lives(before["process"]), seconds=5)
 
 
 @expectation

@@ -1,6 +1,7 @@
 """Lambda functions themselves: their limits, their end and the speed of their runtime."""
 
 import http.server
+import threading
 
 from ministack.core import lambda_runtime
 from ministack.core.responses import get_account_id, get_region
@@ -39,6 +40,48 @@ def deleted_functions_end():
         lambda_runtime.invalidate_worker(name, account=get_account_id(), region=get_region())
 
     HANDLERS[_FUNCTION]["delete"] = delete_and_end
+
+
+@fix
+def updates_let_invocations_end():
+    """An invocation that runs while its function is updated goes on to its end.
+
+    MiniStack kills it, and a message that it has in hand is invisible until its queue's time-out.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html
+    """
+    updating, leaving = threading.local(), set()
+    invalidate, release = lambda_svc.invalidate_worker, lambda_svc.release_worker
+
+    def update_with(update):
+        def update_gently(name, data):
+            updating.now = True
+            try:
+                return update(name, data)
+            finally:
+                updating.now = False
+
+        return update_gently
+
+    def invalidate_idle(name, **scope):
+        if getattr(updating, "now", False):
+            with lambda_runtime._lock:
+                for key, workers in lambda_runtime._workers.items():
+                    if key.split(":")[-2:] == [name, "$LATEST"]:
+                        leaving.update(worker for worker in workers if worker.in_use)
+                        workers[:] = [worker for worker in workers if not worker.in_use]
+        return invalidate(name, **scope)
+
+    def release_for_good(worker):
+        release(worker)
+        if worker in leaving:
+            leaving.remove(worker)
+            lambda_runtime.kill_workers([worker])
+
+    lambda_svc._update_config = update_with(lambda_svc._update_config)
+    lambda_svc._update_code = update_with(lambda_svc._update_code)
+    lambda_svc.invalidate_worker = invalidate_idle
+    lambda_svc.release_worker = release_for_good
 
 
 @fix
