@@ -67,6 +67,12 @@ impl FromStr for BrowserPolicy {
 }
 
 impl Config {
+    /// The AWS services that a start asks, as [`shared::aws::connect`] names them.
+    #[must_use]
+    pub fn services(&self) -> &'static [&'static str] {
+        if self.state_keys.is_empty() { &["sqs", "kms"] } else { &["sqs"] }
+    }
+
     /// # Errors
     /// [`SettingError`] with the name of a setting that is missing or wrong.
     pub fn read(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<Self, SettingError> {

@@ -15,7 +15,7 @@ use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse
 use shared::{
     AttemptId, AuthorizationCode, LoginUrl, Timestamp, WaId,
     aws::{
-        SdkConfig,
+        SdkConfig, give_way,
         kms::{Kms, KmsError},
     },
     binding::BrowserSecret,
@@ -90,6 +90,7 @@ impl Receiver {
     /// Opens the queue's connection and, unless the settings hold them, fetches the public keys at
     /// the same time. What fails is tried again when a callback needs it.
     pub async fn warm_up(&self) {
+        give_way().await;
         let keys = async { if self.config.state_keys.is_empty() { self.keys().await.map(drop) } else { Ok(()) } };
         let (keys, queue) = tokio::join!(keys, self.queue.open());
         if let Err(error) = queue {

@@ -8,7 +8,10 @@ use shared::process;
 async fn main() -> Result<(), Error> {
     let settings = process::environment();
     process::start_logging(&settings)?;
-    let receiver = Receiver::new(Config::read(&settings)?, &shared::aws::config(&settings)?, process::now);
-    receiver.warm_up().await;
-    run(service_fn(async |event: LambdaEvent<_>| Ok::<_, Error>(receiver.handle(&event.payload).await))).await
+    let config = Config::read(&settings)?;
+    let aws = shared::aws::connect(&settings, config.services()).await?;
+    let receiver = Receiver::new(config, &aws, process::now);
+    // Boxed, since a page of stack costs as much as a page of heap, and whole frames are touched.
+    Box::pin(receiver.warm_up()).await;
+    Box::pin(run(service_fn(async |event: LambdaEvent<_>| Ok::<_, Error>(receiver.handle(&event.payload).await)))).await
 }

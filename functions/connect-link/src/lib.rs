@@ -20,7 +20,7 @@ use serde_json::json;
 use shared::{
     AttemptId, CallbackUri, Timestamp,
     aws::{
-        SdkConfig,
+        SdkConfig, give_way,
         kms::{Kms, KmsError},
         secrets::{SecretStore, Secrets, SecretsError},
     },
@@ -41,6 +41,9 @@ use crate::{
     request::{Initiator, Request, Route},
     response::{Content, response},
 };
+
+/// The AWS services that a start asks, one connection each, as [`shared::aws::connect`] names them.
+pub const SERVICES: [&str; 3] = ["kms", "kms", "secretsmanager"];
 
 /// The cookie outlives the state by as long as a code lives, so a late callback is told that it is
 /// late, and not that it comes from the wrong browser.
@@ -86,6 +89,7 @@ impl ConnectLink {
     pub async fn start(config: Config, aws: &SdkConfig, clock: Clock, random: Random) -> Result<Self, StartError> {
         let kms = Kms::new(aws);
         let secrets = SecretStore::new(aws, config.sources());
+        give_way().await;
         let (state_key, _, _) = tokio::try_join!(
             async { kms.state_key(&config.state_key_id).await.map_err(StartError::from) },
             // A second connection to KMS, because the button needs two at once.

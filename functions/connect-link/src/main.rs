@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use connect_link::{Config, ConnectLink};
+use connect_link::{Config, ConnectLink, SERVICES};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use shared::{aws, process};
 
@@ -10,8 +10,9 @@ use shared::{aws, process};
 async fn main() -> Result<(), Error> {
     let settings = process::environment();
     process::start_logging(&settings)?;
+    let aws = aws::connect(&settings, &SERVICES).await?;
     let connect_link =
-        ConnectLink::start(Config::read(&settings)?, &aws::config(&settings)?, process::now, process::random).await?;
+        Box::pin(ConnectLink::start(Config::read(&settings)?, &aws, process::now, process::random)).await?;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<_>| {
         Ok::<_, Infallible>(Box::pin(connect_link.handle(event.payload)).await)
     }))

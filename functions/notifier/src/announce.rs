@@ -4,7 +4,10 @@
 //! succeed: a message that fails or takes too long is `pending` in the bot's event and is tried
 //! again with the record, and a bot that is down leaves the message sent and marked.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use shared::{
     AttemptId, CallbackUri, Timestamp,
@@ -42,7 +45,9 @@ pub(crate) struct Announcer {
     config: Config,
     attempts: Attempts,
     secrets: SecretStore,
-    kms: Kms,
+    aws: SdkConfig,
+    /// Made for the first fresh link: most outcomes need none, and it is a tenth of a start.
+    kms: OnceLock<Kms>,
     http: reqwest::Client,
     bot: Bot,
     clock: Clock,
@@ -124,7 +129,8 @@ impl Announcer {
         Ok(Self {
             attempts: Attempts::new(aws, config.attempt_table.clone()),
             secrets: SecretStore::new(aws, config.sources()),
-            kms: Kms::new(aws),
+            aws: aws.clone(),
+            kms: OnceLock::new(),
             http,
             bot,
             config,
@@ -313,7 +319,7 @@ impl Announcer {
             self.now(),
             ended.outcome.pause() + self.config.link_lifetime,
         );
-        let sealed = self.kms.seal(&self.config.link_key_id, &link).await?;
+        let sealed = self.kms.get_or_init(|| Kms::new(&self.aws)).seal(&self.config.link_key_id, &link).await?;
         Ok(Some(callback_uri.connect_url(&sealed)))
     }
 }

@@ -25,7 +25,7 @@ use std::{panic::AssertUnwindSafe, time::Duration};
 use aws_lambda_events::{dynamodb::Event, event::streams::DynamoDbEventResponse};
 use futures::{FutureExt as _, future::join_all};
 use shared::{
-    aws::SdkConfig,
+    aws::{SdkConfig, give_way},
     process::Random,
     timestamp::{Clock, millis},
 };
@@ -37,6 +37,9 @@ use self::{
     batch::Record,
 };
 pub use config::Config;
+
+/// The AWS services that a start asks, one connection each, as [`shared::aws::connect`] names them.
+pub const SERVICES: [&str; 2] = ["dynamodb", "secretsmanager"];
 
 /// All of a batch, inside the function's 30 seconds.
 const BATCH_TIME: Duration = Duration::from_secs(25);
@@ -59,6 +62,7 @@ impl Notifier {
     /// Fetches the secrets and opens the connection to the table, both at once. What fails is tried
     /// again when an outcome needs it.
     pub async fn warm_up(&self) {
+        give_way().await;
         self.announcer.warm_up().await;
     }
 

@@ -25,7 +25,7 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures::{FutureExt as _, future::join_all};
 use shared::{
     AttemptId, AuthorizationCode, Timestamp,
-    aws::{SdkConfig, kms::Kms, secrets::SecretStore},
+    aws::{SdkConfig, give_way, kms::Kms, secrets::SecretStore},
     exchange::{Consent, DenialError, ExchangeMessage, InvalidMessage},
     ledger::{Attempt, Guard, Lease, Obstacle, Unconnected},
     metrics::Metric,
@@ -42,6 +42,9 @@ use crate::{
     tables::Tables,
 };
 pub use crate::{classify::Class, config::Config};
+
+/// The AWS services that a start asks, one connection each, as [`shared::aws::connect`] names them.
+pub const SERVICES: [&str; 3] = ["dynamodb", "kms", "secretsmanager"];
 
 /// What the work on a message must leave for giving it back.
 const GIVE_BACK_RESERVE: Duration = Duration::from_secs(2);
@@ -144,6 +147,7 @@ impl TokenExchanger {
     /// Fetches the secrets and opens the connections that every exchange needs, all at once. What
     /// fails is tried again when a message needs it, and the person then hears of it.
     pub async fn warm_up(&self) {
+        give_way().await;
         let (secrets, tables, kms) = tokio::join!(
             self.secrets.current((self.clock)()),
             self.tables.open(),

@@ -2,16 +2,17 @@
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use shared::{Timestamp, aws, process};
-use token_exchanger::{Config, TokenExchanger};
+use token_exchanger::{Config, SERVICES, TokenExchanger};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let settings = process::environment();
     process::start_logging(&settings)?;
-    let exchanger = TokenExchanger::new(Config::read(&settings)?, &aws::config(&settings)?, process::now)?;
-    exchanger.warm_up().await;
-    lambda_runtime::run(service_fn(async |event: LambdaEvent<_>| {
+    let aws = aws::connect(&settings, &SERVICES).await?;
+    let exchanger = TokenExchanger::new(Config::read(&settings)?, &aws, process::now)?;
+    Box::pin(exchanger.warm_up()).await;
+    Box::pin(lambda_runtime::run(service_fn(async |event: LambdaEvent<_>| {
         Ok::<_, Error>(exchanger.handle(event.payload, Timestamp::from_millis(event.context.deadline)).await?)
-    }))
+    })))
     .await
 }

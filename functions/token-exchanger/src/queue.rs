@@ -1,7 +1,7 @@
 //! The exchange queue, from the receiver's side. Lambda receives and deletes; here a message is
 //! told when to come back, or put in another's place.
 
-use std::time::Duration;
+use std::{sync::OnceLock, time::Duration};
 
 use aws_sdk_sqs::{
     Client,
@@ -16,7 +16,9 @@ const LONGEST: i32 = 12 * 60 * 60;
 /// The exchange queue.
 #[derive(Clone, Debug)]
 pub(crate) struct ExchangeQueue {
-    client: Client,
+    config: SdkConfig,
+    /// Made for the first message that goes back: most batches need none, and it is a tenth of a start.
+    client: OnceLock<Client>,
     url: String,
 }
 
@@ -31,8 +33,14 @@ pub(crate) struct QueueError {
 impl ExchangeQueue {
     /// The queue at this address; nothing is opened yet.
     pub(crate) fn new(config: &SdkConfig, url: String) -> Self {
-        let config = aws_sdk_sqs::config::Builder::from(config).behavior_version(BehaviorVersion::v2026_01_12());
-        Self { client: Client::from_conf(config.build()), url }
+        Self { config: config.clone(), client: OnceLock::new(), url }
+    }
+
+    fn client(&self) -> &Client {
+        self.client.get_or_init(|| {
+            let config = aws_sdk_sqs::config::Builder::from(&self.config);
+            Client::from_conf(config.behavior_version(BehaviorVersion::v2026_01_12()).build())
+        })
     }
 
     /// Hides a message for so long, in whole seconds.
@@ -41,7 +49,7 @@ impl ExchangeQueue {
     /// [`QueueError`]: then it comes back when its usual time is over.
     pub(crate) async fn hide(&self, receipt: &str, duration: Duration) -> Result<(), QueueError> {
         let seconds = i32::try_from(duration.as_secs()).unwrap_or(LONGEST).min(LONGEST);
-        self.client
+        self.client()
             .change_message_visibility()
             .queue_url(&self.url)
             .receipt_handle(receipt)
@@ -57,7 +65,7 @@ impl ExchangeQueue {
     /// # Errors
     /// [`QueueError`]
     pub(crate) async fn send(&self, message: &ExchangeMessage) -> Result<(), QueueError> {
-        self.client
+        self.client()
             .send_message()
             .queue_url(&self.url)
             .message_body(message.to_body())

@@ -1,6 +1,6 @@
 //! The AWS clients' configuration, and the adapters of services that several functions speak to.
 
-use std::{error::Error, time::Duration};
+use std::{error::Error, thread, time::Duration};
 
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
@@ -8,7 +8,10 @@ use aws_smithy_async::time::SystemTimeSource;
 use aws_smithy_types::{error::metadata::ProvideErrorMetadata, retry::RetryConfig, timeout::TimeoutConfig};
 pub use aws_types::SdkConfig;
 use aws_types::region::Region;
+use hyper::Uri;
+use tokio::task::yield_now;
 
+use self::http::Http1;
 use crate::{SettingError, Settings};
 
 pub mod http;
@@ -27,13 +30,70 @@ const ATTEMPTS: u32 = 3;
 
 /// The configuration that all clients of a function share: credentials from the function's
 /// environment (there is no other source in Lambda, and the default chain costs start time),
-/// one HTTP client with ring for TLS and the roots of `roots.rs`, short time-outs, three tries.
+/// one HTTP client with ring for TLS and the roots of `roots`, short time-outs, three tries.
 ///
 /// `AWS_ENDPOINT_URL` leads elsewhere than AWS, as in every AWS SDK.
 ///
 /// # Errors
 /// [`SettingError`] where Lambda's own variables are missing.
 pub fn config(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<SdkConfig, SettingError> {
+    sdk_config(settings, http_client(settings)?)
+}
+
+/// The same, with a connection to each of these services on its way: names are as in the endpoints' own, `sqs`.
+///
+/// Lambda gives a function a full core while it starts, and most of opening a connection is waiting: for a name, for
+/// the other side's keys. [`give_way`] lets the connections go on while the function prepares its first requests.
+///
+/// # Errors
+/// [`SettingError`] where Lambda's own variables are missing.
+pub async fn connect(
+    settings: &Settings<impl Fn(&str) -> Option<String>>,
+    services: &[&str],
+) -> Result<SdkConfig, SettingError> {
+    let http = http_client(settings)?;
+    for service in services {
+        if let Some(endpoint) = endpoint(settings, service)? {
+            http.open_ahead(endpoint);
+        }
+    }
+    yield_now().await;
+    // The system resolves names on threads of their own, which it likes to put behind this one.
+    for _ in services {
+        thread::yield_now();
+    }
+    give_way().await;
+    sdk_config(settings, http)
+}
+
+/// Lets connections that are being opened take the steps that they are ready for: a name is resolved, so TCP can
+/// connect; it is connected, so TLS can begin.
+pub async fn give_way() {
+    for _step in ["connect", "begin TLS"] {
+        yield_now().await;
+    }
+}
+
+/// Where the SDK will find a service, where that is plain to see.
+fn endpoint(settings: &Settings<impl Fn(&str) -> Option<String>>, service: &str) -> Result<Option<Uri>, SettingError> {
+    let region = settings.required("AWS_REGION")?;
+    let url = match settings.optional("AWS_ENDPOINT_URL") {
+        Some(url) => url,
+        None if roots::is_amazon(settings, &region) => format!("https://{service}.{region}.amazonaws.com"),
+        None => return Ok(None),
+    };
+    Ok(url.parse().ok())
+}
+
+fn http_client(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<Http1, SettingError> {
+    let roots = roots::for_aws(settings, &settings.required("AWS_REGION")?);
+    if roots.is_empty() {
+        return Err(SettingError::Invalid { name: "SSL_CERT_FILE", why: "no certificates to trust".to_owned() });
+    }
+    Ok(Http1::new(roots, CONNECT_TIMEOUT))
+}
+
+fn sdk_config(settings: &Settings<impl Fn(&str) -> Option<String>>, http: Http1) -> Result<SdkConfig, SettingError> {
     let credentials = Credentials::new(
         settings.required("AWS_ACCESS_KEY_ID")?,
         settings.required("AWS_SECRET_ACCESS_KEY")?,
@@ -41,15 +101,10 @@ pub fn config(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<Sd
         None,
         "environment",
     );
-    let region = settings.required("AWS_REGION")?;
-    let roots = roots::for_aws(settings, &region);
-    if roots.is_empty() {
-        return Err(SettingError::Invalid { name: "SSL_CERT_FILE", why: "no certificates to trust".to_owned() });
-    }
     let mut config = SdkConfig::builder()
-        .region(Region::new(region))
+        .region(Region::new(settings.required("AWS_REGION")?))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .http_client(http::client(roots, CONNECT_TIMEOUT))
+        .http_client(http.for_sdk())
         .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
         .time_source(SystemTimeSource::new())
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
@@ -82,4 +137,39 @@ pub fn describe(error: &(impl Error + ProvideErrorMetadata)) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(all(test, feature = "bot", feature = "kms", feature = "records", feature = "secrets"))]
+mod tests {
+    use super::*;
+
+    /// Where the SDK's own rules have a service.
+    macro_rules! found_by_sdk {
+        ($sdk:ident, $region:expr) => {{
+            use $sdk::config::endpoint::{DefaultResolver, Params, ResolveEndpoint as _};
+            let params = Params::builder().region($region).build().unwrap();
+            DefaultResolver::new().resolve_endpoint(&params).await.unwrap().url().to_owned()
+        }};
+    }
+
+    #[tokio::test]
+    async fn connections_are_opened_to_where_the_sdk_looks() {
+        for region in ["us-east-1", "eu-central-1", "ap-southeast-4", "us-gov-west-1"] {
+            let settings = Settings::new(|name: &str| (name == "AWS_REGION").then(|| region.to_owned()));
+            for (service, found) in [
+                ("dynamodb", found_by_sdk!(aws_sdk_dynamodb, region)),
+                ("kms", found_by_sdk!(aws_sdk_kms, region)),
+                ("secretsmanager", found_by_sdk!(aws_sdk_secretsmanager, region)),
+                ("sqs", found_by_sdk!(aws_sdk_sqs, region)),
+            ] {
+                assert_eq!(endpoint(&settings, service).unwrap(), Some(found.parse().unwrap()), "{service} {region}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_connection_is_opened_on_a_guess() {
+        let settings = |name: &str| (name == "AWS_REGION").then(|| "cn-north-1".to_owned());
+        assert_eq!(endpoint(&Settings::new(settings), "sqs").unwrap(), None);
+    }
 }

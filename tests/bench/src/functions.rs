@@ -44,10 +44,9 @@ pub(crate) struct Program {
 /// The roots of trust that a program reads from a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Roots {
-    /// The bench's own: for a program that needs no others.
+    /// The bench's own: for a program that needs no others, or has them compiled in. Reading this one file costs no
+    /// less than the lists that the functions bring.
     Ours,
-    /// Amazon's, as many as the functions bring for AWS, and the bench's own.
-    AmazonsAndOurs,
     /// Those that a system comes with, too, as without `SSL_CERT_FILE`: reading them is most of some starts.
     SystemsAndOurs,
 }
@@ -55,13 +54,13 @@ enum Roots {
 /// Hello-world is the first: the others are compared with it.
 pub(crate) const PROGRAMS: [Program; 8] = [
     program("hello-world", Role::Hello, "lambda_runtime alone", Roots::Ours),
-    program("callback-receiver", Role::Receiver, "as it ships", Roots::AmazonsAndOurs),
+    program("callback-receiver", Role::Receiver, "as it ships", Roots::Ours),
     program("receiver-sdk-free", Role::Receiver, "hyper and its own SigV4", Roots::Ours),
     program("receiver-aws-defaults", Role::Receiver, "aws-config, aws-lc, system roots", Roots::SystemsAndOurs),
     program(PYTHON, Role::Receiver, "boto3 under awslambdaric", Roots::SystemsAndOurs),
-    program("connect-link", Role::ConnectLink, "as it ships", Roots::AmazonsAndOurs),
-    program("token-exchanger", Role::Exchanger, "as it ships", Roots::AmazonsAndOurs),
-    program("notifier", Role::Notifier, "as it ships", Roots::AmazonsAndOurs),
+    program("connect-link", Role::ConnectLink, "as it ships", Roots::Ours),
+    program("token-exchanger", Role::Exchanger, "as it ships", Roots::Ours),
+    program("notifier", Role::Notifier, "as it ships", Roots::Ours),
 ];
 pub(crate) const PYTHON: &str = "receiver-python";
 
@@ -72,14 +71,9 @@ const fn program(name: &'static str, role: Role, about: &'static str, roots: Roo
 /// Where a Linux may keep the certificates of all authorities.
 const SYSTEM_ROOTS: [&str; 2] = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"];
 
-/// What the functions bring for AWS: on loopback they read it from a file, which costs no less. So it is with what they
-/// bring for the parties outside AWS, which is compiled in as it is used.
-const AMAZON_ROOTS: &str = include_str!("../../../shared/src/aws/amazon-roots.pem");
-
 /// Writes the roots of trust that programs read, with the bench's own among them.
 pub(crate) fn write_roots(work: &Path) -> Result<(), Failed> {
     let ours = fs::read_to_string(work.join("root.pem"))?;
-    fs::write(work.join("amazon-roots.pem"), format!("{AMAZON_ROOTS}{ours}"))?;
     let system = SYSTEM_ROOTS.iter().find_map(|path| fs::read_to_string(path).ok());
     let system = system.ok_or("this system has no root certificates (Debian: apt install ca-certificates)")?;
     Ok(fs::write(work.join("system-roots.pem"), system + &ours)?)
@@ -120,7 +114,6 @@ impl Program {
         let url = outside.url(tls);
         let roots = work.join(match self.roots {
             Roots::Ours => "root.pem",
-            Roots::AmazonsAndOurs => "amazon-roots.pem",
             Roots::SystemsAndOurs => "system-roots.pem",
         });
         let roots = roots.to_string_lossy();

@@ -4,7 +4,9 @@
 //! Services (<https://www.amazontrust.com/repository/>; AWS asks clients to trust all five:
 //! <https://aws.amazon.com/blogs/security/how-to-prepare-for-aws-move-to-its-own-certificate-authority/>).
 //! Reading the system's 140 roots to find these is most of a function's start, so they are compiled
-//! in. They end in 2037 and later; a test fails years before.
+//! in, as DER: decoding PEM was a twentieth of it. Taken on 2026-11-23 from Mozilla's store (Debian's
+//! ca-certificates); a test holds their fingerprints. They end in 2037 and later; a test fails years
+//! before.
 //!
 //! The system's store counts in their place, and is read as everywhere (`SSL_CERT_FILE` and
 //! `SSL_CERT_DIR` say where it is), wherever something else than those endpoints may answer: where
@@ -12,14 +14,17 @@
 //! two variables is set. That is the way out should Amazon ever change its roots before this list
 //! does: `SSL_CERT_FILE=/etc/pki/tls/certs/ca-bundle.crt` in the function's environment.
 
-use rustls::{
-    RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject as _},
-};
+use rustls::{RootCertStore, pki_types::CertificateDer};
 
 use crate::{Settings, tls};
 
-const AMAZON: &str = include_str!("amazon-roots.pem");
+const AMAZONS: [&[u8]; 5] = [
+    include_bytes!("amazon-root-ca-1.der"),
+    include_bytes!("amazon-root-ca-2.der"),
+    include_bytes!("amazon-root-ca-3.der"),
+    include_bytes!("amazon-root-ca-4.der"),
+    include_bytes!("starfield-services-root-g2.der"),
+];
 /// The partitions other than those whose endpoints Amazon Trust Services vouches for.
 const OTHER_PARTITIONS: [&str; 4] = ["cn-", "us-iso", "eu-iso", "eusc-"];
 
@@ -29,10 +34,11 @@ pub(super) fn for_aws(settings: &Settings<impl Fn(&str) -> Option<String>>, regi
 }
 
 fn amazons() -> RootCertStore {
-    tls::roots(CertificateDer::pem_slice_iter(AMAZON.as_bytes()).filter_map(Result::ok))
+    tls::roots(AMAZONS.map(CertificateDer::from))
 }
 
-fn is_amazon(settings: &Settings<impl Fn(&str) -> Option<String>>, region: &str) -> bool {
+/// Is it AWS's own endpoints that are spoken to, with certificates by Amazon?
+pub(super) fn is_amazon(settings: &Settings<impl Fn(&str) -> Option<String>>, region: &str) -> bool {
     settings.optional("AWS_ENDPOINT_URL").is_none()
         && !tls::names_a_store(settings)
         && !OTHER_PARTITIONS.iter().any(|prefix| region.starts_with(prefix))
@@ -40,7 +46,6 @@ fn is_amazon(settings: &Settings<impl Fn(&str) -> Option<String>>, region: &str)
 
 #[cfg(test)]
 mod tests {
-    use base64::{Engine as _, engine::general_purpose::STANDARD};
     use ring::digest::{SHA256, digest};
 
     use super::*;
@@ -54,19 +59,13 @@ mod tests {
         "568d6905a2c88708a4b3025190edcfedb1974a606a13c6e5290fcb2ae63edab5",
     ];
 
-    fn certificates() -> Vec<Vec<u8>> {
-        let bodies = AMAZON.split("-----BEGIN CERTIFICATE-----").skip(1);
-        let base64 = bodies.map(|body| body.split("-----END").next().unwrap().split_whitespace().collect::<String>());
-        base64.map(|text| STANDARD.decode(text).unwrap()).collect()
-    }
-
     fn hex(bytes: &[u8]) -> String {
         bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
     }
 
     #[test]
     fn are_those_that_amazon_publishes() {
-        let fingerprints: Vec<String> = certificates().iter().map(|der| hex(digest(&SHA256, der).as_ref())).collect();
+        let fingerprints: Vec<String> = AMAZONS.iter().map(|der| hex(digest(&SHA256, der).as_ref())).collect();
         assert_eq!(fingerprints, FINGERPRINTS);
     }
 
@@ -76,7 +75,7 @@ mod tests {
         let now = time::OffsetDateTime::from(
             std::time::UNIX_EPOCH + crate::process::now().since(crate::Timestamp::from_millis(0)),
         );
-        for der in certificates() {
+        for der in AMAZONS {
             let mut times = der.windows(15).filter(|at| at[..2] == [0x17, 13] && at[14] == b'Z');
             let end = std::str::from_utf8(&times.nth(1).unwrap()[2..4]).unwrap().parse::<i32>().unwrap();
             assert!(2000 + end >= now.year() + 5, "a root ends in 20{end}: take the new list");
