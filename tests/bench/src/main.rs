@@ -5,6 +5,7 @@
 //! that works. Names on the command line limit it to those programs; `batches` is one more.
 #![expect(clippy::disallowed_methods, reason = "a bench reads the clock")]
 
+mod cores;
 mod functions;
 mod measure;
 mod outside;
@@ -40,6 +41,7 @@ async fn main() -> Result<ExitCode, Failed> {
     let programs: Vec<&Program> =
         PROGRAMS.iter().filter(|program| program.role == Role::Hello || wanted(program.name)).collect();
 
+    cores::leave()?;
     let work = Path::new(ROOT).join("target/bench");
     fs::create_dir_all(&work)?;
     let work = work.canonicalize()?;

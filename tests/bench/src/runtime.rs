@@ -21,7 +21,7 @@ use tokio::{
 };
 
 use crate::{
-    Failed,
+    Failed, cores,
     server::{self, Answer, Server},
 };
 
@@ -76,7 +76,8 @@ impl Function {
             .stderr(log)
             .kill_on_drop(true);
         let began = Instant::now();
-        let child = command.spawn().map_err(|error| format!("{}: {error}", program.display()))?;
+        let child = cores::start_on_the_functions(|| command.spawn())?
+            .map_err(|error| format!("{}: {error}", program.display()))?;
         let mut function = Self { child, steps, events, log: start.log.to_owned(), _api: api };
         let ready = function.ready().await?;
         Ok((function, ready - began))

@@ -26,7 +26,7 @@ use tokio_rustls::{
         ServerConfig, SupportedCipherSuite,
         crypto::{
             CryptoProvider,
-            ring::{cipher_suite, default_provider},
+            aws_lc_rs::{cipher_suite, default_provider},
         },
         pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
     },
@@ -125,7 +125,8 @@ pub(crate) fn json(status: u16, body: impl Into<Bytes>) -> Answer {
 }
 
 /// Makes a certificate authority, writes its root to `root_file`, and returns an acceptor that shows a certificate for
-/// `localhost` under an intermediate one. The keys are RSA's, as AWS's are: that is much of what a handshake costs.
+/// `localhost` under an intermediate one. The keys are RSA's, as AWS's are: that is much of what a handshake costs. The
+/// library is AWS's too (AWS-LC, under its endpoints' s2n-tls): what the other side takes is not the functions' doing.
 pub(crate) fn authority(root_file: &Path) -> Result<TlsAcceptor, Failed> {
     let root_key = rsa_key()?;
     let root = authority_params("bench root");
