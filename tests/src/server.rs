@@ -13,9 +13,12 @@ use tower::ServiceExt as _;
 #[derive(Clone, Copy)]
 struct HangUp;
 
-/// Where a request comes from.
-#[derive(Clone, Copy)]
-pub(crate) struct Peer(pub(crate) SocketAddr);
+/// The connection that a request comes by. Only both ends name it: a client may have one port in several connections.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ends {
+    pub(crate) client: SocketAddr,
+    pub(crate) server: SocketAddr,
+}
 
 /// What hyper is told in order to close the connection.
 #[derive(Debug, thiserror::Error)]
@@ -36,9 +39,11 @@ pub(crate) async fn serve(listener: TcpListener, router: Router) {
         tokio::select! {
             accepted = listener.accept() => {
                 // A connection that ended before it was accepted is no reason to stop.
-                let Ok((stream, peer)) = accepted else { continue };
+                let Ok((stream, client)) = accepted else { continue };
+                let Ok(server) = stream.local_addr() else { continue };
+                let ends = Ends { client, server };
                 let router = router.clone();
-                let service = service_fn(move |request| answer(router.clone(), Peer(peer), request));
+                let service = service_fn(move |request| answer(router.clone(), ends, request));
                 let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
                 // An error here is the client's going away, or our own `Dropped`.
                 connections.spawn(async move { drop(connection.await) });
@@ -48,8 +53,8 @@ pub(crate) async fn serve(listener: TcpListener, router: Router) {
     }
 }
 
-async fn answer(router: Router, peer: Peer, mut request: Request<Incoming>) -> Result<Response, Dropped> {
-    request.extensions_mut().insert(peer);
+async fn answer(router: Router, ends: Ends, mut request: Request<Incoming>) -> Result<Response, Dropped> {
+    request.extensions_mut().insert(ends);
     let Ok(response) = router.oneshot(request.map(Body::new)).await;
     if response.extensions().get::<HangUp>().is_some() { Err(Dropped) } else { Ok(response) }
 }

@@ -16,11 +16,7 @@
 mod client;
 mod faults;
 
-use std::{
-    net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -37,7 +33,7 @@ pub(crate) use self::faults::{AwsFault, AwsFaults};
 use crate::{
     StartError, World,
     control::{Action, Delay, Drop, Kill, When},
-    server::{self, Peer, hang_up},
+    server::{self, Ends, hang_up},
 };
 
 const LARGEST_BODY: usize = 1 << 20;
@@ -82,7 +78,7 @@ async fn pass(State(upstream): State<Arc<Upstream>>, request: Request) -> Respon
 
 impl Upstream {
     async fn pass(&self, request: Request) -> Response {
-        let peer = request.extensions().get::<Peer>().map(|Peer(address)| *address);
+        let ends = request.extensions().get::<Ends>().copied();
         let (parts, body) = request.into_parts();
         let Ok(body) = to_bytes(body, LARGEST_BODY).await else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
         let fault = operation(&parts.headers).and_then(|operation| self.world.aws_faults.take(&operation, &body));
@@ -110,7 +106,7 @@ impl Upstream {
                 if when == When::After {
                     forward.await;
                 }
-                kill_peer(peer).await;
+                kill_client(ends).await;
                 hang_up()
             }
         }
@@ -135,8 +131,8 @@ impl Upstream {
 }
 
 /// Kills the function at the other end of a connection.
-pub(crate) async fn kill_peer(peer: Option<SocketAddr>) {
-    let killed = tokio::task::spawn_blocking(move || peer.is_some_and(kill)).await;
+pub(crate) async fn kill_client(ends: Option<Ends>) {
+    let killed = tokio::task::spawn_blocking(move || ends.is_some_and(kill)).await;
     assert!(killed.unwrap_or(false), "there is no function at the other end of the connection");
 }
 

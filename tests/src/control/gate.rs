@@ -18,8 +18,8 @@ use super::{
 };
 use crate::{
     World,
-    aws::kill_peer,
-    server::{Peer, hang_up},
+    aws::kill_client,
+    server::{Ends, hang_up},
 };
 
 const LARGEST_BODY: usize = 1 << 20;
@@ -41,7 +41,7 @@ async fn gate(State((world, endpoint)): State<(Arc<World>, Endpoint)>, request: 
 }
 
 async fn pass(world: &World, endpoint: Endpoint, request: Request, next: Next) -> Response {
-    let peer = request.extensions().get::<Peer>().map(|Peer(address)| *address);
+    let ends = request.extensions().get::<Ends>().copied();
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, LARGEST_BODY).await else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
     let wa_id = endpoint.wa_id(world, &parts.headers, &body);
@@ -68,7 +68,7 @@ async fn pass(world: &World, endpoint: Endpoint, request: Request, next: Next) -
                 When::After => processed(Some("kill_after"), process.await).await.0,
                 When::Before => Outcome { fault: Some("kill_before"), succeeded: false, answered: None },
             };
-            kill_peer(peer).await;
+            kill_client(ends).await;
             (Outcome { answered: None, ..outcome }, hang_up())
         }
         Some(Action::Answer(answer)) => {
