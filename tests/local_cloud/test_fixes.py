@@ -428,6 +428,21 @@ def runtime_api_latency(cloud):
 def response_before_logs(cloud):
     assert _fastest_call(cloud, NOTHING) < 0.03
 
+    lines = [f"line {number}" for number in range(3000)]
+    handler = f"def handle(event): print(*{lines}, sep='\\n', flush=True)"
+    name = cloud.deploy({}, functions={"Function": handler})["Function"]
+    invoke, logs, group = cloud.client("lambda").invoke, cloud.client("logs"), f"/aws/lambda/{name}"
+    invoke(FunctionName=name)
+    with ThreadPoolExecutor() as threads:
+        for running in [threads.submit(invoke, FunctionName=name) for _ in range(8)]:
+            running.result()
+    streams = logs.describe_log_streams(logGroupName=group)["logStreams"]
+    assert len(streams) == 9
+    for stream in streams:
+        found = logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"], startFromHead=True)
+        printed = [event["message"] for event in found["events"] if event["message"].startswith("line")]
+        assert printed == lines, "what an invocation printed is in its own log"
+
 
 def _fastest_call(cloud, handler):
     stack, functions, seconds = cloud.deploy({}, functions={"Function": handler}), cloud.client("lambda"), []

@@ -1,6 +1,9 @@
 """Lambda functions themselves: their limits, their end and the speed of their runtime."""
 
 import http.server
+import io
+import os
+import select
 import threading
 
 from ministack.core import lambda_runtime
@@ -97,16 +100,59 @@ def runtime_api_latency():
 
 @fix
 def response_before_logs():
-    """A response does not wait for log lines that may never come.
+    """An invocation's log is what the function has printed when it responds; its response waits for nothing more.
 
-    MiniStack waits 50 ms for the first line of a function that logs nothing, and 5 ms after the last line.
+    MiniStack waits for lines to come: 50 ms for the first, which a function that logs nothing never prints, and 5 ms
+    for the next, in which a busy machine may not have read it. Such a line belongs to the environment's next
+    invocation then, and to none if there is no other.
 
     https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
     """
-    worker = lambda_runtime.Worker
-    drain = worker._drain_stderr_bounded
+    worker = lambda_runtime.ProvidedWorker
+    pump, spawn = worker._pump_output, worker._spawn
 
-    def drain_sooner(self, first_line_wait=0.004, idle_confirm=0.002, hard_cap=0.25):
-        return drain(self, first_line_wait, idle_confirm, hard_cap)
+    def spawn_with_output(self, *rest, **options):
+        self._output = _Output()
+        spawn(self, *rest, **options)
 
-    worker._drain_stderr_bounded = drain_sooner
+    def pump_output(self, stream, lines):
+        self._output.follow(stream, lambda printed: pump(self, io.BytesIO(printed), lines))
+
+    def drain(self, **_):
+        self._output.catch_up()
+        return self._drain_stderr()
+
+    worker._spawn, worker._pump_output, worker._drain_stderr_bounded = spawn_with_output, pump_output, drain
+
+
+class _Output:
+    """What a process prints: line by line as it comes, and all that there is when one asks."""
+
+    def __init__(self):
+        self._lock, self._followed = threading.Lock(), threading.Event()
+        self._stream, self._take, self._rest = None, None, b""
+
+    def follow(self, stream, take):
+        """Gives what is printed to `take`, in whole lines, until the process has closed the stream."""
+        self._stream, self._take = stream, take
+        os.set_blocking(stream.fileno(), False)
+        self._followed.set()
+        more = select.poll()
+        more.register(stream, select.POLLIN)
+        while self.catch_up():
+            more.poll()
+
+    def catch_up(self):
+        """Takes what has been printed until now. False when nothing can follow."""
+        self._followed.wait()
+        with self._lock:
+            if self._stream.closed:
+                return False
+            while chunk := self._stream.raw.read(1 << 16):
+                self._rest += chunk
+            lines, end, self._rest = self._rest.rpartition(b"\n")
+            if chunk is not None:  # the end, and not just nothing for now
+                self._stream.close()
+                end, self._rest = end + self._rest, b""
+            self._take(lines + end)
+        return not self._stream.closed
