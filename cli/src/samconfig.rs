@@ -137,12 +137,12 @@ mod tests {
             ("LogLevel", given("info")),
             ("AlarmEmail", given("ops@example.com")),
         ]));
-        config.set_parameters(&BTreeMap::from([("LogLevel", given("debug")), ("AlarmEmail", None)]));
+        config.set_parameters(&BTreeMap::from([("LogLevel", given("warn")), ("AlarmEmail", None)]));
         let written = config.0.to_string();
         assert!(written.starts_with(TEXT), "{written}");
         let read = SamConfig::parse(&written).unwrap();
-        assert_eq!(read.parameters(), with(&[("LogLevel", "debug"), ("Scopes", "api refresh_token")]));
-        assert!(written.contains("\n  \"LogLevel=debug\",\n"), "{written}");
+        assert_eq!(read.parameters(), with(&[("LogLevel", "warn"), ("Scopes", "api refresh_token")]));
+        assert!(written.contains("\n  \"LogLevel=warn\",\n"), "{written}");
     }
 
     #[test]
