@@ -87,14 +87,14 @@ impl Receiver {
         Self { config, aws: aws.clone(), queue, keys: OnceCell::new(), clock }
     }
 
-    /// Opens the queue's connection and, unless the settings hold them, fetches the public keys at
+    /// Rehearses the sending of a message and, unless the settings hold them, fetches the public keys at
     /// the same time. What fails is tried again when a callback needs it.
     pub async fn warm_up(&self) {
         give_way().await;
         let keys = async { if self.config.state_keys.is_empty() { self.keys().await.map(drop) } else { Ok(()) } };
-        let (keys, queue) = tokio::join!(keys, self.queue.open());
+        let (keys, queue) = tokio::join!(keys, self.queue.warm_up());
         if let Err(error) = queue {
-            warn!(%error, "connection to the queue not opened");
+            warn!(%error, "message not rehearsed");
         }
         if let Err(error) = keys {
             warn!(%error, "public keys not fetched");

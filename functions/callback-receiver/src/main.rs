@@ -9,9 +9,10 @@ async fn main() -> Result<(), Error> {
     let settings = process::environment();
     process::start_logging(&settings)?;
     let config = Config::read(&settings)?;
-    let aws = shared::aws::connect(&settings, config.services()).await?;
+    let (aws, connections) = shared::aws::connect(&settings, config.services()).await?;
     let receiver = Receiver::new(config, &aws, process::now);
     // Boxed, since a page of stack costs as much as a page of heap, and whole frames are touched.
     Box::pin(receiver.warm_up()).await;
+    connections.opened().await;
     Box::pin(run(service_fn(async |event: LambdaEvent<_>| Ok::<_, Error>(receiver.handle(&event.payload).await)))).await
 }

@@ -1,8 +1,13 @@
 //! The exchange queue, from the sender's side.
 
-use aws_sdk_sqs::{Client, config::BehaviorVersion, types::QueueAttributeName};
+use aws_sdk_sqs::{
+    Client,
+    config::BehaviorVersion,
+    error::SdkError,
+    operation::send_message::{SendMessageError, builders::SendMessageFluentBuilder},
+};
 use shared::{
-    aws::{self, SdkConfig},
+    aws::{SdkConfig, describe, rehearse},
     exchange::ExchangeMessage,
 };
 
@@ -26,20 +31,12 @@ impl ExchangeQueue {
         Self { client: Client::from_conf(config.build()), url }
     }
 
-    /// Opens the connection, so that the first callback need not wait for it: init has a full
-    /// core, an invocation has not.
+    /// Rehearses what a callback asks of it: init has a full core, an invocation has not.
     ///
     /// # Errors
     /// [`QueueError`]
-    pub(crate) async fn open(&self) -> Result<(), QueueError> {
-        self.client
-            .get_queue_attributes()
-            .queue_url(&self.url)
-            .attribute_names(QueueAttributeName::QueueArn)
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(|error| QueueError(aws::describe(&error)))
+    pub(crate) async fn warm_up(&self) -> Result<(), QueueError> {
+        self.message("").customize().mutate_request(rehearse).send().await.map(drop).map_err(not_sent)
     }
 
     /// Puts the message on the queue. A try that broke off is repeated and may leave it there
@@ -48,13 +45,15 @@ impl ExchangeQueue {
     /// # Errors
     /// [`QueueError`]
     pub(crate) async fn send(&self, message: &ExchangeMessage) -> Result<(), QueueError> {
-        self.client
-            .send_message()
-            .queue_url(&self.url)
-            .message_body(message.to_body())
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(|error| QueueError(aws::describe(&error)))
+        self.message(message.to_body()).send().await.map(drop).map_err(not_sent)
     }
+
+    fn message(&self, body: impl Into<String>) -> SendMessageFluentBuilder {
+        self.client.send_message().queue_url(&self.url).message_body(body)
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is what map_err gives")]
+fn not_sent(error: SdkError<SendMessageError>) -> QueueError {
+    QueueError(describe(&error))
 }

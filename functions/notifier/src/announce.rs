@@ -149,12 +149,8 @@ impl Announcer {
 
     /// Does what the first outcome would else wait for.
     pub(crate) async fn warm_up(&self) {
-        let (secrets, table) = tokio::join!(self.fetch_secrets(), self.attempts.open());
-        if let Err(error) = secrets {
+        if let Err(error) = self.fetch_secrets().await {
             warn!(%error, "secrets not fetched");
-        }
-        if let Err(error) = table {
-            warn!(%error, "connection to the table not opened");
         }
     }
 

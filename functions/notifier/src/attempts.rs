@@ -44,11 +44,6 @@ impl Attempts {
         Self { client: Client::from_conf(config.build()), table }
     }
 
-    /// Opens the connection, so that the first outcome need not wait for it.
-    pub(crate) async fn open(&self) -> Result<(), AttemptsError> {
-        self.read(AttemptId::NOBODY).await.map(drop)
-    }
-
     /// The attempt as it stands now: a stream's image may be hours old.
     pub(crate) async fn read(&self, attempt_id: AttemptId) -> Result<Option<Item>, AttemptsError> {
         let answer = self

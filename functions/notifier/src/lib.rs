@@ -59,8 +59,7 @@ impl Notifier {
         Ok(Self { announcer: Announcer::new(config, aws, clock, random)?, clock })
     }
 
-    /// Fetches the secrets and opens the connection to the table, both at once. What fails is tried
-    /// again when an outcome needs it.
+    /// Fetches the secrets. What fails is tried again when an outcome needs it.
     pub async fn warm_up(&self) {
         give_way().await;
         self.announcer.warm_up().await;

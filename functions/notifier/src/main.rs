@@ -8,8 +8,9 @@ use shared::process;
 async fn main() -> Result<(), Error> {
     let settings = process::environment();
     process::start_logging(&settings)?;
-    let aws = shared::aws::connect(&settings, &SERVICES).await?;
+    let (aws, connections) = shared::aws::connect(&settings, &SERVICES).await?;
     let notifier = Notifier::new(Config::read(&settings)?, &aws, process::now, process::random)?;
     Box::pin(notifier.warm_up()).await;
+    connections.opened().await;
     Box::pin(run(service_fn(async |event: LambdaEvent<_>| Ok::<_, Error>(notifier.handle(event.payload).await)))).await
 }

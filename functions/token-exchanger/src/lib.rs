@@ -24,7 +24,7 @@ use std::{cell::OnceCell, panic::AssertUnwindSafe, time::Duration};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures::{FutureExt as _, future::join_all};
 use shared::{
-    AttemptId, AuthorizationCode, Timestamp,
+    AuthorizationCode, Timestamp,
     aws::{SdkConfig, give_way, kms::Kms, secrets::SecretStore},
     exchange::{Consent, DenialError, ExchangeMessage, InvalidMessage},
     ledger::{Attempt, Guard, Lease, Obstacle, Unconnected},
@@ -144,23 +144,11 @@ impl TokenExchanger {
         })
     }
 
-    /// Fetches the secrets and opens the connections that every exchange needs, all at once. What
-    /// fails is tried again when a message needs it, and the person then hears of it.
+    /// Fetches the secrets. What fails is tried again when a message needs it, and the person then hears of it.
     pub async fn warm_up(&self) {
         give_way().await;
-        let (secrets, tables, kms) = tokio::join!(
-            self.secrets.current((self.clock)()),
-            self.tables.open(),
-            self.kms.pkce_verifier(&self.config.pkce_key_id, AttemptId::NOBODY),
-        );
-        if let Err(error) = secrets {
+        if let Err(error) = self.secrets.current((self.clock)()).await {
             warn!(error = %error, "secrets not fetched");
-        }
-        if let Err(error) = tables {
-            warn!(error = %error, "connection to the tables not opened");
-        }
-        if let Err(error) = kms {
-            warn!(error = %error, "connection to KMS not opened");
         }
     }
 

@@ -8,9 +8,10 @@ use token_exchanger::{Config, SERVICES, TokenExchanger};
 async fn main() -> Result<(), Error> {
     let settings = process::environment();
     process::start_logging(&settings)?;
-    let aws = aws::connect(&settings, &SERVICES).await?;
+    let (aws, connections) = aws::connect(&settings, &SERVICES).await?;
     let exchanger = TokenExchanger::new(Config::read(&settings)?, &aws, process::now)?;
     Box::pin(exchanger.warm_up()).await;
+    connections.opened().await;
     Box::pin(lambda_runtime::run(service_fn(async |event: LambdaEvent<_>| {
         Ok::<_, Error>(exchanger.handle(event.payload, Timestamp::from_millis(event.context.deadline)).await?)
     })))

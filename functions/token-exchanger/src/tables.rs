@@ -61,21 +61,12 @@ impl Tables {
         Self { client: Client::from_conf(config.build()), attempts, tokens }
     }
 
-    /// Opens the connection, so that the first message need not wait for it.
-    pub(crate) async fn open(&self) -> Result<(), TableError> {
-        self.has_tokens("nobody").await.map(|_| ())
-    }
-
     /// Is there a connection of this chat?
     pub(crate) async fn is_connected(&self, wa_id: &WaId) -> Result<bool, TableError> {
-        self.has_tokens(wa_id.as_str()).await
-    }
-
-    async fn has_tokens(&self, key: &str) -> Result<bool, TableError> {
         self.client
             .get_item()
             .table_name(&self.tokens)
-            .key(attr::WA_ID, AttributeValue::S(key.to_owned()))
+            .key(attr::WA_ID, AttributeValue::S(wa_id.as_str().to_owned()))
             .projection_expression(token_table::ISSUED_AT)
             .consistent_read(true)
             .send()

@@ -5,13 +5,15 @@ use std::{error::Error, thread, time::Duration};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_async::time::SystemTimeSource;
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::{error::metadata::ProvideErrorMetadata, retry::RetryConfig, timeout::TimeoutConfig};
 pub use aws_types::SdkConfig;
 use aws_types::region::Region;
 use hyper::Uri;
-use tokio::task::yield_now;
+use tokio::{task::yield_now, time::timeout};
+use tracing::warn;
 
-use self::http::Http1;
+use self::http::{Http1, Rehearsal};
 use crate::{SettingError, Settings};
 
 pub mod http;
@@ -43,19 +45,23 @@ pub fn config(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<Sd
 /// The same, with a connection to each of these services on its way: names are as in the endpoints' own, `sqs`.
 ///
 /// Lambda gives a function a full core while it starts, and most of opening a connection is waiting: for a name, for
-/// the other side's keys. [`give_way`] lets the connections go on while the function prepares its first requests.
+/// the other side's keys. [`give_way`] lets the connections go on while the function prepares its first requests, and
+/// [`Connections::opened`] waits for them.
 ///
 /// # Errors
 /// [`SettingError`] where Lambda's own variables are missing.
 pub async fn connect(
     settings: &Settings<impl Fn(&str) -> Option<String>>,
     services: &[&str],
-) -> Result<SdkConfig, SettingError> {
+) -> Result<(SdkConfig, Connections), SettingError> {
     let http = http_client(settings)?;
-    for service in services {
-        if let Some(endpoint) = endpoint(settings, service)? {
-            http.open_ahead(endpoint);
-        }
+    let places = services.iter().filter_map(|service| endpoint(settings, service).transpose());
+    let places = places.collect::<Result<Vec<_>, _>>()?;
+    if let [only] = &places[..] {
+        http.resolve_here(only);
+    }
+    for place in places {
+        http.open_ahead(place);
     }
     yield_now().await;
     // The system resolves names on threads of their own, which it likes to put behind this one.
@@ -63,7 +69,21 @@ pub async fn connect(
         thread::yield_now();
     }
     give_way().await;
-    sdk_config(settings, http)
+    Ok((sdk_config(settings, http.clone())?, Connections(http)))
+}
+
+/// Connections on their way.
+#[derive(Debug)]
+pub struct Connections(Http1);
+
+impl Connections {
+    /// Waits for them, but no longer than for a request: Lambda stops a function that has nothing to do, in the midst
+    /// of a handshake. What is not opened by then is opened when a request needs it.
+    pub async fn opened(&self) {
+        if timeout(ATTEMPT_TIMEOUT, self.0.opened()).await.is_err() {
+            warn!("connections not opened in time");
+        }
+    }
 }
 
 /// Lets connections that are being opened take the steps that they are ready for: a name is resolved, so TCP can
@@ -74,15 +94,27 @@ pub async fn give_way() {
     }
 }
 
+/// Makes a call a rehearsal, with `customize().mutate_request(rehearse)`: see [`Rehearsal`].
+pub fn rehearse(request: &mut HttpRequest) {
+    request.add_extension(Rehearsal);
+}
+
 /// Where the SDK will find a service, where that is plain to see.
 fn endpoint(settings: &Settings<impl Fn(&str) -> Option<String>>, service: &str) -> Result<Option<Uri>, SettingError> {
     let region = settings.required("AWS_REGION")?;
-    let url = match settings.optional("AWS_ENDPOINT_URL") {
-        Some(url) => url,
-        None if roots::is_amazon(settings, &region) => format!("https://{service}.{region}.amazonaws.com"),
-        None => return Ok(None),
-    };
-    Ok(url.parse().ok())
+    let of_aws = || domain(&region).map(|domain| format!("https://{service}.{region}.{domain}"));
+    Ok(settings.optional("AWS_ENDPOINT_URL").or_else(of_aws).and_then(|url| url.parse().ok()))
+}
+
+/// The domain of AWS's endpoints in a region, but for the isolated ones
+/// (<https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html>).
+fn domain(region: &str) -> Option<&'static str> {
+    match region.split('-').next() {
+        _ if region.contains("-iso") => None,
+        Some("cn") => Some("amazonaws.com.cn"),
+        Some("eusc") => Some("amazonaws.eu"),
+        _ => Some("amazonaws.com"),
+    }
 }
 
 fn http_client(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<Http1, SettingError> {
@@ -154,7 +186,7 @@ mod tests {
 
     #[tokio::test]
     async fn connections_are_opened_to_where_the_sdk_looks() {
-        for region in ["us-east-1", "eu-central-1", "ap-southeast-4", "us-gov-west-1"] {
+        for region in ["us-east-1", "ap-southeast-4", "us-gov-west-1", "cn-north-1", "eusc-de-east-1"] {
             let settings = Settings::new(|name: &str| (name == "AWS_REGION").then(|| region.to_owned()));
             for (service, found) in [
                 ("dynamodb", found_by_sdk!(aws_sdk_dynamodb, region)),
@@ -169,7 +201,7 @@ mod tests {
 
     #[test]
     fn no_connection_is_opened_on_a_guess() {
-        let settings = |name: &str| (name == "AWS_REGION").then(|| "cn-north-1".to_owned());
+        let settings = |name: &str| (name == "AWS_REGION").then(|| "us-isob-east-1".to_owned());
         assert_eq!(endpoint(&Settings::new(settings), "sqs").unwrap(), None);
     }
 }

@@ -38,7 +38,7 @@ fn amazons() -> RootCertStore {
 }
 
 /// Is it AWS's own endpoints that are spoken to, with certificates by Amazon?
-pub(super) fn is_amazon(settings: &Settings<impl Fn(&str) -> Option<String>>, region: &str) -> bool {
+fn is_amazon(settings: &Settings<impl Fn(&str) -> Option<String>>, region: &str) -> bool {
     settings.optional("AWS_ENDPOINT_URL").is_none()
         && !tls::names_a_store(settings)
         && !OTHER_PARTITIONS.iter().any(|prefix| region.starts_with(prefix))

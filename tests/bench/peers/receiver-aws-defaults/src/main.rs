@@ -1,5 +1,6 @@
 //! The usual way: the callback receiver with the credentials, the TLS and the root certificates that the SDK brings.
 
+use aws_sdk_sqs::types::QueueAttributeName;
 use callback_receiver::{Config, Receiver};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use shared::process;
@@ -9,7 +10,9 @@ async fn main() -> Result<(), Error> {
     let settings = process::environment();
     process::start_logging(&settings)?;
     let aws = aws_config::load_from_env().await;
+    let queue =
+        aws_sdk_sqs::Client::new(&aws).get_queue_attributes().queue_url(settings.required("EXCHANGE_QUEUE_URL")?);
+    queue.attribute_names(QueueAttributeName::QueueArn).send().await?; // opens the connection
     let receiver = Receiver::new(Config::read(&settings)?, &aws, process::now);
-    receiver.warm_up().await;
     run(service_fn(async |event: LambdaEvent<_>| Ok::<_, Error>(receiver.handle(&event.payload).await))).await
 }
