@@ -41,11 +41,11 @@ async fn main() -> Result<ExitCode, Failed> {
     let programs: Vec<&Program> =
         PROGRAMS.iter().filter(|program| program.role == Role::Hello || wanted(program.name)).collect();
 
+    let machine = Machine::here();
     cores::leave()?;
     let work = Path::new(ROOT).join("target/bench");
     fs::create_dir_all(&work)?;
     let work = work.canonicalize()?;
-    let machine = Machine::here();
     let outside = Outside::start(&work.join("root.pem")).await?;
     functions::write_roots(&work)?;
     let bench = Bench { outside, work };

@@ -1,6 +1,10 @@
 //! The usual way: the callback receiver with the credentials, the TLS and the root certificates that the SDK brings.
 
 use aws_sdk_sqs::types::QueueAttributeName;
+use aws_smithy_http_client::{
+    Builder,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
 use callback_receiver::{Config, Receiver};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use shared::process;
@@ -9,7 +13,9 @@ use shared::process;
 async fn main() -> Result<(), Error> {
     let settings = process::environment();
     process::start_logging(&settings)?;
-    let aws = aws_config::load_from_env().await;
+    // The SDK's own choice, made once for both clients.
+    let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https();
+    let aws = aws_config::from_env().http_client(http).load().await;
     let queue =
         aws_sdk_sqs::Client::new(&aws).get_queue_attributes().queue_url(settings.required("EXCHANGE_QUEUE_URL")?);
     queue.attribute_names(QueueAttributeName::QueueArn).send().await?; // opens the connection
