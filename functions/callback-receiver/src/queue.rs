@@ -23,6 +23,12 @@ pub(crate) struct ExchangeQueue {
 #[error("the exchange queue cannot be reached: {0}")]
 pub(crate) struct QueueError(String);
 
+impl From<SdkError<SendMessageError>> for QueueError {
+    fn from(error: SdkError<SendMessageError>) -> Self {
+        Self(describe(&error))
+    }
+}
+
 impl ExchangeQueue {
     /// The queue at this address; nothing is opened yet.
     #[must_use]
@@ -36,7 +42,8 @@ impl ExchangeQueue {
     /// # Errors
     /// [`QueueError`]
     pub(crate) async fn warm_up(&self) -> Result<(), QueueError> {
-        self.message("").customize().mutate_request(rehearse).send().await.map(drop).map_err(not_sent)
+        self.message("").customize().mutate_request(rehearse).send().await?;
+        Ok(())
     }
 
     /// Puts the message on the queue. A try that broke off is repeated and may leave it there
@@ -45,15 +52,11 @@ impl ExchangeQueue {
     /// # Errors
     /// [`QueueError`]
     pub(crate) async fn send(&self, message: &ExchangeMessage) -> Result<(), QueueError> {
-        self.message(message.to_body()).send().await.map(drop).map_err(not_sent)
+        self.message(message.to_body()).send().await?;
+        Ok(())
     }
 
     fn message(&self, body: impl Into<String>) -> SendMessageFluentBuilder {
         self.client.send_message().queue_url(&self.url).message_body(body)
     }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "it is what map_err gives")]
-fn not_sent(error: SdkError<SendMessageError>) -> QueueError {
-    QueueError(describe(&error))
 }

@@ -10,10 +10,9 @@ use shared::{aws, process};
 async fn main() -> Result<(), Error> {
     let settings = process::environment();
     process::start_logging(&settings)?;
-    let (aws, connections) = aws::connect(&settings, &SERVICES).await?;
+    let (aws, _) = aws::connect(&settings, &SERVICES).await?;
     let connect_link =
         Box::pin(ConnectLink::start(Config::read(&settings)?, &aws, process::now, process::random)).await?;
-    connections.opened().await;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<_>| {
         Ok::<_, Infallible>(Box::pin(connect_link.handle(event.payload)).await)
     }))

@@ -229,7 +229,7 @@ impl HttpConnector for Http1 {
             Err(error) => return HttpConnectorFuture::ready(Err(ConnectorError::user(error.into()))),
         };
         if request.extensions().get::<Rehearsal>().is_some() {
-            return HttpConnectorFuture::ready(empty_answer());
+            return HttpConnectorFuture::ready(for_sdk(Response::new(SdkBody::from("{}"))));
         }
         let used = connect::capture_connection(&mut request);
         if let Some(asker) = request.extensions().get::<CaptureSmithyConnection>() {
@@ -238,15 +238,13 @@ impl HttpConnector for Http1 {
         let answer = self.client.request(request);
         HttpConnectorFuture::new(async move {
             let answer = answer.await.map_err(connector_error)?;
-            HttpResponse::try_from(answer.map(SdkBody::from_body_1_x))
-                .map_err(|error| ConnectorError::other(error.into(), None))
+            for_sdk(answer.map(SdkBody::from_body_1_x))
         })
     }
 }
 
-fn empty_answer() -> Result<HttpResponse, ConnectorError> {
-    HttpResponse::try_from(Response::new(SdkBody::from("{}")))
-        .map_err(|error| ConnectorError::other(error.into(), None))
+fn for_sdk(answer: Response<SdkBody>) -> Result<HttpResponse, ConnectorError> {
+    HttpResponse::try_from(answer).map_err(|error| ConnectorError::other(error.into(), None))
 }
 
 /// Lets the SDK have a connection thrown away on which a try has failed.

@@ -10,7 +10,7 @@ use std::{
 
 use crate::server::Ends;
 
-/// Kills the function that has this end of a connection. Was there one?
+/// Kills the function that is this connection's client. Was there one?
 pub(crate) fn kill(connection: Ends) -> bool {
     let Some(inode) = inode(connection) else { return false };
     let socket = format!("socket:[{inode}]");

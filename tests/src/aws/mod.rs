@@ -130,7 +130,7 @@ impl Upstream {
     }
 }
 
-/// Kills the function at the other end of a connection.
+/// Kills the function that is a connection's client.
 pub(crate) async fn kill_client(ends: Option<Ends>) {
     let killed = tokio::task::spawn_blocking(move || ends.is_some_and(kill)).await;
     assert!(killed.unwrap_or(false), "there is no function at the other end of the connection");

@@ -25,8 +25,6 @@ const AMAZONS: [&[u8]; 5] = [
     include_bytes!("amazon-root-ca-4.der"),
     include_bytes!("starfield-services-root-g2.der"),
 ];
-/// The partitions other than those whose endpoints Amazon Trust Services vouches for.
-const OTHER_PARTITIONS: [&str; 4] = ["cn-", "us-iso", "eu-iso", "eusc-"];
 
 /// The roots for AWS's endpoints in this region.
 pub(super) fn for_aws(settings: &Settings<impl Fn(&str) -> Option<String>>, region: &str) -> RootCertStore {
@@ -41,7 +39,7 @@ fn amazons() -> RootCertStore {
 fn is_amazon(settings: &Settings<impl Fn(&str) -> Option<String>>, region: &str) -> bool {
     settings.optional("AWS_ENDPOINT_URL").is_none()
         && !tls::names_a_store(settings)
-        && !OTHER_PARTITIONS.iter().any(|prefix| region.starts_with(prefix))
+        && super::domain(region) == Some("amazonaws.com")
 }
 
 #[cfg(test)]
