@@ -1,6 +1,7 @@
 """Builds what the local cloud runs: the template's functions by `sam build`, and the sandbox, in one target directory.
 
-The profile and the target are those of `cargo test` in the Makefile, so that nothing is compiled twice.
+The profile and the target are those of `cargo test` in the Makefile. The functions' dependencies are compiled with the
+features that ship, and once more with those of the whole workspace for the sandbox and the tests.
 """
 
 import hashlib
@@ -18,9 +19,9 @@ def build():
     """Brings `.local/build` and the sandbox up to date; returns a fingerprint of what is to be deployed."""
     architecture, target = host()
     with step("Rust binaries", shows_more=True):
-        executables = _compile(target)
-    functions = {path.name: path for path in executables if path.name not in ("sandbox", "wasf")}
-    fingerprint = _digest([TEMPLATE, *functions.values()])
+        functions = _compile(target)  # the workspace's default members
+        _compile(target, "--workspace", "--bin", "sandbox", "--bin", "wasf")
+    fingerprint = _digest([TEMPLATE, *functions])
     made_from = BUILT / "made-from"
     if not made_from.exists() or made_from.read_text() != fingerprint:
         with step("sam build"):
@@ -43,9 +44,9 @@ def _target_directory():
     return ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
 
 
-def _compile(target):
-    """Compiles all binaries with cargo's own progress on the terminal; returns their paths."""
-    command = ["cargo", "build", "--workspace", "--bins", "--locked", "--target", target]
+def _compile(target, *which):
+    """Compiles binaries with cargo's own progress on the terminal; returns their paths."""
+    command = ["cargo", "build", "--locked", "--target", target, *which]
     command += ["--message-format", "json-render-diagnostics"]
     try:
         found = subprocess.run(command, cwd=ROOT, env=clean_environment(), stdout=subprocess.PIPE)
