@@ -22,7 +22,7 @@ use crate::{
 /// Cold starts of each program by the clock, and warm invocations in each.
 const ROUNDS: usize = 21;
 const WARM_PER_ROUND: usize = 30;
-/// Warm invocations between two counts of instructions.
+/// Warm invocations whose instructions are counted.
 const WARM_COUNTED: usize = 20;
 /// Batches of one and of ten with a slow Salesforce.
 const BATCHES: usize = 11;
@@ -159,26 +159,26 @@ impl Bench {
         Ok(took)
     }
 
-    /// Instructions by callgrind, as differences of runs with none, one and more invocations.
+    /// Instructions by callgrind, which is told where a part ends: nothing of one run is taken from another's.
     async fn instructions(&self, program: &Program, tls: bool) -> Result<Instructions, Failed> {
-        let start = self.count(program, tls, 0).await?;
-        let first = self.count(program, tls, 1).await?;
-        let more = self.count(program, tls, 1 + WARM_COUNTED).await?;
-        let warm = more.saturating_sub(first) / WARM_COUNTED as u64;
-        Ok(Instructions { start, first: first.saturating_sub(start), warm })
-    }
-
-    async fn count(&self, program: &Program, tls: bool, invocations: usize) -> Result<u64, Failed> {
         let way = if tls { "tls" } else { "plain" };
-        let counts = self.work.join(format!("callgrind.{}.{way}.{invocations}", program.name));
+        let counts = self.work.join(format!("callgrind.{}.{way}", program.name));
         let out = format!("--callgrind-out-file={}", counts.display());
         let valgrind = ["valgrind", "--quiet", "--tool=callgrind", &out].map(OsString::from);
         let (mut function, _) = program.start(&self.outside, &self.work, tls, &valgrind).await?;
-        for number in 0..invocations {
-            self.invoke(program, &mut function, tls, 1, number).await?;
+        let mut parts = Vec::new();
+        let mut number = 0;
+        for calls in [0, 1, WARM_COUNTED] {
+            for _ in 0..calls {
+                self.invoke(program, &mut function, tls, 1, number).await?;
+                number += 1;
+            }
+            function.dump_counts().await?;
+            parts.push(instructions_in(&counts.with_added_extension((parts.len() + 1).to_string()))?);
         }
         function.end().await?;
-        instructions_in(&counts)
+        let [start, first, warm] = parts[..] else { return Err("callgrind counted something else".into()) };
+        Ok(Instructions { start, first, warm: warm / WARM_COUNTED as u64 })
     }
 
     /// Batches of one and of ten through the exchanger.

@@ -154,10 +154,11 @@ impl fmt::Display for Report {
             let memory = figures.peak_memory_bytes;
             let times = against(memory, |hello| hello.peak_memory_bytes);
             let memory = format!("{:.1} {times:>6.1} ×", memory.median / 1e6);
-            let (p50, p99, binary) = (figures.warm_p50_ms, figures.warm_p99_ms, megabytes(figures));
+            let (p50, p99) = (figures.warm_p50_ms, figures.warm_p99_ms);
+            let binary = figures.binary_bytes.map_or("–".to_owned(), |_| format!("{:.2}", megabytes(figures)));
             writeln!(
                 f,
-                "{:<22}{start:>27}{cpu:>15}{first:>27}{p50:>10.2}{p99:>8.2}{memory:>19}{binary:>11.2}",
+                "{:<22}{start:>27}{cpu:>15}{first:>27}{p50:>10.2}{p99:>8.2}{memory:>19}{binary:>11}",
                 figures.name
             )?;
         }

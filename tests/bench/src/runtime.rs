@@ -137,6 +137,17 @@ impl Function {
         Ok(Duration::from_nanos(nanoseconds))
     }
 
+    /// Has callgrind, under which it runs, write what it counted since the last time, and count anew
+    /// (<https://valgrind.org/docs/manual/cl-manual.html#cl-manual.monitor>).
+    pub(crate) async fn dump_counts(&self) -> Result<(), Failed> {
+        let id = self.child.id().ok_or("it has ended")?;
+        let vgdb = Command::new("vgdb").arg(format!("--pid={id}")).arg("dump").output().await?;
+        if !vgdb.status.success() {
+            return Err(self.failed(&format!("vgdb: {}", String::from_utf8_lossy(&vgdb.stderr))));
+        }
+        Ok(())
+    }
+
     /// Ends it as Lambda does, by a signal.
     pub(crate) async fn end(mut self) -> Result<(), Failed> {
         let id = self.child.id().ok_or("it has ended")?;
