@@ -86,6 +86,7 @@ simulate: tools ## predict waits and failures under load, with the template's se
 # The functions are compiled as `sam build` does it for this machine's architecture, the peers the same way, each by itself.
 bench: export CARGO_TARGET_DIR := $(CURDIR)/target
 bench: tools .local/venv-bench/made-from ## measure the release binaries beside their peers; BENCH='callback-receiver …' for some
+	@tests/packages valgrind=valgrind openssl=openssl
 	PATH="$(CURDIR)/$(tools):$$PATH" $(cargo) lambda build --release --locked $(patsubst functions/%,--bin %,$(wildcard functions/*))
 	for peer in $(peers); do PATH="$(CURDIR)/$(tools):$$PATH" $(cargo) lambda build $(bench) --release --locked --package $$peer; done
 	$(cargo) test $(bench) $(on) -p bench --quiet
@@ -118,7 +119,7 @@ deploy: $(if $(BUILT),tools,build) ## deploy to the AWS account of this shell; P
 	$(tools)/sam deploy $(SAM_FLAGS) $(if $(BUILT),--template-file $(BUILT)/template.yaml --config-file $(CURDIR)/samconfig.toml) $(if $(strip $(PARAMETERS)),--parameter-overrides $(strip $(PARAMETERS)))
 
 browser: ## see to it that Chromium and its driver are there (Debian and Ubuntu, as root; else it says what to do)
-	@tests/browser
+	@tests/packages 'chromium|chromium-browser|google-chrome=chromium' chromedriver=chromium-driver
 
 tools: ## install the SAM CLI, the emulator and the linters into .local
 	@$(cloud) setup
