@@ -61,7 +61,7 @@ model: ## a model of the protocol, in every order of events and faults; BOUND=wi
 emulator: tools ## each of AWS's behaviours that the local cloud restores, with its fix and without
 	cd tests/local_cloud && ../../$(python) -m pytest --numprocesses 2 .
 
-end-to-end: browser ## the template on a local cloud of its own, driven over HTTP and in a browser
+end-to-end: browser ## the template on a local cloud of its own, driven over HTTP and in a browser; RELEASE=1 with the binaries that ship
 	$(cloud) run --with-plain-stack -- sh -euc '\
 		for which in "--skip kills:: --skip alarms::" kills::; do \
 			$(cargo) test $(on) --workspace --quiet --test end_to_end -- --test-threads 12 $$which; \
@@ -89,8 +89,8 @@ bench: tools .local/venv-bench/made-from ## measure the release binaries beside 
 	@tests/packages valgrind=valgrind openssl=openssl
 	PATH="$(CURDIR)/$(tools):$$PATH" $(cargo) lambda build --release --locked $(patsubst functions/%,--bin %,$(wildcard functions/*))
 	for peer in $(peers); do PATH="$(CURDIR)/$(tools):$$PATH" $(cargo) lambda build $(bench) --release --locked --package $$peer; done
-	$(cargo) test $(bench) $(on) -p bench --quiet
-	$(cargo) run $(bench) $(on) -p bench --quiet -- $(BENCH)
+	$(cargo) test $(bench) $(on) --profile harness -p bench --quiet
+	$(cargo) run $(bench) $(on) --profile harness -p bench --quiet -- $(BENCH)
 
 .local/venv-scan/made-from: tests/scan/requirements.txt
 	rm -rf .local/venv-scan
