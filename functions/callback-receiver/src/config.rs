@@ -4,6 +4,9 @@ use std::str::FromStr;
 
 use shared::{LoginUrls, SettingError, Settings, metrics::Meter, page::BotPhoneNumber, state::StateKey};
 
+/// Where the template hands over public keys.
+const STATE_PUBLIC_KEYS: &str = "STATE_PUBLIC_KEYS";
+
 /// The receiver's settings.
 #[derive(Debug)]
 pub struct Config {
@@ -66,13 +69,13 @@ impl FromStr for BrowserPolicy {
     }
 }
 
-impl Config {
-    /// The AWS services that a start asks, as [`shared::aws::connect`] names them.
-    #[must_use]
-    pub fn services(&self) -> &'static [&'static str] {
-        if self.state_keys.is_empty() { &["sqs", "kms"] } else { &["sqs"] }
-    }
+/// The AWS services that a start asks, as [`shared::aws::connect`] names them.
+#[must_use]
+pub fn services(settings: &Settings<impl Fn(&str) -> Option<String>>) -> &'static [&'static str] {
+    if settings.optional(STATE_PUBLIC_KEYS).is_some() { &["sqs"] } else { &["sqs", "kms"] }
+}
 
+impl Config {
     /// # Errors
     /// [`SettingError`] with the name of a setting that is missing or wrong.
     pub fn read(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<Self, SettingError> {
@@ -80,7 +83,7 @@ impl Config {
             policy: settings.parsed("STATE_POLICY")?,
             browser: settings.parsed("BROWSER_BINDING")?,
             state_key_ids: settings.required("STATE_KEY_IDS")?.split(',').map(|id| id.trim().to_owned()).collect(),
-            state_keys: state_keys(&settings.optional("STATE_PUBLIC_KEYS").unwrap_or_default())?,
+            state_keys: state_keys(&settings.optional(STATE_PUBLIC_KEYS).unwrap_or_default())?,
             queue_url: settings.required("EXCHANGE_QUEUE_URL")?,
             login_urls: settings.parsed("LOGIN_URLS")?,
             meter: Meter::read(settings)?,
@@ -93,7 +96,7 @@ fn state_keys(text: &str) -> Result<Vec<StateKey>, SettingError> {
     let keys = text.split(',').map(str::trim).filter(|key| !key.is_empty());
     keys.map(StateKey::from_base64)
         .collect::<Result<_, _>>()
-        .map_err(|error| SettingError::Invalid { name: "STATE_PUBLIC_KEYS", why: error.to_string() })
+        .map_err(|error| SettingError::Invalid { name: STATE_PUBLIC_KEYS, why: error.to_string() })
 }
 
 #[cfg(test)]
@@ -132,7 +135,7 @@ mod tests {
     #[test]
     fn names_the_setting_that_is_missing_or_wrong() {
         assert_eq!(read_with("EXCHANGE_QUEUE_URL", "").unwrap_err(), SettingError::Missing("EXCHANGE_QUEUE_URL"));
-        assert!(matches!(state_keys("MCow").unwrap_err(), SettingError::Invalid { name: "STATE_PUBLIC_KEYS", .. }));
+        assert!(matches!(state_keys("MCow").unwrap_err(), SettingError::Invalid { name: STATE_PUBLIC_KEYS, .. }));
         assert!(matches!(
             read_with("STATE_POLICY", "plain").unwrap_err(),
             SettingError::Invalid { name: "STATE_POLICY", .. }

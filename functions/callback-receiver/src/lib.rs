@@ -33,7 +33,7 @@ use self::{
     queue::ExchangeQueue,
     reply::Reply,
 };
-pub use config::Config;
+pub use config::{Config, services};
 
 /// Why a callback is refused: one variant for each way of being wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,16 +1,15 @@
 //! Starts the callback receiver.
 
-use callback_receiver::{Config, Receiver};
+use callback_receiver::{Config, Receiver, services};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use shared::process;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let settings = process::environment();
+    let (aws, connections) = shared::aws::connect(&settings, services(&settings)).await?;
     process::start_logging(&settings)?;
-    let config = Config::read(&settings)?;
-    let (aws, connections) = shared::aws::connect(&settings, config.services()).await?;
-    let receiver = Receiver::new(config, &aws, process::now);
+    let receiver = Receiver::new(Config::read(&settings)?, &aws, process::now);
     // Boxed, since a page of stack costs as much as a page of heap, and whole frames are touched.
     Box::pin(receiver.warm_up()).await;
     connections.opened().await;

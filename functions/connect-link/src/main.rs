@@ -9,8 +9,8 @@ use shared::{aws, process};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let settings = process::environment();
-    process::start_logging(&settings)?;
     let (aws, _) = aws::connect(&settings, &SERVICES).await?;
+    process::start_logging(&settings)?;
     let connect_link =
         Box::pin(ConnectLink::start(Config::read(&settings)?, &aws, process::now, process::random)).await?;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<_>| {

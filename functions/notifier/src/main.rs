@@ -7,8 +7,8 @@ use shared::process;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let settings = process::environment();
-    process::start_logging(&settings)?;
     let (aws, connections) = shared::aws::connect(&settings, &SERVICES).await?;
+    process::start_logging(&settings)?;
     let notifier = Notifier::new(Config::read(&settings)?, &aws, process::now, process::random)?;
     Box::pin(notifier.warm_up()).await;
     connections.opened().await;

@@ -7,13 +7,13 @@ use token_exchanger::{Config, SERVICES, TokenExchanger};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let settings = process::environment();
-    process::start_logging(&settings)?;
     let (aws, connections) = aws::connect(&settings, &SERVICES).await?;
+    process::start_logging(&settings)?;
     let exchanger = TokenExchanger::new(Config::read(&settings)?, &aws, process::now)?;
     Box::pin(exchanger.warm_up()).await;
     connections.opened().await;
     Box::pin(lambda_runtime::run(service_fn(async |event: LambdaEvent<_>| {
-        Ok::<_, Error>(exchanger.handle(event.payload, Timestamp::from_millis(event.context.deadline)).await?)
+        Ok::<_, Error>(Box::pin(exchanger.handle(event.payload, Timestamp::from_millis(event.context.deadline))).await?)
     })))
     .await
 }

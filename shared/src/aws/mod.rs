@@ -45,8 +45,8 @@ pub fn config(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<Sd
 /// The same, with a connection to each of these services on its way: names are as in the endpoints' own, `sqs`.
 ///
 /// Lambda gives a function a full core while it starts, and most of opening a connection is waiting: for a name, for
-/// the other side's keys. [`give_way`] lets the connections go on while the function prepares its first requests, and
-/// [`Connections::opened`] waits for them.
+/// the other side's keys. So a `main` begins with this. [`give_way`] lets the connections go on while the function
+/// prepares its first requests, and [`Connections::opened`] waits for them.
 ///
 /// # Errors
 /// [`SettingError`] where Lambda's own variables are missing.
