@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Cold starts of each program by the clock, and warm invocations in each.
-const ROUNDS: usize = 21;
+const ROUNDS: usize = 51;
 const WARM_PER_ROUND: usize = 30;
 /// Warm invocations whose instructions are counted.
 const WARM_COUNTED: usize = 20;
@@ -119,6 +119,7 @@ impl Bench {
 
     /// One cold start over TLS, a first invocation and some warm ones, by the clock.
     async fn round(&self, program: &Program, times: &mut Times) -> Result<(), Failed> {
+        self.outside.keep_warm().await?;
         let (mut function, started) = program.start(&self.outside, &self.work, true, &[]).await?;
         times.start.push(millis(started));
         times.start_cpu.push(millis(function.cpu_time()?));

@@ -21,9 +21,9 @@ use tokio::{
     task::JoinHandle,
 };
 use tokio_rustls::{
-    TlsAcceptor,
+    TlsAcceptor, TlsConnector,
     rustls::{
-        ServerConfig, SupportedCipherSuite,
+        ClientConfig, RootCertStore, ServerConfig, SupportedCipherSuite,
         crypto::{
             CryptoProvider,
             aws_lc_rs::{cipher_suite, default_provider},
@@ -125,12 +125,15 @@ pub(crate) fn json(status: u16, body: impl Into<Bytes>) -> Answer {
 }
 
 /// Makes a certificate authority, writes its root to `root_file`, and returns an acceptor that shows a certificate for
-/// `localhost` under an intermediate one. The keys are RSA's, as AWS's are: that is much of what a handshake costs. The
+/// `localhost` under an intermediate one, and a connector that believes it. The keys are RSA's, as AWS's are: that is much of what a handshake costs. The
 /// library is AWS's too (AWS-LC, under its endpoints' s2n-tls): what the other side takes is not the functions' doing.
-pub(crate) fn authority(root_file: &Path) -> Result<TlsAcceptor, Failed> {
+pub(crate) fn authority(root_file: &Path) -> Result<(TlsAcceptor, TlsConnector), Failed> {
     let root_key = rsa_key()?;
     let root = authority_params("bench root");
-    fs::write(root_file, root.self_signed(&root_key)?.pem())?;
+    let root_certificate = root.self_signed(&root_key)?;
+    fs::write(root_file, root_certificate.pem())?;
+    let mut roots = RootCertStore::empty();
+    roots.add(root_certificate.der().clone())?;
     let root = Issuer::new(root, root_key);
 
     let between_key = rsa_key()?;
@@ -142,12 +145,16 @@ pub(crate) fn authority(root_file: &Path) -> Result<TlsAcceptor, Failed> {
     let certificate = CertificateParams::new(["localhost".to_owned()])?.signed_by(&key, &between)?;
     let chain = vec![certificate.der().clone(), between_certificate.der().clone()];
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let provider = CryptoProvider { cipher_suites: AWS_PREFERS.to_vec(), ..default_provider() };
-    let config = ServerConfig::builder_with_provider(Arc::new(provider))
+    let provider = Arc::new(CryptoProvider { cipher_suites: AWS_PREFERS.to_vec(), ..default_provider() });
+    let server = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(chain, key)?;
-    Ok(TlsAcceptor::from(Arc::new(config)))
+    let client = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok((TlsAcceptor::from(Arc::new(server)), TlsConnector::from(Arc::new(client))))
 }
 
 /// ring signs with RSA keys and makes none.
