@@ -89,8 +89,8 @@ impl Http1 {
         self.connector.opened().push_back((place, Box::pin(async { connection.await? })));
     }
 
-    /// Resolves the name of this place for the next connection there, and blocks this thread: for a start that has no
-    /// other name to resolve meanwhile, and is spared the making of a thread.
+    /// Resolves the name of this place for the next connection there, and blocks this thread: for the last of those that
+    /// are opened together, since a thread less is made.
     pub fn resolve_here(&self, to: &Uri) {
         let resolved = to.host().and_then(|host| Some((host.to_owned(), (host, 0).to_socket_addrs().ok()?.collect())));
         *self.names.resolved() = resolved; // without an address, the connection resolves it again and says why

@@ -57,17 +57,19 @@ pub async fn connect(
     let http = http_client(settings)?;
     let places = services.iter().filter_map(|service| endpoint(settings, service).transpose());
     let places = places.collect::<Result<Vec<_>, _>>()?;
-    if let [only] = &places[..] {
-        http.resolve_here(only);
-    }
-    for place in places {
-        http.open_ahead(place);
+    if let [here, elsewhere @ ..] = &places[..] {
+        for place in elsewhere {
+            http.open_ahead(place.clone());
+        }
+        yield_now().await;
+        // The system resolves their names on threads of their own, which it likes to put behind this one.
+        for _ in elsewhere {
+            thread::yield_now();
+        }
+        http.resolve_here(here);
+        http.open_ahead(here.clone());
     }
     yield_now().await;
-    // The system resolves names on threads of their own, which it likes to put behind this one.
-    for _ in services {
-        thread::yield_now();
-    }
     give_way().await;
     Ok((sdk_config(settings, http.clone())?, Connections(http)))
 }
