@@ -1,5 +1,5 @@
-"""The callback receiver as a Python function would be: boto3 for SQS and KMS, `cryptography` for the signature, clients
-and connections made at the start. It does what the receiver does for a signed state."""
+"""The callback receiver as a Python function would be: boto3 for SQS, `cryptography` for the signature, client and
+connection made at the start. It does what the receiver does for a signed state."""
 
 import base64
 import hashlib
@@ -27,7 +27,7 @@ HEADERS = {
 sqs = boto3.client("sqs")
 queue_url = os.environ["EXCHANGE_QUEUE_URL"]
 sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])
-der = boto3.client("kms").get_public_key(KeyId=os.environ["STATE_KEY_IDS"])["PublicKey"]
+der = base64.b64decode(os.environ["STATE_PUBLIC_KEYS"])
 key, key_id = load_der_public_key(der), hashlib.sha256(der).digest()[:4]
 
 

@@ -1,8 +1,7 @@
-//! One kept connection to an AWS service with a JSON protocol, and requests signed with `SigV4`.
+//! One kept connection to SQS, and requests signed with `SigV4`.
 
 use std::{cell::RefCell, fmt::Write as _, sync::Arc};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http_body_util::{BodyExt as _, Full};
 use hyper::{
     Request, StatusCode,
@@ -27,8 +26,6 @@ use tokio_rustls::{
 pub(crate) struct Connection {
     sender: RefCell<SendRequest<Full<Bytes>>>,
     host: String,
-    service: &'static str,
-    content_type: &'static str,
     region: String,
     access_key: String,
     secret_key: String,
@@ -36,11 +33,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) async fn open(
-        settings: &Settings<impl Fn(&str) -> Option<String>>,
-        service: &'static str,
-        content_type: &'static str,
-    ) -> Result<Self, Error> {
+    pub(crate) async fn open(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<Self, Error> {
         let endpoint = settings.required("AWS_ENDPOINT_URL")?;
         let (scheme, host) = endpoint.split_once("://").ok_or("no scheme")?;
         let tcp = TcpStream::connect(host).await?;
@@ -60,8 +53,6 @@ impl Connection {
         Ok(Self {
             sender: RefCell::new(sender),
             host: host.to_owned(),
-            service,
-            content_type,
             region: settings.required("AWS_REGION")?,
             access_key: settings.required("AWS_ACCESS_KEY_ID")?,
             secret_key: settings.required("AWS_SECRET_ACCESS_KEY")?,
@@ -69,17 +60,17 @@ impl Connection {
         })
     }
 
-    pub(crate) async fn call(&self, target: &str, body: &Value) -> Result<Value, Error> {
+    pub(crate) async fn call(&self, target: &str, body: &Value) -> Result<(), Error> {
         let request = self.signed(target, body.to_string())?;
         let answering = self.sender.borrow_mut().send_request(request);
         let answer = answering.await?;
         let status = answer.status();
-        let body = answer.into_body().collect().await?.to_bytes();
-        if status == StatusCode::OK { Ok(serde_json::from_slice(&body)?) } else { Err("refused".into()) }
+        answer.into_body().collect().await?;
+        if status == StatusCode::OK { Ok(()) } else { Err("refused".into()) }
     }
 
     fn signed(&self, target: &str, body: String) -> Result<Request<Full<Bytes>>, Error> {
-        let Self { host, service, content_type, region, access_key, session_token, .. } = self;
+        let Self { host, region, access_key, session_token, .. } = self;
         // 2026-09-21T14:13:20.123Z, without its punctuation and milliseconds.
         let mut date: String = process::now().rfc3339().chars().filter(|c| !matches!(c, '-' | ':')).take(15).collect();
         date.push('Z');
@@ -90,11 +81,11 @@ impl Connection {
             hex(digest(&SHA256, body.as_bytes()).as_ref())
         );
         let day = &date[..8];
-        let scope = format!("{day}/{region}/{service}/aws4_request");
+        let scope = format!("{day}/{region}/sqs/aws4_request");
         let text =
             format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{}", hex(digest(&SHA256, canonical.as_bytes()).as_ref()));
         let secret = format!("AWS4{}", self.secret_key);
-        let signature = [day, region, service, "aws4_request", &text]
+        let signature = [day, region, "sqs", "aws4_request", &text]
             .iter()
             .fold(secret.into_bytes(), |key, part| mac(&key, part.as_bytes()));
         let authorization = format!(
@@ -103,7 +94,7 @@ impl Connection {
         );
         Ok(Request::post("/")
             .header("host", host)
-            .header("content-type", *content_type)
+            .header("content-type", "application/x-amz-json-1.0")
             .header("x-amz-date", date)
             .header("x-amz-security-token", session_token)
             .header("x-amz-target", target)
@@ -133,8 +124,4 @@ fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
-}
-
-pub(crate) fn base64(text: &str) -> Result<Vec<u8>, Error> {
-    Ok(STANDARD.decode(text)?)
 }

@@ -1,11 +1,11 @@
-//! The limit: the callback receiver's work without the SDK. It verifies, sends and answers as the receiver does, over
-//! connections that it opened itself, with requests that it signs itself; it never tries again.
+//! The limit: the callback receiver's work without the SDK. It verifies, sends and answers as the receiver does, over a
+//! connection that it opened itself, with requests that it signs itself; it never tries again.
 
 mod aws;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use serde_json::{Value, json};
+use serde_json::json;
 use shared::{
     AuthorizationCode,
     binding::BrowserSecret,
@@ -53,7 +53,7 @@ impl Receiver {
             consent: Consent::Granted { code, pkce: true },
         };
         let body = json!({ "QueueUrl": self.queue_url, "MessageBody": message.to_body() });
-        self.queue.call("AmazonSQS.SendMessage", &body).await.map(|_| ())
+        self.queue.call("AmazonSQS.SendMessage", &body).await
     }
 
     async fn handle(&self, request: &ApiGatewayV2httpRequest) -> Result<ApiGatewayV2httpResponse, Error> {
@@ -75,11 +75,8 @@ impl Receiver {
 async fn main() -> Result<(), Error> {
     let settings = process::environment();
     process::start_logging(&settings)?;
-    let keys = Connection::open(&settings, "kms", "application/x-amz-json-1.1").await?;
-    let queue = Connection::open(&settings, "sqs", "application/x-amz-json-1.0").await?;
-    let key_id = settings.required("STATE_KEY_IDS")?;
-    let answer = keys.call("TrentService.GetPublicKey", &json!({ "KeyId": key_id })).await?;
-    let key = StateKey::from_der(&aws::base64(answer.get("PublicKey").and_then(Value::as_str).ok_or("no key")?)?)?;
+    let key = StateKey::from_base64(&settings.required("STATE_PUBLIC_KEYS")?)?;
+    let queue = Connection::open(&settings).await?;
     let receiver = Receiver { queue, queue_url: settings.required("EXCHANGE_QUEUE_URL")?, key };
     run(service_fn(async |event: LambdaEvent<_>| receiver.handle(&event.payload).await)).await
 }
