@@ -8,6 +8,7 @@ use std::{
     collections::{HashMap, VecDeque},
     io,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use axum::{
@@ -522,6 +523,23 @@ async fn a_rotated_secret_is_fetched_again() {
     world.trades([Answer(StatusCode::BAD_REQUEST, WRONG_CLIENT)]);
     assert!(ends(&world, &world.message()).await);
     assert_eq!((world.tries(), world.calls("BatchGetSecretValue").len()), (2, 2));
+}
+
+thread_local! {
+    static MINUTES_AGO: Cell<u64> = const { Cell::new(0) };
+}
+
+#[tokio::test]
+async fn old_secrets_serve_on_and_only_one_message_waits_for_newer_ones() {
+    let world = World::start().await;
+    let function = world.function_at(|| NOW.minus(Duration::from_mins(MINUTES_AGO.get())));
+    MINUTES_AGO.set(5);
+    function.warm_up().await;
+    MINUTES_AGO.set(0);
+    world.aws("BatchGetSecretValue", StatusCode::BAD_REQUEST, json!({ "__type": "AccessDeniedException" }));
+    let batch = ["one", "two", "three"].map(|id| record(id, &world.message(), 1));
+    assert!(handle(&function, &batch).await.is_empty());
+    assert_eq!((world.tries(), world.calls("BatchGetSecretValue").len()), (3, 2));
 }
 
 #[tokio::test]

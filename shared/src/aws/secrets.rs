@@ -12,6 +12,8 @@ use crate::{SettingError, Settings, Timestamp};
 
 /// How long fetched secrets are used without asking again.
 const LIFETIME: Duration = Duration::from_mins(5);
+/// How long old ones serve on before it is tried again to renew them, since everybody waits for a try.
+const RENEWAL_PAUSE: Duration = Duration::from_secs(30);
 
 /// Where a setting's value comes from.
 #[derive(Clone)]
@@ -106,7 +108,12 @@ impl fmt::Debug for Secrets {
 pub struct SecretStore {
     client: Client,
     names: Vec<String>,
-    held: Mutex<Option<Arc<Secrets>>>,
+    held: Mutex<Option<Held>>,
+}
+
+struct Held {
+    secrets: Arc<Secrets>,
+    renew_at: Timestamp,
 }
 
 impl SecretStore {
@@ -134,16 +141,19 @@ impl SecretStore {
     /// [`SecretsError`] where none were ever fetched.
     pub async fn current(&self, now: Timestamp) -> Result<Arc<Secrets>, SecretsError> {
         let mut held = self.held.lock().await;
-        match held.as_ref() {
-            Some(secrets) if now.since(secrets.fetched_at) < LIFETIME => Ok(Arc::clone(secrets)),
-            Some(stale) => match self.fetch(now).await {
-                Ok(fresh) => Ok(Arc::clone(held.insert(Arc::new(fresh)))),
-                Err(error) => {
-                    warn!(error = %error, "secrets not renewed, the old ones serve on");
-                    Ok(Arc::clone(stale))
-                }
-            },
-            None => Ok(Arc::clone(held.insert(Arc::new(self.fetch(now).await?)))),
+        if let Some(Held { secrets, renew_at }) = &*held
+            && now < *renew_at
+        {
+            return Ok(Arc::clone(secrets));
+        }
+        // Boxed: it is large, and what waits for it mostly needs none.
+        match (Box::pin(self.fetch(now)).await, held.as_mut()) {
+            (Err(error), Some(old)) => {
+                warn!(error = %error, "secrets not renewed, the old ones serve on");
+                old.renew_at = now.plus(RENEWAL_PAUSE);
+                Ok(Arc::clone(&old.secrets))
+            }
+            (fetched, _) => Ok(hold(&mut held, fetched?)),
         }
     }
 
@@ -154,9 +164,9 @@ impl SecretStore {
     /// [`SecretsError`].
     pub async fn newer_than(&self, refused: &Secrets, now: Timestamp) -> Result<Arc<Secrets>, SecretsError> {
         let mut held = self.held.lock().await;
-        match held.as_ref() {
-            Some(secrets) if secrets.fetched_at > refused.fetched_at => Ok(Arc::clone(secrets)),
-            _ => Ok(Arc::clone(held.insert(Arc::new(self.fetch(now).await?)))),
+        match &*held {
+            Some(Held { secrets, .. }) if secrets.fetched_at > refused.fetched_at => Ok(Arc::clone(secrets)),
+            _ => Ok(hold(&mut held, self.fetch(now).await?)),
         }
     }
 
@@ -191,6 +201,11 @@ impl SecretStore {
             }
         }
     }
+}
+
+fn hold(held: &mut Option<Held>, fetched: Secrets) -> Arc<Secrets> {
+    let renew_at = fetched.fetched_at.plus(LIFETIME);
+    Arc::clone(&held.insert(Held { secrets: Arc::new(fetched), renew_at }).secrets)
 }
 
 #[cfg(test)]
