@@ -1,11 +1,11 @@
 //! One attempt on its way from a message to its outcome. It decides what is tried again within
 //! this invocation; what happens to a message that was not brought to an end is for the batch loop.
 
-use std::{cell::OnceCell, time::Duration};
+use std::{cell::OnceCell, sync::Arc, time::Duration};
 
 use shared::{
     AuthorizationCode, Reason, Timestamp,
-    aws::kms::KmsError,
+    aws::{kms::KmsError, secrets::Secrets},
     exchange::{self, CODE_LIFETIME, DenialError, ExchangeMessage, Sealed},
     ledger::{Attempt, Guard, Lease, Obstacle, Unconnected},
     pkce::PkceCodeVerifier,
@@ -123,6 +123,12 @@ impl Consent<'_> {
     }
 }
 
+/// What a code is traded with.
+struct Means {
+    verifier: Option<PkceCodeVerifier>,
+    secrets: Arc<Secrets>,
+}
+
 /// How long the code of a message that came then can still be tried.
 pub(crate) fn life_left(received_at: Timestamp, now: Timestamp) -> Duration {
     CODE_LIFETIME.saturating_sub(now.since(received_at))
@@ -151,7 +157,7 @@ impl TokenExchanger {
         if consent.is_dead(now) {
             return self.bury(attempt, now).await;
         }
-        let (claim, verifier) = tokio::join!(self.tables.claim(attempt, now), self.verifier(attempt, consent));
+        let (claim, means) = tokio::join!(self.tables.claim(attempt, now), self.means(attempt, consent, now));
         let lease = match claim? {
             Claim::Granted(lease) => held.get_or_init(|| lease),
             Claim::Refused(Obstacle::Over { .. }) => return Ok(Ending::Duplicate),
@@ -161,23 +167,26 @@ impl TokenExchanger {
         if !self.config.login_urls.contains(attempt.login_url) {
             return Err(Setback::LoginUrl);
         }
-        let verifier = verifier?;
-        match self.connect_under(lease, attempt, consent, verifier.as_ref(), until).await {
+        match self.connect_under(lease, attempt, consent, means?, until).await {
             Ok(ending) => Ok(ending),
             Err(Stop::Over(failure)) => self.fail(attempt, failure, Guard::Lease(lease)).await,
             Err(Stop::Back(setback)) => Err(setback),
         }
     }
 
-    async fn verifier(
-        &self,
-        attempt: &Attempt<'_>,
-        consent: &Consent<'_>,
-    ) -> Result<Option<PkceCodeVerifier>, KmsError> {
-        if !consent.pkce {
-            return Ok(None);
-        }
-        self.kms.pkce_verifier(&self.config.pkce_key_id, attempt.id).await.map(Some)
+    /// Asked for beside the claim: the verifier is made anew each time, and the secrets have grown old whenever nobody
+    /// has connected for some minutes.
+    async fn means(&self, attempt: &Attempt<'_>, consent: &Consent<'_>, now: Timestamp) -> Result<Means, Setback> {
+        let (verifier, secrets) = tokio::join!(
+            async {
+                if !consent.pkce {
+                    return Ok(None);
+                }
+                self.kms.pkce_verifier(&self.config.pkce_key_id, attempt.id).await.map(Some)
+            },
+            self.secrets.current(now),
+        );
+        Ok(Means { verifier: verifier?, secrets: secrets.map_err(CredentialsError::from)? })
     }
 
     /// The code is too old to be sent. No claim is made, because that would take an outcome away
@@ -229,10 +238,10 @@ impl TokenExchanger {
         lease: &Lease,
         attempt: &Attempt<'_>,
         consent: &Consent<'_>,
-        verifier: Option<&PkceCodeVerifier>,
+        means: Means,
         until: Instant,
     ) -> Result<Ending, Stop> {
-        let grant = self.exchange(lease, attempt, consent, verifier, until - RESERVE).await?;
+        let grant = self.exchange(lease, attempt, consent, means, until - RESERVE).await?;
         let (username, renewed) = tokio::join!(
             self.username(&grant, until - STORE_RESERVE),
             // Asked here because it costs no time beside Salesforce; where it fails it is asked again.
@@ -248,12 +257,11 @@ impl TokenExchanger {
         lease: &Lease,
         attempt: &Attempt<'_>,
         consent: &Consent<'_>,
-        verifier: Option<&PkceCodeVerifier>,
+        Means { verifier, mut secrets }: Means,
         until: Instant,
     ) -> Result<Grant, Stop> {
         let mut pauses = Pauses::until(until.min(Instant::now() + EXCHANGE_BUDGET));
         let mut course = Course::new(lease);
-        let mut secrets = self.secrets.current((self.clock)()).await.map_err(CredentialsError::from)?;
         loop {
             if consent.is_dead((self.clock)()) {
                 return Err(Stop::Over(course.expired().into()));
@@ -261,7 +269,7 @@ impl TokenExchanger {
             let redemption = Redemption {
                 login_url: attempt.login_url,
                 code: consent.code,
-                verifier,
+                verifier: verifier.as_ref(),
                 credentials: &self.config.credentials(&secrets)?,
             };
             let time = left(until).min(salesforce::TIMEOUT);

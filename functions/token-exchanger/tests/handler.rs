@@ -455,6 +455,15 @@ async fn a_redelivered_message_exchanges_once() {
 }
 
 #[tokio::test]
+async fn what_an_exchange_needs_is_asked_for_beside_the_claim_and_not_after_it() {
+    let world = World::start().await;
+    world.refuse_next_update(&json!({ "status": text("connected") }));
+    assert!(ends(&world, &world.message()).await);
+    let asked = ["UpdateItem", "GenerateMac", "BatchGetSecretValue"].map(|operation| world.calls(operation).len());
+    assert_eq!((asked, world.tries()), ([1, 1, 1], 0));
+}
+
+#[tokio::test]
 async fn a_message_waits_while_another_holds_the_attempt() {
     let world = World::start().await;
     let lease = number(NOW.millis() + 40_000);
