@@ -24,6 +24,7 @@ use tokio_rustls::{
     TlsAcceptor, TlsConnector,
     rustls::{
         ClientConfig, RootCertStore, ServerConfig, SupportedCipherSuite,
+        client::Resumption,
         crypto::{
             CryptoProvider,
             aws_lc_rs::{cipher_suite, default_provider},
@@ -125,8 +126,9 @@ pub(crate) fn json(status: u16, body: impl Into<Bytes>) -> Answer {
 }
 
 /// Makes a certificate authority, writes its root to `root_file`, and returns an acceptor that shows a certificate for
-/// `localhost` under an intermediate one, and a connector that believes it. The keys are RSA's, as AWS's are: that is much of what a handshake costs. The
-/// library is AWS's too (AWS-LC, under its endpoints' s2n-tls): what the other side takes is not the functions' doing.
+/// `localhost` under an intermediate one, and a connector that believes it and does not come back to a session. The keys
+/// are RSA's, as AWS's are: that is much of what a handshake costs. The library is AWS's too (AWS-LC, under its endpoints'
+/// s2n-tls): what the other side takes is not the functions' doing.
 pub(crate) fn authority(root_file: &Path) -> Result<(TlsAcceptor, TlsConnector), Failed> {
     let root_key = rsa_key()?;
     let root = authority_params("bench root");
@@ -150,10 +152,11 @@ pub(crate) fn authority(root_file: &Path) -> Result<(TlsAcceptor, TlsConnector),
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(chain, key)?;
-    let client = ClientConfig::builder_with_provider(provider)
+    let mut client = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)
         .with_no_client_auth();
+    client.resumption = Resumption::disabled();
     Ok((TlsAcceptor::from(Arc::new(server)), TlsConnector::from(Arc::new(client))))
 }
 
