@@ -135,7 +135,7 @@ class Function:
     """The execution environments of a function: one that is warm is used again, a new one has to start."""
 
     def __init__(self, account, world):
-        self.account, self.warm = account, 0
+        self.account, self.warm = account, world["warm"]
         self.cold_start = world["cold_start"] / 1000
         self.new = Bucket(world["scaling_per_second"], world["scaling_burst"])
 
@@ -365,7 +365,7 @@ class Simulation:
         if ready is None:
             self.at(self.now + 1, self.free, lane)
             return
-        self.at(self.now + ready + self.takes("lane_pause"), self.announce, lane)
+        self.at(self.now + ready + self.takes("lane_pause", ours=False), self.announce, lane)
 
     def announce(self, lane):
         most = max(1, round(self.settings.notify_batch * self.world["batch_share"]))
@@ -471,6 +471,11 @@ def table():
     return "\n".join(rows)
 
 
+def predicted(run):
+    """A run of `latency.py --rate`, simulated."""
+    return simulated({"rate": run["rate"], "seconds": run["people"] / run["rate"]}, "local")
+
+
 def comparison(measured):
     """Prediction beside measurement, for each run of `latency.py --rate`."""
     rows = [
@@ -478,8 +483,7 @@ def comparison(measured):
         "| ---: | --- | ---: | ---: | ---: |",
     ]
     for run in measured:
-        load = {"rate": run["rate"], "seconds": run["people"] / run["rate"]}
-        found = simulated(load, "local").report()
+        found = predicted(run).report()
         rows.append(
             f"| {run['rate']:g} | predicted | {_ms(found['queue_wait'][0])} "
             f"| {_ms(*found['to_connected'])} | {_ms(*found['to_message'])} |"

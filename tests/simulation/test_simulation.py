@@ -68,6 +68,14 @@ def test_no_more_messages_leave_than_whatsapp_takes():
     assert told[-1] - told[0] >= (len(told) - AWS["whatsapp_per_second"]) / AWS["whatsapp_per_second"] - 1
 
 
+def test_its_medians_are_those_measured_on_the_local_cloud():
+    for run in json.loads((simulate.HERE / "measured.json").read_text()):
+        found = simulate.predicted(run).report()
+        for name in ("to_connected", "to_message"):
+            measured = run[f"callback_{name}"]["p50_ms"] / 1000
+            assert found[name][0] == pytest.approx(measured, rel=1 / 3), f"{name} at {run['rate']} a second"
+
+
 def test_the_document_shows_what_the_simulation_says():
     text = simulate.DOCUMENT.read_text()
     measured = json.loads((simulate.HERE / "measured.json").read_text())
