@@ -23,8 +23,6 @@ pub struct InvalidAttemptId;
 impl AttemptId {
     /// Bytes.
     pub const LENGTH: usize = 16;
-    /// No attempt's: for calls that only open a connection.
-    pub const NOBODY: Self = Self([0; Self::LENGTH]);
 
     /// The id with these bytes; a new one has random bytes.
     #[must_use]

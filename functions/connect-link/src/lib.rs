@@ -22,7 +22,7 @@ use shared::{
     aws::{
         SdkConfig, give_way,
         kms::{Kms, KmsError},
-        secrets::{SecretStore, Secrets, SecretsError},
+        secrets::{SecretStore, Secrets},
     },
     binding::BrowserSecret,
     link::Link,
@@ -31,7 +31,8 @@ use shared::{
     state::{Claims, KeyId},
     timestamp::{Clock, millis},
 };
-use tracing::{error, info};
+use tokio::sync::OnceCell;
+use tracing::{error, info, warn};
 
 pub use crate::config::Config;
 use crate::{
@@ -42,7 +43,8 @@ use crate::{
     response::{Content, response},
 };
 
-/// The AWS services that a start asks, one connection each, as [`shared::aws::connect`] names them.
+/// The AWS services that a start opens connections to, as [`shared::aws::connect`] names them: two to KMS, because the button
+/// needs two at once.
 pub const SERVICES: [&str; 3] = ["kms", "kms", "secretsmanager"];
 
 /// The cookie outlives the state by as long as a code lives, so a late callback is told that it is
@@ -57,20 +59,9 @@ pub struct ConnectLink {
     config: Config,
     kms: Kms,
     secrets: SecretStore,
-    state_key: KeyId,
+    state_key: OnceCell<KeyId>,
     clock: Clock,
     random: Random,
-}
-
-/// The function cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The signing key cannot be asked for its public half.
-    #[error(transparent)]
-    Kms(#[from] KmsError),
-    /// A secret setting cannot be read.
-    #[error(transparent)]
-    Secrets(#[from] SecretsError),
 }
 
 /// What a request came to.
@@ -82,21 +73,30 @@ struct Served {
 }
 
 impl ConnectLink {
-    /// Fetches what every request needs, and so opens the connections too.
-    ///
-    /// # Errors
-    /// [`StartError`].
-    pub async fn start(config: Config, aws: &SdkConfig, clock: Clock, random: Random) -> Result<Self, StartError> {
-        let kms = Kms::new(aws);
-        let secrets = SecretStore::new(aws, config.sources());
+    /// The function; nothing is fetched or opened yet.
+    #[must_use]
+    pub fn new(config: Config, aws: &SdkConfig, clock: Clock, random: Random) -> Self {
+        let (kms, secrets) = (Kms::new(aws), SecretStore::new(aws, config.sources()));
+        Self { config, kms, secrets, state_key: OnceCell::new(), clock, random }
+    }
+
+    /// Fetches what the button needs. What fails is tried again when somebody presses it; the page does
+    /// without.
+    pub async fn warm_up(&self) {
         give_way().await;
-        let (state_key, _, _) = tokio::try_join!(
-            async { kms.state_key(&config.state_key_id).await.map_err(StartError::from) },
-            // A second connection to KMS, because the button needs two at once.
-            async { kms.pkce_verifier(&config.pkce_key_id, AttemptId::NOBODY).await.map_err(StartError::from) },
-            async { secrets.current(clock()).await.map_err(StartError::from) },
-        )?;
-        Ok(Self { state_key: state_key.id(), config, kms, secrets, clock, random })
+        let (state_key, secrets) = tokio::join!(self.state_key(), self.secrets.current((self.clock)()));
+        if let Err(error) = state_key {
+            warn!(%error, "public key not fetched");
+        }
+        if let Err(error) = secrets {
+            warn!(%error, "secrets not fetched");
+        }
+    }
+
+    /// Which key signs: states name it.
+    async fn state_key(&self) -> Result<KeyId, KmsError> {
+        let fetch = async || Ok(self.kms.state_key(&self.config.state_key_id).await?.id());
+        self.state_key.get_or_try_init(fetch).await.copied()
     }
 
     /// Answers a request, and logs one line about it.
@@ -174,12 +174,13 @@ impl ConnectLink {
         api_id: &str,
     ) -> Result<Served, Refusal> {
         let now = (self.clock)();
-        let (settings, link) = tokio::join!(self.settings(now, api_id), self.open(text));
+        let (settings, link, state_key) = tokio::join!(self.settings(now, api_id), self.open(text), self.state_key());
         let (secrets, callback_uri) = settings?;
         if initiator.is_foreign(callback_uri.origin()) {
             return Err(Refusal::CrossSite);
         }
         let Link { attempt_id, wa_id, login_url, .. } = link?;
+        let state_key = state_key.map_err(Unavailable::from)?;
         // A browser that has a secret keeps it, so that two links in two tabs both work.
         let secret = match secret {
             Some(secret) => secret,
@@ -193,7 +194,7 @@ impl ConnectLink {
             binding: Some(secret.binding(attempt_id)),
         };
         let (state, verifier) = tokio::try_join!(
-            self.kms.sign(&self.config.state_key_id, claims.unsigned(self.state_key)),
+            self.kms.sign(&self.config.state_key_id, claims.unsigned(state_key)),
             self.kms.pkce_verifier(&self.config.pkce_key_id, attempt_id),
         )
         .map_err(Unavailable::from)?;

@@ -79,6 +79,8 @@ impl FakeKms {
                     return (StatusCode::BAD_REQUEST, Json(json!({ "__type": "InvalidCiphertextException" })));
                 }
             },
+            // Secrets Manager's, which has none.
+            "BatchGetSecretValue" => json!({}),
             other => panic!("the function asked KMS to {other}"),
         };
         (StatusCode::OK, Json(answer))
@@ -88,7 +90,7 @@ impl FakeKms {
     async fn serve(&self) -> String {
         let kms = self.clone();
         let answer = async move |headers: HeaderMap, body: String| {
-            let operation = headers["x-amz-target"].to_str().unwrap().trim_start_matches("TrentService.");
+            let operation = headers["x-amz-target"].to_str().unwrap().rsplit_once('.').unwrap().1;
             kms.answer(operation, &serde_json::from_str(&body).unwrap())
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -104,9 +106,11 @@ impl FakeKms {
     fn disable(&self) {
         self.0.lock().unwrap().disabled = true;
     }
-}
 
-const LOGIN_URLS: &str = "https://login.salesforce.com,https://test.salesforce.com";
+    fn enable(&self) {
+        self.0.lock().unwrap().disabled = false;
+    }
+}
 
 /// The function and its KMS.
 struct Function {
@@ -119,13 +123,13 @@ impl Function {
     async fn start() -> Self {
         let kms = FakeKms::default();
         let endpoint = kms.serve().await;
-        let connect_link = started(&endpoint, LOGIN_URLS, || NOW).await;
+        let connect_link = started(&endpoint, &[], || NOW).await;
         Self { kms, endpoint, connect_link }
     }
 
     /// The same function at another time.
     async fn at(&self, clock: fn() -> Timestamp) -> ConnectLink {
-        started(&self.endpoint, LOGIN_URLS, clock).await
+        started(&self.endpoint, &[], clock).await
     }
 
     /// The text that stands for a fresh link.
@@ -136,8 +140,12 @@ impl Function {
     }
 }
 
-async fn started(endpoint: &str, login_urls: &str, clock: fn() -> Timestamp) -> ConnectLink {
+/// A function with these settings in place of the usual.
+async fn started(endpoint: &str, changed: &[(&str, &str)], clock: fn() -> Timestamp) -> ConnectLink {
     let settings = Settings::new(|name| {
+        if let Some((_, value)) = changed.iter().find(|(key, _)| *key == name) {
+            return Some((*value).to_owned());
+        }
         Some(match name {
             "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => "test".to_owned(),
             "AWS_REGION" => "us-east-1".to_owned(),
@@ -147,7 +155,7 @@ async fn started(endpoint: &str, login_urls: &str, clock: fn() -> Timestamp) -> 
             "LINK_KEY_ID" => "link".to_owned(),
             "LINK_LIFETIME_MINUTES" => "15".to_owned(),
             "STACK_NAME" => "connect".to_owned(),
-            "LOGIN_URLS" => login_urls.to_owned(),
+            "LOGIN_URLS" => "https://login.salesforce.com,https://test.salesforce.com".to_owned(),
             "SCOPES" => "api refresh_token".to_owned(),
             "SF_CLIENT_ID" => "3MVG9.client".to_owned(),
             "API_DOMAIN_SUFFIX" => "execute-api.us-east-1.amazonaws.com".to_owned(),
@@ -159,7 +167,9 @@ async fn started(endpoint: &str, login_urls: &str, clock: fn() -> Timestamp) -> 
         buffer.fill(9);
         Ok(())
     };
-    Box::pin(ConnectLink::start(config, &aws::config(&settings).unwrap(), clock, random)).await.unwrap()
+    let connect_link = ConnectLink::new(config, &aws::config(&settings).unwrap(), clock, random);
+    Box::pin(connect_link.warm_up()).await;
+    connect_link
 }
 
 fn order(body: &Value) -> Value {
@@ -249,7 +259,6 @@ async fn a_login_host_that_is_not_allowed_gets_no_link() {
 async fn showing_a_link_a_hundred_times_does_nothing_but_open_it() {
     let function = Function::start().await;
     let link = function.link().await;
-    let before = function.kms.calls();
     for method in ["GET", "HEAD"].repeat(50) {
         let shown = call(&function.connect_link, connect(method, &link, &json!({}))).await;
         assert_eq!(shown.status_code, 200);
@@ -258,7 +267,7 @@ async fn showing_a_link_a_hundred_times_does_nothing_but_open_it() {
     }
     let calls = function.kms.calls();
     assert_eq!(calls["Decrypt"], 100);
-    assert_eq!((calls.get("Sign"), calls.get("GenerateMac")), (before.get("Sign"), before.get("GenerateMac")));
+    assert_eq!((calls.get("Sign"), calls.get("GenerateMac")), (None, None));
 }
 
 #[tokio::test]
@@ -324,7 +333,7 @@ async fn an_expired_link_is_gone_for_page_and_button_alike() {
 async fn a_link_to_a_host_that_is_allowed_no_more_is_gone() {
     let function = Function::start().await;
     let link = function.link().await;
-    let restricted = started(&function.endpoint, "https://test.salesforce.com", || NOW).await;
+    let restricted = started(&function.endpoint, &[("LOGIN_URLS", "https://test.salesforce.com")], || NOW).await;
     assert_eq!(call(&restricted, connect("POST", &link, &json!({}))).await.status_code, 410);
 }
 
@@ -354,4 +363,27 @@ async fn a_kms_in_trouble_is_a_matter_of_trying_again() {
         assert_eq!(refused.status_code, 503);
         assert!(refused.headers.contains_key("retry-after"));
     }
+}
+
+#[tokio::test]
+async fn a_function_that_started_without_kms_serves_as_soon_as_kms_does() {
+    let function = Function::start().await;
+    let link = function.link().await;
+    function.kms.disable();
+    let started = function.at(|| NOW).await;
+    function.kms.enable();
+    assert_eq!(call(&started, connect("GET", &link, &json!({}))).await.status_code, 200);
+    assert_eq!(call(&started, connect("POST", &link, &json!({}))).await.status_code, 303);
+}
+
+#[tokio::test]
+async fn the_page_needs_no_secrets_and_the_button_does() {
+    let function = Function::start().await;
+    let link = function.link().await;
+    let changed = [("SF_CLIENT_ID", ""), ("SF_CLIENT_ID_SECRET_NAME", "sf_client_id")];
+    let without = started(&function.endpoint, &changed, || NOW).await;
+    assert_eq!(call(&without, connect("GET", &link, &json!({}))).await.status_code, 200);
+    let refused = call(&without, connect("POST", &link, &json!({}))).await;
+    assert_eq!(refused.status_code, 503);
+    assert!(refused.headers.contains_key("retry-after"));
 }
