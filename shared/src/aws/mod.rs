@@ -10,6 +10,7 @@ use aws_smithy_types::{error::metadata::ProvideErrorMetadata, retry::RetryConfig
 pub use aws_types::SdkConfig;
 use aws_types::region::Region;
 use hyper::Uri;
+use pow as _; // for the linker
 use tokio::{task::yield_now, time::timeout};
 use tracing::warn;
 

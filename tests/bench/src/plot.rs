@@ -13,7 +13,7 @@ const LONGEST: f64 = 470.0;
 /// What stands out, and what it is compared with.
 const OURS: &str = "#0b7a4b";
 const OTHERS: &str = "#9aa5b1";
-const SHIPPED: [&str; 4] = ["callback-receiver", "connect-link", "token-exchanger", "notifier"];
+pub(crate) const SHIPPED: [&str; 4] = ["callback-receiver", "connect-link", "token-exchanger", "notifier"];
 
 /// One comparison of all programs.
 struct Panel {
