@@ -80,8 +80,7 @@ impl ConnectLink {
         Self { config, kms, secrets, state_key: OnceCell::new(), clock, random }
     }
 
-    /// Fetches what the button needs. What fails is tried again when somebody presses it; the page does
-    /// without.
+    /// Fetches what the button needs. What fails is tried again when somebody presses it; the page does without.
     pub async fn warm_up(&self) {
         give_way().await;
         let (state_key, secrets) = tokio::join!(self.state_key(), self.secrets.current((self.clock)()));
