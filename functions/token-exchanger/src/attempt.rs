@@ -23,7 +23,7 @@ use crate::{
     retry::{Pauses, left},
     salesforce::{self, ExchangeError, Redemption},
     setback::Setback,
-    tables::{Claim, Connection},
+    tables::{Claim, Connection, TableError},
 };
 
 /// Within one invocation a code is tried for so long; then the queue's schedule takes over.
@@ -157,12 +157,19 @@ impl TokenExchanger {
         if consent.is_dead(now) {
             return self.bury(attempt, now).await;
         }
-        let (claim, means) = tokio::join!(self.tables.claim(attempt, now), self.means(attempt, consent, now));
+        let claim = async {
+            // Held at once: what is asked for beside it may take all the time.
+            Ok::<_, TableError>(match self.tables.claim(attempt, now).await? {
+                Claim::Granted(lease) => Ok(held.get_or_init(|| lease)),
+                Claim::Refused(obstacle) => Err(obstacle),
+            })
+        };
+        let (claim, means) = tokio::join!(claim, self.means(attempt, consent, now));
         let lease = match claim? {
-            Claim::Granted(lease) => held.get_or_init(|| lease),
-            Claim::Refused(Obstacle::Over { .. }) => return Ok(Ending::Duplicate),
-            Claim::Refused(Obstacle::Held { until }) => return Err(Setback::Held { until }),
-            Claim::Refused(Obstacle::Delayed) => return Err(Setback::Held { until: now }),
+            Ok(lease) => lease,
+            Err(Obstacle::Over { .. }) => return Ok(Ending::Duplicate),
+            Err(Obstacle::Held { until }) => return Err(Setback::Held { until }),
+            Err(Obstacle::Delayed) => return Err(Setback::Held { until: now }),
         };
         if !self.config.login_urls.contains(attempt.login_url) {
             return Err(Setback::LoginUrl);

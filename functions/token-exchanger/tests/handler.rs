@@ -60,6 +60,8 @@ struct Inner {
     userinfo_script: VecDeque<Script>,
     aws_calls: Vec<(String, Value)>,
     aws_script: Vec<(&'static str, StatusCode, Value)>,
+    /// An operation that is never answered.
+    aws_silence: Option<&'static str>,
 }
 
 impl World {
@@ -232,6 +234,9 @@ async fn answer_as_aws(State(world): State<World>, headers: HeaderMap, body: Str
     });
     if let Some((_, status, body)) = scripted {
         return (status, Json(body));
+    }
+    if world.inner(|inner| inner.aws_silence.is_some_and(|silent| silent == operation)) {
+        std::future::pending::<()>().await;
     }
     let answer = match operation.as_str() {
         "BatchGetSecretValue" => {
@@ -461,6 +466,17 @@ async fn what_an_exchange_needs_is_asked_for_beside_the_claim_and_not_after_it()
     assert!(ends(&world, &world.message()).await);
     let asked = ["UpdateItem", "GenerateMac", "BatchGetSecretValue"].map(|operation| world.calls(operation).len());
     assert_eq!((asked, world.tries()), ([1, 1, 1], 0));
+}
+
+#[tokio::test]
+async fn an_attempt_is_given_back_though_the_time_was_over_beside_the_claim() {
+    let world = World::start().await;
+    world.inner(|inner| inner.aws_silence = Some("BatchGetSecretValue"));
+    let batch = serde_json::from_value(json!({ "Records": [record("one", &world.message(), 1)] })).unwrap();
+    let deadline = NOW.plus(Duration::from_secs(3));
+    let response = world.function().handle(batch, deadline).await.unwrap();
+    assert_eq!((response.batch_item_failures.len(), world.hidden_for()), (1, vec![2]));
+    assert_eq!((world.last_update()["lease_until"].clone(), world.tries()), (number(0), 0));
 }
 
 #[tokio::test]
