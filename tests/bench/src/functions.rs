@@ -62,6 +62,8 @@ pub(crate) const PROGRAMS: [Program; 8] = [
     program("token-exchanger", Role::Exchanger, "as it ships", Roots::Ours),
     program("notifier", Role::Notifier, "as it ships", Roots::Ours),
 ];
+/// Those of them that are ours.
+pub(crate) const SHIPPED: [&str; 4] = ["callback-receiver", "connect-link", "token-exchanger", "notifier"];
 pub(crate) const PYTHON: &str = "receiver-python";
 
 const fn program(name: &'static str, role: Role, about: &'static str, roots: Roots) -> Program {

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::{measure::Figures, report::Report};
+use crate::{functions::SHIPPED, measure::Figures, report::Report};
 
 const WIDTH: f64 = 760.0;
 const BAR: f64 = 18.0;
@@ -13,7 +13,6 @@ const LONGEST: f64 = 470.0;
 /// What stands out, and what it is compared with.
 const OURS: &str = "#0b7a4b";
 const OTHERS: &str = "#9aa5b1";
-pub(crate) const SHIPPED: [&str; 4] = ["callback-receiver", "connect-link", "token-exchanger", "notifier"];
 
 /// One comparison of all programs.
 struct Panel {

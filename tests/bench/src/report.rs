@@ -6,9 +6,8 @@ use serde::Serialize;
 use shared::process;
 
 use crate::{
-    functions::PYTHON,
+    functions::{PYTHON, SHIPPED},
     measure::{Batches, Figures},
-    plot::SHIPPED,
     statistics::Quartiles,
 };
 
