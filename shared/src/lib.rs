@@ -1,7 +1,7 @@
 //! What two or more functions agree on.
 //!
-//! The pure modules (everything but [`aws`], [`bot`], [`http`], [`metrics`], [`process`] and [`tls`]) are functions of their
-//! arguments: no AWS, no I/O, no clock, no environment. The adapters stand apart and behind
+//! The pure modules (everything but [`aws`], [`bot`], [`http`], [`metrics`], [`process`], [`salesforce`]
+//! and [`tls`]) are functions of their arguments: no AWS, no I/O, no clock, no environment. The adapters stand apart and behind
 //! features, so that a function links only what it speaks to.
 
 pub mod attempt;
@@ -35,6 +35,8 @@ pub mod aws;
 pub mod bot;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "salesforce")]
+pub mod salesforce;
 #[cfg(feature = "tls")]
 pub mod tls;
 

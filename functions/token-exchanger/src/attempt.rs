@@ -9,19 +9,17 @@ use shared::{
     exchange::{self, CODE_LIFETIME, DenialError, ExchangeMessage, Sealed},
     ledger::{Attempt, Guard, Lease, Obstacle, Unconnected},
     pkce::PkceCodeVerifier,
+    salesforce::{self, ExchangeError, Grant, Redemption, UserinfoFailure},
 };
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
     TokenExchanger,
     checkpoint::{self, BrokenSeal},
-    classify::Nameless,
     config::CredentialsError,
     course::{Course, Step},
-    grant::Grant,
     queue::QueueError,
     retry::{Pauses, left},
-    salesforce::{self, ExchangeError, Redemption},
     setback::Setback,
     tables::{Claim, Connection, TableError},
 };
@@ -71,9 +69,9 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// Salesforce's own word for it.
-    pub(crate) fn word(&self) -> Option<&DenialError> {
-        self.cause.as_ref().and_then(ExchangeError::word)
+    /// The OAuth error code that Salesforce gave, if any.
+    pub(crate) fn oauth_error(&self) -> Option<&DenialError> {
+        self.cause.as_ref().and_then(ExchangeError::oauth_error)
     }
 }
 
@@ -215,7 +213,7 @@ impl TokenExchanger {
     }
 
     async fn fail(&self, attempt: &Attempt<'_>, failure: Failure, guard: Guard<'_>) -> Result<Ending, Setback> {
-        let outcome = Unconnected::Failed { reason: failure.reason, error: failure.word() };
+        let outcome = Unconnected::Failed { reason: failure.reason, error: failure.oauth_error() };
         let now = (self.clock)();
         match self.tables.settle(attempt, &outcome, guard, now).await? {
             None => Ok(Ending::Failed(failure)),
@@ -310,11 +308,11 @@ impl TokenExchanger {
         let until = until.min(Instant::now() + ACCOUNT_BUDGET);
         let mut pauses = Pauses::until(until);
         loop {
-            match self.salesforce.username(grant, left(until)).await.map_err(|error| error.meaning()) {
+            match self.salesforce.username(grant, left(until)).await.map_err(|error| error.failure()) {
                 Ok(username) => return Ok(Some(username)),
-                Err(Nameless::Blocked) => return Err(Reason::AppBlocked.into()),
-                Err(Nameless::NotAllowed) => return Ok(None),
-                Err(Nameless::Transient { retry_after }) => {
+                Err(UserinfoFailure::Blocked) => return Err(Reason::AppBlocked.into()),
+                Err(UserinfoFailure::OutOfScope) => return Ok(None),
+                Err(UserinfoFailure::Transient { retry_after }) => {
                     if !pauses.next(retry_after).await {
                         return Ok(None);
                     }

@@ -9,13 +9,14 @@ use secrecy::{
     zeroize::{Zeroize as _, Zeroizing},
 };
 use serde::{Deserialize, Serialize};
-use shared::{Timestamp, aws::kms::PlaintextKey, ledger::Attempt};
-
-use crate::{
-    grant::Grant,
-    tables::Connection,
-    token::{AccessToken, RefreshToken},
+use shared::{
+    Timestamp,
+    aws::kms::PlaintextKey,
+    ledger::Attempt,
+    salesforce::{AccessToken, Grant, RefreshToken},
 };
+
+use crate::tables::Connection;
 
 /// One nonce is enough for a key that seals once (NIST SP 800-38D §8: no two of one key).
 const NONCE: [u8; NONCE_LEN] = [0; NONCE_LEN];

@@ -8,6 +8,7 @@ use shared::{
     callback_uri::InvalidCallbackUri,
     http::Roots,
     metrics::Meter,
+    salesforce::Credentials,
 };
 
 /// The settings of this function.
@@ -28,13 +29,6 @@ pub struct Config {
     client_id: Source,
     client_secret: Source,
     callback_uri: Source,
-}
-
-/// What Salesforce knows this app by.
-pub(crate) struct Credentials<'a> {
-    pub(crate) client_id: &'a str,
-    pub(crate) client_secret: &'a str,
-    pub(crate) callback_uri: CallbackUri,
 }
 
 /// The credentials cannot be had.

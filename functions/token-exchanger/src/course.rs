@@ -4,9 +4,7 @@
 
 use std::time::Duration;
 
-use shared::{Reason, ledger::Lease};
-
-use crate::classify::Class;
+use shared::{Reason, ledger::Lease, salesforce::Class};
 
 /// The course of one invocation's tries with one code.
 #[derive(Debug)]

@@ -7,16 +7,12 @@
 
 mod attempt;
 mod checkpoint;
-mod classify;
 mod config;
 pub mod course;
-mod grant;
 mod queue;
 mod retry;
-mod salesforce;
 mod setback;
 mod tables;
-mod token;
 mod trace;
 
 use std::{cell::OnceCell, panic::AssertUnwindSafe, time::Duration};
@@ -29,19 +25,19 @@ use shared::{
     exchange::{Consent, DenialError, ExchangeMessage, InvalidMessage},
     ledger::{Attempt, Guard, Lease, Obstacle, Unconnected},
     metrics::Metric,
+    salesforce::Salesforce,
     timestamp::{Clock, millis},
 };
 use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument as _, Span, error, info, info_span, warn};
 
+pub use crate::config::Config;
 use crate::{
     attempt::{Ending, life_left},
     queue::ExchangeQueue,
-    salesforce::Salesforce,
     setback::Setback,
     tables::Tables,
 };
-pub use crate::{classify::Class, config::Config};
 
 /// The AWS services that a start asks, one connection each, as [`shared::aws::connect`] names them.
 pub const SERVICES: [&str; 3] = ["dynamodb", "kms", "secretsmanager"];
@@ -271,7 +267,7 @@ impl TokenExchanger {
             }
             Ok(Ending::Failed(failure)) => {
                 let reason = failure.reason.as_str();
-                let salesforce_error = failure.word().map(DenialError::as_str);
+                let salesforce_error = failure.oauth_error().map(DenialError::as_str);
                 let error = failure.cause.as_ref().map(|error| causes(error));
                 info!(
                     %attempt_id, result, reason, salesforce_error, error, receives, code_age_ms, duration_ms,
@@ -281,7 +277,7 @@ impl TokenExchanger {
             Err(setback) => {
                 let class = setback.word();
                 let salesforce_error = match setback {
-                    Setback::Exchange(error) => error.word().map(DenialError::as_str),
+                    Setback::Exchange(error) => error.oauth_error().map(DenialError::as_str),
                     _ => None,
                 };
                 let error = causes(setback);

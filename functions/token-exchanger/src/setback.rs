@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use shared::{Reason, Timestamp, aws::kms::KmsError, exchange::InvalidMessage};
-
-use crate::{
-    attempt::CheckpointError, checkpoint::BrokenSeal, classify::Class, config::CredentialsError, retry,
-    salesforce::ExchangeError, tables::TableError,
+use shared::{
+    Reason, Timestamp,
+    aws::kms::KmsError,
+    exchange::InvalidMessage,
+    salesforce::{Class, ExchangeError},
 };
+
+use crate::{attempt::CheckpointError, checkpoint::BrokenSeal, config::CredentialsError, retry, tables::TableError};
 
 /// How soon a message comes back that nothing can be done for: it is on its way to the
 /// dead-letter queue.
@@ -113,7 +115,7 @@ impl Setback {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::classify::Refusal;
+    use shared::salesforce::Refusal;
 
     const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
 

@@ -18,10 +18,9 @@ use shared::{
     },
     ledger::{Account, Attempt, Guard, Lease, Obstacle, Unconnected},
     record::{Change, Rule},
+    salesforce::{Grant, RefreshToken},
     token_table,
 };
-
-use crate::{grant::Grant, token::RefreshToken};
 
 /// Both tables.
 #[derive(Clone, Debug)]

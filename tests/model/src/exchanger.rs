@@ -8,11 +8,9 @@
 use shared::{
     Reason,
     ledger::{Guard, Lease, Obstacle, Unconnected},
+    salesforce::Class,
 };
-use token_exchanger::{
-    Class,
-    course::{Course, Step},
-};
+use token_exchanger::course::{Course, Step};
 
 use crate::{
     protocol::{DELAY, Fate, Fault, Kind, Message, Place, Protocol, State},

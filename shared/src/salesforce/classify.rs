@@ -1,36 +1,37 @@
-//! What an answer of Salesforce means. Pure functions of status, header and body; what is then
-//! done is for the caller to decide.
+//! What an answer of Salesforce means. Pure functions of status, header and body; what follows
+//! from it is for the caller to decide.
 
 use std::time::Duration;
 
+use crate::{Reason, exchange::DenialError};
 use serde::Deserialize;
-use shared::{Reason, exchange::DenialError};
 
-/// Nobody waits longer: the code is dead before.
-const LONGEST_WAIT: Duration = Duration::from_hours(1);
+/// The longest `Retry-After` that is honoured: any code has expired by then.
+const MAX_RETRY_AFTER: Duration = Duration::from_hours(1);
 
 /// What a failed exchange means for the code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// Salesforce is not well; the same request may work soon.
+    /// Salesforce is unavailable; the same request may succeed soon.
     Transient {
-        /// As Salesforce asked.
+        /// From the `Retry-After` header.
         retry_after: Option<Duration>,
     },
     /// The request was sent and its answer lost: the code may be used up.
     Ambiguous,
-    /// It is over, for the person's or their administrator's reason.
+    /// No retry can help; the reason is the person's or their administrator's.
     Final(Reason),
-    /// The settings here and at Salesforce do not agree: the operator's.
+    /// The settings here and at Salesforce do not agree: the operator has to act.
     Operator,
 }
 
 /// A refusal by the token endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Refusal {
-    pub(crate) class: Class,
-    /// Salesforce's own word, where there was one.
-    pub(crate) error: Option<DenialError>,
+pub struct Refusal {
+    /// What it means for the code.
+    pub class: Class,
+    /// The OAuth error code, where the answer has one.
+    pub error: Option<DenialError>,
 }
 
 /// RFC 6749 §5.2.
@@ -40,8 +41,8 @@ struct Problem {
     error_description: Option<String>,
 }
 
-/// Does the token endpoint refuse? `None` for an answer that should hold tokens.
-pub(crate) fn refusal(status: u16, retry_after: Option<&str>, body: &[u8]) -> Option<Refusal> {
+/// The refusal that an answer of the token endpoint is; `None` for one that should hold tokens.
+pub(super) fn token_endpoint(status: u16, retry_after: Option<&str>, body: &[u8]) -> Option<Refusal> {
     let problem = serde_json::from_slice::<Problem>(body).ok();
     let by_word = match &problem {
         Some(Problem { error: Some(error), error_description }) => {
@@ -95,32 +96,32 @@ fn is_page(body: &[u8]) -> bool {
 
 /// `Retry-After` in seconds; the form with a date is not used by Salesforce.
 fn seconds(retry_after: &str) -> Option<Duration> {
-    retry_after.trim().parse().ok().map(|seconds| Duration::from_secs(seconds).min(LONGEST_WAIT))
+    retry_after.trim().parse().ok().map(|seconds| Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
 }
 
 /// Why `/userinfo` does not name the account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Nameless {
-    /// Fresh tokens that open nothing: the org's IP rules, or the app's policies, keep us out.
+pub enum UserinfoFailure {
+    /// Fresh tokens are refused: the org's IP rules or the app's policies block this app.
     Blocked,
-    /// The tokens are good but do not extend to the person's name.
-    NotAllowed,
-    /// Salesforce is not well.
+    /// The tokens are valid, but their scope does not include the person's name.
+    OutOfScope,
+    /// Salesforce is unavailable.
     Transient {
-        /// As Salesforce asked.
+        /// From the `Retry-After` header.
         retry_after: Option<Duration>,
     },
 }
 
-/// What an answer of `/userinfo` means that is not 200. A refusal is a plain word, such as
-/// `Bad_OAuth_Token` or `Invalid_Scope`, or a JSON error; a page is from something in between.
-pub(crate) fn nameless(status: u16, retry_after: Option<&str>, body: &[u8]) -> Nameless {
+/// What an answer of `/userinfo` without a name means. A refusal is a plain word, such as
+/// `Bad_OAuth_Token` or `Invalid_Scope`, or a JSON error; HTML comes from a proxy in between.
+pub(super) fn userinfo(status: u16, retry_after: Option<&str>, body: &[u8]) -> UserinfoFailure {
     let body = String::from_utf8_lossy(body).to_ascii_lowercase();
     match status {
-        401 | 403 if body.trim_start().starts_with('<') => Nameless::Transient { retry_after: None },
-        401 | 403 if body.contains("scope") => Nameless::NotAllowed,
-        401 | 403 => Nameless::Blocked,
-        _ => Nameless::Transient { retry_after: retry_after.and_then(seconds) },
+        401 | 403 if body.trim_start().starts_with('<') => UserinfoFailure::Transient { retry_after: None },
+        401 | 403 if body.contains("scope") => UserinfoFailure::OutOfScope,
+        401 | 403 => UserinfoFailure::Blocked,
+        _ => UserinfoFailure::Transient { retry_after: retry_after.and_then(seconds) },
     }
 }
 
@@ -175,48 +176,52 @@ mod tests {
             ("login rate with 429", 429, r#"{"error":"login_rate_exceeded"}"#, Class::Final(Reason::LoginRate)),
         ];
         for (name, status, body, class) in table {
-            assert_eq!(refusal(status, None, body.as_bytes()).map(|refusal| refusal.class), Some(class), "{name}");
+            assert_eq!(
+                token_endpoint(status, None, body.as_bytes()).map(|refusal| refusal.class),
+                Some(class),
+                "{name}"
+            );
         }
     }
 
     #[test]
     fn tokens_are_no_refusal() {
-        assert_eq!(refusal(200, None, br#"{"access_token":"00D!x"}"#), None);
+        assert_eq!(token_endpoint(200, None, br#"{"access_token":"00D!x"}"#), None);
     }
 
     #[test]
-    fn salesforce_is_heard_on_when_to_come_back() {
-        let wait = |header| match refusal(503, Some(header), b"").map(|refusal| refusal.class) {
+    fn retry_after_is_honoured_up_to_an_hour() {
+        let wait = |header| match token_endpoint(503, Some(header), b"").map(|refusal| refusal.class) {
             Some(Class::Transient { retry_after }) => retry_after,
             other => panic!("{other:?}"),
         };
         assert_eq!(wait("7"), Some(Duration::from_secs(7)));
-        assert_eq!(wait("99999999"), Some(LONGEST_WAIT));
+        assert_eq!(wait("99999999"), Some(MAX_RETRY_AFTER));
         assert_eq!(wait("Wed, 21 Oct 2026 07:28:00 GMT"), None);
     }
 
     #[test]
-    fn the_word_is_kept_if_it_is_one() {
-        let word = |body: &str| refusal(400, None, body.as_bytes()).unwrap().error;
+    fn the_error_code_is_kept_if_it_is_a_plain_word() {
+        let word = |body: &str| token_endpoint(400, None, body.as_bytes()).unwrap().error;
         assert_eq!(word(EXPIRED).unwrap().as_str(), "invalid_grant");
         assert_eq!(word(r#"{"error":"<script>"}"#).unwrap().as_str(), "unknown");
         assert_eq!(word(PAGE), None);
     }
 
     #[test]
-    fn fresh_tokens_that_open_nothing_are_blocked() {
-        let soon = Nameless::Transient { retry_after: None };
+    fn fresh_tokens_that_are_refused_mean_that_the_app_is_blocked() {
+        let soon = UserinfoFailure::Transient { retry_after: None };
         for (status, body, meaning) in [
-            (403, "Bad_OAuth_Token", Nameless::Blocked),
-            (401, r#"[{"errorCode":"INVALID_SESSION_ID"}]"#, Nameless::Blocked),
-            (403, "Invalid_Scope", Nameless::NotAllowed),
+            (403, "Bad_OAuth_Token", UserinfoFailure::Blocked),
+            (401, r#"[{"errorCode":"INVALID_SESSION_ID"}]"#, UserinfoFailure::Blocked),
+            (403, "Invalid_Scope", UserinfoFailure::OutOfScope),
             (403, PAGE, soon),
             (500, "", soon),
             (404, PAGE, soon),
         ] {
-            assert_eq!(nameless(status, None, body.as_bytes()), meaning, "{status} {body}");
+            assert_eq!(userinfo(status, None, body.as_bytes()), meaning, "{status} {body}");
         }
-        let later = Nameless::Transient { retry_after: Some(Duration::from_secs(1)) };
-        assert_eq!(nameless(429, Some("1"), b""), later);
+        let later = UserinfoFailure::Transient { retry_after: Some(Duration::from_secs(1)) };
+        assert_eq!(userinfo(429, Some("1"), b""), later);
     }
 }

@@ -1,4 +1,4 @@
-//! The tokens themselves: the secrets that all of this is about. They never print.
+//! Access and refresh tokens, as secrets that never print.
 
 use std::fmt;
 
@@ -8,10 +8,10 @@ use serde::{Deserialize, Deserializer};
 /// Access tokens may be JWTs.
 const MAX_LENGTH: usize = 16 * 1024;
 
-/// The text is no token.
+/// The text is not a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a token (expected 1 to {MAX_LENGTH} visible ASCII characters)")]
-pub(crate) struct InvalidToken;
+pub struct InvalidToken;
 
 /// RFC 6749 appendix A.12 and A.17: visible ASCII; no space, because it goes into a header.
 fn parse(text: String) -> Result<SecretString, InvalidToken> {
@@ -23,11 +23,12 @@ macro_rules! token {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone)]
-        pub(crate) struct $name(SecretString);
+        pub struct $name(SecretString);
 
         impl $name {
-            /// The token itself, for the token table and for Salesforce alone.
-            pub(crate) fn secret(&self) -> &str {
+            /// The token in plain text, for the token table and for Salesforce alone.
+            #[must_use]
+            pub fn secret(&self) -> &str {
                 self.0.expose_secret()
             }
         }
@@ -47,11 +48,11 @@ macro_rules! token {
 }
 
 token! {
-    /// What opens the org's API for some hours.
+    /// Opens the org's API for some hours.
     AccessToken
 }
 token! {
-    /// What makes new access tokens until it is revoked.
+    /// Gives new access tokens until it is revoked.
     RefreshToken
 }
 
@@ -74,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_a_jwt_and_refuses_what_is_no_token() {
+    fn accepts_a_jwt_and_rejects_what_is_not_a_token() {
         assert!(parse("e".repeat(MAX_LENGTH)).is_ok());
         for text in ["", "a b", "a\nb", "ü", &"e".repeat(MAX_LENGTH + 1)] {
             assert_eq!(parse(text.to_owned()).unwrap_err(), InvalidToken);

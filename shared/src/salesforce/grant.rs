@@ -1,21 +1,21 @@
-//! What Salesforce gave for a code, checked before anything is done with it. Pure.
+//! The tokens that Salesforce issued, verified before anything is done with them. Pure.
 
 use std::fmt;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::hmac;
 use serde::Deserialize;
-use shared::{LoginUrl, Timestamp, login::is_confidential};
 use url::Url;
 
-use crate::token::{AccessToken, RefreshToken};
+use super::token::{AccessToken, RefreshToken};
+use crate::{LoginUrl, Timestamp, login::is_confidential};
 
 /// Hosts of Salesforce. The signature does not cover `instance_url`, and the access token goes there.
 const INSTANCE_HOSTS: [&str; 4] = [".salesforce.com", ".force.com", ".my.site.com", ".salesforce.mil"];
 
 /// The answer of the token endpoint as it is sent (RFC 6749 §5.1 and Salesforce's additions).
 #[derive(Deserialize)]
-pub(crate) struct TokenAnswer {
+pub(super) struct TokenAnswer {
     access_token: AccessToken,
     refresh_token: Option<RefreshToken>,
     instance_url: String,
@@ -26,35 +26,44 @@ pub(crate) struct TokenAnswer {
     scope: Option<String>,
 }
 
-/// Tokens, and whose they are.
-pub(crate) struct Grant {
-    pub(crate) access_token: AccessToken,
+/// Tokens, and the account that they belong to.
+pub struct Grant {
+    /// Opens the org's API.
+    pub access_token: AccessToken,
     /// Absent without the scope, or by the org's policy.
-    pub(crate) refresh_token: Option<RefreshToken>,
-    /// An origin.
-    pub(crate) instance_url: String,
-    pub(crate) issued_at: Timestamp,
-    pub(crate) scope: Option<String>,
-    pub(crate) org_id: String,
-    pub(crate) user_id: String,
+    pub refresh_token: Option<RefreshToken>,
+    /// The origin of the org's API.
+    pub instance_url: String,
+    /// When Salesforce issued the tokens.
+    pub issued_at: Timestamp,
+    /// The scopes that were granted, separated by spaces, where Salesforce says.
+    pub scope: Option<String>,
+    /// 15 or 18 letters and digits.
+    pub org_id: String,
+    /// 15 or 18 letters and digits.
+    pub user_id: String,
 }
 
-/// Why an answer with tokens is not believed. Another try would meet the same.
+/// Why an answer with tokens is not trusted. Another try would have the same result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Untrusted {
+pub enum Untrusted {
+    /// Not signed with this app's secret.
     #[error("the signature does not match the client secret")]
     Signature,
+    /// Not a number.
     #[error("issued_at is not a time in milliseconds")]
     IssuedAt,
+    /// Not `/id/{org}/{user}`.
     #[error("id does not name an org and a user")]
     Identity,
+    /// The access token must not go there.
     #[error("instance_url is not a host of Salesforce")]
     Instance,
 }
 
 impl TokenAnswer {
-    /// Believes the answer, or says why not.
-    pub(crate) fn verify(self, client_secret: &str, login_url: &LoginUrl) -> Result<Grant, Untrusted> {
+    /// Checks signature, identity and host.
+    pub(super) fn verify(self, client_secret: &str, login_url: &LoginUrl) -> Result<Grant, Untrusted> {
         let signature = STANDARD.decode(&self.signature).map_err(|_| Untrusted::Signature)?;
         let key = hmac::Key::new(hmac::HMAC_SHA256, client_secret.as_bytes());
         // In constant time.
@@ -133,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_of_salesforce_is_believed() {
+    fn an_answer_of_salesforce_is_trusted() {
         let grant = verify(answer(ID, "https://acme.my.salesforce.com")).unwrap();
         assert_eq!(grant.instance_url, "https://acme.my.salesforce.com");
         assert_eq!(grant.issued_at, Timestamp::from_millis(1_790_000_000_123));
@@ -151,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_by_another_secret_is_not_believed() {
+    fn a_signature_by_another_secret_is_not_trusted() {
         for (key, value) in [
             ("signature", "bm8="),
             ("signature", "not base64!"),

@@ -1,0 +1,20 @@
+//! Salesforce as an outside party: its token endpoint, `/userinfo`, and what their answers mean.
+//!
+//! It sends each request once and says what came of it. Whether and when to try again is for the
+//! caller to decide, and nothing here knows a queue, a table or a Lambda event.
+
+mod classify;
+mod client;
+mod grant;
+mod token;
+mod token_endpoint;
+mod userinfo;
+
+pub use self::{
+    classify::{Class, Refusal, UserinfoFailure},
+    client::{BodyError, Salesforce, TIMEOUT},
+    grant::{Grant, Untrusted},
+    token::{AccessToken, InvalidToken, RefreshToken},
+    token_endpoint::{Credentials, ExchangeError, Redemption},
+    userinfo::UserinfoError,
+};

@@ -1,0 +1,132 @@
+//! The token endpoint: an authorization code for tokens (RFC 6749 §4.1.3).
+
+use std::time::Duration;
+
+use reqwest::header;
+use serde::Serialize;
+
+use super::{
+    classify::{self, Class, Refusal},
+    client::{Answer, BodyError, Salesforce},
+    grant::{Grant, TokenAnswer, Untrusted},
+};
+use crate::{AuthorizationCode, CallbackUri, LoginUrl, Reason, exchange::DenialError, pkce::PkceCodeVerifier};
+
+/// What Salesforce knows this app by.
+pub struct Credentials<'a> {
+    /// The consumer key.
+    pub client_id: &'a str,
+    /// The consumer secret. It also signs the token endpoint's answers.
+    pub client_secret: &'a str,
+    /// The redirect URI that the authorization request named.
+    pub callback_uri: CallbackUri,
+}
+
+/// An authorization code that is to be exchanged for tokens.
+pub struct Redemption<'a> {
+    /// The host that issued the code.
+    pub login_url: &'a LoginUrl,
+    /// The code.
+    pub code: &'a AuthorizationCode,
+    /// Only where the authorization request had a challenge: Salesforce refuses a verifier that it did not expect.
+    pub verifier: Option<&'a PkceCodeVerifier>,
+    /// The app's.
+    pub credentials: &'a Credentials<'a>,
+}
+
+/// RFC 6749 §4.1.3.
+#[derive(Serialize)]
+struct TokenForm<'a> {
+    grant_type: &'static str,
+    code: &'a str,
+    client_id: &'a str,
+    client_secret: &'a str,
+    redirect_uri: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code_verifier: Option<&'a str>,
+    format: &'static str,
+}
+
+/// The code was not exchanged, as far as we know.
+#[derive(Debug, thiserror::Error)]
+pub enum ExchangeError {
+    /// The code was not sent.
+    #[error("cannot connect to Salesforce")]
+    Connect(#[source] reqwest::Error),
+    /// The code was sent, and may be used up.
+    #[error("Salesforce's answer was lost")]
+    Lost(#[source] BodyError),
+    /// An OAuth error, or a page in place of an answer.
+    #[error("Salesforce refused the code")]
+    Refused(Refusal),
+    /// A success without tokens.
+    #[error("Salesforce's answer has no tokens")]
+    NoTokens,
+    /// Tokens that fail verification.
+    #[error("Salesforce's answer cannot be trusted")]
+    Untrusted(#[from] Untrusted),
+}
+
+impl Salesforce {
+    /// Exchanges a code for tokens, once, and verifies the answer.
+    ///
+    /// # Errors
+    /// [`ExchangeError`]; [`ExchangeError::class`] says what it means for the code.
+    pub async fn exchange(&self, redemption: &Redemption<'_>, time: Duration) -> Result<Grant, ExchangeError> {
+        let Redemption { login_url, code, verifier, credentials } = redemption;
+        let form = TokenForm {
+            grant_type: "authorization_code",
+            code: code.secret(),
+            client_id: credentials.client_id,
+            client_secret: credentials.client_secret,
+            redirect_uri: credentials.callback_uri.as_str(),
+            code_verifier: verifier.map(PkceCodeVerifier::secret),
+            format: "json",
+        };
+        let response = self
+            .0
+            .post(login_url.endpoint("/services/oauth2/token"))
+            .header(header::ACCEPT, "application/json")
+            .form(&form)
+            .timeout(time)
+            .send()
+            .await
+            .map_err(ExchangeError::unanswered)?;
+        let answer = Answer::read(response).await.map_err(ExchangeError::Lost)?;
+        if let Some(refusal) = classify::token_endpoint(answer.status, answer.retry_after.as_deref(), &answer.body) {
+            return Err(ExchangeError::Refused(refusal));
+        }
+        let tokens: TokenAnswer = serde_json::from_slice(&answer.body).map_err(|_| ExchangeError::NoTokens)?;
+        Ok(tokens.verify(credentials.client_secret, login_url)?)
+    }
+}
+
+impl ExchangeError {
+    fn unanswered(error: reqwest::Error) -> Self {
+        let error = error.without_url();
+        if error.is_connect() { Self::Connect(error) } else { Self::Lost(BodyError::Connection(error)) }
+    }
+
+    /// What it means for the code.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Connect(_) => Class::Transient { retry_after: None },
+            Self::Lost(_) => Class::Ambiguous,
+            Self::Refused(refusal) => refusal.class,
+            // The code is used up, and what it gave is useless.
+            Self::NoTokens => Class::Final(Reason::Unknown),
+            // A fresh link would end the same way: the operator has to look.
+            Self::Untrusted(_) => Class::Final(Reason::Misconfigured),
+        }
+    }
+
+    /// The OAuth error code that Salesforce gave, if any.
+    #[must_use]
+    pub fn oauth_error(&self) -> Option<&DenialError> {
+        match self {
+            Self::Refused(refusal) => refusal.error.as_ref(),
+            _ => None,
+        }
+    }
+}

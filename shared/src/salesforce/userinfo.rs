@@ -1,0 +1,66 @@
+//! `/userinfo` (OpenID Connect Core §5.3): the name of the account that tokens belong to.
+
+use std::time::Duration;
+
+use reqwest::header;
+use serde::Deserialize;
+
+use super::{
+    classify::{self, UserinfoFailure},
+    client::{Answer, BodyError, Salesforce},
+    grant::Grant,
+};
+
+/// `/userinfo` did not name the account.
+#[derive(Debug, thiserror::Error)]
+pub enum UserinfoError {
+    /// No answer, or none that arrived whole.
+    #[error("no answer from /userinfo")]
+    NoAnswer(#[source] BodyError),
+    /// An answer without a name.
+    #[error("/userinfo did not name the account: {0:?}")]
+    NoName(UserinfoFailure),
+}
+
+#[derive(Deserialize)]
+struct UserInfo {
+    preferred_username: String,
+}
+
+impl Salesforce {
+    /// The username of the account, which also shows that the tokens work from here.
+    ///
+    /// # Errors
+    /// [`UserinfoError`].
+    pub async fn username(&self, grant: &Grant, time: Duration) -> Result<String, UserinfoError> {
+        let response = self
+            .0
+            .get(format!("{}/services/oauth2/userinfo", grant.instance_url))
+            .header(header::ACCEPT, "application/json")
+            .bearer_auth(grant.access_token.secret())
+            .timeout(time)
+            .send()
+            .await
+            .map_err(|error| UserinfoError::NoAnswer(BodyError::Connection(error.without_url())))?;
+        let answer = Answer::read(response).await.map_err(UserinfoError::NoAnswer)?;
+        match serde_json::from_slice(&answer.body) {
+            Ok(UserInfo { preferred_username }) if answer.status == 200 => Ok(preferred_username),
+            _ => Err(UserinfoError::NoName(classify::userinfo(
+                answer.status,
+                answer.retry_after.as_deref(),
+                &answer.body,
+            ))),
+        }
+    }
+}
+
+impl UserinfoError {
+    /// What it means for the connection.
+    #[must_use]
+    pub fn failure(&self) -> UserinfoFailure {
+        match self {
+            Self::NoAnswer(_) => UserinfoFailure::Transient { retry_after: None },
+            Self::NoName(failure) => *failure,
+        }
+    }
+}
