@@ -4,15 +4,16 @@
 use std::time::Duration;
 
 use reqwest::Url;
-use serde::Serialize;
 use shared::{
-    AttemptId, Timestamp, WaId,
+    Timestamp,
     aws::{
         SdkConfig,
         secrets::{SecretStore, Source},
     },
-    bot::{Bot, BotQueue, Telling, Webhook},
-    event::CloudEvent,
+    bot::{
+        Bot, BotQueue, CloudEvent, Notification, Webhook,
+        event::{Data, Revoked},
+    },
     http::Roots,
 };
 
@@ -22,20 +23,6 @@ use crate::{aws::Functions, connection::Connection, error::Error, stack::Stack};
 const WORDS: &str = "Your Salesforce account is no longer connected.";
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 const REQUEST_TIME: Duration = Duration::from_secs(10);
-
-#[derive(Serialize)]
-struct Revoked<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    attempt_id: Option<AttemptId>,
-    wa_id: &'a WaId,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    username: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    org_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    instance_url: Option<&'a str>,
-    user_message: &'static str,
-}
 
 /// Tells the bot, in the ways that the notifier is set up for; `false` where there is none.
 pub(crate) async fn tell_of_revocation(
@@ -58,7 +45,7 @@ pub(crate) async fn tell_of_revocation(
         webhook: webhook.map(|url| Webhook::new(http, url)),
         queue: settings.get("BOT_QUEUE_URL").map(|url| BotQueue::new(aws, url.to_owned())),
     };
-    if !bot.is_there() {
+    if !bot.is_configured() {
         return Ok(false);
     }
     let secrets = SecretStore::new(aws, &secret).current(now).await.map_err(|error| failed(error.to_string()))?;
@@ -67,13 +54,13 @@ pub(crate) async fn tell_of_revocation(
         None => "",
     };
     let event = event(connection, now);
-    let telling = Telling { event: &event, user_message: WORDS, signing_secret, now };
-    bot.tell(&telling).await.map_err(|error| failed(error.to_string()))?;
+    let notification = Notification { event: &event, user_message: WORDS, signing_secret, now };
+    bot.notify(&notification).await.map_err(|error| failed(error.to_string()))?;
     Ok(true)
 }
 
 /// The event's id is the same however often this connection's end is told.
-fn event(connection: &Connection, now: Timestamp) -> CloudEvent<'_, impl Serialize> {
+fn event(connection: &Connection, now: Timestamp) -> CloudEvent<'_> {
     let of = connection.attempt_id.map_or_else(|| "unknown".to_owned(), |id| id.to_string());
     let issued_at = connection.issued_at.map(Timestamp::millis).unwrap_or_default();
     let data = Revoked {
@@ -84,7 +71,7 @@ fn event(connection: &Connection, now: Timestamp) -> CloudEvent<'_, impl Seriali
         instance_url: connection.instance_url.as_deref(),
         user_message: WORDS,
     };
-    CloudEvent::new("connection.revoked", format!("evt_{of}_revoked_{issued_at}"), &connection.wa_id, now, data)
+    CloudEvent::new(format!("evt_{of}_revoked_{issued_at}"), now, Data::Revoked(data))
 }
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ pub mod attempt;
 pub mod binding;
 pub mod callback_uri;
 pub mod code;
-pub mod event;
 pub mod exchange;
 pub mod ledger;
 pub mod link;

@@ -1,5 +1,7 @@
 //! How an attempt can end, and what is said of it.
 
+use serde::{Serialize, Serializer};
+
 /// Why an attempt did not end connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
@@ -35,7 +37,8 @@ pub enum Next {
 }
 
 impl Reason {
-    const ALL: [Self; 9] = [
+    /// Every reason.
+    pub const ALL: [Self; 9] = [
         Self::Denied,
         Self::CodeExpired,
         Self::Unknown,
@@ -81,6 +84,9 @@ impl Reason {
 }
 
 impl Next {
+    /// Every kind of help.
+    pub const ALL: [Self; 3] = [Self::Relink, Self::ContactAdmin, Self::Wait];
+
     /// As told to the bot.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -89,6 +95,18 @@ impl Next {
             Self::ContactAdmin => "contact_admin",
             Self::Wait => "wait",
         }
+    }
+}
+
+impl Serialize for Reason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl Serialize for Next {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 

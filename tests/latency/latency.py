@@ -159,7 +159,7 @@ def _times(walk, journal, lines):
 
     receiver = logged("callback_receiver", "callback")
     exchanger = logged("token_exchanger", "attempt over")
-    notifier = logged("notifier", "outcome announced")
+    notifier = logged("notifier", "notification complete")
     token, userinfo, message = seen("salesforce.token"), seen("salesforce.userinfo"), seen("twilio.messages")
     if not all((receiver, exchanger, notifier, token, userinfo, message)):
         return None

@@ -1,7 +1,7 @@
-//! A stream's batch: which records belong together, and what the answer says of failures.
+//! A stream's batch: the records of each attempt, and the response that reports a failure.
 //!
-//! Unlike a queue's, a stream's answer names the first record that failed, and everything from
-//! there on comes again (<https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html>).
+//! Unlike a queue's, a stream's response names the first record that failed, and everything from there on is delivered
+//! again (<https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html>).
 
 use aws_lambda_events::{
     dynamodb::EventRecord,
@@ -12,43 +12,42 @@ use crate::outcome::{Item, OutcomeKey, Unreadable};
 
 /// A record of the stream: an outcome was written.
 pub(crate) struct Record {
-    /// Names it in the log.
+    /// For the log.
     pub(crate) event_id: String,
     sequence_number: String,
     pub(crate) outcome: Result<OutcomeKey, Unreadable>,
 }
 
 impl Record {
-    /// Reads a record. What serde says of an unreadable one is dropped: it can quote a phone number.
+    /// Reads a record. serde's error is dropped: it can quote a phone number.
     pub(crate) fn read(record: EventRecord) -> Self {
         let outcome = serde_dynamo::from_item(record.change.new_image)
             .map_err(|_| Unreadable("not an attempt"))
             .and_then(|item: Item| item.key());
         Self {
             event_id: record.event_id,
-            // Without a number the whole batch comes again, which is what an empty one says.
+            // An empty number makes Lambda deliver the whole batch again.
             sequence_number: record.change.sequence_number.unwrap_or_default(),
             outcome,
         }
     }
 }
 
-/// The batch as lanes: records of one attempt stay in order, different attempts need not wait for
-/// each other. Each record comes with its place in the batch.
-pub(crate) fn lanes(records: &[Record]) -> Vec<Vec<(usize, &Record)>> {
-    let mut lanes: Vec<Vec<(usize, &Record)>> = Vec::new();
+/// The records, grouped by attempt and in their order; an unreadable one is alone. Each comes with its place in the batch.
+pub(crate) fn by_attempt(records: &[Record]) -> Vec<Vec<(usize, &Record)>> {
+    let mut groups: Vec<Vec<(usize, &Record)>> = Vec::new();
     for placed in records.iter().enumerate() {
         let attempt = |record: &Record| record.outcome.as_ref().ok().map(|key| key.attempt_id);
         let own = attempt(placed.1);
-        match lanes.iter_mut().find(|lane| own.is_some() && attempt(lane[0].1) == own) {
-            Some(lane) => lane.push(placed),
-            None => lanes.push(vec![placed]),
+        match groups.iter_mut().find(|group| own.is_some() && attempt(group[0].1) == own) {
+            Some(group) => group.push(placed),
+            None => groups.push(vec![placed]),
         }
     }
-    lanes
+    groups
 }
 
-/// The answer: the first of the failures, given by their places, and no other.
+/// The response that names the first of the failures, which are given by their places.
 pub(crate) fn response(records: &[Record], failed: impl IntoIterator<Item = usize>) -> DynamoDbEventResponse {
     let mut response = DynamoDbEventResponse::default();
     if let Some(first) = failed.into_iter().min() {
@@ -103,14 +102,15 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn records_of_one_attempt_stay_in_order_and_unreadable_ones_stand_alone() {
+    fn records_of_one_attempt_stay_in_order_and_unreadable_ones_are_alone() {
         let records = records(&[1, 0, 2, 1, 0, 1]);
-        let places: Vec<Vec<_>> = lanes(&records).iter().map(|lane| lane.iter().map(|(at, _)| *at).collect()).collect();
+        let places: Vec<Vec<_>> =
+            by_attempt(&records).iter().map(|group| group.iter().map(|(at, _)| *at).collect()).collect();
         assert_eq!(places, [vec![0, 3, 5], vec![1], vec![2], vec![4]]);
     }
 
     #[test]
-    fn the_answer_names_the_first_failure_alone() {
+    fn the_response_names_the_first_failure_alone() {
         let records = records(&[1, 2, 3]);
         let named = |failed: &[usize]| {
             let response = serde_json::to_value(response(&records, failed.iter().copied())).unwrap();
@@ -121,7 +121,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_sample_events_are_understood() {
+    fn the_sample_events_are_read() {
         for name in ["connected", "failed"] {
             let path = format!("{}/../../events/outcome-stream-{name}.json", env!("CARGO_MANIFEST_DIR"));
             let event: Event = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();

@@ -1,101 +1,52 @@
-//! What the bot is told of an outcome. Pure.
-//!
-//! An event names the connection. It never carries a token, and has no way to: the table that it
-//! is made of holds none.
+//! The bot's event for an outcome. Pure.
 
-use serde::Serialize;
-use shared::{AttemptId, WaId, event::CloudEvent};
+use shared::bot::{
+    CloudEvent,
+    event::{Connected, Data, MessageStatus, NotConnected},
+};
+use shared::{Next, Reason};
 
 use crate::outcome::{Ended, Outcome};
 
-/// How it stands with the person's message when the bot is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Message {
-    /// WhatsApp took it.
-    Sent,
-    /// Not yet; it is tried again.
-    Pending,
-    /// Never: the bot must find another way.
-    Undeliverable,
-    /// This stack sends none: telling the person is the bot's part.
-    Off,
-}
-
-impl Message {
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Sent => "sent",
-            Self::Pending => "pending",
-            Self::Undeliverable => "undeliverable",
-            Self::Off => "off",
-        }
-    }
-}
-
-/// An outcome's event.
-pub(crate) type Event<'a> = CloudEvent<'a, Data<'a>>;
-
-#[derive(Serialize)]
-pub(crate) struct Data<'a> {
-    attempt_id: AttemptId,
-    wa_id: &'a WaId,
-    message: Message,
-    #[serde(flatten)]
-    outcome: OutcomeData<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum OutcomeData<'a> {
-    Connection {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        username: Option<&'a str>,
-        org_id: &'a str,
-        instance_url: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        scope: Option<&'a str>,
-    },
-    Trouble {
-        reason: &'static str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        salesforce_error: Option<&'a str>,
-        user_message: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        next: Option<&'static str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        relink_url: Option<&'a str>,
-    },
-}
-
-/// The event for an outcome. Its id is the same whenever this outcome is announced again; but that
-/// the person cannot be reached is news, and has an id of its own.
+/// The event for an outcome. Its id is the same each time that this outcome is reported; but that the person cannot be
+/// reached is news of its own, and changes the id.
 pub(crate) fn event<'a>(
     ended: &'a Ended,
-    message: Message,
+    message: MessageStatus,
     user_message: &'a str,
     relink_url: Option<&'a str>,
-) -> Event<'a> {
-    let suffix = if message == Message::Undeliverable { "_undeliverable" } else { "" };
-    let trouble = |reason: shared::Reason, salesforce_error: Option<&'a str>| OutcomeData::Trouble {
-        reason: reason.as_str(),
+) -> CloudEvent<'a> {
+    let (attempt_id, wa_id) = (ended.key.attempt_id, &ended.wa_id);
+    let not_connected = |reason: Reason, salesforce_error: Option<&'a str>, next: Next| NotConnected {
+        attempt_id,
+        wa_id,
+        message,
+        reason,
         salesforce_error,
         user_message,
-        next: ended.outcome.next().map(shared::Next::as_str),
+        next,
         relink_url,
     };
-    let (kind, outcome) = match &ended.outcome {
-        Outcome::Connected { username, org_id, instance_url, scope, renewed } => (
-            if *renewed { "connection.renewed" } else { "connection.created" },
-            OutcomeData::Connection { username: username.as_deref(), org_id, instance_url, scope: scope.as_deref() },
-        ),
-        Outcome::Failed { reason, salesforce_error } => {
-            ("connection.failed", trouble(*reason, salesforce_error.as_deref()))
+    let data = match &ended.outcome {
+        Outcome::Connected { username, org_id, instance_url, scope, renewed } => {
+            let connected = Connected {
+                attempt_id,
+                wa_id,
+                message,
+                username: username.as_deref(),
+                org_id,
+                instance_url,
+                scope: scope.as_deref(),
+            };
+            if *renewed { Data::Renewed(connected) } else { Data::Created(connected) }
         }
-        Outcome::Delayed { reason } => ("connection.delayed", trouble(*reason, None)),
+        Outcome::Failed { reason, salesforce_error } => {
+            Data::Failed(not_connected(*reason, salesforce_error.as_deref(), reason.next()))
+        }
+        Outcome::Delayed { reason } => Data::Delayed(not_connected(*reason, None, Next::Wait)),
     };
-    let data = Data { attempt_id: ended.key.attempt_id, wa_id: &ended.wa_id, message, outcome };
-    CloudEvent::new(kind, format!("evt_{}{suffix}", ended.key), &ended.wa_id, ended.key.updated_at, data)
+    let suffix = if message == MessageStatus::Undeliverable { "_undeliverable" } else { "" };
+    CloudEvent::new(format!("evt_{}{suffix}", ended.key), ended.key.updated_at, data)
 }
 
 #[cfg(test)]
@@ -105,14 +56,14 @@ mod tests {
     use super::*;
     use crate::outcome::tests::ended;
 
-    fn body(changes: Value, message: Message, relink_url: Option<&str>) -> Value {
+    fn body(changes: Value, message: MessageStatus, relink_url: Option<&str>) -> Value {
         serde_json::to_value(event(&ended(changes), message, "What to do.", relink_url)).unwrap()
     }
 
     #[test]
     fn a_connection_is_announced_with_its_account() {
         assert_eq!(
-            body(json!({}), Message::Sent, None),
+            body(json!({}), MessageStatus::Sent, None),
             json!({
                 "specversion": "1.0",
                 "id": "evt_07070707070707070707070707070707_connected_1790000000123",
@@ -132,13 +83,13 @@ mod tests {
                 },
             })
         );
-        assert_eq!(body(json!({"renewed": true}), Message::Off, None)["type"], "connection.renewed");
+        assert_eq!(body(json!({"renewed": true}), MessageStatus::Off, None)["type"], "connection.renewed");
     }
 
     #[test]
     fn a_failure_says_why_and_what_helps() {
         let failed = json!({"status": "failed", "reason": "denied", "salesforce_error": "access_denied"});
-        let event = body(failed, Message::Pending, Some("https://example.com/connect/abc"));
+        let event = body(failed, MessageStatus::Pending, Some("https://example.com/connect/abc"));
         assert_eq!(event["type"], "connection.failed");
         assert_eq!(event["id"], "evt_07070707070707070707070707070707_failed_1790000000123");
         assert_eq!(
@@ -158,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_delay_says_to_wait() {
-        let event = body(json!({"status": "delayed", "reason": "misconfigured"}), Message::Sent, None);
+        let event = body(json!({"status": "delayed", "reason": "misconfigured"}), MessageStatus::Sent, None);
         assert_eq!(event["type"], "connection.delayed");
         assert_eq!((&event["data"]["reason"], &event["data"]["next"]), (&json!("misconfigured"), &json!("wait")));
         assert_eq!(event["data"].get("relink_url"), None);
@@ -166,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_person_who_cannot_be_reached_is_news_of_its_own() {
-        let event = body(json!({}), Message::Undeliverable, None);
+        let event = body(json!({}), MessageStatus::Undeliverable, None);
         assert_eq!(event["id"], "evt_07070707070707070707070707070707_connected_1790000000123_undeliverable");
         assert_eq!(event["data"]["message"], "undeliverable");
     }
@@ -174,6 +125,6 @@ mod tests {
     #[test]
     fn a_token_in_the_item_does_not_reach_the_event() {
         let leaked = json!({"access_token": "00Dx!LEAK", "refresh_token": "LEAK", "code_sha256": "LEAK"});
-        assert!(!body(leaked, Message::Sent, None).to_string().contains("LEAK"));
+        assert!(!body(leaked, MessageStatus::Sent, None).to_string().contains("LEAK"));
     }
 }

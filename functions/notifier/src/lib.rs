@@ -4,14 +4,17 @@
 //! knows. What is marked is not sent again; what was sent and could not be marked is, because
 //! twice is better than never. The notifier sees no token: the table that it follows holds none.
 
-mod announce;
 mod attempts;
 mod batch;
 mod config;
 mod event;
+mod messages;
+mod messenger;
+mod notify;
 mod outcome;
+mod relink;
+mod setback;
 mod whatsapp;
-mod words;
 
 #[cfg(test)]
 mod local_server;
@@ -32,21 +35,22 @@ use shared::{
 use tokio::time::{Instant, timeout_at};
 use tracing::{error, info, warn};
 
+pub use self::config::Config;
 use self::{
-    announce::{Announcer, Stop},
     batch::Record,
+    notify::{OutcomeNotifier, Stop},
+    setback::Setback,
 };
-pub use config::Config;
 
 /// The AWS services that a start asks, one connection each, as [`shared::aws::connect`] names them.
 pub const SERVICES: [&str; 2] = ["dynamodb", "secretsmanager"];
 
-/// All of a batch, inside the function's 30 seconds.
-const BATCH_TIME: Duration = Duration::from_secs(25);
+/// The time for a batch. The function's time-out must be longer.
+pub const BATCH_TIME: Duration = Duration::from_secs(25);
 
 /// The notifier, ready for batches.
 pub struct Notifier {
-    announcer: Announcer,
+    outcomes: OutcomeNotifier,
     clock: Clock,
 }
 
@@ -56,71 +60,74 @@ impl Notifier {
     /// # Errors
     /// Where the system's root certificates cannot be read.
     pub fn new(config: Config, aws: &SdkConfig, clock: Clock, random: Random) -> Result<Self, reqwest::Error> {
-        Ok(Self { announcer: Announcer::new(config, aws, clock, random)?, clock })
+        Ok(Self { outcomes: OutcomeNotifier::new(config, aws, clock, random)?, clock })
     }
 
-    /// Fetches the secrets. What fails is tried again when an outcome needs it.
+    /// Fetches the secrets. A failure is retried when an outcome needs them.
     pub async fn warm_up(&self) {
         give_way().await;
-        self.announcer.warm_up().await;
+        if let Err(error) = self.outcomes.fetch_secrets().await {
+            warn!(%error, "secrets not fetched");
+        }
     }
 
-    /// Announces a batch of outcomes.
+    /// Notifies of a batch of outcomes: of those of one attempt in their order, of different attempts concurrently.
     pub async fn handle(&self, event: Event) -> DynamoDbEventResponse {
         let deadline = Instant::now() + BATCH_TIME;
         let records: Vec<_> = event.records.into_iter().map(Record::read).collect();
-        let lanes = batch::lanes(&records).into_iter().map(|lane| self.follow(lane, deadline));
-        let failed = join_all(lanes).await;
+        let attempts = batch::by_attempt(&records).into_iter().map(|records| self.process_attempt(records, deadline));
+        let failed = join_all(attempts).await;
         batch::response(&records, failed.into_iter().flatten())
     }
 
-    /// Announces the outcomes of one attempt in their order, up to the first that fails.
-    async fn follow(&self, lane: Vec<(usize, &Record)>, deadline: Instant) -> Option<usize> {
-        for (place, record) in lane {
-            if !self.settle(record, deadline).await {
+    /// Processes the records of one attempt up to the first that fails, and returns its place in the batch.
+    async fn process_attempt(&self, records: Vec<(usize, &Record)>, deadline: Instant) -> Option<usize> {
+        for (place, record) in records {
+            if !self.process(record, deadline).await {
                 return Some(place);
             }
         }
         None
     }
 
-    /// Announces the outcome of one record and logs how that went; `false` where it must come again.
-    async fn settle(&self, record: &Record, deadline: Instant) -> bool {
+    /// Notifies of one record's outcome and logs the result; `false` where the record must be delivered again.
+    async fn process(&self, record: &Record, deadline: Instant) -> bool {
         let key = match &record.outcome {
             Ok(key) => key,
             Err(error) => {
-                error!(event_id = record.event_id, %error, "stream record not announced");
-                self.announcer.count_setback(&Stop::Unreadable(*error));
+                error!(event_id = record.event_id, %error, "stream record unreadable");
+                self.outcomes.count_setback(&Setback::Unreadable(*error));
                 return false;
             }
         };
         let began = (self.clock)();
-        let announcing = AssertUnwindSafe(self.announcer.announce(key)).catch_unwind();
-        let result = match timeout_at(deadline, announcing).await {
+        let notifying = AssertUnwindSafe(self.outcomes.notify(key)).catch_unwind();
+        let result = match timeout_at(deadline, notifying).await {
             Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(Stop::Panicked),
-            Err(_) => Err(Stop::OutOfTime),
+            Ok(Err(_)) => Err(Setback::Panic.into()),
+            Err(_) => Err(Setback::OutOfTime.into()),
         };
         let (attempt_id, status) = (key.attempt_id, key.status.as_str());
         let duration_ms = millis((self.clock)().since(began));
         match result {
-            Ok(report) => {
-                let (person, bot) = (report.message.as_str(), if report.bot_knows { "told" } else { "pending" });
-                if report.notified {
-                    info!(%attempt_id, status, person, bot, duration_ms, "outcome announced");
+            Ok(progress) => {
+                let person = progress.message.as_str();
+                let bot = if progress.bot_notified { "told" } else { "pending" };
+                if progress.complete {
+                    info!(%attempt_id, status, person, bot, duration_ms, "notification complete");
                 } else {
-                    let error = report.troubles();
-                    warn!(%attempt_id, status, person, bot, duration_ms, error, "outcome not wholly announced");
+                    let error = progress.setbacks();
+                    warn!(%attempt_id, status, person, bot, duration_ms, error, "notification incomplete, will retry");
                 }
-                report.notified
+                progress.complete
             }
-            Err(Stop::Needless(why)) => {
-                info!(%attempt_id, status, duration_ms, why, "outcome needs no announcement");
+            Err(Stop::Skip(skip)) => {
+                info!(%attempt_id, status, duration_ms, why = skip.label(), "notification skipped");
                 true
             }
-            Err(error) => {
-                error!(%attempt_id, status, duration_ms, %error, "outcome not announced");
-                self.announcer.count_setback(&error);
+            Err(Stop::Setback(error)) => {
+                error!(%attempt_id, status, duration_ms, %error, "notification failed, will retry");
+                self.outcomes.count_setback(&error);
                 false
             }
         }

@@ -1,22 +1,22 @@
 //! The bot's webhook as the notifier uses it, against a server on this machine.
 
 use serde_json::json;
-use shared::bot::{Bot, TellError, Telling, Webhook};
+use shared::bot::{Bot, Notification, NotifyError, Webhook, event::MessageStatus};
 
 use crate::{
-    event::{Message, event},
+    event::event,
     local_server::{LocalServer, real_now},
     outcome::tests::ended,
 };
 
 const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 
-async fn post(server: &LocalServer, secret: &str) -> Result<(), TellError> {
+async fn post(server: &LocalServer, secret: &str) -> Result<(), NotifyError> {
     let ended = ended(json!({}));
-    let event = event(&ended, Message::Sent, "", None);
+    let event = event(&ended, MessageStatus::Sent, "", None);
     let webhook = Webhook::new(LocalServer::client(), server.url().join("/bot/events").unwrap());
-    let telling = Telling { event: &event, user_message: "", signing_secret: secret, now: real_now() };
-    Bot { webhook: Some(webhook), queue: None }.tell(&telling).await
+    let notification = Notification { event: &event, user_message: "", signing_secret: secret, now: real_now() };
+    Bot { webhook: Some(webhook), queue: None }.notify(&notification).await
 }
 
 #[tokio::test]
@@ -37,17 +37,17 @@ async fn posts_what_an_independent_verifier_accepts() {
 async fn only_a_2xx_says_that_the_bot_has_it() {
     for status in [302, 400, 410, 429, 503] {
         let server = LocalServer::answering(status, "").await;
-        assert!(matches!(post(&server, SECRET).await, Err(TellError::Refused(s)) if s == status));
+        assert!(matches!(post(&server, SECRET).await, Err(NotifyError::Refused(s)) if s == status));
     }
     let server = LocalServer::gone().await;
-    assert!(matches!(post(&server, SECRET).await, Err(TellError::NoAnswer("no connection"))));
+    assert!(matches!(post(&server, SECRET).await, Err(NotifyError::NoResponse("no connection"))));
 }
 
 #[tokio::test]
 async fn sends_nothing_unsigned() {
     let server = LocalServer::answering(200, "").await;
     for secret in ["", "whsec_", "whsec_!", "C2FVsBQIhrscChlQIMV+b5sSYspob7oD"] {
-        assert!(matches!(post(&server, secret).await, Err(TellError::Secret)), "{secret}");
+        assert!(matches!(post(&server, secret).await, Err(NotifyError::Secret)), "{secret}");
     }
     assert!(server.requests().is_empty());
 }

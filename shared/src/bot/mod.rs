@@ -1,79 +1,83 @@
-//! The bot: told of what becomes of a connection, by webhook, by queue, or by both.
+//! The bot: its events, and the adapters that deliver them by webhook, by queue, or by both.
 
+pub mod event;
 mod queue;
 mod webhook;
 
-use serde::Serialize;
+pub use self::{
+    event::CloudEvent,
+    queue::{BotQueue, QueueMessage},
+    webhook::{CONTENT_TYPE, Webhook, header},
+};
+use crate::Timestamp;
 
-pub use self::{queue::BotQueue, webhook::Webhook};
-use crate::{Timestamp, event::CloudEvent};
-
-/// The ways in which this stack's bot wants to be told; there may be none.
+/// The channels that this stack's bot receives events on; there may be none.
 #[derive(Clone, Debug)]
 pub struct Bot {
-    /// By HTTP.
+    /// HTTP.
     pub webhook: Option<Webhook>,
-    /// By SQS.
+    /// SQS.
     pub queue: Option<BotQueue>,
 }
 
-/// The bot was not told. No variant holds anything of the event.
+/// The bot was not notified. No variant holds anything of the event.
 #[derive(Debug, thiserror::Error)]
-pub enum TellError {
-    /// The signing secret is not in the form `whsec_<base64>`.
-    #[error("the webhook's secret is not one of Standard Webhooks")]
+pub enum NotifyError {
+    /// The signing secret does not have the form `whsec_<base64>`.
+    #[error("the webhook's signing secret is not of the form whsec_<base64>")]
     Secret,
-    /// The webhook's answer was not a 2xx.
-    #[error("the bot's webhook answered {0}")]
+    /// The webhook's response was not a 2xx.
+    #[error("the bot's webhook returned {0}")]
     Refused(u16),
-    /// There was no answer.
-    #[error("the bot's webhook did not answer ({0})")]
-    NoAnswer(&'static str),
-    /// The text is the SDK's, which quotes no message.
-    #[error("the bot's queue took no message: {0}")]
+    /// There was no response; the text says why.
+    #[error("no response from the bot's webhook: {0}")]
+    NoResponse(&'static str),
+    /// SQS did not accept the message.
+    #[error("cannot send to the bot's queue: {0}")]
     Queue(String),
 }
 
+/// An event, and what its delivery needs.
+#[derive(Clone, Copy)]
+pub struct Notification<'a> {
+    /// The event.
+    pub event: &'a CloudEvent<'a>,
+    /// The text for the person: bots of the older system pass it on from the queue.
+    pub user_message: &'a str,
+    /// Signs a webhook (`whsec_<base64>`); empty where there is no webhook.
+    pub signing_secret: &'a str,
+    /// The time of the signature.
+    pub now: Timestamp,
+}
+
 impl Bot {
-    /// Is there anyone to tell?
+    /// Whether there is any channel.
     #[must_use]
-    pub fn is_there(&self) -> bool {
+    pub const fn is_configured(&self) -> bool {
         self.webhook.is_some() || self.queue.is_some()
     }
 
-    /// Tells the bot in each of its ways. Where one of two fails both are told again later: the
-    /// event's id, which stays, is how a bot knows a repetition.
+    /// Notifies the bot on each channel. When one of two fails, the caller retries both: a bot recognizes a repeated
+    /// event by its id, which stays the same.
     ///
     /// # Errors
-    /// [`TellError`] of one that failed.
-    pub async fn tell<D: Serialize>(&self, telling: &Telling<'_, D>) -> Result<(), TellError> {
+    /// [`NotifyError`] of a channel that failed.
+    pub async fn notify(&self, notification: &Notification<'_>) -> Result<(), NotifyError> {
         let by_webhook = async {
             match &self.webhook {
-                Some(webhook) => webhook.post(telling).await,
+                Some(webhook) => webhook.post(notification).await,
                 None => Ok(()),
             }
         };
         let by_queue = async {
             match &self.queue {
-                Some(queue) => queue.send(telling).await,
+                Some(queue) => queue.send(notification).await,
                 None => Ok(()),
             }
         };
         let (webhook, queue) = tokio::join!(by_webhook, by_queue);
         webhook.and(queue)
     }
-}
-
-/// An event and what goes with it.
-pub struct Telling<'a, D> {
-    /// What happened.
-    pub event: &'a CloudEvent<'a, D>,
-    /// The message to the person, for bots of the older system, which pass it on.
-    pub user_message: &'a str,
-    /// What signs a webhook; empty where there is none.
-    pub signing_secret: &'a str,
-    /// The signature's time.
-    pub now: Timestamp,
 }
 
 /// # Panics

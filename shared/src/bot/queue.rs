@@ -1,56 +1,58 @@
-//! The bot's queue, in the shape that the older system's bots read.
+//! The bot's queue: each message has the shape that bots of the older system read, with the event beside it.
 
 use aws_sdk_sqs::{Client, config::BehaviorVersion};
 use serde::Serialize;
 
-use super::{TellError, Telling, to_json};
+use super::{CloudEvent, Notification, NotifyError, to_json};
 use crate::{
     WaId,
     aws::{SdkConfig, describe},
-    event::CloudEvent,
 };
 
-/// The queue that the bot takes events from.
+/// The queue that the bot receives events from.
 #[derive(Clone, Debug)]
 pub struct BotQueue {
     client: Client,
     url: String,
 }
 
-#[derive(Serialize)]
-struct Body<'a, D> {
-    channel_type: &'static str,
-    from: &'a WaId,
-    messages: &'a str,
-    event: &'a CloudEvent<'a, D>,
+/// The body of a message.
+#[derive(Clone, Debug, Serialize)]
+pub struct QueueMessage<'a> {
+    /// Always `whatsapp`.
+    pub channel_type: &'static str,
+    /// The chat's address.
+    pub from: &'a WaId,
+    /// The text for the person. One text, despite the name.
+    pub messages: &'a str,
+    /// The event.
+    pub event: &'a CloudEvent<'a>,
 }
 
-fn body<D: Serialize>(telling: &Telling<'_, D>) -> String {
-    to_json(&Body {
-        channel_type: "whatsapp",
-        from: telling.event.subject,
-        messages: telling.user_message,
-        event: telling.event,
-    })
+impl<'a> From<&Notification<'a>> for QueueMessage<'a> {
+    fn from(notification: &Notification<'a>) -> Self {
+        let Notification { event, user_message, .. } = *notification;
+        Self { channel_type: "whatsapp", from: event.subject, messages: user_message, event }
+    }
 }
 
 impl BotQueue {
-    /// The queue at this address; nothing is opened yet.
+    /// The queue with this URL; no connection is opened yet.
     #[must_use]
     pub fn new(config: &SdkConfig, url: String) -> Self {
         let config = aws_sdk_sqs::config::Builder::from(config).behavior_version(BehaviorVersion::v2026_01_12());
         Self { client: Client::from_conf(config.build()), url }
     }
 
-    pub(super) async fn send<D: Serialize>(&self, telling: &Telling<'_, D>) -> Result<(), TellError> {
+    pub(super) async fn send(&self, notification: &Notification<'_>) -> Result<(), NotifyError> {
         self.client
             .send_message()
             .queue_url(&self.url)
-            .message_body(body(telling))
+            .message_body(to_json(&QueueMessage::from(notification)))
             .send()
             .await
             .map(|_| ())
-            .map_err(|error| TellError::Queue(describe(&error)))
+            .map_err(|error| NotifyError::Queue(describe(&error)))
     }
 }
 
@@ -59,14 +61,15 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::Timestamp;
+    use crate::{Timestamp, bot::event};
 
     #[test]
     fn the_body_has_the_shape_of_the_older_system() {
         let chat = "whatsapp:+15551234567".parse().unwrap();
+        let event = event::tests::revoked(&chat);
         let now = Timestamp::from_millis(0);
-        let event = CloudEvent::new("connection.created", "evt_1".to_owned(), &chat, now, json!({}));
-        let body = body(&Telling { event: &event, user_message: "Yes.", signing_secret: "", now });
+        let notification = Notification { event: &event, user_message: "Yes.", signing_secret: "", now };
+        let body = to_json(&QueueMessage::from(&notification));
         assert_eq!(
             serde_json::from_str::<Value>(&body).unwrap(),
             json!({

@@ -1,16 +1,32 @@
-//! The bot's webhook, signed as Standard Webhooks says (<https://www.standardwebhooks.com>).
+//! The bot's webhook, signed according to Standard Webhooks (<https://www.standardwebhooks.com>).
 
 use std::fmt;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use reqwest::Client;
 use ring::hmac;
-use serde::Serialize;
 use url::Url;
 
-use super::{TellError, Telling, to_json};
+use super::{Notification, NotifyError, to_json};
 
-/// The webhook. Its address may hold a secret of the bot's.
+/// The media type of a webhook's body.
+pub const CONTENT_TYPE: &str = "application/cloudevents+json";
+
+/// The headers of a webhook.
+pub mod header {
+    /// [`super::CONTENT_TYPE`].
+    pub const CONTENT_TYPE: &str = "content-type";
+    /// The event's id.
+    pub const ID: &str = "webhook-id";
+    /// When it was signed, in seconds since the epoch.
+    pub const TIMESTAMP: &str = "webhook-timestamp";
+    /// `v1,` and the base64 of the HMAC-SHA-256 of `<id>.<timestamp>.<body>`.
+    pub const SIGNATURE: &str = "webhook-signature";
+    /// Every header that is set.
+    pub const ALL: [&str; 4] = [CONTENT_TYPE, ID, TIMESTAMP, SIGNATURE];
+}
+
+/// The webhook. Its URL may contain a secret of the bot's.
 #[derive(Clone)]
 pub struct Webhook {
     http: Client,
@@ -33,7 +49,7 @@ impl SigningKey {
         (!key.is_empty()).then(|| Self(hmac::Key::new(hmac::HMAC_SHA256, &key)))
     }
 
-    /// The value of `webhook-signature`.
+    /// The value of [`header::SIGNATURE`].
     fn sign(&self, id: &str, timestamp: u64, body: &str) -> String {
         let tag = hmac::sign(&self.0, format!("{id}.{timestamp}.{body}").as_bytes());
         format!("v1,{}", STANDARD.encode(tag))
@@ -41,38 +57,38 @@ impl SigningKey {
 }
 
 impl Webhook {
-    /// The webhook at this address.
+    /// The webhook at this URL.
     #[must_use]
     pub fn new(http: Client, url: Url) -> Self {
         Self { http, url }
     }
 
-    /// Posts the event. Only a 2xx says that the bot has it.
-    pub(super) async fn post<D: Serialize>(&self, telling: &Telling<'_, D>) -> Result<(), TellError> {
-        let key = SigningKey::parse(telling.signing_secret).ok_or(TellError::Secret)?;
-        let (id, timestamp) = (&telling.event.id, telling.now.seconds());
-        let body = to_json(telling.event);
+    /// Posts the event. Only a 2xx means that the bot has it.
+    pub(super) async fn post(&self, notification: &Notification<'_>) -> Result<(), NotifyError> {
+        let key = SigningKey::parse(notification.signing_secret).ok_or(NotifyError::Secret)?;
+        let (id, timestamp) = (&notification.event.id, notification.now.seconds());
+        let body = to_json(notification.event);
         let request = self
             .http
             .post(self.url.clone())
-            .header("content-type", "application/cloudevents+json")
-            .header("webhook-id", id)
-            .header("webhook-timestamp", timestamp)
-            .header("webhook-signature", key.sign(id, timestamp, &body))
+            .header(header::CONTENT_TYPE, CONTENT_TYPE)
+            .header(header::ID, id)
+            .header(header::TIMESTAMP, timestamp)
+            .header(header::SIGNATURE, key.sign(id, timestamp, &body))
             .body(body);
-        let status = request.send().await.map_err(|error| TellError::NoAnswer(word_for(&error)))?.status();
-        if status.is_success() { Ok(()) } else { Err(TellError::Refused(status.as_u16())) }
+        let status = request.send().await.map_err(|error| NotifyError::NoResponse(label(&error)))?.status();
+        if status.is_success() { Ok(()) } else { Err(NotifyError::Refused(status.as_u16())) }
     }
 }
 
-/// The error's own text has the address in it, which may hold a secret of the bot's.
-fn word_for(error: &reqwest::Error) -> &'static str {
+/// In place of the error's own text, which contains the URL.
+fn label(error: &reqwest::Error) -> &'static str {
     if error.is_connect() {
         "no connection"
     } else if error.is_timeout() {
         "timed out"
     } else {
-        "broken off"
+        "connection lost"
     }
 }
 
@@ -98,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_hides_the_address() {
+    fn debug_hides_the_url() {
         let url = Url::parse("https://bot.example.com/hook?key=s3cret").unwrap();
         let http =
             crate::http::client(crate::http::Roots::default(), std::time::Duration::ZERO, std::time::Duration::ZERO)

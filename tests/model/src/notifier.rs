@@ -1,7 +1,7 @@
 //! One invocation of the notifier on one record, step by step.
 //!
-//! The order of the steps, and what each finds needless, is that of `announce`, `tell_person`,
-//! `tell_bot` and `mark` in its `announce.rs`; the marks are the notifier's own code.
+//! The order of the steps, and what each skips, is that of `notify`, `notify_person`, `notify_bot` and `mark` in its
+//! `notify.rs`; the marks are the notifier's own code.
 
 use shared::{Status, ledger::Mark};
 

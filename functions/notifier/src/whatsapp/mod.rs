@@ -56,7 +56,7 @@ pub(crate) enum SendError {
 
 impl SendError {
     /// One word for metrics.
-    pub(crate) const fn fate(&self) -> &'static str {
+    pub(crate) const fn label(&self) -> &'static str {
         match self {
             Self::Retry(_) => "retry",
             Self::WindowClosed(_) => "window_closed",

@@ -1,4 +1,4 @@
-//! What the person is told, in the chat. Pure.
+//! The texts that people receive in the chat. Pure.
 //!
 //! Plain words, what to do, and the link on a line of its own where a link helps.
 
@@ -6,8 +6,8 @@ use shared::Reason;
 
 use crate::outcome::Outcome;
 
-/// The message for an outcome; `relink_url` is there where [`Outcome::wants_link`].
-pub(crate) fn message(outcome: &Outcome, relink_url: Option<&str>) -> String {
+/// The text for an outcome; `relink_url` is there where [`Outcome::wants_link`].
+pub(crate) fn text(outcome: &Outcome, relink_url: Option<&str>) -> String {
     let sentence = match outcome {
         Outcome::Connected { .. } => "✅ Your Salesforce account is now connected!",
         Outcome::Failed { reason, .. } => failure(*reason),
@@ -62,7 +62,6 @@ fn failure(reason: Reason) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::outcome::tests::ended;
     use serde_json::json;
 
@@ -70,7 +69,7 @@ mod tests {
 
     fn told(status: &str, reason: &str) -> String {
         let outcome = ended(json!({"status": status, "reason": reason})).outcome;
-        message(&outcome, outcome.wants_link().then_some(URL))
+        super::text(&outcome, outcome.wants_link().then_some(URL))
     }
 
     #[test]

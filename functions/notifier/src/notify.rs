@@ -1,0 +1,265 @@
+//! Notifies the person and the bot of one outcome: reads the attempt, sends the message, sends the event, marks both.
+//!
+//! The person comes first, and the event then says how that went. Neither waits for the other to succeed: a message
+//! that fails or takes too long is `pending` in the bot's event and is retried with the record, and a bot that is down
+//! leaves the message sent and marked.
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use shared::{
+    Timestamp,
+    aws::{
+        SdkConfig,
+        secrets::{SecretStore, Secrets, SecretsError, Source},
+    },
+    bot::{Bot, BotQueue, Notification, Webhook, event::MessageStatus},
+    ledger::Mark,
+    metrics::{Meter, Metric},
+    process::Random,
+    timestamp::Clock,
+};
+
+use crate::{
+    attempts::{Attempts, Marked},
+    config::Config,
+    event, messages,
+    messenger::Messenger,
+    outcome::{Ended, Outcome, OutcomeKey, Told},
+    relink::Relink,
+    setback::Setback,
+    whatsapp::SendError,
+};
+
+const CONNECT_TIME: Duration = Duration::from_secs(2);
+const REQUEST_TIME: Duration = Duration::from_secs(5);
+
+/// Notifies of one outcome at a time.
+pub(crate) struct OutcomeNotifier {
+    attempts: Attempts,
+    secrets: Arc<SecretStore>,
+    relink: Relink,
+    /// `None` where the bot sends all messages.
+    messenger: Option<Messenger>,
+    bot: Bot,
+    webhook_secret: Option<Source>,
+    meter: Meter,
+    clock: Clock,
+}
+
+/// How far a notification came.
+pub(crate) struct Progress {
+    pub(crate) message: MessageStatus,
+    pub(crate) bot_notified: bool,
+    /// The item says that both are notified.
+    pub(crate) complete: bool,
+    setbacks: Vec<Setback>,
+}
+
+/// Why a notification ends early.
+pub(crate) enum Stop {
+    Skip(Skip),
+    Setback(Setback),
+}
+
+/// Why an outcome needs no notification.
+#[derive(Clone, Copy)]
+pub(crate) enum Skip {
+    AttemptNotFound,
+    Superseded,
+    AlreadyNotified,
+}
+
+/// What the person and the bot are to know.
+struct Content<'a> {
+    ended: &'a Ended,
+    text: &'a str,
+    relink_url: Option<&'a str>,
+}
+
+impl From<Skip> for Stop {
+    fn from(skip: Skip) -> Self {
+        Self::Skip(skip)
+    }
+}
+
+impl<E: Into<Setback>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Setback(error.into())
+    }
+}
+
+impl Skip {
+    /// For logs.
+    pub(crate) const fn label(self) -> &'static str {
+        match self {
+            Self::AttemptNotFound => "attempt not found",
+            Self::Superseded => "superseded by a later outcome",
+            Self::AlreadyNotified => "already notified",
+        }
+    }
+}
+
+impl Progress {
+    /// Whether nothing is left to do but to mark it.
+    fn is_done(&self) -> bool {
+        self.bot_notified && self.message != MessageStatus::Pending
+    }
+
+    /// The setbacks in one text, for the log.
+    pub(crate) fn setbacks(&self) -> String {
+        self.setbacks.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    }
+}
+
+impl OutcomeNotifier {
+    pub(crate) fn new(config: Config, aws: &SdkConfig, clock: Clock, random: Random) -> Result<Self, reqwest::Error> {
+        let http = shared::http::client(config.roots, CONNECT_TIME, REQUEST_TIME)?;
+        let secrets = Arc::new(SecretStore::new(aws, config.sources()));
+        let (webhook, webhook_secret) =
+            config.webhook.map(|webhook| (Webhook::new(http.clone(), webhook.url), webhook.secret)).unzip();
+        Ok(Self {
+            attempts: Attempts::new(aws, config.attempt_table),
+            relink: Relink {
+                aws: aws.clone(),
+                kms: OnceLock::new(),
+                key_id: config.link_key_id,
+                callback_uri: config.callback_uri,
+                login_urls: config.login_urls,
+                lifetime: config.link_lifetime,
+                clock,
+                random,
+            },
+            messenger: config.whatsapp.map(|account| Messenger { account, http, secrets: Arc::clone(&secrets), clock }),
+            secrets,
+            bot: Bot { webhook, queue: config.bot_queue_url.map(|url| BotQueue::new(aws, url)) },
+            webhook_secret,
+            meter: config.meter,
+            clock,
+        })
+    }
+
+    fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    pub(crate) fn count_setback(&self, setback: &Setback) {
+        self.meter.count(self.now(), Metric::Setbacks, &[("Class", setback.label())]);
+    }
+
+    /// Fetches the secrets, so that the first outcome need not wait for them.
+    pub(crate) async fn fetch_secrets(&self) -> Result<Arc<Secrets>, SecretsError> {
+        self.secrets.current(self.now()).await
+    }
+
+    /// Notifies of an outcome where that is not done yet and the outcome is still the attempt's.
+    pub(crate) async fn notify(&self, key: &OutcomeKey) -> Result<Progress, Stop> {
+        // In parallel: whenever nobody has connected for some minutes the secrets must be fetched again.
+        let (item, secrets) = tokio::join!(self.attempts.read(key.attempt_id), self.fetch_secrets());
+        let item = item?.ok_or(Skip::AttemptNotFound)?;
+        if item.key()? != *key {
+            return Err(Skip::Superseded.into());
+        }
+        let marks = item.marks();
+        if marks.everyone {
+            return Err(Skip::AlreadyNotified.into());
+        }
+        let ended = item.understand()?;
+        let secrets = secrets?;
+        let relink_url = self.relink.url(&ended, &secrets).await?;
+        let text = messages::text(&ended.outcome, relink_url.as_deref());
+        let content = Content { ended: &ended, text: &text, relink_url: relink_url.as_deref() };
+
+        let bot_notified = marks.bot || !self.bot.is_configured();
+        let mut progress =
+            Progress { message: MessageStatus::Pending, bot_notified, complete: false, setbacks: Vec::new() };
+        match (marks.person, &self.messenger) {
+            (Some(Told::Sent), _) => progress.message = MessageStatus::Sent,
+            (Some(Told::Undeliverable), _) => progress.message = MessageStatus::Undeliverable,
+            (None, None) => progress.message = MessageStatus::Off,
+            (None, Some(messenger)) => self.notify_person(messenger, &content, &secrets, &mut progress).await?,
+        }
+        if !progress.bot_notified {
+            self.notify_bot(&content, &secrets, &mut progress).await?;
+        }
+        if progress.is_done() && !progress.complete {
+            self.mark(key, &Mark::Nothing, &mut progress).await?;
+        }
+        Ok(progress)
+    }
+
+    async fn notify_person(
+        &self,
+        messenger: &Messenger,
+        content: &Content<'_>,
+        secrets: &Secrets,
+        progress: &mut Progress,
+    ) -> Result<(), Stop> {
+        let ended = content.ended;
+        let sent = messenger.send(&ended.wa_id, content.text, secrets).await;
+        self.measure(messenger, ended, &sent);
+        let mark = match sent {
+            Ok(()) => {
+                progress.message = MessageStatus::Sent;
+                Mark::Messaged
+            }
+            Err(SendError::Undeliverable(code) | SendError::WindowClosed(code)) => {
+                progress.message = MessageStatus::Undeliverable;
+                // An earlier event may have said `pending`.
+                progress.bot_notified = !self.bot.is_configured();
+                Mark::Undeliverable(code)
+            }
+            Err(error) => {
+                progress.setbacks.push(error.into());
+                return Ok(());
+            }
+        };
+        self.mark(&ended.key, &mark, progress).await
+    }
+
+    fn measure(&self, messenger: &Messenger, ended: &Ended, sent: &Result<(), SendError>) {
+        let now = self.now();
+        let result = sent.as_ref().map_or_else(SendError::label, |()| "sent");
+        let provider = messenger.account.provider.name();
+        self.meter.count(now, Metric::Messages, &[("Provider", provider), ("Result", result)]);
+        if let (Ok(()), Outcome::Connected { .. }, Some(began_at)) = (sent, &ended.outcome, ended.began_at) {
+            self.meter.time(now, Metric::TimeToMessage, now.since(began_at));
+        }
+    }
+
+    async fn notify_bot(&self, content: &Content<'_>, secrets: &Secrets, progress: &mut Progress) -> Result<(), Stop> {
+        let signing_secret = match &self.webhook_secret {
+            Some(source) => secrets.get(source)?,
+            None => "",
+        };
+        let Content { ended, text, relink_url } = *content;
+        let event = event::event(ended, progress.message, text, relink_url);
+        let notification = Notification { event: &event, user_message: text, signing_secret, now: self.now() };
+        let notified = self.bot.notify(&notification).await;
+        let result = if notified.is_ok() { "told" } else { "refused" };
+        self.meter.count(self.now(), Metric::BotEvents, &[("Result", result)]);
+        match notified {
+            Ok(()) => {
+                progress.bot_notified = true;
+                self.mark(&ended.key, &Mark::BotTold, progress).await
+            }
+            Err(error) => {
+                progress.setbacks.push(error.into());
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes a mark. A failure to do so stops nothing else: what is not marked is repeated.
+    async fn mark(&self, key: &OutcomeKey, mark: &Mark, progress: &mut Progress) -> Result<(), Stop> {
+        let complete = progress.is_done();
+        match self.attempts.mark(key, mark, complete, self.now()).await {
+            Ok(Marked::Done) => progress.complete = complete,
+            Ok(Marked::Superseded) => return Err(Skip::Superseded.into()),
+            Err(error) => progress.setbacks.push(error.into()),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,51 @@
+//! Fresh links for people whose attempt did not connect.
+
+use std::{sync::OnceLock, time::Duration};
+
+use shared::{
+    AttemptId, CallbackUri, LoginUrls,
+    aws::{
+        SdkConfig,
+        kms::Kms,
+        secrets::{Secrets, Source},
+    },
+    link::Link,
+    process::Random,
+    timestamp::Clock,
+};
+
+use crate::{outcome::Ended, setback::Setback};
+
+/// Makes fresh links.
+pub(crate) struct Relink {
+    pub(crate) aws: SdkConfig,
+    /// Made for the first link: most outcomes need none, and it is a tenth of a cold start.
+    pub(crate) kms: OnceLock<Kms>,
+    pub(crate) key_id: String,
+    pub(crate) callback_uri: Source,
+    pub(crate) login_urls: LoginUrls,
+    pub(crate) lifetime: Duration,
+    pub(crate) clock: Clock,
+    pub(crate) random: Random,
+}
+
+impl Relink {
+    /// The URL of a fresh link for the same person; `None` where no link helps.
+    pub(crate) async fn url(&self, ended: &Ended, secrets: &Secrets) -> Result<Option<String>, Setback> {
+        if !ended.outcome.wants_link() {
+            return Ok(None);
+        }
+        let callback_uri: CallbackUri = secrets.get(&self.callback_uri)?.parse()?;
+        let mut attempt_id = [0; AttemptId::LENGTH];
+        (self.random)(&mut attempt_id)?;
+        let link = Link::new(
+            AttemptId::from_bytes(attempt_id),
+            ended.wa_id.clone(),
+            ended.login_url(&self.login_urls).clone(),
+            (self.clock)(),
+            ended.outcome.pause() + self.lifetime,
+        );
+        let sealed = self.kms.get_or_init(|| Kms::new(&self.aws)).seal(&self.key_id, &link).await?;
+        Ok(Some(callback_uri.connect_url(&sealed)))
+    }
+}

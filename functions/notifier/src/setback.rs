@@ -1,0 +1,52 @@
+//! The ways in which a notification can fail. After each of them the stream delivers the record again.
+
+use shared::{
+    aws::{kms::KmsError, secrets::SecretsError},
+    bot::NotifyError,
+    callback_uri::InvalidCallbackUri,
+    process::NoRandomness,
+};
+
+use crate::{attempts::AttemptsError, outcome::Unreadable, whatsapp::SendError};
+
+/// Why the person or the bot was not notified this time.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Setback {
+    #[error(transparent)]
+    Attempts(#[from] AttemptsError),
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
+    #[error(transparent)]
+    Link(#[from] KmsError),
+    #[error(transparent)]
+    Randomness(#[from] NoRandomness),
+    #[error("invalid callback URI: {0}")]
+    CallbackUri(#[from] InvalidCallbackUri),
+    #[error(transparent)]
+    Message(#[from] SendError),
+    #[error(transparent)]
+    Bot(#[from] NotifyError),
+    #[error("out of time")]
+    OutOfTime,
+    #[error("panic")]
+    Panic,
+}
+
+impl Setback {
+    /// The dimension `Class` of the metric `Setbacks`: the exchanger's label where it has the same setback.
+    pub(crate) const fn label(&self) -> &'static str {
+        match self {
+            Self::Attempts(_) => "attempt_table",
+            Self::Unreadable(_) => "unreadable",
+            Self::Secrets(_) | Self::CallbackUri(_) => "credentials",
+            Self::Link(_) => "kms",
+            Self::Randomness(_) => "randomness",
+            Self::Message(_) => "whatsapp",
+            Self::Bot(_) => "bot",
+            Self::OutOfTime => "out_of_time",
+            Self::Panic => "panic",
+        }
+    }
+}
