@@ -20,6 +20,18 @@ Examples:
   wasf --local attempt list            the same on the local cloud
   wasf dlq list --json | jq '.messages[] | select(.code_alive)'";
 
+const INIT_HELP: &str = "\
+Run it in the checkout. Every answer can be given by a flag or its environment variable; what is missing is asked for, \
+secrets without an echo. Give secrets by the environment rather than by a flag, which others see in the list of \
+processes. Secrets that are there already stay (--replace gives them new values).
+
+Examples:
+  wasf init                    say what would be done
+  wasf init --confirm          ask, and do it
+  WASF_CONSUMER_KEY=… WASF_CONSUMER_SECRET=… WASF_WHATSAPP_TOKEN=… wasf init --no-input --confirm \\
+    --whatsapp-provider Twilio --whatsapp-account AC… --whatsapp-sender whatsapp:+14155238886 \\
+    --bot-webhook-url https://bot.example.com/events --bot-phone-number +14155238886 --alarm-email ops@example.com";
+
 /// Where the options stand that every command takes.
 const EVERYWHERE: &str = "Options of every command";
 
@@ -88,7 +100,7 @@ Examples:
   wasf doctor --json | jq '.findings[] | select(.level == \"wrong\")'")]
     Doctor,
     /// Ask for what a deployment needs; store the secrets and the parameters.
-    #[command(after_help = crate::init::HELP)]
+    #[command(after_help = INIT_HELP)]
     Init(Box<InitArgs>),
     /// Print the completions for a shell.
     #[command(after_help = "\

@@ -6,19 +6,13 @@
 //! the adapters in `aws` and `parties` hand such values over as secrets, which do not print.
 
 mod args;
-mod attempt;
-pub mod aws;
-mod bot;
-mod completions;
-mod connection;
-mod dlq;
-mod doctor;
+mod aws;
+mod commands;
 mod error;
-mod events;
-mod init;
-mod link;
+mod http;
 mod local;
 mod parties;
+mod records;
 mod report;
 mod samconfig;
 mod span;
@@ -31,7 +25,7 @@ use shared::{process::Random, timestamp::Clock};
 
 pub use args::Args;
 use args::Command;
-pub use dlq::letter;
+use commands::{attempt, completions, connection, dlq, doctor, events, init, link};
 use error::Error;
 use report::Report;
 use target::Target;
@@ -49,7 +43,7 @@ pub struct Edge {
 pub async fn run(args: Args, edge: Edge, output: &mut impl Write) -> ExitCode {
     let json = args.json;
     let report = dispatch(args, edge).await.unwrap_or_else(|error| {
-        report::complain(&error);
+        report::print_error(&error);
         Report::of_error(&error)
     });
     // A reader that has gone away wants no more.
@@ -61,7 +55,7 @@ async fn dispatch(args: Args, edge: Edge) -> Result<Report, Error> {
     let Args { target, command, .. } = args;
     match command {
         Command::Completions { shell } => return Ok(completions::generate(shell)),
-        Command::Init(order) => return init::run(*order, &target, edge).await,
+        Command::Init(order) => return init::run(*order, &target, edge.random).await,
         _ => {}
     }
     let target = Target::open(&target).await?;

@@ -31,7 +31,7 @@ impl Report {
 }
 
 /// Says on standard error what went wrong.
-pub(crate) fn complain(error: &Error) {
+pub(crate) fn print_error(error: &Error) {
     let _ = writeln!(io::stderr(), "wasf: {error}");
 }
 

@@ -2,11 +2,11 @@
 
 use aws_sdk_cloudformation::{Client, error::ProvideErrorMetadata as _};
 
-use super::SdkConfig;
 use crate::{
     error::Error,
     stack::{Resource, Stack},
 };
+use aws_types::SdkConfig;
 
 /// The stack of this name.
 pub(crate) async fn find_stack(config: &SdkConfig, name: &str) -> Result<Stack, Error> {

@@ -9,7 +9,9 @@ use reqwest::Method;
 use serde::{Deserialize, de::DeserializeOwned};
 use shared::Timestamp;
 
-use super::{SdkConfig, SignedRequest};
+use aws_types::SdkConfig;
+
+use super::{config::region, signed::SignedRequest};
 use crate::error::Error;
 
 /// The functions of a stack.
@@ -100,7 +102,7 @@ impl<'a> Functions<'a> {
         if let Some(elsewhere) = self.0.endpoint_url() {
             return elsewhere.trim_end_matches('/').to_owned();
         }
-        let region = super::region(self.0);
+        let region = region(self.0);
         let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
         format!("https://lambda.{region}.{domain}")
     }

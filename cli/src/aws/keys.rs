@@ -3,8 +3,9 @@
 use aws_sdk_kms::Client;
 use serde_json::Value;
 
-use super::SdkConfig;
+use super::policy::statements;
 use crate::error::Error;
+use aws_types::SdkConfig;
 
 /// KMS.
 #[derive(Clone, Debug)]
@@ -31,6 +32,6 @@ impl Keys {
         let policy = self.0.get_key_policy().key_id(key_id).send().await;
         let policy = policy.map_err(Error::aws("read a key's policy"))?.policy.unwrap_or_default();
         let state = about.key_state.map(|state| state.as_str().to_owned()).unwrap_or_default();
-        Ok(Key { arn: about.arn.unwrap_or_default(), state, statements: super::statements(&policy)? })
+        Ok(Key { arn: about.arn.unwrap_or_default(), state, statements: statements(&policy)? })
     }
 }

@@ -2,13 +2,13 @@
 
 use aws_sdk_sqs::{
     Client,
-    types::{ChangeMessageVisibilityBatchRequestEntry, Message, MessageSystemAttributeName, QueueAttributeName},
+    types::{self, ChangeMessageVisibilityBatchRequestEntry, MessageSystemAttributeName, QueueAttributeName},
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use shared::Timestamp;
 
-use super::SdkConfig;
 use crate::error::Error;
+use aws_types::SdkConfig;
 
 /// The most that SQS hands out at once.
 const BATCH: i32 = 10;
@@ -24,7 +24,7 @@ pub(crate) struct Queue {
 
 /// A message, held until its visibility runs out. The body can hold a code.
 #[derive(Clone, Debug)]
-pub(crate) struct Letter {
+pub(crate) struct Message {
     pub(crate) id: String,
     pub(crate) handle: String,
     pub(crate) body: SecretString,
@@ -87,7 +87,7 @@ impl Queue {
     }
 
     /// Up to ten messages, hidden from other readers for so many seconds.
-    pub(crate) async fn receive(&self, visibility_seconds: i32) -> Result<Vec<Letter>, Error> {
+    pub(crate) async fn receive(&self, visibility_seconds: i32) -> Result<Vec<Message>, Error> {
         let answer = self
             .client
             .receive_message()
@@ -99,11 +99,11 @@ impl Queue {
             .send()
             .await
             .map_err(Error::aws("read the queue"))?;
-        Ok(answer.messages.unwrap_or_default().into_iter().filter_map(letter).collect())
+        Ok(answer.messages.unwrap_or_default().into_iter().filter_map(message).collect())
     }
 
     /// Shows messages to other readers again, at once.
-    pub(crate) async fn give_back(&self, handles: &[String]) -> Result<(), Error> {
+    pub(crate) async fn return_to_queue(&self, handles: &[String]) -> Result<(), Error> {
         for ten in handles.chunks(10) {
             let entries = ten.iter().enumerate().filter_map(|(place, handle)| {
                 let entry = ChangeMessageVisibilityBatchRequestEntry::builder();
@@ -120,8 +120,8 @@ impl Queue {
         request.send().await.map(drop).map_err(Error::aws("send a message to the exchange queue"))
     }
 
-    pub(crate) async fn delete(&self, letter: &Letter) -> Result<(), Error> {
-        let request = self.client.delete_message().queue_url(&self.url).receipt_handle(&letter.handle);
+    pub(crate) async fn delete(&self, message: &Message) -> Result<(), Error> {
+        let request = self.client.delete_message().queue_url(&self.url).receipt_handle(&message.handle);
         request.send().await.map(drop).map_err(Error::aws("delete a dead letter"))
     }
 
@@ -152,12 +152,12 @@ impl Queue {
     }
 }
 
-fn letter(message: Message) -> Option<Letter> {
+fn message(message: types::Message) -> Option<Message> {
     let sent_at = message
         .attributes
         .and_then(|attributes| attributes.get(&MessageSystemAttributeName::SentTimestamp)?.parse().ok())
         .map(Timestamp::from_millis);
-    Some(Letter {
+    Some(Message {
         id: message.message_id?,
         handle: message.receipt_handle?,
         body: message.body.unwrap_or_default().into(),

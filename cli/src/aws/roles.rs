@@ -3,8 +3,9 @@
 use aws_sdk_iam::Client;
 use serde_json::Value;
 
-use super::SdkConfig;
+use super::policy;
 use crate::error::Error;
+use aws_types::SdkConfig;
 
 /// IAM.
 #[derive(Clone, Debug)]
@@ -25,7 +26,7 @@ impl Roles {
             let answer = self.0.get_role_policy().role_name(role).policy_name(name).send().await;
             let document = answer.map_err(Error::aws("read a role's policy"))?.policy_document;
             // IAM hands documents out as they stand in an address.
-            statements.extend(super::statements(&percent_decoded(&document))?);
+            statements.extend(policy::statements(&percent_decoded(&document))?);
         }
         Ok(statements)
     }

@@ -3,8 +3,8 @@
 use aws_sdk_secretsmanager::{Client, error::ProvideErrorMetadata as _};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::SdkConfig;
 use crate::error::Error;
+use aws_types::SdkConfig;
 
 /// Secrets Manager.
 #[derive(Clone, Debug)]

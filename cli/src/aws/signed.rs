@@ -10,10 +10,12 @@ use aws_sigv4::{
 use reqwest::{Method, StatusCode, Url};
 use shared::Timestamp;
 
-use super::SdkConfig;
+use aws_types::SdkConfig;
+
+use super::config::region;
 use crate::{
     error::Error,
-    parties::{client_for, word_for},
+    http::{client_for, word_for},
 };
 
 /// What is asked of a service, and of which.
@@ -39,7 +41,7 @@ impl SignedRequest<'_> {
         let identity = credentials.into();
         let parameters = v4::SigningParams::builder()
             .identity(&identity)
-            .region(super::region(aws))
+            .region(region(aws))
             .name(self.service)
             .time(UNIX_EPOCH + Duration::from_millis(now.millis()))
             .settings(SigningSettings::default())

@@ -17,25 +17,24 @@ use shared::{
     token_table::{self, ACCESS_TOKEN, ISSUED_AT, REFRESH_TOKEN},
 };
 
-use super::SdkConfig;
 use crate::{
-    attempt::Attempt,
-    connection::{Connection, Tokens as Pair},
     error::Error,
+    records::{Attempt, Connection, Tokens},
     report::Progress,
 };
+use aws_types::SdkConfig;
 
 /// The most items that DynamoDB reads by key in one call.
 const BATCH: usize = 100;
 
 /// The table `connection_attempts`.
 #[derive(Clone, Debug)]
-pub(crate) struct Attempts {
+pub(crate) struct AttemptTable {
     client: Client,
     table: String,
 }
 
-impl Attempts {
+impl AttemptTable {
     pub(crate) fn new(config: &SdkConfig, table: &str) -> Self {
         Self { client: Client::new(config), table: table.to_owned() }
     }
@@ -121,7 +120,7 @@ impl Attempts {
 
 /// The table of tokens that bots read.
 #[derive(Clone, Debug)]
-pub(crate) struct Tokens {
+pub(crate) struct ConnectionTable {
     client: Client,
     table: String,
 }
@@ -162,7 +161,7 @@ struct Item {
     connected_at: Option<Timestamp>,
 }
 
-impl Tokens {
+impl ConnectionTable {
     pub(crate) fn new(config: &SdkConfig, table: &str) -> Self {
         Self { client: Client::new(config), table: table.to_owned() }
     }
@@ -220,7 +219,7 @@ impl Tokens {
     }
 
     /// The chat's tokens, for Salesforce to revoke.
-    pub(crate) async fn tokens(&self, wa_id: &WaId) -> Result<Pair, Error> {
+    pub(crate) async fn tokens(&self, wa_id: &WaId) -> Result<Tokens, Error> {
         let answer = self
             .client
             .get_item()
@@ -236,7 +235,7 @@ impl Tokens {
             Some(AttributeValue::S(token)) => Some(SecretString::from(token)),
             _ => None,
         };
-        Ok(Pair { refresh: secret(REFRESH_TOKEN), access: secret(ACCESS_TOKEN) })
+        Ok(Tokens { refresh: secret(REFRESH_TOKEN), access: secret(ACCESS_TOKEN) })
     }
 
     /// Deletes the chat's connection if it is still the one that was issued then.

@@ -2,8 +2,8 @@
 
 use aws_sdk_sns::Client;
 
-use super::SdkConfig;
 use crate::error::Error;
+use aws_types::SdkConfig;
 
 /// SNS.
 #[derive(Clone, Debug)]

@@ -4,8 +4,10 @@ use reqwest::{StatusCode, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use shared::login::is_confidential;
 
-use super::{client_for, word_for};
-use crate::error::Error;
+use crate::{
+    error::Error,
+    http::{client_for, word_for},
+};
 
 /// What became of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,8 +4,10 @@ use reqwest::{RequestBuilder, StatusCode, Url};
 use secrecy::ExposeSecret as _;
 use shared::whatsapp::{Meta, Twilio};
 
-use super::{client_for, word_for};
-use crate::error::Error;
+use crate::{
+    error::Error,
+    http::{client_for, word_for},
+};
 
 /// What the provider says of the credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

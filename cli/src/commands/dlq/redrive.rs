@@ -8,7 +8,12 @@ use std::{fmt::Write as _, num::NonZeroU32, time::Duration};
 use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{DeadLetter, Filter, Held, Queues, Reading, interrupted, json_of, stop_signals, table};
+use super::{
+    dead_letter::{DeadLetter, Filter, json_of, table},
+    queues::Queues,
+    reading::{Held, Reading},
+    signals::{interrupted, stop_signals},
+};
 use crate::{
     args::Selection,
     error::{Error, Exit},

@@ -8,7 +8,7 @@ use shared::{CallbackUri, LoginUrl};
 use crate::{
     aws::{EventSource, Presence, Subscriptions},
     error::Error,
-    parties::{AppStanding, Knock, Standing},
+    parties::{AppStanding, Probe, Standing},
 };
 
 /// How bad it is.
@@ -112,18 +112,18 @@ pub(super) fn callback(given: &[(&str, String)], own: &str) -> Finding {
 }
 
 /// Whether the page behind a link that this stack's API made opens at the callback's address.
-pub(super) fn page(callback: &str, knock: Knock) -> Finding {
-    match knock {
-        Knock::Answered(200) => Finding::well("callback", "a link is made, and its page opens beside the callback"),
-        Knock::Answered(status @ 500..) => Finding::wrong(
+pub(super) fn page(callback: &str, probe: Probe) -> Finding {
+    match probe {
+        Probe::Answered(200) => Finding::well("callback", "a link is made, and its page opens beside the callback"),
+        Probe::Answered(status @ 500..) => Finding::wrong(
             "callback",
             format!("the page of a link answers {status}"),
             "the log of connect-link says why",
         ),
-        Knock::Answered(_) | Knock::NoAnswer(_) => {
-            let how = match knock {
-                Knock::Answered(status) => format!("it answers {status}"),
-                Knock::NoAnswer(why) => why.to_owned(),
+        Probe::Answered(_) | Probe::NoAnswer(_) => {
+            let how = match probe {
+                Probe::Answered(status) => format!("it answers {status}"),
+                Probe::NoAnswer(why) => why.to_owned(),
             };
             Finding::wrong(
                 "callback",
@@ -186,23 +186,23 @@ pub(super) fn event_sources(function: &str, sources: &[EventSource]) -> Vec<Find
     sources.iter().map(judge).collect()
 }
 
-pub(super) fn webhook(knock: Knock) -> Finding {
+pub(super) fn webhook(probe: Probe) -> Finding {
     let check = "webhook";
     let wrong = |how: String| {
         let remedy = "correct BotWebhookUrl and deploy, or mend the bot; then `wasf events redeliver`";
         Finding::wrong(check, format!("the bot's webhook {how}"), remedy)
     };
-    match knock {
-        Knock::NoAnswer(why) => wrong(format!("does not answer ({why})")),
-        Knock::Answered(status @ (404 | 405 | 410)) => wrong(format!("answers {status}: nothing takes events there")),
-        Knock::Answered(status @ 300..400) => wrong(format!("answers {status}: a redirect is not followed")),
-        Knock::Answered(status @ 500..) => wrong(format!("answers {status}")),
-        Knock::Answered(200..300) => Finding::note(
+    match probe {
+        Probe::NoAnswer(why) => wrong(format!("does not answer ({why})")),
+        Probe::Answered(status @ (404 | 405 | 410)) => wrong(format!("answers {status}: nothing takes events there")),
+        Probe::Answered(status @ 300..400) => wrong(format!("answers {status}: a redirect is not followed")),
+        Probe::Answered(status @ 500..) => wrong(format!("answers {status}")),
+        Probe::Answered(200..300) => Finding::note(
             check,
             "the bot's webhook takes a request without a signature",
             "let the bot verify webhook-signature (Standard Webhooks), or anybody can tell it of connections",
         ),
-        Knock::Answered(status) => {
+        Probe::Answered(status) => {
             Finding::well(check, format!("the bot's webhook answers, and takes nothing unsigned ({status})"))
         }
     }
@@ -321,9 +321,9 @@ mod tests {
 
     #[test]
     fn a_page_that_does_not_open_says_that_the_callback_is_elsewhere() {
-        assert_eq!(level(&page(OWN, Knock::Answered(200))), Level::Well);
-        assert_eq!(level(&page(OWN, Knock::Answered(404))), Level::Wrong);
-        assert_eq!(level(&page(OWN, Knock::NoAnswer("no connection"))), Level::Wrong);
+        assert_eq!(level(&page(OWN, Probe::Answered(200))), Level::Well);
+        assert_eq!(level(&page(OWN, Probe::Answered(404))), Level::Wrong);
+        assert_eq!(level(&page(OWN, Probe::NoAnswer("no connection"))), Level::Wrong);
     }
 
     #[test]
@@ -364,9 +364,9 @@ mod tests {
             (302, Level::Wrong),
             (503, Level::Wrong),
         ] {
-            assert_eq!(level(&webhook(Knock::Answered(status))), expected, "{status}");
+            assert_eq!(level(&webhook(Probe::Answered(status))), expected, "{status}");
         }
-        assert_eq!(level(&webhook(Knock::NoAnswer("no connection"))), Level::Wrong);
+        assert_eq!(level(&webhook(Probe::NoAnswer("no connection"))), Level::Wrong);
     }
 
     #[test]

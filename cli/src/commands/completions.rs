@@ -4,7 +4,7 @@ use clap::CommandFactory as _;
 use clap_complete::Shell;
 use serde_json::json;
 
-use crate::{Args, error::Exit, report::Report};
+use crate::{args::Args, error::Exit, report::Report};
 
 pub(crate) fn generate(shell: Shell) -> Report {
     let mut script = Vec::new();

@@ -13,10 +13,10 @@ use shared::{AttemptId, Status, Timestamp, attempt::attr, ledger::redelivery, ti
 
 use crate::{
     args::{Again, EventsCommand},
-    attempt::Attempt,
-    aws::Attempts,
+    aws::AttemptTable,
     error::{Error, Exit},
-    report::{Progress, Report, Table, a_while, count},
+    records::{Attempt, outcome_table},
+    report::{Progress, Report, count},
     span::Span,
     target::Target,
 };
@@ -25,7 +25,7 @@ const OUTCOMES: [Status; 3] = [Status::Connected, Status::Failed, Status::Delaye
 
 pub(crate) async fn run(command: EventsCommand, target: &Target, clock: Clock) -> Result<Report, Error> {
     let EventsCommand::Redeliver { since: Span(span), attempt, again, confirm } = command;
-    let attempts = Attempts::new(&target.aws, target.stack.output("AttemptTableName")?);
+    let attempts = AttemptTable::new(&target.aws, target.stack.output("AttemptTableName")?);
     let now = clock();
     let found = if let Some(id) = attempt {
         vec![named(&attempts, id).await?]
@@ -40,7 +40,7 @@ pub(crate) async fn run(command: EventsCommand, target: &Target, clock: Clock) -
     Ok(report(&found, redelivered, confirm, now))
 }
 
-async fn named(attempts: &Attempts, id: AttemptId) -> Result<Attempt, Error> {
+async fn named(attempts: &AttemptTable, id: AttemptId) -> Result<Attempt, Error> {
     let nothing = |why: &str| Error::NothingMatched(format!("attempt {id} {why}"));
     let attempt = attempts.read(id).await?.ok_or_else(|| nothing("is not in the table"))?;
     match attempt.status() {
@@ -49,7 +49,7 @@ async fn named(attempts: &Attempts, id: AttemptId) -> Result<Attempt, Error> {
     }
 }
 
-async fn touch_all(attempts: &Attempts, found: &[Attempt], again: &[Again], clock: Clock) -> Result<usize, Error> {
+async fn touch_all(attempts: &AttemptTable, found: &[Attempt], again: &[Again], clock: Clock) -> Result<usize, Error> {
     let mut progress = Progress::of("outcomes redelivered");
     let mut redelivered = 0;
     for attempt in found {
@@ -79,20 +79,6 @@ fn forgotten(attempt: &Attempt, again: &[Again]) -> Vec<&'static str> {
 }
 
 fn report(found: &[Attempt], redelivered: usize, confirm: bool, now: Timestamp) -> Report {
-    let mut table = Table::with_head(["ATTEMPT", "STATUS", "REASON", "AGE", "PERSON", "BOT"]);
-    let told = |at: Option<Timestamp>| if at.is_some() { "told" } else { "not told" }.to_owned();
-    for attempt in found {
-        let person =
-            if attempt.message_error.is_some() { "not reachable".to_owned() } else { told(attempt.messaged_at) };
-        table.row([
-            attempt.attempt_id.to_string(),
-            attempt.status.clone().unwrap_or_default(),
-            attempt.reason.clone().unwrap_or_default(),
-            attempt.updated_at.map(|at| a_while(now.since(at))).unwrap_or_default(),
-            person,
-            told(attempt.bot_told_at),
-        ]);
-    }
     let (said, exit) = if !confirm {
         (
             format!("This would have {} announced again. Do it with --confirm.", count(found.len(), "outcome")),
@@ -111,13 +97,13 @@ fn report(found: &[Attempt], redelivered: usize, confirm: bool, now: Timestamp) 
         "redelivered": redelivered,
         "outcomes": found.iter().map(Attempt::summary).collect::<Vec<_>>(),
     });
-    Report::new(format!("{}\n{said}\n", table.text()), json, exit)
+    Report::new(format!("{}\n{said}\n", outcome_table(found, now).text()), json, exit)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attempt::tests::attempt;
+    use crate::records::tests::attempt;
 
     #[test]
     fn nobody_is_told_twice_unless_that_is_asked_for() {

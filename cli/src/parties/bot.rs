@@ -17,7 +17,7 @@ use shared::{
     http::Roots,
 };
 
-use crate::{aws::Functions, connection::Connection, error::Error, stack::Stack};
+use crate::{aws::Settings, error::Error, records::Connection};
 
 /// For bots of the older system, which pass it on.
 const WORDS: &str = "Your Salesforce account is no longer connected.";
@@ -25,14 +25,13 @@ const CONNECT_TIME: Duration = Duration::from_secs(5);
 const REQUEST_TIME: Duration = Duration::from_secs(10);
 
 /// Tells the bot, in the ways that the notifier is set up for; `false` where there is none.
-pub(crate) async fn tell_of_revocation(
+pub(crate) async fn notify_revocation(
     aws: &SdkConfig,
-    stack: &Stack,
+    settings: &Settings,
     connection: &Connection,
     now: Timestamp,
 ) -> Result<bool, Error> {
     let failed = |why: String| Error::failed("tell the bot", why);
-    let settings = Functions::new(aws).settings(stack.output("NotifierFunctionName")?, now).await?;
     let http =
         shared::http::client(Roots::Systems, CONNECT_TIME, REQUEST_TIME).map_err(|error| failed(error.to_string()))?;
     let webhook = match settings.get("BOT_WEBHOOK_URL") {
@@ -79,7 +78,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::connection::tests::connection;
+    use crate::records::tests::connection;
 
     #[test]
     fn a_revocation_names_the_connection_and_keeps_its_id() {

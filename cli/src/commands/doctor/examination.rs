@@ -15,9 +15,9 @@ use super::{
     policy::{self, Context},
 };
 use crate::{
-    aws::{Attempts, Functions, Keys, Presence, Queue, Roles, SecretsManager, Settings, Topics},
+    aws::{AttemptTable, Functions, Keys, Presence, Queue, Roles, SecretsManager, Settings, Topics},
     error::Error,
-    parties::{ask_for_link, ask_meta, ask_salesforce, ask_twilio, knock, look},
+    parties::{ask_for_link, ask_meta, ask_salesforce, ask_twilio, probe_page, probe_webhook},
     report::Progress,
     target::Target,
 };
@@ -152,7 +152,7 @@ impl<'a> Patient<'a> {
             ask_for_link(&self.target.aws, &self.target.own_url("/links")?, &nobody, None, (self.clock)()).await?;
         let unusable = |_| Error::failed("open a link's page", "its address is none");
         let page = link.url.parse::<Url>().map_err(unusable)?;
-        Ok(vec![finding::page(&callback, look(&page).await?)])
+        Ok(vec![finding::page(&callback, probe_page(&page).await?)])
     }
 
     fn login_urls(&self) -> Vec<Finding> {
@@ -255,8 +255,8 @@ impl<'a> Patient<'a> {
 
     async fn webhook(&self) -> Result<Vec<Finding>, Error> {
         let Some(url) = self.notifier.settings.get("BOT_WEBHOOK_URL") else { return Ok(Vec::new()) };
-        let url: Url = url.parse().map_err(|_| Error::failed("knock at the bot's webhook", "its address is none"))?;
-        Ok(vec![finding::webhook(knock(&url).await?)])
+        let url: Url = url.parse().map_err(|_| Error::failed("probe the bot's webhook", "its address is none"))?;
+        Ok(vec![finding::webhook(probe_webhook(&url).await?)])
     }
 
     async fn whatsapp(&self) -> Result<Vec<Finding>, Error> {
@@ -299,7 +299,7 @@ impl<'a> Patient<'a> {
     }
 
     async fn attempts(&self) -> Result<Vec<Finding>, Error> {
-        let attempts = Attempts::new(&self.target.aws, self.target.stack.output("AttemptTableName")?);
+        let attempts = AttemptTable::new(&self.target.aws, self.target.stack.output("AttemptTableName")?);
         let now = (self.clock)();
         let mut progress = Progress::of("attempts looked at");
         let held = attempts.since(now.minus(STUCK_SINCE), &[Status::Exchanging], false, &mut progress).await?;

@@ -8,9 +8,11 @@ use shared::{
     exchange::{CODE_LIFETIME, Consent, ExchangeMessage},
 };
 
+use crate::report::{Table, a_while};
+
 /// What a dead letter holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Holds {
+pub(super) enum Holds {
     /// A code that Salesforce still takes.
     LiveCode,
     /// A code that is too old. Its person gets a fresh link by a redrive.
@@ -25,8 +27,7 @@ pub enum Holds {
 
 impl Holds {
     /// As it is shown.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::LiveCode => "live code",
             Self::DeadCode => "dead code",
@@ -37,57 +38,55 @@ impl Holds {
     }
 
     /// Would its loss be somebody's consent?
-    #[must_use]
-    pub const fn is_consent(self) -> bool {
+    pub(super) const fn is_consent(self) -> bool {
         matches!(self, Self::LiveCode | Self::SealedTokens)
     }
 }
 
 /// A dead letter without the code or the tokens in it.
 #[derive(Clone, Debug)]
-pub struct DeadLetter {
+pub(super) struct DeadLetter {
     /// The queue's name for it; a redrive gives another.
-    pub message_id: String,
+    pub(super) message_id: String,
     /// What it holds.
-    pub holds: Holds,
+    pub(super) holds: Holds,
     /// What else stands in it; `None` where it cannot be read.
-    pub about: Option<About>,
+    pub(super) about: Option<About>,
     /// How old the callback is; of an unreadable one, the message.
-    pub age: Duration,
+    pub(super) age: Duration,
     /// What the attempt's record says, where there is one.
-    pub record: Option<Record>,
+    pub(super) record: Option<Record>,
 }
 
 /// Whose consent it is.
 #[derive(Clone, Debug)]
-pub struct About {
+pub(super) struct About {
     /// Of which attempt.
-    pub attempt_id: AttemptId,
+    pub(super) attempt_id: AttemptId,
     /// Of whose chat.
-    pub wa_id: WaId,
+    pub(super) wa_id: WaId,
     /// When the callback came.
-    pub received_at: Timestamp,
+    pub(super) received_at: Timestamp,
     /// Where the person logged in.
-    pub login_url: LoginUrl,
+    pub(super) login_url: LoginUrl,
 }
 
 /// What became of the attempt.
 #[derive(Clone, Debug, Default)]
-pub struct Record {
+pub(super) struct Record {
     /// Its status.
-    pub status: Option<String>,
+    pub(super) status: Option<String>,
     /// Why it is not connected.
-    pub reason: Option<String>,
+    pub(super) reason: Option<String>,
     /// In Salesforce's word.
-    pub salesforce_error: Option<String>,
+    pub(super) salesforce_error: Option<String>,
     /// How often its message was received.
-    pub receives: Option<u64>,
+    pub(super) receives: Option<u64>,
 }
 
 impl DeadLetter {
     /// Reads a message's body; nothing of an unreadable one is kept.
-    #[must_use]
-    pub fn read(message_id: String, body: &str, sent_at: Option<Timestamp>, now: Timestamp) -> Self {
+    pub(super) fn read(message_id: String, body: &str, sent_at: Option<Timestamp>, now: Timestamp) -> Self {
         let Ok(message) = ExchangeMessage::from_body(body) else {
             let age = sent_at.map(|at| now.since(at)).unwrap_or_default();
             return Self { message_id, holds: Holds::Unreadable, about: None, age, record: None };
@@ -105,14 +104,12 @@ impl DeadLetter {
     }
 
     /// Which attempt it is about.
-    #[must_use]
-    pub fn attempt_id(&self) -> Option<AttemptId> {
+    pub(super) fn attempt_id(&self) -> Option<AttemptId> {
         self.about.as_ref().map(|about| about.attempt_id)
     }
 
     /// Why it is here, in one word.
-    #[must_use]
-    pub fn reason(&self) -> &str {
+    pub(super) fn reason(&self) -> &str {
         match self.holds {
             Holds::Unreadable => "unreadable",
             Holds::Denial => "denied",
@@ -123,8 +120,7 @@ impl DeadLetter {
     }
 
     /// The letter, for programs: no code, no token, and the phone number masked.
-    #[must_use]
-    pub fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         let code_alive = match self.holds {
             Holds::LiveCode => Some(true),
             Holds::DeadCode => Some(false),
@@ -150,21 +146,40 @@ impl DeadLetter {
     }
 }
 
+pub(super) fn table(letters: &[DeadLetter]) -> String {
+    let mut table = Table::with_head(["ATTEMPT", "CHAT", "HOLDS", "REASON", "AGE", "RECEIVES", "MESSAGE"]);
+    for letter in letters {
+        table.row([
+            letter.attempt_id().map(|id| id.to_string()).unwrap_or_default(),
+            letter.about.as_ref().map(|about| about.wa_id.masked()).unwrap_or_default(),
+            letter.holds.as_str().to_owned(),
+            letter.reason().to_owned(),
+            a_while(letter.age),
+            letter.record.as_ref().and_then(|record| record.receives).map(|n| n.to_string()).unwrap_or_default(),
+            letter.message_id.clone(),
+        ]);
+    }
+    table.text()
+}
+
+pub(super) fn json_of(letters: &[DeadLetter]) -> Vec<Value> {
+    letters.iter().map(DeadLetter::json).collect()
+}
+
 /// Which dead letters are meant.
 #[derive(Clone, Debug, Default)]
-pub struct Filter {
+pub(super) struct Filter {
     /// Only codes that still live.
-    pub only_alive: bool,
+    pub(super) only_alive: bool,
     /// Only those with this reason.
-    pub reason: Option<String>,
+    pub(super) reason: Option<String>,
     /// Also those that cannot be read, although no reason asks for them.
-    pub unreadable: bool,
+    pub(super) unreadable: bool,
 }
 
 impl Filter {
     /// Is this letter meant?
-    #[must_use]
-    pub fn selects(&self, letter: &DeadLetter) -> bool {
+    pub(super) fn selects(&self, letter: &DeadLetter) -> bool {
         match &self.reason {
             _ if self.only_alive && letter.holds != Holds::LiveCode => false,
             Some(reason) => letter.reason() == reason,

@@ -11,11 +11,11 @@ use std::collections::{HashMap, HashSet};
 use secrecy::{ExposeSecret as _, SecretString};
 use shared::{Timestamp, timestamp::Clock};
 
-use super::letter::{DeadLetter, Record};
+use super::dead_letter::{DeadLetter, Record};
 use crate::{
-    attempt::Attempt,
-    aws::{Attempts, Letter, Queue},
+    aws::{AttemptTable, Message, Queue},
     error::Error,
+    records::Attempt,
 };
 
 /// How long a message is hidden; should wasf be killed, it is seen again after that.
@@ -27,7 +27,7 @@ const MARGIN: usize = 1_000;
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) letter: DeadLetter,
-    pub(super) message: Letter,
+    pub(super) message: Message,
 }
 
 impl Held {
@@ -40,7 +40,7 @@ impl Held {
 #[derive(Debug)]
 pub(super) struct Reading<'a> {
     queue: &'a Queue,
-    attempts: &'a Attempts,
+    attempts: &'a AttemptTable,
     clock: Clock,
     seen: HashSet<String>,
     received: usize,
@@ -50,7 +50,11 @@ pub(super) struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    pub(super) async fn begin(queue: &'a Queue, attempts: &'a Attempts, clock: Clock) -> Result<(Self, usize), Error> {
+    pub(super) async fn begin(
+        queue: &'a Queue,
+        attempts: &'a AttemptTable,
+        clock: Clock,
+    ) -> Result<(Self, usize), Error> {
         let counts = queue.counts().await?;
         let total = counts.waiting + counts.in_flight;
         let bound = 2 * total + MARGIN;
@@ -77,9 +81,9 @@ impl<'a> Reading<'a> {
         Ok(None)
     }
 
-    async fn understand(&self, messages: Vec<Letter>) -> Result<Vec<Held>, Error> {
+    async fn understand(&self, messages: Vec<Message>) -> Result<Vec<Held>, Error> {
         let now: Timestamp = (self.clock)();
-        let read = |message: Letter| {
+        let read = |message: Message| {
             let letter = DeadLetter::read(message.id.clone(), message.body.expose_secret(), message.sent_at, now);
             Held { letter, message }
         };
@@ -102,7 +106,7 @@ impl<'a> Reading<'a> {
     /// Gives everything back that was not taken.
     pub(super) async fn end(self) -> Result<(), Error> {
         let handles: Vec<_> = self.holding.into_values().collect();
-        self.queue.give_back(&handles).await
+        self.queue.return_to_queue(&handles).await
     }
 }
 

@@ -1,0 +1,77 @@
+//! What is in the queues.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::{
+    dead_letter::{DeadLetter, Filter, json_of, table},
+    queues::Queues,
+};
+use crate::{
+    args::Selection,
+    error::{Error, Exit},
+    report::{Report, Table, count},
+};
+
+pub(super) async fn stats(queues: &Queues) -> Result<Report, Error> {
+    let counts = [
+        ("exchange queue", "exchange_queue", queues.exchange.counts().await?),
+        ("dead letters", "dead_letters", queues.dead.counts().await?),
+        ("notifier's failures", "notifier_failures", queues.failures.counts().await?),
+    ];
+    let letters = queues.read(&Filter { unreadable: true, ..Filter::default() }, usize::MAX).await?;
+    let mut table = Table::with_head(["QUEUE", "WAITING", "HELD", "DELAYED"]);
+    let mut json = json!({});
+    for (name, key, counts) in counts {
+        let numbers = [counts.waiting, counts.in_flight, counts.delayed];
+        let [waiting, held, delayed] = numbers.map(|number| number.to_string());
+        table.row([name.to_owned(), waiting, held, delayed]);
+        json[key] = json!({"waiting": counts.waiting, "held": counts.in_flight, "delayed": counts.delayed});
+    }
+    let mut kinds: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for letter in &letters {
+        *kinds.entry((letter.holds.as_str(), letter.reason())).or_default() += 1;
+    }
+    let mut text = table.text();
+    if !kinds.is_empty() {
+        let mut table = Table::with_head(["DEAD LETTERS", "REASON", "NUMBER"]);
+        for ((holds, reason), number) in &kinds {
+            table.row([(*holds).to_owned(), (*reason).to_owned(), number.to_string()]);
+        }
+        text = format!("{text}\n{}", table.text());
+    }
+    let kind = |((holds, reason), number)| json!({"holds": holds, "reason": reason, "number": number});
+    json["kinds"] = kinds.into_iter().map(kind).collect();
+    Ok(Report::new(text, json, Exit::Done))
+}
+
+pub(super) async fn list(queues: &Queues, selection: &Selection) -> Result<Report, Error> {
+    let letters = queues.read(&selection.filter(true), selection.limit()).await?;
+    let exit = if letters.is_empty() { Exit::NothingMatched } else { Exit::Done };
+    let text = if letters.is_empty() {
+        format!("No dead letters{}.\n", queues.held_by_others().await?)
+    } else {
+        format!("{}\n{}.\n", table(&letters), count(letters.len(), "dead letter"))
+    };
+    Ok(Report::new(text, json!({"messages": json_of(&letters), "found": letters.len()}), exit))
+}
+
+pub(super) async fn show(queues: &Queues, id: &str) -> Result<Report, Error> {
+    let letters = queues.read(&Filter { unreadable: true, ..Filter::default() }, usize::MAX).await?;
+    let is_it = |letter: &&DeadLetter| {
+        letter.message_id == id || letter.attempt_id().is_some_and(|attempt_id| attempt_id.to_string() == id)
+    };
+    let letter = letters.iter().find(is_it).ok_or_else(|| Error::NothingMatched(format!("no dead letter {id}")))?;
+    let json = letter.json();
+    let mut fields = Table::default();
+    for (name, value) in json.as_object().into_iter().flatten() {
+        let shown = match value {
+            Value::Null => None,
+            Value::String(text) => Some(text.clone()),
+            other => Some(other.to_string()),
+        };
+        fields.field(&name.replace('_', " "), shown);
+    }
+    Ok(Report::new(fields.text(), json, Exit::Done))
+}

@@ -1,0 +1,27 @@
+//! `wasf dlq`: the exchange dead-letter queue, seen and cured.
+
+mod dead_letter;
+mod listing;
+mod queues;
+mod reading;
+mod redrive;
+mod signals;
+
+use shared::timestamp::Clock;
+
+use self::queues::Queues;
+use crate::{args::DlqCommand, error::Error, report::Report, target::Target};
+
+pub(crate) async fn run(command: DlqCommand, target: &Target, clock: Clock) -> Result<Report, Error> {
+    let queues = Queues::of(target, clock)?;
+    match command {
+        DlqCommand::Stats => listing::stats(&queues).await,
+        DlqCommand::List { selection } => listing::list(&queues, &selection).await,
+        DlqCommand::Show { id } => listing::show(&queues, &id).await,
+        DlqCommand::Redrive { native: true, rate, confirm, .. } => redrive::natively(&queues, rate, confirm).await,
+        DlqCommand::Redrive { selection, rate, confirm, .. } => {
+            redrive::redrive(&queues, &selection, rate, confirm).await
+        }
+        DlqCommand::Drop { selection, force, confirm } => redrive::drop(&queues, &selection, force, confirm).await,
+    }
+}

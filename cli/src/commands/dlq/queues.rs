@@ -1,0 +1,92 @@
+//! The exchange queue, its dead letters, and how they are read without taking any.
+
+use shared::{Timestamp, timestamp::Clock};
+
+use super::{
+    dead_letter::{DeadLetter, Filter},
+    reading::Reading,
+    signals::{interrupted, stop_signals},
+};
+use crate::{
+    args::Selection,
+    aws::{AttemptTable, Queue},
+    error::Error,
+    report::Progress,
+    target::Target,
+};
+
+/// The queues, and what the dead letters' attempts say.
+pub(super) struct Queues {
+    pub(super) dead: Queue,
+    pub(super) dead_arn: String,
+    pub(super) exchange: Queue,
+    pub(super) failures: Queue,
+    pub(super) attempts: AttemptTable,
+    pub(super) clock: Clock,
+}
+
+impl Selection {
+    /// What is meant; `unreadable` says whether letters that cannot be read are meant without being named.
+    pub(super) fn filter(&self, unreadable: bool) -> Filter {
+        Filter { only_alive: self.only_alive, reason: self.reason.clone(), unreadable }
+    }
+
+    pub(super) fn limit(&self) -> usize {
+        self.max.unwrap_or(usize::MAX)
+    }
+}
+
+impl Queues {
+    pub(super) fn of(target: &Target, clock: Clock) -> Result<Self, Error> {
+        let queue = |output| target.stack.output(output).map(|url| Queue::new(&target.aws, url));
+        Ok(Self {
+            dead: queue("ExchangeDlqUrl")?,
+            dead_arn: target.stack.output("ExchangeDlqArn")?.to_owned(),
+            exchange: queue("ExchangeQueueUrl")?,
+            failures: queue("NotifierFailureQueueUrl")?,
+            attempts: AttemptTable::new(&target.aws, target.stack.output("AttemptTableName")?),
+            clock,
+        })
+    }
+
+    /// The letters that are meant, oldest callback first, given back before they are returned.
+    pub(super) async fn read(&self, filter: &Filter, limit: usize) -> Result<Vec<DeadLetter>, Error> {
+        let (mut reading, total) = Reading::begin(&self.dead, &self.attempts, self.clock).await?;
+        let mut progress = Progress::of("dead letters read");
+        let mut stop = stop_signals()?;
+        let (mut found, mut read) = (Vec::new(), 0);
+        let ended = loop {
+            let next = tokio::select! {
+                next = reading.next() => next,
+                () = stop.wait() => break Err(interrupted()),
+            };
+            match next {
+                Ok(Some(held)) => {
+                    read += held.len();
+                    progress.show(read, Some(total.max(read)));
+                    found.extend(held.into_iter().map(|held| held.letter).filter(|letter| filter.selects(letter)));
+                }
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+        };
+        let given_back = reading.end().await;
+        ended.and(given_back)?;
+        found.sort_by_key(|letter| std::cmp::Reverse(letter.age));
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    /// Letters that somebody else is reading, as a wasf that was killed a moment ago.
+    pub(super) async fn held_by_others(&self) -> Result<String, Error> {
+        let held = self.dead.counts().await?.in_flight;
+        Ok(match held {
+            0 => String::new(),
+            held => format!(" to be seen: {held} held by another reader, for a minute at most if that is a wasf"),
+        })
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+}

@@ -1,0 +1,29 @@
+//! Being asked to stop.
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::error::Error;
+
+/// What asks wasf to stop: it gives back what it holds first.
+pub(super) struct StopSignals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl StopSignals {
+    pub(super) async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => (),
+            _ = self.terminate.recv() => (),
+        }
+    }
+}
+
+pub(super) fn stop_signals() -> Result<StopSignals, Error> {
+    let listen = |kind| signal(kind).map_err(|error| Error::failed("listen for signals", error.to_string()));
+    Ok(StopSignals { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
+}
+
+pub(super) fn interrupted() -> Error {
+    Error::failed("finish", "it was interrupted; what was held is given back")
+}

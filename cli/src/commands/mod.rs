@@ -1,0 +1,10 @@
+//! The commands of `wasf`: each is a function from its arguments to a report.
+
+pub(crate) mod attempt;
+pub(crate) mod completions;
+pub(crate) mod connection;
+pub(crate) mod dlq;
+pub(crate) mod doctor;
+pub(crate) mod events;
+pub(crate) mod init;
+pub(crate) mod link;
