@@ -49,7 +49,7 @@ lint: tools $(deny) .local/venv-scan/made-from ## formats, lints, documentation,
 	.local/venv-scan/bin/checkov --config-file .checkov.yaml
 
 checks: tools ## the whole repository against itself: template, code, samples, documents, rules of the house
-	$(python) -m pytest tests/checks tests/simulation tests/cost
+	$(python) -m pytest tests/checks docs/analysis
 
 # The whole workspace at once, always: a part of it would have other features, and be compiled again.
 unit: ## unit, property and handler tests, and the sandbox's own
@@ -78,10 +78,10 @@ soak: ## N people connect while everything fails at random; N=60, SEED=… (abou
 	$(cloud) run -- $(cargo) test $(on) --workspace --quiet --test soak
 
 latency: tools ## time from callback to message, stage by stage, on a local cloud; RATE=10 callbacks a second
-	$(cloud) run -- $(python) tests/latency/latency.py --json target/latency.json $(if $(RATE),--rate $(RATE))
+	$(cloud) run -- $(python) docs/analysis/latency/latency.py --json target/latency.json $(if $(RATE),--rate $(RATE))
 
 simulate: tools ## predict waits and failures under load, with the template's settings; UPDATE=1 puts it into docs/SCALING.md
-	$(python) tests/simulation/simulate.py $(if $(UPDATE),--update)
+	$(python) docs/analysis/simulation/simulate.py $(if $(UPDATE),--update)
 
 # The functions are compiled as `sam build` does it for this machine's architecture, the peers the same way, each by itself.
 bench: export CARGO_TARGET_DIR := $(CURDIR)/target

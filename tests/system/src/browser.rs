@@ -1,0 +1,96 @@
+//! A person's browser, made of HTTP calls.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use reqwest::{Client, Method, Response, StatusCode, header};
+use serde_json::{Value, json};
+
+use crate::Cloud;
+
+/// A browser, as far as this flow needs one.
+pub struct Browser<'a> {
+    cloud: &'a Cloud,
+    client: Client,
+    cookie: Option<String>,
+    username: String,
+}
+
+impl<'a> Browser<'a> {
+    /// A new browser with a new user: Salesforce revokes a user's oldest tokens at the sixth
+    /// approval, so tests that shared one would get into each other's way.
+    pub fn new(cloud: &'a Cloud) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let username = format!("visitor-{}@example.com", NEXT.fetch_add(1, Ordering::Relaxed));
+        Self { cloud, client: cloud.client(), cookie: None, username }
+    }
+
+    /// The same browser, with somebody else before it.
+    pub fn used_by(self, username: &str) -> Self {
+        Self { username: username.to_owned(), ..self }
+    }
+
+    /// Visits an address with the browser's cookie.
+    pub async fn visit(&self, method: Method, url: &str) -> Response {
+        self.visit_as(method, url, "text/html").await
+    }
+
+    /// Visits an address and asks for a content type.
+    pub async fn visit_as(&self, method: Method, url: &str, accept: &str) -> Response {
+        let mut request = self.client.request(method, url).header(header::ACCEPT, accept);
+        if let Some(cookie) = &self.cookie {
+            request = request.header(header::COOKIE, cookie);
+        }
+        request.send().await.expect("an answer")
+    }
+
+    /// Presses the button of the link's page; where that leads.
+    pub async fn press(&mut self, link: &str) -> String {
+        let response = self.visit(Method::POST, link).await;
+        assert_eq!(response.status(), StatusCode::SEE_OTHER);
+        let set_cookie = response.headers()[header::SET_COOKIE].to_str().expect("a cookie").to_owned();
+        for attribute in ["__Host-connect=", "Path=/", "Secure", "HttpOnly", "SameSite=Lax"] {
+            assert!(set_cookie.contains(attribute), "the cookie has no {attribute}");
+        }
+        self.cookie = set_cookie.split(';').next().map(str::to_owned);
+        response.headers()[header::LOCATION].to_str().expect("an address").to_owned()
+    }
+
+    /// Logs in at Salesforce and decides; where Salesforce sends the browser then.
+    pub async fn log_in(&self, authorize_url: &str, allow: bool) -> String {
+        let order = json!({"authorize_url": authorize_url, "username": self.username, "allow": allow});
+        let request = self.client.post(format!("{}/control/login", self.cloud.sandbox_url)).json(&order);
+        let answer: Value = request.send().await.expect("the sandbox").json().await.expect("an answer");
+        answer["location"]
+            .as_str()
+            .unwrap_or_else(|| panic!("Salesforce sent the browser nowhere: {answer}"))
+            .to_owned()
+    }
+
+    /// Approves as a bot of the older system asks for it, with a plain state and no PKCE; the code that Salesforce
+    /// sends back to the stack.
+    pub async fn approve_plainly(&self, stack: &str, chat: &str) -> String {
+        let mut login = url::Url::parse(&self.cloud.sandbox_url.replace("127.0.0.1", "localhost")).expect("an address");
+        login.set_path("/services/oauth2/authorize");
+        login.query_pairs_mut().extend_pairs([
+            ("response_type", "code"),
+            ("client_id", &self.cloud.client_id),
+            ("redirect_uri", self.cloud.stack(stack).output("CallbackUrl")),
+            ("scope", "api refresh_token"),
+            ("state", &format!("wa:{chat}")),
+        ]);
+        parameter(&self.log_in(login.as_str(), true).await, "code")
+    }
+
+    /// The whole way from a link to the callback's address, which is not visited yet.
+    pub async fn approve(&mut self, link: &str) -> String {
+        let authorize_url = self.press(link).await;
+        self.log_in(&authorize_url, true).await
+    }
+}
+
+/// A parameter of an address, decoded.
+pub fn parameter(url: &str, name: &str) -> String {
+    let url = url::Url::parse(url).expect("an address");
+    let value = url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
+    value.unwrap_or_else(|| panic!("the address has no {name}"))
+}

@@ -1,0 +1,341 @@
+//! The local cloud: its stacks, its AWS and the controls of its sandbox.
+//!
+//! `LOCAL_CLOUD_STATE` names the file in which the local cloud says where everything is.
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    time::SystemTime,
+};
+
+use aws_credential_types::Credentials;
+use aws_sigv4::{
+    http_request::{SignableBody, SignableRequest, SigningSettings, sign},
+    sign::v4,
+};
+use reqwest::{Client, Method, Response, StatusCode, redirect::Policy};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{Journal, wait_until};
+
+/// Tests share the cloud, but for one that changes what they all rely on.
+static STAGE: RwLock<()> = RwLock::new(());
+
+thread_local! {
+    /// Until the thread ends, and with it the test.
+    static PLACE: RwLockReadGuard<'static, ()> = STAGE.read().unwrap_or_else(PoisonError::into_inner);
+}
+
+/// The local cloud as its state file tells of it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Cloud {
+    /// AWS's address.
+    pub endpoint: String,
+    region: String,
+    credentials: AccessKey,
+    /// The sandbox's address, with no slash at the end.
+    pub sandbox_url: String,
+    /// The connected app's consumer key.
+    pub client_id: String,
+    #[serde(default)]
+    bot_queue_url: String,
+    stacks: HashMap<String, Stack>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct AccessKey {
+    access_key_id: String,
+    secret_access_key: String,
+}
+
+/// A deployed stack.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Stack {
+    /// Values by output name.
+    pub outputs: HashMap<String, String>,
+}
+
+impl Stack {
+    /// An output of the stack; panics if the template has none of this name.
+    pub fn output(&self, name: &str) -> &str {
+        self.outputs.get(name).unwrap_or_else(|| panic!("the stack has no output {name}"))
+    }
+}
+
+impl Cloud {
+    /// The cloud that `make test` started, shared with other tests.
+    pub fn read() -> Self {
+        PLACE.with(|_| ());
+        Self::from_state()
+    }
+
+    /// The cloud without other tests, as long as the guard is kept.
+    pub fn alone() -> (Self, RwLockWriteGuard<'static, ()>) {
+        let alone = STAGE.write().unwrap_or_else(PoisonError::into_inner);
+        (Self::from_state(), alone)
+    }
+
+    fn from_state() -> Self {
+        let path = std::env::var("LOCAL_CLOUD_STATE")
+            .expect("LOCAL_CLOUD_STATE is not set: these tests run under `make test`");
+        let text = std::fs::read_to_string(&path).expect("the local cloud's state file");
+        serde_json::from_str(&text).expect("the local cloud's state")
+    }
+
+    /// The cloud with a stack that the test itself has deployed.
+    pub fn with_stack(mut self, name: &str, outputs: HashMap<String, String>) -> Self {
+        self.stacks.insert(name.to_owned(), Stack { outputs });
+        self
+    }
+
+    /// A deployed stack, `main` or `plain`.
+    pub fn stack(&self, name: &str) -> &Stack {
+        self.stacks.get(name).unwrap_or_else(|| panic!("no stack {name} is deployed"))
+    }
+
+    fn address(&self) -> SocketAddr {
+        let url = url::Url::parse(&self.endpoint).expect("the endpoint's address");
+        url.socket_addrs(|| None).expect("the endpoint's address")[0]
+    }
+
+    /// A client without memory, as a program would be: no cookies, no redirects.
+    pub fn client(&self) -> Client {
+        // Fails only where a provider is installed already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        ["connect.localhost", "plain.localhost"]
+            .into_iter()
+            .fold(Client::builder(), |builder, host| builder.resolve(host, self.address()))
+            .redirect(Policy::none())
+            .build()
+            .expect("an HTTP client")
+    }
+
+    /// Calls an AWS service that speaks JSON.
+    pub async fn aws(&self, service: &str, target: &str, body: Value) -> Value {
+        let headers = [("x-amz-target", target), ("content-type", "application/x-amz-json-1.0")];
+        let response = self.signed(service, Method::POST, &self.endpoint, &headers, body.to_string()).await;
+        let status = response.status();
+        let answer: Value = response.json().await.unwrap_or(Value::Null);
+        assert!(status.is_success(), "{target} answered {status}: {answer}");
+        answer
+    }
+
+    /// A request signed with Signature Version 4.
+    pub async fn signed(
+        &self,
+        service: &str,
+        method: Method,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: String,
+    ) -> Response {
+        let AccessKey { access_key_id, secret_access_key } = &self.credentials;
+        let identity = Credentials::from_keys(access_key_id, secret_access_key, None).into();
+        let params = v4::SigningParams::builder()
+            .identity(&identity)
+            .region(&self.region)
+            .name(service)
+            .time(SystemTime::now())
+            .settings(SigningSettings::default())
+            .build()
+            .expect("signing parameters")
+            .into();
+        let signable =
+            SignableRequest::new(method.as_str(), url, headers.iter().copied(), SignableBody::Bytes(body.as_bytes()))
+                .expect("a request that can be signed");
+        let (signature, _) = sign(signable, &params).expect("a signature").into_parts();
+        let mut request = self.client().request(method, url).body(body);
+        for (name, value) in headers.iter().copied().chain(signature.headers()) {
+            request = request.header(name, value);
+        }
+        request.send().await.expect("an answer")
+    }
+
+    /// An item, by its key; `None` where there is none.
+    pub async fn item(&self, table: &str, key: &str, value: &str) -> Option<Value> {
+        let mut wanted = serde_json::Map::new();
+        wanted.insert(key.to_owned(), json!({"S": value}));
+        let query = json!({"TableName": table, "Key": wanted, "ConsistentRead": true});
+        self.aws("dynamodb", "DynamoDB_20120810.GetItem", query).await.get("Item").cloned()
+    }
+
+    /// All records of a table's stream.
+    pub async fn stream_records(&self, table: &str) -> Vec<Value> {
+        const SERVICE: &str = "dynamodb";
+        let table = self.aws(SERVICE, "DynamoDB_20120810.DescribeTable", json!({"TableName": table})).await;
+        let arn = &table["Table"]["LatestStreamArn"];
+        let stream = self.aws(SERVICE, "DynamoDBStreams_20120810.DescribeStream", json!({"StreamArn": arn})).await;
+        let mut records = Vec::new();
+        for shard in stream["StreamDescription"]["Shards"].as_array().expect("shards") {
+            let from = json!({"StreamArn": arn, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"});
+            let from = self.aws(SERVICE, "DynamoDBStreams_20120810.GetShardIterator", from).await;
+            let page = json!({"ShardIterator": from["ShardIterator"]});
+            let page = self.aws(SERVICE, "DynamoDBStreams_20120810.GetRecords", page).await;
+            records.extend(page["Records"].as_array().expect("records").iter().cloned());
+        }
+        records
+    }
+
+    /// Every line that any log group holds.
+    pub async fn log_lines(&self) -> Vec<String> {
+        let groups = self.aws("logs", "Logs_20140328.DescribeLogGroups", json!({})).await;
+        let mut lines = Vec::new();
+        for group in groups["logGroups"].as_array().expect("log groups") {
+            let mut next = Value::Null;
+            loop {
+                let mut query = json!({"logGroupName": group["logGroupName"]});
+                if !next.is_null() {
+                    query["nextToken"] = next;
+                }
+                let page = self.aws("logs", "Logs_20140328.FilterLogEvents", query).await;
+                let events = page["events"].as_array().expect("events");
+                lines.extend(events.iter().filter_map(|event| event["message"].as_str().map(str::to_owned)));
+                next = page["nextToken"].clone();
+                if next.is_null() {
+                    break;
+                }
+            }
+        }
+        lines
+    }
+
+    /// Asks the stack for a link, as a bot does.
+    pub async fn ask_for_link(&self, stack: &str, body: Value) -> Response {
+        let url = self.links_url(stack);
+        let headers = [("content-type", "application/json")];
+        self.signed("execute-api", Method::POST, &url, &headers, body.to_string()).await
+    }
+
+    /// The address of `POST /links` beside the stack's callback.
+    pub fn links_url(&self, stack: &str) -> String {
+        self.stack(stack).output("CallbackUrl").replace("/callback", "/links")
+    }
+
+    /// A new link for a chat.
+    pub async fn link(&self, wa_id: &str) -> Link {
+        let response = self.ask_for_link("main", json!({"wa_id": wa_id})).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        response.json().await.expect("a link")
+    }
+
+    /// Pulls one of the sandbox's strings.
+    pub async fn control(&self, path: &str, order: &Value) {
+        let response = self.client().post(format!("{}{path}", self.sandbox_url)).json(order).send().await;
+        let status = response.expect("the sandbox").status();
+        assert!(status.is_success(), "{path} answered {status}");
+    }
+
+    /// Lets an endpoint of the sandbox fail for one chat.
+    pub async fn fault(&self, wa_id: &str, endpoint: &str, times: u32, action: Value) {
+        let fault = json!({"endpoint": endpoint, "times": times, "wa_id": wa_id, "action": action});
+        self.control("/control/faults", &fault).await;
+    }
+
+    /// Lets calls of AWS whose body has this text fail.
+    pub async fn aws_fault(&self, operation: &str, containing: impl Into<Option<&str>>, times: u32, action: Value) {
+        let containing = containing.into();
+        let fault = json!({"operation": operation, "containing": containing, "times": times, "action": action});
+        self.control("/control/aws/faults", &fault).await;
+    }
+
+    /// Ends the faults of calls that have this text.
+    pub async fn end_aws_faults(&self, containing: &str) {
+        let url = format!("{}/control/aws/faults", self.sandbox_url);
+        let answer = self.client().delete(url).query(&[("containing", containing)]).send().await;
+        assert!(answer.expect("the sandbox").status().is_success());
+    }
+
+    /// Ends all faults.
+    pub async fn end_all_faults(&self) {
+        for path in ["/control/faults", "/control/aws/faults"] {
+            let answer = self.client().delete(format!("{}{path}", self.sandbox_url)).send().await;
+            assert!(answer.expect("the sandbox").status().is_success());
+        }
+    }
+
+    /// Gives the stack's functions one message at a time, so that a kill takes no other along.
+    pub async fn give_one_at_a_time(&self, stack: &str) {
+        let mappings = format!("{}/2015-03-31/event-source-mappings/", self.endpoint);
+        for name in ["TokenExchangerFunctionName", "NotifierFunctionName"] {
+            let url = format!("{mappings}?FunctionName={}", self.stack(stack).output(name));
+            let found = self.signed("lambda", Method::GET, &url, &[], String::new()).await;
+            let found: Value = found.json().await.expect("mappings");
+            let url = format!("{mappings}{}", found["EventSourceMappings"][0]["UUID"].as_str().expect("a mapping"));
+            let headers = [("content-type", "application/json")];
+            let change = json!({"BatchSize": 1}).to_string();
+            assert!(self.signed("lambda", Method::PUT, &url, &headers, change).await.status().is_success());
+        }
+    }
+
+    /// Puts a message on a stack's exchange queue.
+    pub async fn send(&self, stack: &Stack, body: &str) {
+        let message = json!({"QueueUrl": stack.output("ExchangeQueueUrl"), "MessageBody": body});
+        self.aws("sqs", "AmazonSQS.SendMessage", message).await;
+    }
+
+    /// How many dead letters a stack has.
+    pub async fn dead_letters(&self, stack: &Stack) -> u64 {
+        self.dead_letters_that("ApproximateNumberOfMessages", stack).await + self.hidden_letters(stack).await
+    }
+
+    /// How many of them somebody looks at just now.
+    pub async fn hidden_letters(&self, stack: &Stack) -> u64 {
+        self.dead_letters_that("ApproximateNumberOfMessagesNotVisible", stack).await
+    }
+
+    async fn dead_letters_that(&self, attribute: &str, stack: &Stack) -> u64 {
+        let query = json!({"QueueUrl": stack.output("ExchangeDlqUrl"), "AttributeNames": [attribute]});
+        let answer = self.aws("sqs", "AmazonSQS.GetQueueAttributes", query).await;
+        answer["Attributes"][attribute].as_str().expect("a number").parse().expect("a number")
+    }
+
+    /// The native redrive, as `aws sqs start-message-move-task` asks for it. It moves what it sees.
+    pub async fn redrive(&self, stack: &Stack) {
+        wait_until("all letters to be seen", async || (self.hidden_letters(stack).await == 0).then_some(())).await;
+        let task = json!({"SourceArn": stack.output("ExchangeDlqArn")});
+        self.aws("sqs", "AmazonSQS.StartMessageMoveTask", task).await;
+    }
+
+    /// What the sandbox's parties saw of a chat.
+    pub async fn journal(&self, wa_id: &str) -> Journal {
+        let request = self.client().get(format!("{}/control/journal", self.sandbox_url)).query(&[("wa_id", wa_id)]);
+        let answer: Value = request.send().await.expect("the sandbox").json().await.expect("the journal");
+        Journal::from(answer)
+    }
+
+    /// Some messages of a queue. They stay there, and are out of sight for so long that others come first.
+    pub async fn peek(&self, queue_url: &str) -> Vec<String> {
+        let query = json!({"QueueUrl": queue_url, "MaxNumberOfMessages": 10, "VisibilityTimeout": 2});
+        let answer = self.aws("sqs", "AmazonSQS.ReceiveMessage", query).await;
+        let messages = answer["Messages"].as_array().into_iter().flatten();
+        messages.filter_map(|message| message["Body"].as_str().map(str::to_owned)).collect()
+    }
+
+    /// What the bot's queue has for a chat.
+    pub async fn bot_queue_message(&self, wa_id: &str) -> Value {
+        wait_until("a message for the bot", async || {
+            let bodies = self.peek(&self.bot_queue_url).await;
+            let mut messages = bodies.iter().filter_map(|body| serde_json::from_str::<Value>(body).ok());
+            messages.find(|message| message["from"] == wa_id)
+        })
+        .await
+    }
+
+    /// Waits until the journal of a chat satisfies the condition.
+    pub async fn wait_for(&self, wa_id: &str, what: &str, condition: impl Fn(&Journal) -> bool) -> Journal {
+        wait_until(what, async || Some(self.journal(wa_id).await).filter(&condition)).await
+    }
+}
+
+/// The answer of `POST /links`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Link {
+    /// The link's address.
+    pub url: String,
+    /// The attempt, 32 hexadecimal digits.
+    pub attempt_id: String,
+    /// RFC 3339.
+    pub expires_at: String,
+}

@@ -1,0 +1,114 @@
+//! People who consent, and how that ends.
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::{Browser, Cloud, Journal, Link, Stack, now_ms, parameter, wait_until};
+
+/// The message after a success.
+pub const CONNECTED: &str = "✅ Your Salesforce account is now connected!";
+
+impl Cloud {
+    /// A person approves, and Salesforce sends their browser to the callback.
+    pub async fn consent(&self, chat: &str) {
+        self.consent_by(&self.link(chat).await).await;
+    }
+
+    /// A person approves what this link asks.
+    pub async fn consent_by(&self, link: &Link) {
+        let mut browser = Browser::new(self);
+        let callback = browser.approve(&link.url).await;
+        assert_eq!(browser.visit(Method::GET, &callback).await.status(), StatusCode::OK);
+    }
+
+    /// What the person and the bot hear in the end.
+    pub async fn outcome(&self, chat: &str) -> Journal {
+        self.wait_for(chat, "message and event", |journal| {
+            !journal.messages().is_empty() && journal.events().iter().any(|event| event["data"]["message"] == "sent")
+        })
+        .await
+    }
+
+    /// The tokens of a chat.
+    pub async fn tokens(&self, stack: &str, chat: &str) -> [String; 2] {
+        let table = self.stack(stack).output("TokenTableName");
+        let item = self.item(table, "wa_id", chat).await.expect("tokens");
+        ["access_token", "refresh_token"].map(|name| item[name]["S"].as_str().expect("a token").to_owned())
+    }
+
+    /// A consent whose callback came so long ago and waits on the stack's queue since; its attempt.
+    pub async fn consent_of(&self, stack: &str, chat: &str, ago_ms: u64) -> String {
+        let salesforce = self.sandbox_url.replace("127.0.0.1", "localhost");
+        self.consent_at(&salesforce, stack, chat, ago_ms).await
+    }
+
+    /// The same, from a login host of one's choice.
+    pub async fn consent_at(&self, login_url: &str, stack: &str, chat: &str, ago_ms: u64) -> String {
+        let link: Link = self.ask_for_link(stack, json!({"wa_id": chat})).await.json().await.unwrap();
+        let callback = Browser::new(self).approve(&link.url).await;
+        let message = json!({
+            "v": 1,
+            "attempt_id": link.attempt_id,
+            "wa_id": chat,
+            "received_at": now_ms() - ago_ms,
+            "login_url": login_url,
+            "code": parameter(&callback, "code"),
+            "pkce": true,
+        });
+        self.send(self.stack(stack), &message.to_string()).await;
+        link.attempt_id
+    }
+
+    /// Waits for a dead letter that holds this text; its body.
+    pub async fn dead_letter(&self, stack: &Stack, text: &str) -> String {
+        wait_until("the dead letter", async || {
+            let letters = self.peek(stack.output("ExchangeDlqUrl")).await;
+            letters.into_iter().find(|letter| letter.contains(text))
+        })
+        .await
+    }
+
+    /// Gives messages of a stack up after so many tries.
+    pub async fn give_up_after(&self, stack: &Stack, tries: u32) {
+        let policy = json!({"deadLetterTargetArn": stack.output("ExchangeDlqArn"), "maxReceiveCount": tries + 3});
+        let attributes = json!({"RedrivePolicy": policy.to_string()});
+        let change = json!({"QueueUrl": stack.output("ExchangeQueueUrl"), "Attributes": attributes});
+        self.aws("sqs", "AmazonSQS.SetQueueAttributes", change).await;
+
+        self.change_exchanger(stack, |configuration| {
+            configuration["Environment"]["Variables"]["MAX_TRIES"] = tries.to_string().into();
+        })
+        .await;
+    }
+
+    /// Changes the configuration of a stack's exchanger, which takes new processes for it.
+    pub async fn change_exchanger(&self, stack: &Stack, change: impl FnOnce(&mut Value)) {
+        let function = stack.output("TokenExchangerFunctionName");
+        let url = format!("{}/2015-03-31/functions/{function}/configuration", self.endpoint);
+        let configuration = self.signed("lambda", Method::GET, &url, &[], String::new()).await;
+        let mut configuration: Value = configuration.json().await.unwrap();
+        change(&mut configuration);
+        let part = json!({"Environment": configuration["Environment"], "Description": configuration["Description"]});
+        let headers = [("content-type", "application/json")];
+        let answer = self.signed("lambda", Method::PUT, &url, &headers, part.to_string()).await;
+        assert!(answer.status().is_success());
+    }
+
+    /// Waits until the person has been sent a Meta message that says this.
+    pub async fn meta_message(&self, chat: &str, text: &str) -> Journal {
+        self.wait_for(chat, text, |journal| journal.meta_messages().iter().any(|message| message.contains(text))).await
+    }
+
+    /// The attempts of a chat.
+    pub async fn statuses(&self, stack: &Stack, chat: &str) -> Vec<String> {
+        let scan = json!({
+            "TableName": stack.output("AttemptTableName"),
+            "ConsistentRead": true,
+            "FilterExpression": "wa_id = :chat",
+            "ExpressionAttributeValues": {":chat": {"S": chat}},
+        });
+        let found = self.aws("dynamodb", "DynamoDB_20120810.Scan", scan).await;
+        let items = found["Items"].as_array().unwrap().iter();
+        items.map(|item| item["status"]["S"].as_str().unwrap().to_owned()).collect()
+    }
+}

@@ -1,0 +1,105 @@
+//! People whose messages an operator finds among the dead letters.
+
+use std::collections::HashMap;
+
+use futures::{StreamExt as _, stream};
+use serde_json::{Value, json};
+
+use crate::{Browser, Journal, new_chat, now_ms, operator::Operator, parameter, wait_until};
+
+/// Somebody whose consent, or whose no, is a dead letter.
+pub struct Person {
+    /// The chat, `whatsapp:+…`.
+    pub chat: String,
+    /// The attempt's id.
+    pub attempt: String,
+    /// Known where Salesforce gave one.
+    pub code: Option<String>,
+}
+
+impl Operator {
+    /// Puts a message on the exchange queue.
+    pub async fn send(&self, body: &str) {
+        self.cloud.send(self.stack(), body).await;
+    }
+
+    /// A person's exchange message, received so long ago, without a code.
+    pub fn letter(&self, person: &Person, ago_ms: u64) -> Value {
+        json!({
+            "v": 1,
+            "attempt_id": person.attempt,
+            "wa_id": person.chat,
+            "received_at": now_ms() - ago_ms,
+            "login_url": self.login_url(),
+        })
+    }
+
+    /// Somebody approves; the code is on its way to the queue and no further.
+    pub async fn approves(&self) -> Person {
+        let chat = new_chat();
+        let link = self.cloud.link(&chat).await;
+        let callback = Browser::new(&self.cloud).approve(&link.url).await;
+        Person { chat, attempt: link.attempt_id, code: Some(parameter(&callback, "code")) }
+    }
+
+    /// Puts a person's code on the exchange queue.
+    pub async fn send_consent(&self, person: &Person) {
+        let mut letter = self.letter(person, 0);
+        letter["code"] = json!(person.code);
+        letter["pkce"] = true.into();
+        self.send(&letter.to_string()).await;
+    }
+
+    /// So many people who approve.
+    pub async fn several(&self, number: usize) -> Vec<Person> {
+        stream::iter(0..number).map(|_| self.approves()).buffer_unordered(8).collect().await
+    }
+
+    /// Lets the exchange queue give everything up that is on it, until there are so many dead letters.
+    pub async fn let_die(&self, number: usize) {
+        wait_until("the dead letters", async || {
+            let query = json!({"QueueUrl": self.stack().output("ExchangeQueueUrl"), "MaxNumberOfMessages": 10,
+                "VisibilityTimeout": 0});
+            self.cloud.aws("sqs", "AmazonSQS.ReceiveMessage", query).await;
+            (self.dead().await == number).then_some(())
+        })
+        .await;
+    }
+
+    /// How many dead letters there are.
+    pub async fn dead(&self) -> usize {
+        usize::try_from(self.cloud.dead_letters(self.stack()).await).unwrap()
+    }
+
+    /// Everybody's outcomes, by their chats.
+    pub async fn outcomes(&self) -> HashMap<String, Vec<(String, String)>> {
+        let scan = json!({"TableName": self.stack().output("AttemptTableName"), "ConsistentRead": true});
+        let found = self.cloud.aws("dynamodb", "DynamoDB_20120810.Scan", scan).await;
+        let mut outcomes: HashMap<_, Vec<_>> = HashMap::new();
+        for item in found["Items"].as_array().unwrap() {
+            let text = |name: &str| item[name]["S"].as_str().unwrap_or_default().to_owned();
+            outcomes.entry(text("wa_id")).or_default().push((text("status"), text("reason")));
+        }
+        outcomes
+    }
+
+    /// Waits until these people were told, and sees that each has this outcome and no other, and one message.
+    pub async fn all_end(&self, people: &[Person], status: &str, reason: &str, messages: usize) -> Vec<Journal> {
+        let ends = |person: &Person| {
+            let chat = person.chat.clone();
+            async move {
+                let told = |journal: &Journal| {
+                    journal.messages().len() >= messages && journal.succeeded("bot.events") >= messages as u64
+                };
+                self.cloud.wait_for(&chat, "message and event", told).await
+            }
+        };
+        let journals: Vec<_> = stream::iter(people.iter().map(ends)).buffered(8).collect().await;
+        let outcomes = self.outcomes().await;
+        for (person, journal) in people.iter().zip(&journals) {
+            assert_eq!(outcomes[&person.chat], [(status.to_owned(), reason.to_owned())]);
+            assert_eq!(journal.messages().len(), messages);
+        }
+        journals
+    }
+}

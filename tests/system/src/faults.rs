@@ -1,0 +1,19 @@
+//! Answers that the sandbox gives in place of its own, or of AWS's.
+
+use serde_json::{Value, json};
+
+/// A refusal by Salesforce's token endpoint.
+pub fn refusal(error: &str, description: &str) -> Value {
+    json!({"status": 400, "body": {"error": error, "error_description": description}})
+}
+
+/// A table that is asked too much.
+pub fn throttled() -> Value {
+    let name = "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException";
+    json!({"status": 400, "body": {"__type": name, "message": "too much"}, "content_type": "application/x-amz-json-1.0"})
+}
+
+/// A service that is not well.
+pub fn broken() -> Value {
+    json!({"status": 500, "body": {"__type": "InternalServerError"}, "content_type": "application/x-amz-json-1.0"})
+}

@@ -1,0 +1,71 @@
+//! What the sandbox saw of one chat.
+
+use serde_json::Value;
+
+/// What the sandbox's parties saw of one chat.
+#[derive(Clone, Debug)]
+pub struct Journal(Value);
+
+impl From<Value> for Journal {
+    /// The answer of the sandbox's `/control/journal`.
+    fn from(answer: Value) -> Self {
+        Self(answer)
+    }
+}
+
+impl Journal {
+    /// How often an endpoint was asked.
+    pub fn count(&self, endpoint: &str) -> u64 {
+        self.0[endpoint]["count"].as_u64().unwrap_or_else(|| panic!("the sandbox has no endpoint {endpoint}"))
+    }
+
+    /// How often an endpoint did what it was asked, whether or not its answer arrived.
+    pub fn succeeded(&self, endpoint: &str) -> u64 {
+        self.0[endpoint]["succeeded"].as_u64().unwrap_or_else(|| panic!("the sandbox has no endpoint {endpoint}"))
+    }
+
+    fn bodies(&self, endpoint: &str) -> impl Iterator<Item = &Value> {
+        self.0[endpoint]["records"].as_array().into_iter().flatten().map(|record| &record["asked"]["body"])
+    }
+
+    /// The texts that reached the chat through Twilio.
+    pub fn messages(&self) -> Vec<&str> {
+        self.bodies("twilio.messages").filter_map(|body| body["Body"].as_str()).collect()
+    }
+
+    /// The records of an endpoint, oldest first.
+    pub fn records(&self, endpoint: &str) -> &[Value] {
+        self.0[endpoint]["records"].as_array().map_or(&[], Vec::as_slice)
+    }
+
+    /// The texts that Twilio took, whether or not its answer arrived.
+    pub fn sent(&self) -> Vec<&str> {
+        let taken = self.records("twilio.messages").iter().filter(|record| record["succeeded"] == true);
+        taken.filter_map(|record| record["asked"]["body"]["Body"].as_str()).collect()
+    }
+
+    /// The faults that requests to an endpoint met.
+    pub fn faults(&self, endpoint: &str) -> Vec<&str> {
+        self.records(endpoint).iter().filter_map(|record| record["fault"].as_str()).collect()
+    }
+
+    /// The texts that reached the chat through Meta.
+    pub fn meta_messages(&self) -> Vec<&str> {
+        self.bodies("meta.messages").filter_map(|body| body["text"]["body"].as_str()).collect()
+    }
+
+    /// The events that the bot took by webhook.
+    pub fn events(&self) -> Vec<&Value> {
+        self.bodies("bot.events").collect()
+    }
+
+    /// When the endpoint's first request was answered, in milliseconds since the epoch.
+    pub fn first_at_ms(&self, endpoint: &str) -> Option<u64> {
+        self.0[endpoint]["records"][0]["at_ms"].as_u64()
+    }
+
+    /// The hashes of the PKCE verifiers that Salesforce was sent.
+    pub fn verifier_hashes(&self) -> Vec<&str> {
+        self.bodies("salesforce.token").filter_map(|body| body["code_verifier_sha256"].as_str()).collect()
+    }
+}

@@ -1,0 +1,73 @@
+//! What the tests of the deployed system share: the local cloud and its stacks, a browser made of HTTP calls, an
+//! operator with `wasf`, the sandbox's journal, and AWS calls that look behind the scenes.
+//!
+//! | module | owns |
+//! | --- | --- |
+//! | [`cloud`] | the stacks, by the state file that `LOCAL_CLOUD_STATE` names; AWS and the sandbox's controls |
+//! | [`browser`] | a person's browser |
+//! | [`consent`] | people who consent, and how that ends |
+//! | [`alarms`] | the stack's alarms |
+//! | [`journal`] | what Salesforce, WhatsApp and the bot saw of a chat |
+//! | [`faults`] | answers of a party or of AWS that fails |
+//! | [`operator`] | a checkout deployed by the README's commands, and what `wasf` printed |
+//! | [`dead_letters`] | people whose messages an operator finds among the dead letters |
+//!
+//! The tests are in `tests/`: `end_to_end` (with its kills and alarms), `operate` and `soak`. It never depends on
+//! `shared` or a function: it sees the system from outside.
+
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    clippy::return_self_not_must_use,
+    reason = "support of tests, which panic to fail"
+)]
+#![expect(clippy::disallowed_methods, reason = "tests are at the edge: they read the clock and the environment")]
+
+pub mod alarms;
+pub mod browser;
+pub mod cloud;
+pub mod consent;
+pub mod dead_letters;
+pub mod faults;
+pub mod journal;
+pub mod operator;
+
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::{Duration, Instant, SystemTime},
+};
+
+pub use crate::{
+    browser::{Browser, parameter},
+    cloud::{Cloud, Link, Stack},
+    journal::Journal,
+};
+
+/// How long something asynchronous may take before a test gives up on it.
+const PATIENCE: Duration = Duration::from_mins(4);
+
+/// Asks again until there is an answer; panics when patience ends.
+pub async fn wait_until<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(began.elapsed() < PATIENCE, "waited {PATIENCE:?} for {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Now, in milliseconds since the epoch.
+pub fn now_ms() -> u64 {
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a clock after 1970");
+    u64::try_from(since_epoch.as_millis()).expect("a clock before the year 584 million")
+}
+
+/// A chat that no other test uses.
+pub fn new_chat() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let process = std::process::id() % 10_000;
+    format!("whatsapp:+1555{process:04}{:03}", NEXT.fetch_add(1, Ordering::Relaxed))
+}

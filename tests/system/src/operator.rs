@@ -1,0 +1,370 @@
+//! An operator: a checkout whose stack is deployed by the README's commands, credentials, and `wasf`.
+//! Whatever any command says is searched for secrets.
+
+use std::{
+    collections::HashMap,
+    fmt::Write as _,
+    fs,
+    io::Write as _,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    sync::{Mutex, PoisonError, RwLockWriteGuard},
+};
+
+use reqwest::Method;
+use ring::digest::{SHA256, digest};
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+
+use crate::{Browser, Cloud, Journal, Stack, wait_until};
+
+/// The stack's name, as samconfig.toml has it.
+const STACK: &str = "whatsapp-salesforce-connect";
+/// The README's step whose result `cargo test` has made already.
+const BUILDS_WASF: &str = "make wasf";
+
+/// Everything that any command has said in this process.
+static SAID: Mutex<String> = Mutex::new(String::new());
+
+/// Somebody with a checkout, credentials of the local cloud, and `wasf`.
+pub struct Operator {
+    /// The cloud, with the operator's stack as `main`.
+    pub cloud: Cloud,
+    /// What the local cloud's state file says.
+    state: Value,
+    /// The checkout.
+    folder: PathBuf,
+    _alone: RwLockWriteGuard<'static, ()>,
+}
+
+impl Operator {
+    /// Somebody who has followed the README.
+    pub async fn at_work() -> Self {
+        static DEPLOYED: OnceCell<HashMap<String, String>> = OnceCell::const_new();
+        let operator = Self::new();
+        let outputs = DEPLOYED.get_or_init(|| operator.follow_the_readme()).await.clone();
+        Self { cloud: operator.cloud.with_stack("main", outputs), ..operator }
+    }
+
+    fn new() -> Self {
+        let (cloud, alone) = Cloud::alone();
+        let file = std::env::var("LOCAL_CLOUD_STATE").expect("LOCAL_CLOUD_STATE");
+        let state = serde_json::from_str(&fs::read_to_string(&file).expect("the state file")).expect("the state");
+        let folder = Path::new(&file).parent().expect("a folder").join("checkout");
+        Self { cloud, state, folder, _alone: alone }
+    }
+
+    /// The stack that the README's commands deployed.
+    pub fn stack(&self) -> &Stack {
+        self.cloud.stack("main")
+    }
+
+    /// Runs the commands of "Deploy it", one block after the other, and does what stands between
+    /// them; the stack's outputs.
+    async fn follow_the_readme(&self) -> HashMap<String, String> {
+        self.check_out();
+        let theirs = json!({"Name": "bot_webhook", "SecretString": self.state["sandbox"]["webhook_secret"]});
+        self.cloud.aws("secretsmanager", "secretsmanager.CreateSecret", theirs).await;
+        let mut outputs = HashMap::new();
+        for block in commands_of_the_readme() {
+            if block == BUILDS_WASF {
+                continue;
+            }
+            let said = self.run(Command::new("bash").args(["-euc", &block]), "y\n");
+            assert_eq!(said.code, 0, "{block}: {}{}", said.out, said.err);
+            match block.as_str() {
+                "make deploy" => {
+                    outputs = self.map_domain();
+                    // "Put the address into the app, letter by letter."
+                    let app = json!({"redirect_uris": [outputs["CallbackUrl"]], "require_pkce": true});
+                    self.cloud.control("/control/salesforce", &app).await;
+                }
+                "wasf doctor" => assert!(said.out.ends_with("All is well.\n"), "{}", said.out),
+                _ => {}
+            }
+        }
+        assert!(!outputs.is_empty(), "the README deploys nothing");
+        outputs
+    }
+
+    /// A checkout with a samconfig.toml of its own. What differs from AWS stands in it beforehand: this
+    /// machine's architecture, and where the sandbox plays WhatsApp.
+    fn check_out(&self) {
+        let root = root();
+        fs::create_dir(&self.folder).expect("a folder");
+        for name in ["Makefile", "tests", ".local"] {
+            symlink(root.join(name), self.folder.join(name)).expect("a link");
+        }
+        let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+        let config = fs::read_to_string(root.join("samconfig.toml")).expect("samconfig.toml");
+        let here = format!(
+            "parameter_overrides = [\"Architecture={architecture}\", \"WhatsAppApiUrl={}\"]\n",
+            self.cloud.sandbox_url
+        );
+        fs::write(self.folder.join("samconfig.toml"), config + &here).expect("samconfig.toml");
+    }
+
+    /// Maps the callback's domain to the API, as the owner of a domain does on AWS; the stack's outputs.
+    fn map_domain(&self) -> HashMap<String, String> {
+        let request = json!({"do": "describe", "with": {"stack": STACK, "domain": "connect.localhost"}});
+        let mut python = Command::new(root().join(".local/venv-ministack/bin/python"));
+        let answer = self.start(python.arg(root().join("tests/local_cloud/provision.py")), &request.to_string());
+        assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
+        serde_json::from_slice(&answer.stdout).expect("outputs")
+    }
+
+    /// Runs `wasf`.
+    pub fn wasf(&self, arguments: &str) -> Said {
+        self.run(self.command().args(arguments.split_whitespace()), "")
+    }
+
+    /// Runs `wasf … --json`, which must end with this exit code; what it says.
+    pub fn json(&self, arguments: &str, exit: i32) -> Value {
+        let said = self.wasf(&format!("{arguments} --json"));
+        assert_eq!(said.code, exit, "wasf {arguments}: {}{}", said.out, said.err);
+        serde_json::from_str(&said.out).unwrap_or_else(|_| panic!("wasf {arguments} is no JSON: {}", said.out))
+    }
+
+    /// `wasf` in the checkout.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(binaries().join("wasf"));
+        self.equip(&mut command);
+        command
+    }
+
+    fn run(&self, command: &mut Command, input: &str) -> Said {
+        let output = self.start(command, input);
+        let text = |bytes| String::from_utf8(bytes).expect("text");
+        let said = Said {
+            code: output.status.code().expect("an exit code"),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        };
+        let mut all = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+        all.extend([said.out.as_str(), "\n", said.err.as_str(), "\n"]);
+        drop(all);
+        said
+    }
+
+    fn start(&self, command: &mut Command, input: &str) -> Output {
+        self.equip(command);
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = command.spawn().expect("a process");
+        // Who does not read it has ended already.
+        let _ = process.stdin.take().expect("an input").write_all(input.as_bytes());
+        process.wait_with_output().expect("an output")
+    }
+
+    /// The operator's shell: the account, `wasf` on the path, and the answers for `wasf init`.
+    fn equip(&self, command: &mut Command) {
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        let sandbox = &self.state["sandbox"];
+        let port = self.state["ports"]["emulator"].as_u64().expect("a port");
+        let path = std::env::var("PATH").expect("PATH");
+        command
+            .current_dir(&self.folder)
+            .env_remove("MAKEFLAGS")
+            .env_remove("MAKELEVEL")
+            .env("PATH", format!("{}:{path}", binaries().display()))
+            .env("BUILT", root().join(".local/build"))
+            .env("AWS_ENDPOINT_URL", &self.cloud.endpoint)
+            .env("AWS_REGION", text(&self.state["region"]))
+            .env("AWS_DEFAULT_REGION", text(&self.state["region"]))
+            .env("AWS_ACCESS_KEY_ID", text(&self.state["credentials"]["access_key_id"]))
+            .env("AWS_SECRET_ACCESS_KEY", text(&self.state["credentials"]["secret_access_key"]))
+            .env("AWS_CONFIG_FILE", "/dev/null")
+            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+            .env("WASF_CONSUMER_KEY", &self.cloud.client_id)
+            .env("WASF_CONSUMER_SECRET", text(&sandbox["client_secret"]))
+            .env("WASF_WHATSAPP_PROVIDER", "Twilio")
+            .env("WASF_WHATSAPP_ACCOUNT", text(&sandbox["twilio_account_sid"]))
+            .env("WASF_WHATSAPP_TOKEN", text(&sandbox["twilio_auth_token"]))
+            .env("WASF_WHATSAPP_SENDER", "whatsapp:+14155238886")
+            .env("WASF_BOT_PHONE_NUMBER", "+14155238886")
+            .env("WASF_BOT_WEBHOOK_URL", format!("{}/bot/events", self.cloud.sandbox_url))
+            .env("WASF_CALLBACK_URI", format!("http://connect.localhost:{port}/callback"))
+            .env("WASF_LOGIN_URLS", self.login_url())
+            .env("WASF_ALARM_EMAIL", "-");
+    }
+
+    /// Where people log in.
+    pub fn login_url(&self) -> String {
+        self.cloud.sandbox_url.replace("127.0.0.1", "localhost")
+    }
+
+    /// Nothing that was ever said holds one of these, nor a secret of the cloud, nor what hashes to
+    /// one of these verifiers' hashes.
+    pub fn never_said(&self, secrets: &[String], verifier_hashes: &[&str]) {
+        let all = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+        let sandbox = &self.state["sandbox"];
+        let names = ["client_secret", "twilio_auth_token", "webhook_secret"];
+        let known = names.into_iter().map(|name| sandbox[name].as_str().expect("a secret"));
+        for secret in known.chain(secrets.iter().map(String::as_str)) {
+            assert!(secret.len() > 20, "too short to be told from other text");
+            assert!(!all.contains(secret), "a command has said a secret that begins with {}", &secret[..6]);
+        }
+        for word in all.split(|one: char| !one.is_ascii_alphanumeric() && one != '-' && one != '_') {
+            let hash = digest(&SHA256, word.as_bytes()).as_ref().iter().fold(String::new(), |mut hex, byte| {
+                let _ = write!(hex, "{byte:02x}");
+                hex
+            });
+            assert!(!verifier_hashes.contains(&hash.as_str()), "a command has said a verifier");
+        }
+    }
+
+    /// `wasf doctor` finds nothing wrong.
+    pub fn is_well(&self) {
+        let found = self.json("doctor", 0);
+        assert_eq!(found["well"], true);
+    }
+
+    /// Only this is wrong, and the remedy has this in it.
+    pub fn is_sick(&self, check: &str, remedy: &str) {
+        let found = self.json("doctor", 1);
+        let findings = found["findings"].as_array().unwrap().iter();
+        let wrong: Vec<_> = findings.filter(|finding| finding["level"] == "wrong").collect();
+        assert_eq!(wrong.len(), 1, "{wrong:#?}");
+        assert_eq!(wrong[0]["check"], check, "{}", wrong[0]);
+        assert!(wrong[0]["remedy"].as_str().unwrap().contains(remedy), "{}", wrong[0]);
+    }
+
+    /// Stores another value of a secret.
+    pub async fn put_secret(&self, name: &str, value: &str) {
+        let change = json!({"SecretId": name, "SecretString": value});
+        self.cloud.aws("secretsmanager", "secretsmanager.PutSecretValue", change).await;
+    }
+
+    /// A chat's tokens; `None` where it has no connection.
+    pub async fn tokens(&self, chat: &str) -> Option<[String; 2]> {
+        let item = self.cloud.item(self.stack().output("TokenTableName"), "wa_id", chat).await?;
+        Some(["access_token", "refresh_token"].map(|name| item[name]["S"].as_str().expect("a token").to_owned()))
+    }
+
+    /// A person goes the whole way in their browser.
+    pub async fn connect(&self, chat: &str) -> String {
+        let link = self.cloud.link(chat).await;
+        self.consent(&link.url).await;
+        link.attempt_id
+    }
+
+    /// A person opens this link, approves, and comes to the callback.
+    pub async fn consent(&self, url: &str) {
+        let mut browser = Browser::new(&self.cloud);
+        let callback = browser.approve(url).await;
+        assert_eq!(browser.visit(Method::GET, &callback).await.status(), 200);
+    }
+
+    /// What a person and the bot are told in the end, once each.
+    pub async fn outcome(&self, chat: &str) -> Journal {
+        self.cloud
+            .wait_for(chat, "message and event", |journal| {
+                !journal.messages().is_empty() && journal.succeeded("bot.events") > 0
+            })
+            .await
+    }
+
+    /// A function's settings.
+    pub async fn configuration(&self, function: &str) -> Value {
+        let url = self.configuration_url(function);
+        self.cloud.signed("lambda", Method::GET, &url, &[], String::new()).await.json().await.expect("settings")
+    }
+
+    /// Gives a function another value of an environment variable; the one that it had.
+    pub async fn set(&self, function: &str, variable: &str, value: &str) -> String {
+        let mut variables = self.configuration(function).await["Environment"]["Variables"].take();
+        let before = variables[variable].as_str().expect("a variable").to_owned();
+        variables[variable] = value.into();
+        let change = json!({"Environment": {"Variables": variables}}).to_string();
+        let headers = [("content-type", "application/json")];
+        let url = self.configuration_url(function);
+        let answer = self.cloud.signed("lambda", Method::PUT, &url, &headers, change).await;
+        assert!(answer.status().is_success());
+        before
+    }
+
+    fn configuration_url(&self, function: &str) -> String {
+        let name = self.stack().output(&format!("{function}FunctionName"));
+        format!("{}/2015-03-31/functions/{name}/configuration", self.cloud.endpoint)
+    }
+
+    /// Changes what invokes a function, and waits until that is so.
+    pub async fn change_event_source(&self, function: &str, change: Value) {
+        let mappings = format!("{}/2015-03-31/event-source-mappings/", self.cloud.endpoint);
+        let url = format!("{mappings}?FunctionName={}", self.stack().output(&format!("{function}FunctionName")));
+        let found = async || -> Value {
+            let answer = self.cloud.signed("lambda", Method::GET, &url, &[], String::new()).await;
+            answer.json::<Value>().await.expect("mappings")["EventSourceMappings"][0].take()
+        };
+        let url = format!("{mappings}{}", found().await["UUID"].as_str().expect("a mapping"));
+        let headers = [("content-type", "application/json")];
+        let answer = self.cloud.signed("lambda", Method::PUT, &url, &headers, change.to_string()).await;
+        assert!(answer.status().is_success());
+        let Some(enabled) = change["Enabled"].as_bool() else { return };
+        let state = if enabled { "Enabled" } else { "Disabled" };
+        wait_until("the event source", async || (found().await["State"] == state).then_some(())).await;
+    }
+
+    /// Changes an attribute of the exchange queue.
+    pub async fn set_queue_attribute(&self, name: &str, value: &str) {
+        let change = json!({"QueueUrl": self.stack().output("ExchangeQueueUrl"), "Attributes": {name: value}});
+        self.cloud.aws("sqs", "AmazonSQS.SetQueueAttributes", change).await;
+    }
+
+    /// Messages of the exchange queue become dead letters after so many receives.
+    pub async fn give_up_after(&self, receives: u32) {
+        let arn = self.stack().output("ExchangeDlqArn");
+        let policy = json!({"deadLetterTargetArn": arn, "maxReceiveCount": receives}).to_string();
+        self.set_queue_attribute("RedrivePolicy", &policy).await;
+    }
+
+    /// How many messages a queue has, seen or hidden.
+    pub async fn messages_in(&self, output: &str) -> u64 {
+        let names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"];
+        let query = json!({"QueueUrl": self.stack().output(output), "AttributeNames": names});
+        let answer = self.cloud.aws("sqs", "AmazonSQS.GetQueueAttributes", query).await;
+        names.iter().map(|name| answer["Attributes"][name].as_str().unwrap().parse::<u64>().unwrap()).sum()
+    }
+
+    /// Calls an AWS service of the older kind: a form, and XML in return.
+    pub async fn query(&self, service: &str, version: &str, fields: &[(&str, &str)]) -> String {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.append_pair("Version", version).extend_pairs(fields);
+        let headers = [("content-type", "application/x-www-form-urlencoded")];
+        let answer = self.cloud.signed(service, Method::POST, &self.cloud.endpoint, &headers, form.finish()).await;
+        let status = answer.status();
+        let text = answer.text().await.expect("an answer");
+        assert!(status.is_success(), "{fields:?} answered {status}: {text}");
+        text
+    }
+}
+
+/// What a command said, and its exit code.
+#[derive(Debug)]
+pub struct Said {
+    /// The exit code.
+    pub code: i32,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the checkout")
+}
+
+/// Where cargo puts the workspace's binaries, beside this test.
+fn binaries() -> PathBuf {
+    let here = std::env::current_exe().expect("this test");
+    here.parent().and_then(Path::parent).expect("cargo's folder").to_owned()
+}
+
+/// The fenced blocks between "Deploy it" and the table of parameters.
+fn commands_of_the_readme() -> Vec<String> {
+    let readme = fs::read_to_string(root().join("README.md")).expect("README.md");
+    let section = readme.split("\n## Deploy it\n").nth(1).expect("Deploy it");
+    let section = section.split("\nThe parameters.").next().expect("the steps");
+    let blocks = section.split("```sh\n").skip(1).map(|rest| rest.split("```").next().expect("a block's end"));
+    blocks.map(|block| block.lines().map(str::trim).collect::<Vec<_>>().join("\n").trim().to_owned()).collect()
+}

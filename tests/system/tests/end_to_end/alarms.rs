@@ -1,0 +1,121 @@
+//! Each alarm against what it is for: none rings for people who connect, each rings for its fault.
+//!
+//! They run on a cloud of their own, because the other tests' faults would ring as well.
+
+use std::collections::BTreeSet;
+
+use futures::future::join_all;
+use reqwest::Method;
+use serde_json::json;
+
+use system::{
+    Browser, Cloud,
+    alarms::name,
+    faults::{broken, refusal, throttled},
+    new_chat, parameter,
+};
+
+/// What takes longer than a test may: each rings with a threshold of nothing.
+const LOWERED: [&str; 3] = ["ExchangeBacklogAlarm", "ReceiverSlowAlarm", "NotifierLagAlarm"];
+const CODE_MS: u64 = 14 * 60_000;
+
+#[tokio::test]
+async fn no_alarm_rings_for_people_who_connect_and_each_rings_for_its_fault() {
+    let cloud = Cloud::read();
+    let main = cloud.stack("main");
+    let all: BTreeSet<_> = cloud.alarms().await.iter().map(name).collect();
+    let mut rung = BTreeSet::new();
+
+    let well: Vec<_> = (0..8).map(|_| new_chat()).collect();
+    for chat in &well {
+        cloud.consent(chat).await;
+    }
+    for chat in &well {
+        cloud.outcome(chat).await;
+    }
+    let mut browser = Browser::new(&cloud);
+    let authorize_url = browser.press(&cloud.link(&new_chat()).await.url).await;
+    let denied = browser.log_in(&authorize_url, false).await;
+    browser.visit(Method::GET, &denied).await;
+
+    // Whatever had rung for these people would be found beside the first.
+    cloud.people_meet(1, "salesforce.token", 2, &refusal("invalid_client", "invalid client credentials")).await;
+    cloud.rings(&mut rung, "MisconfiguredAlarm").await;
+
+    let busy = json!({"status": 503, "headers": {"retry-after": "40"}, "body": ""});
+    cloud.people_meet(11, "salesforce.token", 1, &busy).await;
+    cloud.rings(&mut rung, "SalesforceUnavailableAlarm").await;
+
+    for _ in 0..6 {
+        cloud.consent_of("main", &new_chat(), CODE_MS).await;
+    }
+    cloud.rings(&mut rung, "CodesExpiredAlarm").await;
+
+    join_all((0..6).map(async |_| {
+        let chat = new_chat();
+        cloud.fault(&chat, "salesforce.token", 1, json!({"drop": "after"})).await;
+        cloud.consent(&chat).await;
+    }))
+    .await;
+    cloud.rings(&mut rung, "AnswersLostAlarm").await;
+
+    let chat = new_chat();
+    cloud.aws_fault("dynamodb.TransactWriteItems", &*chat, 40, throttled()).await;
+    cloud.consent(&chat).await;
+    cloud.rings(&mut rung, "NotStoredAlarm").await;
+
+    let chat = new_chat();
+    cloud.aws_fault("dynamodb.TransactWriteItems", &*chat, 40, throttled()).await;
+    cloud.aws_fault("sqs.SendMessage", "traded", 20, broken()).await;
+    cloud.consent(&chat).await;
+    cloud.rings(&mut rung, "TokensLostAlarm").await;
+    cloud.end_aws_faults("traded").await;
+
+    let mut browser = Browser::new(&cloud);
+    let callback = browser.approve(&cloud.link(&new_chat()).await.url).await;
+    cloud.aws_fault("kms.GenerateMac", None, 10_000, broken()).await;
+    browser.visit(Method::GET, &callback).await;
+    cloud.rings(&mut rung, "KmsAlarm").await;
+    cloud.end_all_faults().await;
+
+    let refused = json!({"status": 401, "body": {"code": 20003, "message": "Authenticate"}});
+    cloud.people_meet(1, "twilio.messages", 2, &refused).await;
+    cloud.rings(&mut rung, "WhatsAppRefusedAlarm").await;
+
+    cloud.people_meet(6, "bot.events", 1, &json!({"status": 500, "body": ""})).await;
+    cloud.rings(&mut rung, "BotRefusedAlarm").await;
+
+    let link = cloud.link(&new_chat()).await;
+    cloud.aws_fault("dynamodb.UpdateItem", &*link.attempt_id, 1, json!({"kill": "before"})).await;
+    cloud.consent_by(&link).await;
+    cloud.rings(&mut rung, "ExchangerErrorAlarm").await;
+
+    // New processes have no secrets yet.
+    let callback = browser.approve(&cloud.link(&new_chat()).await.url).await;
+    cloud.aws_fault("secretsmanager.BatchGetSecretValue", None, 10_000, broken()).await;
+    cloud.give_up_after(main, 8).await;
+    browser.visit(Method::GET, &callback).await;
+    cloud.rings(&mut rung, "CredentialsAlarm").await;
+    cloud.end_all_faults().await;
+
+    cloud.send(main, "not a message").await;
+    cloud.rings(&mut rung, "ExchangeDeadLetterAlarm").await;
+
+    let pointer = json!({"QueueUrl": main.output("NotifierFailureQueueUrl"), "MessageBody": "{}"});
+    cloud.aws("sqs", "AmazonSQS.SendMessage", pointer).await;
+    cloud.rings(&mut rung, "NotifierFailureAlarm").await;
+
+    let mut browser = Browser::new(&cloud);
+    let callback = browser.approve(&cloud.link(&new_chat()).await.url).await;
+    cloud.aws_fault("sqs.SendMessage", &*parameter(&callback, "code"), 3, broken()).await;
+    browser.visit(Method::GET, &callback).await;
+    cloud.rings(&mut rung, "ReceiverErrorAlarm").await;
+
+    for alarm in LOWERED {
+        cloud.lower(alarm).await;
+        cloud.people_meet(1, "salesforce.token", 1, &busy).await;
+        cloud.rings(&mut rung, alarm).await;
+    }
+
+    assert_eq!(rung, all, "an alarm that nothing here is for");
+}

@@ -1,0 +1,227 @@
+//! What happens when something goes wrong on the way: the person ends connected, or with a plain
+//! reason and, where it helps, a fresh link. Each fault is kept to the test's own chat.
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::connect::drained;
+use system::{Browser, Cloud, Journal, consent::CONNECTED, faults::refusal, new_chat, wait_until};
+
+/// The event's type, reason and next step.
+pub(crate) fn told(journal: &Journal) -> (String, String, String) {
+    let event = journal.events()[0];
+    let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    (word(&event["type"]), word(&event["data"]["reason"]), word(&event["data"]["next"]))
+}
+
+/// Salesforce's answer leaves the person with this reason and next step; the number of exchanges.
+async fn ends_with(action: Value, times: u32, reason: &str, next: &str) -> u64 {
+    let cloud = Cloud::read();
+    let chat = new_chat();
+    cloud.fault(&chat, "salesforce.token", times, action).await;
+    cloud.consent(&chat).await;
+    let journal = cloud.outcome(&chat).await;
+    assert_eq!(told(&journal), ("connection.failed".to_owned(), reason.to_owned(), next.to_owned()));
+    assert_eq!(journal.messages().len(), 1);
+    let linked = journal.messages()[0].contains("/connect/");
+    assert_eq!(linked, next != "contact_admin", "{}", journal.messages()[0]);
+    journal.count("salesforce.token")
+}
+
+/// Whatever Salesforce stumbles over, the person is connected after all; the number of exchanges.
+async fn connects_in_spite_of(endpoint: &str, times: u32, action: Value) -> Journal {
+    let cloud = Cloud::read();
+    let chat = new_chat();
+    cloud.fault(&chat, endpoint, times, action).await;
+    cloud.consent(&chat).await;
+    let journal = cloud.outcome(&chat).await;
+    assert_eq!(journal.messages(), [CONNECTED]);
+    journal
+}
+
+#[tokio::test]
+async fn a_maintenance_page_is_waited_out_also_with_status_200() {
+    for status in [503, 200] {
+        let page =
+            json!({"status": status, "body": "<html>We are down for maintenance</html>", "content_type": "text/html"});
+        let journal = connects_in_spite_of("salesforce.token", 2, page).await;
+        assert_eq!(journal.count("salesforce.token"), 3);
+    }
+}
+
+#[tokio::test]
+async fn a_busy_salesforce_is_asked_again_when_it_says() {
+    let busy = json!({"status": 429, "body": "", "headers": {"Retry-After": "1"}});
+    assert_eq!(connects_in_spite_of("salesforce.token", 1, busy).await.count("salesforce.token"), 2);
+    let retry = refusal("unknown_error", "retry your request");
+    assert_eq!(connects_in_spite_of("salesforce.token", 1, retry).await.count("salesforce.token"), 2);
+}
+
+#[tokio::test]
+async fn a_longer_outage_is_outlived_on_the_queue() {
+    // More tries than one invocation makes: the message goes back and comes again.
+    let journal = connects_in_spite_of("salesforce.token", 9, json!({"status": 503, "body": ""})).await;
+    assert_eq!(journal.count("salesforce.token"), 10);
+}
+
+#[tokio::test]
+async fn a_refused_grant_is_not_asked_twice_and_brings_a_fresh_link() {
+    let expired = refusal("invalid_grant", "expired authorization code");
+    assert_eq!(ends_with(expired, 1, "code_expired", "relink").await, 1);
+}
+
+#[tokio::test]
+async fn an_answer_that_was_lost_brings_a_fresh_link_and_no_blame() {
+    assert_eq!(ends_with(json!({"drop": "after"}), 1, "unknown", "relink").await, 2);
+}
+
+#[tokio::test]
+async fn what_only_an_administrator_can_cure_names_them() {
+    assert_eq!(ends_with(refusal("inactive_user", "user is inactive"), 1, "user_inactive", "contact_admin").await, 1);
+    assert_eq!(ends_with(refusal("inactive_org", "org is locked"), 1, "org_inactive", "contact_admin").await, 1);
+}
+
+#[tokio::test]
+async fn too_many_logins_are_to_be_waited_out() {
+    assert_eq!(ends_with(refusal("invalid_grant", "login rate exceeded"), 1, "login_rate", "wait").await, 1);
+}
+
+#[tokio::test]
+async fn tokens_that_open_nothing_connect_nobody() {
+    let cloud = Cloud::read();
+    let chat = new_chat();
+    cloud.fault(&chat, "salesforce.userinfo", 1, json!({"status": 403, "body": "Bad_OAuth_Token"})).await;
+    cloud.consent(&chat).await;
+    let journal = cloud.outcome(&chat).await;
+    assert_eq!(told(&journal).1, "app_blocked");
+    assert_eq!(cloud.item(cloud.stack("main").output("TokenTableName"), "wa_id", &chat).await, None);
+}
+
+#[tokio::test]
+async fn a_name_that_salesforce_does_not_tell_costs_no_consent() {
+    let cloud = Cloud::read();
+    let chat = new_chat();
+    cloud.fault(&chat, "salesforce.userinfo", 30, json!({"status": 503, "body": ""})).await;
+    cloud.consent(&chat).await;
+    let journal = cloud.outcome(&chat).await;
+    assert_eq!(journal.messages(), [CONNECTED]);
+    assert_eq!(journal.events()[0]["data"].get("username"), None);
+}
+
+#[tokio::test]
+async fn refused_settings_are_fetched_again_once() {
+    let journal =
+        connects_in_spite_of("salesforce.token", 1, refusal("invalid_client", "invalid client credentials")).await;
+    assert_eq!(journal.count("salesforce.token"), 2);
+}
+
+#[tokio::test]
+async fn a_busy_whatsapp_gets_the_message_once() {
+    let busy = json!({"status": 429, "body": {"code": 20429, "message": "Too Many Requests", "status": 429}});
+    let cloud = Cloud::read();
+    let chat = new_chat();
+    cloud.fault(&chat, "twilio.messages", 2, busy).await;
+    cloud.consent(&chat).await;
+    let journal = cloud.wait_for(&chat, "the message", |journal| journal.succeeded("twilio.messages") == 1).await;
+    assert_eq!(journal.count("twilio.messages"), 3);
+    settled(&cloud, &chat).await;
+    assert_eq!(cloud.journal(&chat).await.succeeded("twilio.messages"), 1);
+}
+
+#[tokio::test]
+async fn a_person_who_cannot_be_reached_is_told_of_to_the_bot() {
+    let cloud = Cloud::read();
+    let chat = new_chat();
+    let closed =
+        json!({"status": 400, "body": {"code": 63016, "message": "outside the allowed window", "status": 400}});
+    cloud.fault(&chat, "twilio.messages", 1, closed).await;
+    cloud.consent(&chat).await;
+    let journal = cloud.wait_for(&chat, "the event", |journal| !journal.events().is_empty()).await;
+    assert_eq!(journal.events()[0]["data"]["message"], "undeliverable");
+    settled(&cloud, &chat).await;
+    assert_eq!(cloud.journal(&chat).await.count("twilio.messages"), 1);
+}
+
+/// This stack has a template, and speaks to Meta.
+#[tokio::test]
+async fn outside_the_24_hours_the_approved_template_is_used_once() {
+    let cloud = Cloud::read();
+    let chat = new_chat();
+    let closed = json!({"status": 400, "body": {"error": {"code": 131_047, "message": "Re-engagement message"}}});
+    cloud.fault(&chat, "meta.messages", 1, closed).await;
+    cloud.consent_of("plain", &chat, 0).await;
+    let is_template = |record: &Value| record["asked"]["body"]["type"] == "template";
+    let journal = cloud.wait_for(&chat, "the template", |journal| journal.succeeded("meta.messages") == 1).await;
+    let records = journal.records("meta.messages");
+    assert_eq!(records.iter().map(is_template).collect::<Vec<_>>(), [false, true]);
+    assert_eq!(records[1]["asked"]["body"]["template"]["name"], "account_news");
+    assert_eq!(cloud.bot_queue_message(&chat).await["event"]["data"]["message"], "sent");
+}
+
+#[tokio::test]
+async fn a_failure_never_replaces_a_connection() {
+    let cloud = Cloud::read();
+    let (main, chat) = (cloud.stack("main"), new_chat());
+    let link = cloud.link(&chat).await;
+    let mut browser = Browser::new(&cloud);
+    let authorize_url = browser.press(&link.url).await;
+    let approved = browser.log_in(&authorize_url, true).await;
+    assert_eq!(browser.visit(Method::GET, &approved).await.status(), StatusCode::OK);
+    assert_eq!(cloud.outcome(&chat).await.messages(), [CONNECTED]);
+    settled(&cloud, &chat).await;
+
+    // A denial in a second tab, and a code that Salesforce refuses.
+    let denied = browser.log_in(&authorize_url, false).await;
+    browser.visit(Method::GET, &denied).await;
+    cloud.fault(&chat, "salesforce.token", 1, refusal("invalid_grant", "expired authorization code")).await;
+    let again = browser.log_in(&authorize_url, true).await;
+    browser.visit(Method::GET, &again).await;
+    drained(&cloud, "main").await;
+    let item = cloud.item(main.output("AttemptTableName"), "attempt_id", &link.attempt_id).await.expect("the attempt");
+    assert_eq!(item["status"]["S"], "connected");
+    let journal = cloud.journal(&chat).await;
+    assert_eq!((journal.messages().len(), journal.events().len()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_bot_that_is_down_holds_up_nobody_and_hears_of_it_later() {
+    let cloud = Cloud::read();
+    let chat = new_chat();
+    cloud.fault(&chat, "bot.events", 2, json!({"status": 503, "body": ""})).await;
+    cloud.consent(&chat).await;
+    let journal = cloud.wait_for(&chat, "the event", |journal| journal.succeeded("bot.events") == 1).await;
+    assert_eq!(journal.messages(), [CONNECTED]);
+    let ids: Vec<_> = journal.events().iter().map(|event| event["id"].clone()).collect();
+    assert_eq!(ids.len(), 3);
+    assert!(ids.iter().all(|id| *id == ids[0]), "a repeated event has another id");
+}
+
+#[tokio::test]
+async fn a_message_that_cannot_be_read_ends_in_the_dead_letter_queue_alone() {
+    let cloud = Cloud::read();
+    let main = cloud.stack("main");
+    let chat = new_chat();
+    let body = format!("{{\"v\":1,\"unreadable\":\"{chat}\"}}");
+    let message = json!({"QueueUrl": main.output("ExchangeQueueUrl"), "MessageBody": body});
+    cloud.aws("sqs", "AmazonSQS.SendMessage", message).await;
+    cloud.consent(&chat).await;
+    assert_eq!(cloud.outcome(&chat).await.messages(), [CONNECTED]);
+
+    assert_eq!(cloud.dead_letter(main, &chat).await, body);
+    assert!(!cloud.log_lines().await.iter().any(|line| line.contains(&body) || line.contains(&chat[10..])));
+}
+
+/// Waits until the chat's attempt says that everyone knows.
+async fn settled(cloud: &Cloud, chat: &str) {
+    let scan = json!({
+        "TableName": cloud.stack("main").output("AttemptTableName"),
+        "ConsistentRead": true,
+        "FilterExpression": "wa_id = :chat AND attribute_exists(notified_at)",
+        "ExpressionAttributeValues": {":chat": {"S": chat}},
+    });
+    wait_until("the outbox's mark", async || {
+        let found = cloud.aws("dynamodb", "DynamoDB_20120810.Scan", scan.clone()).await;
+        (found["Count"] == 1).then_some(())
+    })
+    .await;
+}

@@ -1,0 +1,116 @@
+//! What outlives an invocation: codes that die on the queue, messages that are given up and redriven,
+//! settings that change while all of it runs.
+
+use serde_json::{Value, json};
+
+use crate::faults::told;
+use system::{Cloud, consent::CONNECTED, faults::refusal, new_chat, now_ms, wait_until};
+
+const OUTAGE: &str = "salesforce.token";
+
+fn down() -> Value {
+    json!({"status": 503, "body": ""})
+}
+
+#[tokio::test]
+async fn a_code_that_dies_on_the_queue_brings_a_fresh_link() {
+    let cloud = Cloud::read();
+    let chat = new_chat();
+    cloud.fault(&chat, OUTAGE, 1000, down()).await;
+    cloud.consent_of("main", &chat, 13 * 60_000 + 55_000).await;
+    let journal = cloud.outcome(&chat).await;
+    assert_eq!(told(&journal), ("connection.failed".to_owned(), "code_expired".to_owned(), "relink".to_owned()));
+    assert!(journal.messages()[0].contains("/connect/"));
+    assert!(journal.count(OUTAGE) > 0);
+    assert_eq!(cloud.statuses(cloud.stack("main"), &chat).await, ["failed"]);
+}
+
+/// Nobody listens there: the code is never sent, and so never blamed on a lost answer.
+#[tokio::test]
+async fn a_salesforce_that_cannot_be_reached_is_tried_until_the_code_is_dead() {
+    let cloud = Cloud::read();
+    let chat = new_chat();
+    cloud.consent_at("http://localhost:9", "plain", &chat, 13 * 60_000 + 58_000).await;
+    let journal = cloud.meta_message(&chat, "took too long").await;
+    assert_eq!(cloud.bot_queue_message(&chat).await["event"]["data"]["reason"], "code_expired");
+    assert_eq!((journal.meta_messages().len(), journal.count(OUTAGE)), (1, 0));
+}
+
+/// Salesforce is down for longer than messages are tried: here, twice.
+#[tokio::test]
+async fn on_the_last_try_the_person_hears_of_the_delay_and_a_redrive_ends_in_an_outcome() {
+    let cloud = Cloud::read();
+    let plain = cloud.stack("plain");
+    cloud.give_up_after(plain, 2).await;
+    let (alive, dead) = (new_chat(), new_chat());
+    for chat in [&alive, &dead] {
+        // Two tries' worth and no more, so that Salesforce is well again afterwards.
+        let unknown = refusal("invalid_client", "invalid client credentials");
+        cloud.fault(chat, OUTAGE, 4, unknown).await;
+    }
+    cloud.consent_of("plain", &alive, 0).await;
+    cloud.consent_of("plain", &dead, 13 * 60_000 + 45_000).await;
+    for chat in [&alive, &dead] {
+        let journal = cloud.meta_message(chat, "takes longer than usual").await;
+        assert!(journal.meta_messages()[0].contains("/connect/"));
+        assert_eq!(cloud.bot_queue_message(chat).await["event"]["type"], "connection.delayed");
+        cloud.dead_letter(plain, chat).await;
+    }
+    // The fourteen minutes of one of them end.
+    let started = now_ms();
+    wait_until("the end of a code", async || (now_ms() > started + 15_000).then_some(())).await;
+
+    cloud.redrive(plain).await;
+    let connected = cloud.meta_message(&alive, CONNECTED).await;
+    assert_eq!(connected.meta_messages().len(), 2);
+    let over = cloud.meta_message(&dead, "took too long").await;
+    assert_eq!((over.meta_messages().len(), over.count(OUTAGE)), (2, 4));
+    assert_eq!(cloud.statuses(plain, &alive).await, ["connected"]);
+    assert_eq!(cloud.statuses(plain, &dead).await, ["failed"]);
+    assert_eq!(cloud.dead_letters(plain).await, 0);
+}
+
+#[tokio::test]
+async fn of_ten_messages_with_one_bad_nine_are_done_and_one_is_a_dead_letter() {
+    let cloud = Cloud::read();
+    let main = cloud.stack("main");
+    let chats: Vec<_> = (0..9).map(|_| new_chat()).collect();
+    let bad = format!("not a message: {}", new_chat());
+    for (index, chat) in chats.iter().enumerate() {
+        if index == 4 {
+            cloud.send(main, &bad).await;
+        }
+        cloud.consent_of("main", chat, 0).await;
+    }
+    for chat in &chats {
+        assert_eq!(cloud.outcome(chat).await.messages(), [CONNECTED]);
+        assert_eq!(cloud.journal(chat).await.count(OUTAGE), 1);
+    }
+    assert_eq!(cloud.dead_letter(main, &bad).await, bad);
+    assert!(!cloud.log_lines().await.iter().any(|line| line.contains("not a message: ")));
+}
+
+#[tokio::test]
+#[expect(clippy::await_holding_lock, reason = "each test has a thread and a runtime of its own")]
+async fn a_client_secret_that_is_rotated_while_all_runs_is_taken_up() {
+    let (cloud, _alone) = Cloud::alone();
+    let (before, after) = (new_chat(), new_chat());
+    cloud.consent(&before).await;
+    assert_eq!(cloud.outcome(&before).await.messages(), [CONNECTED]);
+
+    let rotated = format!("ROTATED{}", now_ms());
+    cloud.control("/control/salesforce", &json!({ "client_secret": rotated })).await;
+    let change = json!({"SecretId": "sf_client_secret", "SecretString": rotated});
+    cloud.aws("secretsmanager", "secretsmanager.PutSecretValue", change).await;
+
+    cloud.consent(&after).await;
+    let journal = cloud.outcome(&after).await;
+    assert_eq!(journal.messages(), [CONNECTED]);
+    assert_eq!(journal.count(OUTAGE), 2, "once with the old secret, once with the new one");
+
+    // Other tests count exchanges: no process is left that has the old secret.
+    for stack in ["main", "plain"] {
+        let renew = |configuration: &mut Value| configuration["Description"] = "Knows the rotated secret.".into();
+        cloud.change_exchanger(cloud.stack(stack), renew).await;
+    }
+}

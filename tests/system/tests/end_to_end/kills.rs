@@ -1,0 +1,117 @@
+//! Functions that are killed (-9) at each of their await points, in the middle of a call: the next
+//! delivery ends in an outcome. A killed exchanger's message comes back when the queue's visibility
+//! time-out is over, so these tests wait for three minutes, side by side. They run without other
+//! tests, and each function is given one message at a time: a kill takes a whole batch along.
+
+use serde_json::json;
+use tokio::sync::OnceCell;
+
+use crate::faults::told;
+use system::{Cloud, Journal, consent::CONNECTED, new_chat};
+
+/// The cloud, whose functions are given one message at a time.
+async fn one_by_one() -> Cloud {
+    static SET: OnceCell<()> = OnceCell::const_new();
+    let cloud = Cloud::read();
+    SET.get_or_init(|| cloud.give_one_at_a_time("main")).await;
+    cloud
+}
+
+/// Connects somebody while the exchanger dies at this call; what they were told in the end.
+async fn exchanger_dies(when: &str, at: &str) -> Journal {
+    let cloud = one_by_one().await;
+    let chat = new_chat();
+    let link = cloud.link(&chat).await;
+    match at.strip_prefix("salesforce.") {
+        Some(_) => cloud.fault(&chat, at, 1, json!({"kill": when})).await,
+        None => cloud.aws_fault(at, &*link.attempt_id, 1, json!({"kill": when})).await,
+    }
+    cloud.consent_by(&link).await;
+    cloud.outcome(&chat).await
+}
+
+fn is_connected_once(journal: &Journal) {
+    assert_eq!(journal.messages(), [CONNECTED]);
+    assert_eq!(journal.succeeded("salesforce.token"), 1);
+}
+
+/// The code is used up, and nobody has the tokens: honest, and with a fresh link.
+fn is_told_to_log_in_again(journal: &Journal) {
+    assert_eq!(told(journal), ("connection.failed".to_owned(), "unknown".to_owned(), "relink".to_owned()));
+    assert!(journal.messages()[0].contains("/connect/"));
+    assert_eq!(journal.messages().len(), 1);
+}
+
+#[tokio::test]
+async fn killed_before_the_claim() {
+    is_connected_once(&exchanger_dies("before", "dynamodb.UpdateItem").await);
+}
+
+#[tokio::test]
+async fn killed_after_the_claim() {
+    is_connected_once(&exchanger_dies("after", "dynamodb.UpdateItem").await);
+}
+
+#[tokio::test]
+async fn killed_before_the_code_is_sent() {
+    is_connected_once(&exchanger_dies("before", "salesforce.token").await);
+}
+
+#[tokio::test]
+async fn killed_after_the_code_is_traded() {
+    is_told_to_log_in_again(&exchanger_dies("after", "salesforce.token").await);
+}
+
+#[tokio::test]
+async fn killed_at_the_question_for_the_name() {
+    is_told_to_log_in_again(&exchanger_dies("before", "salesforce.userinfo").await);
+}
+
+#[tokio::test]
+async fn killed_before_the_tokens_are_stored() {
+    is_told_to_log_in_again(&exchanger_dies("before", "dynamodb.TransactWriteItems").await);
+}
+
+#[tokio::test]
+async fn killed_after_the_tokens_are_stored() {
+    is_connected_once(&exchanger_dies("after", "dynamodb.TransactWriteItems").await);
+}
+
+#[tokio::test]
+async fn killed_while_the_message_is_given_back() {
+    let cloud = one_by_one().await;
+    let chat = new_chat();
+    let link = cloud.link(&chat).await;
+    let unknown = json!({"status": 400, "body": {"error": "invalid_client"}});
+    cloud.fault(&chat, "salesforce.token", 2, unknown).await;
+    // The claim passes, the release does not.
+    cloud.aws_fault("dynamodb.UpdateItem", &*link.attempt_id, 1, json!({"delay_ms": 0})).await;
+    cloud.aws_fault("dynamodb.UpdateItem", &*link.attempt_id, 1, json!({"kill": "before"})).await;
+    cloud.consent_by(&link).await;
+    is_connected_once(&cloud.outcome(&chat).await);
+}
+
+/// At the send, nobody can know: then, and only then, the person may read it twice.
+#[tokio::test]
+async fn a_notifier_killed_at_the_send_tells_everyone_and_at_most_twice() {
+    for (when, most) in [("before", 1), ("after", 2)] {
+        let cloud = one_by_one().await;
+        let chat = new_chat();
+        cloud.fault(&chat, "twilio.messages", 1, json!({"kill": when})).await;
+        cloud.consent(&chat).await;
+        let journal = cloud.outcome(&chat).await;
+        assert_eq!(journal.succeeded("twilio.messages"), most, "{when}");
+        assert!(journal.messages().iter().all(|message| *message == CONNECTED));
+    }
+}
+
+#[tokio::test]
+async fn a_notifier_killed_at_its_mark_or_at_the_bot_tells_the_bot_with_the_same_id() {
+    let cloud = one_by_one().await;
+    let chat = new_chat();
+    cloud.fault(&chat, "bot.events", 1, json!({"kill": "after"})).await;
+    cloud.consent(&chat).await;
+    let journal = cloud.wait_for(&chat, "the event again", |journal| journal.events().len() == 2).await;
+    assert_eq!(journal.events()[0]["id"], journal.events()[1]["id"]);
+    assert_eq!(journal.messages(), [CONNECTED]);
+}

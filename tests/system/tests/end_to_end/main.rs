@@ -1,0 +1,12 @@
+//! The template as it is, deployed on the local cloud, and driven from outside.
+
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod alarms;
+mod browser;
+mod connect;
+mod faults;
+mod horizons;
+mod kills;
+mod outages;
+mod upgrade;

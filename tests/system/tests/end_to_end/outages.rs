@@ -1,0 +1,90 @@
+//! What happens when AWS itself refuses: the tables, the queue, the keys, the secrets.
+
+use futures::future::join_all;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use system::{
+    Browser, Cloud, Link,
+    consent::CONNECTED,
+    faults::{broken, throttled},
+    new_chat, parameter,
+};
+
+/// For two minutes, right after the exchange.
+#[tokio::test]
+async fn tokens_outlast_tables_that_take_no_write_for_two_minutes() {
+    let cloud = Cloud::read();
+    let chat = new_chat();
+    let refusal = json!({"operation": "dynamodb.TransactWriteItems", "containing": chat, "times": 10_000,
+        "for_ms": 120_000, "action": throttled()});
+    cloud.control("/control/aws/faults", &refusal).await;
+    cloud.consent(&chat).await;
+    let journal = cloud.outcome(&chat).await;
+    assert_eq!(journal.messages(), [CONNECTED]);
+    assert_eq!(journal.count("salesforce.token"), 1, "the code is not sent again");
+    let tokens = cloud.tokens("main", &chat).await;
+    let lines = cloud.log_lines().await;
+    assert!(lines.iter().any(|line| line.contains(r#""result":"checkpointed""#)));
+    assert!(!lines.iter().any(|line| tokens.iter().any(|token| line.contains(token))));
+}
+
+#[tokio::test]
+async fn sealed_tokens_that_became_a_dead_letter_are_stored_by_a_redrive() {
+    let cloud = Cloud::read();
+    let plain = cloud.stack("plain");
+    cloud.give_up_after(plain, 2).await;
+    let chat = new_chat();
+    cloud.aws_fault("dynamodb.TransactWriteItems", &*chat, 10_000, throttled()).await;
+    cloud.consent_of("plain", &chat, 0).await;
+    cloud.meta_message(&chat, "takes longer than usual").await;
+    let letter = cloud.dead_letter(plain, &chat).await;
+    let body: Value = serde_json::from_str(&letter).unwrap();
+    assert_eq!((body.get("code"), body["traded"]["data"].is_string()), (None, true));
+
+    cloud.end_aws_faults(&chat).await;
+    cloud.redrive(plain).await;
+    let journal = cloud.meta_message(&chat, CONNECTED).await;
+    assert_eq!((journal.count("salesforce.token"), journal.meta_messages().len()), (1, 2));
+    let tokens = cloud.tokens("plain", &chat).await;
+    assert!(!tokens.iter().any(|token| letter.contains(token)));
+    assert_eq!(cloud.statuses(plain, &chat).await, ["connected"]);
+}
+
+/// The code still lives, so a reload works.
+#[tokio::test]
+async fn a_queue_that_cannot_be_reached_is_a_page_to_reload() {
+    let cloud = Cloud::read();
+    let chat = new_chat();
+    let mut browser = Browser::new(&cloud);
+    let link: Link = cloud.link(&chat).await;
+    let callback = browser.approve(&link.url).await;
+    // The receiver tries three times by itself.
+    cloud.aws_fault("sqs.SendMessage", &*parameter(&callback, "code"), 3, broken()).await;
+    let answer = browser.visit(Method::GET, &callback).await;
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(answer.headers().contains_key("retry-after"));
+    assert_eq!(browser.visit(Method::GET, &callback).await.status(), StatusCode::OK);
+    assert_eq!(cloud.outcome(&chat).await.messages(), [CONNECTED]);
+}
+
+/// Refused, or done with the answer lost: each write to the tables, and each key.
+#[tokio::test]
+async fn whatever_call_of_aws_fails_for_a_while_the_person_is_connected_once() {
+    let cloud = Cloud::read();
+    let actions = [throttled(), broken(), json!({"drop": "before"}), json!({"drop": "after"})];
+    let operations = ["dynamodb.UpdateItem", "dynamodb.TransactWriteItems", "dynamodb.GetItem"];
+    let faults = operations.iter().flat_map(|operation| actions.iter().map(move |action| (operation, action)));
+    join_all(faults.map(async |(operation, action)| {
+        let chat = new_chat();
+        let link = cloud.link(&chat).await;
+        for containing in [&chat, &link.attempt_id] {
+            cloud.aws_fault(operation, &**containing, 2, action.clone()).await;
+        }
+        cloud.consent_by(&link).await;
+        let journal = cloud.outcome(&chat).await;
+        assert_eq!(journal.messages(), [CONNECTED], "{operation} {action}");
+        assert_eq!(journal.succeeded("salesforce.token"), 1, "{operation} {action}");
+    }))
+    .await;
+}

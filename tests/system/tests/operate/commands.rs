@@ -1,0 +1,94 @@
+//! The command line itself: exit codes, JSON, help and completions.
+
+use std::process::{Command, Stdio};
+
+use system::operator::Operator;
+
+#[tokio::test]
+async fn what_makes_no_sense_is_a_usage_error() {
+    let operator = Operator::at_work().await;
+    for wrong in [
+        "",
+        "nonsense",
+        "link not-a-chat",
+        "attempt show not-an-id",
+        "attempt list --since yesterday",
+        "dlq redrive --native --only-alive",
+        "events redeliver --again bot",
+        "init --no-input --login-urls http://example.com",
+    ] {
+        let said = operator.wasf(wrong);
+        assert_eq!(said.code, 2, "wasf {wrong}: {said:?}");
+        assert!(said.out.is_empty() && !said.err.is_empty(), "wasf {wrong}: {said:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_fails_says_so_to_people_and_to_programs() {
+    let operator = Operator::at_work().await;
+    let said = operator.wasf("--stack-name nowhere doctor");
+    assert_eq!((said.code, said.out.as_str()), (1, ""));
+    assert!(said.err.contains("there is no stack nowhere"), "{}", said.err);
+    let error = operator.json("--stack-name nowhere dlq list", 1)["error"].take();
+    assert!(error.as_str().unwrap().contains("there is no stack nowhere"));
+}
+
+#[tokio::test]
+async fn nothing_that_matches_is_an_exit_code_of_its_own() {
+    let operator = Operator::at_work().await;
+    for nothing in [
+        "dlq list",
+        "dlq show 0123456789abcdef0123456789abcdef",
+        "dlq redrive",
+        "dlq redrive --confirm",
+        "dlq redrive --native --confirm",
+        "dlq drop --confirm",
+        "attempt list --status exchanging --since 1s",
+        "attempt show 0123456789abcdef0123456789abcdef",
+        "connection show whatsapp:+15550000000",
+        "connection revoke whatsapp:+15550000000 --confirm",
+    ] {
+        operator.json(nothing, 3);
+    }
+    assert_eq!(operator.json("dlq stats", 0)["dead_letters"]["waiting"], 0);
+}
+
+#[tokio::test]
+async fn the_stack_is_found_by_its_name_on_the_local_cloud_too() {
+    let operator = Operator::at_work().await;
+    let found = operator.json("--local --stack-name whatsapp-salesforce-connect dlq stats", 0);
+    assert_eq!(found, operator.json("dlq stats", 0));
+}
+
+#[tokio::test]
+async fn each_command_has_help_and_the_shells_take_the_completions() {
+    let operator = Operator::at_work().await;
+    for command in [
+        "",
+        "link",
+        "attempt",
+        "attempt show",
+        "attempt list",
+        "connection",
+        "connection show",
+        "connection revoke",
+        "dlq",
+        "dlq stats",
+        "dlq list",
+        "dlq show",
+        "dlq redrive",
+        "dlq drop",
+        "events",
+        "events redeliver",
+        "doctor",
+        "init",
+        "completions",
+    ] {
+        let said = operator.wasf(&format!("{command} --help"));
+        assert_eq!(said.code, 0);
+        assert!(said.out.contains(&format!("Usage: wasf {command}")), "{}", said.out);
+    }
+    let script = operator.json("completions bash", 0)["script"].take();
+    let checked = Command::new("bash").args(["-nc", script.as_str().unwrap()]).stderr(Stdio::piped()).output().unwrap();
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+}

@@ -1,0 +1,159 @@
+//! `wasf doctor`: nine things are broken one after the other. Each is named, alone and with a remedy;
+//! when it is mended, all is well again.
+
+use std::net::Ipv4Addr;
+
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+};
+
+use system::operator::Operator;
+
+const IAM: &str = "2010-05-08";
+const SNS: &str = "2010-03-31";
+
+#[tokio::test]
+async fn a_missing_secret() {
+    let operator = Operator::at_work().await;
+    for name in ["sf_client_secret", "sf_client_id", "whatsapp"] {
+        let order = json!({"SecretId": name, "ForceDeleteWithoutRecovery": true});
+        operator.cloud.aws("secretsmanager", "secretsmanager.DeleteSecret", order).await;
+        operator.is_sick("secrets", "wasf init");
+        operator.json("init --no-input --confirm", 0);
+    }
+    operator.is_well();
+}
+
+#[tokio::test]
+async fn a_callback_address_that_differs() {
+    let operator = Operator::at_work().await;
+    let ours = operator.stack().output("CallbackUrl");
+    operator.cloud.control("/control/salesforce", &json!({"redirect_uris": ["https://example.com/callback"]})).await;
+    operator.is_sick("salesforce", "CallbackUrl");
+    operator.cloud.control("/control/salesforce", &json!({"redirect_uris": [ours]})).await;
+    operator.is_well();
+
+    let before = operator.set("Notifier", "SF_REDIRECT_URI", "https://example.com/callback").await;
+    operator.is_sick("callback", "the same CallbackUri");
+    operator.set("Notifier", "SF_REDIRECT_URI", &before).await;
+    operator.is_well();
+}
+
+#[tokio::test]
+async fn a_login_address_without_tls() {
+    let operator = Operator::at_work().await;
+    for function in ["TokenExchanger", "ConnectLink"] {
+        let with_http = format!("{},http://login.example.com", operator.login_url());
+        let before = operator.set(function, "LOGIN_URLS", &with_http).await;
+        operator.is_sick("login-urls", "https://host");
+        operator.set(function, "LOGIN_URLS", &before).await;
+    }
+    operator.is_well();
+}
+
+#[tokio::test]
+async fn a_role_that_may_not_decrypt() {
+    let operator = Operator::at_work().await;
+    for (function, policy) in [("CallbackReceiver", "callback-receiver"), ("TokenExchanger", "token-exchanger")] {
+        let role = operator.configuration(function).await["Role"].as_str().unwrap().to_owned();
+        let named = [("RoleName", role.rsplit('/').next().unwrap()), ("PolicyName", policy)];
+        let answer = operator.query("iam", IAM, &[&[("Action", "GetRolePolicy")], &named[..]].concat()).await;
+        let encoded = format!("document={}", between(&answer, "PolicyDocument"));
+        let (_, document) = form_urlencoded::parse(encoded.as_bytes()).next().unwrap();
+        let mut without: Value = serde_json::from_str(&document).unwrap();
+        for statement in without["Statement"].as_array_mut().unwrap() {
+            // Of the exchanger's two, that by which messages and items are read.
+            if statement["Action"] == "kms:Decrypt" || statement["Sid"] == "EncryptMessages" {
+                statement["Action"] = "kms:GenerateDataKey".into();
+            }
+        }
+        let put = async |document: &str| {
+            let order = [("Action", "PutRolePolicy"), ("PolicyDocument", document)];
+            operator.query("iam", IAM, &[&order[..], &named].concat()).await
+        };
+        put(&without.to_string()).await;
+        operator.is_sick("kms", "deploy again");
+        put(&document).await;
+        operator.is_well();
+    }
+}
+
+#[tokio::test]
+async fn a_visibility_below_six_times_the_time_out() {
+    let operator = Operator::at_work().await;
+    operator.set_queue_attribute("VisibilityTimeout", "179").await;
+    operator.is_sick("visibility", "180");
+    operator.set_queue_attribute("VisibilityTimeout", "180").await;
+    operator.is_well();
+}
+
+#[tokio::test]
+async fn an_event_source_that_is_disabled() {
+    let operator = Operator::at_work().await;
+    for function in ["TokenExchanger", "Notifier"] {
+        operator.change_event_source(function, json!({"Enabled": false})).await;
+        operator.is_sick("event-sources", "update-event-source-mapping");
+        operator.change_event_source(function, json!({"Enabled": true})).await;
+    }
+    operator.is_well();
+}
+
+#[tokio::test]
+async fn a_webhook_where_nobody_takes_events() {
+    let operator = Operator::at_work().await;
+    let nowhere = format!("{}/nowhere", operator.cloud.sandbox_url);
+    let before = operator.set("Notifier", "BOT_WEBHOOK_URL", &nowhere).await;
+    operator.is_sick("webhook", "BotWebhookUrl");
+    operator.set("Notifier", "BOT_WEBHOOK_URL", &before).await;
+    operator.is_well();
+}
+
+#[tokio::test]
+async fn credentials_that_whatsapp_refuses() {
+    let operator = Operator::at_work().await;
+    operator.put_secret("whatsapp", r#"{"account_sid":"AC1","auth_token":"of-another-account"}"#).await;
+    operator.is_sick("whatsapp", "the secret whatsapp");
+    operator.json("init --no-input --confirm --replace --bot-webhook-url -", 0);
+    operator.json("init --no-input --confirm", 0);
+    operator.is_well();
+}
+
+#[tokio::test]
+async fn a_subscription_that_nobody_has_confirmed() {
+    let operator = Operator::at_work().await;
+    let topics = operator.query("sns", SNS, &[("Action", "ListTopics")]).await;
+    let topic = between(&topics, "TopicArn");
+    let subscriber = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = format!("http://{}/", subscriber.local_addr().unwrap());
+    let order = [("Action", "Subscribe"), ("TopicArn", topic), ("Protocol", "http"), ("Endpoint", &address)];
+    operator.query("sns", SNS, &order).await;
+    let token = asked_to_confirm(&subscriber).await;
+    operator.is_sick("alarms", "subscribe again");
+    operator.query("sns", SNS, &[("Action", "ConfirmSubscription"), ("TopicArn", topic), ("Token", &token)]).await;
+    operator.is_well();
+}
+
+/// What SNS asks a subscriber to confirm with.
+async fn asked_to_confirm(subscriber: &TcpListener) -> String {
+    let (mut connection, _) = subscriber.accept().await.unwrap();
+    let mut request = String::new();
+    loop {
+        let mut part = [0; 4096];
+        let length = connection.read(&mut part).await.unwrap();
+        assert!(length > 0, "SNS sent no token: {request}");
+        request.push_str(std::str::from_utf8(&part[..length]).unwrap());
+        let body = request.split("\r\n\r\n").nth(1).unwrap_or_default();
+        if let Ok(message) = serde_json::from_str::<Value>(body) {
+            connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+            return message["Token"].as_str().unwrap().to_owned();
+        }
+    }
+}
+
+/// The text of an XML element.
+fn between<'a>(xml: &'a str, element: &str) -> &'a str {
+    let rest = xml.split(&format!("<{element}>")).nth(1).unwrap_or_else(|| panic!("no {element}: {xml}"));
+    rest.split(&format!("</{element}>")).next().unwrap()
+}

@@ -1,0 +1,70 @@
+//! The first day: from an empty account to somebody who is connected, and disconnected again.
+
+use serde_json::json;
+
+use system::{consent::CONNECTED, new_chat, operator::Operator};
+
+#[tokio::test]
+async fn from_an_empty_account_to_a_connection_and_its_end() {
+    let operator = Operator::at_work().await;
+    let chat = new_chat();
+
+    let link = operator.json(&format!("link {chat}"), 0);
+    let attempt = link["attempt_id"].as_str().unwrap();
+    assert_eq!(operator.json(&format!("attempt show {attempt}"), 3)["timeline"], json!(null));
+    operator.consent(link["url"].as_str().unwrap()).await;
+    let journal = operator.outcome(&chat).await;
+    assert_eq!(journal.messages(), [CONNECTED]);
+    let tokens = operator.tokens(&chat).await.unwrap();
+
+    let shown = operator.json(&format!("attempt show {attempt}"), 0);
+    assert_eq!((&shown["status"], &shown["wa_id"]), (&json!("connected"), &json!(chat)));
+    let listed = operator.json("attempt list --status connected --since 1h", 0);
+    let listed: Vec<_> = listed["attempts"].as_array().unwrap().iter().map(|attempt| &attempt["attempt_id"]).collect();
+    assert!(listed.contains(&&link["attempt_id"]));
+    let listed = operator.wasf("attempt list");
+    assert!(listed.out.contains(attempt) && !listed.out.contains(&chat), "{}", listed.out);
+
+    let connection = operator.json(&format!("connection show {chat}"), 0);
+    assert_eq!((&connection["attempt_id"], &connection["refreshable"]), (&link["attempt_id"], &json!(true)));
+
+    let planned = operator.json(&format!("connection revoke {chat}"), 0);
+    assert_eq!(planned["dry_run"], true);
+    assert_eq!(operator.tokens(&chat).await.as_ref(), Some(&tokens), "a dry run changes nothing");
+    assert_eq!(operator.cloud.journal(&chat).await.count("salesforce.revoke"), 0);
+
+    let done = operator.json(&format!("connection revoke {chat} --confirm"), 0);
+    assert_eq!(done, json!({"salesforce": "revoked", "deleted": true, "bot_told": true}));
+    assert_eq!(operator.tokens(&chat).await, None);
+    let journal = operator.cloud.journal(&chat).await;
+    let told: Vec<_> = journal.events().into_iter().map(|event| event["type"].clone()).collect();
+    assert_eq!(told, ["connection.created", "connection.revoked"]);
+    assert_eq!(journal.messages().len(), 1, "the person is told nothing");
+    operator.json(&format!("connection show {chat}"), 3);
+
+    operator.never_said(&tokens, &journal.verifier_hashes());
+}
+
+#[tokio::test]
+async fn a_bot_that_cannot_be_told_of_a_revocation_is_told_of_in_the_report() {
+    let operator = Operator::at_work().await;
+    let chat = new_chat();
+    operator.connect(&chat).await;
+    operator.outcome(&chat).await;
+    operator.cloud.fault(&chat, "bot.events", 100, json!({"status": 503, "body": ""})).await;
+    let done = operator.json(&format!("connection revoke {chat} --confirm"), 4);
+    assert_eq!(done, json!({"salesforce": "revoked", "deleted": true, "bot_told": false}));
+    operator.cloud.end_all_faults().await;
+}
+
+#[tokio::test]
+async fn the_secrets_of_a_second_init_stay_unless_they_are_to_be_replaced() {
+    let operator = Operator::at_work().await;
+    let kept = |answer: &serde_json::Value| -> Vec<bool> {
+        answer["secrets"].as_array().unwrap().iter().map(|secret| secret["kept"].as_bool().unwrap()).collect()
+    };
+    assert_eq!(kept(&operator.json("init --no-input --confirm", 0)), [true; 4]);
+    let planned = operator.json("init --no-input --replace", 0);
+    assert_eq!((kept(&planned), &planned["dry_run"]), (vec![false; 4], &json!(true)));
+    assert_eq!(planned["callback_url"], operator.stack().output("CallbackUrl"));
+}

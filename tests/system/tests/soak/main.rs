@@ -1,0 +1,144 @@
+//! Many connections while everything around them fails at random, and then the reckoning: is
+//! anybody's consent lost, and has anybody been told twice?
+//!
+//! `N` people (60) connect on a deployed stack, a few at a time; what goes wrong for whom is drawn
+//! from `SEED`, which is printed. Faults end by themselves or, where they outlast all tries, when
+//! everything else has settled: then the dead letters are redriven, as an operator would.
+//! The reckoning is from outside alone: the sandbox's journal, the tables and the queues.
+
+#![expect(clippy::disallowed_methods, reason = "it reads the clock and the environment")]
+#![expect(clippy::print_stdout, reason = "its report")]
+
+mod plan;
+mod reckoning;
+
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use futures::{StreamExt as _, future::join_all, stream};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use self::{
+    plan::{Edge, Person},
+    reckoning::{Attempts, Reckoning},
+};
+use system::{Browser, Cloud, Link, now_ms, parameter};
+
+/// So many people at the same time.
+const AT_ONCE: usize = 12;
+/// Nothing has changed for so long: longer than a message is tried.
+const STALLED: Duration = Duration::from_mins(15);
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let setting = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let count = setting("N").unwrap_or(60);
+    let seed = setting("SEED").unwrap_or_else(|| now_ms() % 1_000_000);
+    println!("soak: N={count} SEED={seed}");
+
+    let cloud = Cloud::read();
+    cloud.give_one_at_a_time("main").await;
+    let people = plan::people(seed, count);
+    let began = Instant::now();
+    let unreadable = stream::iter(&people).map(|person| connect(&cloud, person)).buffer_unordered(AT_ONCE);
+    let unreadable = unreadable.collect::<Vec<_>>().await.into_iter().filter(|unreadable| *unreadable).count();
+    println!("soak: everybody has been at Salesforce after {} s", began.elapsed().as_secs());
+
+    settle(&cloud, &people, unreadable as u64).await;
+    println!("soak: settled after {} s", began.elapsed().as_secs());
+    let reckoning = Reckoning::make(&cloud, &people, unreadable as u64).await;
+    println!("{reckoning}");
+    println!("soak: N={count} SEED={seed} took {} s", began.elapsed().as_secs());
+    if reckoning.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// One person's way through Salesforce and back. Did it leave an unreadable message behind?
+async fn connect(cloud: &Cloud, person: &Person) -> bool {
+    let chat = &person.chat;
+    let link = cloud.link(chat).await;
+    let mut browser = Browser::new(cloud);
+    let authorize_url = browser.press(&link.url).await;
+    let callback = browser.log_in(&authorize_url, !person.denies).await;
+    let code = if person.denies { String::new() } else { parameter(&callback, "code") };
+    for fault in &person.faults {
+        let (times, action) = (fault.times, fault.action.clone());
+        match fault.edge {
+            Edge::Party(endpoint) => cloud.fault(chat, endpoint, times, action).await,
+            Edge::Attempt(operation) => cloud.aws_fault(operation, &*link.attempt_id, times, action).await,
+            Edge::Chat(operation) => cloud.aws_fault(operation, &**chat, times, action).await,
+            Edge::Code(operation) if !code.is_empty() => cloud.aws_fault(operation, &*code, times, action).await,
+            Edge::Code(_) => {}
+            // Whoever asks next: these calls do not say whom they are for.
+            Edge::Anybody(operation) => cloud.aws_fault(operation, None, times, action).await,
+        }
+    }
+    join_all((0..person.callbacks).map(|_| call_back(&browser, &callback))).await;
+    if person.duplicate && !person.denies {
+        let message = message(cloud, &link, chat, &code);
+        cloud.send(cloud.stack("main"), &message.to_string()).await;
+    }
+    if person.unreadable {
+        cloud.send(cloud.stack("main"), &json!({"v": 1, "nobody": chat}).to_string()).await;
+    }
+    person.unreadable
+}
+
+/// A browser at the callback; a person reloads a page that asks for it.
+async fn call_back(browser: &Browser<'_>, callback: &str) {
+    for _ in 0..20 {
+        match browser.visit(Method::GET, callback).await.status() {
+            StatusCode::SERVICE_UNAVAILABLE => tokio::time::sleep(Duration::from_millis(500)).await,
+            // A denial is answered with a page, too.
+            StatusCode::OK | StatusCode::BAD_REQUEST => return,
+            other => panic!("the callback answered {other}"),
+        }
+    }
+    panic!("the callback cannot be reached");
+}
+
+/// What the queue holds for a consent, as SQS may deliver it once more.
+fn message(cloud: &Cloud, link: &Link, chat: &str, code: &str) -> Value {
+    json!({
+        "v": 1,
+        "attempt_id": link.attempt_id,
+        "wa_id": chat,
+        "received_at": now_ms(),
+        "login_url": cloud.sandbox_url.replace("127.0.0.1", "localhost"),
+        "code": code,
+        "pkce": true,
+    })
+}
+
+/// Waits until everybody's attempt is over and told of; redrives what needs it.
+async fn settle(cloud: &Cloud, people: &[Person], unreadable: u64) {
+    let main = cloud.stack("main");
+    let mut last = (usize::MAX, 0);
+    let mut changed = Instant::now();
+    loop {
+        let attempts = Attempts::read(cloud).await;
+        let (open, delayed) = attempts.unfinished(people);
+        let letters = cloud.dead_letters(main).await;
+        if (open + delayed, letters) != last {
+            last = (open + delayed, letters);
+            changed = Instant::now();
+            println!("soak: {open} on their way, {delayed} delayed, {letters} dead letters");
+        }
+        if open + delayed == 0 && letters == unreadable {
+            return;
+        }
+        if delayed > 0 && letters >= delayed as u64 + unreadable && open == 0 {
+            println!("soak: the faults end, and {letters} dead letters are redriven");
+            cloud.end_all_faults().await;
+            cloud.redrive(main).await;
+            changed = Instant::now();
+        }
+        if changed.elapsed() > STALLED {
+            println!("soak: nothing has changed for {} s", STALLED.as_secs());
+            return;
+        }
+        tokio::time::sleep(Duration::from_secs(3)).await;
+    }
+}
