@@ -14,9 +14,11 @@ use pow as _; // for the linker
 use tokio::{task::yield_now, time::timeout};
 use tracing::warn;
 
+pub use self::error::AwsError;
 use self::http::{Http1, Rehearsal};
 use crate::{SettingError, Settings};
 
+pub mod error;
 pub mod http;
 #[cfg(feature = "kms")]
 pub mod kms;
