@@ -8,18 +8,16 @@ pub mod attempt;
 pub mod binding;
 pub mod callback_uri;
 pub mod code;
+pub mod conditional_write;
+pub mod connection;
 pub mod exchange;
-pub mod ledger;
 pub mod link;
 pub mod login;
 pub mod metrics;
-pub mod outcome;
 pub mod pkce;
-pub mod record;
 pub mod settings;
 pub mod state;
 pub mod timestamp;
-pub mod token_table;
 pub mod wa_id;
 pub mod whatsapp;
 
@@ -39,11 +37,10 @@ pub mod salesforce;
 #[cfg(feature = "tls")]
 pub mod tls;
 
-pub use attempt::{AttemptId, Status};
+pub use attempt::{AttemptId, Next, Reason, Status};
 pub use callback_uri::CallbackUri;
 pub use code::AuthorizationCode;
 pub use login::{LoginUrl, LoginUrls};
-pub use outcome::{Next, Reason};
 pub use settings::{SettingError, Settings};
 pub use timestamp::Timestamp;
 pub use wa_id::WaId;

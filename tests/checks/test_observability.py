@@ -41,7 +41,7 @@ def _measured():
 
 def _words():
     """Every word that the code has for a dimension's value."""
-    sources = [*ROOT.glob("functions/*/src/**/*.rs"), ROOT / "shared/src/outcome.rs"]
+    sources = [*ROOT.glob("functions/*/src/**/*.rs"), ROOT / "shared/src/attempt/outcome.rs"]
     return set(re.findall(r'"(\w+)"', "".join(path.read_text() for path in sources)))
 
 

@@ -12,9 +12,9 @@ use serde::Deserialize;
 use shared::{
     AttemptId, LoginUrl, Status, Timestamp, WaId,
     attempt::attr,
-    aws::records::{self, Update},
-    record::Change,
-    token_table::{self, ACCESS_TOKEN, ISSUED_AT, REFRESH_TOKEN},
+    aws::dynamodb::{self, Update},
+    conditional_write::ConditionalWrite,
+    connection::{self, ACCESS_TOKEN, ISSUED_AT, REFRESH_TOKEN},
 };
 
 use crate::{
@@ -111,9 +111,9 @@ impl AttemptTable {
     }
 
     /// Puts the outcome on the stream again; `false` where there is a later one by now.
-    pub(crate) async fn redeliver(&self, attempt_id: AttemptId, redelivery: &Change) -> Result<bool, Error> {
+    pub(crate) async fn redeliver(&self, attempt_id: AttemptId, redelivery: &ConditionalWrite) -> Result<bool, Error> {
         let key = (attr::ATTEMPT_ID, &*attempt_id.to_string());
-        let done = records::update(&self.client, &self.table, key, redelivery).await;
+        let done = dynamodb::update(&self.client, &self.table, key, redelivery).await;
         Ok(matches!(done.map_err(Error::aws("touch the attempt"))?, Update::Done(_)))
     }
 }
@@ -130,13 +130,13 @@ const PUBLIC: [&str; 10] = [
     attr::WA_ID,
     attr::ATTEMPT_ID,
     attr::USERNAME,
-    token_table::USER_ID,
+    connection::USER_ID,
     attr::ORG_ID,
     attr::INSTANCE_URL,
     attr::LOGIN_URL,
     attr::SCOPE,
     ISSUED_AT,
-    token_table::CONNECTED_AT,
+    connection::CONNECTED_AT,
 ];
 
 /// What became of a deletion.

@@ -9,7 +9,11 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
-use shared::{AttemptId, Status, Timestamp, attempt::attr, ledger::redelivery, timestamp::Clock};
+use shared::{
+    AttemptId, Status, Timestamp,
+    attempt::{attr, ledger::redelivery},
+    timestamp::Clock,
+};
 
 use crate::{
     args::{Again, EventsCommand},

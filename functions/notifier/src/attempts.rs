@@ -3,12 +3,11 @@
 use aws_sdk_dynamodb::{Client, config::BehaviorVersion, types::AttributeValue};
 use shared::{
     AttemptId, Timestamp,
-    attempt::attr,
+    attempt::{attr, ledger::Mark},
     aws::{
         SdkConfig, describe,
-        records::{self, Update},
+        dynamodb::{self, Update},
     },
-    ledger::Mark,
 };
 
 use crate::outcome::{Item, OutcomeKey, Unreadable};
@@ -67,9 +66,9 @@ impl Attempts {
         complete: bool,
         now: Timestamp,
     ) -> Result<Marked, AttemptsError> {
-        let change = mark.change(key.status, key.updated_at, complete, now);
+        let write = mark.write(key.status, key.updated_at, complete, now);
         let attempt_id = key.attempt_id.to_string();
-        match records::update(&self.client, &self.table, (attr::ATTEMPT_ID, &attempt_id), &change).await {
+        match dynamodb::update(&self.client, &self.table, (attr::ATTEMPT_ID, &attempt_id), &write).await {
             Ok(Update::Done(_)) => Ok(Marked::Done),
             Ok(Update::Refused(_)) => Ok(Marked::Superseded),
             Err(error) => Err(AttemptsError::Unavailable(describe(&error))),

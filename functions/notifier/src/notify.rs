@@ -11,12 +11,12 @@ use std::{
 
 use shared::{
     Timestamp,
+    attempt::ledger::Mark,
     aws::{
         SdkConfig,
         secrets::{SecretStore, Secrets, SecretsError, Source},
     },
     bot::{Bot, BotQueue, Notification, Webhook, event::MessageStatus},
-    ledger::Mark,
     metrics::{Meter, Metric},
     process::Random,
     timestamp::Clock,

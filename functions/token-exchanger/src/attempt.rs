@@ -5,9 +5,9 @@ use std::{cell::OnceCell, sync::Arc, time::Duration};
 
 use shared::{
     AuthorizationCode, Reason, Timestamp,
+    attempt::ledger::{Attempt, Conflict, Guard, Lease, Unconnected},
     aws::{kms::KmsError, secrets::Secrets},
     exchange::{self, CODE_LIFETIME, DenialError, ExchangeMessage, Sealed},
-    ledger::{Attempt, Guard, Lease, Obstacle, Unconnected},
     pkce::PkceCodeVerifier,
     salesforce::{self, ExchangeError, Grant, Redemption, UserinfoFailure},
 };
@@ -136,10 +136,10 @@ impl TokenExchanger {
     /// The person said no.
     pub(crate) async fn deny(&self, attempt: &Attempt<'_>, error: &DenialError) -> Result<Ending, Setback> {
         let outcome = Unconnected::Failed { reason: Reason::Denied, error: Some(error) };
-        match self.tables.settle(attempt, &outcome, Guard::Undecided, (self.clock)()).await? {
+        match self.tables.finish(attempt, &outcome, Guard::Undecided, (self.clock)()).await? {
             None => Ok(Ending::Failed(Reason::Denied.into())),
             // A code that is on its way, too, brings the outcome.
-            Some(Obstacle::Over { .. } | Obstacle::Delayed | Obstacle::Held { .. }) => Ok(Ending::Duplicate),
+            Some(Conflict::Finished { .. } | Conflict::Delayed | Conflict::Held { .. }) => Ok(Ending::Duplicate),
         }
     }
 
@@ -165,9 +165,9 @@ impl TokenExchanger {
         let (claim, means) = tokio::join!(claim, self.means(attempt, consent, now));
         let lease = match claim? {
             Ok(lease) => lease,
-            Err(Obstacle::Over { .. }) => return Ok(Ending::Duplicate),
-            Err(Obstacle::Held { until }) => return Err(Setback::Held { until }),
-            Err(Obstacle::Delayed) => return Err(Setback::Held { until: now }),
+            Err(Conflict::Finished { .. }) => return Ok(Ending::Duplicate),
+            Err(Conflict::Held { until }) => return Err(Setback::Held { until }),
+            Err(Conflict::Delayed) => return Err(Setback::Held { until: now }),
         };
         if !self.config.login_urls.contains(attempt.login_url) {
             return Err(Setback::LoginUrl);
@@ -205,22 +205,22 @@ impl TokenExchanger {
     /// kept unless they are stored already, because a redrive may store them.
     pub(crate) async fn give_up(&self, attempt: &Attempt<'_>, has_tokens: bool) -> Result<Ending, Setback> {
         let outcome = Unconnected::Delayed { reason: Reason::Misconfigured };
-        match self.tables.settle(attempt, &outcome, Guard::Claimable, (self.clock)()).await? {
-            Some(Obstacle::Over { connected }) if connected || !has_tokens => Ok(Ending::Duplicate),
-            None | Some(Obstacle::Delayed | Obstacle::Over { .. }) => Err(Setback::GivenUp),
-            Some(Obstacle::Held { until }) => Err(Setback::Held { until }),
+        match self.tables.finish(attempt, &outcome, Guard::Claimable, (self.clock)()).await? {
+            Some(Conflict::Finished { connected }) if connected || !has_tokens => Ok(Ending::Duplicate),
+            None | Some(Conflict::Delayed | Conflict::Finished { .. }) => Err(Setback::GivenUp),
+            Some(Conflict::Held { until }) => Err(Setback::Held { until }),
         }
     }
 
     async fn fail(&self, attempt: &Attempt<'_>, failure: Failure, guard: Guard<'_>) -> Result<Ending, Setback> {
         let outcome = Unconnected::Failed { reason: failure.reason, error: failure.oauth_error() };
         let now = (self.clock)();
-        match self.tables.settle(attempt, &outcome, guard, now).await? {
+        match self.tables.finish(attempt, &outcome, guard, now).await? {
             None => Ok(Ending::Failed(failure)),
-            Some(Obstacle::Over { .. }) => Ok(Ending::Duplicate),
+            Some(Conflict::Finished { .. }) => Ok(Ending::Duplicate),
             // Lost to somebody who gave it back since.
-            Some(Obstacle::Delayed) => Err(Setback::Held { until: now }),
-            Some(Obstacle::Held { until }) => Err(Setback::Held { until }),
+            Some(Conflict::Delayed) => Err(Setback::Held { until: now }),
+            Some(Conflict::Held { until }) => Err(Setback::Held { until }),
         }
     }
 

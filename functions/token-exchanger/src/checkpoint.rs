@@ -11,8 +11,8 @@ use secrecy::{
 use serde::{Deserialize, Serialize};
 use shared::{
     Timestamp,
+    attempt::ledger::Attempt,
     aws::kms::PlaintextKey,
-    ledger::Attempt,
     salesforce::{AccessToken, Grant, RefreshToken},
 };
 

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use shared::{Reason, ledger::Lease, salesforce::Class};
+use shared::{Reason, attempt::ledger::Lease, salesforce::Class};
 
 /// The course of one invocation's tries with one code.
 #[derive(Debug)]

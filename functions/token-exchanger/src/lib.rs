@@ -21,9 +21,9 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures::{FutureExt as _, future::join_all};
 use shared::{
     AuthorizationCode, Timestamp,
+    attempt::ledger::{Attempt, Conflict, Guard, Lease, Unconnected},
     aws::{SdkConfig, give_way, kms::Kms, secrets::SecretStore},
     exchange::{Consent, DenialError, ExchangeMessage, InvalidMessage},
-    ledger::{Attempt, Guard, Lease, Obstacle, Unconnected},
     metrics::Metric,
     salesforce::Salesforce,
     timestamp::{Clock, millis},
@@ -219,8 +219,8 @@ impl TokenExchanger {
                 (Some(reason), lease) if is_last => {
                     let guard = lease.map_or(Guard::Claimable, Guard::Lease);
                     let delayed = Unconnected::Delayed { reason };
-                    let obstacle = self.tables.settle(&attempt, &delayed, guard, now).await;
-                    obstacle.map(|obstacle| told = !matches!(obstacle, Some(Obstacle::Held { .. })))
+                    let obstacle = self.tables.finish(&attempt, &delayed, guard, now).await;
+                    obstacle.map(|obstacle| told = !matches!(obstacle, Some(Conflict::Held { .. })))
                 }
                 (_, Some(lease)) => self.tables.release(attempt.id, lease, now).await,
                 (_, None) => Ok(()),

@@ -1,4 +1,4 @@
-//! The two tables: the attempts, whose rules are in [`shared::ledger`], and the tokens.
+//! The two tables: the attempts, whose rules are in [`shared::attempt::ledger`], and the tokens.
 //!
 //! It decides no retries.
 
@@ -11,15 +11,17 @@ use aws_sdk_dynamodb::{
 };
 use shared::{
     AttemptId, Timestamp, WaId,
-    attempt::attr,
+    attempt::{
+        attr,
+        ledger::{Account, Attempt, Conflict, Guard, Lease, Unconnected},
+    },
     aws::{
         SdkConfig,
-        records::{self, Update},
+        dynamodb::{self, Update},
     },
-    ledger::{Account, Attempt, Guard, Lease, Obstacle, Unconnected},
-    record::{Change, Rule},
+    conditional_write::{Condition, ConditionalWrite},
+    connection,
     salesforce::{Grant, RefreshToken},
-    token_table,
 };
 
 /// Both tables.
@@ -34,7 +36,7 @@ pub(crate) struct Tables {
 #[derive(Debug)]
 pub(crate) enum Claim {
     Granted(Lease),
-    Refused(Obstacle),
+    Refused(Conflict),
 }
 
 /// An account, ready to be stored.
@@ -66,11 +68,11 @@ impl Tables {
             .get_item()
             .table_name(&self.tokens)
             .key(attr::WA_ID, AttributeValue::S(wa_id.as_str().to_owned()))
-            .projection_expression(token_table::ISSUED_AT)
+            .projection_expression(connection::ISSUED_AT)
             .consistent_read(true)
             .send()
             .await
-            .map(|answer| answer.item.is_some_and(|item| item.contains_key(token_table::ISSUED_AT)))
+            .map(|answer| answer.item.is_some_and(|item| item.contains_key(connection::ISSUED_AT)))
             .map_err(|error| table_error("look for a connection", &error))
     }
 
@@ -78,13 +80,13 @@ impl Tables {
     pub(crate) async fn claim(&self, attempt: &Attempt<'_>, now: Timestamp) -> Result<Claim, TableError> {
         Ok(match self.update("claim the attempt", attempt.id, &attempt.claim(now)).await? {
             Update::Done(before) => Claim::Granted(attempt.lease(&before, now)),
-            Update::Refused(item) => Claim::Refused(Obstacle::of(&item)),
+            Update::Refused(item) => Claim::Refused(Conflict::of(&item)),
         })
     }
 
     /// What a claim would find, without making one.
     pub(crate) async fn look(&self, attempt: &Attempt<'_>, now: Timestamp) -> Result<Lease, TableError> {
-        let item = records::read(&self.client, &self.attempts, (attr::ATTEMPT_ID, &attempt.id.to_string()))
+        let item = dynamodb::read(&self.client, &self.attempts, (attr::ATTEMPT_ID, &attempt.id.to_string()))
             .await
             .map_err(|error| table_error("read the attempt", &error))?;
         Ok(attempt.lease(&item, now))
@@ -96,16 +98,16 @@ impl Tables {
     }
 
     /// Writes how the attempt ended, unless the guard forbids it: then what stood in the way.
-    pub(crate) async fn settle(
+    pub(crate) async fn finish(
         &self,
         attempt: &Attempt<'_>,
         outcome: &Unconnected<'_>,
         guard: Guard<'_>,
         now: Timestamp,
-    ) -> Result<Option<Obstacle>, TableError> {
-        Ok(match self.update("write the outcome", attempt.id, &attempt.settle(outcome, guard, now)).await? {
+    ) -> Result<Option<Conflict>, TableError> {
+        Ok(match self.update("write the outcome", attempt.id, &attempt.finish(outcome, guard, now)).await? {
             Update::Done(_) => None,
-            Update::Refused(item) => Some(Obstacle::of(&item)),
+            Update::Refused(item) => Some(Conflict::of(&item)),
         })
     }
 
@@ -122,8 +124,8 @@ impl Tables {
         let id = attempt.id.to_string();
         let outcome = attempt.connect(&connection.account(), renewed, now);
         let writes = [
-            records::part(&tokens(attempt, connection, now), &self.tokens, (attr::WA_ID, attempt.wa_id.as_str())),
-            records::part(&outcome, &self.attempts, (attr::ATTEMPT_ID, &id)),
+            dynamodb::part(&tokens(attempt, connection, now), &self.tokens, (attr::WA_ID, attempt.wa_id.as_str())),
+            dynamodb::part(&outcome, &self.attempts, (attr::ATTEMPT_ID, &id)),
         ];
         let writes: Vec<_> = writes
             .into_iter()
@@ -144,8 +146,13 @@ impl Tables {
     }
 
     /// One write to an attempt.
-    async fn update(&self, operation: &'static str, id: AttemptId, change: &Change) -> Result<Update, TableError> {
-        records::update(&self.client, &self.attempts, (attr::ATTEMPT_ID, &id.to_string()), change)
+    async fn update(
+        &self,
+        operation: &'static str,
+        id: AttemptId,
+        change: &ConditionalWrite,
+    ) -> Result<Update, TableError> {
+        dynamodb::update(&self.client, &self.attempts, (attr::ATTEMPT_ID, &id.to_string()), change)
             .await
             .map_err(|error| table_error(operation, &error))
     }
@@ -187,24 +194,24 @@ impl Connection {
 
 /// The write to the token table: never in place of tokens that were issued later. Other attributes that bots keep there
 /// stay.
-fn tokens(attempt: &Attempt<'_>, connection: &Connection, now: Timestamp) -> Change {
+fn tokens(attempt: &Attempt<'_>, connection: &Connection, now: Timestamp) -> ConditionalWrite {
     let Connection { grant, username } = connection;
     let issued_at = grant.issued_at.millis();
-    Change::only_if(Rule::Any(vec![
-        Rule::Absent(token_table::ISSUED_AT),
-        Rule::Below(token_table::ISSUED_AT, issued_at.saturating_add(1)),
+    ConditionalWrite::only_if(Condition::Any(vec![
+        Condition::Absent(connection::ISSUED_AT),
+        Condition::Below(connection::ISSUED_AT, issued_at.saturating_add(1)),
     ]))
-    .set(token_table::ACCESS_TOKEN, grant.access_token.secret())
-    .set_or_remove(token_table::REFRESH_TOKEN, grant.refresh_token.as_ref().map(RefreshToken::secret))
+    .set(connection::ACCESS_TOKEN, grant.access_token.secret())
+    .set_or_remove(connection::REFRESH_TOKEN, grant.refresh_token.as_ref().map(RefreshToken::secret))
     .set(attr::INSTANCE_URL, grant.instance_url.as_str())
-    .set(token_table::ISSUED_AT, issued_at)
+    .set(connection::ISSUED_AT, issued_at)
     .set(attr::ATTEMPT_ID, attempt.id.to_string())
     .set_or_remove(attr::SCOPE, grant.scope.as_deref())
     .set(attr::ORG_ID, grant.org_id.as_str())
-    .set(token_table::USER_ID, grant.user_id.as_str())
+    .set(connection::USER_ID, grant.user_id.as_str())
     .set_or_remove(attr::USERNAME, username.as_deref())
     .set(attr::LOGIN_URL, attempt.login_url.as_str())
-    .set(token_table::CONNECTED_AT, now)
+    .set(connection::CONNECTED_AT, now)
 }
 
 fn table_error<E: ProvideErrorMetadata + std::error::Error, R>(

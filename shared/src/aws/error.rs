@@ -91,9 +91,8 @@ mod tests {
 
     #[test]
     fn names_the_operation_and_the_code_and_never_the_message() {
-        let refused = |metadata: Builder| {
-            SdkError::service_error(Refusal(metadata.message("the item was s3cret").build()), ())
-        };
+        let refused =
+            |metadata: Builder| SdkError::service_error(Refusal(metadata.message("the item was s3cret").build()), ());
         assert_eq!(text(refused(ErrorMetadata::builder().code("AccessDenied"))), "UpdateItem failed: AccessDenied");
         assert_eq!(text(refused(ErrorMetadata::builder())), "UpdateItem failed: no error code");
     }

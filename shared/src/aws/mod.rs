@@ -18,12 +18,12 @@ pub use self::error::AwsError;
 use self::http::{Http1, Rehearsal};
 use crate::{SettingError, Settings};
 
+#[cfg(feature = "dynamodb")]
+pub mod dynamodb;
 pub mod error;
 pub mod http;
 #[cfg(feature = "kms")]
 pub mod kms;
-#[cfg(feature = "records")]
-pub mod records;
 mod roots;
 #[cfg(feature = "secrets")]
 pub mod secrets;
@@ -176,7 +176,7 @@ pub fn describe(error: &(impl Error + ProvideErrorMetadata)) -> String {
     text
 }
 
-#[cfg(all(test, feature = "bot", feature = "kms", feature = "records", feature = "secrets"))]
+#[cfg(all(test, feature = "bot", feature = "kms", feature = "dynamodb", feature = "secrets"))]
 mod tests {
     use super::*;
 

@@ -7,7 +7,7 @@
 
 use shared::{
     Reason,
-    ledger::{Guard, Lease, Obstacle, Unconnected},
+    attempt::ledger::{Conflict, Guard, Lease, Unconnected},
     salesforce::Class,
 };
 use token_exchanger::course::{Course, Step};
@@ -322,9 +322,9 @@ impl Work {
         if made {
             return At::Return(Place::Ready);
         }
-        match Obstacle::of(&state.row.item()) {
+        match Conflict::of(&state.row.item()) {
             // The dead-letter queue keeps the tokens.
-            Obstacle::Over { connected: false } if matches!(self.kind, Kind::Traded(_)) => At::Return(Place::Ready),
+            Conflict::Finished { connected: false } if matches!(self.kind, Kind::Traded(_)) => At::Return(Place::Ready),
             _ => obstructed(&state.row),
         }
     }
@@ -429,12 +429,12 @@ impl Work {
         }
         let made = match (&self.held, code) {
             (Some(held), Some(code)) => held.course(code, broken, |lease, _| {
-                state.write(&attempt(Some(code)).settle(outcome, Guard::Lease(lease), now))
+                state.write(&attempt(Some(code)).finish(outcome, Guard::Lease(lease), now))
             }),
             _ if self.kind == Kind::Denied && matches!(outcome, Unconnected::Failed { .. }) => {
-                state.write(&attempt(code).settle(outcome, Guard::Undecided, now))
+                state.write(&attempt(code).finish(outcome, Guard::Undecided, now))
             }
-            _ => state.write(&attempt(code).settle(outcome, Guard::Claimable, now)),
+            _ => state.write(&attempt(code).finish(outcome, Guard::Claimable, now)),
         };
         state.overwritten |= made && was_connected;
         made
@@ -448,7 +448,7 @@ impl Work {
             state.forget();
         } else if is_last {
             let made = self.write_outcome(state, protocol.broken, &Unconnected::Delayed { reason: DELAY });
-            told = made || !matches!(Obstacle::of(&state.row.item()), Obstacle::Held { .. });
+            told = made || !matches!(Conflict::of(&state.row.item()), Conflict::Held { .. });
         } else if let (Some(held), Some(code)) = (&self.held, self.code()) {
             held.course(code, protocol.broken, |lease, _| state.write(&lease.release(outcome_time(0))));
         }
@@ -462,10 +462,10 @@ impl Work {
 
 /// A claim or an outcome was refused.
 fn obstructed(row: &Row) -> At {
-    match (Obstacle::of(&row.item()), row.lease) {
-        (Obstacle::Over { .. }, _) => At::Done,
-        (Obstacle::Held { .. }, LeaseEnd::Of(number)) => At::Return(Place::Waiting(number)),
-        (Obstacle::Held { .. } | Obstacle::Delayed, _) => At::Return(Place::Ready),
+    match (Conflict::of(&row.item()), row.lease) {
+        (Conflict::Finished { .. }, _) => At::Done,
+        (Conflict::Held { .. }, LeaseEnd::Of(number)) => At::Return(Place::Waiting(number)),
+        (Conflict::Held { .. } | Conflict::Delayed, _) => At::Return(Place::Ready),
     }
 }
 

@@ -2,7 +2,7 @@
 //! of events and faults up to a bound. It speaks to nobody and knows no clock.
 //!
 //! What may be written and what an answer means is not modelled but the functions' own: the writes
-//! of [`shared::ledger`], made in memory, and [`token_exchanger::course::Course`]. Modelled are the
+//! of [`shared::attempt::ledger`], made in memory, and [`token_exchanger::course::Course`]. Modelled are the
 //! steps between them, in [`exchanger`] and [`notifier`], which name the code that they mirror, and
 //! the world around, in [`protocol`]:
 //!

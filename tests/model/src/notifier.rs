@@ -3,7 +3,7 @@
 //! The order of the steps, and what each skips, is that of `notify`, `notify_person`, `notify_bot` and `mark` in its
 //! `notify.rs`; the marks are the notifier's own code.
 
-use shared::{Status, ledger::Mark};
+use shared::{Status, attempt::ledger::Mark};
 
 use crate::{
     protocol::{Fault, Faults, Record, State, mark},

@@ -1,6 +1,6 @@
 //! The world that the functions live in: what can happen next, and what it changes.
 
-use shared::{Reason, Status, ledger::Mark, record::Change};
+use shared::{Reason, Status, attempt::ledger::Mark, conditional_write::ConditionalWrite};
 use stateright::{Model, Property};
 
 use crate::{
@@ -249,7 +249,7 @@ impl Faults {
 
 impl State {
     /// The write of an exchanger or of the notifier, with what follows from it in the stream.
-    pub fn write(&mut self, change: &Change) -> bool {
+    pub fn write(&mut self, change: &ConditionalWrite) -> bool {
         let before = (self.row.is(Status::Connected), self.row.outcome);
         if !self.row.write(change) {
             return false;
@@ -572,11 +572,11 @@ impl Model for Protocol {
 
 /// The mark of the notifier's, under the rules.
 #[must_use]
-pub fn mark(broken: Broken, row: &Row, record: &Record, mark: &Mark, complete: bool) -> Option<Change> {
+pub fn mark(broken: Broken, row: &Row, record: &Record, mark: &Mark, complete: bool) -> Option<ConditionalWrite> {
     let status = Status::parse(record.status)?;
     let outcome = if broken == Broken::MarkFitsAnyOutcome { row.outcome } else { record.outcome };
     let now = crate::table::outcome_time(0);
-    Some(mark.change(status, crate::table::outcome_time(outcome), complete, now))
+    Some(mark.write(status, crate::table::outcome_time(outcome), complete, now))
 }
 
 /// Why an attempt is delayed does not matter here.

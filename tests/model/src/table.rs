@@ -8,9 +8,11 @@ use std::{sync::LazyLock, time::Duration};
 
 use shared::{
     AttemptId, LoginUrl, Reason, Status, Timestamp, WaId,
-    attempt::attr,
-    ledger::{Account, Attempt, LEASE, Lease},
-    record::{Change, Item},
+    attempt::{
+        attr,
+        ledger::{Account, Attempt, LEASE, Lease},
+    },
+    conditional_write::{Attributes, ConditionalWrite},
 };
 
 /// The codes of two approvals in one attempt.
@@ -106,7 +108,7 @@ impl Code {
 
 impl Row {
     /// Makes a write of the functions' to it. Was it allowed?
-    pub fn write(&mut self, change: &Change) -> bool {
+    pub fn write(&mut self, change: &ConditionalWrite) -> bool {
         let mut item = self.item();
         let made = change.apply(&mut item);
         if made {
@@ -129,8 +131,8 @@ impl Row {
 
     /// As the table has it.
     #[must_use]
-    pub fn item(&self) -> Item {
-        let mut item = Item::new();
+    pub fn item(&self) -> Attributes {
+        let mut item = Attributes::new();
         let Some(status) = self.status else { return item };
         let mut put = |name: &str, value| item.insert(name.to_owned(), value);
         put(attr::ATTEMPT_ID, "07".into());
@@ -165,7 +167,7 @@ impl Row {
     ///
     /// # Panics
     /// At an attribute that the model does not know: it would be blind to a rule about it.
-    fn read(item: &Item) -> Self {
+    fn read(item: &Attributes) -> Self {
         let mut row = Self::default();
         for (name, value) in item {
             let text = || value.as_text().unwrap_or_default();

@@ -1,7 +1,7 @@
 //! Items of a table, and conditional writes to them, as data.
 //!
-//! A write is said once and used twice: rendered as expressions for DynamoDB by `aws::records`,
-//! and carried out in memory by [`Change::apply`], so that a model of the protocol is checked
+//! A write is said once and used twice: rendered as expressions for DynamoDB by `aws::dynamodb`,
+//! and carried out in memory by [`ConditionalWrite::apply`], so that a model of the protocol is checked
 //! against the very writes that are sent. It knows no table and no attribute.
 
 use std::{
@@ -23,12 +23,12 @@ pub enum Value {
 }
 
 /// An item; one that is not there is empty.
-pub type Item = BTreeMap<String, Value>;
+pub type Attributes = BTreeMap<String, Value>;
 
 /// What must be true of an item. An attribute that is absent is equal to nothing and before
 /// nothing, as in DynamoDB; what DynamoDB leaves in doubt is not offered here.
 #[derive(Clone)]
-pub enum Rule {
+pub enum Condition {
     /// It has no such attribute.
     Absent(&'static str),
     /// The attribute has this value.
@@ -38,15 +38,15 @@ pub enum Rule {
     /// The attribute is a smaller number.
     Below(&'static str, u64),
     /// One of these is true.
-    Any(Vec<Rule>),
+    Any(Vec<Condition>),
     /// All of these are true.
-    All(Vec<Rule>),
+    All(Vec<Condition>),
 }
 
-/// An update of one item under a rule.
+/// An update of one item under a condition.
 #[derive(Clone)]
-pub struct Change {
-    rule: Rule,
+pub struct ConditionalWrite {
+    condition: Condition,
     sets: BTreeMap<&'static str, (When, Value)>,
     removes: Vec<&'static str>,
 }
@@ -58,7 +58,7 @@ enum When {
 }
 
 /// A change in DynamoDB's words: `#name` stands for the attribute `name`, `:name` for its new
-/// value, and `:if0`, `:if1` … for the values of the rule.
+/// value, and `:if0`, `:if1` … for the values of the condition.
 #[derive(Clone)]
 pub struct Expressions {
     /// The update expression.
@@ -71,11 +71,11 @@ pub struct Expressions {
     pub values: HashMap<String, Value>,
 }
 
-impl Change {
-    /// A change that is made where the rule holds.
+impl ConditionalWrite {
+    /// A change that is made where the condition holds.
     #[must_use]
-    pub fn only_if(rule: Rule) -> Self {
-        Self { rule, sets: BTreeMap::new(), removes: Vec::new() }
+    pub fn only_if(condition: Condition) -> Self {
+        Self { condition, sets: BTreeMap::new(), removes: Vec::new() }
     }
 
     /// Gives an attribute a value.
@@ -109,8 +109,8 @@ impl Change {
     }
 
     /// Makes the change to an item in memory. Was it allowed?
-    pub fn apply(&self, item: &mut Item) -> bool {
-        if !self.rule.holds(item) {
+    pub fn apply(&self, item: &mut Attributes) -> bool {
+        if !self.condition.holds(item) {
             return false;
         }
         for (name, (when, value)) in &self.sets {
@@ -133,7 +133,7 @@ impl Change {
             names: HashMap::new(),
             values: HashMap::new(),
         };
-        expressions.condition = expressions.rule(&self.rule);
+        expressions.condition = expressions.condition(&self.condition);
         let mut sets = Vec::new();
         for (name, (when, value)) in &self.sets {
             let attribute = expressions.name(name);
@@ -165,37 +165,37 @@ impl Expressions {
         placeholder
     }
 
-    fn rule(&mut self, rule: &Rule) -> String {
-        match rule {
-            Rule::Absent(name) => format!("attribute_not_exists({})", self.name(name)),
-            Rule::Is(name, value) => format!("{} = {}", self.name(name), self.value(value)),
-            Rule::IsNot(name, value) => {
+    fn condition(&mut self, condition: &Condition) -> String {
+        match condition {
+            Condition::Absent(name) => format!("attribute_not_exists({})", self.name(name)),
+            Condition::Is(name, value) => format!("{} = {}", self.name(name), self.value(value)),
+            Condition::IsNot(name, value) => {
                 let (name, value) = (self.name(name), self.value(value));
                 format!("(attribute_not_exists({name}) OR {name} <> {value})")
             }
-            Rule::Below(name, number) => format!("{} < {}", self.name(name), self.value(&Value::Number(*number))),
-            Rule::Any(rules) => self.joined(rules, " OR "),
-            Rule::All(rules) => self.joined(rules, " AND "),
+            Condition::Below(name, number) => format!("{} < {}", self.name(name), self.value(&Value::Number(*number))),
+            Condition::Any(conditions) => self.joined(conditions, " OR "),
+            Condition::All(conditions) => self.joined(conditions, " AND "),
         }
     }
 
-    fn joined(&mut self, rules: &[Rule], word: &str) -> String {
-        let parts: Vec<_> = rules.iter().map(|rule| self.rule(rule)).collect();
+    fn joined(&mut self, conditions: &[Condition], word: &str) -> String {
+        let parts: Vec<_> = conditions.iter().map(|condition| self.condition(condition)).collect();
         format!("({})", parts.join(word))
     }
 }
 
-impl Rule {
+impl Condition {
     /// Is it true of this item?
     #[must_use]
-    pub fn holds(&self, item: &Item) -> bool {
+    pub fn holds(&self, item: &Attributes) -> bool {
         match self {
             Self::Absent(name) => !item.contains_key(*name),
             Self::Is(name, value) => item.get(*name) == Some(value),
             Self::IsNot(name, value) => item.get(*name) != Some(value),
             Self::Below(name, number) => matches!(item.get(*name), Some(Value::Number(own)) if own < number),
-            Self::Any(rules) => rules.iter().any(|rule| rule.holds(item)),
-            Self::All(rules) => rules.iter().all(|rule| rule.holds(item)),
+            Self::Any(conditions) => conditions.iter().any(|condition| condition.holds(item)),
+            Self::All(conditions) => conditions.iter().all(|condition| condition.holds(item)),
         }
     }
 }
@@ -267,15 +267,15 @@ impl From<Timestamp> for Value {
 mod tests {
     use super::*;
 
-    fn item<const N: usize>(attributes: [(&str, Value); N]) -> Item {
+    fn item<const N: usize>(attributes: [(&str, Value); N]) -> Attributes {
         attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
-    fn claim() -> Change {
-        Change::only_if(Rule::Any(vec![
-            Rule::Absent("id"),
-            Rule::All(vec![Rule::Is("status", "busy".into()), Rule::Below("until", 9)]),
-            Rule::IsNot("hash", "h".into()),
+    fn claim() -> ConditionalWrite {
+        ConditionalWrite::only_if(Condition::Any(vec![
+            Condition::Absent("id"),
+            Condition::All(vec![Condition::Is("status", "busy".into()), Condition::Below("until", 9)]),
+            Condition::IsNot("hash", "h".into()),
         ]))
         .set("status", "busy")
         .set_once("created", 5)
@@ -303,7 +303,7 @@ mod tests {
 
     #[test]
     fn is_made_where_its_rule_holds() {
-        let mut new = Item::new();
+        let mut new = Attributes::new();
         assert!(claim().apply(&mut new));
         assert_eq!(new, item([("status", "busy".into()), ("created", 5.into())]));
 
@@ -320,10 +320,10 @@ mod tests {
 
     #[test]
     fn what_is_absent_is_equal_to_nothing_and_before_nothing() {
-        let empty = Item::new();
-        assert!(!Rule::Is("a", 1.into()).holds(&empty));
-        assert!(!Rule::Below("a", 1).holds(&empty));
-        assert!(Rule::IsNot("a", 1.into()).holds(&empty));
+        let empty = Attributes::new();
+        assert!(!Condition::Is("a", 1.into()).holds(&empty));
+        assert!(!Condition::Below("a", 1).holds(&empty));
+        assert!(Condition::IsNot("a", 1.into()).holds(&empty));
     }
 
     #[test]

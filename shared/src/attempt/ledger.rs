@@ -6,11 +6,11 @@
 
 use std::{cell::Cell, time::Duration};
 
+use super::{AttemptId, Reason, Status, attr};
 use crate::{
-    AttemptId, LoginUrl, Reason, Status, Timestamp, WaId,
-    attempt::attr,
+    LoginUrl, Timestamp, WaId,
+    conditional_write::{Attributes, Condition, ConditionalWrite},
     exchange::DenialError,
-    record::{Change, Item, Rule},
 };
 
 /// Longer than the exchanger may run, so a lease never ends under its holder.
@@ -47,9 +47,9 @@ pub struct Lease {
 
 /// What stands in the way of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Obstacle {
+pub enum Conflict {
     /// The attempt has its outcome.
-    Over {
+    Finished {
         /// The good one.
         connected: bool,
     },
@@ -120,15 +120,15 @@ impl Attempt<'_> {
     /// Takes the attempt for a while: where it is new, delayed, left behind by a holder whose
     /// lease has run out, or failed with another code. [`Self::lease`] reads the item before it.
     #[must_use]
-    pub fn claim(&self, now: Timestamp) -> Change {
-        self.change(self.is_claimable(now), Status::Exchanging, now)
+    pub fn claim(&self, now: Timestamp) -> ConditionalWrite {
+        self.write(self.is_claimable(now), Status::Exchanging, now)
             .set(attr::LEASE_UNTIL, now.plus(LEASE))
             .remove([attr::REASON, attr::SALESFORCE_ERROR])
     }
 
     /// The lease of a claim that was made then, on an item that was this before.
     #[must_use]
-    pub fn lease(&self, before: &Item, claimed_at: Timestamp) -> Lease {
+    pub fn lease(&self, before: &Attributes, claimed_at: Timestamp) -> Lease {
         let same_code = text(before, attr::CODE_SHA256) == self.code_sha256.as_deref();
         let released = time(before, attr::LEASE_UNTIL).is_none_or(|until| until == RELEASED);
         Lease { until: claimed_at.plus(LEASE), maybe_redeemed: Cell::new(same_code && !released) }
@@ -136,45 +136,49 @@ impl Attempt<'_> {
 
     /// How the attempt ended.
     #[must_use]
-    pub fn settle(&self, outcome: &Unconnected<'_>, guard: Guard<'_>, now: Timestamp) -> Change {
-        let rule = match guard {
+    pub fn finish(&self, outcome: &Unconnected<'_>, guard: Guard<'_>, now: Timestamp) -> ConditionalWrite {
+        let condition = match guard {
             Guard::Lease(lease) => lease.is_held(),
             Guard::Claimable => match outcome {
                 Unconnected::Failed { .. } => self.is_claimable(now),
                 // Said once is enough.
-                Unconnected::Delayed { .. } => {
-                    Rule::All(vec![self.is_claimable(now), Rule::IsNot(attr::STATUS, Status::Delayed.as_str().into())])
-                }
+                Unconnected::Delayed { .. } => Condition::All(vec![
+                    self.is_claimable(now),
+                    Condition::IsNot(attr::STATUS, Status::Delayed.as_str().into()),
+                ]),
             },
-            Guard::Undecided => Rule::Any(vec![
-                Rule::Absent(attr::ATTEMPT_ID),
+            Guard::Undecided => Condition::Any(vec![
+                Condition::Absent(attr::ATTEMPT_ID),
                 is(Status::Delayed),
-                Rule::All(vec![is(Status::Failed), Rule::IsNot(attr::REASON, Reason::Denied.as_str().into())]),
+                Condition::All(vec![
+                    is(Status::Failed),
+                    Condition::IsNot(attr::REASON, Reason::Denied.as_str().into()),
+                ]),
             ]),
         };
-        let change = match outcome {
+        let write = match outcome {
             Unconnected::Failed { reason, error } => self
-                .change(rule, Status::Failed, now)
+                .write(condition, Status::Failed, now)
                 .set(attr::REASON, reason.as_str())
                 .set_or_remove(attr::SALESFORCE_ERROR, error.map(DenialError::as_str))
                 .remove([attr::LEASE_UNTIL, attr::DELAY_TOLD_AT]),
             Unconnected::Delayed { reason } => {
-                let change = self.change(rule, Status::Delayed, now).set(attr::REASON, reason.as_str());
+                let write = self.write(condition, Status::Delayed, now).set(attr::REASON, reason.as_str());
                 // Kept, because whoever claims it next has to know what became of the code.
                 match guard {
-                    Guard::Lease(lease) => change.set(attr::LEASE_UNTIL, lease.end(now)),
-                    Guard::Claimable | Guard::Undecided => change,
+                    Guard::Lease(lease) => write.set(attr::LEASE_UNTIL, lease.end(now)),
+                    Guard::Claimable | Guard::Undecided => write,
                 }
             }
         };
-        change.remove(attr::MARKS)
+        write.remove(attr::MARKS)
     }
 
     /// The attempt ended connected, whoever holds it: the tokens are there.
     #[must_use]
-    pub fn connect(&self, account: &Account<'_>, renewed: bool, now: Timestamp) -> Change {
-        let rule = Rule::IsNot(attr::STATUS, Status::Connected.as_str().into());
-        self.change(rule, Status::Connected, now)
+    pub fn connect(&self, account: &Account<'_>, renewed: bool, now: Timestamp) -> ConditionalWrite {
+        let condition = Condition::IsNot(attr::STATUS, Status::Connected.as_str().into());
+        self.write(condition, Status::Connected, now)
             .set(attr::ORG_ID, account.org_id)
             .set(attr::INSTANCE_URL, account.instance_url)
             .set(attr::RENEWED, renewed)
@@ -185,8 +189,8 @@ impl Attempt<'_> {
     }
 
     /// What every write sets.
-    fn change(&self, rule: Rule, to: Status, now: Timestamp) -> Change {
-        let change = Change::only_if(rule)
+    fn write(&self, condition: Condition, to: Status, now: Timestamp) -> ConditionalWrite {
+        let write = ConditionalWrite::only_if(condition)
             .set(attr::STATUS, to.as_str())
             .set(attr::WA_ID, self.wa_id.as_str())
             .set(attr::LOGIN_URL, self.login_url.as_str())
@@ -195,34 +199,34 @@ impl Attempt<'_> {
             .set_once(attr::CREATED_AT, self.received_at)
             .set(attr::EXPIRES_AT, now.plus(KEPT).seconds());
         match &self.code_sha256 {
-            Some(sha256) => change.set(attr::CODE_SHA256, sha256.as_str()),
-            None => change,
+            Some(sha256) => write.set(attr::CODE_SHA256, sha256.as_str()),
+            None => write,
         }
     }
 
-    fn is_claimable(&self, now: Timestamp) -> Rule {
+    fn is_claimable(&self, now: Timestamp) -> Condition {
         let mut cases = vec![
-            Rule::Absent(attr::ATTEMPT_ID),
+            Condition::Absent(attr::ATTEMPT_ID),
             is(Status::Delayed),
-            Rule::All(vec![is(Status::Exchanging), Rule::Below(attr::LEASE_UNTIL, now.millis())]),
+            Condition::All(vec![is(Status::Exchanging), Condition::Below(attr::LEASE_UNTIL, now.millis())]),
         ];
         if let Some(sha256) = &self.code_sha256 {
-            let another = Rule::IsNot(attr::CODE_SHA256, sha256.as_str().into());
-            cases.push(Rule::All(vec![is(Status::Failed), another]));
+            let another = Condition::IsNot(attr::CODE_SHA256, sha256.as_str().into());
+            cases.push(Condition::All(vec![is(Status::Failed), another]));
         }
-        Rule::Any(cases)
+        Condition::Any(cases)
     }
 }
 
 impl Lease {
     /// Gives the attempt back before its lease ends, if it is still ours.
     #[must_use]
-    pub fn release(&self, now: Timestamp) -> Change {
-        Change::only_if(self.is_held()).set(attr::LEASE_UNTIL, self.end(now)).set(attr::UPDATED_AT, now)
+    pub fn release(&self, now: Timestamp) -> ConditionalWrite {
+        ConditionalWrite::only_if(self.is_held()).set(attr::LEASE_UNTIL, self.end(now)).set(attr::UPDATED_AT, now)
     }
 
-    fn is_held(&self) -> Rule {
-        Rule::All(vec![is(Status::Exchanging), Rule::Is(attr::LEASE_UNTIL, self.until.into())])
+    fn is_held(&self) -> Condition {
+        Condition::All(vec![is(Status::Exchanging), Condition::Is(attr::LEASE_UNTIL, self.until.into())])
     }
 
     /// What a holder leaves behind: whether the code is still good for sure.
@@ -231,14 +235,14 @@ impl Lease {
     }
 }
 
-impl Obstacle {
+impl Conflict {
     /// Who or what refused a write to this item.
     #[must_use]
-    pub fn of(item: &Item) -> Self {
+    pub fn of(item: &Attributes) -> Self {
         match (text(item, attr::STATUS).and_then(Status::parse), time(item, attr::LEASE_UNTIL)) {
             (Some(Status::Exchanging), Some(until)) => Self::Held { until },
             (Some(Status::Delayed), _) => Self::Delayed,
-            (status, _) => Self::Over { connected: status == Some(Status::Connected) },
+            (status, _) => Self::Finished { connected: status == Some(Status::Connected) },
         }
     }
 }
@@ -246,19 +250,19 @@ impl Obstacle {
 impl Mark {
     /// Marks the outcome that was written then, and no later one. With `complete`, everyone knows.
     #[must_use]
-    pub fn change(&self, status: Status, updated_at: Timestamp, complete: bool, now: Timestamp) -> Change {
-        let change = Change::only_if(stands(status, updated_at));
-        let change = match self {
+    pub fn write(&self, status: Status, updated_at: Timestamp, complete: bool, now: Timestamp) -> ConditionalWrite {
+        let write = ConditionalWrite::only_if(stands(status, updated_at));
+        let write = match self {
             Self::Messaged if status == Status::Delayed => {
-                change.set(attr::MESSAGED_AT, now).set(attr::DELAY_TOLD_AT, now)
+                write.set(attr::MESSAGED_AT, now).set(attr::DELAY_TOLD_AT, now)
             }
-            Self::Messaged => change.set(attr::MESSAGED_AT, now),
+            Self::Messaged => write.set(attr::MESSAGED_AT, now),
             // The bot may have been told that the message is on its way.
-            Self::Undeliverable(code) => change.set(attr::MESSAGE_ERROR, code.as_str()).remove([attr::BOT_TOLD_AT]),
-            Self::BotTold => change.set(attr::BOT_TOLD_AT, now),
-            Self::Nothing => change,
+            Self::Undeliverable(code) => write.set(attr::MESSAGE_ERROR, code.as_str()).remove([attr::BOT_TOLD_AT]),
+            Self::BotTold => write.set(attr::BOT_TOLD_AT, now),
+            Self::Nothing => write,
         };
-        if complete { change.set(attr::NOTIFIED_AT, now) } else { change }
+        if complete { write.set(attr::NOTIFIED_AT, now) } else { write }
     }
 }
 
@@ -266,25 +270,25 @@ impl Mark {
 ///
 /// Its time stays: by it a bot knows a repetition.
 #[must_use]
-pub fn redelivery(status: Status, updated_at: Timestamp, without: &[&'static str], now: Timestamp) -> Change {
-    let change = Change::only_if(stands(status, updated_at)).set(attr::REDELIVERED_AT, now);
-    without.iter().fold(change, |change, mark| change.remove([*mark]))
+pub fn redelivery(status: Status, updated_at: Timestamp, without: &[&'static str], now: Timestamp) -> ConditionalWrite {
+    let write = ConditionalWrite::only_if(stands(status, updated_at)).set(attr::REDELIVERED_AT, now);
+    without.iter().fold(write, |write, mark| write.remove([*mark]))
 }
 
 /// The outcome that was written then is still the attempt's.
-fn stands(status: Status, updated_at: Timestamp) -> Rule {
-    Rule::All(vec![is(status), Rule::Is(attr::UPDATED_AT, updated_at.into())])
+fn stands(status: Status, updated_at: Timestamp) -> Condition {
+    Condition::All(vec![is(status), Condition::Is(attr::UPDATED_AT, updated_at.into())])
 }
 
-fn is(status: Status) -> Rule {
-    Rule::Is(attr::STATUS, status.as_str().into())
+fn is(status: Status) -> Condition {
+    Condition::Is(attr::STATUS, status.as_str().into())
 }
 
-fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+fn text<'a>(item: &'a Attributes, name: &str) -> Option<&'a str> {
     item.get(name)?.as_text()
 }
 
-fn time(item: &Item, name: &str) -> Option<Timestamp> {
+fn time(item: &Attributes, name: &str) -> Option<Timestamp> {
     item.get(name)?.as_time()
 }
 
@@ -313,15 +317,15 @@ mod tests {
     const ACCOUNT: Account<'_> = Account { org_id: "00D", instance_url: "https://i", username: None, scope: None };
 
     /// The record after these writes, each of which is allowed.
-    fn after(writes: impl IntoIterator<Item = Change>) -> Item {
-        let mut item = Item::new();
+    fn after(writes: impl IntoIterator<Item = ConditionalWrite>) -> Attributes {
+        let mut item = Attributes::new();
         for write in writes {
             assert!(made(&write, &mut item));
         }
         item
     }
 
-    fn made(write: &Change, item: &mut Item) -> bool {
+    fn made(write: &ConditionalWrite, item: &mut Attributes) -> bool {
         let made = write.apply(item);
         if made {
             item.insert(attr::ATTEMPT_ID.to_owned(), "07".into());
@@ -329,11 +333,11 @@ mod tests {
         made
     }
 
-    fn allows(item: &Item, write: &Change) -> bool {
+    fn allows(item: &Attributes, write: &ConditionalWrite) -> bool {
         write.apply(&mut item.clone())
     }
 
-    fn lease(attempt: &Attempt<'_>, before: &Item) -> Lease {
+    fn lease(attempt: &Attempt<'_>, before: &Attributes) -> Lease {
         attempt.lease(before, NOW)
     }
 
@@ -347,7 +351,7 @@ mod tests {
     fn an_attempt_is_held_by_one_until_the_lease_has_run_out() {
         let held = after([of_code("a").claim(NOW)]);
         let end = NOW.plus(LEASE);
-        assert_eq!(Obstacle::of(&held), Obstacle::Held { until: end });
+        assert_eq!(Conflict::of(&held), Conflict::Held { until: end });
         assert!(!allows(&held, &of_code("a").claim(end)));
         assert!(!allows(&held, &of_code("b").claim(end)));
         assert!(allows(&held, &of_code("a").claim(end.plus(Duration::from_millis(1)))));
@@ -355,20 +359,20 @@ mod tests {
 
     #[test]
     fn another_code_is_tried_after_a_failure_and_not_after_a_success() {
-        let ours = lease(&of_code("a"), &Item::new());
-        let settled = of_code("a").settle(&failed(Reason::CodeExpired), Guard::Lease(&ours), NOW);
+        let ours = lease(&of_code("a"), &Attributes::new());
+        let settled = of_code("a").finish(&failed(Reason::CodeExpired), Guard::Lease(&ours), NOW);
         let over = after([of_code("a").claim(NOW), settled]);
-        assert_eq!(Obstacle::of(&over), Obstacle::Over { connected: false });
+        assert_eq!(Conflict::of(&over), Conflict::Finished { connected: false });
         assert!(!allows(&over, &of_code("a").claim(LATER)));
         assert!(allows(&over, &of_code("b").claim(LATER)));
         let connected = after([of_code("a").claim(NOW), of_code("a").connect(&ACCOUNT, false, NOW)]);
-        assert_eq!(Obstacle::of(&connected), Obstacle::Over { connected: true });
+        assert_eq!(Conflict::of(&connected), Conflict::Finished { connected: true });
         assert!(!allows(&connected, &of_code("b").claim(LATER)));
     }
 
     #[test]
     fn a_code_that_came_too_late_is_told_of_even_after_another_failed() {
-        let late = |code| of_code(code).settle(&failed(Reason::CodeExpired), Guard::Claimable, LATER);
+        let late = |code| of_code(code).finish(&failed(Reason::CodeExpired), Guard::Claimable, LATER);
         let first = after([late("a")]);
         assert!(!allows(&first, &late("a")));
         assert!(allows(&first, &late("b")));
@@ -377,7 +381,7 @@ mod tests {
     #[test]
     fn a_holder_leaves_behind_whether_the_code_may_be_used_up() {
         let claim = of_code("a").claim(NOW);
-        let ours = lease(&of_code("a"), &Item::new());
+        let ours = lease(&of_code("a"), &Attributes::new());
         assert!(!ours.maybe_redeemed.get());
         let released = after([claim.clone(), ours.release(NOW)]);
         assert!(!lease(&of_code("a"), &released).maybe_redeemed.get());
@@ -385,7 +389,7 @@ mod tests {
         // It says so, or it cannot say anything any more; what happened to one code says nothing of another.
         ours.maybe_redeemed.set(true);
         let told = after([claim.clone(), ours.release(NOW)]);
-        let delayed = after([claim.clone(), of_code("a").settle(&DELAYED, Guard::Lease(&ours), NOW)]);
+        let delayed = after([claim.clone(), of_code("a").finish(&DELAYED, Guard::Lease(&ours), NOW)]);
         for left in [after([claim]), told, delayed] {
             assert!(allows(&left, &of_code("a").claim(NOW.plus(2 * LEASE))));
             assert!(lease(&of_code("a"), &left).maybe_redeemed.get());
@@ -395,37 +399,37 @@ mod tests {
 
     #[test]
     fn who_lost_the_lease_writes_nothing() {
-        let lost = lease(&of_code("a"), &Item::new());
+        let lost = lease(&of_code("a"), &Attributes::new());
         let later = NOW.plus(2 * LEASE);
         let taken_over = after([of_code("a").claim(NOW), of_code("a").claim(later)]);
         assert!(!allows(&taken_over, &lost.release(later)));
-        assert!(!allows(&taken_over, &of_code("a").settle(&DELAYED, Guard::Lease(&lost), later)));
+        assert!(!allows(&taken_over, &of_code("a").finish(&DELAYED, Guard::Lease(&lost), later)));
         // The tokens are another matter: once they are there, that is the outcome.
         assert!(allows(&taken_over, &of_code("a").connect(&ACCOUNT, false, later)));
     }
 
     #[test]
     fn a_delay_is_told_once_by_whoever_holds_nothing() {
-        let delay = of_code("a").settle(&DELAYED, Guard::Claimable, NOW);
+        let delay = of_code("a").finish(&DELAYED, Guard::Claimable, NOW);
         let delayed = after([delay.clone()]);
         assert!(!allows(&delayed, &delay));
-        assert_eq!(Obstacle::of(&delayed), Obstacle::Delayed);
+        assert_eq!(Conflict::of(&delayed), Conflict::Delayed);
         assert!(allows(&delayed, &of_code("a").claim(NOW)));
         // Whoever held it last was killed.
         let left = after([of_code("a").claim(NOW)]);
-        assert!(allows(&left, &of_code("a").settle(&DELAYED, Guard::Claimable, NOW.plus(2 * LEASE))));
+        assert!(allows(&left, &of_code("a").finish(&DELAYED, Guard::Claimable, NOW.plus(2 * LEASE))));
     }
 
     #[test]
     fn a_denial_is_final_unless_a_code_is_on_its_way_or_came_before() {
-        let denial = attempt(None).settle(&failed(Reason::Denied), Guard::Undecided, NOW);
+        let denial = attempt(None).finish(&failed(Reason::Denied), Guard::Undecided, NOW);
         let denied = after([denial.clone()]);
         assert!(!allows(&denied, &denial));
         assert!(allows(&denied, &of_code("a").claim(NOW)));
         assert!(!allows(&after([of_code("a").claim(NOW)]), &denial));
         assert!(!allows(&after([of_code("a").connect(&ACCOUNT, false, NOW)]), &denial));
-        assert!(allows(&after([of_code("a").settle(&DELAYED, Guard::Claimable, NOW)]), &denial));
-        assert!(!allows(&denied, &attempt(None).settle(&DELAYED, Guard::Claimable, LATER)));
+        assert!(allows(&after([of_code("a").finish(&DELAYED, Guard::Claimable, NOW)]), &denial));
+        assert!(!allows(&denied, &attempt(None).finish(&DELAYED, Guard::Claimable, LATER)));
     }
 
     #[test]
@@ -433,15 +437,15 @@ mod tests {
         let connected = after([of_code("a").connect(&ACCOUNT, false, NOW)]);
         assert!(!allows(&connected, &of_code("a").connect(&ACCOUNT, true, LATER)));
         for guard in [Guard::Claimable, Guard::Undecided] {
-            assert!(!allows(&connected, &of_code("b").settle(&failed(Reason::Unknown), guard, LATER)));
-            assert!(!allows(&connected, &of_code("b").settle(&DELAYED, guard, LATER)));
+            assert!(!allows(&connected, &of_code("b").finish(&failed(Reason::Unknown), guard, LATER)));
+            assert!(!allows(&connected, &of_code("b").finish(&DELAYED, guard, LATER)));
         }
     }
 
     #[test]
     fn a_later_outcome_is_announced_anew() {
-        let delay = of_code("a").settle(&DELAYED, Guard::Claimable, NOW);
-        let told = Mark::Messaged.change(Status::Delayed, NOW, true, LATER);
+        let delay = of_code("a").finish(&DELAYED, Guard::Claimable, NOW);
+        let told = Mark::Messaged.write(Status::Delayed, NOW, true, LATER);
         let mut item = after([delay, told.clone()]);
         assert!(attr::MARKS.iter().any(|mark| item.contains_key(*mark)));
         assert!(made(&of_code("a").connect(&ACCOUNT, false, LATER), &mut item));
@@ -451,15 +455,15 @@ mod tests {
 
     #[test]
     fn a_delay_that_is_found_out_again_was_told_until_the_attempt_is_over() {
-        let delay = of_code("a").settle(&DELAYED, Guard::Claimable, NOW);
-        let told = Mark::Messaged.change(Status::Delayed, NOW, false, LATER);
-        let ours = lease(&of_code("a"), &Item::new());
-        let again = of_code("a").settle(&DELAYED, Guard::Lease(&ours), NOW);
+        let delay = of_code("a").finish(&DELAYED, Guard::Claimable, NOW);
+        let told = Mark::Messaged.write(Status::Delayed, NOW, false, LATER);
+        let ours = lease(&of_code("a"), &Attributes::new());
+        let again = of_code("a").finish(&DELAYED, Guard::Lease(&ours), NOW);
         let item = after([delay, told, of_code("a").claim(NOW), again]);
         assert!(item.contains_key(attr::DELAY_TOLD_AT) && !item.contains_key(attr::MESSAGED_AT));
         let over = [
             of_code("a").connect(&ACCOUNT, false, LATER),
-            of_code("b").settle(&failed(Reason::Denied), Guard::Undecided, LATER),
+            of_code("b").finish(&failed(Reason::Denied), Guard::Undecided, LATER),
         ];
         for over in over {
             let mut item = item.clone();
@@ -470,7 +474,7 @@ mod tests {
     #[test]
     fn whichever_is_told_second_says_that_everyone_knows() {
         let mut item = after([of_code("a").connect(&ACCOUNT, false, NOW)]);
-        let mark = |mark: Mark, complete| mark.change(Status::Connected, NOW, complete, LATER);
+        let mark = |mark: Mark, complete| mark.write(Status::Connected, NOW, complete, LATER);
         assert!(made(&mark(Mark::Messaged, false), &mut item));
         assert!(!item.contains_key(attr::NOTIFIED_AT));
         assert!(made(&mark(Mark::BotTold, true), &mut item));
@@ -486,7 +490,7 @@ mod tests {
     #[test]
     fn an_outcome_is_told_again_unless_there_is_a_later_one() {
         let told = |at: Timestamp| {
-            Item::from([
+            Attributes::from([
                 (attr::STATUS.to_owned(), Status::Failed.as_str().into()),
                 (attr::UPDATED_AT.to_owned(), at.into()),
                 (attr::NOTIFIED_AT.to_owned(), at.into()),

@@ -1,4 +1,7 @@
-//! One person's try to connect: its id, and the names its record has in the table.
+//! One person's attempt to connect: its id, its states, and its row in the table `connection_attempts`.
+//!
+//! [`attr`] names the row's attributes, [`Reason`] says why an attempt failed, and [`ledger`] holds the rules of writing
+//! the row, as data.
 
 use std::{fmt, fmt::Write as _, str::FromStr};
 
@@ -6,6 +9,13 @@ use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{AuthorizationCode, Timestamp, WaId};
+
+mod item;
+pub mod ledger;
+mod outcome;
+
+pub use item::attr;
+pub use outcome::{Next, Reason};
 
 /// Denials without a signed state have nothing else to tell two of them apart: one for each chat
 /// and this many milliseconds.
@@ -131,60 +141,6 @@ impl Status {
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Exchanging, Self::Connected, Self::Failed, Self::Delayed].into_iter().find(|s| s.as_str() == text)
     }
-}
-
-/// The attributes of an item of `connection_attempts`. All times are numbers, in milliseconds
-/// since the epoch, but [`attr::EXPIRES_AT`].
-pub mod attr {
-    /// Key (S): [`super::AttemptId`].
-    pub const ATTEMPT_ID: &str = "attempt_id";
-    /// S: [`crate::WaId`].
-    pub const WA_ID: &str = "wa_id";
-    /// S: [`super::Status`].
-    pub const STATUS: &str = "status";
-    /// S: [`crate::Reason`], with `failed` and `delayed`.
-    pub const REASON: &str = "reason";
-    /// S: Salesforce's own `error`, where there was one.
-    pub const SALESFORCE_ERROR: &str = "salesforce_error";
-    /// S: which code it is about.
-    pub const CODE_SHA256: &str = "code_sha256";
-    /// N: until when an exchanger holds the attempt.
-    pub const LEASE_UNTIL: &str = "lease_until";
-    /// N: how often the message was received.
-    pub const RECEIVES: &str = "receives";
-    /// S: the Salesforce user name.
-    pub const USERNAME: &str = "username";
-    /// S: the Salesforce org's id.
-    pub const ORG_ID: &str = "org_id";
-    /// S: where the org's API is.
-    pub const INSTANCE_URL: &str = "instance_url";
-    /// S: the scopes granted.
-    pub const SCOPE: &str = "scope";
-    /// S: where the person logged in.
-    pub const LOGIN_URL: &str = "login_url";
-    /// BOOL: was there a connection before?
-    pub const RENEWED: &str = "renewed";
-    /// N.
-    pub const CREATED_AT: &str = "created_at";
-    /// N.
-    pub const UPDATED_AT: &str = "updated_at";
-    /// N: an operator asked for the announcement again. Only the write counts: it makes a record of the stream.
-    pub const REDELIVERED_AT: &str = "redelivered_at";
-    /// N: both the person and the bot know.
-    pub const NOTIFIED_AT: &str = "notified_at";
-    /// N: the person knows.
-    pub const MESSAGED_AT: &str = "messaged_at";
-    /// N: the bot knows.
-    pub const BOT_TOLD_AT: &str = "bot_told_at";
-    /// S: WhatsApp's code for why the person cannot be told; then there is no [`MESSAGED_AT`].
-    pub const MESSAGE_ERROR: &str = "message_error";
-    /// N: the person knows that it takes longer. Unlike the marks it lasts until the attempt is over, because each of
-    /// several messages of one attempt may find that out.
-    pub const DELAY_TOLD_AT: &str = "delay_told_at";
-    /// What an outcome loses when a later one takes its place, so that the later is announced.
-    pub const MARKS: [&str; 4] = [NOTIFIED_AT, MESSAGED_AT, BOT_TOLD_AT, MESSAGE_ERROR];
-    /// N: when the item may be deleted, in **seconds** since the epoch (DynamoDB's TTL).
-    pub const EXPIRES_AT: &str = "expires_at";
 }
 
 #[cfg(test)]

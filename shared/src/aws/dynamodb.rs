@@ -1,4 +1,4 @@
-//! DynamoDB: the writes of [`crate::record`] on the wire. It knows no table, and decides no retries.
+//! DynamoDB: the writes of [`crate::conditional_write`] on the wire. It knows no table, and decides no retries.
 
 use std::collections::HashMap;
 
@@ -10,15 +10,15 @@ use aws_sdk_dynamodb::{
     types::{self, AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
 
-use crate::record::{Change, Expressions, Item, Value};
+use crate::conditional_write::{Attributes, ConditionalWrite, Expressions, Value};
 
 /// What became of a write.
 #[derive(Debug)]
 pub enum Update {
     /// It was made, to this item; empty where there was none.
-    Done(Item),
+    Done(Attributes),
     /// Its rule does not hold for this item.
-    Refused(Item),
+    Refused(Attributes),
 }
 
 /// The item with this key as it is now; empty where there is none.
@@ -29,7 +29,7 @@ pub async fn read(
     client: &Client,
     table: &str,
     key: (&str, &str),
-) -> Result<Item, SdkError<GetItemError, HttpResponse>> {
+) -> Result<Attributes, SdkError<GetItemError, HttpResponse>> {
     let key = (key.0, AttributeValue::S(key.1.to_owned()));
     let answer = client.get_item().table_name(table).key(key.0, key.1).consistent_read(true).send().await?;
     Ok(item(answer.item.unwrap_or_default()))
@@ -43,9 +43,9 @@ pub async fn update(
     client: &Client,
     table: &str,
     key: (&str, &str),
-    change: &Change,
+    write: &ConditionalWrite,
 ) -> Result<Update, SdkError<UpdateItemError, HttpResponse>> {
-    let Expressions { update, condition, names, values } = change.expressions();
+    let Expressions { update, condition, names, values } = write.expressions();
     let done = client
         .update_item()
         .table_name(table)
@@ -73,8 +73,8 @@ pub async fn update(
 ///
 /// # Errors
 /// Never, unless the SDK asks for more than it does now.
-pub fn part(change: &Change, table: &str, key: (&str, &str)) -> Result<types::Update, BuildError> {
-    let Expressions { update, condition, names, values } = change.expressions();
+pub fn part(write: &ConditionalWrite, table: &str, key: (&str, &str)) -> Result<types::Update, BuildError> {
+    let Expressions { update, condition, names, values } = write.expressions();
     types::Update::builder()
         .table_name(table)
         .key(key.0, AttributeValue::S(key.1.to_owned()))
@@ -95,7 +95,7 @@ fn attributes(values: HashMap<String, Value>) -> HashMap<String, AttributeValue>
 }
 
 /// What rules can ask about; an attribute of another type is as good as absent.
-fn item(attributes: HashMap<String, AttributeValue>) -> Item {
+fn item(attributes: HashMap<String, AttributeValue>) -> Attributes {
     let value = |attribute| match attribute {
         AttributeValue::S(text) => Some(Value::Text(text)),
         AttributeValue::N(number) => number.parse().ok().map(Value::Number),
