@@ -2,26 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy takes for other code")]
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex},
-};
+use std::collections::BTreeMap;
 
 use aws_lambda_events::{apigw::ApiGatewayV2httpResponse, encodings::Body};
-use axum::{
-    Json, Router,
-    http::{HeaderMap, StatusCode},
-    routing::post,
-};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use connect_link::{Config, ConnectLink};
-use ring::{
-    hmac,
-    signature::{Ed25519KeyPair, KeyPair as _},
+use fakes::{
+    Server,
+    aws::{error, mac, setting, state_public_key},
 };
 use serde_json::{Value, json};
 use shared::{
-    Settings, Timestamp, aws,
+    Settings, Timestamp,
     binding::{BrowserBinding, BrowserSecret},
     pkce::PkceCodeVerifier,
     state::{Claims, State, StateKey},
@@ -32,104 +23,22 @@ const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
 const AFTER_THE_LINK: Timestamp = Timestamp::from_seconds(1_790_000_900);
 const CHAT: &str = "whatsapp:+15551234567";
 
-/// A KMS with one key of each kind, which counts its calls and can be out of order.
-#[derive(Clone, Default)]
-struct FakeKms(Arc<Mutex<Calls>>);
-
-#[derive(Default)]
-struct Calls {
-    by_operation: BTreeMap<String, usize>,
-    disabled: bool,
-}
-
-impl FakeKms {
-    fn signer() -> Ed25519KeyPair {
-        Ed25519KeyPair::from_seed_unchecked(&[1; 32]).unwrap()
-    }
-
-    fn public_key() -> Vec<u8> {
-        // RFC 8410 §4: the header of an Ed25519 key in DER.
-        let header = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
-        [&header, Self::signer().public_key().as_ref()].concat()
-    }
-
-    fn mac(message: &[u8]) -> Vec<u8> {
-        hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &[2; 32]), message).as_ref().to_vec()
-    }
-
-    fn answer(&self, operation: &str, request: &Value) -> (StatusCode, Json<Value>) {
-        let mut calls = self.0.lock().unwrap();
-        *calls.by_operation.entry(operation.to_owned()).or_default() += 1;
-        if calls.disabled {
-            return (StatusCode::BAD_REQUEST, Json(json!({ "__type": "DisabledException" })));
-        }
-        let bytes = |field: &str| STANDARD.decode(request[field].as_str().unwrap()).unwrap();
-        let seal = |context: &Value| format!("sealed under {context}: ").into_bytes();
-        let answer = match operation {
-            "GetPublicKey" => json!({ "PublicKey": STANDARD.encode(Self::public_key()) }),
-            "Sign" => json!({ "Signature": STANDARD.encode(Self::signer().sign(&bytes("Message"))) }),
-            "GenerateMac" => json!({ "Mac": STANDARD.encode(Self::mac(&bytes("Message"))) }),
-            "Encrypt" => {
-                let sealed = [seal(&request["EncryptionContext"]), bytes("Plaintext")].concat();
-                json!({ "CiphertextBlob": STANDARD.encode(sealed) })
-            }
-            "Decrypt" => match bytes("CiphertextBlob").strip_prefix(&seal(&request["EncryptionContext"])[..]) {
-                Some(plaintext) => json!({ "Plaintext": STANDARD.encode(plaintext) }),
-                None => {
-                    return (StatusCode::BAD_REQUEST, Json(json!({ "__type": "InvalidCiphertextException" })));
-                }
-            },
-            // Secrets Manager's, which has none.
-            "BatchGetSecretValue" => json!({}),
-            other => panic!("the function asked KMS to {other}"),
-        };
-        (StatusCode::OK, Json(answer))
-    }
-
-    /// Its endpoint, from now until the test's end.
-    async fn serve(&self) -> String {
-        let kms = self.clone();
-        let answer = async move |headers: HeaderMap, body: String| {
-            let operation = headers["x-amz-target"].to_str().unwrap().rsplit_once('.').unwrap().1;
-            kms.answer(operation, &serde_json::from_str(&body).unwrap())
-        };
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(async move { axum::serve(listener, Router::new().route("/", post(answer))).await });
-        format!("http://{address}")
-    }
-
-    fn calls(&self) -> BTreeMap<String, usize> {
-        self.0.lock().unwrap().by_operation.clone()
-    }
-
-    fn disable(&self) {
-        self.0.lock().unwrap().disabled = true;
-    }
-
-    fn enable(&self) {
-        self.0.lock().unwrap().disabled = false;
-    }
-}
-
-/// The function and its KMS.
+/// The function, with its KMS and a Secrets Manager that holds nothing.
 struct Function {
-    kms: FakeKms,
-    endpoint: String,
+    aws: Server,
     connect_link: ConnectLink,
 }
 
 impl Function {
     async fn start() -> Self {
-        let kms = FakeKms::default();
-        let endpoint = kms.serve().await;
-        let connect_link = started(&endpoint, &[], || NOW).await;
-        Self { kms, endpoint, connect_link }
+        let aws = Server::start().await.with_kms().with_secrets(&[]);
+        let connect_link = started(&aws, &[], || NOW).await;
+        Self { aws, connect_link }
     }
 
     /// The same function at another time.
     async fn at(&self, clock: fn() -> Timestamp) -> ConnectLink {
-        started(&self.endpoint, &[], clock).await
+        started(&self.aws, &[], clock).await
     }
 
     /// The text that stands for a fresh link.
@@ -141,15 +50,12 @@ impl Function {
 }
 
 /// A function with these settings in place of the usual.
-async fn started(endpoint: &str, changed: &[(&str, &str)], clock: fn() -> Timestamp) -> ConnectLink {
+async fn started(aws: &Server, changed: &[(&str, &str)], clock: fn() -> Timestamp) -> ConnectLink {
     let settings = Settings::new(|name| {
         if let Some((_, value)) = changed.iter().find(|(key, _)| *key == name) {
             return Some((*value).to_owned());
         }
         Some(match name {
-            "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => "test".to_owned(),
-            "AWS_REGION" => "us-east-1".to_owned(),
-            "AWS_ENDPOINT_URL" => endpoint.to_owned(),
             "STATE_KEY_ID" => "state".to_owned(),
             "PKCE_KEY_ID" => "pkce".to_owned(),
             "LINK_KEY_ID" => "link".to_owned(),
@@ -159,7 +65,7 @@ async fn started(endpoint: &str, changed: &[(&str, &str)], clock: fn() -> Timest
             "SCOPES" => "api refresh_token".to_owned(),
             "SF_CLIENT_ID" => "3MVG9.client".to_owned(),
             "API_DOMAIN_SUFFIX" => "execute-api.us-east-1.amazonaws.com".to_owned(),
-            _ => return None,
+            _ => return setting(name, aws),
         })
     });
     let config = Config::read(&settings).unwrap();
@@ -167,7 +73,7 @@ async fn started(endpoint: &str, changed: &[(&str, &str)], clock: fn() -> Timest
         buffer.fill(9);
         Ok(())
     };
-    let connect_link = ConnectLink::new(config, &aws::config(&settings).unwrap(), clock, random);
+    let connect_link = ConnectLink::new(config, &shared::aws::config(&settings).unwrap(), clock, random);
     Box::pin(connect_link.warm_up()).await;
     connect_link
 }
@@ -213,7 +119,7 @@ fn location(response: &ApiGatewayV2httpResponse) -> (String, BTreeMap<String, St
 
 fn verified(state: &str) -> Claims {
     match State::parse(state).unwrap() {
-        State::Signed(state) => state.verify(&[StateKey::from_der(&FakeKms::public_key()).unwrap()], NOW).unwrap(),
+        State::Signed(state) => state.verify(&[StateKey::from_der(&state_public_key()).unwrap()], NOW).unwrap(),
         State::Plain(_) => panic!("the state is a plain one"),
     }
 }
@@ -242,7 +148,7 @@ async fn a_caller_whom_nobody_checked_gets_no_link() {
     event["requestContext"]["authorizer"].take();
     let refused = call(&function.connect_link, event).await;
     assert_eq!(refused.status_code, 403);
-    assert_eq!(function.kms.calls().get("Encrypt"), None);
+    assert_eq!(function.aws.requests("Encrypt").len(), 0);
 }
 
 #[tokio::test]
@@ -265,9 +171,8 @@ async fn showing_a_link_a_hundred_times_does_nothing_but_open_it() {
         assert!(shown.cookies.is_empty());
         assert_eq!(shown.body.is_some(), method == "GET");
     }
-    let calls = function.kms.calls();
-    assert_eq!(calls["Decrypt"], 100);
-    assert_eq!((calls.get("Sign"), calls.get("GenerateMac")), (None, None));
+    let calls = |operation| function.aws.requests(operation).len();
+    assert_eq!(["Decrypt", "Sign", "GenerateMac"].map(calls), [100, 0, 0]);
 }
 
 #[tokio::test]
@@ -289,7 +194,7 @@ async fn the_button_sends_the_browser_to_salesforce_with_a_state_that_verifies()
     assert_eq!(claims.login_url.as_str(), "https://login.salesforce.com");
     assert_eq!(claims.expires_at, AFTER_THE_LINK);
     assert_eq!(claims.binding, Some(binding(&sent.cookies[0], &claims)));
-    let mac = FakeKms::mac(&PkceCodeVerifier::mac_input(claims.attempt_id)).try_into().unwrap();
+    let mac = mac(&PkceCodeVerifier::mac_input(claims.attempt_id));
     assert_eq!(query["code_challenge"], PkceCodeVerifier::from_bytes(&mac).challenge());
     assert!(sent.cookies[0].ends_with("; Path=/; Max-Age=1800; Secure; HttpOnly; SameSite=Lax"));
 }
@@ -314,7 +219,7 @@ async fn another_site_cannot_press_the_button() {
         assert_eq!(refused.status_code, 403);
         assert!(refused.cookies.is_empty() && text(&refused).contains("Another website"));
     }
-    assert_eq!(function.kms.calls().get("Sign"), None);
+    assert_eq!(function.aws.requests("Sign").len(), 0);
 }
 
 #[tokio::test]
@@ -333,7 +238,7 @@ async fn an_expired_link_is_gone_for_page_and_button_alike() {
 async fn a_link_to_a_host_that_is_allowed_no_more_is_gone() {
     let function = Function::start().await;
     let link = function.link().await;
-    let restricted = started(&function.endpoint, &[("LOGIN_URLS", "https://test.salesforce.com")], || NOW).await;
+    let restricted = started(&function.aws, &[("LOGIN_URLS", "https://test.salesforce.com")], || NOW).await;
     assert_eq!(call(&restricted, connect("POST", &link, &json!({}))).await.status_code, 410);
 }
 
@@ -355,7 +260,7 @@ async fn what_is_no_link_is_not_found() {
 async fn a_kms_in_trouble_is_a_matter_of_trying_again() {
     let function = Function::start().await;
     let link = function.link().await;
-    function.kms.disable();
+    function.aws.fail(error("DisabledException"));
     for event in
         [connect("GET", &link, &json!({})), connect("POST", &link, &json!({})), order(&json!({ "wa_id": CHAT }))]
     {
@@ -369,9 +274,9 @@ async fn a_kms_in_trouble_is_a_matter_of_trying_again() {
 async fn a_function_that_started_without_kms_serves_as_soon_as_kms_does() {
     let function = Function::start().await;
     let link = function.link().await;
-    function.kms.disable();
+    function.aws.fail(error("DisabledException"));
     let started = function.at(|| NOW).await;
-    function.kms.enable();
+    function.aws.recover();
     assert_eq!(call(&started, connect("GET", &link, &json!({}))).await.status_code, 200);
     assert_eq!(call(&started, connect("POST", &link, &json!({}))).await.status_code, 303);
 }
@@ -381,7 +286,7 @@ async fn the_page_needs_no_secrets_and_the_button_does() {
     let function = Function::start().await;
     let link = function.link().await;
     let changed = [("SF_CLIENT_ID", ""), ("SF_CLIENT_ID_SECRET_NAME", "sf_client_id")];
-    let without = started(&function.endpoint, &changed, || NOW).await;
+    let without = started(&function.aws, &changed, || NOW).await;
     assert_eq!(call(&without, connect("GET", &link, &json!({}))).await.status_code, 200);
     let refused = call(&without, connect("POST", &link, &json!({}))).await;
     assert_eq!(refused.status_code, 503);

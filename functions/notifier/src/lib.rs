@@ -17,8 +17,6 @@ mod setback;
 mod whatsapp;
 
 #[cfg(test)]
-mod local_server;
-#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod webhook_tests;

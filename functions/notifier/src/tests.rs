@@ -1,8 +1,9 @@
 //! The whole notifier against one local server that plays AWS, Twilio and the bot.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use fakes::{Answer, Request, Server, aws::setting};
 use serde_json::{Value, json};
 use shared::{
     Settings, Timestamp,
@@ -12,12 +13,13 @@ use shared::{
 use crate::{
     Config, Notifier,
     batch::tests::{attributes, event},
-    local_server::{LocalServer, Request},
     outcome::tests::item,
 };
 
 const SIGNING_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 const NOW: u64 = 1_790_000_060_000;
+const BOT: &str = "/bot/events";
+const TWILIO: &str = "/Messages.json";
 
 /// What the world outside answers.
 #[derive(Clone)]
@@ -36,45 +38,41 @@ impl World {
         Self { items: vec![item], twilio: vec![(201, "{}")], bot: 200, mark: 200 }
     }
 
-    fn answer(&self, request: &Request, messages: &mut usize) -> (u16, String) {
-        let target = request.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
-        let operation = target.and_then(|target| target.rsplit('.').next());
-        match (operation, request.path.as_str()) {
-            (Some("GetItem"), _) => {
-                let id = &request.json()["Key"]["attempt_id"]["S"];
-                let item = self.items.iter().find(|item| item["attempt_id"] == *id).map(attributes);
-                (200, item.map_or_else(|| json!({}), |item| json!({"Item": item})).to_string())
-            }
-            (Some("UpdateItem"), _) if self.mark == 200 => (200, "{}".to_owned()),
-            (Some("UpdateItem"), _) => {
+    /// A server that is this world.
+    async fn serve(self) -> Server {
+        let server = Server::start()
+            .await
+            .with_kms()
+            .with_secrets(&[("whatsapp", r#"{"account_sid":"AC1","auth_token":"t"}"#), ("webhook", SIGNING_SECRET)]);
+        let Self { items, twilio, bot, mark } = self;
+        server.on("GetItem", move |request| {
+            let id = &request.json()["Key"]["attempt_id"]["S"];
+            let item = items.iter().find(|item| item["attempt_id"] == *id).map(attributes);
+            item.map_or_else(|| json!({}), |item| json!({"Item": item})).into()
+        });
+        server.on("UpdateItem", move |_| match mark {
+            200 => json!({}).into(),
+            status => {
                 let error = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
-                (self.mark, json!({"__type": error}).to_string())
+                Answer::json(status, &json!({"__type": error}))
             }
-            (Some("BatchGetSecretValue"), _) => (
-                200,
-                json!({"SecretValues": [
-                    {"Name": "whatsapp", "SecretString": r#"{"account_sid":"AC1","auth_token":"t"}"#},
-                    {"Name": "webhook", "SecretString": SIGNING_SECRET},
-                ]})
-                .to_string(),
-            ),
-            // The local KMS seals nothing.
-            (Some("Encrypt"), _) => (200, json!({"CiphertextBlob": request.json()["Plaintext"]}).to_string()),
-            (Some("SendMessage"), _) => (200, json!({"MessageId": "m"}).to_string()),
-            (None, "/bot/events") => (self.bot, String::new()),
-            (None, path) if path.ends_with("/Messages.json") => {
-                let (status, body) = self.twilio[(*messages).min(self.twilio.len() - 1)];
-                *messages += 1;
-                (status, body.to_owned())
-            }
-            other => panic!("unexpected request: {other:?}"),
-        }
+        });
+        server.on("SendMessage", |_| json!({"MessageId": "m"}).into());
+        server.on(BOT, move |_| Answer::new(bot, ""));
+        let messages = Mutex::new(0);
+        server.on(TWILIO, move |_| {
+            let mut messages = messages.lock().unwrap();
+            let (status, body) = twilio[(*messages).min(twilio.len() - 1)];
+            *messages += 1;
+            Answer::new(status, body)
+        });
+        server
     }
 }
 
 /// A notifier in such a world.
 struct Scene {
-    server: LocalServer,
+    server: Server,
     notifier: Notifier,
     stream: Vec<Value>,
 }
@@ -94,29 +92,27 @@ impl Scene {
 
     async fn with_random(world: World, changed: impl Fn(&str) -> Option<&'static str>, random: Random) -> Self {
         let stream = world.items.clone();
-        let messages = Arc::new(Mutex::new(0));
-        let server = LocalServer::start(move |request| world.answer(request, &mut messages.lock().unwrap())).await;
-        let address = server.url().to_string();
-        let address = address.trim_end_matches('/');
+        let server = world.serve().await;
         let settings = Settings::new(|name| {
+            if let Some(value) = changed(name) {
+                return Some(value.to_owned());
+            }
             let usual = match name {
-                "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => "test",
-                "AWS_REGION" => "us-east-1",
-                "AWS_ENDPOINT_URL" | "WHATSAPP_API_URL" => address,
+                "WHATSAPP_API_URL" => server.url(),
                 "ATTEMPT_TABLE_NAME" => "connection_attempts",
                 "WHATSAPP_PROVIDER" => "Twilio",
                 "WHATSAPP_SENDER" => "+14155238886",
                 "WHATSAPP_SECRET_NAME" => "whatsapp",
-                "BOT_WEBHOOK_URL" => &format!("{address}/bot/events"),
+                "BOT_WEBHOOK_URL" => &format!("{}{BOT}", server.url()),
                 "BOT_WEBHOOK_SECRET_NAME" => "webhook",
                 "SF_REDIRECT_URI" => "https://connect.example.com/callback",
                 "LINK_KEY_ID" => "arn:link",
                 "LINK_LIFETIME_MINUTES" => "15",
                 "STACK_NAME" => "connect",
                 "LOGIN_URLS" => "https://login.salesforce.com,https://test.salesforce.com",
-                _ => "",
+                _ => return setting(name, &server),
             };
-            Some(changed(name).unwrap_or(usual).to_owned())
+            Some(usual.to_owned())
         });
         let aws = shared::aws::config(&settings).unwrap();
         let clock = || Timestamp::from_millis(NOW);
@@ -136,13 +132,11 @@ impl Scene {
 
     /// The texts that the person was sent, those refused included.
     fn messages(&self) -> Vec<String> {
-        let sent = self.server.requests().into_iter().filter(|request| request.path.ends_with("/Messages.json"));
-        sent.map(|request| request.form()[2].1.clone()).collect()
+        self.server.requests(TWILIO).iter().map(|request| request.form()[2].1.clone()).collect()
     }
 
     fn events(&self) -> Vec<Value> {
-        let told = self.server.requests().into_iter().filter(|request| request.path == "/bot/events");
-        told.map(|request| request.json()).collect()
+        self.server.requests(BOT).iter().map(Request::json).collect()
     }
 
     /// Which attributes the marks set and removed.
@@ -157,10 +151,7 @@ impl Scene {
     }
 
     fn aws_calls(&self, operation: &str) -> Vec<Value> {
-        let calls = self.server.requests().into_iter().filter(|request| {
-            request.headers.get("x-amz-target").is_some_and(|target| target.to_str().unwrap().ends_with(operation))
-        });
-        calls.map(|request| request.json()).collect()
+        self.server.requests(operation).iter().map(Request::json).collect()
     }
 }
 

@@ -3,26 +3,17 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy takes for other code")]
 
-use std::{
-    cell::Cell,
-    collections::{HashMap, VecDeque},
-    io,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{cell::Cell, collections::HashMap, time::Duration};
 
-use axum::{
-    Form, Json, Router,
-    body::Body,
-    extract::State,
-    http::{HeaderMap, StatusCode},
-    response::{IntoResponse as _, Response},
-    routing::{get, post},
-};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use ring::hmac;
+use fakes::{
+    Answer, Server,
+    aws::{self, DATA_KEY, setting},
+    logs::Logs,
+    salesforce::{TOKEN, USERINFO},
+};
 use serde_json::{Value, json};
-use shared::{Settings, Timestamp, aws, pkce::PkceCodeVerifier};
+use shared::{AttemptId, Settings, Timestamp, pkce::PkceCodeVerifier};
 use token_exchanger::{Config, NamelessMessage, TokenExchanger};
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
@@ -34,83 +25,42 @@ const CLIENT_SECRET: &str = "5A4D0B0C";
 const ATTEMPT: &str = "00000000000000000000000000000007";
 const CALLBACK: &str = "https://abc.execute-api.us-east-1.amazonaws.com/callback";
 
-/// An answer to come.
-#[derive(Clone, Copy)]
-enum Script {
-    Answer(StatusCode, &'static str),
-    RetryLater,
-    /// The request is received, and the connection breaks.
-    Lost,
-    /// Tokens, signed with this.
-    Tokens(&'static str),
-}
-
-use Script::{Answer, Lost, RetryLater, Tokens};
-
-/// Salesforce and AWS: what they were asked, and what they will answer if not the usual.
-#[derive(Clone, Default)]
-struct World(Arc<Mutex<Inner>>);
-
-#[derive(Default)]
-struct Inner {
-    base_url: String,
-    token_forms: Vec<HashMap<String, String>>,
-    token_script: VecDeque<Script>,
-    bearers: Vec<String>,
-    userinfo_script: VecDeque<Script>,
-    aws_calls: Vec<(String, Value)>,
-    aws_script: Vec<(&'static str, StatusCode, Value)>,
-    /// An operation that is never answered.
-    aws_silence: Option<&'static str>,
-}
+/// Salesforce and AWS on one server.
+struct World(Server);
 
 impl World {
     async fn start() -> Self {
-        let world = Self::default();
-        let router = Router::new()
-            .route("/", post(answer_as_aws))
-            .route("/services/oauth2/token", post(trade))
-            .route("/services/oauth2/userinfo", get(name))
-            .with_state(world.clone());
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        world.inner(|inner| inner.base_url = format!("http://{}", listener.local_addr().unwrap()));
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        world
-    }
-
-    fn inner<T>(&self, with: impl FnOnce(&mut Inner) -> T) -> T {
-        with(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn base_url(&self) -> String {
-        self.inner(|inner| inner.base_url.clone())
+        let server = Server::start()
+            .await
+            .with_kms()
+            .with_secrets(&[("sf_client_secret", &format!("{CLIENT_SECRET}\n"))])
+            .with_salesforce(CLIENT_SECRET);
+        for operation in ["ChangeMessageVisibility", "GetItem", "SendMessage", "TransactWriteItems", "UpdateItem"] {
+            server.on(operation, |_| json!({}).into());
+        }
+        Self(server)
     }
 
     /// What the token endpoint answers, before the usual.
-    fn trades(&self, script: impl IntoIterator<Item = Script>) {
-        self.inner(|inner| inner.token_script = script.into_iter().collect());
+    fn trades(&self, answers: impl IntoIterator<Item = Answer>) {
+        answers.into_iter().for_each(|answer| self.0.next(TOKEN, answer));
     }
 
     /// What `/userinfo` answers, before the usual.
-    fn names(&self, script: impl IntoIterator<Item = Script>) {
-        self.inner(|inner| inner.userinfo_script = script.into_iter().collect());
-    }
-
-    /// What the next call of this operation is answered.
-    fn aws(&self, operation: &'static str, status: StatusCode, body: Value) {
-        self.inner(|inner| inner.aws_script.push((operation, status, body)));
+    fn names(&self, answers: impl IntoIterator<Item = Answer>) {
+        answers.into_iter().for_each(|answer| self.0.next(USERINFO, answer));
     }
 
     fn refuse_next_update(&self, item: &Value) {
         let body =
             json!({ "__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException", "Item": item });
-        self.aws("UpdateItem", StatusCode::BAD_REQUEST, body);
+        self.0.next("UpdateItem", Answer::json(400, &body));
     }
 
     /// The tables take no write for a while.
     fn refuse_transactions(&self, times: usize) {
         for _ in 0..times {
-            self.aws("TransactWriteItems", StatusCode::BAD_REQUEST, json!({ "__type": "ResourceNotFoundException" }));
+            self.0.next("TransactWriteItems", aws::error("ResourceNotFoundException"));
         }
     }
 
@@ -118,16 +68,25 @@ impl World {
         let reasons = codes.map(|code| json!({ "Code": code }));
         let name = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
         let body = json!({ "__type": name, "CancellationReasons": reasons });
-        self.aws("TransactWriteItems", StatusCode::BAD_REQUEST, body);
+        self.0.next("TransactWriteItems", Answer::json(400, &body));
     }
 
     fn calls(&self, operation: &str) -> Vec<Value> {
-        let named = |(name, body): &(String, Value)| (name == operation).then(|| body.clone());
-        self.inner(|inner| inner.aws_calls.iter().filter_map(named).collect())
+        self.0.requests(operation).iter().map(fakes::Request::json).collect()
+    }
+
+    /// The forms that the token endpoint got.
+    fn token_forms(&self) -> Vec<HashMap<String, String>> {
+        self.0.requests(TOKEN).iter().map(|request| request.form().into_iter().collect()).collect()
+    }
+
+    /// The tokens that `/userinfo` was shown.
+    fn bearers(&self) -> Vec<String> {
+        self.0.requests(USERINFO).iter().map(|request| request.header("authorization").to_owned()).collect()
     }
 
     fn tries(&self) -> usize {
-        self.inner(|inner| inner.token_forms.len())
+        self.0.requests(TOKEN).len()
     }
 
     /// What the last write to the attempt set.
@@ -144,15 +103,12 @@ impl World {
     }
 
     fn function_at(&self, clock: fn() -> Timestamp) -> TokenExchanger {
-        let base_url = self.base_url();
         let settings = Settings::new(|name| {
             Some(match name {
-                "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => "test".to_owned(),
-                "AWS_REGION" => "us-east-1".to_owned(),
-                "AWS_ENDPOINT_URL" | "LOGIN_URLS" => base_url.clone(),
+                "LOGIN_URLS" => self.0.url().to_owned(),
                 "DYNAMODB_PROFILE_TABLE_NAME" => "salesforce_tokens".to_owned(),
                 "ATTEMPT_TABLE_NAME" => "connection_attempts".to_owned(),
-                "EXCHANGE_QUEUE_URL" => format!("{base_url}/queue"),
+                "EXCHANGE_QUEUE_URL" => format!("{}/queue", self.0.url()),
                 "MAX_TRIES" => "10".to_owned(),
                 "STACK_NAME" => "connect".to_owned(),
                 "PKCE_KEY_ID" => "pkce".to_owned(),
@@ -160,10 +116,10 @@ impl World {
                 "SF_CLIENT_ID" => "3MVG9.client".to_owned(),
                 "SF_CLIENT_SECRET_SECRET_NAME" => "sf_client_secret".to_owned(),
                 "SF_REDIRECT_URI" => CALLBACK.to_owned(),
-                _ => return None,
+                _ => return setting(name, &self.0),
             })
         });
-        TokenExchanger::new(Config::read(&settings).unwrap(), &aws::config(&settings).unwrap(), clock).unwrap()
+        TokenExchanger::new(Config::read(&settings).unwrap(), &shared::aws::config(&settings).unwrap(), clock).unwrap()
     }
 
     fn message(&self) -> Value {
@@ -172,84 +128,11 @@ impl World {
             "attempt_id": ATTEMPT,
             "wa_id": CHAT,
             "received_at": RECEIVED_AT,
-            "login_url": self.base_url(),
+            "login_url": self.0.url(),
             "code": CODE,
             "pkce": true,
         })
     }
-}
-
-async fn trade(State(world): State<World>, Form(form): Form<HashMap<String, String>>) -> Response {
-    let script = world.inner(|inner| {
-        inner.token_forms.push(form);
-        inner.token_script.pop_front()
-    });
-    play(script.unwrap_or(Tokens(CLIENT_SECRET)), &world)
-}
-
-async fn name(State(world): State<World>, headers: HeaderMap) -> Response {
-    let script = world.inner(|inner| {
-        inner.bearers.push(headers["authorization"].to_str().unwrap().to_owned());
-        inner.userinfo_script.pop_front()
-    });
-    match script {
-        Some(script) => play(script, &world),
-        None => Json(json!({ "preferred_username": "ada@acme.example", "user_id": "x" })).into_response(),
-    }
-}
-
-fn play(script: Script, world: &World) -> Response {
-    match script {
-        Answer(status, body) => (status, body).into_response(),
-        RetryLater => (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "60")], "").into_response(),
-        Lost => {
-            let broken = futures::stream::once(async { Err::<String, _>(io::Error::other("gone")) });
-            Body::from_stream(broken).into_response()
-        }
-        Tokens(secret) => {
-            let base_url = world.base_url();
-            let id = format!("{base_url}/id/00Dxx0000001gPLEAY/005xx000001SwiUAAS");
-            let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-            Json(json!({
-                "access_token": "00Dxx!ACCESS",
-                "refresh_token": "5AepREFRESH",
-                "instance_url": base_url,
-                "issued_at": "1790000000123",
-                "signature": STANDARD.encode(hmac::sign(&key, format!("{id}1790000000123").as_bytes())),
-                "id": id,
-                "scope": "api refresh_token",
-                "token_type": "Bearer",
-            }))
-            .into_response()
-        }
-    }
-}
-
-async fn answer_as_aws(State(world): State<World>, headers: HeaderMap, body: String) -> (StatusCode, Json<Value>) {
-    let operation = headers["x-amz-target"].to_str().unwrap().rsplit_once('.').unwrap().1.to_owned();
-    let scripted = world.inner(|inner| {
-        inner.aws_calls.push((operation.clone(), serde_json::from_str(&body).unwrap()));
-        let index = inner.aws_script.iter().position(|(name, ..)| *name == operation)?;
-        Some(inner.aws_script.remove(index))
-    });
-    if let Some((_, status, body)) = scripted {
-        return (status, Json(body));
-    }
-    if world.inner(|inner| inner.aws_silence.is_some_and(|silent| silent == operation)) {
-        std::future::pending::<()>().await;
-    }
-    let answer = match operation.as_str() {
-        "BatchGetSecretValue" => {
-            json!({ "SecretValues": [{ "Name": "sf_client_secret", "SecretString": format!("{CLIENT_SECRET}\n") }] })
-        }
-        "GenerateMac" => json!({ "Mac": STANDARD.encode([5; 32]) }),
-        "GenerateDataKey" => {
-            json!({ "Plaintext": STANDARD.encode([9; 32]), "CiphertextBlob": STANDARD.encode("sealed key") })
-        }
-        "Decrypt" => json!({ "Plaintext": STANDARD.encode([9; 32]) }),
-        _ => json!({}),
-    };
-    (StatusCode::OK, Json(answer))
 }
 
 /// The values that a write sets, by attribute.
@@ -279,6 +162,12 @@ async fn ends(world: &World, message: &Value) -> bool {
     handle(&world.function(), &[record("one", message, 1)]).await.is_empty()
 }
 
+/// The PKCE verifier of an attempt, as KMS makes it.
+fn verifier(attempt_id: &str) -> PkceCodeVerifier {
+    let attempt_id: AttemptId = attempt_id.parse().unwrap();
+    PkceCodeVerifier::from_bytes(&aws::mac(&PkceCodeVerifier::mac_input(attempt_id)))
+}
+
 fn number(value: u64) -> Value {
     json!({ "N": value.to_string() })
 }
@@ -292,8 +181,8 @@ async fn a_consent_ends_connected() {
     let world = World::start().await;
     assert!(ends(&world, &world.message()).await);
 
-    let form = world.inner(|inner| inner.token_forms.remove(0));
-    let verifier = PkceCodeVerifier::from_bytes(&[5; 32]);
+    let form = world.token_forms().remove(0);
+    let verifier = verifier(ATTEMPT);
     let expected = [
         ("grant_type", "authorization_code"),
         ("code", CODE),
@@ -304,7 +193,7 @@ async fn a_consent_ends_connected() {
         ("format", "json"),
     ];
     assert_eq!(form, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
-    assert_eq!(world.inner(|inner| inner.bearers.clone()), ["Bearer 00Dxx!ACCESS"]);
+    assert_eq!(world.bearers(), ["Bearer 00Dxx!ACCESS"]);
 
     let claim = world.last_update();
     assert_eq!(claim["status"], text("exchanging"));
@@ -318,7 +207,7 @@ async fn a_consent_ends_connected() {
     let tokens = sets(&tokens);
     assert_eq!(tokens["access_token"], text("00Dxx!ACCESS"));
     assert_eq!(tokens["refresh_token"], text("5AepREFRESH"));
-    assert_eq!(tokens["instance_url"], text(&world.base_url()));
+    assert_eq!(tokens["instance_url"], text(world.0.url()));
     assert_eq!(tokens["issued_at"], number(1_790_000_000_123));
     assert_eq!(tokens["username"], text("ada@acme.example"));
     assert_eq!(attempt["TableName"], "connection_attempts");
@@ -336,7 +225,7 @@ async fn a_consent_without_a_challenge_sends_no_verifier() {
     let mut message = world.message();
     message["pkce"] = false.into();
     assert!(ends(&world, &message).await);
-    assert!(!world.inner(|inner| inner.token_forms[0].contains_key("code_verifier")));
+    assert!(!world.token_forms()[0].contains_key("code_verifier"));
     assert!(world.calls("GenerateMac").is_empty());
 }
 
@@ -345,7 +234,7 @@ async fn a_connection_in_place_of_another_is_renewed() {
     let world = World::start().await;
     // A bot may keep an item of its own for a chat that was never connected.
     for (item, renewed) in [(json!({ "issued_at": number(1) }), true), (json!({}), false)] {
-        world.aws("GetItem", StatusCode::OK, json!({ "Item": item }));
+        world.0.next("GetItem", json!({ "Item": item }));
         assert!(ends(&world, &world.message()).await);
         let transaction = world.calls("TransactWriteItems").pop().unwrap();
         assert_eq!(sets(&transaction["TransactItems"][1]["Update"])["renewed"], json!({ "BOOL": renewed }));
@@ -434,7 +323,7 @@ async fn a_dead_code_that_may_have_been_used_is_nobodys_fault() {
     message["received_at"] = (NOW.millis() - 14 * 60 * 1000).into();
     let code_sha256 = "q8ORMjtiigeNmXWryCC2nkyahqYiZYPg1fuDJtmNpHk";
     let killed = json!({ "status": text("exchanging"), "lease_until": number(1), "code_sha256": text(code_sha256) });
-    world.aws("GetItem", StatusCode::OK, json!({ "Item": killed }));
+    world.0.next("GetItem", json!({ "Item": killed }));
     assert!(ends(&world, &message).await);
     assert_eq!(world.calls("UpdateItem").len(), 1, "no claim, which would hide an outcome");
     assert_eq!((world.last_update()["reason"].clone(), world.tries()), (text("unknown"), 0));
@@ -471,7 +360,7 @@ async fn what_an_exchange_needs_is_asked_for_beside_the_claim_and_not_after_it()
 #[tokio::test]
 async fn an_attempt_is_given_back_though_the_time_was_over_beside_the_claim() {
     let world = World::start().await;
-    world.inner(|inner| inner.aws_silence = Some("BatchGetSecretValue"));
+    world.0.on("BatchGetSecretValue", |_| Answer::Never);
     let batch = serde_json::from_value(json!({ "Records": [record("one", &world.message(), 1)] })).unwrap();
     let deadline = NOW.plus(Duration::from_secs(3));
     let response = world.function().handle(batch, deadline).await.unwrap();
@@ -501,7 +390,7 @@ async fn a_final_refusal_is_an_outcome() {
         (r#"{"error":"inactive_org"}"#, "org_inactive"),
         (r#"{"error":"rate_limit_exceeded"}"#, "login_rate"),
     ] {
-        world.trades([Answer(StatusCode::BAD_REQUEST, body)]);
+        world.trades([Answer::new(400, body)]);
         assert!(ends(&world, &world.message()).await);
         let outcome = world.last_update();
         assert_eq!((&outcome["status"], &outcome["reason"]), (&text("failed"), &text(reason)));
@@ -514,10 +403,7 @@ async fn a_final_refusal_is_an_outcome() {
 #[tokio::test]
 async fn an_outage_is_outlived_within_the_invocation() {
     let world = World::start().await;
-    world.trades([
-        Answer(StatusCode::SERVICE_UNAVAILABLE, ""),
-        Answer(StatusCode::OK, "<html>We are down for maintenance</html>"),
-    ]);
+    world.trades([Answer::new(503, ""), Answer::new(200, "<html>We are down for maintenance</html>")]);
     assert!(ends(&world, &world.message()).await);
     assert_eq!(world.tries(), 3);
     assert_eq!(world.calls("GenerateMac").len(), 1);
@@ -526,7 +412,7 @@ async fn an_outage_is_outlived_within_the_invocation() {
 #[tokio::test]
 async fn an_outage_longer_than_an_invocation_is_left_to_the_queue() {
     let world = World::start().await;
-    world.trades([RetryLater]);
+    world.trades([Answer::retry_after("60")]);
     assert_eq!(handle(&world.function(), &[record("one", &world.message(), 3)]).await, ["one"]);
     assert_eq!(world.hidden_for(), [60]);
     assert_eq!(world.last_update()["lease_until"], number(0));
@@ -537,7 +423,7 @@ async fn a_message_comes_back_when_its_code_dies_at_the_latest() {
     let world = World::start().await;
     let mut message = world.message();
     message["received_at"] = (NOW.millis() - 14 * 60 * 1000 + 9_000).into();
-    world.trades([RetryLater]);
+    world.trades([Answer::retry_after("60")]);
     assert!(!ends(&world, &message).await);
     assert_eq!(world.hidden_for(), [10]);
 }
@@ -545,7 +431,7 @@ async fn a_message_comes_back_when_its_code_dies_at_the_latest() {
 #[tokio::test]
 async fn a_rotated_secret_is_fetched_again() {
     let world = World::start().await;
-    world.trades([Answer(StatusCode::BAD_REQUEST, WRONG_CLIENT)]);
+    world.trades([Answer::new(400, WRONG_CLIENT)]);
     assert!(ends(&world, &world.message()).await);
     assert_eq!((world.tries(), world.calls("BatchGetSecretValue").len()), (2, 2));
 }
@@ -561,7 +447,7 @@ async fn old_secrets_serve_on_and_only_one_message_waits_for_newer_ones() {
     MINUTES_AGO.set(5);
     function.warm_up().await;
     MINUTES_AGO.set(0);
-    world.aws("BatchGetSecretValue", StatusCode::BAD_REQUEST, json!({ "__type": "AccessDeniedException" }));
+    world.0.next("BatchGetSecretValue", aws::error("AccessDeniedException"));
     let batch = ["one", "two", "three"].map(|id| record(id, &world.message(), 1));
     assert!(handle(&function, &batch).await.is_empty());
     assert_eq!((world.tries(), world.calls("BatchGetSecretValue").len()), (3, 2));
@@ -570,7 +456,7 @@ async fn old_secrets_serve_on_and_only_one_message_waits_for_newer_ones() {
 #[tokio::test]
 async fn what_an_operator_has_to_mend_is_tried_twice_and_goes_back() {
     let world = World::start().await;
-    world.trades([Answer(StatusCode::BAD_REQUEST, WRONG_CLIENT), Answer(StatusCode::BAD_REQUEST, WRONG_CLIENT)]);
+    world.trades([Answer::new(400, WRONG_CLIENT), Answer::new(400, WRONG_CLIENT)]);
     assert!(!ends(&world, &world.message()).await);
     assert_eq!((world.tries(), world.hidden_for()), (2, vec![2]));
     assert_eq!(world.last_update()["lease_until"], number(0));
@@ -597,7 +483,7 @@ async fn what_was_tried_often_enough_is_only_told_of() {
 #[tokio::test]
 async fn on_the_last_try_the_person_hears_of_the_delay() {
     let world = World::start().await;
-    world.trades([Answer(StatusCode::BAD_REQUEST, WRONG_CLIENT), Answer(StatusCode::BAD_REQUEST, WRONG_CLIENT)]);
+    world.trades([Answer::new(400, WRONG_CLIENT), Answer::new(400, WRONG_CLIENT)]);
     assert_eq!(handle(&world.function(), &[record("one", &world.message(), 10)]).await, ["one"]);
     let outcome = world.last_update();
     assert_eq!((&outcome["status"], &outcome["reason"]), (&text("delayed"), &text("misconfigured")));
@@ -607,7 +493,7 @@ async fn on_the_last_try_the_person_hears_of_the_delay() {
 #[tokio::test]
 async fn after_a_lost_answer_a_used_code_is_nobodys_fault() {
     let world = World::start().await;
-    world.trades([Lost, Answer(StatusCode::BAD_REQUEST, EXPIRED)]);
+    world.trades([Answer::Lost, Answer::new(400, EXPIRED)]);
     assert!(ends(&world, &world.message()).await);
     assert_eq!(world.last_update()["reason"], text("unknown"));
 }
@@ -615,7 +501,7 @@ async fn after_a_lost_answer_a_used_code_is_nobodys_fault() {
 #[tokio::test]
 async fn a_lost_answer_is_remembered_over_the_next_receive() {
     let world = World::start().await;
-    world.trades([Lost, Lost]);
+    world.trades([Answer::Lost, Answer::Lost]);
     assert!(!ends(&world, &world.message()).await);
     assert_eq!(world.tries(), 2);
     assert_eq!(world.last_update()["lease_until"], number(NOW.millis()));
@@ -623,8 +509,8 @@ async fn a_lost_answer_is_remembered_over_the_next_receive() {
     let claimed = world.calls("UpdateItem").remove(0);
     let code_sha256 = sets(&claimed)["code_sha256"].clone();
     let before = json!({ "status": text("exchanging"), "lease_until": number(1), "code_sha256": code_sha256 });
-    world.aws("UpdateItem", StatusCode::OK, json!({ "Attributes": before }));
-    world.trades([Answer(StatusCode::BAD_REQUEST, EXPIRED)]);
+    world.0.next("UpdateItem", json!({ "Attributes": before }));
+    world.trades([Answer::new(400, EXPIRED)]);
     assert!(ends(&world, &world.message()).await);
     assert_eq!(world.last_update()["reason"], text("unknown"));
 }
@@ -632,16 +518,16 @@ async fn a_lost_answer_is_remembered_over_the_next_receive() {
 #[tokio::test]
 async fn tokens_signed_by_another_are_not_stored() {
     let world = World::start().await;
-    world.trades([Tokens("another secret")]);
+    world.trades([world.0.tokens("another secret")]);
     assert!(ends(&world, &world.message()).await);
     assert_eq!(world.last_update()["reason"], text("misconfigured"));
-    assert!(world.inner(|inner| inner.bearers.is_empty()) && world.calls("TransactWriteItems").is_empty());
+    assert!(world.bearers().is_empty() && world.calls("TransactWriteItems").is_empty());
 }
 
 #[tokio::test]
 async fn tokens_that_open_nothing_are_not_stored() {
     let world = World::start().await;
-    world.names([Answer(StatusCode::FORBIDDEN, "Bad_OAuth_Token")]);
+    world.names([Answer::new(403, "Bad_OAuth_Token")]);
     assert!(ends(&world, &world.message()).await);
     assert_eq!(world.last_update()["reason"], text("app_blocked"));
     assert!(world.calls("TransactWriteItems").is_empty());
@@ -650,7 +536,7 @@ async fn tokens_that_open_nothing_are_not_stored() {
 #[tokio::test]
 async fn a_consent_is_worth_more_than_a_name() {
     let world = World::start().await;
-    world.names([Answer(StatusCode::BAD_GATEWAY, ""), RetryLater]);
+    world.names([Answer::new(502, ""), Answer::retry_after("60")]);
     assert!(ends(&world, &world.message()).await);
     let transaction = world.calls("TransactWriteItems").remove(0);
     let attempt = &transaction["TransactItems"][1]["Update"];
@@ -678,7 +564,7 @@ async fn a_connected_attempt_is_not_connected_again() {
 async fn a_transaction_in_conflict_is_repeated_as_it_was() {
     let world = World::start().await;
     world.cancel_next_transaction(["TransactionConflict", "None"]);
-    world.aws("GetItem", StatusCode::BAD_REQUEST, json!({ "__type": "ResourceNotFoundException" }));
+    world.0.next("GetItem", aws::error("ResourceNotFoundException"));
     assert!(ends(&world, &world.message()).await);
     let calls = world.calls("TransactWriteItems");
     assert_eq!(calls.len(), 2);
@@ -698,24 +584,21 @@ async fn tokens_that_cannot_be_stored_go_back_sealed_and_are_stored_from_there()
     assert_eq!((&key["KeyId"], &key["EncryptionContext"]), (&json!("checkpoint"), &context));
     let sent = world.calls("SendMessage").remove(0);
     let body = sent["MessageBody"].as_str().unwrap();
-    for secret in ["ACCESS", "REFRESH", CODE, &STANDARD.encode([9; 32])] {
+    for secret in ["ACCESS", "REFRESH", CODE, &STANDARD.encode(DATA_KEY)] {
         assert!(!body.contains(secret), "{body}");
     }
     let message: Value = serde_json::from_str(body).unwrap();
     assert_eq!(message["received_at"], RECEIVED_AT);
 
     // Hours later, from the dead-letter queue: the code's age is of no account any more.
-    world.inner(|inner| inner.aws_script.clear());
+    world.0.forget_script();
     let function = world.function_at(|| Timestamp::from_millis(NOW.millis() + 5 * 60 * 60 * 1000));
     let batch = serde_json::from_value(json!({ "Records": [record("sealed", &message, 1)] })).unwrap();
     let deadline = Timestamp::from_millis(DEADLINE.millis() + 5 * 60 * 60 * 1000);
     assert!(function.handle(batch, deadline).await.unwrap().batch_item_failures.is_empty());
     assert_eq!(world.tries(), 1);
     let open = world.calls("Decrypt").remove(0);
-    assert_eq!(
-        (&open["EncryptionContext"], &open["CiphertextBlob"]),
-        (&context, &json!(STANDARD.encode("sealed key")))
-    );
+    assert_eq!((&open["EncryptionContext"], &open["CiphertextBlob"]), (&context, &message["traded"]["key"]));
     let transaction = world.calls("TransactWriteItems").pop().unwrap();
     let [tokens, attempt] = [0, 1].map(|index| sets(&transaction["TransactItems"][index]["Update"]));
     assert_eq!(tokens["access_token"], text("00Dxx!ACCESS"));
@@ -731,7 +614,8 @@ async fn sealed_tokens_come_back_until_they_are_stored_and_the_person_hears_of_t
     fields.retain(|name, _| name != "code" && name != "pkce");
     fields.insert("traded".to_owned(), json!({ "code_sha256": "ab", "key": "a2V5", "data": "ZGF0YQ==" }));
 
-    world.aws("Decrypt", StatusCode::BAD_REQUEST, json!({ "__type": "AccessDeniedException" }));
+    world.0.on("Decrypt", |_| json!({ "Plaintext": STANDARD.encode(DATA_KEY) }).into());
+    world.0.next("Decrypt", aws::error("AccessDeniedException"));
     assert_eq!(handle(&world.function(), &[record("one", &message, 4)]).await, ["one"]);
     assert_eq!((world.hidden_for(), world.calls("UpdateItem").len()), (vec![40], 0));
     // What does not open, never will.
@@ -751,7 +635,7 @@ async fn tokens_that_can_neither_be_stored_nor_put_back_leave_the_truth_behind()
     let world = World::start().await;
     world.refuse_transactions(30);
     for _ in 0..30 {
-        world.aws("SendMessage", StatusCode::BAD_REQUEST, json!({ "__type": "AccessDenied" }));
+        world.0.next("SendMessage", aws::error("AccessDenied"));
     }
     // Just time enough for an exchange.
     let batch = serde_json::from_value(json!({ "Records": [record("one", &world.message(), 1)] })).unwrap();
@@ -764,39 +648,24 @@ async fn tokens_that_can_neither_be_stored_nor_put_back_leave_the_truth_behind()
 #[tokio::test]
 async fn warming_up_needs_nothing_to_work() {
     let world = World::start().await;
-    world.aws("BatchGetSecretValue", StatusCode::BAD_REQUEST, json!({ "__type": "AccessDeniedException" }));
+    world.0.next("BatchGetSecretValue", aws::error("AccessDeniedException"));
     let function = world.function();
     function.warm_up().await;
-    let asked = world.inner(|inner| inner.aws_calls.iter().map(|(operation, _)| operation.clone()).collect::<Vec<_>>());
-    assert_eq!(asked, ["BatchGetSecretValue"], "nothing else is asked for");
+    assert_eq!(world.0.operations(), ["BatchGetSecretValue"], "nothing else is asked for");
     assert!(handle(&function, &[record("one", &world.message(), 1)]).await.is_empty());
-}
-
-/// What every test of this binary has logged so far. A subscriber of one thread would miss what
-/// another thread's first event had switched off.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 #[tokio::test]
 async fn a_line_for_each_message_with_its_trace_and_nothing_secret_in_it() {
     const TRACE: &str = "1-5759e988-bd862e3fe1be46a994272793";
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let subscriber = tracing_subscriber::fmt().json().with_writer(move || writer.clone()).finish();
-    tracing::subscriber::set_global_default(subscriber).unwrap();
+    let logs = Logs::capture();
     let world = World::start().await;
-    world.trades([Lost, Answer(StatusCode::BAD_REQUEST, WRONG_CLIENT), Tokens(CLIENT_SECRET), Tokens("another")]);
+    world.trades([
+        Answer::Lost,
+        Answer::new(400, WRONG_CLIENT),
+        world.0.tokens(CLIENT_SECRET),
+        world.0.tokens("another"),
+    ]);
     let function = world.function();
     let mut message = world.message();
     message["attempt_id"] = "00000000000000000000000000000109".into();
@@ -806,14 +675,14 @@ async fn a_line_for_each_message_with_its_trace_and_nothing_secret_in_it() {
         record["attributes"]["AWSTraceHeader"] = format!("Root={TRACE};Parent=53995c3f42cd8ad8;Sampled=0").into();
         handle(&function, &[record]).await;
     }
-    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let text = logs.text();
     let ours: Vec<_> = text.lines().filter(|line| line.contains("109\"")).collect();
     let [connected, failed, unreadable] = ours[..] else { panic!("{text}") };
     assert!(ours.iter().all(|line| line.contains(&format!(r#""trace_id":"{TRACE}""#))), "{text}");
     assert!(connected.contains(r#""result":"connected""#), "{connected}");
     assert!(failed.contains(r#""result":"failed","reason":"misconfigured""#), "{failed}");
     assert!(unreadable.contains(r#""result":"unreadable""#), "{unreadable}");
-    let verifier = PkceCodeVerifier::from_bytes(&[5; 32]);
+    let verifier = verifier("00000000000000000000000000000109");
     let of_function = || text.lines().filter(|line| line.contains(r#""target":"token_exchanger"#));
     for secret in ["CODE", "15551234567", "ACCESS", "REFRESH", CLIENT_SECRET, "ada@", verifier.secret(), "/services/"] {
         assert!(of_function().all(|line| !line.contains(secret)), "{secret}: {text}");

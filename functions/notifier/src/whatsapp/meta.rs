@@ -103,21 +103,23 @@ fn refusal(status: StatusCode, code: Option<u32>) -> SendError {
 
 #[cfg(test)]
 mod tests {
+    use fakes::{ANY, Server};
+
     use super::*;
-    use crate::{local_server::LocalServer, whatsapp::Template};
+    use crate::whatsapp::{Template, tests::http};
 
     const CREDENTIALS: &str = r#"{"access_token":"t0ken","phone_number_id":"10001"}"#;
 
-    async fn send(server: &LocalServer, to: &str, message: Message<'_>) -> Result<(), SendError> {
-        let meta = Meta::new(LocalServer::client(), Some(&server.url()), CREDENTIALS).unwrap();
+    async fn send(server: &Server, to: &str, message: Message<'_>) -> Result<(), SendError> {
+        let meta = Meta::new(http(), Some(&server.url().parse().unwrap()), CREDENTIALS).unwrap();
         meta.send(&to.parse().unwrap(), &message).await
     }
 
     #[tokio::test]
     async fn sends_text_to_the_digits_of_a_number() {
-        let server = LocalServer::answering(200, r#"{"messages":[{"id":"wamid.x"}]}"#).await;
+        let server = Server::answering(200, r#"{"messages":[{"id":"wamid.x"}]}"#).await;
         send(&server, "whatsapp:+15551234567", Message::Text("✅ Yes")).await.unwrap();
-        let request = server.only_request();
+        let request = server.only_request(ANY);
         assert_eq!(request.path, "/v26.0/10001/messages");
         assert_eq!(request.header("authorization"), "Bearer t0ken");
         assert_eq!(
@@ -134,18 +136,18 @@ mod tests {
 
     #[tokio::test]
     async fn sends_to_a_business_scoped_user_id() {
-        let server = LocalServer::answering(200, "{}").await;
+        let server = Server::answering(200, "{}").await;
         send(&server, "whatsapp:US.ABC123XYZ", Message::Text("x")).await.unwrap();
-        let body = server.only_request().json();
+        let body = server.only_request(ANY).json();
         assert_eq!((body.get("to"), &body["recipient"]), (None, &json!("US.ABC123XYZ")));
     }
 
     #[tokio::test]
     async fn sends_a_template_with_the_text_in_one_line() {
-        let server = LocalServer::answering(200, "{}").await;
+        let server = Server::answering(200, "{}").await;
         let template = Template::parse("account_news:de");
         send(&server, "whatsapp:+15551234567", Message::Template(&template, "Again:\nhttps://x")).await.unwrap();
-        let body = server.only_request().json();
+        let body = server.only_request(ANY).json();
         assert_eq!(body["type"], "template");
         assert_eq!(
             body["template"],
@@ -159,11 +161,11 @@ mod tests {
 
     #[tokio::test]
     async fn asks_for_the_version_in_the_secret() {
-        let server = LocalServer::answering(200, "{}").await;
+        let server = Server::answering(200, "{}").await;
         let credentials = r#"{"access_token":"t","phone_number_id":"10001","api_version":"v30.0"}"#;
-        let meta = Meta::new(LocalServer::client(), Some(&server.url()), credentials).unwrap();
+        let meta = Meta::new(http(), Some(&server.url().parse().unwrap()), credentials).unwrap();
         meta.send(&"whatsapp:+15551234567".parse().unwrap(), &Message::Text("x")).await.unwrap();
-        assert_eq!(server.only_request().path, "/v30.0/10001/messages");
+        assert_eq!(server.only_request(ANY).path, "/v30.0/10001/messages");
     }
 
     #[tokio::test]
@@ -178,7 +180,7 @@ mod tests {
             (403, 10, SendError::Operator),
             (503, 999, SendError::Retry),
         ] {
-            let server = LocalServer::answering(status, &json!({"error": {"code": code}}).to_string()).await;
+            let server = Server::answering(status, &json!({"error": {"code": code}}).to_string()).await;
             let error = send(&server, "whatsapp:+15551234567", Message::Text("x")).await;
             assert_eq!(error, Err(fate(code.to_string())), "{status} {code}");
         }
@@ -189,7 +191,7 @@ mod tests {
         for (status, fate) in
             [(502, SendError::Retry("http_502".to_owned())), (403, SendError::Operator("http_403".to_owned()))]
         {
-            let server = LocalServer::answering(status, "<html>").await;
+            let server = Server::answering(status, "<html>").await;
             assert_eq!(send(&server, "whatsapp:+15551234567", Message::Text("x")).await, Err(fate));
         }
     }

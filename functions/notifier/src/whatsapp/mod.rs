@@ -144,8 +144,16 @@ fn by_status(status: StatusCode, code: Option<u32>) -> SendError {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use std::time::Duration;
+
+    use shared::http::{Roots, client};
+
     use super::*;
+
+    pub(crate) fn http() -> Client {
+        client(Roots::default(), Duration::from_secs(2), Duration::from_secs(5)).unwrap()
+    }
 
     #[test]
     fn a_template_may_name_its_language() {

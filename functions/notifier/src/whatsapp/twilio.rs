@@ -87,22 +87,24 @@ fn refusal(status: StatusCode, code: Option<u32>) -> SendError {
 
 #[cfg(test)]
 mod tests {
+    use fakes::{ANY, Server};
+
     use super::*;
-    use crate::{local_server::LocalServer, whatsapp::Template};
+    use crate::whatsapp::{Template, tests::http};
 
     const AUTH_TOKEN: &str = r#"{"account_sid":"AC123","auth_token":"t0ken"}"#;
 
-    async fn send(server: &LocalServer, credentials: &str, message: Message<'_>) -> Result<(), SendError> {
+    async fn send(server: &Server, credentials: &str, message: Message<'_>) -> Result<(), SendError> {
         let from = "whatsapp:+14155238886".parse().unwrap();
         let to = "whatsapp:US.ABC123XYZ".parse().unwrap();
-        Twilio::new(LocalServer::client(), Some(&server.url()), from, credentials).unwrap().send(&to, &message).await
+        Twilio::new(http(), Some(&server.url().parse().unwrap()), from, credentials).unwrap().send(&to, &message).await
     }
 
     #[tokio::test]
     async fn sends_text() {
-        let server = LocalServer::answering(201, r#"{"sid":"SM1","status":"queued","error_code":null}"#).await;
+        let server = Server::answering(201, r#"{"sid":"SM1","status":"queued","error_code":null}"#).await;
         send(&server, AUTH_TOKEN, Message::Text("✅ Yes & no")).await.unwrap();
-        let request = server.only_request();
+        let request = server.only_request(ANY);
         assert_eq!(request.path, "/2010-04-01/Accounts/AC123/Messages.json");
         assert_eq!(request.header("authorization"), "Basic QUMxMjM6dDBrZW4=");
         assert_eq!(
@@ -114,10 +116,10 @@ mod tests {
 
     #[tokio::test]
     async fn sends_a_template_with_the_text_in_one_line() {
-        let server = LocalServer::answering(201, r#"{"sid":"SM1"}"#).await;
+        let server = Server::answering(201, r#"{"sid":"SM1"}"#).await;
         let template = Template::parse("HX0123");
         send(&server, AUTH_TOKEN, Message::Template(&template, "Again:\nhttps://x")).await.unwrap();
-        let form = server.only_request().form();
+        let form = server.only_request(ANY).form();
         assert_eq!(
             form[2..],
             [
@@ -129,10 +131,10 @@ mod tests {
 
     #[tokio::test]
     async fn logs_in_with_an_api_key() {
-        let server = LocalServer::answering(201, r#"{"sid":"SM1"}"#).await;
+        let server = Server::answering(201, r#"{"sid":"SM1"}"#).await;
         let credentials = r#"{"account_sid":"AC123","api_key":"SK1","api_key_secret":"s3cret"}"#;
         send(&server, credentials, Message::Text("x")).await.unwrap();
-        let request = server.only_request();
+        let request = server.only_request(ANY);
         assert_eq!(request.path, "/2010-04-01/Accounts/AC123/Messages.json");
         assert_eq!(request.header("authorization"), "Basic U0sxOnMzY3JldA==");
     }
@@ -149,14 +151,14 @@ mod tests {
             (400, r#"{"code":21212}"#, SendError::Operator("21212".to_owned())),
             (302, "", SendError::Operator("http_302".to_owned())),
         ] {
-            let server = LocalServer::answering(status, body).await;
+            let server = Server::answering(status, body).await;
             assert_eq!(send(&server, AUTH_TOKEN, Message::Text("x")).await, Err(fate), "{status} {body}");
         }
     }
 
     #[tokio::test]
     async fn a_dead_address_is_tried_again() {
-        let server = LocalServer::gone().await;
+        let server = Server::gone().await;
         let error = send(&server, AUTH_TOKEN, Message::Text("x")).await;
         assert_eq!(error, Err(SendError::Retry("no_connection".to_owned())));
     }
@@ -165,7 +167,7 @@ mod tests {
     fn refuses_credentials_of_another_provider() {
         let from: WaId = "whatsapp:+14155238886".parse().unwrap();
         for text in ["", "t0ken", r#"{"access_token":"x","phone_number_id":"1"}"#] {
-            assert!(Twilio::new(LocalServer::client(), None, from.clone(), text).is_err(), "{text}");
+            assert!(Twilio::new(http(), None, from.clone(), text).is_err(), "{text}");
         }
     }
 }

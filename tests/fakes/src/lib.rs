@@ -1,0 +1,21 @@
+//! One server on a local port that stands for whatever a function speaks to: AWS, Salesforce,
+//! WhatsApp, the bot. Every handler test of the workspace uses it.
+//!
+//! An endpoint is named by what reaches it: an operation of AWS by its name (`SendMessage`), any other
+//! request by the end of its path (`/services/oauth2/token`). A test says what an endpoint answers
+//! ([`Server::on`]), or answers next ([`Server::next`]), and reads what it was asked ([`Server::requests`]).
+//! A request that no endpoint is there for panics: the function then asks for something that no test expects.
+
+#![allow(clippy::expect_used, clippy::missing_panics_doc, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod answer;
+pub mod aws;
+pub mod logs;
+mod request;
+pub mod salesforce;
+mod server;
+
+pub use self::{answer::Answer, request::Request, server::Server};
+
+/// The endpoint that every request reaches that is not for AWS.
+pub const ANY: &str = "";

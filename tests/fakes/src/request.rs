@@ -1,0 +1,53 @@
+//! What an endpoint was asked.
+
+use axum::{
+    body::Bytes,
+    http::{HeaderMap, Method},
+};
+use serde_json::Value;
+
+/// What an endpoint was asked.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// HTTP's.
+    pub method: Method,
+    /// Without a query.
+    pub path: String,
+    /// With names in lower case.
+    pub headers: HeaderMap,
+    /// The whole body.
+    pub body: Bytes,
+}
+
+impl Request {
+    /// A header, which must be there.
+    #[must_use]
+    pub fn header(&self, name: &str) -> &str {
+        self.headers[name].to_str().unwrap()
+    }
+
+    /// The body, which must be JSON.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// The fields of a form, in their order.
+    #[must_use]
+    pub fn form(&self) -> Vec<(String, String)> {
+        form_urlencoded::parse(&self.body).into_owned().collect()
+    }
+
+    /// The operation of AWS's JSON protocol, where it is a request of that.
+    #[must_use]
+    pub fn operation(&self) -> Option<&str> {
+        self.headers.get("x-amz-target")?.to_str().unwrap().rsplit('.').next()
+    }
+
+    pub(crate) fn reaches(&self, endpoint: &str) -> bool {
+        match self.operation() {
+            Some(operation) => operation == endpoint,
+            None => self.path.ends_with(endpoint),
+        }
+    }
+}
