@@ -1,6 +1,6 @@
 //! What two or more functions agree on.
 //!
-//! The pure modules (everything but [`aws`], [`bot`], [`http`], [`metrics`], [`process`], [`salesforce`]
+//! The pure modules (everything but [`aws`], [`bot`], [`http`], [`logging`], [`metrics`], [`process`], [`salesforce`]
 //! and [`tls`]) are functions of their arguments: no AWS, no I/O, no clock, no environment. The adapters stand apart and behind
 //! features, so that a function links only what it speaks to.
 
@@ -12,6 +12,7 @@ pub mod conditional_write;
 pub mod connection;
 pub mod exchange;
 pub mod link;
+pub mod logging;
 pub mod login;
 pub mod metrics;
 pub mod pkce;

@@ -13,7 +13,7 @@ use crate::{SettingError, Settings, Timestamp, timestamp::millis};
 
 /// Where all of them are found.
 pub const NAMESPACE: &str = "WhatsAppSalesforceConnect";
-/// The events that are measurements: `process::start_logging` prints them as they are.
+/// The target of the events that are metrics: [`crate::logging`] writes them verbatim.
 pub const TARGET: &str = "metrics";
 
 /// What is measured.

@@ -24,7 +24,7 @@ pub(crate) fn names_a_store(settings: &Settings<impl Fn(&str) -> Option<String>>
 
 /// The roots of this system; empty where there are none.
 #[must_use]
-pub fn systems_roots() -> RootCertStore {
+pub fn system_roots() -> RootCertStore {
     roots(rustls_native_certs::load_native_certs().certs)
 }
 

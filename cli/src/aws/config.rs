@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use aws_types::SdkConfig;
-use shared::{aws::http::Http1, tls};
+use shared::{aws::http, tls};
 
 use crate::local::LocalCloud;
 
@@ -13,7 +13,7 @@ const CONNECT_TIME: Duration = Duration::from_secs(5);
 
 /// The operator's own credentials, as every AWS tool finds them; on the local cloud, its own.
 pub(crate) async fn config(region: Option<&str>, profile: Option<&str>, local: Option<&LocalCloud>) -> SdkConfig {
-    let http_client = Http1::new(tls::systems_roots(), CONNECT_TIME).for_sdk();
+    let http_client = http::client(tls::system_roots(), CONNECT_TIME);
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http_client);
     if let Some(local) = local {
         let keys = Credentials::new(&local.access_key_id, &local.secret_access_key, None, None, "local cloud");

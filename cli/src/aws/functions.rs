@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use reqwest::Method;
 use serde::{Deserialize, de::DeserializeOwned};
-use shared::Timestamp;
+use shared::{Timestamp, aws::partition};
 
 use aws_types::SdkConfig;
 
@@ -103,7 +103,6 @@ impl<'a> Functions<'a> {
             return elsewhere.trim_end_matches('/').to_owned();
         }
         let region = region(self.0);
-        let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-        format!("https://lambda.{region}.{domain}")
+        format!("https://lambda.{region}.{}", partition::domain(region))
     }
 }

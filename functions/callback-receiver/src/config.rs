@@ -69,7 +69,7 @@ impl FromStr for BrowserPolicy {
     }
 }
 
-/// The AWS services that a start asks, as [`shared::aws::connect`] names them.
+/// The AWS services that a start opens connections to, as [`shared::aws::Start`] names them.
 #[must_use]
 pub fn services(settings: &Settings<impl Fn(&str) -> Option<String>>) -> &'static [&'static str] {
     if settings.optional(STATE_PUBLIC_KEYS).is_some() { &["sqs"] } else { &["sqs", "kms"] }

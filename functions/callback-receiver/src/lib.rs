@@ -15,7 +15,7 @@ use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse
 use shared::{
     AttemptId, AuthorizationCode, LoginUrl, Timestamp, WaId,
     aws::{
-        SdkConfig, give_way,
+        SdkConfig,
         kms::{Kms, KmsError},
     },
     binding::BrowserSecret,
@@ -87,14 +87,13 @@ impl Receiver {
         Self { config, aws: aws.clone(), queue, keys: OnceCell::new(), clock }
     }
 
-    /// Rehearses the sending of a message and, unless the settings hold them, fetches the public keys at
+    /// Prepares a message without sending it and, unless the settings hold them, fetches the public keys at
     /// the same time. What fails is tried again when a callback needs it.
     pub async fn warm_up(&self) {
-        give_way().await;
         let keys = async { if self.config.state_keys.is_empty() { self.keys().await.map(drop) } else { Ok(()) } };
-        let (keys, queue) = tokio::join!(keys, self.queue.warm_up());
+        let (keys, queue) = tokio::join!(keys, self.queue.dry_run());
         if let Err(error) = queue {
-            warn!(%error, "message not rehearsed");
+            warn!(%error, "dry run of a message failed");
         }
         if let Err(error) = keys {
             warn!(%error, "public keys not fetched");

@@ -7,7 +7,7 @@ use aws_sdk_sqs::{
     operation::send_message::{SendMessageError, builders::SendMessageFluentBuilder},
 };
 use shared::{
-    aws::{SdkConfig, describe, rehearse},
+    aws::{SdkConfig, describe, http},
     exchange::ExchangeMessage,
 };
 
@@ -37,12 +37,14 @@ impl ExchangeQueue {
         Self { client: Client::from_conf(config.build()), url }
     }
 
-    /// Rehearses what a callback asks of it: init has a full core, an invocation has not.
+    /// Prepares and signs a message without sending it: the start has a full core for what the first callback would
+    /// otherwise wait for.
     ///
     /// # Errors
     /// [`QueueError`]
-    pub(crate) async fn warm_up(&self) -> Result<(), QueueError> {
-        self.message("").customize().mutate_request(rehearse).send().await?;
+    pub(crate) async fn dry_run(&self) -> Result<(), QueueError> {
+        let nothing_is_sent = aws_sdk_sqs::config::Builder::new().http_client(http::dry_run());
+        self.message("").customize().config_override(nothing_is_sent).send().await?;
         Ok(())
     }
 

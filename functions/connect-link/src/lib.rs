@@ -20,7 +20,7 @@ use serde_json::json;
 use shared::{
     AttemptId, CallbackUri, Timestamp,
     aws::{
-        SdkConfig, give_way,
+        SdkConfig,
         kms::{Kms, KmsError},
         secrets::{SecretStore, Secrets},
     },
@@ -43,7 +43,7 @@ use crate::{
     response::{Content, response},
 };
 
-/// The AWS services that a start opens connections to, as [`shared::aws::connect`] names them: two to KMS, because the button
+/// The AWS services that a start opens connections to, as [`shared::aws::Start`] names them: two to KMS, because the button
 /// needs two at once.
 pub const SERVICES: [&str; 3] = ["kms", "kms", "secretsmanager"];
 
@@ -82,7 +82,6 @@ impl ConnectLink {
 
     /// Fetches what the button needs. What fails is tried again when somebody presses it; the page does without.
     pub async fn warm_up(&self) {
-        give_way().await;
         let (state_key, secrets) = tokio::join!(self.state_key(), self.secrets.current((self.clock)()));
         if let Err(error) = state_key {
             warn!(%error, "public key not fetched");

@@ -26,7 +26,7 @@ use std::{panic::AssertUnwindSafe, time::Duration};
 use aws_lambda_events::{dynamodb::Event, event::streams::DynamoDbEventResponse};
 use futures::{FutureExt as _, future::join_all};
 use shared::{
-    aws::{SdkConfig, give_way},
+    aws::SdkConfig,
     process::Random,
     timestamp::{Clock, millis},
 };
@@ -40,7 +40,7 @@ use self::{
     setback::Setback,
 };
 
-/// The AWS services that a start asks, one connection each, as [`shared::aws::connect`] names them.
+/// The AWS services that a start asks, one connection each, as [`shared::aws::Start`] names them.
 pub const SERVICES: [&str; 2] = ["dynamodb", "secretsmanager"];
 
 /// The time for a batch. The function's time-out must be longer.
@@ -63,7 +63,6 @@ impl Notifier {
 
     /// Fetches the secrets. A failure is retried when an outcome needs them.
     pub async fn warm_up(&self) {
-        give_way().await;
         if let Err(error) = self.outcomes.fetch_secrets().await {
             warn!(%error, "secrets not fetched");
         }

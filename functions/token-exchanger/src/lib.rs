@@ -22,7 +22,7 @@ use futures::{FutureExt as _, future::join_all};
 use shared::{
     AuthorizationCode, Timestamp,
     attempt::ledger::{Attempt, Conflict, Guard, Lease, Unconnected},
-    aws::{SdkConfig, give_way, kms::Kms, secrets::SecretStore},
+    aws::{SdkConfig, kms::Kms, secrets::SecretStore},
     exchange::{Consent, DenialError, ExchangeMessage, InvalidMessage},
     metrics::Metric,
     salesforce::Salesforce,
@@ -39,7 +39,7 @@ use crate::{
     tables::Tables,
 };
 
-/// The AWS services that a start asks, one connection each, as [`shared::aws::connect`] names them.
+/// The AWS services that a start asks, one connection each, as [`shared::aws::Start`] names them.
 pub const SERVICES: [&str; 3] = ["dynamodb", "kms", "secretsmanager"];
 
 /// What the work on a message must leave for giving it back.
@@ -142,7 +142,6 @@ impl TokenExchanger {
 
     /// Fetches the secrets. What fails is tried again when a message needs it, and the person then hears of it.
     pub async fn warm_up(&self) {
-        give_way().await;
         if let Err(error) = self.secrets.current((self.clock)()).await {
             warn!(error = %error, "secrets not fetched");
         }

@@ -6,7 +6,10 @@ use std::time::Duration;
 use reqwest::Url;
 use shared::{
     LoginUrl, Status,
-    aws::secrets::{SecretStore, Source},
+    aws::{
+        partition,
+        secrets::{SecretStore, Source},
+    },
     timestamp::Clock,
 };
 
@@ -178,8 +181,8 @@ impl<'a> Patient<'a> {
     /// What each function does with each key, by the roles' policies and the keys' own.
     async fn kms(&self) -> Result<Vec<Finding>, Error> {
         let region = self.target.aws.region().map_or("us-east-1", |region| region.as_ref());
-        let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-        let [queue, table] = ["sqs", "dynamodb"].map(|service| format!("{service}.{region}.{suffix}"));
+        let domain = partition::domain(region);
+        let [queue, table] = ["sqs", "dynamodb"].map(|service| format!("{service}.{region}.{domain}"));
         let (queue, table): (&Context<'_>, &Context<'_>) = (&[(VIA, &queue)], &[(VIA, &table)]);
         let (links, tokens): (&Context<'_>, &Context<'_>) = (&[(PURPOSE, "connect-link")], &[(PURPOSE, "checkpoint")]);
         let signing: &Context<'_> = &[("kms:SigningAlgorithm", "ED25519_SHA_512"), ("kms:MessageType", "RAW")];

@@ -16,6 +16,7 @@
 
 use rustls::{RootCertStore, pki_types::CertificateDer};
 
+use super::partition;
 use crate::{Settings, tls};
 
 const AMAZONS: [&[u8]; 5] = [
@@ -28,7 +29,7 @@ const AMAZONS: [&[u8]; 5] = [
 
 /// The roots for AWS's endpoints in this region.
 pub(super) fn for_aws(settings: &Settings<impl Fn(&str) -> Option<String>>, region: &str) -> RootCertStore {
-    if is_amazon(settings, region) { amazons() } else { tls::systems_roots() }
+    if is_amazon(settings, region) { amazons() } else { tls::system_roots() }
 }
 
 fn amazons() -> RootCertStore {
@@ -39,7 +40,7 @@ fn amazons() -> RootCertStore {
 fn is_amazon(settings: &Settings<impl Fn(&str) -> Option<String>>, region: &str) -> bool {
     settings.optional("AWS_ENDPOINT_URL").is_none()
         && !tls::names_a_store(settings)
-        && super::domain(region) == Some("amazonaws.com")
+        && partition::domain(region) == partition::COMMERCIAL
 }
 
 #[cfg(test)]

@@ -7,12 +7,12 @@ use aws_smithy_http_client::{
 };
 use callback_receiver::{Config, Receiver};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use shared::process;
+use shared::{logging, process};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let settings = process::environment();
-    process::start_logging(&settings)?;
+    logging::start(&settings)?;
     // The SDK's own choice, made once for both clients.
     let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https();
     let aws = aws_config::from_env().http_client(http).load().await;

@@ -10,6 +10,7 @@ use shared::{
     AuthorizationCode,
     binding::BrowserSecret,
     exchange::{Consent, ExchangeMessage},
+    logging,
     page::{self, Mood},
     process,
     state::{State, StateKey},
@@ -74,7 +75,7 @@ impl Receiver {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let settings = process::environment();
-    process::start_logging(&settings)?;
+    logging::start(&settings)?;
     let key = StateKey::from_base64(&settings.required("STATE_PUBLIC_KEYS")?)?;
     let queue = Connection::open(&settings).await?;
     let receiver = Receiver { queue, queue_url: settings.required("EXCHANGE_QUEUE_URL")?, key };

@@ -1,0 +1,289 @@
+//! Opens connections, some of them before a request needs them: while a function prepares its first requests, names are
+//! resolved and keys agreed.
+
+use std::{
+    collections::VecDeque,
+    error::Error,
+    fmt,
+    future::{poll_fn, ready},
+    io,
+    net::{SocketAddr, ToSocketAddrs as _},
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
+    time::Duration,
+    vec,
+};
+
+use hyper::{
+    Uri,
+    rt::{Read as _, ReadBuf},
+};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_util::{
+    client::legacy::connect::{
+        HttpConnector,
+        dns::{GaiResolver, Name},
+    },
+    rt::TokioIo,
+};
+use rustls::{RootCertStore, client::Resumption};
+use tokio::{net::TcpStream, task::yield_now};
+use tower_service::Service;
+use tracing::warn;
+
+use crate::tls;
+
+/// TLS sessions that are kept for later connections: eight for each of four services. rustls allocates room for all of
+/// them at once.
+const TLS_SESSIONS: usize = 4 * 8;
+
+type Connection = MaybeHttpsStream<TokioIo<TcpStream>>;
+type Connecting = Pin<Box<dyn Future<Output = Result<Connection, Box<dyn Error + Send + Sync>>> + Send>>;
+
+/// Connects to endpoints, or hands out a connection that was opened ahead. Clones share those.
+#[derive(Clone)]
+pub(crate) struct Connector {
+    https: HttpsConnector<HttpConnector<Resolver>>,
+    resolver: Resolver,
+    /// The oldest first. An endpoint that has several connections is there several times.
+    opened: Arc<Mutex<VecDeque<(Uri, Connecting)>>>,
+}
+
+impl Connector {
+    pub(super) fn new(roots: RootCertStore, connect_timeout: Duration) -> Self {
+        let resolver = Resolver { resolved: Arc::default(), system: GaiResolver::new() };
+        let mut tcp = HttpConnector::new_with_resolver(resolver.clone());
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(connect_timeout));
+        let mut tls = tls::client_config(roots);
+        tls.resumption = Resumption::in_memory_sessions(TLS_SESSIONS);
+        let https = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
+        Self { https: https.wrap_connector(tcp), resolver, opened: Arc::default() }
+    }
+
+    /// Begins to open a connection, on this thread's runtime, for the next request to this endpoint that needs one. If
+    /// it fails, that request connects anew.
+    pub(crate) fn open_ahead(&self, endpoint: Uri) {
+        let mut https = self.https.clone();
+        let uri = endpoint.clone();
+        let connecting = tokio::spawn(async move { https.call(uri).await });
+        self.opened().push_back((endpoint, Box::pin(async { connecting.await? })));
+    }
+
+    /// Resolves the endpoint's name for the next connection to it, and blocks this thread.
+    pub(crate) fn resolve_here(&self, endpoint: &Uri) {
+        let resolve = |host: &str| Some((host.to_owned(), (host, 0).to_socket_addrs().ok()?.collect()));
+        *self.resolver.resolved() = endpoint.host().and_then(resolve); // on an error the connection resolves it again and reports why
+    }
+
+    /// Waits until all connections that were begun are open or have failed.
+    pub(crate) async fn wait(&self) {
+        let count = self.opened().len();
+        for _ in 0..count {
+            let next = self.opened().pop_front();
+            let Some((endpoint, connecting)) = next else { break };
+            match connecting.await {
+                Ok(connection) => self.opened().push_back((endpoint, Box::pin(ready(Ok(connection))))),
+                Err(error) => warn!(host = endpoint.host(), error, "connection not opened"),
+            }
+        }
+    }
+
+    fn opened(&self) -> MutexGuard<'_, VecDeque<(Uri, Connecting)>> {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A connection to this endpoint that was opened ahead, or is being opened.
+    fn take(&self, endpoint: &Uri) -> Option<Connecting> {
+        let mut opened = self.opened();
+        let is_same = |(to, _): &(Uri, _)| to.scheme() == endpoint.scheme() && to.authority() == endpoint.authority();
+        let found = opened.iter().position(is_same)?;
+        opened.remove(found).map(|(_, connecting)| connecting)
+    }
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connector").finish_non_exhaustive()
+    }
+}
+
+impl Service<Uri> for Connector {
+    type Response = Connection;
+    type Error = Box<dyn Error + Send + Sync>;
+    type Future = Pin<Box<dyn Future<Output = Result<Connection, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.https.poll_ready(context)
+    }
+
+    fn call(&mut self, endpoint: Uri) -> Self::Future {
+        let Some(connecting) = self.take(&endpoint) else { return Box::pin(self.https.call(endpoint)) };
+        let mut https = self.https.clone();
+        Box::pin(async move {
+            if let Ok(mut connection) = connecting.await
+                && is_open(&mut connection).await
+            {
+                return Ok(connection);
+            }
+            https.call(endpoint).await
+        })
+    }
+}
+
+/// Has the peer left an unused connection open? It may have been idle for as long as Lambda freezes a function.
+async fn is_open(connection: &mut Connection) -> bool {
+    yield_now().await; // the runtime must first learn from the kernel what has arrived
+    let mut byte = [0];
+    poll_fn(|context| {
+        let read = Pin::new(&mut *connection).poll_read(context, ReadBuf::new(&mut byte).unfilled());
+        Poll::Ready(read.is_pending()) // otherwise it is the end of the stream, or a response to nothing
+    })
+    .await
+}
+
+/// The system's resolver on threads of its own, and one name that was resolved before.
+#[derive(Clone)]
+struct Resolver {
+    resolved: Arc<Mutex<Resolved>>,
+    system: GaiResolver,
+}
+
+/// A host and its addresses.
+type Resolved = Option<(String, Vec<SocketAddr>)>;
+
+impl Resolver {
+    fn resolved(&self) -> MutexGuard<'_, Resolved> {
+        self.resolved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Service<Name> for Resolver {
+    type Response = vec::IntoIter<SocketAddr>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.system.poll_ready(context)
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        if let Some((_, addresses)) = self.resolved().take_if(|(host, _)| host == name.as_str()) {
+            return Box::pin(ready(Ok(addresses.into_iter())));
+        }
+        let resolving = self.system.call(name);
+        Box::pin(async { Ok(resolving.await?.collect::<Vec<_>>().into_iter()) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::aws::http::{
+        Http1,
+        test_server::{OK, TestServer, send},
+    };
+
+    fn connector() -> Connector {
+        Connector::new(RootCertStore::empty(), Duration::from_secs(1))
+    }
+
+    fn url(address: SocketAddr) -> String {
+        format!("http://{address}/")
+    }
+
+    async fn send_by(connector: &Connector, url: &str) -> u16 {
+        send(&Http1::new(connector.clone()), url).await.unwrap().status().as_u16()
+    }
+
+    #[tokio::test]
+    async fn a_request_takes_the_connection_that_was_opened_ahead() {
+        let server = TestServer::start(OK).await.unwrap();
+        let connector = connector();
+        connector.open_ahead(server.url.parse().unwrap());
+        assert_eq!(send_by(&connector, &format!("{}queue?x=1", server.url)).await, 200);
+        assert_eq!(server.connections(), 1);
+        assert!(connector.opened().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_request_to_another_endpoint_leaves_the_connection() {
+        let (server, other) = (TestServer::start(OK).await.unwrap(), TestServer::start(OK).await.unwrap());
+        let connector = connector();
+        connector.open_ahead(server.url.parse().unwrap());
+        assert_eq!(send_by(&connector, &other.url).await, 200);
+        assert_eq!(other.connections(), 1);
+        assert_eq!(connector.opened().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_could_not_be_opened_ahead_is_opened_again() {
+        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap().local_addr().unwrap();
+        let endpoint: Uri = url(address).parse().unwrap();
+        let connector = connector();
+        connector.open_ahead(endpoint.clone());
+        let failed = connector.take(&endpoint).unwrap().await;
+        assert!(failed.is_err());
+        connector.opened().push_back((endpoint, Box::pin(ready(failed))));
+        let server = TestServer::start_at(address, OK).await.unwrap();
+        assert_eq!(send_by(&connector, &server.url).await, 200);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_was_closed_before_its_first_request_is_opened_again() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let connector = connector();
+        connector.open_ahead(url(address).parse().unwrap());
+        connector.wait().await;
+        drop(listener.accept().await.unwrap());
+        drop(listener);
+        let server = TestServer::start_at(address, OK).await.unwrap();
+        assert_eq!(send_by(&connector, &server.url).await, 200);
+        assert_eq!(server.connections(), 1);
+    }
+
+    #[tokio::test]
+    async fn waiting_keeps_open_connections_and_drops_failed_ones() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let connector = connector();
+        connector.open_ahead("http://127.0.0.1:1/".parse().unwrap());
+        connector.open_ahead(url(listener.local_addr().unwrap()).parse().unwrap());
+        connector.wait().await;
+        listener.accept().await.unwrap();
+        assert_eq!(connector.opened().len(), 1);
+    }
+
+    #[test]
+    fn a_name_is_resolved_on_this_thread() {
+        let connector = connector();
+        connector.resolve_here(&"http://localhost/".parse().unwrap());
+        let (host, addresses) = connector.resolver.resolved().clone().unwrap();
+        assert_eq!(host, "localhost");
+        assert!(addresses.iter().all(|address| address.ip().is_loopback()), "{addresses:?}");
+    }
+
+    #[test]
+    fn a_name_that_does_not_resolve_leaves_no_addresses() {
+        let connector = connector();
+        *connector.resolver.resolved() = Some(("localhost".to_owned(), Vec::new()));
+        connector.resolve_here(&"http://nobody.invalid/".parse().unwrap());
+        assert_eq!(*connector.resolver.resolved(), None);
+    }
+
+    #[tokio::test]
+    async fn a_resolved_name_serves_one_connection() {
+        let server = TestServer::start(OK).await.unwrap();
+        let url = server.url.replace("127.0.0.1", "nobody.invalid");
+        let connector = connector();
+        *connector.resolver.resolved() = Some(("nobody.invalid".to_owned(), vec![(Ipv4Addr::LOCALHOST, 0).into()]));
+        assert_eq!(send_by(&connector, &url).await, 200);
+        assert!(send(&Http1::new(connector), &url).await.unwrap_err().is_io());
+    }
+}

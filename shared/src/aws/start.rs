@@ -1,0 +1,198 @@
+//! How a function starts: connections to AWS are opened first, and while they open the function prepares itself.
+//!
+//! Lambda gives a function a full core until it asks for its first event, and most of opening a connection is waiting:
+//! for a name, for the peer's keys. Every `main` is therefore the same few lines, without a branch:
+//! [`Start::begin`], the function's own constructor, [`Start::finish`], `run`.
+
+use std::{pin::Pin, thread, time::Duration};
+
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_smithy_async::{
+    rt::sleep::{SharedAsyncSleep, TokioSleep},
+    time::SystemTimeSource,
+};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
+use aws_types::{SdkConfig, region::Region};
+use hyper::Uri;
+use tokio::{task::yield_now, time::timeout};
+use tracing::warn;
+
+use super::{
+    http::{self, Connector},
+    partition, roots,
+};
+use crate::{SettingError, Settings, logging};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(8);
+const ATTEMPTS: u32 = 3;
+
+/// A start that is under way: connections are being opened, and logs are written.
+#[derive(Debug)]
+pub struct Start {
+    aws: SdkConfig,
+    connector: Connector,
+}
+
+impl Start {
+    /// Begins to open a connection to each of these services, named as in their endpoints (`sqs`); a service that is
+    /// named twice gets two. Then logging starts.
+    ///
+    /// # Errors
+    /// [`SettingError`] where one of Lambda's own variables is missing, or `LOG_LEVEL` is invalid.
+    pub async fn begin(
+        settings: &Settings<impl Fn(&str) -> Option<String>>,
+        services: &[&str],
+    ) -> Result<Self, SettingError> {
+        let (client, connector) = http_client(settings)?;
+        let endpoints = services.iter().filter_map(|service| endpoint(settings, service).transpose());
+        open(&connector, &endpoints.collect::<Result<Vec<_>, _>>()?).await;
+        let aws = sdk_config(settings, client)?;
+        logging::start(settings)?;
+        Ok(Self { aws, connector })
+    }
+
+    /// The configuration for the function's AWS clients; see [`config`].
+    #[must_use]
+    pub fn aws(&self) -> &SdkConfig {
+        &self.aws
+    }
+
+    /// Warms the function up while the connections open, and then waits for those that still do.
+    ///
+    /// The wait ends after the time of one request: what is not connected by then connects when a request needs it.
+    /// Without the wait, Lambda would freeze the function in the middle of a handshake.
+    ///
+    /// The future is boxed, since a page of stack costs as much as a page of heap, and stack frames are touched whole.
+    pub fn finish(self, warm_up: impl Future<Output = ()>) -> Pin<Box<impl Future<Output = ()>>> {
+        Box::pin(async move {
+            yield_to_io().await;
+            warm_up.await;
+            if timeout(ATTEMPT_TIMEOUT, self.connector.wait()).await.is_err() {
+                warn!("connections not opened in time");
+            }
+        })
+    }
+}
+
+/// The configuration that all AWS clients of a function share: credentials from the function's environment (Lambda has
+/// no other source, and the SDK's default chain costs start time), one HTTP client with ring for TLS, short time-outs,
+/// three attempts.
+///
+/// `AWS_ENDPOINT_URL` replaces AWS's endpoints, as in every AWS SDK. Without a [`Start`], connections open when a
+/// request needs them.
+///
+/// # Errors
+/// [`SettingError`] where one of Lambda's own variables is missing.
+pub fn config(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<SdkConfig, SettingError> {
+    let (client, _) = http_client(settings)?;
+    sdk_config(settings, client)
+}
+
+/// Begins to open a connection to each of these endpoints.
+///
+/// Names are resolved by threads of tokio's, but for the first endpoint, whose name is resolved here: that is one thread
+/// less to make.
+async fn open(connector: &Connector, endpoints: &[Uri]) {
+    if let [here, elsewhere @ ..] = endpoints {
+        for endpoint in elsewhere {
+            connector.open_ahead(endpoint.clone());
+        }
+        yield_now().await;
+        // The kernel likes to run a new thread after the one that made it, which is about to block.
+        for _ in elsewhere {
+            thread::yield_now();
+        }
+        connector.resolve_here(here);
+        connector.open_ahead(here.clone());
+    }
+    yield_now().await;
+    yield_to_io().await;
+}
+
+/// Lets connections that are being opened take the steps that they are ready for: once a name is resolved TCP can
+/// connect, once it is connected TLS can begin.
+async fn yield_to_io() {
+    for _step in ["connect", "begin TLS"] {
+        yield_now().await;
+    }
+}
+
+/// Where the SDK will find a service; `None` where `AWS_ENDPOINT_URL` is not a URL, which the SDK reports better.
+fn endpoint(settings: &Settings<impl Fn(&str) -> Option<String>>, service: &str) -> Result<Option<Uri>, SettingError> {
+    let region = settings.required("AWS_REGION")?;
+    let url = settings.optional("AWS_ENDPOINT_URL");
+    let url = url.unwrap_or_else(|| format!("https://{service}.{region}.{}", partition::domain(&region)));
+    Ok(url.parse().ok())
+}
+
+fn http_client(
+    settings: &Settings<impl Fn(&str) -> Option<String>>,
+) -> Result<(SharedHttpClient, Connector), SettingError> {
+    let roots = roots::for_aws(settings, &settings.required("AWS_REGION")?);
+    if roots.is_empty() {
+        return Err(SettingError::Invalid { name: "SSL_CERT_FILE", why: "no certificates to trust".to_owned() });
+    }
+    Ok(http::client_and_connector(roots, CONNECT_TIMEOUT))
+}
+
+fn sdk_config(
+    settings: &Settings<impl Fn(&str) -> Option<String>>,
+    http_client: SharedHttpClient,
+) -> Result<SdkConfig, SettingError> {
+    let credentials = Credentials::new(
+        settings.required("AWS_ACCESS_KEY_ID")?,
+        settings.required("AWS_SECRET_ACCESS_KEY")?,
+        settings.optional("AWS_SESSION_TOKEN"),
+        None,
+        "environment",
+    );
+    let mut config = SdkConfig::builder()
+        .region(Region::new(settings.required("AWS_REGION")?))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(http_client)
+        .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+        .time_source(SystemTimeSource::new())
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+        .timeout_config(
+            TimeoutConfig::builder()
+                .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+                .operation_timeout(OPERATION_TIMEOUT)
+                .build(),
+        );
+    if let Some(url) = settings.optional("AWS_ENDPOINT_URL") {
+        config.set_endpoint_url(Some(url));
+    }
+    Ok(config.build())
+}
+
+#[cfg(all(test, feature = "bot", feature = "kms", feature = "dynamodb", feature = "secrets"))]
+mod tests {
+    use super::*;
+
+    /// The URL that the SDK's own rules give a service.
+    macro_rules! url_by_sdk {
+        ($sdk:ident, $region:expr) => {{
+            use $sdk::config::endpoint::{DefaultResolver, Params, ResolveEndpoint as _};
+            let params = Params::builder().region($region).build().unwrap();
+            DefaultResolver::new().resolve_endpoint(&params).await.unwrap().url().to_owned()
+        }};
+    }
+
+    #[tokio::test]
+    async fn connections_are_opened_to_the_endpoints_that_the_sdk_uses() {
+        for region in partition::tests::REGIONS {
+            let settings = Settings::new(|name: &str| (name == "AWS_REGION").then(|| region.to_owned()));
+            for (service, url) in [
+                ("dynamodb", url_by_sdk!(aws_sdk_dynamodb, region)),
+                ("kms", url_by_sdk!(aws_sdk_kms, region)),
+                ("secretsmanager", url_by_sdk!(aws_sdk_secretsmanager, region)),
+                ("sqs", url_by_sdk!(aws_sdk_sqs, region)),
+            ] {
+                assert_eq!(endpoint(&settings, service).unwrap(), Some(url.parse().unwrap()), "{service} {region}");
+            }
+        }
+    }
+}
