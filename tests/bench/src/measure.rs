@@ -1,7 +1,7 @@
 //! How it is measured: by the clock, in runs that alternate, and by instructions, which repeat.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     ffi::OsString,
     fs,
     io::Write as _,
@@ -47,8 +47,6 @@ pub(crate) struct Figures {
     pub(crate) warm_p50_ms: f64,
     pub(crate) warm_p99_ms: f64,
     pub(crate) peak_memory_bytes: Quartiles,
-    /// The shared libraries that it loads.
-    pub(crate) libraries: BTreeSet<String>,
     /// Of the binary as it ships, stripped.
     pub(crate) binary_bytes: Option<u64>,
     /// In callgrind's count.
@@ -72,7 +70,6 @@ struct Times {
     first: Vec<f64>,
     warm: Vec<f64>,
     memory: Vec<f64>,
-    libraries: BTreeSet<String>,
 }
 
 /// A batch of one and a batch of ten, with a Salesforce that takes its time.
@@ -112,7 +109,6 @@ impl Bench {
                 warm_p50_ms: percentile(&times.warm, 0.5),
                 warm_p99_ms: percentile(&times.warm, 0.99),
                 peak_memory_bytes: Quartiles::of(&times.memory),
-                libraries: times.libraries,
                 binary_bytes: program.binary().map(size).transpose()?,
                 instructions_plain,
                 instructions_tls,
@@ -133,7 +129,6 @@ impl Bench {
         }
         #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
         times.memory.push(function.peak_memory()? as f64);
-        times.libraries.extend(function.libraries()?);
         function.end().await
     }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 use shared::process;
 
 use crate::{
-    functions::{PYTHON, SHIPPED},
+    functions::PYTHON,
     measure::{Batches, Figures},
     statistics::Quartiles,
 };
@@ -110,11 +110,6 @@ fn limits(programs: &[Figures], batches: Option<&Batches>) -> Vec<Limit> {
     if let Some(Batches { one_ms, ten_ms }) = batches {
         let ten = ten_ms.median / one_ms.median;
         at_most("exchanger: a batch of ten, Salesforce at 300 ms", ten, 1.3, "× a batch of one");
-    }
-    if let Some(hello) = of("hello-world") {
-        let ours = programs.iter().filter(|figures| SHIPPED.contains(&figures.name));
-        let more = ours.flat_map(|figures| figures.libraries.difference(&hello.libraries)).count();
-        at_most("functions: shared libraries that hello-world does without", ratio(more as u64, 1), 0.0, "loaded");
     }
     if let (Some(python), Some(ours)) = (of(PYTHON), of("callback-receiver")) {
         let memory = ours.peak_memory_bytes.median / python.peak_memory_bytes.median;

@@ -1,7 +1,6 @@
 //! Lambda's side of one execution environment: the Runtime API, and the function's process under it.
 
 use std::{
-    collections::BTreeSet,
     ffi::OsString,
     fs::{self, File},
     path::{Path, PathBuf},
@@ -126,13 +125,6 @@ impl Function {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id().ok_or("it has ended")?))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM")?;
         Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
-    }
-
-    /// The shared libraries that it has loaded, by their file names.
-    pub(crate) fn libraries(&self) -> Result<BTreeSet<String>, Failed> {
-        let maps = fs::read_to_string(format!("/proc/{}/maps", self.child.id().ok_or("it has ended")?))?;
-        let files = maps.lines().filter_map(|line| line.rsplit_once('/').map(|(_, name)| name.to_owned()));
-        Ok(files.filter(|name| name.contains(".so")).collect())
     }
 
     /// The time that a core worked for it so far, on all its threads: what Lambda's share of a core stretches.
