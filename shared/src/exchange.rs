@@ -189,6 +189,18 @@ impl TryFrom<Wire> for ExchangeMessage {
 }
 
 impl ExchangeMessage {
+    /// How long the code can still be tried; zero once it has expired.
+    #[must_use]
+    pub fn code_time_left(&self, now: Timestamp) -> Duration {
+        CODE_LIFETIME.saturating_sub(now.since(self.received_at))
+    }
+
+    /// Is the code too old to be tried?
+    #[must_use]
+    pub fn code_has_expired(&self, now: Timestamp) -> bool {
+        self.code_time_left(now).is_zero()
+    }
+
     /// The body of the queue's message.
     ///
     /// # Panics
@@ -280,6 +292,16 @@ mod tests {
         assert_eq!(refusal(r#"{"v":2,"something":"else"}"#), InvalidMessage::Version);
         assert_eq!(refusal(&with(granted(), "denied", json!("access_denied"))), InvalidMessage::Consent);
         assert_eq!(refusal(&with(granted(), "pkce", Value::Null)), InvalidMessage::Consent);
+    }
+
+    #[test]
+    fn a_code_expires_a_minute_before_salesforce_says_so() {
+        let message = ExchangeMessage::from_body(&granted().to_string()).unwrap();
+        let after = |seconds| message.received_at.plus(Duration::from_secs(seconds));
+        assert!(!message.code_has_expired(after(839)));
+        assert!(message.code_has_expired(after(840)));
+        assert_eq!(message.code_time_left(after(830)).as_secs(), 10);
+        assert_eq!(message.code_time_left(after(9_000)), Duration::ZERO);
     }
 
     #[test]

@@ -155,10 +155,10 @@ def _times(walk, journal, lines):
         return next(iter(journal.get((endpoint, walk.wa_id), [])), None)
 
     def logged(target, message):
-        return next((line for line in lines if line["target"] == target and line["message"] == message), None)
+        return next((line for line in lines if line["target"].split("::")[0] == target and line["message"] == message), None)
 
     receiver = logged("callback_receiver", "callback")
-    exchanger = logged("token_exchanger", "attempt over")
+    exchanger = logged("token_exchanger", "attempt finished")
     notifier = logged("notifier", "notification complete")
     token, userinfo, message = seen("salesforce.token"), seen("salesforce.userinfo"), seen("twilio.messages")
     if not all((receiver, exchanger, notifier, token, userinfo, message)):

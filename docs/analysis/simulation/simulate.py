@@ -76,7 +76,7 @@ class Settings:
             max_tries=int(exchanger["Environment"]["Variables"]["MAX_TRIES"]),
             pauses=[int(found) for found in _rust("functions/token-exchanger/src/retry.rs", r"VISIBILITY_SECONDS: .*= \[(.*)\]").split(",")],
             code_lifetime=60 * int(_rust("shared/src/exchange.rs", r"CODE_LIFETIME: .*from_mins\((\d+)\)")),
-            exchange_budget=int(_rust("functions/token-exchanger/src/attempt.rs", r"EXCHANGE_BUDGET: .*from_secs\((\d+)\)")),
+            exchange_budget=int(_rust("functions/token-exchanger/src/budget.rs", r"EXCHANGE_LIMIT: .*from_secs\((\d+)\)")),
             notify_batch=stream["BatchSize"],
             parallelization=stream["ParallelizationFactor"],
             stream_retries=stream["MaximumRetryAttempts"],

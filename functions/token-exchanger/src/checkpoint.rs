@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize};
 use shared::{
     Timestamp,
     attempt::ledger::Attempt,
-    aws::kms::PlaintextKey,
+    aws::kms::{KmsError, PlaintextKey},
     salesforce::{AccessToken, Grant, RefreshToken},
 };
 
-use crate::tables::Connection;
+use crate::{queue::QueueError, tables::Connection};
 
 /// One nonce is enough for a key that seals once (NIST SP 800-38D §8: no two of one key).
 const NONCE: [u8; NONCE_LEN] = [0; NONCE_LEN];
@@ -25,6 +25,20 @@ const NONCE: [u8; NONCE_LEN] = [0; NONCE_LEN];
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the sealed tokens do not open")]
 pub(crate) struct BrokenSeal;
+
+/// The tokens could neither be stored nor put back on the queue: they are gone with this
+/// invocation. What is left to do is to say so, with a fresh link.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CheckpointError {
+    #[error(transparent)]
+    Kms(#[from] KmsError),
+    #[error(transparent)]
+    Seal(#[from] BrokenSeal),
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    #[error("it took too long")]
+    OutOfTime,
+}
 
 #[derive(Serialize)]
 struct Outbound<'a> {

@@ -7,6 +7,8 @@ use std::time::Duration;
 use backoff::{ExponentialBackoff, ExponentialBackoffBuilder, backoff::Backoff as _};
 use tokio::time::Instant;
 
+use crate::budget::left;
+
 /// How long a message is invisible after its first receive that failed, its second, and so on.
 const VISIBILITY_SECONDS: [u64; 6] = [2, 5, 15, 40, 90, 180];
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -16,11 +18,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 pub(crate) fn visibility(receives: u32) -> Duration {
     let index = usize::try_from(receives.saturating_sub(1)).unwrap_or(usize::MAX);
     Duration::from_secs(VISIBILITY_SECONDS[index.min(VISIBILITY_SECONDS.len() - 1)])
-}
-
-/// How long it is until then; zero if it has passed.
-pub(crate) fn left(until: Instant) -> Duration {
-    until.saturating_duration_since(Instant::now())
 }
 
 /// Growing pauses between tries, with some chance in them, up to a point in time.

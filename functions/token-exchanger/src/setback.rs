@@ -9,7 +9,12 @@ use shared::{
     salesforce::{Class, ExchangeError},
 };
 
-use crate::{attempt::CheckpointError, checkpoint::BrokenSeal, config::CredentialsError, retry, tables::TableError};
+use crate::{
+    checkpoint::{BrokenSeal, CheckpointError},
+    config::CredentialsError,
+    retry,
+    tables::TableError,
+};
 
 /// How soon a message comes back that nothing can be done for: it is on its way to the
 /// dead-letter queue.
@@ -50,8 +55,8 @@ pub(crate) enum Setback {
 }
 
 impl Setback {
-    /// One word for logs.
-    pub(crate) fn word(&self) -> &'static str {
+    /// The class in logs and metrics.
+    pub(crate) fn label(&self) -> &'static str {
         match self {
             Self::Unreadable(_) => "unreadable",
             Self::Held { .. } => "held",

@@ -1,9 +1,9 @@
 //! One invocation of the token exchanger on one message, step by step.
 //!
 //! What an answer means and what is written is the exchanger's own code. Which step follows which
-//! is mirrored here: `connect`, `bury`, `give_up`, `fail`, `exchange`, `keep`, `deny` and `connect_traded`
-//! of its `attempt.rs`, `connect` of its `tables.rs`, `work` and `give_back` of its `lib.rs`, and,
-//! of its `setback.rs`, that the person is told of a delay by every setback but `Held` and `GivenUp`.
+//! is mirrored here: `run`, `connect`, `expire`, `give_up`, `fail`, `deny`, `connect_traded` and `release`
+//! of its `attempt.rs`, `exchange` of its `exchange.rs`, `store_or_checkpoint` of its `storage.rs`,
+//! `connect` of its `tables.rs`, `return_to_queue` of its `lib.rs`, and, of its `setback.rs`, that the person is told of a delay by every setback but `Held` and `GivenUp`.
 
 use shared::{
     Reason,

@@ -1,0 +1,89 @@
+//! One receive of one message, as Lambda delivers it.
+
+use aws_lambda_events::sqs::SqsMessage;
+use shared::{
+    AuthorizationCode,
+    attempt::ledger::Attempt,
+    exchange::{Consent, ExchangeMessage, InvalidMessage},
+};
+use tracing::{Span, info_span};
+
+use crate::trace;
+
+/// A message without an id cannot fail alone, and must not be acknowledged: the whole batch comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a message of the batch has no id or no receipt handle")]
+pub struct NamelessMessage;
+
+/// One receive of one message.
+pub(crate) struct Delivery {
+    pub(crate) message_id: String,
+    pub(crate) receipt: String,
+    pub(crate) receives: u32,
+    trace_id: Option<String>,
+    pub(crate) message: Result<ExchangeMessage, InvalidMessage>,
+}
+
+impl Delivery {
+    /// Parses a record of the batch. A body that cannot be read is kept as an error, because the message
+    /// fails alone then.
+    pub(crate) fn parse(message: SqsMessage) -> Result<Self, NamelessMessage> {
+        let named = |text: Option<String>| text.filter(|text| !text.is_empty()).ok_or(NamelessMessage);
+        Ok(Self {
+            message_id: named(message.message_id)?,
+            receipt: named(message.receipt_handle)?,
+            receives: message
+                .attributes
+                .get("ApproximateReceiveCount")
+                .and_then(|count| count.parse().ok())
+                .unwrap_or(1),
+            trace_id: message
+                .attributes
+                .get("AWSTraceHeader")
+                .and_then(|header| trace::root(header))
+                .map(str::to_owned),
+            message: ExchangeMessage::from_body(message.body.as_deref().unwrap_or_default()),
+        })
+    }
+
+    /// The span of the work on it: each message of a batch has a trace of its own, the callback's.
+    pub(crate) fn span(&self) -> Span {
+        info_span!("delivery", trace_id = self.trace_id)
+    }
+
+    /// What the message says of its attempt.
+    pub(crate) fn attempt<'a>(&self, message: &'a ExchangeMessage) -> Attempt<'a> {
+        let code_sha256 = match &message.consent {
+            Consent::Granted { code, .. } => Some(AuthorizationCode::sha256(code)),
+            Consent::Traded { code_sha256, .. } => Some(code_sha256.clone()),
+            Consent::Denied { .. } => None,
+        };
+        Attempt {
+            id: message.attempt_id,
+            wa_id: &message.wa_id,
+            login_url: &message.login_url,
+            code_sha256,
+            receives: self.receives,
+            received_at: message.received_at,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lambda_events::sqs::SqsEvent;
+
+    use super::*;
+
+    #[test]
+    fn the_sample_events_are_understood() {
+        for (name, denied) in [("exchange-sqs", false), ("exchange-denied-sqs", true)] {
+            let path = format!("{}/../../events/{name}.json", env!("CARGO_MANIFEST_DIR"));
+            let batch: SqsEvent = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+            let deliveries: Vec<_> = batch.records.into_iter().map(|record| Delivery::parse(record).unwrap()).collect();
+            assert_eq!(deliveries.len(), 1);
+            let message = deliveries[0].message.as_ref().unwrap();
+            assert_eq!(matches!(message.consent, Consent::Denied { .. }), denied, "{name}");
+        }
+    }
+}

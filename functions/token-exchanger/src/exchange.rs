@@ -1,0 +1,121 @@
+//! From the code to the grant: the exchange at the token endpoint, and the account's name.
+
+use std::sync::Arc;
+
+use shared::{
+    AuthorizationCode, Reason, Timestamp,
+    attempt::ledger::Lease,
+    aws::secrets::Secrets,
+    pkce::PkceCodeVerifier,
+    salesforce::{Grant, Redemption, UserinfoFailure},
+};
+
+use crate::{
+    budget::left,
+    config::CredentialsError,
+    course::{Course, Step},
+    ending::Failure,
+    retry::Pauses,
+    setback::Setback,
+    work::Work,
+};
+
+/// What an exchange needs beside the code.
+pub(crate) struct Means {
+    verifier: Option<PkceCodeVerifier>,
+    secrets: Arc<Secrets>,
+}
+
+/// Why there are no tokens.
+pub(crate) enum Stop {
+    /// For good.
+    Failed(Failure),
+    /// In this invocation.
+    Returned(Setback),
+}
+
+impl<E: Into<Setback>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Returned(error.into())
+    }
+}
+
+impl Work<'_> {
+    /// Fetches what an exchange needs. The verifier is made anew each time, and the secrets have expired
+    /// whenever nobody has connected for some minutes.
+    pub(crate) async fn means(&self, pkce: bool, now: Timestamp) -> Result<Means, Setback> {
+        let resources = self.resources;
+        let verifier = async {
+            if !pkce {
+                return Ok(None);
+            }
+            resources.kms.pkce_verifier(&resources.config.pkce_key_id, self.attempt.id).await.map(Some)
+        };
+        let (verifier, secrets) = tokio::join!(verifier, resources.secrets.current(now));
+        Ok(Means { verifier: verifier?, secrets: secrets.map_err(CredentialsError::from)? })
+    }
+
+    /// Exchanges the code for tokens, with the retries that this invocation has time for.
+    pub(crate) async fn exchange(
+        &self,
+        lease: &Lease,
+        code: &AuthorizationCode,
+        Means { verifier, mut secrets }: Means,
+    ) -> Result<Grant, Stop> {
+        let resources = self.resources;
+        let mut pauses = Pauses::until(self.budget.exchange_retries());
+        let mut course = Course::new(lease);
+        loop {
+            if self.message.code_has_expired(self.now()) {
+                return Err(Stop::Failed(course.expired().into()));
+            }
+            let redemption = Redemption {
+                login_url: self.attempt.login_url,
+                code,
+                verifier: verifier.as_ref(),
+                credentials: &resources.config.credentials(&secrets)?,
+            };
+            let Some(time) = self.budget.exchange_request() else {
+                return Err(Stop::Returned(Setback::OutOfTime));
+            };
+            course.send();
+            let error = match resources.salesforce.exchange(&redemption, time).await {
+                Ok(grant) => return Ok(grant),
+                Err(error) => error,
+            };
+            let again = match course.answered(error.class()) {
+                Step::Over(reason) => return Err(Stop::Failed(Failure { reason, cause: Some(error) })),
+                Step::Again { retry_after } => pauses.next(retry_after).await,
+                Step::Refetch => {
+                    let newer = resources.secrets.newer_than(&secrets, self.now()).await;
+                    secrets = newer.map_err(CredentialsError::from)?;
+                    true
+                }
+                Step::Back => false,
+            };
+            if !again {
+                return Err(Stop::Returned(Setback::Exchange(error)));
+            }
+        }
+    }
+
+    /// The name of the account. Where Salesforce does not tell it in time the tokens are stored
+    /// without it: a consent is worth more than a name. Tokens that are refused are a failure.
+    pub(crate) async fn username(&self, grant: &Grant) -> Result<Option<String>, Failure> {
+        let until = self.budget.username();
+        let mut pauses = Pauses::until(until);
+        loop {
+            let answer = self.resources.salesforce.username(grant, left(until)).await;
+            match answer.map_err(|error| error.failure()) {
+                Ok(username) => return Ok(Some(username)),
+                Err(UserinfoFailure::Blocked) => return Err(Reason::AppBlocked.into()),
+                Err(UserinfoFailure::OutOfScope) => return Ok(None),
+                Err(UserinfoFailure::Transient { retry_after }) => {
+                    if !pauses.next(retry_after).await {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! What a delivery came to: its one log line, and its measurements.
+
+use std::time::Duration;
+
+use shared::{
+    AttemptId, Timestamp,
+    exchange::DenialError,
+    metrics::{Meter, Metric},
+    timestamp::millis,
+};
+use tracing::{error, info, warn};
+
+use crate::{delivery::Delivery, ending::Ending, setback::Setback};
+
+/// A delivery and its result.
+pub(crate) struct Report<'a> {
+    pub(crate) delivery: &'a Delivery,
+    pub(crate) result: &'a Result<Ending, Setback>,
+    pub(crate) duration: Duration,
+    pub(crate) is_last_try: bool,
+}
+
+/// The log fields of every delivery whose message could be read.
+struct Fields {
+    attempt_id: AttemptId,
+    result: &'static str,
+    receives: u32,
+    code_age_ms: u64,
+    duration_ms: u64,
+}
+
+impl Report<'_> {
+    /// The one line about a delivery.
+    pub(crate) fn log(&self, now: Timestamp) {
+        let Delivery { message_id, receives, message, .. } = self.delivery;
+        let (receives, result, duration_ms) = (*receives, self.label(), millis(self.duration));
+        let Ok(message) = message else {
+            error!(message_id, result, receives, duration_ms, "message unreadable");
+            return;
+        };
+        let code_age_ms = millis(now.since(message.received_at));
+        let fields = Fields { attempt_id: message.attempt_id, result, receives, code_age_ms, duration_ms };
+        match self.result {
+            Ok(ending) => fields.log_ending(ending),
+            Err(setback) => fields.log_setback(setback, self.is_last_try),
+        }
+    }
+
+    /// The measurements of a delivery.
+    pub(crate) fn measure(&self, meter: &Meter, now: Timestamp) {
+        meter.count(now, Metric::Exchanges, &[("Result", self.label())]);
+        match (self.result, &self.delivery.message) {
+            (Ok(Ending::Connected { .. }), Ok(message)) => {
+                meter.time(now, Metric::TimeToConnected, now.since(message.received_at));
+            }
+            (Ok(Ending::Checkpointed { .. }), _) => meter.count(now, Metric::Setbacks, &[("Class", "not_stored")]),
+            (Ok(Ending::Failed(failure)), _) => {
+                meter.count(now, Metric::Failures, &[("Reason", failure.reason.as_str())]);
+            }
+            (Err(setback), _) => meter.count(now, Metric::Setbacks, &[("Class", setback.label())]),
+            _ => {}
+        }
+    }
+
+    /// The result in logs and metrics.
+    fn label(&self) -> &'static str {
+        match self.result {
+            Ok(Ending::Connected { .. }) => "connected",
+            Ok(Ending::Checkpointed { .. }) => "checkpointed",
+            Ok(Ending::Duplicate) => "duplicate",
+            Ok(Ending::Failed(_)) => "failed",
+            Err(_) if self.delivery.message.is_err() => "unreadable",
+            Err(_) => "returned",
+        }
+    }
+}
+
+impl Fields {
+    fn log_ending(&self, ending: &Ending) {
+        let Self { attempt_id, result, receives, code_age_ms, duration_ms } = *self;
+        match ending {
+            Ending::Connected { renewed } => {
+                info!(%attempt_id, result, renewed, receives, code_age_ms, duration_ms, "attempt finished");
+            }
+            Ending::Checkpointed { cause } => {
+                let error = chain(cause);
+                warn!(
+                    %attempt_id, result, error, receives, code_age_ms, duration_ms,
+                    "tokens put back on the queue",
+                );
+            }
+            Ending::Duplicate => {
+                info!(%attempt_id, result, receives, code_age_ms, duration_ms, "duplicate delivery ignored");
+            }
+            Ending::Failed(failure) => {
+                let reason = failure.reason.as_str();
+                let salesforce_error = failure.oauth_error().map(DenialError::as_str);
+                let error = failure.cause.as_ref().map(|error| chain(error));
+                info!(
+                    %attempt_id, result, reason, salesforce_error, error, receives, code_age_ms, duration_ms,
+                    "attempt finished",
+                );
+            }
+        }
+    }
+
+    fn log_setback(&self, setback: &Setback, is_last: bool) {
+        let Self { attempt_id, result, receives, code_age_ms, duration_ms } = *self;
+        let class = setback.label();
+        let salesforce_error = match setback {
+            Setback::Exchange(error) => error.oauth_error().map(DenialError::as_str),
+            _ => None,
+        };
+        let error = chain(setback);
+        warn!(
+            %attempt_id, result, class, salesforce_error, error, is_last, receives, code_age_ms, duration_ms,
+            "attempt returned to the queue",
+        );
+    }
+}
+
+/// The error and its sources. None of ours quotes a secret or a chat's address.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}
