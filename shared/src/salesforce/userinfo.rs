@@ -1,4 +1,4 @@
-//! `/userinfo` (OpenID Connect Core §5.3): the name of the account that tokens belong to.
+//! `/userinfo`: the name of the account that tokens belong to.
 
 use std::time::Duration;
 
