@@ -19,7 +19,7 @@ export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 export PYTEST_ADDOPTS := -p no:cacheprovider -q
 
-.PHONY: help up down status test lint unit model checks emulator end-to-end operate wasf soak latency simulate browser bench fmt audit build deploy tools clean
+.PHONY: help up down status test lint unit model checks emulator end-to-end operate wasf soak latency simulate browser bench picture fmt audit build deploy tools clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -103,6 +103,10 @@ bench: tools .local/venv-bench/made-from ## measure the release binaries beside 
 	python3 -m venv .local/venv-bench
 	.local/venv-bench/bin/python -m pip install --quiet --require-hashes --no-deps --only-binary :all: -r $<
 	cp $< $@
+
+picture: browser ## take the README's picture of a connect, in Chromium, on a local cloud of its own
+	@fc-list :lang=und-zsye | grep -q . || { echo "This needs a font with emoji. On Debian: apt-get install fonts-noto-color-emoji fonts-roboto" >&2; exit 1; }
+	$(cloud) run -- $(python) docs/images/picture.py
 
 fmt: ## format the Rust code
 	$(cargo) fmt --all

@@ -1,20 +1,50 @@
-"""What the documents name is there."""
+"""What the documents name exists, and what they show works."""
 
+import ast
 import re
 
 import pytest
 from conftest import ROOT
 
-DOCUMENTS = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_every_file_that_a_document_names_is_there(document):
+def test_every_file_that_a_document_names_exists(document):
     text = document.read_text()
     for path in re.findall(r"`((?:[\w.-]+/)+[\w.-]+\.(?:rs|py|md|yml|yaml|json))`", text):
         assert (ROOT / path).exists(), path
-    for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
-        assert (document.parent / link).exists(), link
+    for link, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)", text):
+        target = document.parent / link if link else document
+        assert target.exists(), link
+        assert not anchor or anchor in _anchors(target.read_text()), f"{link}#{anchor}"
+
+
+def _anchors(text):
+    """As GitHub makes them of headings."""
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_python_example_is_python(document):
+    for example in re.findall(r"^```python\n(.*?)^```", document.read_text(), re.MULTILINE | re.DOTALL):
+        ast.parse(example)
+
+
+def test_the_readme_has_each_parameter_of_the_template(template):
+    table = (ROOT / "README.md").read_text().split("| parameter | default | meaning |")[1].split("\n\n")[0]
+    names = [name for line in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", line.split("|")[1])]
+    assert sorted(names) == sorted(template["Parameters"])
+
+
+def test_the_readme_has_each_default_of_the_template(template):
+    table = (ROOT / "README.md").read_text().split("| parameter | default | meaning |")[1].split("\n\n")[0]
+    for line in table.splitlines()[2:]:
+        _, names, defaults, _, _ = line.split("|")
+        wanted = [str(template["Parameters"][name]["Default"]) for name in re.findall(r"`(\w+)`", names)]
+        shown = re.findall(r"`([^`]+)`", defaults)
+        assert [each for value in wanted if value for each in value.split(",")] == shown, names
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
