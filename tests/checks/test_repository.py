@@ -3,6 +3,7 @@ compiler knows."""
 
 import json
 import re
+import subprocess
 
 import pytest
 from conftest import ROOT, branches, listed, resources, statements
@@ -313,3 +314,20 @@ def test_every_way_into_a_function_has_a_sample(functions):
     assert shown == {route for route in _routes(functions) if not route.startswith("HEAD ")}
     shown = {record["eventSource"] for event in events for record in event.get("Records", [])}
     assert shown == {"aws:sqs", "aws:dynamodb"}
+
+
+def _features(edges):
+    """What each crate is compiled with, by cargo's own reckoning: the features, by name and version."""
+    command = ["cargo", "tree", "--locked", "--workspace", "--target", "x86_64-unknown-linux-gnu", "--prefix", "none"]
+    command += ["--edges", edges, "--format", "{p}|{f}"]
+    lines = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
+    found = {}
+    for crate, features in (line.removesuffix(" (*)").split("|") for line in lines if line):
+        found.setdefault(crate, set()).add(features)
+    return found
+
+
+def test_a_build_without_tests_has_the_features_that_the_tests_have():
+    with_tests = _features("normal,build,dev")
+    for crate, features in _features("normal,build").items():
+        assert features <= with_tests[crate], f"make up and make test compile {crate} once each; see tests/system/Cargo.toml"

@@ -1,40 +1,59 @@
-"""Builds what the local cloud runs: the template's functions by `sam build`, and the sandbox, in one target directory.
+"""Builds what the local cloud runs: the functions, the sandbox, and `wasf` where operators are tested.
 
-The profile and the target are those of `cargo test` in the Makefile. The functions' dependencies are compiled with the
-features that ship, and once more with those of the whole workspace for the sandbox and the tests. With `RELEASE` in the
-environment the functions are built as they ship, which takes minutes.
+Profile, target and features are those of `cargo test --workspace` in the Makefile, so that everything is compiled once.
+`as_shipped` is for what the functions' own features and `sam build` have a part in: the operators' tests, and every
+test with `RELEASE` in the environment, which builds optimised functions and takes minutes.
 """
 
+import dataclasses
 import hashlib
-import json
 import os
 import subprocess
 
+import tools
 from tools import LOCAL, ROOT, Failed, clean_environment, host, logs, run, step
 
-BUILT = LOCAL / "build"
 TEMPLATE = ROOT / "template.yaml"
+FUNCTIONS = sorted(folder.name for folder in (ROOT / "functions").iterdir())
+_SAM_BUILT = LOCAL / "build"
+
+
+@dataclasses.dataclass
+class Built:
+    """What is to be deployed: `bootstrap` is each function's binary, by `{logical_id}` or `{binary}`."""
+
+    bootstrap: str
+    fingerprint: str
 
 
 def build():
-    """Brings `.local/build` and the sandbox up to date; returns a fingerprint of what is to be deployed."""
+    """Compiles the functions and the sandbox."""
+    if os.environ.get("RELEASE"):
+        return as_shipped()
+    _, target = host()
+    with step("Functions and sandbox", shows_more=True):
+        _compile(target, "--workspace", *(f"--bin={name}" for name in [*FUNCTIONS, "sandbox"]))
+    folder = _target_directory() / target / "debug"
+    return Built(f"{folder}/{{binary}}", _digest([TEMPLATE, *(folder / name for name in FUNCTIONS)]))
+
+
+def as_shipped():
+    """Builds the functions by `sam build`, with the features that ship, and compiles the sandbox and `wasf`."""
     architecture, target = host()
-    as_they_ship = bool(os.environ.get("RELEASE"))
-    with step("Rust binaries", shows_more=True):
-        functions = [] if as_they_ship else _compile(target)  # the workspace's default members
-        _compile(target, "--workspace", "--bin", "sandbox", "--bin", "wasf")
-    sources = _digest([TEMPLATE, *functions])
-    made_from = BUILT / "made-from"
-    if as_they_ship or not made_from.exists() or made_from.read_text() != sources:
-        with step("sam build"):
-            made_from.unlink(missing_ok=True)
-            command = ["sam", "build", "--template-file", TEMPLATE, "--build-dir", BUILT]
-            command += ["--config-env", "local", "--parameter-overrides", f"Architecture={architecture}"]
-            mode = {} if as_they_ship else {"SAM_BUILD_MODE": "debug", "CARGO_LAMBDA_COMPILER": "cargo"}
-            run(command, logs() / "sam-build.log", clean_environment(**mode))
-            if not as_they_ship:
-                made_from.write_text(sources)
-    return _digest([TEMPLATE, *sorted(BUILT.glob("*/bootstrap"))])
+    release = bool(os.environ.get("RELEASE"))
+    with step("Sandbox and wasf", shows_more=True):
+        _compile(target, "--workspace", "--bin=sandbox", "--bin=wasf")
+    if not release:
+        with step("Functions", shows_more=True):
+            # The workspace's default members are the functions: all at once, where `sam build` would take one by one.
+            _compile(target)
+    tools.setup("tools")
+    with step("sam build"):
+        command = ["sam", "build", "--template-file", TEMPLATE, "--build-dir", _SAM_BUILT]
+        command += ["--config-env", "local", "--parameter-overrides", f"Architecture={architecture}"]
+        mode = {} if release else {"SAM_BUILD_MODE": "debug", "CARGO_LAMBDA_COMPILER": "cargo"}
+        run(command, logs() / "sam-build.log", clean_environment(**mode))
+    return Built(f"{_SAM_BUILT}/{{logical_id}}/bootstrap", _digest([TEMPLATE, *sorted(_SAM_BUILT.glob("*/bootstrap"))]))
 
 
 def sandbox():
@@ -48,17 +67,13 @@ def _target_directory():
 
 
 def _compile(target, *which):
-    """Compiles binaries with cargo's own progress on the terminal; returns their paths."""
-    command = ["cargo", "build", "--locked", "--target", target, *which]
-    command += ["--message-format", "json-render-diagnostics"]
+    """Compiles with cargo's own progress on the terminal."""
     try:
-        found = subprocess.run(command, cwd=ROOT, env=clean_environment(), stdout=subprocess.PIPE)
+        found = subprocess.run(["cargo", "build", "--locked", "--target", target, *which], cwd=ROOT, env=clean_environment())
     except FileNotFoundError:
-        raise Failed("there is no cargo", "Install Rust: https://rustup.rs") from None
+        raise Failed("cargo is missing", "Install Rust: https://rustup.rs") from None
     if found.returncode:
-        raise Failed("the binaries do not compile", "cargo says above what is wrong.")
-    messages = (json.loads(line) for line in found.stdout.splitlines())
-    return sorted(ROOT / message["executable"] for message in messages if message.get("executable"))
+        raise Failed("the binaries do not compile", "cargo's errors are above.")
 
 
 def _digest(files):

@@ -6,8 +6,8 @@
     cloud.py status    say what runs
     cloud.py run [--with-plain-stack | --empty] -- COMMAND…
                        start another one just for COMMAND, which finds it by LOCAL_CLOUD_STATE
-    cloud.py build     compile and package the functions
-    cloud.py setup     install the tools into .local
+    cloud.py build     compile the functions and the sandbox
+    cloud.py setup     install the emulator, the SAM CLI and the linters into .local
 
 Everything it writes is in `.local` and in cargo's target directory; everything it starts listens on loopback only.
 """
@@ -63,12 +63,14 @@ def _arguments():
 
 def up(_arguments):
     """start the local cloud, or bring a running one up to date"""
-    tools.setup()
+    tools.host()
     instance = Instance(UP)
     ports = instance.state.get("ports") if instance.lives("emulator") else None
     ports = (ports["emulator"], ports["sandbox"]) if ports else _ports()
     try:
-        state = instance.up(ports)
+        with tools.setup_beside("ministack"):
+            built = build.build()
+        state = instance.up(ports, built)
     except BaseException:
         if "main" not in instance.state.get("stacks", {}):
             instance.end()
@@ -102,14 +104,16 @@ def status(_arguments):
 
 def run(arguments):
     """start a local cloud just for a command, and end it after the command"""
-    tools.setup()
+    tools.host()
     directory = RUNS / str(os.getpid())
     instance = Instance(directory)
     stacks = () if arguments.empty else ("main", "plain") if arguments.with_plain_stack else ("main",)
     command, code = None, 1
     try:
         _claim(directory)
-        instance.up((processes.free_port(), processes.free_port()), stacks)
+        with tools.setup_beside("ministack"):
+            built = build.as_shipped() if arguments.empty else build.build()
+        instance.up((processes.free_port(), processes.free_port()), built, stacks)
         environment = {**os.environ, "LOCAL_CLOUD_STATE": str(instance.file)}
         command = subprocess.Popen(arguments.command, env=environment, start_new_session=True)
         instance.adopt("command", command)
@@ -127,15 +131,16 @@ def run(arguments):
 
 
 def build_all(_arguments):
-    """compile and package the functions"""
-    tools.setup()
+    """compile the functions and the sandbox"""
+    tools.host()
     build.build()
     return 0
 
 
 def setup(_arguments):
-    """install the tools into .local"""
-    tools.setup()
+    """install the emulator, the SAM CLI and the linters into .local"""
+    tools.host()
+    tools.setup("ministack", "tools")
     return 0
 
 

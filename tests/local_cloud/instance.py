@@ -84,9 +84,8 @@ class Instance:
 
     # The way up
 
-    def up(self, ports, stacks=("main",)):
+    def up(self, ports, built, stacks=("main",)):
         """Starts what does not run, deploys what has changed; without stacks, what surrounds them is left out too."""
-        fingerprint = build.build()
         if not self.lives("emulator"):
             self.end()
             shutil.rmtree(self.directory, ignore_errors=True)
@@ -98,7 +97,7 @@ class Instance:
                     self._save()
         self._start_sandbox()
         for name in stacks:
-            self._deploy(name, fingerprint)
+            self._deploy(name, built)
         if stacks:
             self._introduce_bot()
         return self.state
@@ -138,21 +137,17 @@ class Instance:
             sandbox["built"] = built
             self._save()
 
-    def _deploy(self, name, fingerprint):
+    def _deploy(self, name, built):
         """Deploys a stack unless just this is deployed already, and maps its host name."""
         parameters = self._parameters(name)
-        deployed = {"fingerprint": fingerprint, "parameters": parameters}
+        deployed = {"fingerprint": built.fingerprint, "parameters": parameters}
         if self.state["stacks"].get(name, {}).get("deployed") == deployed:
             return
-        log = self.directory / f"deploy-{name}.log"
-        self.state["logs"][f"deploy-{name}"] = str(log)
-        with step(f"sam deploy ({name})"):
-            command = ["sam", "deploy", "--template-file", build.BUILT / "template.yaml", "--stack-name", name]
-            command += ["--config-env", "local", "--resolve-s3", "--capabilities", "CAPABILITY_IAM"]
-            command += ["--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"]
-            command += ["--parameter-overrides", *(f"{key}={value}" for key, value in parameters.items())]
-            tools.run(command, log, self._aws_environment(), advice=f"AWS's own log: {self.state['logs']['emulator']}")
-        outputs = self._provision("describe", stack=name, domain=STACKS[name]["domain"])
+        with step(f"Deploy the template ({name})"):
+            self._provision(
+                "deploy", stack=name, template=str(build.TEMPLATE), bootstrap=built.bootstrap, parameters=parameters
+            )
+            outputs = self._provision("describe", stack=name, domain=STACKS[name]["domain"])
         self.state["stacks"][name] = {"name": name, "outputs": outputs, "deployed": deployed}
         self._save()
 
@@ -207,6 +202,9 @@ class Instance:
             AWS_SECRET_ACCESS_KEY=emulator.SECRET_ACCESS_KEY,
         )
 
+    def _where_to_look(self):
+        return f"AWS's own log: {self.state['logs']['emulator']}"
+
     def _provision(self, what, **arguments):
         found = subprocess.run(
             [str(tools.python("ministack")), str(HERE / "provision.py")],
@@ -218,7 +216,7 @@ class Instance:
         if found.returncode:
             log = self.directory / "provision.log"
             log.write_text(found.stderr)
-            raise Failed(f"could not {what} what surrounds the stack", log=log)
+            raise Failed(f"could not {what} the stack or what surrounds it", self._where_to_look(), log)
         return json.loads(found.stdout)
 
 

@@ -1,5 +1,6 @@
 """What the local cloud runs with: virtual environments from lock files, a clean environment, progress on the terminal."""
 
+import concurrent.futures
 import contextlib
 import hashlib
 import os
@@ -58,23 +59,46 @@ def python(name):
     return LOCAL / f"venv-{name}" / "bin" / "python"
 
 
-def setup():
-    """Makes the virtual environments that are missing or whose lock file has changed."""
-    for name in ("ministack", "tools"):
-        environment, lock = LOCAL / f"venv-{name}", HERE / f"requirements-{name}.txt"
-        digest = hashlib.sha256(lock.read_bytes()).hexdigest()
-        made_from = environment / "made-from"
-        if made_from.exists() and made_from.read_text() == digest:
-            continue
-        with step(f"Python packages for {name}"):
-            shutil.rmtree(environment, ignore_errors=True)
-            log = logs() / f"setup-{name}.log"
-            run([sys.executable, "-m", "venv", environment], log, advice="Debian and Ubuntu: apt install python3-venv")
-            # The lock is complete; an older pip would look for extras beside their pinned packages.
-            pip = [python(name), "-m", "pip", "install", "--require-hashes", "--no-deps", "--only-binary", ":all:"]
-            pip += ["-r", lock]
-            run(pip, log, advice="It needs the network (PyPI) once.")
-            made_from.write_text(digest)
+def setup(*names):
+    """Makes the virtual environments, `ministack` or `tools`, that are missing or whose lock file has changed."""
+    for name in names:
+        if not _is_current(name):
+            with step(f"Python packages for {name}"):
+                _install(name)
+
+
+@contextlib.contextmanager
+def setup_beside(name):
+    """Makes a virtual environment while something else is done, and is left when both are."""
+    if _is_current(name):
+        yield
+        return
+    with concurrent.futures.ThreadPoolExecutor() as threads:
+        installing = threads.submit(_install, name)
+        yield
+        with step(f"Python packages for {name}, begun before"):
+            installing.result()
+
+
+def _is_current(name):
+    made_from = LOCAL / f"venv-{name}" / "made-from"
+    return made_from.exists() and made_from.read_text() == _digest(name)
+
+
+def _digest(name):
+    return hashlib.sha256((HERE / f"requirements-{name}.txt").read_bytes()).hexdigest()
+
+
+def _install(name):
+    environment, log = LOCAL / f"venv-{name}", logs() / f"setup-{name}.log"
+    shutil.rmtree(environment, ignore_errors=True)
+    run([sys.executable, "-m", "venv", environment], log, advice="Debian and Ubuntu: apt install python3-venv")
+    # The lock is complete; an older pip would look for extras beside their pinned packages. Bytecode is written when a
+    # module is first imported: most never are.
+    pip = [python(name), "-m", "pip", "install", "--require-hashes", "--no-deps", "--only-binary", ":all:", "--no-compile"]
+    pip += ["-r", HERE / f"requirements-{name}.txt"]
+    run(pip, log, advice="It needs the network (PyPI) once.")
+    (environment / "made-from").write_text(_digest(name))
 
 
 def logs():
