@@ -233,3 +233,11 @@ impl ConnectLink {
         Ok(bytes)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_request_is_answered_before_the_functions_timeout() {
+        assert!(super::DEADLINE < fakes::template::timeout("ConnectLinkFunction"));
+    }
+}

@@ -354,3 +354,8 @@ async fn a_failed_record_holds_back_the_later_ones_of_its_attempt() {
     assert_eq!(scene.failures(&twice).await, json!([{"itemIdentifier": "100"}]));
     assert_eq!(scene.messages().len(), 1);
 }
+
+#[test]
+fn a_batch_ends_before_the_functions_timeout() {
+    assert!(crate::BATCH_TIME < fakes::template::timeout("NotifierFunction"));
+}

@@ -108,36 +108,58 @@ pub(crate) fn left(until: Instant) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use shared::attempt::ledger::LEASE;
+
     use super::*;
+
+    fn timeout() -> Duration {
+        fakes::template::timeout("TokenExchangerFunction")
+    }
+
+    #[test]
+    fn the_lease_outlasts_the_function() {
+        assert!(LEASE > timeout());
+    }
+
+    #[test]
+    fn every_step_at_its_longest_fits_in_the_functions_timeout() {
+        let steps = [EXCHANGE_LIMIT, USERNAME_LIMIT, STORE_LIMIT, CHECKPOINT_RESERVE, RETURN_RESERVE];
+        assert!(steps.iter().sum::<Duration>() < timeout());
+    }
 
     #[tokio::test(start_paused = true)]
     async fn each_step_leaves_time_for_the_steps_after_it() {
-        let deadline = Instant::now() + Duration::from_secs(30);
-        let budget = Budget::new(Instant::now(), Duration::from_secs(30));
+        let now = Instant::now();
+        let budget = Budget::new(now, timeout());
         let ends = [
+            now,
             budget.exchange,
             budget.username,
             budget.store,
             budget.checkpoint,
             budget.work,
             budget.return_to_queue,
-            deadline,
+            now + timeout(),
         ];
         assert!(ends.is_sorted_by(|earlier, later| earlier < later), "{budget:?}");
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_first_exchange_may_take_as_long_as_a_request_can() {
+        assert_eq!(Budget::new(Instant::now(), timeout()).exchange_request(), Some(salesforce::TIMEOUT));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_step_has_a_limit_of_its_own() {
-        let budget = Budget::new(Instant::now(), Duration::from_secs(30));
-        let limits = [budget.exchange_retries(), budget.username(), budget.store()].map(|until| left(until).as_secs());
-        assert_eq!(limits, [12, 5, 5]);
-        assert_eq!(budget.exchange_request(), Some(salesforce::TIMEOUT));
+        let budget = Budget::new(Instant::now(), timeout());
+        let limits = [budget.exchange_retries(), budget.username(), budget.store()];
+        assert_eq!(limits.map(left), [EXCHANGE_LIMIT, USERNAME_LIMIT, STORE_LIMIT]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_code_is_not_sent_where_its_answer_would_come_too_late() {
         let budget = |seconds| Budget::new(Instant::now(), Duration::from_secs(seconds));
-        assert_eq!(budget(13).exchange_request(), Some(Duration::from_secs(2)));
+        assert_eq!(budget(13).exchange_request(), Some(MIN_EXCHANGE));
         assert_eq!(budget(12).exchange_request(), None);
         assert_eq!(budget(1).exchange_request(), None);
     }

@@ -14,6 +14,7 @@ pub mod logs;
 mod request;
 pub mod salesforce;
 mod server;
+pub mod template;
 
 pub use self::{answer::Answer, request::Request, server::Server};
 
