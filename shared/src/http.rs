@@ -1,4 +1,4 @@
-//! One HTTP client configuration for the parties outside AWS, and the root certificates that they are judged by.
+//! One HTTP client configuration for the parties outside AWS, and the root certificates that they are verified against.
 
 use std::time::Duration;
 
@@ -7,31 +7,31 @@ use rustls::RootCertStore;
 
 use crate::{Settings, tls};
 
-/// Which root certificates Salesforce, WhatsApp's providers and the bot are judged by.
+/// The root certificates that Salesforce, WhatsApp's providers and the bot are verified against.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Roots {
-    /// Mozilla's, compiled in (<https://wiki.mozilla.org/CA>, by the crate webpki-roots): the list that
-    /// Linux systems are given too. Reading the system's copy of it is most of a function's start.
+    /// Mozilla's list, compiled in (<https://wiki.mozilla.org/CA>, by the crate webpki-roots). Linux distributions ship
+    /// the same list; reading the system's copy would be most of a function's start.
     #[default]
-    Mozillas,
-    /// The system's store, wherever `SSL_CERT_FILE` or `SSL_CERT_DIR` says that it is: for a bot with a
-    /// certificate of its own, and the way out should the list have grown too old.
-    Systems,
+    Mozilla,
+    /// The system's store, where `SSL_CERT_FILE` or `SSL_CERT_DIR` says that it is: for a bot with a private
+    /// certificate authority, and the way out if the compiled list is outdated.
+    System,
 }
 
 impl Roots {
-    /// As the environment has it.
+    /// [`Self::System`] if the environment names a store.
     pub fn of(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Self {
-        if tls::names_a_store(settings) { Self::Systems } else { Self::Mozillas }
+        if tls::is_store_set(settings) { Self::System } else { Self::Mozilla }
     }
 
-    fn trusted_by(self, client: ClientBuilder) -> ClientBuilder {
+    fn configure(self, client: ClientBuilder) -> ClientBuilder {
         match self {
-            Self::Systems => {
+            Self::System => {
                 tls::use_ring();
                 client
             }
-            Self::Mozillas => {
+            Self::Mozilla => {
                 let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
                 let mut config = tls::client_config(roots);
                 config.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -42,14 +42,14 @@ impl Roots {
 }
 
 /// A client that never follows a redirect (a redirected POST loses its body), never reuses a
-/// connection (Lambda freezes between invocations, and a POST on a dead connection is not
-/// retried for us), and gives up within `connect` and `total`.
+/// connection (Lambda freezes between invocations, and reqwest does not retry a POST on a dead connection), and times out
+/// after `connect` for a connection and `total` for a request.
 ///
 /// # Errors
-/// [`reqwest::Error`] where the system's root certificates are asked for and cannot be read.
+/// [`reqwest::Error`] if the system's root certificates are asked for and cannot be read.
 pub fn client(roots: Roots, connect: Duration, total: Duration) -> Result<Client, reqwest::Error> {
     roots
-        .trusted_by(Client::builder())
+        .configure(Client::builder())
         .redirect(Policy::none())
         .pool_max_idle_per_host(0)
         .connect_timeout(connect)
@@ -67,15 +67,15 @@ mod tests {
     }
 
     #[test]
-    fn the_systems_store_counts_where_the_environment_names_one() {
-        assert_eq!(roots_where("SSL_CERT_FILE"), Roots::Systems);
-        assert_eq!(roots_where("SSL_CERT_DIR"), Roots::Systems);
-        assert_eq!(roots_where("HOME"), Roots::Mozillas);
+    fn the_systems_store_is_used_if_the_environment_names_one() {
+        assert_eq!(roots_where("SSL_CERT_FILE"), Roots::System);
+        assert_eq!(roots_where("SSL_CERT_DIR"), Roots::System);
+        assert_eq!(roots_where("HOME"), Roots::Mozilla);
     }
 
-    /// Salesforce and Meta have certificates of `DigiCert`, Twilio of `DigiCert` and Amazon, bots of anybody.
+    /// Salesforce and Meta have certificates by `DigiCert`, Twilio by `DigiCert` and Amazon, bots by anyone.
     #[test]
-    fn the_list_has_the_roots_of_those_that_we_speak_to() {
+    fn the_list_has_the_roots_of_the_parties_that_we_call() {
         let subjects: Vec<_> =
             webpki_roots::TLS_SERVER_ROOTS.iter().map(|root| String::from_utf8_lossy(&root.subject)).collect();
         for name in ["DigiCert Global Root G2", "Amazon Root CA 1", "ISRG Root X1"] {

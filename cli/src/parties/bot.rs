@@ -33,7 +33,7 @@ pub(crate) async fn notify_revocation(
 ) -> Result<bool, Error> {
     let failed = |why: String| Error::failed("tell the bot", why);
     let http =
-        shared::http::client(Roots::Systems, CONNECT_TIME, REQUEST_TIME).map_err(|error| failed(error.to_string()))?;
+        shared::http::client(Roots::System, CONNECT_TIME, REQUEST_TIME).map_err(|error| failed(error.to_string()))?;
     let webhook = match settings.get("BOT_WEBHOOK_URL") {
         Some(url) => Some(Url::parse(url).map_err(|_| failed("the webhook's address is none".to_owned()))?),
         None => None,

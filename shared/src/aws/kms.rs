@@ -1,17 +1,16 @@
-//! AWS KMS: states are signed, verifiers made and links and tokens sealed by keys that never leave it.
+//! AWS KMS: it signs states, makes PKCE verifiers and encrypts links and data keys, with keys that never leave it.
+//! Which key is the caller's to say, and so are retries beyond the SDK's.
 
 use aws_sdk_kms::{
     Client,
     config::BehaviorVersion,
-    error::{ProvideErrorMetadata, SdkError},
     operation::decrypt::DecryptError,
     primitives::Blob,
     types::{DataKeySpec, MacAlgorithmSpec, MessageType, SigningAlgorithmSpec},
 };
-
 use secrecy::{SecretBox, zeroize::Zeroize as _};
 
-use super::SdkConfig;
+use super::{AwsError, SdkConfig};
 use crate::{
     AttemptId,
     attempt::attr,
@@ -20,91 +19,71 @@ use crate::{
     state::{StateKey, UnsignedState},
 };
 
-/// The encryption context of links. A role may be allowed this and nothing else that the key can do.
+/// The encryption context of links, by which a role's permissions can be limited to links.
 const LINK_PURPOSE: (&str, &str) = ("purpose", "connect-link");
-/// The encryption context of tokens that wait to be stored; the attempt's id goes with it.
+/// The encryption context of tokens that are on the queue because they could not be stored, beside the attempt's id.
 const CHECKPOINT_PURPOSE: (&str, &str) = ("purpose", "checkpoint");
 
-/// KMS, with the stack's keys named at each call.
+/// A client of the region's KMS.
 #[derive(Clone, Debug)]
 pub struct Kms(Client);
 
-/// A key for one use: to seal with now, and to be opened by KMS alone later.
+/// A key for envelope encryption of one message.
 pub struct DataKey {
-    /// The key.
+    /// To encrypt with now, and not to keep.
     pub plaintext: PlaintextKey,
-    /// The key, encrypted.
+    /// The same key, encrypted by KMS: to keep beside what it encrypts.
     pub sealed: Vec<u8>,
 }
 
-/// 256 bits that do not print and are wiped.
+/// An AES-256 key. It has no `Debug`, and its memory is wiped.
 pub type PlaintextKey = SecretBox<[u8; 32]>;
 
-/// KMS did not do it.
+/// A KMS operation failed, or its response lacks what the operation promises.
 #[derive(Debug, thiserror::Error)]
-pub enum KmsError {
-    /// No answer, or a refusal.
-    #[error("KMS did not {operation}: {why}")]
-    Refused {
-        /// What was asked.
-        operation: &'static str,
-        /// In [`super::describe`]'s words.
-        why: String,
-    },
-    /// An answer that is not what was asked for.
-    #[error("KMS answered {operation} with something else")]
-    Unexpected {
-        /// What was asked.
-        operation: &'static str,
-    },
-}
+#[error(transparent)]
+pub struct KmsError(#[from] AwsError);
 
-/// A link does not open.
+/// A link could not be decrypted.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// It was not made by this stack, or was changed.
+    /// It was not made by this stack, or it was changed.
     #[error("not a connect link")]
     NotALink,
-    /// Nothing is known of the link: KMS is in the way.
+    /// KMS failed, so nothing is known about the link.
     #[error(transparent)]
     Kms(#[from] KmsError),
 }
 
-fn refused<E, R>(operation: &'static str) -> impl FnOnce(SdkError<E, R>) -> KmsError
-where
-    SdkError<E, R>: std::error::Error + ProvideErrorMetadata,
-{
-    move |error| KmsError::Refused { operation, why: super::describe(&error) }
+fn unexpected(operation: &'static str) -> KmsError {
+    AwsError::unexpected(operation).into()
 }
 
 impl Kms {
-    /// A client of the region's KMS.
+    /// A client with the given configuration.
     #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
         let config = aws_sdk_kms::config::Builder::from(config).behavior_version(BehaviorVersion::v2026_01_12());
         Self(Client::from_conf(config.build()))
     }
 
-    /// The public half of a signing key.
+    /// The public half of a signing key (`GetPublicKey`).
     ///
     /// # Errors
-    /// [`KmsError`]; `Unexpected` where the key is not an Ed25519 one.
+    /// [`KmsError`], also where the key is not an Ed25519 one.
     pub async fn state_key(&self, key_id: &str) -> Result<StateKey, KmsError> {
-        let operation = "get the public key";
-        let answer = self.0.get_public_key().key_id(key_id).send().await.map_err(refused(operation))?;
-        answer
-            .public_key
-            .and_then(|der| StateKey::from_der(der.as_ref()).ok())
-            .ok_or(KmsError::Unexpected { operation })
+        let operation = "GetPublicKey";
+        let response = self.0.get_public_key().key_id(key_id).send().await.map_err(AwsError::of(operation))?;
+        response.public_key.and_then(|der| StateKey::from_der(der.as_ref()).ok()).ok_or_else(|| unexpected(operation))
     }
 
-    /// Signs a state.
+    /// Signs a state (`Sign`).
     ///
     /// # Errors
     /// [`KmsError`].
     pub async fn sign(&self, key_id: &str, state: UnsignedState) -> Result<String, KmsError> {
-        let operation = "sign the state";
-        let answer = self
+        let operation = "Sign";
+        let response = self
             .0
             .sign()
             .key_id(key_id)
@@ -113,19 +92,19 @@ impl Kms {
             .message(Blob::new(state.message()))
             .send()
             .await
-            .map_err(refused(operation))?;
-        let signature = answer.signature.ok_or(KmsError::Unexpected { operation })?;
-        let signature = signature.as_ref().try_into().map_err(|_| KmsError::Unexpected { operation })?;
+            .map_err(AwsError::of(operation))?;
+        let signature = response.signature.ok_or_else(|| unexpected(operation))?;
+        let signature = signature.as_ref().try_into().map_err(|_| unexpected(operation))?;
         Ok(state.with_signature(signature))
     }
 
-    /// The PKCE verifier of an attempt.
+    /// The PKCE verifier of an attempt (`GenerateMac`): the same key and attempt always give the same one.
     ///
     /// # Errors
     /// [`KmsError`].
     pub async fn pkce_verifier(&self, key_id: &str, attempt: AttemptId) -> Result<PkceCodeVerifier, KmsError> {
-        let operation = "make the PKCE verifier";
-        let answer = self
+        let operation = "GenerateMac";
+        let response = self
             .0
             .generate_mac()
             .key_id(key_id)
@@ -133,20 +112,20 @@ impl Kms {
             .message(Blob::new(PkceCodeVerifier::mac_input(attempt)))
             .send()
             .await
-            .map_err(refused(operation))?;
-        let mac = answer.mac.ok_or(KmsError::Unexpected { operation })?;
-        let mac = mac.as_ref().try_into().map_err(|_| KmsError::Unexpected { operation })?;
+            .map_err(AwsError::of(operation))?;
+        let mac = response.mac.ok_or_else(|| unexpected(operation))?;
+        let mac = mac.as_ref().try_into().map_err(|_| unexpected(operation))?;
         Ok(PkceCodeVerifier::from_bytes(mac))
     }
 
-    /// Seals a link into the text that stands for it in an address.
+    /// Encrypts a link into the text that a URL has in its place (`Encrypt`).
     ///
     /// # Errors
     /// [`KmsError`].
     pub async fn seal(&self, key_id: &str, link: &Link) -> Result<String, KmsError> {
-        let operation = "seal the link";
+        let operation = "Encrypt";
         let (name, purpose) = LINK_PURPOSE;
-        let answer = self
+        let response = self
             .0
             .encrypt()
             .key_id(key_id)
@@ -154,20 +133,20 @@ impl Kms {
             .plaintext(Blob::new(link.to_plaintext()))
             .send()
             .await
-            .map_err(refused(operation))?;
-        let sealed = answer.ciphertext_blob.ok_or(KmsError::Unexpected { operation })?;
+            .map_err(AwsError::of(operation))?;
+        let sealed = response.ciphertext_blob.ok_or_else(|| unexpected(operation))?;
         Ok(link::encode(sealed.as_ref()))
     }
 
-    /// Opens what [`Self::seal`] made. The expiry is for the caller to check.
+    /// Decrypts what [`Self::seal`] made (`Decrypt`). It does not check the expiry.
     ///
     /// # Errors
     /// [`OpenError`].
     pub async fn open(&self, key_id: &str, text: &str) -> Result<Link, OpenError> {
-        let operation = "open the link";
+        let operation = "Decrypt";
         let sealed = link::decode(text).map_err(|_| OpenError::NotALink)?;
         let (name, purpose) = LINK_PURPOSE;
-        let answer = self
+        let response = self
             .0
             .decrypt()
             .key_id(key_id)
@@ -179,22 +158,20 @@ impl Kms {
                 Some(DecryptError::InvalidCiphertextException(_) | DecryptError::IncorrectKeyException(_)) => {
                     OpenError::NotALink
                 }
-                _ => refused(operation)(error).into(),
+                _ => KmsError::from(AwsError::of(operation)(error)).into(),
             })?;
-        let plaintext = answer.plaintext.ok_or(KmsError::Unexpected { operation })?;
+        let plaintext = response.plaintext.ok_or_else(|| unexpected(operation))?;
         Link::from_plaintext(plaintext.as_ref()).map_err(|_| OpenError::NotALink)
     }
-}
 
-impl Kms {
-    /// A new key to seal the tokens of an attempt with.
+    /// A new key to encrypt the tokens of an attempt with (`GenerateDataKey`).
     ///
     /// # Errors
     /// [`KmsError`].
     pub async fn checkpoint_key(&self, key_id: &str, attempt: AttemptId) -> Result<DataKey, KmsError> {
-        let operation = "make a data key";
+        let operation = "GenerateDataKey";
         let (name, purpose) = CHECKPOINT_PURPOSE;
-        let answer = self
+        let response = self
             .0
             .generate_data_key()
             .key_id(key_id)
@@ -203,14 +180,14 @@ impl Kms {
             .encryption_context(attr::ATTEMPT_ID, attempt.to_string())
             .send()
             .await
-            .map_err(refused(operation))?;
-        let (Some(plaintext), Some(sealed)) = (answer.plaintext, answer.ciphertext_blob) else {
-            return Err(KmsError::Unexpected { operation });
+            .map_err(AwsError::of(operation))?;
+        let (Some(plaintext), Some(sealed)) = (response.plaintext, response.ciphertext_blob) else {
+            return Err(unexpected(operation));
         };
         Ok(DataKey { plaintext: plaintext_key(plaintext, operation)?, sealed: sealed.into_inner() })
     }
 
-    /// Opens the key that [`Self::checkpoint_key`] made for the attempt.
+    /// Decrypts a key that [`Self::checkpoint_key`] made for the same attempt (`Decrypt`).
     ///
     /// # Errors
     /// [`KmsError`].
@@ -220,9 +197,9 @@ impl Kms {
         attempt: AttemptId,
         sealed: &[u8],
     ) -> Result<PlaintextKey, KmsError> {
-        let operation = "open a data key";
+        let operation = "Decrypt";
         let (name, purpose) = CHECKPOINT_PURPOSE;
-        let answer = self
+        let response = self
             .0
             .decrypt()
             .key_id(key_id)
@@ -231,33 +208,29 @@ impl Kms {
             .ciphertext_blob(Blob::new(sealed))
             .send()
             .await
-            .map_err(refused(operation))?;
-        plaintext_key(answer.plaintext.ok_or(KmsError::Unexpected { operation })?, operation)
+            .map_err(AwsError::of(operation))?;
+        plaintext_key(response.plaintext.ok_or_else(|| unexpected(operation))?, operation)
     }
 }
 
 fn plaintext_key(blob: Blob, operation: &'static str) -> Result<PlaintextKey, KmsError> {
     let mut bytes = blob.into_inner();
-    let key = <[u8; 32]>::try_from(&bytes[..]).map_err(|_| KmsError::Unexpected { operation });
+    let key = <[u8; 32]>::try_from(&bytes[..]).map_err(|_| unexpected(operation));
     bytes.zeroize();
     key.map(|key| SecretBox::new(Box::new(key)))
 }
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_kms::error::ErrorMetadata;
+    use aws_sdk_kms::error::{ErrorMetadata, SdkError};
 
     use super::*;
 
     #[test]
-    fn an_error_says_why_and_hides_the_body() {
+    fn an_error_names_the_operation_and_the_code_alone() {
         let denied = ErrorMetadata::builder().code("AccessDeniedException").message("not this role").build();
         let error = SdkError::service_error(DecryptError::generic(denied), "s3cret");
-        assert_eq!(
-            refused("open the link")(error).to_string(),
-            "KMS did not open the link: AccessDeniedException: not this role"
-        );
-        let error = SdkError::<DecryptError, _>::response_error("not JSON", "s3cret");
-        assert_eq!(refused("open the link")(error).to_string(), "KMS did not open the link: response error: not JSON");
+        let error = KmsError::from(AwsError::of("Decrypt")(error));
+        assert_eq!(error.to_string(), "Decrypt failed: AccessDeniedException");
     }
 }

@@ -1,6 +1,6 @@
 //! AWS's partitions, as far as a client needs them: under which domain a region's endpoints are.
 
-/// The partitions whose endpoints are not under [`COMMERCIAL`], by the prefix of their regions.
+/// The partitions whose endpoints are not under [`DEFAULT_DOMAIN`], by the prefix of their regions.
 const OTHERS: [(&str, &str); 6] = [
     ("cn-", "amazonaws.com.cn"),
     ("eusc-", "amazonaws.eu"),
@@ -11,14 +11,14 @@ const OTHERS: [(&str, &str); 6] = [
 ];
 
 /// The domain of the commercial regions and of the `us-gov-` ones.
-pub(super) const COMMERCIAL: &str = "amazonaws.com";
+pub(super) const DEFAULT_DOMAIN: &str = "amazonaws.com";
 
 /// The domain of AWS's endpoints in a region, such as `amazonaws.com.cn` in `cn-north-1`.
 ///
 /// The SDK has the same table (`partitions.json`) and does not export it; a test compares the two.
 #[must_use]
 pub fn domain(region: &str) -> &'static str {
-    OTHERS.iter().find(|(prefix, _)| region.starts_with(prefix)).map_or(COMMERCIAL, |(_, domain)| domain)
+    OTHERS.iter().find(|(prefix, _)| region.starts_with(prefix)).map_or(DEFAULT_DOMAIN, |(_, domain)| domain)
 }
 
 #[cfg(all(test, feature = "bot"))]

@@ -1,4 +1,4 @@
-//! AWS Secrets Manager: the settings that are secret, fetched in one batch and kept for a while.
+//! AWS Secrets Manager: the settings that are secret, fetched in one batch and cached for some minutes.
 
 use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
@@ -7,28 +7,28 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 use tracing::warn;
 
-use super::SdkConfig;
+use super::{AwsError, SdkConfig};
 use crate::{SettingError, Settings, Timestamp};
 
-/// How long fetched secrets are used without asking again.
+/// How long fetched secrets are used before they are fetched again.
 const LIFETIME: Duration = Duration::from_mins(5);
-/// How long old ones serve on before it is tried again to renew them, since everybody waits for a try.
-const RENEWAL_PAUSE: Duration = Duration::from_secs(30);
+/// How long expired secrets stay in use after a fetch failed. Every caller waits for a fetch, so it is not repeated at once.
+const RETRY_PAUSE: Duration = Duration::from_secs(30);
 
 /// Where a setting's value comes from.
 #[derive(Clone)]
 pub enum Source {
-    /// The environment has it.
+    /// The environment holds the value itself.
     Value(SecretString),
-    /// Secrets Manager has it, under this name.
+    /// The name of a secret in Secrets Manager that holds the value.
     Secret(String),
 }
 
 impl Source {
-    /// The variable `value` first, else the secret that the variable `secret_name` names.
+    /// The value of the variable `value` or, where it is not set, the secret that the variable `secret_name` names.
     ///
     /// # Errors
-    /// [`SettingError::Missing`] with the name of `value` where neither is there.
+    /// [`SettingError::Missing`] with the name of `value` where neither is set.
     pub fn read(
         settings: &Settings<impl Fn(&str) -> Option<String>>,
         value: &'static str,
@@ -37,7 +37,7 @@ impl Source {
         Self::read_optional(settings, value, secret_name).ok_or(SettingError::Missing(value))
     }
 
-    /// Like [`Self::read`], for a setting that may be absent.
+    /// Like [`Self::read`]; `None` where neither variable is set.
     pub fn read_optional(
         settings: &Settings<impl Fn(&str) -> Option<String>>,
         value: &'static str,
@@ -59,33 +59,33 @@ impl fmt::Debug for Source {
     }
 }
 
-/// A secret cannot be had.
+/// A secret could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretsError {
-    /// There is no such secret, it has no text, or this function may not read it.
-    #[error("the secret {name} cannot be read: {why}")]
+    /// One secret does not exist, has no text, or may not be read by this function.
+    #[error("secret {name} cannot be read: {why}")]
     Unreadable {
-        /// Which.
+        /// The secret's name.
         name: String,
-        /// Secrets Manager's error code.
+        /// Secrets Manager's error code for this secret.
         why: String,
     },
-    /// Secrets Manager did not answer, or refused the whole call.
-    #[error("Secrets Manager did not answer: {0}")]
-    Unavailable(String),
+    /// The whole call failed.
+    #[error(transparent)]
+    Unavailable(#[from] AwsError),
 }
 
-/// The values of one fetch.
+/// The secrets that one fetch returned.
 pub struct Secrets {
     fetched_at: Timestamp,
     by_name: HashMap<String, SecretString>,
 }
 
 impl Secrets {
-    /// The value behind a source that the store was made for.
+    /// The value of a source.
     ///
     /// # Errors
-    /// [`SecretsError::Unreadable`] for a source that the store was not made for.
+    /// [`SecretsError::Unreadable`] for a secret that the store was not made with.
     pub fn get<'a>(&'a self, source: &'a Source) -> Result<&'a str, SecretsError> {
         match source {
             Source::Value(value) => Ok(value.expose_secret()),
@@ -93,7 +93,7 @@ impl Secrets {
                 .by_name
                 .get(name)
                 .map(ExposeSecret::expose_secret)
-                .ok_or_else(|| SecretsError::Unreadable { name: name.clone(), why: "it was not asked for".to_owned() }),
+                .ok_or_else(|| SecretsError::Unreadable { name: name.clone(), why: "not requested".to_owned() }),
         }
     }
 }
@@ -104,20 +104,21 @@ impl fmt::Debug for Secrets {
     }
 }
 
-/// The secrets of a function, fetched together.
+/// A function's secrets, fetched together and cached.
 pub struct SecretStore {
     client: Client,
     names: Vec<String>,
-    held: Mutex<Option<Held>>,
+    /// Locked during a fetch, so that concurrent callers share it.
+    cache: Mutex<Option<Cached>>,
 }
 
-struct Held {
+struct Cached {
     secrets: Arc<Secrets>,
-    renew_at: Timestamp,
+    expires_at: Timestamp,
 }
 
 impl SecretStore {
-    /// A store for these sources; nothing is fetched yet.
+    /// A store of the secrets among these sources. Nothing is fetched yet.
     pub fn new<'a>(config: &SdkConfig, sources: impl IntoIterator<Item = &'a Source>) -> Self {
         let config = aws_sdk_secretsmanager::config::Builder::from(config)
             .behavior_version(BehaviorVersion::v2026_01_12())
@@ -131,42 +132,42 @@ impl SecretStore {
             .collect();
         names.sort();
         names.dedup();
-        Self { client: Client::from_conf(config), names, held: Mutex::new(None) }
+        Self { client: Client::from_conf(config), names, cache: Mutex::new(None) }
     }
 
-    /// The secrets, at most some minutes old. Where they cannot be fetched again the old ones
-    /// serve on: a stale secret mostly works, and no secret never does.
+    /// The secrets, from the cache or fetched now. If a fetch fails, expired secrets stay in use: they mostly still work,
+    /// and no secrets never do.
     ///
     /// # Errors
-    /// [`SecretsError`] where none were ever fetched.
+    /// [`SecretsError`] if the first fetch fails.
     pub async fn current(&self, now: Timestamp) -> Result<Arc<Secrets>, SecretsError> {
-        let mut held = self.held.lock().await;
-        if let Some(Held { secrets, renew_at }) = &*held
-            && now < *renew_at
+        let mut cache = self.cache.lock().await;
+        if let Some(Cached { secrets, expires_at }) = &*cache
+            && now < *expires_at
         {
             return Ok(Arc::clone(secrets));
         }
-        // Boxed: it is large, and what waits for it mostly needs none.
-        match (Box::pin(self.fetch(now)).await, held.as_mut()) {
+        // Boxed, since the future is large and most callers find the secrets in the cache.
+        match (Box::pin(self.fetch(now)).await, cache.as_mut()) {
             (Err(error), Some(old)) => {
-                warn!(error = %error, "secrets not renewed, the old ones serve on");
-                old.renew_at = now.plus(RENEWAL_PAUSE);
+                warn!(%error, "secrets not renewed, expired ones stay in use");
+                old.expires_at = now.plus(RETRY_PAUSE);
                 Ok(Arc::clone(&old.secrets))
             }
-            (fetched, _) => Ok(hold(&mut held, fetched?)),
+            (fetched, _) => Ok(store(&mut cache, fetched?)),
         }
     }
 
-    /// The secrets, newer than those that were just refused: they may have been rotated. Several
-    /// callers who were refused at once share one fetch.
+    /// Newer secrets than those that were refused: they may have been rotated. Callers that were refused at the same time
+    /// share one fetch.
     ///
     /// # Errors
     /// [`SecretsError`].
     pub async fn newer_than(&self, refused: &Secrets, now: Timestamp) -> Result<Arc<Secrets>, SecretsError> {
-        let mut held = self.held.lock().await;
-        match &*held {
-            Some(Held { secrets, .. }) if secrets.fetched_at > refused.fetched_at => Ok(Arc::clone(secrets)),
-            _ => Ok(hold(&mut held, self.fetch(now).await?)),
+        let mut cache = self.cache.lock().await;
+        match &*cache {
+            Some(Cached { secrets, .. }) if secrets.fetched_at > refused.fetched_at => Ok(Arc::clone(secrets)),
+            _ => Ok(store(&mut cache, self.fetch(now).await?)),
         }
     }
 
@@ -175,20 +176,20 @@ impl SecretStore {
         if self.names.is_empty() {
             return Ok(Secrets { fetched_at: now, by_name });
         }
-        let answer = self
+        let response = self
             .client
             .batch_get_secret_value()
             .set_secret_id_list(Some(self.names.clone()))
             .send()
             .await
-            .map_err(|error| SecretsError::Unavailable(super::describe(&error)))?;
-        for secret in answer.secret_values.unwrap_or_default() {
+            .map_err(AwsError::of("BatchGetSecretValue"))?;
+        for secret in response.secret_values.unwrap_or_default() {
             if let (Some(name), Some(value)) = (secret.name, secret.secret_string) {
-                // A secret that was read from a file often ends in a line break.
+                // A secret that was created from a file often ends in a line break.
                 by_name.insert(name, SecretString::from(value.trim()));
             }
         }
-        let errors = answer.errors.unwrap_or_default();
+        let errors = response.errors.unwrap_or_default();
         match self.names.iter().find(|name| !by_name.contains_key(*name)) {
             None => Ok(Secrets { fetched_at: now, by_name }),
             Some(name) => {
@@ -196,16 +197,16 @@ impl SecretStore {
                     .into_iter()
                     .find(|error| error.secret_id.as_deref() == Some(name))
                     .and_then(|error| error.error_code)
-                    .unwrap_or_else(|| "no text in the answer".to_owned());
+                    .unwrap_or_else(|| "no text".to_owned());
                 Err(SecretsError::Unreadable { name: name.clone(), why })
             }
         }
     }
 }
 
-fn hold(held: &mut Option<Held>, fetched: Secrets) -> Arc<Secrets> {
-    let renew_at = fetched.fetched_at.plus(LIFETIME);
-    Arc::clone(&held.insert(Held { secrets: Arc::new(fetched), renew_at }).secrets)
+fn store(cache: &mut Option<Cached>, fetched: Secrets) -> Arc<Secrets> {
+    let expires_at = fetched.fetched_at.plus(LIFETIME);
+    Arc::clone(&cache.insert(Cached { secrets: Arc::new(fetched), expires_at }).secrets)
 }
 
 #[cfg(test)]
@@ -229,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_that_is_nowhere_is_named() {
+    fn a_setting_that_is_not_set_is_named() {
         let error = Source::read(&settings(), "SF_REDIRECT_URI", "SF_CALLBACK_URI_SECRET_NAME").unwrap_err();
         assert_eq!(error, SettingError::Missing("SF_REDIRECT_URI"));
     }

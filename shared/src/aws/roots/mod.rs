@@ -1,6 +1,6 @@
-//! Which root certificates AWS is judged by.
+//! The root certificates that AWS's endpoints are verified against.
 //!
-//! A function talks to AWS's own endpoints, whose certificates lead to the roots of Amazon Trust
+//! A function talks to AWS's own endpoints, whose certificates are issued under the roots of Amazon Trust
 //! Services (<https://www.amazontrust.com/repository/>; AWS asks clients to trust all five:
 //! <https://aws.amazon.com/blogs/security/how-to-prepare-for-aws-move-to-its-own-certificate-authority/>).
 //! Reading the system's 140 roots to find these is most of a function's start, so they are compiled
@@ -8,10 +8,9 @@
 //! ca-certificates); a test holds their fingerprints. They end in 2037 and later; a test fails years
 //! before.
 //!
-//! The system's store counts in their place, and is read as everywhere (`SSL_CERT_FILE` and
-//! `SSL_CERT_DIR` say where it is), wherever something else than those endpoints may answer: where
-//! `AWS_ENDPOINT_URL` leads elsewhere, in partitions with roots of their own, and where one of these
-//! two variables is set. That is the way out should Amazon ever change its roots before this list
+//! The system's store is used instead (`SSL_CERT_FILE` and `SSL_CERT_DIR` say where it is, as everywhere) wherever
+//! something other than those endpoints may answer: with `AWS_ENDPOINT_URL`, in partitions with roots of their own, and
+//! whenever one of these two variables is set. That is the way out if Amazon ever changes its roots before this list
 //! does: `SSL_CERT_FILE=/etc/pki/tls/certs/ca-bundle.crt` in the function's environment.
 
 use rustls::{RootCertStore, pki_types::CertificateDer};
@@ -19,7 +18,7 @@ use rustls::{RootCertStore, pki_types::CertificateDer};
 use super::partition;
 use crate::{Settings, tls};
 
-const AMAZONS: [&[u8]; 5] = [
+const AMAZON_ROOTS: [&[u8]; 5] = [
     include_bytes!("amazon-root-ca-1.der"),
     include_bytes!("amazon-root-ca-2.der"),
     include_bytes!("amazon-root-ca-3.der"),
@@ -27,20 +26,20 @@ const AMAZONS: [&[u8]; 5] = [
     include_bytes!("starfield-services-root-g2.der"),
 ];
 
-/// The roots for AWS's endpoints in this region.
+/// The roots to verify AWS's endpoints in this region against.
 pub(super) fn for_aws(settings: &Settings<impl Fn(&str) -> Option<String>>, region: &str) -> RootCertStore {
-    if is_amazon(settings, region) { amazons() } else { tls::system_roots() }
+    if uses_amazon_roots(settings, region) { amazon_roots() } else { tls::system_roots() }
 }
 
-fn amazons() -> RootCertStore {
-    tls::roots(AMAZONS.map(CertificateDer::from))
+fn amazon_roots() -> RootCertStore {
+    tls::roots(AMAZON_ROOTS.map(CertificateDer::from))
 }
 
-/// Is it AWS's own endpoints that are spoken to, with certificates by Amazon?
-fn is_amazon(settings: &Settings<impl Fn(&str) -> Option<String>>, region: &str) -> bool {
+/// Whether requests go to AWS's own endpoints, in the partitions whose certificates Amazon Trust Services issues.
+fn uses_amazon_roots(settings: &Settings<impl Fn(&str) -> Option<String>>, region: &str) -> bool {
     settings.optional("AWS_ENDPOINT_URL").is_none()
-        && !tls::names_a_store(settings)
-        && partition::domain(region) == partition::COMMERCIAL
+        && !tls::is_store_set(settings)
+        && partition::domain(region) == partition::DEFAULT_DOMAIN
 }
 
 #[cfg(test)]
@@ -63,40 +62,40 @@ mod tests {
     }
 
     #[test]
-    fn are_those_that_amazon_publishes() {
-        let fingerprints: Vec<String> = AMAZONS.iter().map(|der| hex(digest(&SHA256, der).as_ref())).collect();
+    fn the_roots_are_those_that_amazon_publishes() {
+        let fingerprints: Vec<String> = AMAZON_ROOTS.iter().map(|der| hex(digest(&SHA256, der).as_ref())).collect();
         assert_eq!(fingerprints, FINGERPRINTS);
     }
 
     #[test]
-    fn last_for_years() {
-        // A UTCTime of thirteen characters (RFC 5280 §4.1.2.5.1); the second of a certificate is its end.
+    fn the_roots_are_valid_for_years() {
+        // A UTCTime of thirteen characters (RFC 5280 §4.1.2.5.1); the second one of a certificate is `notAfter`.
         let now = time::OffsetDateTime::from(
             std::time::UNIX_EPOCH + crate::process::now().since(crate::Timestamp::from_millis(0)),
         );
-        for der in AMAZONS {
+        for der in AMAZON_ROOTS {
             let mut times = der.windows(15).filter(|at| at[..2] == [0x17, 13] && at[14] == b'Z');
             let end = std::str::from_utf8(&times.nth(1).unwrap()[2..4]).unwrap().parse::<i32>().unwrap();
-            assert!(2000 + end >= now.year() + 5, "a root ends in 20{end}: take the new list");
+            assert!(2000 + end >= now.year() + 5, "a root expires in 20{end}: update the list");
         }
     }
 
     #[test]
-    fn can_be_used() {
+    fn the_roots_can_be_parsed() {
         assert_eq!(for_aws(&Settings::new(|_| None), "eu-central-1").len(), FINGERPRINTS.len());
     }
 
     #[test]
-    fn judge_the_endpoints_of_amazon_alone() {
+    fn the_roots_verify_amazons_own_endpoints_alone() {
         let set = |name: &'static str| Settings::new(move |key: &str| (key == name).then(|| "somewhere".to_owned()));
         for region in ["us-east-1", "eu-central-1", "us-gov-west-1"] {
-            assert!(is_amazon(&set("OTHER"), region), "{region}");
+            assert!(uses_amazon_roots(&set("OTHER"), region), "{region}");
         }
         for region in ["cn-north-1", "us-iso-east-1", "us-isob-east-1", "eu-isoe-west-1", "eusc-de-east-1"] {
-            assert!(!is_amazon(&set("OTHER"), region), "{region}");
+            assert!(!uses_amazon_roots(&set("OTHER"), region), "{region}");
         }
         for name in ["AWS_ENDPOINT_URL", "SSL_CERT_FILE", "SSL_CERT_DIR"] {
-            assert!(!is_amazon(&set(name), "us-east-1"), "{name}");
+            assert!(!uses_amazon_roots(&set(name), "us-east-1"), "{name}");
         }
     }
 }
