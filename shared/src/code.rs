@@ -1,4 +1,4 @@
-//! The authorization code: a secret that works once and for fifteen minutes.
+//! The authorization code: a secret that is valid once, for fifteen minutes.
 
 use std::fmt;
 
@@ -6,30 +6,32 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Salesforce states no maximum; the codes seen have 74 characters.
+/// The longest code that is accepted, in bytes. Salesforce documents no maximum; observed codes have 74 characters.
 pub const MAX_LENGTH: usize = 2_048;
 
-/// An OAuth authorization code (RFC 6749 §4.1.2), decoded once and never looked into.
+/// An OAuth authorization code (RFC 6749 §4.1.2): opaque, percent-decoded once.
 #[derive(Clone)]
 pub struct AuthorizationCode(SecretString);
 
-/// Why a text is no authorization code.
+/// Why a text is not an authorization code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidCode {
-    /// Nothing there.
+    /// The text is empty.
     #[error("the code is empty")]
     Empty,
-    /// Over [`MAX_LENGTH`] bytes.
+    /// The text is longer than [`MAX_LENGTH`] bytes.
     #[error("the code is too long")]
     TooLong,
-    /// RFC 6749 appendix A.11 allows visible ASCII and the space alone.
-    #[error("the code has a character that is not visible ASCII")]
+    /// RFC 6749 appendix A.11 allows only visible ASCII and spaces.
+    #[error("the code contains a character that is not visible ASCII")]
     Character,
 }
 
 impl AuthorizationCode {
+    /// Checks the length and the characters.
+    ///
     /// # Errors
-    /// [`InvalidCode`] says in which way the text is wrong; it never quotes it.
+    /// [`InvalidCode`], which never quotes the text.
     pub fn parse(text: String) -> Result<Self, InvalidCode> {
         if text.is_empty() {
             return Err(InvalidCode::Empty);
@@ -43,13 +45,13 @@ impl AuthorizationCode {
         Ok(Self(text.into()))
     }
 
-    /// The code itself, for the token request and the queue alone.
+    /// The code itself: only for the token request and the queue.
     #[must_use]
     pub fn secret(&self) -> &str {
         self.0.expose_secret()
     }
 
-    /// SHA-256 of the code in base64url: enough to tell two codes apart, of no use to anyone else.
+    /// The code's SHA-256 in base64url: identifies the code where the code itself must not be stored.
     #[must_use]
     pub fn sha256(&self) -> String {
         URL_SAFE_NO_PAD.encode(ring::digest::digest(&ring::digest::SHA256, self.secret().as_bytes()))
@@ -79,14 +81,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fixes_neither_length_nor_alphabet() {
+    fn accepts_any_length_and_any_visible_ascii() {
         for text in ["x", "aPrx.9_A==", &"c".repeat(MAX_LENGTH)] {
             assert_eq!(AuthorizationCode::parse(text.to_owned()).unwrap().secret(), text);
         }
     }
 
     #[test]
-    fn says_in_which_way_a_code_is_wrong() {
+    fn an_invalid_code_is_refused_with_the_reason() {
         let refusal = |text: &str| AuthorizationCode::parse(text.to_owned()).unwrap_err();
         assert_eq!(refusal(""), InvalidCode::Empty);
         assert_eq!(refusal(&"c".repeat(MAX_LENGTH + 1)), InvalidCode::TooLong);

@@ -1,8 +1,8 @@
-//! What is counted and timed, in the form in which CloudWatch reads it from a log: the embedded metric format
+//! Metrics, written to the log in CloudWatch's embedded metric format
 //! (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>).
 //!
-//! Each metric has the stack as a dimension, and one or two more whose values are few words of ours: every combination is
-//! a metric of its own, and billed as one. No dimension tells of a person.
+//! Each metric has the stack as a dimension, and up to two more with few values: every combination is a metric of its own,
+//! and billed as one. No dimension identifies a person.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use tracing::info;
 
 use crate::{SettingError, Settings, Timestamp, timestamp::millis};
 
-/// Where all of them are found.
+/// The namespace of all metrics.
 pub const NAMESPACE: &str = "WhatsAppSalesforceConnect";
 /// The target of the events that are metrics: [`crate::logging`] writes them verbatim.
 pub const TARGET: &str = "metrics";
 
-/// What is measured.
+/// The metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Metric {
     /// Requests for links, pages and logins; by `Result`.
@@ -27,7 +27,7 @@ pub enum Metric {
     Exchanges,
     /// Attempts that ended without a connection; by `Reason`.
     Failures,
-    /// Deliveries that were not brought to an end; by `Class`.
+    /// Deliveries and notifications that did not succeed; by `Class`.
     Setbacks,
     /// WhatsApp messages; by `Provider` and `Result`.
     Messages,
@@ -35,7 +35,7 @@ pub enum Metric {
     BotEvents,
     /// From the callback to the stored tokens.
     TimeToConnected,
-    /// From the callback to WhatsApp's taking the message of an attempt that connected.
+    /// From the callback to the moment at which WhatsApp accepts the message of an attempt that connected.
     TimeToMessage,
 }
 
@@ -55,13 +55,13 @@ impl Metric {
     }
 }
 
-/// Measures for one stack.
+/// Writes the metrics of one stack.
 #[derive(Clone, Debug)]
 pub struct Meter {
     stack: String,
 }
 
-/// The dimensions of a measurement, beside the stack.
+/// The dimensions of a measurement besides the stack: names and values.
 pub type By<'a> = &'a [(&'static str, &'a str)];
 
 impl Meter {
@@ -73,13 +73,13 @@ impl Meter {
         Ok(Self { stack: settings.required("STACK_NAME")? })
     }
 
-    /// It happened once.
+    /// Counts one occurrence.
     pub fn count(&self, at: Timestamp, metric: Metric, by: By<'_>) {
         let line = self.line(at, metric, "Count", 1, by);
         info!(target: TARGET, "{line}");
     }
 
-    /// It took so long.
+    /// Records a duration, in milliseconds.
     pub fn time(&self, at: Timestamp, metric: Metric, took: Duration) {
         let line = self.line(at, metric, "Milliseconds", millis(took), &[]);
         info!(target: TARGET, "{line}");
@@ -100,7 +100,7 @@ impl Meter {
             }),
         );
         line.insert("Stack".to_owned(), self.stack.as_str().into());
-        line.extend(by.iter().map(|(name, word)| ((*name).to_owned(), (*word).into())));
+        line.extend(by.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())));
         line.insert(metric.name().to_owned(), value.into());
         Value::Object(line)
     }

@@ -1,38 +1,38 @@
-//! A function's configuration, read once at its start.
+//! A function's configuration, read once when it starts.
 
 use std::{fmt::Display, str::FromStr};
 
-/// The environment, as a function from a name to a value: `std::env` in `main.rs`, a table in tests.
+/// The environment as a function from a name to a value: `std::env` in `main.rs`, a table in tests.
 pub struct Settings<F>(F);
 
-/// A setting that stops the function at its start.
+/// A setting that keeps the function from starting.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SettingError {
-    /// Not there, or empty.
+    /// The setting is absent or empty.
     #[error("the setting {0} is missing")]
     Missing(&'static str),
-    /// There, and not usable; the text says why and does not quote it.
-    #[error("the setting {name} is wrong: {why}")]
+    /// The setting has an unusable value. The text says why and does not quote the value.
+    #[error("the setting {name} is invalid: {why}")]
     Invalid {
-        /// Which.
+        /// The setting's name.
         name: &'static str,
-        /// Why.
+        /// The reason.
         why: String,
     },
 }
 
 impl<F: Fn(&str) -> Option<String>> Settings<F> {
-    /// Settings that are looked up with `lookup`.
+    /// Settings that `lookup` finds by name.
     pub const fn new(lookup: F) -> Self {
         Self(lookup)
     }
 
-    /// The value; `None` where it is absent or empty.
+    /// The value without surrounding white space; `None` if it is absent or empty.
     pub fn optional(&self, name: &'static str) -> Option<String> {
         (self.0)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
     }
 
-    /// The value.
+    /// The value without surrounding white space.
     ///
     /// # Errors
     /// [`SettingError::Missing`].
@@ -40,7 +40,7 @@ impl<F: Fn(&str) -> Option<String>> Settings<F> {
         self.optional(name).ok_or(SettingError::Missing(name))
     }
 
-    /// The value, parsed; `None` where it is absent or empty.
+    /// The parsed value; `None` if it is absent or empty.
     ///
     /// # Errors
     /// [`SettingError::Invalid`].
@@ -51,7 +51,7 @@ impl<F: Fn(&str) -> Option<String>> Settings<F> {
         self.optional(name).map(|value| parse(name, &value)).transpose()
     }
 
-    /// The value, parsed.
+    /// The parsed value.
     ///
     /// # Errors
     /// [`SettingError`].
@@ -82,16 +82,16 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_setting_is_a_missing_one() {
+    fn an_empty_setting_is_missing() {
         assert_eq!(settings().required("EMPTY"), Err(SettingError::Missing("EMPTY")));
         assert_eq!(settings().required("ABSENT").unwrap_err().to_string(), "the setting ABSENT is missing");
     }
 
     #[test]
-    fn a_wrong_setting_is_named_with_the_reason() {
+    fn an_invalid_setting_is_named_with_the_reason() {
         assert_eq!(settings().parsed::<u64>("MINUTES"), Ok(15));
         assert_eq!(settings().parsed_optional::<u64>("ABSENT"), Ok(None));
         let error = settings().parsed::<LoginUrls>("LOGIN_URLS").unwrap_err();
-        assert_eq!(error.to_string(), "the setting LOGIN_URLS is wrong: not https");
+        assert_eq!(error.to_string(), "the setting LOGIN_URLS is invalid: not https");
     }
 }

@@ -1,4 +1,4 @@
-//! Points in time, in milliseconds since the Unix epoch: the unit of every stored and sent time.
+//! Points in time, in milliseconds since the Unix epoch: the unit of all times that are stored or sent.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 #[serde(transparent)]
 pub struct Timestamp(u64);
 
-/// Where the time comes from: the process's clock in `main.rs`, a fixed one in tests.
+/// The source of the time: the system's clock in `main.rs`, a fixed one in tests.
 pub type Clock = fn() -> Timestamp;
 
 impl Timestamp {
@@ -44,19 +44,19 @@ impl Timestamp {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 
-    /// This time and a while.
+    /// The time that is `duration` later.
     #[must_use]
-    pub fn plus(self, while_: Duration) -> Self {
-        Self(self.0.saturating_add(millis(while_)))
+    pub fn plus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(millis(duration)))
     }
 
-    /// A while before this time.
+    /// The time that is `duration` earlier.
     #[must_use]
-    pub fn minus(self, while_: Duration) -> Self {
-        Self(self.0.saturating_sub(millis(while_)))
+    pub fn minus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(millis(duration)))
     }
 
-    /// RFC 3339, in UTC: `2026-01-31T12:00:00Z`. Times past the year 9999 come out as that year's end.
+    /// RFC 3339, in UTC: `2026-01-31T12:00:00Z`. Times after the year 9999 become that year's end.
     #[must_use]
     pub fn rfc3339(self) -> String {
         const END: i128 = 253_402_300_799_000_000_000;
@@ -68,10 +68,10 @@ impl Timestamp {
     }
 }
 
-/// A while in whole milliseconds.
+/// A duration in whole milliseconds.
 #[must_use]
-pub fn millis(while_: Duration) -> u64 {
-    u64::try_from(while_.as_millis()).unwrap_or(u64::MAX)
+pub fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_in_the_future_is_zero_ago() {
+    fn a_time_in_the_future_was_zero_milliseconds_ago() {
         let now = Timestamp::from_millis(1_000);
         assert_eq!(now.since(Timestamp::from_millis(400)), Duration::from_millis(600));
         assert_eq!(now.since(Timestamp::from_millis(5_000)), Duration::ZERO);

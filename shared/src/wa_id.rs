@@ -1,21 +1,20 @@
-//! The address of a chat.
+//! The address of a WhatsApp chat.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
 const PREFIX: &str = "whatsapp:";
-/// A business-scoped user id has up to 128 characters after its country and a period.
+/// A business-scoped user id has up to 128 characters after its country code and period.
 const MAX_SCOPED: usize = 128;
-/// E.164 allows 15 digits; some providers pass a few more.
+/// E.164 allows 15 digits; some providers send a few more.
 const DIGITS: std::ops::RangeInclusive<usize> = 5..=20;
 
 /// The exact address that the bot knows a person by: `whatsapp:+15551234567`, or a
 /// business-scoped user id such as `whatsapp:US.ABC123XYZ`.
 ///
-/// It is never normalised: some countries have two spellings of one number, and only the bot's
-/// own reaches the chat. The one repair made is of a `+` that a query string turned into a space
-/// or into `%2B`.
+/// It is never normalized: some countries have two spellings of one number, and only the bot's reaches the chat. The one
+/// repair is of a `+` that a query string turned into a space or into `%2B`.
 ///
 /// `Debug` shows the last digits only: a phone number must not reach a log.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize)]
@@ -34,13 +33,13 @@ impl WaId {
         &self.0
     }
 
-    /// What follows `whatsapp:`.
+    /// The address without `whatsapp:`.
     #[must_use]
     pub fn address(&self) -> &str {
         &self.0[PREFIX.len()..]
     }
 
-    /// The address with all but its last characters hidden, for a person who knows their own: `•••• 4567`.
+    /// The address with only its last characters shown, for a person who knows their own: `•••• 4567`.
     #[must_use]
     pub fn masked(&self) -> String {
         let address = self.address();
@@ -97,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keeps_the_spelling_of_the_bot() {
+    fn keeps_the_bots_spelling() {
         for id in [
             "whatsapp:+15551234567",
             "whatsapp:+5215512345678",
@@ -117,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_address() {
+    fn refuses_what_is_not_an_address() {
         for text in [
             "",
             "+15551234567",

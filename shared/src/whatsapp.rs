@@ -1,4 +1,4 @@
-//! WhatsApp's providers: what an operator's secret holds, and where their APIs are. Pure.
+//! WhatsApp's providers: the operator's credentials with them, and the URLs of their APIs. Pure.
 
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -8,22 +8,22 @@ const TWILIO: &str = "https://api.twilio.com";
 const META: &str = "https://graph.facebook.com";
 const META_VERSION: &str = "v26.0";
 
-/// The credentials are not in the form that the provider needs. Serde's words could quote them.
+/// The secret does not hold the provider's credentials. serde's error is dropped: it could quote them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the credentials are not in the provider's form")]
-pub struct UnusableCredentials;
+#[error("the secret does not hold the provider's credentials")]
+pub struct InvalidCredentials;
 
-/// Twilio's credentials, and whose messages they are for.
+/// Credentials of a Twilio account.
 #[derive(Debug)]
 pub struct Twilio {
     account_sid: String,
-    /// For HTTP's basic authentication.
+    /// The user name for HTTP basic authentication.
     pub user: String,
-    /// The same.
+    /// The password for it.
     pub password: SecretString,
 }
 
-/// An API key, or the account's own token.
+/// An API key, or the account's own auth token.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum TwilioSecret {
@@ -31,12 +31,12 @@ enum TwilioSecret {
     AuthToken { account_sid: String, auth_token: String },
 }
 
-/// Meta's credentials, and whose messages they are for.
+/// Credentials of a phone number in Meta's Cloud API.
 #[derive(Debug)]
 pub struct Meta {
     phone_number_id: String,
     api_version: Option<String>,
-    /// For bearer authentication.
+    /// The token for HTTP bearer authentication.
     pub access_token: SecretString,
 }
 
@@ -51,21 +51,21 @@ impl Twilio {
     /// Reads the secret.
     ///
     /// # Errors
-    /// [`UnusableCredentials`].
-    pub fn parse(secret: &str) -> Result<Self, UnusableCredentials> {
-        let (account_sid, user, password) = match serde_json::from_str(secret).map_err(|_| UnusableCredentials)? {
+    /// [`InvalidCredentials`].
+    pub fn parse(secret: &str) -> Result<Self, InvalidCredentials> {
+        let (account_sid, user, password) = match serde_json::from_str(secret).map_err(|_| InvalidCredentials)? {
             TwilioSecret::ApiKey { account_sid, api_key, api_key_secret } => (account_sid, api_key, api_key_secret),
             TwilioSecret::AuthToken { account_sid, auth_token } => (account_sid.clone(), account_sid, auth_token),
         };
         Ok(Self { account_sid, user, password: password.into() })
     }
 
-    /// The account's messages, at `base` or at Twilio's own address
+    /// The URL that messages are posted to, under `base` or under Twilio's own
     /// (<https://www.twilio.com/docs/messaging/api/message-resource>).
     ///
     /// # Errors
-    /// [`UnusableCredentials`] where there is no such address.
-    pub fn messages_url(&self, base: Option<&Url>) -> Result<Url, UnusableCredentials> {
+    /// [`InvalidCredentials`] if no path can follow `base`.
+    pub fn messages_url(&self, base: Option<&Url>) -> Result<Url, InvalidCredentials> {
         under(base, TWILIO, &["2010-04-01", "Accounts", &self.account_sid, "Messages.json"])
     }
 }
@@ -74,27 +74,27 @@ impl Meta {
     /// Reads the secret.
     ///
     /// # Errors
-    /// [`UnusableCredentials`].
-    pub fn parse(secret: &str) -> Result<Self, UnusableCredentials> {
+    /// [`InvalidCredentials`].
+    pub fn parse(secret: &str) -> Result<Self, InvalidCredentials> {
         let MetaSecret { access_token, phone_number_id, api_version } =
-            serde_json::from_str(secret).map_err(|_| UnusableCredentials)?;
+            serde_json::from_str(secret).map_err(|_| InvalidCredentials)?;
         Ok(Self { phone_number_id, api_version, access_token: access_token.into() })
     }
 
-    /// The phone number, at `base` or at Meta's own address
+    /// The URL of the phone number, under `base` or under Meta's own
     /// (<https://developers.facebook.com/docs/whatsapp/cloud-api/reference/phone-numbers>).
     ///
     /// # Errors
-    /// [`UnusableCredentials`] where there is no such address.
-    pub fn phone_number_url(&self, base: Option<&Url>) -> Result<Url, UnusableCredentials> {
+    /// [`InvalidCredentials`] if no path can follow `base`.
+    pub fn phone_number_url(&self, base: Option<&Url>) -> Result<Url, InvalidCredentials> {
         under(base, META, &[self.version(), &self.phone_number_id])
     }
 
-    /// Where its messages are sent.
+    /// The URL that messages are posted to.
     ///
     /// # Errors
     /// As [`Self::phone_number_url`].
-    pub fn messages_url(&self, base: Option<&Url>) -> Result<Url, UnusableCredentials> {
+    pub fn messages_url(&self, base: Option<&Url>) -> Result<Url, InvalidCredentials> {
         under(base, META, &[self.version(), &self.phone_number_id, "messages"])
     }
 
@@ -103,13 +103,13 @@ impl Meta {
     }
 }
 
-/// An address under the API's.
-fn under(base: Option<&Url>, own: &str, segments: &[&str]) -> Result<Url, UnusableCredentials> {
+/// The API's URL, `base` or its `own`, with these segments appended to the path.
+fn under(base: Option<&Url>, own: &str, segments: &[&str]) -> Result<Url, InvalidCredentials> {
     let mut url = match base {
         Some(url) => url.clone(),
-        None => Url::parse(own).map_err(|_| UnusableCredentials)?,
+        None => Url::parse(own).map_err(|_| InvalidCredentials)?,
     };
-    url.path_segments_mut().map_err(|()| UnusableCredentials)?.pop_if_empty().extend(segments);
+    url.path_segments_mut().map_err(|()| InvalidCredentials)?.pop_if_empty().extend(segments);
     Ok(url)
 }
 
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn an_api_may_live_under_a_path() {
+    fn an_api_may_be_under_a_path() {
         let base = Url::parse("http://localhost:9000/fake/").unwrap();
         let url = |base| under(base, "https://api.example.com", &["v1", "a/b"]).unwrap().to_string();
         assert_eq!(url(Some(&base)), "http://localhost:9000/fake/v1/a%2Fb");
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn an_api_is_where_its_provider_has_it_or_under_another_address() {
+    fn an_api_is_at_its_providers_url_or_under_another() {
         let twilio = Twilio::parse(r#"{"account_sid":"AC1","auth_token":"t"}"#).unwrap();
         let own = twilio.messages_url(None).unwrap();
         assert_eq!(own.as_str(), "https://api.twilio.com/2010-04-01/Accounts/AC1/Messages.json");

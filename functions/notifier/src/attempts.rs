@@ -1,12 +1,13 @@
-//! The attempt table, from the announcer's side: what stands there now, and who knows of it.
+//! The attempt table: the item as it is now, and the marks of what has been notified.
 
 use aws_sdk_dynamodb::{Client, config::BehaviorVersion, types::AttributeValue};
 use shared::{
     AttemptId, Timestamp,
     attempt::{attr, ledger::Mark},
     aws::{
-        SdkConfig, describe,
+        SdkConfig,
         dynamodb::{self, Update},
+        error::AwsError,
     },
 };
 
@@ -18,21 +19,19 @@ pub(crate) struct Attempts {
     table: String,
 }
 
-/// Is the marked outcome still the attempt's?
+/// What became of a mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Marked {
     Done,
-    /// There is a later one, and the mark was not made.
+    /// The attempt has a later outcome: nothing was written.
     Superseded,
 }
 
-/// The table did not answer as it should.
+/// The table could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AttemptsError {
-    /// The text is the SDK's, which quotes no item.
-    #[error("the attempt table does not answer: {0}")]
-    Unavailable(String),
-    /// The item is not an attempt's.
+    #[error("attempt table: {0}")]
+    Aws(#[from] AwsError),
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
 }
@@ -43,9 +42,9 @@ impl Attempts {
         Self { client: Client::from_conf(config.build()), table }
     }
 
-    /// The attempt as it stands now: a stream's image may be hours old.
+    /// The attempt's item as it is now: a stream's image may be hours old.
     pub(crate) async fn read(&self, attempt_id: AttemptId) -> Result<Option<Item>, AttemptsError> {
-        let answer = self
+        let response = self
             .client
             .get_item()
             .table_name(&self.table)
@@ -53,12 +52,12 @@ impl Attempts {
             .consistent_read(true)
             .send()
             .await
-            .map_err(|error| AttemptsError::Unavailable(describe(&error)))?;
+            .map_err(AwsError::of("GetItem"))?;
         let read = |item| serde_dynamo::from_item(item).map_err(|_| Unreadable("not an attempt").into());
-        answer.item.map(read).transpose()
+        response.item.map(read).transpose()
     }
 
-    /// Makes a mark on this outcome and no later one. With `complete` everyone knows.
+    /// Marks this outcome, and no later one. With `complete`, the person and the bot are both notified.
     pub(crate) async fn mark(
         &self,
         key: &OutcomeKey,
@@ -71,7 +70,7 @@ impl Attempts {
         match dynamodb::update(&self.client, &self.table, (attr::ATTEMPT_ID, &attempt_id), &write).await {
             Ok(Update::Done(_)) => Ok(Marked::Done),
             Ok(Update::Refused(_)) => Ok(Marked::Superseded),
-            Err(error) => Err(AttemptsError::Unavailable(describe(&error))),
+            Err(error) => Err(AwsError::of("UpdateItem")(error).into()),
         }
     }
 }

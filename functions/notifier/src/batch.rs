@@ -59,46 +59,22 @@ pub(crate) fn response(records: &[Record], failed: impl IntoIterator<Item = usiz
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use aws_lambda_events::dynamodb::Event;
+    use fakes::attempts::{item, stream_event};
     use serde_json::{Value, json};
 
     use super::*;
 
-    /// A stream's event with these items, numbered from 100 on.
-    pub(crate) fn event(items: &[Value]) -> Event {
-        let records: Vec<_> = (100..).zip(items).map(|(number, item)| record(number, item)).collect();
-        serde_json::from_value(json!({"Records": records})).unwrap()
-    }
-
-    fn record(number: u32, item: &Value) -> Value {
-        json!({
-            "eventID": format!("event-{number}"),
-            "eventName": "MODIFY",
-            "awsRegion": "us-east-1",
-            "dynamodb": {
-                "SequenceNumber": number.to_string(),
-                "SizeBytes": 1,
-                "NewImage": attributes(item),
-            },
-        })
-    }
-
-    /// Plain JSON as DynamoDB's.
-    pub(crate) fn attributes(item: &Value) -> Value {
-        let typed = |value: &Value| match value {
-            Value::Bool(_) => json!({"BOOL": value}),
-            Value::Number(number) => json!({"N": number.to_string()}),
-            _ => json!({"S": value}),
-        };
-        let attributes = item.as_object().unwrap().iter().filter(|(_, value)| !value.is_null());
-        attributes.map(|(name, value)| (name.clone(), typed(value))).collect()
+    fn read(items: &[Value]) -> Vec<Record> {
+        let event: Event = serde_json::from_value(stream_event(items)).unwrap();
+        event.records.into_iter().map(Record::read).collect()
     }
 
     fn records(attempts: &[u8]) -> Vec<Record> {
-        let item = |n: &u8| crate::outcome::tests::item(json!({"attempt_id": format!("{n:02x}").repeat(16)}));
-        let items: Vec<_> = attempts.iter().map(|n| if *n == 0 { json!({"wa_id": "?"}) } else { item(n) }).collect();
-        event(&items).records.into_iter().map(Record::read).collect()
+        let item_of = |n: &u8| item(json!({"attempt_id": format!("{n:02x}").repeat(16)}));
+        let items: Vec<_> = attempts.iter().map(|n| if *n == 0 { json!({"wa_id": "?"}) } else { item_of(n) }).collect();
+        read(&items)
     }
 
     #[test]
@@ -133,11 +109,11 @@ pub(crate) mod tests {
 
     #[test]
     fn an_item_without_an_outcome_is_unreadable() {
-        let read = |item: Value| event(&[item]).records.into_iter().map(Record::read).next().unwrap().outcome;
-        assert!(read(crate::outcome::tests::item(json!({}))).is_ok());
+        let outcome = |item: Value| read(&[item]).remove(0).outcome;
+        assert!(outcome(item(json!({}))).is_ok());
         for changes in [json!({"attempt_id": "7"}), json!({"wa_id": "sms:1"}), json!({"updated_at": "soon"})] {
-            assert_eq!(read(crate::outcome::tests::item(changes)), Err(Unreadable("not an attempt")));
+            assert_eq!(outcome(item(changes)), Err(Unreadable("not an attempt")));
         }
-        assert_eq!(read(json!({})), Err(Unreadable("not an attempt")));
+        assert_eq!(outcome(json!({})), Err(Unreadable("not an attempt")));
     }
 }

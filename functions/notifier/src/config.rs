@@ -1,4 +1,4 @@
-//! What the operator decides, read once at the start.
+//! The operator's settings, read once when the function starts.
 
 use std::{str::FromStr, time::Duration};
 
@@ -13,11 +13,11 @@ use crate::whatsapp::{Account, Provider, Template};
 #[derive(Debug)]
 pub struct Config {
     pub(crate) attempt_table: String,
-    /// How people are told; `None` where the bot does it all.
+    /// The account that messages are sent from; `None` where the bot sends them.
     pub(crate) whatsapp: Option<Account>,
     pub(crate) webhook: Option<WebhookConfig>,
     pub(crate) bot_queue_url: Option<String>,
-    /// The connect pages are beside the callback.
+    /// Links lead to a path beside it.
     pub(crate) callback_uri: Source,
     pub(crate) link_key_id: String,
     pub(crate) link_lifetime: Duration,
@@ -26,7 +26,7 @@ pub struct Config {
     pub(crate) meter: Meter,
 }
 
-/// Where the bot takes events, and the secret that signs them.
+/// The bot's webhook, and the secret that signs its events.
 #[derive(Debug)]
 pub(crate) struct WebhookConfig {
     pub(crate) url: Url,
@@ -53,7 +53,7 @@ impl FromStr for ProviderName {
     }
 }
 
-/// An address that a secret may be sent to.
+/// A URL that secrets may be sent to.
 struct ConfidentialUrl(Url);
 
 impl FromStr for ConfidentialUrl {
@@ -63,14 +63,14 @@ impl FromStr for ConfidentialUrl {
         match Url::parse(text) {
             Ok(url) if is_confidential(&url) => Ok(Self(url)),
             Ok(_) => Err("not https"),
-            Err(_) => Err("not a web address"),
+            Err(_) => Err("not a URL"),
         }
     }
 }
 
 impl Config {
     /// # Errors
-    /// [`SettingError`] with the name of a setting that is missing or wrong.
+    /// [`SettingError`] with the name of a setting that is missing or invalid.
     pub fn read(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<Self, SettingError> {
         let minutes: u32 = settings.parsed("LINK_LIFETIME_MINUTES")?;
         Ok(Self {
@@ -87,7 +87,7 @@ impl Config {
         })
     }
 
-    /// What is secret, or may be.
+    /// The sources of all secrets.
     pub(crate) fn sources(&self) -> impl Iterator<Item = &Source> {
         let whatsapp = self.whatsapp.as_ref().map(|account| &account.secret);
         let webhook = self.webhook.as_ref().map(|webhook| &webhook.secret);
@@ -107,7 +107,7 @@ fn whatsapp(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<Opti
     Ok(Some(Account { provider, base, template, secret }))
 }
 
-/// The number that messages come from, with or without `whatsapp:` before it.
+/// The number that messages are sent from; the setting may omit `whatsapp:`.
 fn sender(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<WaId, SettingError> {
     let name = "WHATSAPP_SENDER";
     let text = settings.required(name)?;
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_used_needs_no_setting() {
+    fn what_is_not_used_needs_no_settings() {
         let config = read_with("WHATSAPP_PROVIDER", "None").unwrap();
         assert!(config.whatsapp.is_none());
         assert_eq!(config.sources().count(), 2);
@@ -172,20 +172,20 @@ mod tests {
     }
 
     #[test]
-    fn names_the_setting_that_is_missing_or_wrong() {
+    fn names_the_setting_that_is_missing_or_invalid() {
         for name in ["ATTEMPT_TABLE_NAME", "WHATSAPP_PROVIDER", "WHATSAPP_SENDER", "WHATSAPP_SECRET_NAME"] {
             assert_eq!(read_with(name, "").unwrap_err(), SettingError::Missing(name));
         }
         for name in ["BOT_WEBHOOK_SECRET_NAME", "LINK_KEY_ID", "LINK_LIFETIME_MINUTES", "LOGIN_URLS"] {
             assert_eq!(read_with(name, "").unwrap_err(), SettingError::Missing(name));
         }
-        let wrong = |name, value| match read_with(name, value).unwrap_err() {
+        let reason = |name, value| match read_with(name, value).unwrap_err() {
             SettingError::Invalid { name: named, why } if named == name => why,
             other => panic!("{other}"),
         };
-        assert_eq!(wrong("WHATSAPP_PROVIDER", "twilio"), "neither Twilio, Meta nor None");
-        assert_eq!(wrong("BOT_WEBHOOK_URL", "http://bot.example.com"), "not https");
-        assert_eq!(wrong("WHATSAPP_API_URL", "here"), "not a web address");
-        wrong("WHATSAPP_SENDER", "the bot");
+        assert_eq!(reason("WHATSAPP_PROVIDER", "twilio"), "neither Twilio, Meta nor None");
+        assert_eq!(reason("BOT_WEBHOOK_URL", "http://bot.example.com"), "not https");
+        assert_eq!(reason("WHATSAPP_API_URL", "here"), "not a URL");
+        reason("WHATSAPP_SENDER", "the bot");
     }
 }

@@ -1,8 +1,8 @@
-//! The notifier: an attempt has ended, and the person and the bot are told.
+//! The notifier: tells the person in WhatsApp, and the bot, how an attempt ended.
 //!
-//! The attempt's item is the outbox. Each outcome is announced until its item says that everyone
-//! knows. What is marked is not sent again; what was sent and could not be marked is, because
-//! twice is better than never. The notifier sees no token: the table that it follows holds none.
+//! The attempt's item is a transactional outbox: its stream invokes this function for each outcome until the item is
+//! marked as notified. A step that is marked is not repeated. A step that was done and could not be marked is, because two
+//! messages are better than none. The notifier sees no token: the table that it follows holds none.
 
 mod attempts;
 mod batch;
@@ -15,11 +15,6 @@ mod outcome;
 mod relink;
 mod setback;
 mod whatsapp;
-
-#[cfg(test)]
-mod tests;
-#[cfg(test)]
-mod webhook_tests;
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 

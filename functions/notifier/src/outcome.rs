@@ -161,31 +161,10 @@ impl Outcome {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use fakes::attempts::item;
     use serde_json::{Value, json};
 
     use super::*;
-
-    /// The item of a connected attempt, in plain JSON, with some attributes changed.
-    pub(crate) fn item(changes: Value) -> Value {
-        let mut item = json!({
-            "attempt_id": "07070707070707070707070707070707",
-            "wa_id": "whatsapp:+15551234567",
-            "status": "connected",
-            "username": "ada@example.com",
-            "org_id": "00D000000000001",
-            "instance_url": "https://acme.my.salesforce.com",
-            "scope": "api refresh_token",
-            "renewed": false,
-            "login_url": "https://test.salesforce.com",
-            "code_sha256": "not read",
-            "updated_at": 1_790_000_000_123_u64,
-        });
-        let Value::Object(changes) = changes else { panic!("changes are an object") };
-        for (name, value) in changes {
-            item[name] = value;
-        }
-        item
-    }
 
     pub(crate) fn ended(changes: Value) -> Ended {
         read(changes).understand().unwrap()

@@ -9,7 +9,7 @@ pub use self::{
     queue::{BotQueue, QueueMessage},
     webhook::{CONTENT_TYPE, Webhook, header},
 };
-use crate::Timestamp;
+use crate::{Timestamp, aws::error::AwsError};
 
 /// The channels that this stack's bot receives events on; there may be none.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ pub enum NotifyError {
     NoResponse(&'static str),
     /// SQS did not accept the message.
     #[error("cannot send to the bot's queue: {0}")]
-    Queue(String),
+    Queue(#[from] AwsError),
 }
 
 /// An event, and what its delivery needs.

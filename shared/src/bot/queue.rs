@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{CloudEvent, Notification, NotifyError, to_json};
 use crate::{
     WaId,
-    aws::{SdkConfig, describe},
+    aws::{SdkConfig, error::AwsError},
 };
 
 /// The queue that the bot receives events from.
@@ -52,7 +52,7 @@ impl BotQueue {
             .send()
             .await
             .map(|_| ())
-            .map_err(|error| NotifyError::Queue(describe(&error)))
+            .map_err(|error| NotifyError::Queue(AwsError::of("SendMessage")(error)))
     }
 }
 

@@ -94,7 +94,16 @@ fn label(error: &reqwest::Error) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use fakes::{ANY, Server};
+
     use super::*;
+    use crate::{
+        bot::{Bot, event},
+        http::{Roots, client},
+        process,
+    };
 
     const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 
@@ -116,9 +125,72 @@ mod tests {
     #[test]
     fn debug_hides_the_url() {
         let url = Url::parse("https://bot.example.com/hook?key=s3cret").unwrap();
-        let http =
-            crate::http::client(crate::http::Roots::default(), std::time::Duration::ZERO, std::time::Duration::ZERO)
-                .unwrap();
+        let http = client(Roots::default(), Duration::ZERO, Duration::ZERO).unwrap();
         assert_eq!(format!("{:?}", Webhook::new(http, url)), "Webhook { .. }");
+    }
+
+    async fn post(server: &Server, secret: &str) -> Result<(), NotifyError> {
+        let chat = "whatsapp:+15551234567".parse().unwrap();
+        let event = event::tests::revoked(&chat);
+        let http = client(Roots::default(), Duration::from_secs(2), Duration::from_secs(5)).unwrap();
+        let webhook = Webhook::new(http, format!("{}/bot/events", server.url()).parse().unwrap());
+        // The verifier reads the clock itself.
+        let now = process::now();
+        let notification = Notification { event: &event, user_message: "", signing_secret: secret, now };
+        Bot { webhook: Some(webhook), queue: None }.notify(&notification).await
+    }
+
+    #[tokio::test]
+    async fn posts_the_event_to_the_url() {
+        let server = Server::answering(204, "").await;
+        post(&server, SECRET).await.unwrap();
+        let request = server.only_request(ANY);
+        assert_eq!(request.path, "/bot/events");
+        assert_eq!(request.header("content-type"), "application/cloudevents+json");
+        assert_eq!(request.header("webhook-id"), request.json()["id"]);
+    }
+
+    #[tokio::test]
+    async fn an_independent_verifier_accepts_the_signature() {
+        let server = Server::answering(204, "").await;
+        post(&server, SECRET).await.unwrap();
+        let request = server.only_request(ANY);
+        let verifier = standardwebhooks::Webhook::new(SECRET).unwrap();
+        verifier.verify(&request.body, &request.headers).unwrap();
+        let stranger = standardwebhooks::Webhook::new("whsec_AAAA").unwrap();
+        stranger.verify(&request.body, &request.headers).unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn sets_the_headers_that_are_documented() {
+        let server = Server::answering(204, "").await;
+        post(&server, SECRET).await.unwrap();
+        let request = server.only_request(ANY);
+        for name in header::ALL {
+            assert!(request.headers.contains_key(name), "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn only_a_2xx_means_that_the_bot_has_the_event() {
+        for status in [302, 400, 410, 429, 503] {
+            let server = Server::answering(status, "").await;
+            assert!(matches!(post(&server, SECRET).await, Err(NotifyError::Refused(s)) if s == status));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_gone_is_an_error() {
+        let server = Server::gone().await;
+        assert!(matches!(post(&server, SECRET).await, Err(NotifyError::NoResponse("no connection"))));
+    }
+
+    #[tokio::test]
+    async fn sends_nothing_unsigned() {
+        let server = Server::answering(200, "").await;
+        for secret in ["", "whsec_", "whsec_!", "C2FVsBQIhrscChlQIMV+b5sSYspob7oD"] {
+            assert!(matches!(post(&server, secret).await, Err(NotifyError::Secret)), "{secret}");
+        }
+        assert!(server.requests(ANY).is_empty());
     }
 }

@@ -9,6 +9,7 @@
 #![allow(clippy::expect_used, clippy::missing_panics_doc, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod answer;
+pub mod attempts;
 pub mod aws;
 pub mod logs;
 mod request;

@@ -7,11 +7,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::{
     WaId,
-    whatsapp::{self, UnusableCredentials},
+    whatsapp::{self, InvalidCredentials},
 };
 use url::Url;
 
-use super::{Message, SendError, WhatsApp, by_status, in_one_line, no_answer};
+use super::{Message, SendError, WhatsApp, by_status, in_one_line, no_response};
 
 const LANGUAGE: &str = "en";
 
@@ -22,17 +22,17 @@ pub(super) struct Meta {
 }
 
 #[derive(Default, Deserialize)]
-struct Answer {
-    error: Option<AnswerError>,
+struct Response {
+    error: Option<ResponseError>,
 }
 
 #[derive(Deserialize)]
-struct AnswerError {
+struct ResponseError {
     code: u32,
 }
 
 impl Meta {
-    pub(super) fn new(http: Client, base: Option<&Url>, credentials: &str) -> Result<Self, UnusableCredentials> {
+    pub(super) fn new(http: Client, base: Option<&Url>, credentials: &str) -> Result<Self, InvalidCredentials> {
         let credentials = whatsapp::Meta::parse(credentials)?;
         Ok(Self { http, messages: credentials.messages_url(base)?, access_token: credentials.access_token })
     }
@@ -48,20 +48,20 @@ impl WhatsApp for Meta {
             .bearer_auth(self.access_token.expose_secret())
             .header("content-type", "application/json")
             .body(body);
-        let answer = request.send().await.map_err(|error| no_answer(&error))?;
-        let status = answer.status();
-        let body = answer.bytes().await.map_err(|error| no_answer(&error))?;
-        let Answer { error } = serde_json::from_slice(&body).unwrap_or_default();
+        let response = request.send().await.map_err(|error| no_response(&error))?;
+        let status = response.status();
+        let body = response.bytes().await.map_err(|error| no_response(&error))?;
+        let Response { error } = serde_json::from_slice(&body).unwrap_or_default();
         match error {
             None if status.is_success() => Ok(()),
-            error => Err(refusal(status, error.map(|error| error.code))),
+            error => Err(self::error(status, error.map(|error| error.code))),
         }
     }
 }
 
 fn body(to: &WaId, message: &Message<'_>) -> Value {
     let mut body = json!({"messaging_product": "whatsapp", "recipient_type": "individual"});
-    // A business-scoped user id has a field of its own; a number is its digits alone.
+    // A business-scoped user id has a field of its own; a number is sent without its plus.
     if to.address().contains('.') {
         body["recipient"] = to.address().into();
     } else {
@@ -84,19 +84,19 @@ fn body(to: &WaId, message: &Message<'_>) -> Value {
     body
 }
 
-/// Sorts a refusal by Meta's `error.code`, which the HTTP status does not follow.
-fn refusal(status: StatusCode, code: Option<u32>) -> SendError {
-    let word = || code.map(|code| code.to_string()).unwrap_or_default();
+/// Classifies an error by Meta's `error.code`: the HTTP status does not correspond to it.
+fn error(status: StatusCode, code: Option<u32>) -> SendError {
+    let text = || code.map(|code| code.to_string()).unwrap_or_default();
     match code {
         // More than 24 hours since the person's last message.
-        Some(131_047) => SendError::WindowClosed(word()),
-        // Meta's own trouble, and every kind of "too fast".
-        Some(1 | 2 | 4 | 80007 | 130_429 | 131_000 | 131_016 | 131_056) => SendError::Retry(word()),
-        // Not on WhatsApp, not reachable for us, or a message that Meta refuses however often it is sent.
+        Some(131_047) => SendError::WindowClosed(text()),
+        // Meta's own errors, and all rate limits.
+        Some(1 | 2 | 4 | 80007 | 130_429 | 131_000 | 131_016 | 131_056) => SendError::Retry(text()),
+        // The person is not on WhatsApp or not reachable from this account, or Meta refuses the message for good.
         Some(100 | 368 | 131_026 | 131_030 | 131_031 | 131_042 | 131_048 | 131_049 | 131_062 | 132_000..=132_999) => {
-            SendError::Undeliverable(word())
+            SendError::Undeliverable(text())
         }
-        // 190 and its like: the token or its permissions.
+        // Such as 190: the token or its permissions.
         _ => by_status(status, code),
     }
 }
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn asks_for_the_version_in_the_secret() {
+    async fn uses_the_api_version_in_the_secret() {
         let server = Server::answering(200, "{}").await;
         let credentials = r#"{"access_token":"t","phone_number_id":"10001","api_version":"v30.0"}"#;
         let meta = Meta::new(http(), Some(&server.url().parse().unwrap()), credentials).unwrap();
@@ -169,8 +169,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn sorts_refusals_by_code_and_not_by_status() {
-        for (status, code, fate) in [
+    async fn classifies_errors_by_code_and_not_by_status() {
+        for (status, code, class) in [
             (400, 131_047, SendError::WindowClosed as fn(String) -> SendError),
             (400, 130_429, SendError::Retry),
             (400, 131_056, SendError::Retry),
@@ -182,17 +182,17 @@ mod tests {
         ] {
             let server = Server::answering(status, &json!({"error": {"code": code}}).to_string()).await;
             let error = send(&server, "whatsapp:+15551234567", Message::Text("x")).await;
-            assert_eq!(error, Err(fate(code.to_string())), "{status} {code}");
+            assert_eq!(error, Err(class(code.to_string())), "{status} {code}");
         }
     }
 
     #[tokio::test]
-    async fn an_answer_that_is_no_json_counts_by_its_status() {
-        for (status, fate) in
+    async fn classifies_a_response_that_is_not_json_by_its_status() {
+        for (status, class) in
             [(502, SendError::Retry("http_502".to_owned())), (403, SendError::Operator("http_403".to_owned()))]
         {
             let server = Server::answering(status, "<html>").await;
-            assert_eq!(send(&server, "whatsapp:+15551234567", Message::Text("x")).await, Err(fate));
+            assert_eq!(send(&server, "whatsapp:+15551234567", Message::Text("x")).await, Err(class));
         }
     }
 }

@@ -1,31 +1,30 @@
-//! WhatsApp, by either provider: one message to one person, and what the answer means.
+//! WhatsApp by either provider: one message to one person, and what the response means.
 //!
-//! An adapter speaks its provider's protocol and sorts the answers. Whether anything is tried
-//! again is not its decision.
+//! An adapter speaks its provider's protocol and classifies the responses. It does not decide on retries.
 
 mod meta;
 mod twilio;
 
 use async_trait::async_trait;
 use reqwest::{Client, StatusCode};
-use shared::{WaId, aws::secrets::Source, whatsapp::UnusableCredentials};
+use shared::{WaId, aws::secrets::Source, whatsapp::InvalidCredentials};
 use url::Url;
 
 use self::{meta::Meta, twilio::Twilio};
 
-/// A way to reach people in WhatsApp.
+/// A provider's API.
 #[async_trait]
 pub(crate) trait WhatsApp: Send + Sync {
-    /// Sends one message, once.
+    /// Sends one message in one request.
     async fn send(&self, to: &WaId, message: &Message<'_>) -> Result<(), SendError>;
 }
 
-/// What is sent.
+/// The content of a message.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Message<'a> {
-    /// Free text: WhatsApp takes it within 24 hours of the person's last message.
+    /// Free text: accepted within 24 hours of the person's last message.
     Text(&'a str),
-    /// An approved template whose one variable is the text: at any time.
+    /// An approved template whose one variable is the text: accepted at any time.
     Template(&'a Template, &'a str),
 }
 
@@ -36,26 +35,26 @@ pub(crate) struct Template {
     language: Option<String>,
 }
 
-/// The message is not sent. Each variant is a fate; the word in it is the provider's error code,
-/// or ours where there was none.
+/// The message was not sent. Each variant is a class of errors that are handled alike, with the provider's error code, or
+/// with a code of ours if there was none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SendError {
-    /// It may work later.
-    #[error("WhatsApp takes no message now ({0})")]
+    /// A retry may succeed.
+    #[error("WhatsApp is unavailable ({0})")]
     Retry(String),
-    /// Only a template reaches the person now.
-    #[error("the person wrote last more than 24 hours ago ({0})")]
+    /// Only a template can be delivered.
+    #[error("the person's last message is more than 24 hours old ({0})")]
     WindowClosed(String),
-    /// It will never reach this person.
-    #[error("WhatsApp cannot reach the person ({0})")]
+    /// No retry will succeed.
+    #[error("WhatsApp cannot deliver to the person ({0})")]
     Undeliverable(String),
-    /// Something about the account is wrong; the credentials, mostly.
-    #[error("WhatsApp refuses the account ({0})")]
+    /// The account is at fault, usually its credentials: an operator must act.
+    #[error("WhatsApp refused the account ({0})")]
     Operator(String),
 }
 
 impl SendError {
-    /// One word for metrics.
+    /// The dimension `Result` of the metric `Messages`.
     pub(crate) const fn label(&self) -> &'static str {
         match self {
             Self::Retry(_) => "retry",
@@ -70,14 +69,13 @@ impl SendError {
 #[derive(Debug)]
 pub(crate) struct Account {
     pub(crate) provider: Provider,
-    /// Where the API is, if not at the provider's own address.
+    /// The API's URL, if it is not the provider's own.
     pub(crate) base: Option<Url>,
-    /// For those who wrote last more than 24 hours ago.
+    /// For people whose last message is more than 24 hours old.
     pub(crate) template: Option<Template>,
     pub(crate) secret: Source,
 }
 
-/// Whose protocol.
 #[derive(Debug)]
 pub(crate) enum Provider {
     Twilio { from: WaId },
@@ -94,15 +92,15 @@ impl Provider {
 }
 
 impl Account {
-    /// The way that the credentials open.
+    /// The provider's API with these credentials.
     pub(crate) fn open(&self, http: &Client, credentials: &str) -> Result<Box<dyn WhatsApp>, SendError> {
-        let unusable = |_: UnusableCredentials| SendError::Operator("unusable_credentials".to_owned());
+        let invalid = |_: InvalidCredentials| SendError::Operator("invalid_credentials".to_owned());
         let credentials = credentials.trim();
         Ok(match &self.provider {
             Provider::Twilio { from } => {
-                Box::new(Twilio::new(http.clone(), self.base.as_ref(), from.clone(), credentials).map_err(unusable)?)
+                Box::new(Twilio::new(http.clone(), self.base.as_ref(), from.clone(), credentials).map_err(invalid)?)
             }
-            Provider::Meta => Box::new(Meta::new(http.clone(), self.base.as_ref(), credentials).map_err(unusable)?),
+            Provider::Meta => Box::new(Meta::new(http.clone(), self.base.as_ref(), credentials).map_err(invalid)?),
         })
     }
 }
@@ -121,19 +119,19 @@ fn in_one_line(text: &str) -> String {
     text.replace('\n', " ")
 }
 
-/// There is no answer. The message may have been sent all the same: it is better told twice than not.
-fn no_answer(error: &reqwest::Error) -> SendError {
-    let word = if error.is_connect() {
+/// There is no response. The message may have been sent all the same, but two messages are better than none.
+fn no_response(error: &reqwest::Error) -> SendError {
+    let code = if error.is_connect() {
         "no_connection"
     } else if error.is_timeout() {
         "timeout"
     } else {
-        "no_answer"
+        "no_response"
     };
-    SendError::Retry(word.to_owned())
+    SendError::Retry(code.to_owned())
 }
 
-/// An answer without a code that is known.
+/// The class of a response whose code is unknown or absent.
 fn by_status(status: StatusCode, code: Option<u32>) -> SendError {
     let code = code.map_or_else(|| format!("http_{}", status.as_u16()), |code| code.to_string());
     if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {

@@ -7,11 +7,11 @@ use serde::Deserialize;
 use serde_json::json;
 use shared::{
     WaId,
-    whatsapp::{self, UnusableCredentials},
+    whatsapp::{self, InvalidCredentials},
 };
 use url::Url;
 
-use super::{Message, SendError, WhatsApp, by_status, in_one_line, no_answer};
+use super::{Message, SendError, WhatsApp, by_status, in_one_line, no_response};
 
 pub(super) struct Twilio {
     http: Client,
@@ -20,9 +20,9 @@ pub(super) struct Twilio {
     credentials: whatsapp::Twilio,
 }
 
-/// What is read of an answer: `code` of a refusal, `error_code` of a message taken and lost at once.
+/// The fields that are read: `code` of an error, `error_code` of a message that was accepted and failed at once.
 #[derive(Default, Deserialize)]
-struct Answer {
+struct Response {
     #[serde(default)]
     code: Option<u32>,
     #[serde(default)]
@@ -35,7 +35,7 @@ impl Twilio {
         base: Option<&Url>,
         from: WaId,
         credentials: &str,
-    ) -> Result<Self, UnusableCredentials> {
+    ) -> Result<Self, InvalidCredentials> {
         let credentials = whatsapp::Twilio::parse(credentials)?;
         Ok(Self { http, messages: credentials.messages_url(base)?, from, credentials })
     }
@@ -57,30 +57,30 @@ impl WhatsApp for Twilio {
             .post(self.messages.clone())
             .basic_auth(&self.credentials.user, Some(self.credentials.password.expose_secret()))
             .form(&form);
-        let answer = request.send().await.map_err(|error| no_answer(&error))?;
-        let status = answer.status();
-        let body = answer.bytes().await.map_err(|error| no_answer(&error))?;
-        let Answer { code, error_code } = serde_json::from_slice(&body).unwrap_or_default();
+        let response = request.send().await.map_err(|error| no_response(&error))?;
+        let status = response.status();
+        let body = response.bytes().await.map_err(|error| no_response(&error))?;
+        let Response { code, error_code } = serde_json::from_slice(&body).unwrap_or_default();
         match error_code.or(code) {
             None if status.is_success() => Ok(()),
-            code => Err(refusal(status, code)),
+            code => Err(error(status, code)),
         }
     }
 }
 
-/// Sorts a refusal by Twilio's error code (<https://www.twilio.com/docs/api/errors>), else by the status.
-fn refusal(status: StatusCode, code: Option<u32>) -> SendError {
-    let word = || code.map(|code| code.to_string()).unwrap_or_default();
+/// Classifies an error by Twilio's code (<https://www.twilio.com/docs/api/errors>), or else by the status.
+fn error(status: StatusCode, code: Option<u32>) -> SendError {
+    let text = || code.map(|code| code.to_string()).unwrap_or_default();
     match code {
         // Outside the 24-hour window.
-        Some(63016) => SendError::WindowClosed(word()),
-        // Too many requests; errors of WhatsApp's side; rate limits of the channel.
-        Some(20429 | 20500 | 20503 | 63010 | 63012 | 63018 | 63023) => SendError::Retry(word()),
-        // No such recipient, not WhatsApp's, has blocked or left us; content that WhatsApp refuses.
+        Some(63016) => SendError::WindowClosed(text()),
+        // Too many requests; WhatsApp's own errors; rate limits of the channel.
+        Some(20429 | 20500 | 20503 | 63010 | 63012 | 63018 | 63023) => SendError::Retry(text()),
+        // The recipient does not exist, is not on WhatsApp, or has blocked or left the sender; WhatsApp refuses the content.
         Some(
             21211 | 21610 | 21614 | 21617 | 63003 | 63005 | 63013 | 63014 | 63015 | 63021 | 63024 | 63032 | 63033
             | 63036 | 63049,
-        ) => SendError::Undeliverable(word()),
+        ) => SendError::Undeliverable(text()),
         _ => by_status(status, code),
     }
 }
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn logs_in_with_an_api_key() {
+    async fn authenticates_with_an_api_key() {
         let server = Server::answering(201, r#"{"sid":"SM1"}"#).await;
         let credentials = r#"{"account_sid":"AC123","api_key":"SK1","api_key_secret":"s3cret"}"#;
         send(&server, credentials, Message::Text("x")).await.unwrap();
@@ -140,8 +140,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn sorts_refusals_by_code_before_status() {
-        for (status, body, fate) in [
+    async fn classifies_errors_by_code_before_status() {
+        for (status, body, class) in [
             (400, r#"{"code":63016}"#, SendError::WindowClosed("63016".to_owned())),
             (201, r#"{"sid":"SM1","error_code":63016}"#, SendError::WindowClosed("63016".to_owned())),
             (429, r#"{"code":20429}"#, SendError::Retry("20429".to_owned())),
@@ -152,12 +152,12 @@ mod tests {
             (302, "", SendError::Operator("http_302".to_owned())),
         ] {
             let server = Server::answering(status, body).await;
-            assert_eq!(send(&server, AUTH_TOKEN, Message::Text("x")).await, Err(fate), "{status} {body}");
+            assert_eq!(send(&server, AUTH_TOKEN, Message::Text("x")).await, Err(class), "{status} {body}");
         }
     }
 
     #[tokio::test]
-    async fn a_dead_address_is_tried_again() {
+    async fn an_unreachable_server_is_worth_a_retry() {
         let server = Server::gone().await;
         let error = send(&server, AUTH_TOKEN, Message::Text("x")).await;
         assert_eq!(error, Err(SendError::Retry("no_connection".to_owned())));

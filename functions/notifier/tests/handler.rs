@@ -1,19 +1,20 @@
-//! The whole notifier against one local server that plays AWS, Twilio and the bot.
+//! The notifier as Lambda invokes it, against a server that stands for AWS, Twilio and the bot.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy takes for other code")]
 
 use std::sync::Mutex;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use fakes::{Answer, Request, Server, aws::setting};
+use fakes::{
+    Answer, Request, Server,
+    attempts::{attributes, item, stream_event},
+    aws::setting,
+};
+use notifier::{Config, Notifier};
 use serde_json::{Value, json};
 use shared::{
     Settings, Timestamp,
     process::{NoRandomness, Random},
-};
-
-use crate::{
-    Config, Notifier,
-    batch::tests::{attributes, event},
-    outcome::tests::item,
 };
 
 const SIGNING_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
@@ -21,15 +22,16 @@ const NOW: u64 = 1_790_000_060_000;
 const BOT: &str = "/bot/events";
 const TWILIO: &str = "/Messages.json";
 
-/// What the world outside answers.
+/// How the outside parties respond.
 #[derive(Clone)]
 struct World {
     /// The items in the table.
     items: Vec<Value>,
-    /// Twilio's answers, in their order; the last one stays.
+    /// Twilio's responses, in order; the last one repeats.
     twilio: Vec<(u16, &'static str)>,
+    /// The status of the webhook's response.
     bot: u16,
-    /// The answer to a mark.
+    /// The status of `UpdateItem`'s response.
     mark: u16,
 }
 
@@ -38,7 +40,7 @@ impl World {
         Self { items: vec![item], twilio: vec![(201, "{}")], bot: 200, mark: 200 }
     }
 
-    /// A server that is this world.
+    /// The server that responds so.
     async fn serve(self) -> Server {
         let server = Server::start()
             .await
@@ -70,7 +72,7 @@ impl World {
     }
 }
 
-/// A notifier in such a world.
+/// A notifier with its outside parties.
 struct Scene {
     server: Server,
     notifier: Notifier,
@@ -120,26 +122,28 @@ impl Scene {
         Self { server, notifier, stream }
     }
 
-    /// Handles a batch with a record of each item; is it done with?
-    async fn announces(&self) -> bool {
+    /// Handles a batch with a record of each item; `false` if one of them must be delivered again.
+    async fn succeeds(&self) -> bool {
         self.failures(&self.stream).await == json!([])
     }
 
+    /// The failures in the response to a batch with a record of each of these items.
     async fn failures(&self, items: &[Value]) -> Value {
-        let response = self.notifier.handle(event(items)).await;
+        let response = self.notifier.handle(serde_json::from_value(stream_event(items)).unwrap()).await;
         serde_json::to_value(response).unwrap()["batchItemFailures"].clone()
     }
 
-    /// The texts that the person was sent, those refused included.
+    /// The texts that were sent to WhatsApp, also those that it refused.
     fn messages(&self) -> Vec<String> {
         self.server.requests(TWILIO).iter().map(|request| request.form()[2].1.clone()).collect()
     }
 
+    /// The events that the webhook received.
     fn events(&self) -> Vec<Value> {
         self.server.requests(BOT).iter().map(Request::json).collect()
     }
 
-    /// Which attributes the marks set and removed.
+    /// The attributes that each mark set and removed.
     fn marks(&self) -> Vec<String> {
         let updates = self.aws_calls("UpdateItem");
         let names = |update: &Value| {
@@ -150,19 +154,21 @@ impl Scene {
         updates.iter().map(names).collect()
     }
 
+    /// The requests for an operation of AWS.
     fn aws_calls(&self, operation: &str) -> Vec<Value> {
         self.server.requests(operation).iter().map(Request::json).collect()
     }
 }
 
 #[tokio::test]
-async fn the_person_and_the_bot_are_told_once_and_both_are_marked() {
+async fn the_person_and_the_bot_are_notified_once_and_both_are_marked() {
     let scene = Scene::new(World::with(item(json!({})))).await;
-    assert!(scene.announces().await);
+    assert!(scene.succeeds().await);
     assert_eq!(scene.messages(), ["✅ Your Salesforce account is now connected!"]);
     let events = scene.events();
     assert_eq!(events.len(), 1);
-    assert_eq!((&events[0]["type"], &events[0]["data"]["message"]), (&json!("connection.created"), &json!("sent")));
+    assert_eq!(events[0]["type"], "connection.created");
+    assert_eq!(events[0]["data"]["message"], "sent");
     assert_eq!(scene.marks(), ["SET messaged_at", "SET bot_told_at notified_at"]);
     let mark = &scene.aws_calls("UpdateItem")[0];
     assert_eq!(mark["ConditionExpression"], "(#status = :if0 AND #updated_at = :if1)");
@@ -171,72 +177,80 @@ async fn the_person_and_the_bot_are_told_once_and_both_are_marked() {
 }
 
 #[tokio::test]
-async fn the_secrets_are_asked_for_beside_the_attempt_and_not_after_it() {
+async fn the_secrets_are_fetched_even_where_the_attempt_is_not_found() {
     let scene = Scene::new(World { items: Vec::new(), ..World::with(Value::Null) }).await;
     assert_eq!(scene.failures(&[item(json!({}))]).await, json!([]));
-    assert_eq!((scene.aws_calls("GetItem").len(), scene.aws_calls("BatchGetSecretValue").len()), (1, 1));
+    assert_eq!(scene.aws_calls("GetItem").len(), 1);
+    assert_eq!(scene.aws_calls("BatchGetSecretValue").len(), 1);
 }
 
 #[tokio::test]
-async fn a_start_leaves_the_first_outcome_nothing_to_wait_for_but_its_own() {
+async fn a_warm_start_spares_the_first_outcome_the_wait_for_the_secrets() {
     let scene = Scene::new(World::with(item(json!({})))).await;
     scene.notifier.warm_up().await;
-    assert_eq!((scene.aws_calls("GetItem").len(), scene.aws_calls("BatchGetSecretValue").len()), (0, 1));
-    assert!(scene.announces().await);
-    assert_eq!((scene.aws_calls("GetItem").len(), scene.aws_calls("BatchGetSecretValue").len()), (1, 1));
+    assert!(scene.aws_calls("GetItem").is_empty());
+    assert_eq!(scene.aws_calls("BatchGetSecretValue").len(), 1);
+    assert!(scene.succeeds().await);
+    assert_eq!(scene.aws_calls("GetItem").len(), 1);
+    assert_eq!(scene.aws_calls("BatchGetSecretValue").len(), 1);
 }
 
 #[tokio::test]
 async fn what_is_marked_is_not_sent_again() {
     let messaged = Scene::new(World::with(item(json!({"messaged_at": NOW})))).await;
-    assert!(messaged.announces().await);
-    assert_eq!((messaged.messages().len(), messaged.events().len()), (0, 1));
+    assert!(messaged.succeeds().await);
+    assert!(messaged.messages().is_empty());
+    assert_eq!(messaged.events().len(), 1);
 
     let told = Scene::new(World::with(item(json!({"bot_told_at": NOW})))).await;
-    assert!(told.announces().await);
-    assert_eq!((told.messages().len(), told.events().len()), (1, 0));
+    assert!(told.succeeds().await);
+    assert_eq!(told.messages().len(), 1);
+    assert!(told.events().is_empty());
     assert_eq!(told.marks(), ["SET messaged_at notified_at"]);
 
     let both = Scene::new(World::with(item(json!({"messaged_at": NOW, "bot_told_at": NOW})))).await;
-    assert!(both.announces().await);
-    assert_eq!((both.messages().len(), both.events().len()), (0, 0));
+    assert!(both.succeeds().await);
+    assert!(both.messages().is_empty());
+    assert!(both.events().is_empty());
     assert_eq!(both.marks(), ["SET notified_at"]);
 }
 
 #[tokio::test]
-async fn what_everyone_knows_or_a_later_outcome_replaced_is_left_alone() {
+async fn an_outcome_that_is_notified_superseded_or_gone_is_skipped() {
     let seen = item(json!({"status": "delayed", "reason": "misconfigured", "updated_at": 5}));
     for now in [item(json!({"notified_at": NOW})), item(json!({})), Value::Null] {
         let known = now["notified_at"].is_number();
         let scene = Scene::new(World::with(now.clone())).await;
         let stream = if known { now } else { seen.clone() };
         assert_eq!(scene.failures(&[stream]).await, json!([]));
-        assert_eq!((scene.messages().len(), scene.events().len(), scene.marks().len()), (0, 0, 0));
+        assert!(scene.messages().is_empty());
+        assert!(scene.events().is_empty());
+        assert!(scene.marks().is_empty());
     }
 }
 
 #[tokio::test]
 async fn a_bot_that_is_down_leaves_the_message_sent_and_marked() {
     let scene = Scene::new(World { bot: 503, ..World::with(item(json!({}))) }).await;
-    assert!(!scene.announces().await);
+    assert!(!scene.succeeds().await);
     assert_eq!(scene.messages().len(), 1);
     assert_eq!(scene.marks(), ["SET messaged_at"]);
 }
 
 #[tokio::test]
-async fn whatsapp_being_down_does_not_keep_the_news_from_the_bot() {
+async fn the_bot_is_notified_while_whatsapp_is_down() {
     let scene = Scene::new(World { twilio: vec![(503, "")], ..World::with(item(json!({}))) }).await;
-    assert!(!scene.announces().await);
+    assert!(!scene.succeeds().await);
     assert_eq!(scene.events()[0]["data"]["message"], "pending");
     assert_eq!(scene.marks(), ["SET bot_told_at"]);
 }
 
 #[tokio::test]
-async fn an_undeliverable_message_is_final_and_told_to_the_bot_even_after_other_news() {
+async fn an_undeliverable_message_is_final_and_reported_to_a_bot_that_was_notified_before() {
     let told_pending = item(json!({"bot_told_at": NOW}));
     let world = World { twilio: vec![(400, r#"{"code":63024}"#)], ..World::with(told_pending) };
     let scene = Scene::new(world).await;
-    assert!(scene.announces().await);
+    assert!(scene.succeeds().await);
     let event = &scene.events()[0];
     assert_eq!(event["data"]["message"], "undeliverable");
     assert_eq!(event["id"], "evt_07070707070707070707070707070707_connected_1790000000123_undeliverable");
@@ -244,16 +258,16 @@ async fn an_undeliverable_message_is_final_and_told_to_the_bot_even_after_other_
 }
 
 #[tokio::test]
-async fn outside_the_window_the_template_is_used_once() {
+async fn outside_the_24_hour_window_the_template_is_sent_once() {
     let world = World { twilio: vec![(400, r#"{"code":63016}"#), (201, "{}")], ..World::with(item(json!({}))) };
     let template = |name: &str| (name == "WHATSAPP_TEMPLATE").then_some("HX0123");
     let scene = Scene::configured(world.clone(), template).await;
-    assert!(scene.announces().await);
+    assert!(scene.succeeds().await);
     assert_eq!(scene.messages(), ["✅ Your Salesforce account is now connected!", "HX0123"]);
     assert_eq!(scene.events()[0]["data"]["message"], "sent");
 
     let scene = Scene::new(world).await;
-    assert!(scene.announces().await);
+    assert!(scene.succeeds().await);
     assert_eq!(scene.messages().len(), 1);
     assert_eq!(scene.events()[0]["data"]["message"], "undeliverable");
 }
@@ -262,19 +276,20 @@ async fn outside_the_window_the_template_is_used_once() {
 async fn refused_credentials_are_fetched_again_once() {
     let refused = (401, r#"{"code":20003}"#);
     let scene = Scene::new(World { twilio: vec![refused, (201, "{}")], ..World::with(item(json!({}))) }).await;
-    assert!(scene.announces().await);
-    assert_eq!((scene.messages().len(), scene.aws_calls("BatchGetSecretValue").len()), (2, 2));
+    assert!(scene.succeeds().await);
+    assert_eq!(scene.messages().len(), 2);
+    assert_eq!(scene.aws_calls("BatchGetSecretValue").len(), 2);
 
     let scene = Scene::new(World { twilio: vec![refused], ..World::with(item(json!({}))) }).await;
-    assert!(!scene.announces().await);
+    assert!(!scene.succeeds().await);
     assert_eq!(scene.messages().len(), 2);
 }
 
 #[tokio::test]
-async fn a_failure_brings_a_fresh_link_to_the_person_and_the_same_to_the_bot() {
+async fn the_person_and_the_bot_receive_the_same_fresh_link_after_a_failure() {
     let failed = item(json!({"status": "failed", "reason": "login_rate"}));
     let scene = Scene::new(World::with(failed)).await;
-    assert!(scene.announces().await);
+    assert!(scene.succeeds().await);
     let text = scene.messages().remove(0);
     let url = text.lines().last().unwrap();
     assert_eq!(scene.events()[0]["data"]["relink_url"], url);
@@ -303,12 +318,12 @@ async fn without_whatsapp_and_bot_there_is_nothing_to_send() {
         _ => None,
     };
     let scene = Scene::configured(World::with(item(json!({}))), alone).await;
-    assert!(scene.announces().await);
+    assert!(scene.succeeds().await);
     assert_eq!(scene.marks(), ["SET notified_at"]);
 }
 
 #[tokio::test]
-async fn a_bot_with_a_queue_gets_the_words_to_pass_on() {
+async fn a_bot_with_a_queue_receives_the_text_to_pass_on() {
     let by_queue = |name: &str| match name {
         "WHATSAPP_PROVIDER" => Some("None"),
         "BOT_WEBHOOK_URL" => Some(""),
@@ -316,21 +331,22 @@ async fn a_bot_with_a_queue_gets_the_words_to_pass_on() {
         _ => None,
     };
     let scene = Scene::configured(World::with(item(json!({}))), by_queue).await;
-    assert!(scene.announces().await);
+    assert!(scene.succeeds().await);
     let body: Value = serde_json::from_str(scene.aws_calls("SendMessage")[0]["MessageBody"].as_str().unwrap()).unwrap();
     assert_eq!(body["messages"], "✅ Your Salesforce account is now connected!");
     assert_eq!(body["event"]["data"]["message"], "off");
 }
 
 #[tokio::test]
-async fn an_outcome_replaced_while_the_person_was_told_is_left_to_its_successor() {
+async fn an_outcome_superseded_during_its_notification_is_left_to_its_successor() {
     let scene = Scene::new(World { mark: 400, ..World::with(item(json!({}))) }).await;
-    assert!(scene.announces().await);
-    assert_eq!((scene.messages().len(), scene.events().len()), (1, 0));
+    assert!(scene.succeeds().await);
+    assert_eq!(scene.messages().len(), 1);
+    assert!(scene.events().is_empty());
 }
 
 #[tokio::test]
-async fn one_bad_record_holds_up_no_other_and_is_the_one_named() {
+async fn an_unreadable_record_fails_and_the_others_succeed() {
     let scene = Scene::new(World::with(item(json!({})))).await;
     let failures = scene.failures(&[json!({"wa_id": "?"}), item(json!({})), json!({"status": "lost"})]).await;
     assert_eq!(failures, json!([{"itemIdentifier": "100"}]));
