@@ -373,5 +373,5 @@ async fn a_failed_record_holds_back_the_later_ones_of_its_attempt() {
 
 #[test]
 fn a_batch_ends_before_the_functions_timeout() {
-    assert!(crate::BATCH_TIME < fakes::template::timeout("NotifierFunction"));
+    assert!(notifier::BATCH_TIME < fakes::template::timeout("NotifierFunction"));
 }
