@@ -37,6 +37,8 @@ pub mod http;
 pub mod salesforce;
 #[cfg(feature = "tls")]
 pub mod tls;
+#[cfg(feature = "web")]
+pub mod web;
 
 pub use attempt::{AttemptId, Next, Reason, Status};
 pub use callback_uri::CallbackUri;

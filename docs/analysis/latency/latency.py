@@ -157,7 +157,7 @@ def _times(walk, journal, lines):
     def logged(target, message):
         return next((line for line in lines if line["target"].split("::")[0] == target and line["message"] == message), None)
 
-    receiver = logged("callback_receiver", "callback")
+    receiver = logged("callback_receiver", "callback accepted")
     exchanger = logged("token_exchanger", "attempt finished")
     notifier = logged("notifier", "notification complete")
     token, userinfo, message = seen("salesforce.token"), seen("salesforce.userinfo"), seen("twilio.messages")

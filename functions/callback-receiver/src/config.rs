@@ -1,47 +1,46 @@
-//! What the operator decides, read once at the start.
+//! The settings, read once at the start.
 
 use std::str::FromStr;
 
 use shared::{LoginUrls, SettingError, Settings, metrics::Meter, page::BotPhoneNumber, state::StateKey};
 
-/// Where the template hands over public keys.
 const STATE_PUBLIC_KEYS: &str = "STATE_PUBLIC_KEYS";
 
 /// The receiver's settings.
 #[derive(Debug)]
 pub struct Config {
-    /// Which states count.
+    /// Which states are accepted.
     pub policy: StatePolicy,
-    /// What a callback from another browser meets.
+    /// Whether a callback must come from the browser that began the login.
     pub browser: BrowserPolicy,
-    /// The KMS keys whose signatures count.
+    /// The KMS keys that may have signed a state.
     pub state_key_ids: Vec<String>,
-    /// Public halves of them that need not be fetched.
+    /// Their public keys, as far as the settings hold them; the others are fetched.
     pub state_keys: Vec<StateKey>,
-    /// Where the codes go.
+    /// The exchange queue.
     pub queue_url: String,
-    /// The first is where plain states logged in.
+    /// The first is where people with a plain state log in.
     pub login_urls: LoginUrls,
     pub(super) meter: Meter,
-    /// For the way back to the chat.
+    /// For the pages' link back to the chat.
     pub bot_phone_number: Option<BotPhoneNumber>,
 }
 
-/// Which states count.
+/// Which states are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StatePolicy {
-    /// Signed ones alone.
+    /// Signed ones only.
     Signed,
     /// Plain ones too, which anyone can make: for bots of the older system.
     AcceptPlain,
 }
 
-/// What a callback meets that comes from another browser than the one that pressed the button.
+/// What happens to a callback from another browser than the one that began the login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BrowserPolicy {
     /// It is refused.
     Enforce,
-    /// It is counted.
+    /// It is accepted, with a warning in the log.
     Observe,
 }
 
@@ -69,7 +68,7 @@ impl FromStr for BrowserPolicy {
     }
 }
 
-/// The AWS services that a start opens connections to, as [`shared::aws::Start`] names them.
+/// The AWS services that connections are opened to at the start, as [`shared::aws::Start`] names them.
 #[must_use]
 pub fn services(settings: &Settings<impl Fn(&str) -> Option<String>>) -> &'static [&'static str] {
     if settings.optional(STATE_PUBLIC_KEYS).is_some() { &["sqs"] } else { &["sqs", "kms"] }
@@ -77,7 +76,7 @@ pub fn services(settings: &Settings<impl Fn(&str) -> Option<String>>) -> &'stati
 
 impl Config {
     /// # Errors
-    /// [`SettingError`] with the name of a setting that is missing or wrong.
+    /// [`SettingError`] with the name of a setting that is missing or invalid.
     pub fn read(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<Self, SettingError> {
         Ok(Self {
             policy: settings.parsed("STATE_POLICY")?,
@@ -133,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn names_the_setting_that_is_missing_or_wrong() {
+    fn names_the_setting_that_is_missing_or_invalid() {
         assert_eq!(read_with("EXCHANGE_QUEUE_URL", "").unwrap_err(), SettingError::Missing("EXCHANGE_QUEUE_URL"));
         assert!(matches!(state_keys("MCow").unwrap_err(), SettingError::Invalid { name: STATE_PUBLIC_KEYS, .. }));
         assert!(matches!(

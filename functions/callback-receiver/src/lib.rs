@@ -1,12 +1,12 @@
 //! The callback receiver: Salesforce sends the person's browser here.
 //!
-//! It reads the callback, believes the state or refuses it, puts the code on the queue and
-//! answers at once. It holds no secret (a public key verifies the states), exchanges nothing and
-//! remembers nothing.
+//! It reads the callback, verifies the state, puts the code on the queue and answers at once. It holds
+//! no secret (a public key verifies the states), exchanges nothing and stores nothing.
 
 mod callback;
 mod config;
 mod queue;
+mod refusal;
 mod reply;
 
 use std::str::FromStr as _;
@@ -23,6 +23,7 @@ use shared::{
     metrics::Metric,
     state::{Claims, InvalidState, State, StateKey},
     timestamp::{Clock, millis},
+    web::Request,
 };
 use tokio::sync::OnceCell;
 use tracing::{info, warn};
@@ -31,48 +32,22 @@ use self::{
     callback::{Answer, Callback},
     config::{BrowserPolicy, StatePolicy},
     queue::ExchangeQueue,
+    refusal::Refusal,
     reply::Reply,
 };
 pub use config::{Config, services};
 
-/// Why a callback is refused: one variant for each way of being wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// Neither a code nor an error.
-    #[error("the callback has no code")]
-    MissingCode,
-    /// Nothing says whose login it is.
-    #[error("the callback has no state")]
-    MissingState,
-    /// A parameter came twice (RFC 6749 §3.1).
-    #[error("a parameter came more than once")]
-    DuplicateParameter,
-    /// The state is not one that this stack made.
-    #[error("the state was not made here")]
-    InvalidState,
-    /// The state was, too long ago.
-    #[error("the state has expired")]
-    ExpiredState,
-    /// The login was begun in another browser.
-    #[error("the login was begun in another browser")]
-    WrongBrowser,
-    /// A parameter is longer than any that Salesforce sends.
-    #[error("a parameter is too long")]
-    TooLong,
-}
-
-/// Whose login it is, once the state is believed.
+/// Whose login it is, by a verified state.
 enum Login {
-    /// A signed state says it.
     Signed(Claims),
-    /// A plain state says it, and the operator lets that count.
+    /// Anyone can make a plain state; the operator accepts them.
     Plain(WaId),
 }
 
 /// The receiver, ready for callbacks.
 pub struct Receiver {
     config: Config,
-    /// For KMS, whose client alone is a fifth of a start: made when a key is fetched.
+    /// For KMS's client, which alone takes a fifth of a start: it is made when a key has to be fetched.
     aws: SdkConfig,
     queue: ExchangeQueue,
     keys: OnceCell<Vec<StateKey>>,
@@ -119,36 +94,31 @@ impl Receiver {
         self.keys.get_or_try_init(fetch).await.map(Vec::as_slice)
     }
 
-    /// Meets one callback.
-    pub async fn handle(&self, request: &ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
-        let began = (self.clock)();
-        let reply = if request.request_context.http.method == "HEAD" {
-            Reply::Looked
+    /// Processes a callback, and logs one line about it.
+    pub async fn handle(&self, event: &ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
+        let request = Request::new(event);
+        let started = (self.clock)();
+        let reply = if request.is_head() {
+            Reply::Head
         } else {
-            match self.receive(request, began).await {
-                Ok(attempt_id) => Reply::Accepted(attempt_id),
-                Err(reply) => reply,
-            }
+            self.process(request, started).await.unwrap_or_else(|reply| reply)
         };
-        let attempt_id = reply.attempt_id().map(tracing::field::display);
         let now = (self.clock)();
-        let duration_ms = millis(now.since(began));
-        info!(result = reply.word(), attempt_id, duration_ms, "callback");
-        self.config.meter.count(now, Metric::Callbacks, &[("Result", reply.word())]);
-        reply.to_response(request, self.config.bot_phone_number.as_ref())
+        let (result, attempt_id) = (reply.label(), reply.attempt_id().map(tracing::field::display));
+        info!(result, attempt_id, duration_ms = millis(now.since(started)), "{}", reply.message());
+        self.config.meter.count(now, Metric::Callbacks, &[("Result", result)]);
+        reply.to_response(request.wants_json(), self.config.bot_phone_number.as_ref()).into_event(request.is_head())
     }
 
-    async fn receive(&self, request: &ApiGatewayV2httpRequest, now: Timestamp) -> Result<AttemptId, Reply> {
+    /// `Err` where nothing is put on the queue.
+    async fn process(&self, request: Request<'_>, now: Timestamp) -> Result<Reply, Reply> {
         let callback = Callback::read(request)?;
-        let login = self.believe(&callback.state, now).await?;
+        let login = self.verify_state(&callback.state, now).await?;
         self.check_browser(&login, request)?;
         self.check_issuer(&login, callback.issuer.as_deref())?;
         match callback.answer.ok_or(Refusal::MissingCode)? {
-            Answer::Code(code) => self.send(self.granted(login, code, now)).await,
-            Answer::Error(error) => {
-                let attempt_id = self.send(self.denied(login, error, now)).await?;
-                Err(Reply::Denied(attempt_id))
-            }
+            Answer::Code(code) => self.send(self.granted(login, code, now)).await.map(Reply::Accepted),
+            Answer::Error(error) => self.send(self.denied(login, error, now)).await.map(Reply::Denied),
         }
     }
 
@@ -162,8 +132,7 @@ impl Receiver {
         }
     }
 
-    /// Whose login the state says it is.
-    async fn believe(&self, text: &str, now: Timestamp) -> Result<Login, Reply> {
+    async fn verify_state(&self, text: &str, now: Timestamp) -> Result<Login, Reply> {
         match State::parse(text).map_err(|_| Refusal::InvalidState)? {
             State::Plain(wa_id) => match self.config.policy {
                 StatePolicy::AcceptPlain => Ok(Login::Plain(wa_id)),
@@ -171,7 +140,7 @@ impl Receiver {
             },
             State::Signed(state) => {
                 let claims = match state.verify(&self.config.state_keys, now) {
-                    // The settings hold none, or older ones.
+                    // The settings hold no key, or older ones.
                     Err(InvalidState::UnknownKey) => state.verify(self.fetched_keys().await?, now),
                     claims => claims,
                 };
@@ -183,24 +152,23 @@ impl Receiver {
         }
     }
 
-    /// Is it the browser that pressed the button?
-    fn check_browser(&self, login: &Login, request: &ApiGatewayV2httpRequest) -> Result<(), Refusal> {
+    /// The callback must come from the browser that pressed the button, whose secret the state has a hash of.
+    fn check_browser(&self, login: &Login, request: Request<'_>) -> Result<(), Refusal> {
         let Login::Signed(Claims { attempt_id, binding: Some(binding), .. }) = login else {
             return Ok(());
         };
-        let bound =
-            BrowserSecret::among(callback::cookies(request)).any(|secret| secret.binding(*attempt_id).matches(binding));
+        let bound = BrowserSecret::among(request.cookies()).any(|secret| secret.binding(*attempt_id).matches(binding));
         match self.config.browser {
             _ if bound => Ok(()),
             BrowserPolicy::Enforce => Err(Refusal::WrongBrowser),
             BrowserPolicy::Observe => {
-                warn!(%attempt_id, "callback from another browser let through");
+                warn!(%attempt_id, "callback from another browser accepted");
                 Ok(())
             }
         }
     }
 
-    /// Is it the host that the person was sent to (RFC 9207 §2.4)?
+    /// The issuer, where it is named, must be the host that the person was sent to (RFC 9207 §2.4).
     fn check_issuer(&self, login: &Login, issuer: Option<&str>) -> Result<(), Refusal> {
         match issuer.map(LoginUrl::from_str) {
             None => Ok(()),

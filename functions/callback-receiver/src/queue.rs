@@ -1,15 +1,12 @@
 //! The exchange queue, from the sender's side.
 
-use aws_sdk_sqs::{
-    Client,
-    config::BehaviorVersion,
-    error::SdkError,
-    operation::send_message::{SendMessageError, builders::SendMessageFluentBuilder},
-};
+use aws_sdk_sqs::{Client, config::BehaviorVersion, operation::send_message::builders::SendMessageFluentBuilder};
 use shared::{
-    aws::{SdkConfig, describe, http},
+    aws::{SdkConfig, error::AwsError, http},
     exchange::ExchangeMessage,
 };
+
+const SEND_MESSAGE: &str = "SendMessage";
 
 /// The exchange queue.
 #[derive(Clone, Debug)]
@@ -18,19 +15,8 @@ pub(crate) struct ExchangeQueue {
     url: String,
 }
 
-/// The queue did not take the message. The text is the SDK's, which quotes no message.
-#[derive(Debug, thiserror::Error)]
-#[error("the exchange queue cannot be reached: {0}")]
-pub(crate) struct QueueError(String);
-
-impl From<SdkError<SendMessageError>> for QueueError {
-    fn from(error: SdkError<SendMessageError>) -> Self {
-        Self(describe(&error))
-    }
-}
-
 impl ExchangeQueue {
-    /// The queue at this address; nothing is opened yet.
+    /// The queue at this URL; no connection is opened yet.
     #[must_use]
     pub(crate) fn new(config: &SdkConfig, url: String) -> Self {
         let config = aws_sdk_sqs::config::Builder::from(config).behavior_version(BehaviorVersion::v2026_01_12());
@@ -41,21 +27,20 @@ impl ExchangeQueue {
     /// otherwise wait for.
     ///
     /// # Errors
-    /// [`QueueError`]
-    pub(crate) async fn dry_run(&self) -> Result<(), QueueError> {
+    /// [`AwsError`].
+    pub(crate) async fn dry_run(&self) -> Result<(), AwsError> {
         let nothing_is_sent = aws_sdk_sqs::config::Builder::new().http_client(http::dry_run());
-        self.message("").customize().config_override(nothing_is_sent).send().await?;
-        Ok(())
+        let answer = self.message("").customize().config_override(nothing_is_sent).send().await;
+        answer.map(drop).map_err(AwsError::of(SEND_MESSAGE))
     }
 
-    /// Puts the message on the queue. A try that broke off is repeated and may leave it there
-    /// twice, which the exchanger bears.
+    /// Puts the message on the queue. An attempt whose response is lost is repeated and may leave the message there
+    /// twice: the exchanger is idempotent.
     ///
     /// # Errors
-    /// [`QueueError`]
-    pub(crate) async fn send(&self, message: &ExchangeMessage) -> Result<(), QueueError> {
-        self.message(message.to_body()).send().await?;
-        Ok(())
+    /// [`AwsError`].
+    pub(crate) async fn send(&self, message: &ExchangeMessage) -> Result<(), AwsError> {
+        self.message(message.to_body()).send().await.map(drop).map_err(AwsError::of(SEND_MESSAGE))
     }
 
     fn message(&self, body: impl Into<String>) -> SendMessageFluentBuilder {

@@ -1,9 +1,8 @@
-//! The authorization request (RFC 6749 §4.1.1, RFC 7636 §4.3): the address that the browser is sent to.
+//! The authorization request (RFC 6749 §4.1.1, RFC 7636 §4.3): the URL that the browser is sent to.
 
 use form_urlencoded::Serializer;
 use shared::{CallbackUri, LoginUrl};
 
-/// What the request says.
 pub(crate) struct AuthorizationRequest<'a> {
     pub(crate) client_id: &'a str,
     pub(crate) redirect_uri: &'a CallbackUri,
@@ -13,10 +12,10 @@ pub(crate) struct AuthorizationRequest<'a> {
 }
 
 impl AuthorizationRequest<'_> {
-    /// The address at a login host.
+    /// The URL at a login host.
     ///
-    /// A space is `%20` and never `+`: the state begins with a phone number, and whoever reads its
-    /// `+` for a space, or a space for its `+`, breaks the login.
+    /// A space is `%20` and never `+`: the state begins with a phone number, and a server that takes its `+` for a
+    /// space breaks the login.
     pub(crate) fn at(&self, login_url: &LoginUrl) -> String {
         let query = Serializer::new(String::new())
             .append_pair("response_type", "code")
@@ -27,7 +26,7 @@ impl AuthorizationRequest<'_> {
             .append_pair("code_challenge", self.code_challenge)
             .append_pair("code_challenge_method", "S256")
             .finish();
-        // The serializer writes a plus as `%2B`, so every `+` left is a space.
+        // The serializer encodes a plus as `%2B`, so every `+` that is left stands for a space.
         format!("{}?{}", login_url.endpoint("/services/oauth2/authorize"), query.replace('+', "%20"))
     }
 }

@@ -1,4 +1,4 @@
-//! What the operator set: read once, at the start.
+//! The settings, read once at the start.
 
 use std::{num::NonZeroU16, time::Duration};
 
@@ -30,20 +30,20 @@ pub struct Config {
 pub(crate) enum CallbackUriSource {
     /// The operator gave it, for a domain of their own.
     Given(Source),
-    /// It is this API's own. The request names the API: the template cannot tell the function,
-    /// because the API refers to the function already.
+    /// It belongs to the API that the request came through, whose id the request carries. The template cannot pass
+    /// it to the function, because the API refers to the function already.
     OfThisApi {
         /// `execute-api.<region>.<suffix>`.
         domain_suffix: String,
     },
 }
 
-/// The callback address cannot be had.
+/// Why the callback address is not known.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CallbackUriError {
-    #[error("the callback address cannot be read")]
+    #[error("cannot read the callback address")]
     Secrets(#[from] SecretsError),
-    #[error("the callback address is wrong")]
+    #[error("invalid callback address")]
     Invalid(#[from] InvalidCallbackUri),
 }
 
@@ -51,7 +51,7 @@ impl Config {
     /// Reads the environment.
     ///
     /// # Errors
-    /// [`SettingError`] with the name of the setting.
+    /// [`SettingError`] with the name of a setting that is missing or invalid.
     pub fn read(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<Self, SettingError> {
         let minutes: NonZeroU16 = settings.parsed("LINK_LIFETIME_MINUTES")?;
         Ok(Self {
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_callback_address_that_was_given_is_before_this_apis_own() {
+    fn a_given_callback_address_comes_before_this_apis_own() {
         assert!(matches!(read(&COMPLETE).unwrap().callback_uri, CallbackUriSource::OfThisApi { .. }));
         let given = [&COMPLETE[..], &[("SF_REDIRECT_URI", "https://example.com/callback")]].concat();
         assert!(matches!(read(&given).unwrap().callback_uri, CallbackUriSource::Given(_)));

@@ -1,17 +1,16 @@
 //! Links: makes them for the bot, shows the page behind them, and sends the browser to Salesforce.
 //!
-//! Nothing is stored. A link is sealed by KMS, the login it starts is signed by KMS, and its PKCE
-//! verifier is a MAC by KMS. Showing a link changes nothing, however often it is done: link
-//! previews and scanners open links before people do. Only the button binds a browser and starts
-//! a login. No link, chat address or state is ever logged.
+//! Nothing is stored. KMS encrypts a link, signs the state of the login that it starts, and computes the PKCE
+//! verifier as a MAC. Showing a link changes nothing, however often it happens: link previews and scanners
+//! open links before people do. Only the button binds a browser and starts a login. No link, chat address
+//! or state is ever logged.
 
 mod authorization;
 mod config;
-mod order;
+mod link_request;
 mod pages;
 mod refusal;
 mod request;
-mod response;
 
 use std::{sync::Arc, time::Duration};
 
@@ -30,6 +29,7 @@ use shared::{
     process::Random,
     state::{Claims, KeyId},
     timestamp::{Clock, millis},
+    web::{Content, Response},
 };
 use tokio::sync::OnceCell;
 use tracing::{error, info, warn};
@@ -37,24 +37,26 @@ use tracing::{error, info, warn};
 pub use crate::config::Config;
 use crate::{
     authorization::AuthorizationRequest,
-    order::Order,
+    link_request::LinkRequest,
     refusal::{Refusal, Unavailable},
     request::{Initiator, Request, Route},
-    response::{Content, response},
 };
 
-/// The AWS services that a start opens connections to, as [`shared::aws::Start`] names them: two to KMS, because the button
-/// needs two at once.
+/// The AWS services that connections are opened to at the start, as [`shared::aws::Start`] names them: two to KMS,
+/// because the button makes two calls at once.
 pub const SERVICES: [&str; 3] = ["kms", "kms", "secretsmanager"];
 
-/// The cookie outlives the state by as long as a code lives, so a late callback is told that it is
-/// late, and not that it comes from the wrong browser.
+/// The cookie outlives the state by the lifetime of a code, so that a late callback is refused as expired and not
+/// as one from the wrong browser.
 const COOKIE_GRACE: Duration = Duration::from_mins(15);
 
-/// Inside the function's own time-out, after which API Gateway would answer, in words that help nobody.
+/// Seconds until another try is worth it.
+const RETRY_AFTER: u16 = 3;
+
+/// For one request, within the function's time-out: after that API Gateway would answer, with a page that helps nobody.
 const DEADLINE: Duration = Duration::from_secs(9);
 
-/// The function, ready to answer.
+/// The function, ready for requests.
 pub struct ConnectLink {
     config: Config,
     kms: Kms,
@@ -64,7 +66,7 @@ pub struct ConnectLink {
     random: Random,
 }
 
-/// What a request came to.
+/// A request that is served.
 struct Served {
     status: u16,
     result: &'static str,
@@ -73,14 +75,14 @@ struct Served {
 }
 
 impl ConnectLink {
-    /// The function; nothing is fetched or opened yet.
+    /// A function that has fetched nothing and opened no connection yet.
     #[must_use]
     pub fn new(config: Config, aws: &SdkConfig, clock: Clock, random: Random) -> Self {
         let (kms, secrets) = (Kms::new(aws), SecretStore::new(aws, config.sources()));
         Self { config, kms, secrets, state_key: OnceCell::new(), clock, random }
     }
 
-    /// Fetches what the button needs. What fails is tried again when somebody presses it; the page does without.
+    /// Fetches what the button needs. What fails is tried again when somebody presses it; the page needs none of it.
     pub async fn warm_up(&self) {
         let (state_key, secrets) = tokio::join!(self.state_key(), self.secrets.current((self.clock)()));
         if let Err(error) = state_key {
@@ -91,31 +93,32 @@ impl ConnectLink {
         }
     }
 
-    /// Which key signs: states name it.
+    /// The id of the key that signs, which states carry.
     async fn state_key(&self) -> Result<KeyId, KmsError> {
         let fetch = async || Ok(self.kms.state_key(&self.config.state_key_id).await?.id());
         self.state_key.get_or_try_init(fetch).await.copied()
     }
 
     /// Answers a request, and logs one line about it.
-    pub async fn handle(&self, event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
+    pub async fn handle(&self, event: &ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
         let started = (self.clock)();
-        let Request { route, api_id, wants_json, head } = Request::read(event);
-        let name = route.name();
+        let Request { route, api_id, wants_json, is_head } = Request::read(event);
+        let name = route.label();
         let served = tokio::time::timeout(DEADLINE, self.serve(route, &api_id))
             .await
             .unwrap_or_else(|_| Err(Unavailable::Deadline.into()));
         let now = (self.clock)();
         let duration_ms = millis(now.since(started));
-        let result = served.as_ref().map_or_else(Refusal::word, |served| served.result);
+        let result = served.as_ref().map_or_else(|refusal| refusal.explain().label, |served| served.result);
         self.config.meter.count(now, Metric::Requests, &[("Result", result)]);
-        match served {
+        let response = match served {
             Ok(Served { status, result, attempt_id, content }) => {
                 info!(route = name, status, result, %attempt_id, duration_ms, "request served");
-                response(status, content, head)
+                Response { status, content, retry_after: None }
             }
             Err(refusal) => {
-                let (status, result) = (refusal.status(), refusal.word());
+                let explanation = refusal.explain();
+                let status = explanation.status;
                 let attempt_id = refusal.attempt_id().map(tracing::field::display);
                 if let Some(fault) = refusal.fault() {
                     error!(route = name, status, result, attempt_id, duration_ms, error = %fault, "request failed");
@@ -125,11 +128,12 @@ impl ConnectLink {
                 let content = if wants_json {
                     Content::Json(json!({ "error": result, "error_description": refusal.to_string() }).to_string())
                 } else {
-                    Content::Page(pages::refusal(&refusal, self.config.bot_phone_number.as_ref()))
+                    Content::Page(pages::refusal(&explanation, self.config.bot_phone_number.as_ref()))
                 };
-                response(status, content, head)
+                Response { status, content, retry_after: refusal.fault().map(|_| RETRY_AFTER) }
             }
-        }
+        };
+        response.into_event(is_head)
     }
 
     async fn serve(&self, route: Route, api_id: &str) -> Result<Served, Refusal> {
@@ -137,13 +141,13 @@ impl ConnectLink {
             Route::MakeLink { authorised: false, .. } => Err(Refusal::Unauthorised),
             Route::MakeLink { authorised: true, body } => self.make_link(&body, api_id).await,
             Route::ShowPage { link } => self.show_page(&link).await,
-            Route::GoOn { link, initiator, secret } => self.go_on(&link, &initiator, secret, api_id).await,
+            Route::StartLogin { link, initiator, secret } => self.start_login(&link, &initiator, secret, api_id).await,
             Route::Unknown => Err(Refusal::UnknownRoute),
         }
     }
 
     async fn make_link(&self, body: &[u8], api_id: &str) -> Result<Served, Refusal> {
-        let Order { wa_id, login_url } = Order::parse(body, &self.config.login_urls)?;
+        let LinkRequest { wa_id, login_url } = LinkRequest::parse(body, &self.config.login_urls)?;
         let now = (self.clock)();
         let attempt_id = AttemptId::from_bytes(self.random_bytes()?);
         let link = Link::new(attempt_id, wa_id, login_url, now, self.config.link_lifetime);
@@ -164,7 +168,7 @@ impl ConnectLink {
         Ok(Served { status: 200, result: "page_shown", attempt_id: link.attempt_id, content })
     }
 
-    async fn go_on(
+    async fn start_login(
         &self,
         text: &str,
         initiator: &Initiator,
@@ -210,15 +214,15 @@ impl ConnectLink {
         Ok(Served { status: 303, result: "sent_to_salesforce", attempt_id, content })
     }
 
-    /// What may have to be fetched: asked for beside the call to KMS, because after some quiet
-    /// minutes it is old.
+    /// The secrets and the callback address. Callers join this with their call to KMS, because after some quiet
+    /// minutes the secrets are stale and have to be fetched.
     async fn settings(&self, now: Timestamp, api_id: &str) -> Result<(Arc<Secrets>, CallbackUri), Unavailable> {
         let secrets = self.secrets.current(now).await?;
         let callback_uri = self.config.callback_uri.resolve(&secrets, api_id)?;
         Ok((secrets, callback_uri))
     }
 
-    /// Opens a link that is alive and leads where the operator still lets people go.
+    /// Opens a link that has not expired and whose login host is still allowed.
     async fn open(&self, text: &str) -> Result<Link, Refusal> {
         let link = self.kms.open(&self.config.link_key_id, text).await?;
         if (self.clock)() >= link.expires_at || !self.config.login_urls.contains(&link.login_url) {

@@ -13,7 +13,7 @@ async fn main() -> Result<(), Error> {
     let connect_link = ConnectLink::new(Config::read(&settings)?, start.aws(), process::now, process::random);
     start.finish(connect_link.warm_up()).await;
     run(service_fn(async |event: LambdaEvent<_>| {
-        Ok::<_, Infallible>(Box::pin(connect_link.handle(event.payload)).await)
+        Ok::<_, Infallible>(Box::pin(connect_link.handle(&event.payload)).await)
     }))
     .await
 }

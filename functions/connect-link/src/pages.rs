@@ -1,15 +1,15 @@
 //! The pages behind a link.
 
-use maud::{Markup, html};
+use maud::html;
 use shared::{
     LoginUrl,
     link::Link,
     page::{BotPhoneNumber, Mood, back_to_whatsapp, page},
 };
 
-use crate::refusal::Refusal;
+use crate::refusal::{Explanation, WayOn};
 
-/// The page that names the chat and asks.
+/// The page that names the chat and asks for confirmation.
 pub(crate) fn confirm(link: &Link) -> String {
     page(
         Mood::Neutral,
@@ -27,9 +27,9 @@ pub(crate) fn confirm(link: &Link) -> String {
     )
 }
 
-/// Where the form of [`confirm`] may lead.
+/// Where the form of [`confirm`] may lead: the sources of `form-action`.
 ///
-/// Chromium holds every redirect after a form to `form-action`, and Salesforce redirects on: to the
+/// Chromium applies `form-action` to every redirect that follows a form, and Salesforce redirects on: to the
 /// org's own domain, to its identity provider, back to the callback. None of these is known here.
 pub(crate) fn form_action(login_url: &LoginUrl) -> String {
     match login_url.as_str() {
@@ -38,35 +38,13 @@ pub(crate) fn form_action(login_url: &LoginUrl) -> String {
     }
 }
 
-/// The page that says why it goes no further, and what to do.
-pub(crate) fn refusal(refusal: &Refusal, bot: Option<&BotPhoneNumber>) -> String {
-    let chat = back_to_whatsapp(bot);
-    match refusal {
-        Refusal::Expired(_) => bad(
-            "This link has expired",
-            "Links work only for a short while, to keep your Salesforce safe. Go back to the chat and ask the bot for a new one.",
-            &chat,
-        ),
-        Refusal::CrossSite => bad(
-            "Please confirm once more",
-            "Another website tried to go on in your place. Nothing was connected. Look at the chat’s number first:",
-            &html! { a.button href="" { "Show me the chat" } },
-        ),
-        Refusal::Unavailable(_) => bad(
-            "That did not work just now",
-            "Nothing is lost: your link still works. Try again in a moment.",
-            &html! { a.button href="" { "Try again" } },
-        ),
-        Refusal::NotALink | Refusal::UnknownRoute | Refusal::Unauthorised | Refusal::Order(_) => bad(
-            "This link does not work",
-            "It may have been cut off on its way. Go back to the chat and open it from there, or ask the bot for a new one.",
-            &chat,
-        ),
-    }
-}
-
-fn bad(title: &str, text: &str, next: &Markup) -> String {
-    page(Mood::Bad, title, &html! { p { (text) } (next) })
+/// The page that says why a request is refused, and what to do.
+pub(crate) fn refusal(explanation: &Explanation, bot: Option<&BotPhoneNumber>) -> String {
+    let way_on = match explanation.way_on {
+        WayOn::Chat => back_to_whatsapp(bot),
+        WayOn::Reload(text) => html! { a.button href="" { (text) } },
+    };
+    page(Mood::Bad, explanation.title, &html! { p { (explanation.text) } (way_on) })
 }
 
 #[cfg(test)]
@@ -76,6 +54,7 @@ mod tests {
     use shared::{AttemptId, Timestamp};
 
     use super::*;
+    use crate::refusal::Refusal;
 
     fn link(login_url: &str) -> Link {
         Link::new(
@@ -95,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn the_form_posts_to_the_address_that_the_page_has() {
+    fn the_form_posts_to_the_pages_own_address() {
         assert!(confirm(&link("https://test.salesforce.com")).contains(r#"<form method="post"><button"#));
     }
 
@@ -106,11 +85,11 @@ mod tests {
     }
 
     #[test]
-    fn a_page_of_failure_says_what_to_do() {
+    fn the_page_of_a_refusal_says_what_to_do() {
         let bot = "14155238886".parse().unwrap();
-        let text = refusal(&Refusal::Expired(AttemptId::from_bytes([3; 16])), Some(&bot));
+        let text = refusal(&Refusal::Expired(AttemptId::from_bytes([3; 16])).explain(), Some(&bot));
         assert!(text.contains("expired") && text.contains("https://wa.me/14155238886"), "{text}");
-        let text = refusal(&Refusal::CrossSite, None);
+        let text = refusal(&Refusal::CrossSite.explain(), None);
         assert!(text.contains(r#"<a class="button" href="">"#), "{text}");
     }
 }

@@ -1,4 +1,4 @@
-//! The ways in which a request is not served.
+//! The ways in which a request can be refused, and what each of them is called, answered and explained.
 
 use shared::{
     AttemptId,
@@ -9,9 +9,9 @@ use shared::{
     process::NoRandomness,
 };
 
-use crate::{config::CallbackUriError, order::InvalidOrder};
+use crate::{config::CallbackUriError, link_request::InvalidLinkRequest};
 
-/// Why a request is not served. The text is for the caller.
+/// Why a request is refused. The text is for the caller.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
     #[error("there is nothing here")]
@@ -19,7 +19,7 @@ pub(crate) enum Refusal {
     #[error("this needs a request signed by an allowed IAM principal")]
     Unauthorised,
     #[error(transparent)]
-    Order(#[from] InvalidOrder),
+    LinkRequest(#[from] InvalidLinkRequest),
     #[error("not a connect link, or a damaged one")]
     NotALink,
     #[error("the link has expired")]
@@ -30,7 +30,7 @@ pub(crate) enum Refusal {
     Unavailable(#[from] Unavailable),
 }
 
-/// What is in the way on our side. The text is for the log.
+/// Why a request cannot be served now. The text is for the log.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unavailable {
     #[error(transparent)]
@@ -41,34 +41,62 @@ pub(crate) enum Unavailable {
     CallbackUri(#[from] CallbackUriError),
     #[error(transparent)]
     Random(#[from] NoRandomness),
-    #[error("AWS was too slow, all in all")]
+    #[error("AWS did not answer within the time of a request")]
     Deadline,
 }
 
-impl Refusal {
-    pub(crate) const fn status(&self) -> u16 {
-        match self {
-            Self::Order(_) => 400,
-            Self::Unauthorised | Self::CrossSite => 403,
-            Self::UnknownRoute | Self::NotALink => 404,
-            Self::Expired(_) => 410,
-            Self::Unavailable(_) => 503,
-        }
-    }
+/// How a refusal is answered.
+pub(crate) struct Explanation {
+    /// The HTTP status.
+    pub(crate) status: u16,
+    /// `error` in JSON, `result` in logs and metrics.
+    pub(crate) label: &'static str,
+    /// The page: heading, paragraph, and where it leads.
+    pub(crate) title: &'static str,
+    pub(crate) text: &'static str,
+    pub(crate) way_on: WayOn,
+}
 
-    /// The `error` of the answer and the `result` in the log.
-    pub(crate) const fn word(&self) -> &'static str {
+/// Where the page of a refusal leads.
+#[derive(Clone, Copy)]
+pub(crate) enum WayOn {
+    /// To WhatsApp, where the bot's number is known.
+    Chat,
+    /// To this address once more, with this text on the button.
+    Reload(&'static str),
+}
+
+impl Refusal {
+    pub(crate) const fn explain(&self) -> Explanation {
         match self {
-            Self::UnknownRoute => "not_found",
-            Self::Unauthorised => "forbidden",
-            Self::Order(InvalidOrder::Malformed) => "invalid_request",
-            Self::Order(InvalidOrder::WaId) => "invalid_wa_id",
-            Self::Order(InvalidOrder::LoginUrl) => "login_url_not_allowed",
-            Self::Order(InvalidOrder::TooLong) => "too_long",
-            Self::NotALink => "unknown_link",
-            Self::Expired(_) => "expired_link",
-            Self::CrossSite => "cross_site",
-            Self::Unavailable(_) => "temporarily_unavailable",
+            Self::UnknownRoute => Explanation::useless_link(404, "not_found"),
+            Self::Unauthorised => Explanation::useless_link(403, "forbidden"),
+            Self::NotALink => Explanation::useless_link(404, "unknown_link"),
+            Self::LinkRequest(InvalidLinkRequest::Malformed) => Explanation::useless_link(400, "invalid_request"),
+            Self::LinkRequest(InvalidLinkRequest::WaId) => Explanation::useless_link(400, "invalid_wa_id"),
+            Self::LinkRequest(InvalidLinkRequest::LoginUrl) => Explanation::useless_link(400, "login_url_not_allowed"),
+            Self::LinkRequest(InvalidLinkRequest::TooLong) => Explanation::useless_link(400, "too_long"),
+            Self::Expired(_) => Explanation {
+                status: 410,
+                label: "expired_link",
+                title: "This link has expired",
+                text: "Links work only for a short while, to keep your Salesforce safe. Go back to the chat and ask the bot for a new one.",
+                way_on: WayOn::Chat,
+            },
+            Self::CrossSite => Explanation {
+                status: 403,
+                label: "cross_site",
+                title: "Please confirm once more",
+                text: "Another website tried to go on in your place. Nothing was connected. Look at the chat’s number first:",
+                way_on: WayOn::Reload("Show me the chat"),
+            },
+            Self::Unavailable(_) => Explanation {
+                status: 503,
+                label: "temporarily_unavailable",
+                title: "That did not work just now",
+                text: "Nothing is lost: your link still works. Try again in a moment.",
+                way_on: WayOn::Reload("Try again"),
+            },
         }
     }
 
@@ -79,11 +107,23 @@ impl Refusal {
         }
     }
 
-    /// What an operator must hear of.
+    /// The cause that an operator has to know, where the fault is not the caller's.
     pub(crate) const fn fault(&self) -> Option<&Unavailable> {
         match self {
             Self::Unavailable(fault) => Some(fault),
             _ => None,
+        }
+    }
+}
+
+impl Explanation {
+    const fn useless_link(status: u16, label: &'static str) -> Self {
+        Self {
+            status,
+            label,
+            title: "This link does not work",
+            text: "It may have been cut off on its way. Go back to the chat and open it from there, or ask the bot for a new one.",
+            way_on: WayOn::Chat,
         }
     }
 }

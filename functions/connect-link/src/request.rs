@@ -1,71 +1,63 @@
-//! What is asked for: an event of API Gateway, read once.
+//! What a request asks for: its route, and what the route needs.
 
 use aws_lambda_events::{
     apigw::ApiGatewayV2httpRequest,
-    http::{
-        HeaderMap, Method,
-        header::{ACCEPT, COOKIE, ORIGIN},
-    },
+    http::{Method, header::ORIGIN},
 };
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use shared::binding::BrowserSecret;
+use shared::{binding::BrowserSecret, web};
 
-/// A request.
 pub(crate) struct Request {
     pub(crate) route: Route,
     /// The API that it came through.
     pub(crate) api_id: String,
-    /// Is the answer for a program?
     pub(crate) wants_json: bool,
-    /// Are the headers of the answer enough?
-    pub(crate) head: bool,
+    pub(crate) is_head: bool,
 }
 
-/// What is to be done.
 pub(crate) enum Route {
     /// `POST /links`: make a link for the bot.
     MakeLink {
-        /// Did API Gateway check who the caller is? It does wherever the route asks for it; this
-        /// is for the day when the route does not.
+        /// API Gateway has authenticated the caller. It does so wherever the route demands it; this
+        /// protects a stack whose route was changed.
         authorised: bool,
         body: Vec<u8>,
     },
-    /// `GET /connect/{link}`: show the page. Changes nothing, because link previews come here too.
+    /// `GET /connect/{link}`: show the page. It changes nothing, because link previews open it too.
     ShowPage { link: String },
     /// `POST /connect/{link}`: the button was pressed.
-    GoOn { link: String, initiator: Initiator, secret: Option<BrowserSecret> },
-    /// None of ours.
+    StartLogin { link: String, initiator: Initiator, secret: Option<BrowserSecret> },
+    /// No route of this function.
     Unknown,
 }
 
-/// Which page the button was on.
+/// Which page sent the form.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Initiator {
-    /// Our own, or none, says the browser (`Sec-Fetch-Site`, W3C Fetch Metadata §2.3).
+    /// Our own page, or the person themselves, by `Sec-Fetch-Site` (W3C Fetch Metadata §2.3).
     Ours,
-    /// Another's, says the browser.
+    /// Another site's page, by `Sec-Fetch-Site`.
     Foreign,
-    /// One of this origin, says a browser too old to judge by itself.
+    /// A page of this origin, by the `Origin` of a browser that has no `Sec-Fetch-Site`.
     Origin(String),
-    /// Not said: every browser says one of these things, so this is none.
-    Unsaid,
+    /// Neither header. Every browser sends one of them with a form, so it is another client.
+    Unknown,
 }
 
 impl Initiator {
-    fn read(headers: &HeaderMap) -> Self {
-        let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
-        match (text("sec-fetch-site"), text(ORIGIN.as_str())) {
+    fn read(request: web::Request<'_>) -> Self {
+        match (request.header("sec-fetch-site"), request.header(ORIGIN.as_str())) {
             (Some("same-origin" | "none"), _) => Self::Ours,
             (Some(_), _) => Self::Foreign,
             (None, Some(origin)) => Self::Origin(origin.to_owned()),
-            (None, None) => Self::Unsaid,
+            (None, None) => Self::Unknown,
         }
     }
 
-    /// Can another site have pressed the button in the person's place, given the origin of our pages?
+    /// May another site have sent the form in the person's place (cross-site request forgery)? `our_origin` is that of
+    /// our pages.
     pub(crate) fn is_foreign(&self, our_origin: &str) -> bool {
         match self {
-            Self::Ours | Self::Unsaid => false,
+            Self::Ours | Self::Unknown => false,
             Self::Foreign => true,
             Self::Origin(origin) => origin != our_origin,
         }
@@ -73,60 +65,44 @@ impl Initiator {
 }
 
 impl Request {
-    pub(crate) fn read(event: ApiGatewayV2httpRequest) -> Self {
-        let context = event.request_context;
-        let method = context.http.method;
+    pub(crate) fn read(event: &ApiGatewayV2httpRequest) -> Self {
+        let request = web::Request::new(event);
+        let context = &event.request_context;
         // The route's key has the path as the template has it, whatever stage or mapping is before it.
         let resource = event.route_key.as_deref().and_then(|key| key.split_once(' ')).map(|(_, path)| path);
         let link = event.path_parameters.get("link").cloned();
-        let route = match (&method, resource, link) {
+        let route = match (request.method(), resource, link) {
             (&Method::POST, Some("/links"), _) => Route::MakeLink {
-                authorised: context.authorizer.is_some_and(|authorizer| authorizer.iam.is_some()),
-                body: decode(event.body.unwrap_or_default(), event.is_base64_encoded),
+                authorised: context.authorizer.as_ref().is_some_and(|authorizer| authorizer.iam.is_some()),
+                body: request.body().into_owned(),
             },
             (&Method::GET | &Method::HEAD, Some("/connect/{link}"), Some(link)) => Route::ShowPage { link },
-            (&Method::POST, Some("/connect/{link}"), Some(link)) => {
-                // API Gateway moves cookies out of the headers.
-                let in_headers = event.headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-                let cookies = event.cookies.iter().flatten().map(String::as_str).chain(in_headers);
-                Route::GoOn {
-                    link,
-                    initiator: Initiator::read(&event.headers),
-                    secret: BrowserSecret::among(cookies).next(),
-                }
-            }
+            (&Method::POST, Some("/connect/{link}"), Some(link)) => Route::StartLogin {
+                link,
+                initiator: Initiator::read(request),
+                secret: BrowserSecret::among(request.cookies()).next(),
+            },
             _ => Route::Unknown,
         };
         Self {
-            api_id: context.apiid.unwrap_or_default(),
-            wants_json: matches!(route, Route::MakeLink { .. }) || asks_for_json(&event.headers),
-            head: method == Method::HEAD,
+            api_id: context.apiid.clone().unwrap_or_default(),
+            wants_json: matches!(route, Route::MakeLink { .. }) || request.wants_json(),
+            is_head: request.is_head(),
             route,
         }
     }
 }
 
 impl Route {
-    /// Its name in the log.
-    pub(crate) const fn name(&self) -> &'static str {
+    /// `route` in the log.
+    pub(crate) const fn label(&self) -> &'static str {
         match self {
             Self::MakeLink { .. } => "POST /links",
             Self::ShowPage { .. } => "GET /connect/{link}",
-            Self::GoOn { .. } => "POST /connect/{link}",
+            Self::StartLogin { .. } => "POST /connect/{link}",
             Self::Unknown => "unknown",
         }
     }
-}
-
-/// A body that is not the base64 it claims to be is as good as none.
-fn decode(body: String, is_base64: bool) -> Vec<u8> {
-    if is_base64 { STANDARD.decode(body).unwrap_or_default() } else { body.into_bytes() }
-}
-
-fn asks_for_json(headers: &HeaderMap) -> bool {
-    let accepts =
-        |kind| headers.get_all(ACCEPT).iter().any(|value| value.to_str().is_ok_and(|text| text.contains(kind)));
-    accepts("application/json") && !accepts("text/html")
 }
 
 #[cfg(test)]
@@ -149,27 +125,32 @@ mod tests {
         serde_json::from_value(event).unwrap()
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "the events of tests are made where they are read")]
+    fn read(event: ApiGatewayV2httpRequest) -> Request {
+        Request::read(&event)
+    }
+
     fn connect(method: &str, headers: &Value) -> Request {
         let more = json!({ "pathParameters": { "link": "x" }, "headers": headers });
-        Request::read(event(method, &format!("{method} /connect/{{link}}"), &more))
+        read(event(method, &format!("{method} /connect/{{link}}"), &more))
     }
 
     fn initiator(headers: &Value) -> Initiator {
         match connect("POST", headers).route {
-            Route::GoOn { initiator, .. } => initiator,
-            other => panic!("read as {}", other.name()),
+            Route::StartLogin { initiator, .. } => initiator,
+            other => panic!("read as {}", other.label()),
         }
     }
 
     #[test]
     fn each_route_is_known_by_its_key_and_method() {
-        assert_eq!(connect("GET", &json!({})).route.name(), "GET /connect/{link}");
-        assert!(connect("HEAD", &json!({})).head);
-        assert_eq!(connect("HEAD", &json!({})).route.name(), "GET /connect/{link}");
-        assert_eq!(connect("POST", &json!({})).route.name(), "POST /connect/{link}");
-        assert_eq!(connect("DELETE", &json!({})).route.name(), "unknown");
-        assert_eq!(Request::read(event("POST", "POST /links", &json!({}))).route.name(), "POST /links");
-        assert_eq!(Request::read(event("GET", "$default", &json!({}))).route.name(), "unknown");
+        assert_eq!(connect("GET", &json!({})).route.label(), "GET /connect/{link}");
+        assert!(connect("HEAD", &json!({})).is_head);
+        assert_eq!(connect("HEAD", &json!({})).route.label(), "GET /connect/{link}");
+        assert_eq!(connect("POST", &json!({})).route.label(), "POST /connect/{link}");
+        assert_eq!(connect("DELETE", &json!({})).route.label(), "unknown");
+        assert_eq!(read(event("POST", "POST /links", &json!({}))).route.label(), "POST /links");
+        assert_eq!(read(event("GET", "$default", &json!({}))).route.label(), "unknown");
     }
 
     #[test]
@@ -180,8 +161,8 @@ mod tests {
             let sample: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
             let key = sample["routeKey"].as_str().unwrap_or_default();
             if key.ends_with("/links") || key.contains("/connect/") {
-                let request = Request::read(serde_json::from_value(sample.clone()).unwrap());
-                assert_ne!(request.route.name(), "unknown", "{}", path.display());
+                let request = Request::read(&serde_json::from_value(sample.clone()).unwrap());
+                assert_ne!(request.route.label(), "unknown", "{}", path.display());
                 assert!(!request.api_id.is_empty(), "{}", path.display());
                 assert!(!matches!(request.route, Route::MakeLink { authorised: false, .. }), "{}", path.display());
             }
@@ -191,15 +172,15 @@ mod tests {
     #[test]
     fn a_body_may_be_base64() {
         for more in [json!({ "body": "{}" }), json!({ "body": "e30=", "isBase64Encoded": true })] {
-            match Request::read(event("POST", "POST /links", &more)).route {
+            match read(event("POST", "POST /links", &more)).route {
                 Route::MakeLink { body, authorised } => assert_eq!((body, authorised), (b"{}".to_vec(), false)),
-                other => panic!("read as {}", other.name()),
+                other => panic!("read as {}", other.label()),
             }
         }
     }
 
     #[test]
-    fn the_browsers_own_judgement_of_the_page_comes_first() {
+    fn the_browsers_own_judgement_comes_first() {
         let ours = json!({ "sec-fetch-site": "same-origin", "origin": "null" });
         assert_eq!(initiator(&ours), Initiator::Ours);
         assert_eq!(initiator(&json!({ "sec-fetch-site": "none" })), Initiator::Ours);
@@ -227,7 +208,7 @@ mod tests {
             json!({ "pathParameters": { "link": "x" }, "cookies": ["a=b", cookie] }),
             json!({ "pathParameters": { "link": "x" }, "headers": { "cookie": format!("a=b; {cookie}") } }),
         ] {
-            assert!(matches!(Request::read(event("POST", key, &more)).route, Route::GoOn { secret: Some(_), .. }));
+            assert!(matches!(read(event("POST", key, &more)).route, Route::StartLogin { secret: Some(_), .. }));
         }
     }
 
@@ -236,6 +217,10 @@ mod tests {
         assert!(connect("GET", &json!({ "accept": "application/json" })).wants_json);
         assert!(!connect("GET", &json!({ "accept": "text/html,application/json;q=0.9,*/*;q=0.8" })).wants_json);
         assert!(!connect("GET", &json!({})).wants_json);
-        assert!(Request::read(event("POST", "POST /links", &json!({}))).wants_json);
+    }
+
+    #[test]
+    fn the_bot_gets_json_without_asking_for_it() {
+        assert!(read(event("POST", "POST /links", &json!({}))).wants_json);
     }
 }

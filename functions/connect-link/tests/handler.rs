@@ -43,7 +43,7 @@ impl Function {
 
     /// The text that stands for a fresh link.
     async fn link(&self) -> String {
-        let made = call(&self.connect_link, order(&json!({ "wa_id": CHAT }))).await;
+        let made = call(&self.connect_link, link_request(&json!({ "wa_id": CHAT }))).await;
         let made: Value = serde_json::from_str(text(&made)).unwrap();
         made["url"].as_str().unwrap().rsplit_once('/').unwrap().1.to_owned()
     }
@@ -78,7 +78,7 @@ async fn started(aws: &Server, changed: &[(&str, &str)], clock: fn() -> Timestam
     connect_link
 }
 
-fn order(body: &Value) -> Value {
+fn link_request(body: &Value) -> Value {
     json!({
         "routeKey": "POST /links",
         "body": body.to_string(),
@@ -100,7 +100,7 @@ fn connect(method: &str, link: &str, headers: &Value) -> Value {
 }
 
 async fn call(function: &ConnectLink, event: Value) -> ApiGatewayV2httpResponse {
-    function.handle(serde_json::from_value(event).unwrap()).await
+    function.handle(&serde_json::from_value(event).unwrap()).await
 }
 
 fn text(response: &ApiGatewayV2httpResponse) -> &str {
@@ -131,7 +131,7 @@ fn binding(cookie: &str, claims: &Claims) -> BrowserBinding {
 #[tokio::test]
 async fn the_bot_gets_a_link_without_a_phone_number_in_it() {
     let function = Function::start().await;
-    let made = call(&function.connect_link, order(&json!({ "wa_id": CHAT }))).await;
+    let made = call(&function.connect_link, link_request(&json!({ "wa_id": CHAT }))).await;
     assert_eq!(made.status_code, 200);
     let made: Value = serde_json::from_str(text(&made)).unwrap();
     assert_eq!(made["attempt_id"], "09".repeat(16));
@@ -144,7 +144,7 @@ async fn the_bot_gets_a_link_without_a_phone_number_in_it() {
 #[tokio::test]
 async fn a_caller_whom_nobody_checked_gets_no_link() {
     let function = Function::start().await;
-    let mut event = order(&json!({ "wa_id": CHAT }));
+    let mut event = link_request(&json!({ "wa_id": CHAT }));
     event["requestContext"]["authorizer"].take();
     let refused = call(&function.connect_link, event).await;
     assert_eq!(refused.status_code, 403);
@@ -155,7 +155,7 @@ async fn a_caller_whom_nobody_checked_gets_no_link() {
 async fn a_login_host_that_is_not_allowed_gets_no_link() {
     let function = Function::start().await;
     let body = json!({ "wa_id": CHAT, "login_url": "https://evil.my.salesforce.com" });
-    let refused = call(&function.connect_link, order(&body)).await;
+    let refused = call(&function.connect_link, link_request(&body)).await;
     assert_eq!(refused.status_code, 400);
     assert!(text(&refused).contains(r#""error":"login_url_not_allowed""#), "{}", text(&refused));
     assert!(!text(&refused).contains("evil"), "{}", text(&refused));
@@ -262,7 +262,7 @@ async fn a_kms_in_trouble_is_a_matter_of_trying_again() {
     let link = function.link().await;
     function.aws.fail(error("DisabledException"));
     for event in
-        [connect("GET", &link, &json!({})), connect("POST", &link, &json!({})), order(&json!({ "wa_id": CHAT }))]
+        [connect("GET", &link, &json!({})), connect("POST", &link, &json!({})), link_request(&json!({ "wa_id": CHAT }))]
     {
         let refused = call(&function.connect_link, event).await;
         assert_eq!(refused.status_code, 503);

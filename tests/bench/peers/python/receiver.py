@@ -58,6 +58,6 @@ def handle(event, _context):
         "pkce": True,
     }
     sqs.send_message(QueueUrl=queue_url, MessageBody=json.dumps(message))
-    print(json.dumps({"level": "INFO", "message": "callback", "result": "accepted", "attempt_id": attempt_id.hex()}))
+    print(json.dumps({"level": "INFO", "message": "callback accepted", "result": "accepted", "attempt_id": attempt_id.hex()}))
     title = html.escape("Almost done: go back to WhatsApp")
     return {"statusCode": 200, "headers": HEADERS, "body": PAGE.format(title=title, text="The chat tells you more.")}

@@ -1,21 +1,21 @@
-//! What the bot asks for with `POST /links`: `{"wa_id": …, "login_url": …}`, the second optional.
+//! The body of `POST /links`: `{"wa_id": …, "login_url": …}`, the second optional.
 
 use serde::Deserialize;
 use shared::{LoginUrl, LoginUrls, WaId, login::InvalidLoginUrl};
 
-/// The longest body looked at; both fields at their longest have some 300 bytes.
+/// The longest body that is parsed; both fields at their longest have some 300 bytes.
 const MAX_LENGTH: usize = 4_096;
 
-/// A link to be made.
+/// The link that the bot asks for.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Order {
+pub(crate) struct LinkRequest {
     pub(crate) wa_id: WaId,
     pub(crate) login_url: LoginUrl,
 }
 
-/// Why a body is no order. The text goes to the bot's developer; it does not quote the body.
+/// Why a body is invalid. The text is for the bot's developer; it does not quote the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum InvalidOrder {
+pub(crate) enum InvalidLinkRequest {
     #[error("the body must be a JSON object with the text wa_id and, if wanted, the text login_url")]
     Malformed,
     #[error("wa_id must be whatsapp:+<digits> or whatsapp:<CC>.<id>")]
@@ -32,22 +32,22 @@ struct Body {
     login_url: Option<String>,
 }
 
-impl Order {
-    /// Reads the body; a login host that the operator does not allow is refused.
-    pub(crate) fn parse(body: &[u8], allowed: &LoginUrls) -> Result<Self, InvalidOrder> {
+impl LinkRequest {
+    /// Parses the body; the login host must be one that the operator allows.
+    pub(crate) fn parse(body: &[u8], allowed: &LoginUrls) -> Result<Self, InvalidLinkRequest> {
         if body.len() > MAX_LENGTH {
-            return Err(InvalidOrder::TooLong);
+            return Err(InvalidLinkRequest::TooLong);
         }
-        let Body { wa_id, login_url } = serde_json::from_slice(body).map_err(|_| InvalidOrder::Malformed)?;
-        let wa_id = wa_id.parse().map_err(|_| InvalidOrder::WaId)?;
+        let Body { wa_id, login_url } = serde_json::from_slice(body).map_err(|_| InvalidLinkRequest::Malformed)?;
+        let wa_id = wa_id.parse().map_err(|_| InvalidLinkRequest::WaId)?;
         let login_url = match login_url {
             None => allowed.default_url().clone(),
             Some(text) => text.parse().map_err(|error| match error {
-                InvalidLoginUrl::TooLong => InvalidOrder::TooLong,
-                _ => InvalidOrder::LoginUrl,
+                InvalidLoginUrl::TooLong => InvalidLinkRequest::TooLong,
+                _ => InvalidLinkRequest::LoginUrl,
             })?,
         };
-        if allowed.contains(&login_url) { Ok(Self { wa_id, login_url }) } else { Err(InvalidOrder::LoginUrl) }
+        if allowed.contains(&login_url) { Ok(Self { wa_id, login_url }) } else { Err(InvalidLinkRequest::LoginUrl) }
     }
 }
 
@@ -55,9 +55,9 @@ impl Order {
 mod tests {
     use super::*;
 
-    fn parse(body: &str) -> Result<Order, InvalidOrder> {
+    fn parse(body: &str) -> Result<LinkRequest, InvalidLinkRequest> {
         let allowed = "https://login.salesforce.com,https://test.salesforce.com".parse().unwrap();
-        Order::parse(body.as_bytes(), &allowed)
+        LinkRequest::parse(body.as_bytes(), &allowed)
     }
 
     #[test]
@@ -66,9 +66,9 @@ mod tests {
             r#"{"wa_id":"whatsapp:+15551234567"}"#,
             r#"{"wa_id":"whatsapp:+15551234567","login_url":null,"unknown":[1]}"#,
         ] {
-            let order = parse(body).unwrap();
-            assert_eq!(order.wa_id.as_str(), "whatsapp:+15551234567");
-            assert_eq!(order.login_url.as_str(), "https://login.salesforce.com");
+            let request = parse(body).unwrap();
+            assert_eq!(request.wa_id.as_str(), "whatsapp:+15551234567");
+            assert_eq!(request.login_url.as_str(), "https://login.salesforce.com");
         }
     }
 
@@ -83,18 +83,18 @@ mod tests {
             "https://login.salesforce.com/services",
             "",
         ] {
-            assert_eq!(with(url), Err(InvalidOrder::LoginUrl), "{url}");
+            assert_eq!(with(url), Err(InvalidLinkRequest::LoginUrl), "{url}");
         }
-        assert_eq!(with(&format!("https://{}.com", "a".repeat(200))), Err(InvalidOrder::TooLong));
+        assert_eq!(with(&format!("https://{}.com", "a".repeat(200))), Err(InvalidLinkRequest::TooLong));
     }
 
     #[test]
-    fn says_in_which_way_a_body_is_wrong() {
+    fn says_what_is_wrong_with_a_body() {
         for body in ["", "{}", "[]", "not json", r#"{"wa_id":15551234567}"#, r#"{"wa_id":"whatsapp:+1","login_url":1}"#]
         {
-            assert_eq!(parse(body), Err(InvalidOrder::Malformed), "{body}");
+            assert_eq!(parse(body), Err(InvalidLinkRequest::Malformed), "{body}");
         }
-        assert_eq!(parse(r#"{"wa_id":"+15551234567"}"#), Err(InvalidOrder::WaId));
-        assert_eq!(parse(&format!(r#"{{"wa_id":"{}"}}"#, "a".repeat(5_000))), Err(InvalidOrder::TooLong));
+        assert_eq!(parse(r#"{"wa_id":"+15551234567"}"#), Err(InvalidLinkRequest::WaId));
+        assert_eq!(parse(&format!(r#"{{"wa_id":"{}"}}"#, "a".repeat(5_000))), Err(InvalidLinkRequest::TooLong));
     }
 }

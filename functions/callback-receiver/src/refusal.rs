@@ -1,0 +1,93 @@
+//! The ways in which a callback can be wrong, and what each of them is called, answered and explained.
+
+use shared::page::Mood;
+
+/// Why a callback is refused. The text is for programs; it quotes nothing of the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    /// Neither a code nor an error.
+    #[error("the callback has no code")]
+    MissingCode,
+    /// Nothing says whose login it is.
+    #[error("the callback has no state")]
+    MissingState,
+    /// A parameter came twice (RFC 6749 §3.1).
+    #[error("a parameter came more than once")]
+    DuplicateParameter,
+    /// The state is not one that this stack made, or Salesforce is not where it sent the person.
+    #[error("the state was not made here")]
+    InvalidState,
+    /// The state is genuine and too old.
+    #[error("the state has expired")]
+    ExpiredState,
+    /// The login was begun in another browser.
+    #[error("the login was begun in another browser")]
+    WrongBrowser,
+    /// A parameter is longer than any that Salesforce sends.
+    #[error("a parameter is too long")]
+    TooLong,
+}
+
+/// How a refusal is answered.
+pub(crate) struct Explanation {
+    /// The HTTP status.
+    pub(crate) status: u16,
+    /// `error` in JSON, `result` in logs and metrics.
+    pub(crate) label: &'static str,
+    /// The look, heading and paragraph of the page.
+    pub(crate) mood: Mood,
+    pub(crate) title: &'static str,
+    pub(crate) text: &'static str,
+}
+
+impl Refusal {
+    pub(crate) const fn explain(self) -> Explanation {
+        match self {
+            Self::MissingCode => Explanation::nothing_to_do("missing_code"),
+            Self::MissingState => Explanation::nothing_to_do("missing_state"),
+            Self::DuplicateParameter => Explanation::unusable("duplicate_parameter"),
+            Self::InvalidState => Explanation::unusable("invalid_state"),
+            Self::TooLong => Explanation::unusable("too_long"),
+            Self::ExpiredState => Explanation {
+                status: 400,
+                label: "expired_state",
+                mood: Mood::Bad,
+                title: "This login took too long",
+                text: "For your safety a link works for a short while only. Ask the bot for a new one and log in again.",
+            },
+            Self::WrongBrowser => Explanation {
+                status: 400,
+                label: "wrong_browser",
+                mood: Mood::Bad,
+                title: "Please finish where you began",
+                text: "This login was begun in another browser. Open the link from your own chat and press the button there. If somebody sent you this link, close the page: it would connect your Salesforce to their chat.",
+            },
+        }
+    }
+
+    pub(crate) const fn label(self) -> &'static str {
+        self.explain().label
+    }
+}
+
+impl Explanation {
+    const fn nothing_to_do(label: &'static str) -> Self {
+        Self {
+            status: 400,
+            label,
+            mood: Mood::Neutral,
+            title: "Nothing to do here",
+            text: "If you have just logged in at Salesforce, go back to WhatsApp: the chat tells you how it went. Otherwise ask the bot for a link.",
+        }
+    }
+
+    const fn unusable(label: &'static str) -> Self {
+        Self {
+            status: 400,
+            label,
+            mood: Mood::Bad,
+            title: "This login cannot be used",
+            text: "It does not belong to any chat we know. Ask the bot for a new link and log in again.",
+        }
+    }
+}
