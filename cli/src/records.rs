@@ -4,152 +4,113 @@
 //! tokens.
 
 use secrecy::SecretString;
-use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::{AttemptId, LoginUrl, Status, Timestamp, WaId};
+use shared::{AttemptId, LoginUrl, Status, Timestamp, WaId, attempt::Item};
 
 use crate::{
     error::Exit,
     report::{Report, Table, a_while, clock_time},
 };
 
-/// An attempt, as the table has it. Of its code only a hash stands there, and that is not read.
-#[derive(Clone, Debug, Deserialize)]
-#[expect(clippy::struct_field_names, reason = "as the attributes are called")]
-pub(crate) struct Attempt {
-    pub(crate) attempt_id: AttemptId,
-    pub(crate) wa_id: Option<WaId>,
-    pub(crate) status: Option<String>,
-    pub(crate) reason: Option<String>,
-    pub(crate) salesforce_error: Option<String>,
-    pub(crate) lease_until: Option<Timestamp>,
-    pub(crate) receives: Option<u64>,
-    pub(crate) username: Option<String>,
-    pub(crate) org_id: Option<String>,
-    pub(crate) instance_url: Option<String>,
-    pub(crate) login_url: Option<String>,
-    pub(crate) renewed: Option<bool>,
-    pub(crate) created_at: Option<Timestamp>,
-    pub(crate) updated_at: Option<Timestamp>,
-    pub(crate) delay_told_at: Option<Timestamp>,
-    pub(crate) messaged_at: Option<Timestamp>,
-    pub(crate) message_error: Option<String>,
-    pub(crate) bot_told_at: Option<Timestamp>,
-    pub(crate) notified_at: Option<Timestamp>,
-    pub(crate) redelivered_at: Option<Timestamp>,
+/// For lists: the phone number is masked.
+pub(crate) fn attempt_summary(attempt: &Item) -> Value {
+    json!({
+        "attempt_id": attempt.attempt_id,
+        "chat": attempt.wa_id.as_ref().map(WaId::masked),
+        "status": attempt.status,
+        "reason": attempt.reason,
+        "receives": attempt.receives,
+        "created_at": attempt.created_at,
+        "updated_at": attempt.updated_at,
+        "notified_at": attempt.notified_at,
+    })
 }
 
-impl Attempt {
-    /// The status; `None` for a word that is none.
-    pub(crate) fn status(&self) -> Option<Status> {
-        Status::parse(self.status.as_deref()?)
-    }
+/// What happened, in its order. An earlier outcome than the present one has left no trace.
+fn timeline(attempt: &Item) -> Vec<(Timestamp, String)> {
+    let status = attempt.status.as_deref().unwrap_or("of unknown status");
+    let outcome = match (&attempt.reason, &attempt.salesforce_error) {
+        (Some(reason), Some(error)) => format!("{status}: {reason} (Salesforce: {error})"),
+        (Some(reason), None) => format!("{status}: {reason}"),
+        (None, _) => status.to_owned(),
+    };
+    let told = match attempt.message_error {
+        Some(_) => "the bot was told that the person cannot be reached",
+        None => "the bot was told",
+    };
+    let mut steps: Vec<_> = [
+        (attempt.created_at, "the callback came".to_owned()),
+        (attempt.updated_at, outcome),
+        (attempt.delay_told_at, "the person was told that it takes longer".to_owned()),
+        (
+            attempt.messaged_at.filter(|at| Some(*at) != attempt.delay_told_at),
+            "the person was sent the message".to_owned(),
+        ),
+        (attempt.bot_told_at, told.to_owned()),
+        (attempt.notified_at, "everybody knows".to_owned()),
+        (attempt.redelivered_at, "an operator had it announced again".to_owned()),
+    ]
+    .into_iter()
+    .filter_map(|(at, what)| Some((at?, what)))
+    .collect();
+    steps.sort_by_key(|(at, _)| *at);
+    steps
+}
 
-    /// Held by an exchanger that has been gone for a while.
-    pub(crate) fn is_stuck(&self, now: Timestamp) -> bool {
-        self.status() == Some(Status::Exchanging) && self.lease_until.is_some_and(|until| until < now)
+/// One attempt with its timeline, and its chat in full.
+pub(crate) fn attempt_report(attempt: &Item, now: Timestamp) -> Report {
+    let timeline = timeline(attempt);
+    let mut table = Table::default();
+    table.field("attempt", Some(attempt.attempt_id));
+    table.field("chat", attempt.wa_id.as_ref().map(WaId::as_str));
+    table.field("status", attempt.status.as_deref());
+    table.field("reason", attempt.reason.as_deref());
+    table.field("Salesforce's error", attempt.salesforce_error.as_deref());
+    table.field("user", attempt.username.as_deref());
+    table.field("org", attempt.org_id.as_deref());
+    table.field("org's address", attempt.instance_url.as_deref());
+    table.field("logged in at", attempt.login_url.as_deref());
+    table.field("connected before", attempt.renewed.map(|renewed| if renewed { "yes" } else { "no" }));
+    table.field("receives", attempt.receives);
+    table.field("WhatsApp's error", attempt.message_error.as_deref());
+    let held = attempt.lease_until.filter(|_| attempt.status() == Some(Status::Exchanging));
+    table.field("held until", held.map(clock_time));
+    let mut text = table.text();
+    if attempt.is_stuck(now) {
+        text.push_str("\nThe exchanger that held it is gone; the queue's next delivery takes it up.\n");
     }
-
-    /// For lists: the phone number is masked.
-    pub(crate) fn summary(&self) -> Value {
-        json!({
-            "attempt_id": self.attempt_id,
-            "chat": self.wa_id.as_ref().map(WaId::masked),
-            "status": self.status,
-            "reason": self.reason,
-            "receives": self.receives,
-            "created_at": self.created_at,
-            "updated_at": self.updated_at,
-            "notified_at": self.notified_at,
-        })
+    let mut steps = Table::default();
+    let first = timeline.first().map_or(now, |(at, _)| *at);
+    for (at, what) in &timeline {
+        let after = at.since(first);
+        steps.row([at.rfc3339(), format!("+{:.3} s", after.as_secs_f64()), what.clone()]);
     }
-
-    /// What happened, in its order. An earlier outcome than the present one has left no trace.
-    fn timeline(&self) -> Vec<(Timestamp, String)> {
-        let status = self.status.as_deref().unwrap_or("of unknown status");
-        let outcome = match (&self.reason, &self.salesforce_error) {
-            (Some(reason), Some(error)) => format!("{status}: {reason} (Salesforce: {error})"),
-            (Some(reason), None) => format!("{status}: {reason}"),
-            (None, _) => status.to_owned(),
-        };
-        let told = match self.message_error {
-            Some(_) => "the bot was told that the person cannot be reached",
-            None => "the bot was told",
-        };
-        let mut steps: Vec<_> = [
-            (self.created_at, "the callback came".to_owned()),
-            (self.updated_at, outcome),
-            (self.delay_told_at, "the person was told that it takes longer".to_owned()),
-            (
-                self.messaged_at.filter(|at| Some(*at) != self.delay_told_at),
-                "the person was sent the message".to_owned(),
-            ),
-            (self.bot_told_at, told.to_owned()),
-            (self.notified_at, "everybody knows".to_owned()),
-            (self.redelivered_at, "an operator had it announced again".to_owned()),
-        ]
-        .into_iter()
-        .filter_map(|(at, what)| Some((at?, what)))
-        .collect();
-        steps.sort_by_key(|(at, _)| *at);
-        steps
-    }
-
-    /// One attempt with its timeline, and its chat in full.
-    pub(crate) fn report(&self, now: Timestamp) -> Report {
-        let timeline = self.timeline();
-        let mut table = Table::default();
-        table.field("attempt", Some(self.attempt_id));
-        table.field("chat", self.wa_id.as_ref().map(WaId::as_str));
-        table.field("status", self.status.as_deref());
-        table.field("reason", self.reason.as_deref());
-        table.field("Salesforce's error", self.salesforce_error.as_deref());
-        table.field("user", self.username.as_deref());
-        table.field("org", self.org_id.as_deref());
-        table.field("org's address", self.instance_url.as_deref());
-        table.field("logged in at", self.login_url.as_deref());
-        table.field("connected before", self.renewed.map(|renewed| if renewed { "yes" } else { "no" }));
-        table.field("receives", self.receives);
-        table.field("WhatsApp's error", self.message_error.as_deref());
-        let held = self.lease_until.filter(|_| self.status() == Some(Status::Exchanging));
-        table.field("held until", held.map(clock_time));
-        let mut text = table.text();
-        if self.is_stuck(now) {
-            text.push_str("\nThe exchanger that held it is gone; the queue's next delivery takes it up.\n");
-        }
-        let mut steps = Table::default();
-        let first = timeline.first().map_or(now, |(at, _)| *at);
-        for (at, what) in &timeline {
-            let after = at.since(first);
-            steps.row([at.rfc3339(), format!("+{:.3} s", after.as_secs_f64()), what.clone()]);
-        }
-        text.push('\n');
-        text.push_str(&steps.text());
-        let steps: Vec<_> =
-            timeline.iter().map(|(at, what)| json!({"at": at.rfc3339(), "at_ms": at, "what": what})).collect();
-        let json = json!({
-            "attempt_id": self.attempt_id,
-            "wa_id": self.wa_id,
-            "status": self.status,
-            "reason": self.reason,
-            "salesforce_error": self.salesforce_error,
-            "username": self.username,
-            "org_id": self.org_id,
-            "instance_url": self.instance_url,
-            "login_url": self.login_url,
-            "renewed": self.renewed,
-            "receives": self.receives,
-            "message_error": self.message_error,
-            "lease_until": self.lease_until,
-            "stuck": self.is_stuck(now),
-            "timeline": steps,
-        });
-        Report::new(text, json, Exit::Done)
-    }
+    text.push('\n');
+    text.push_str(&steps.text());
+    let steps: Vec<_> =
+        timeline.iter().map(|(at, what)| json!({"at": at.rfc3339(), "at_ms": at, "what": what})).collect();
+    let json = json!({
+        "attempt_id": attempt.attempt_id,
+        "wa_id": attempt.wa_id,
+        "status": attempt.status,
+        "reason": attempt.reason,
+        "salesforce_error": attempt.salesforce_error,
+        "username": attempt.username,
+        "org_id": attempt.org_id,
+        "instance_url": attempt.instance_url,
+        "login_url": attempt.login_url,
+        "renewed": attempt.renewed,
+        "receives": attempt.receives,
+        "message_error": attempt.message_error,
+        "lease_until": attempt.lease_until,
+        "stuck": attempt.is_stuck(now),
+        "timeline": steps,
+    });
+    Report::new(text, json, Exit::Done)
 }
 
 /// Attempts in a list. Phone numbers are masked.
-pub(crate) fn attempt_table(attempts: &[Attempt], now: Timestamp) -> Table {
+pub(crate) fn attempt_table(attempts: &[Item], now: Timestamp) -> Table {
     let mut table = Table::with_head(["ATTEMPT", "CHAT", "STATUS", "REASON", "RECEIVES", "AGE", "TOLD"]);
     for attempt in attempts {
         table.row([
@@ -166,7 +127,7 @@ pub(crate) fn attempt_table(attempts: &[Attempt], now: Timestamp) -> Table {
 }
 
 /// Outcomes, and who was notified of each.
-pub(crate) fn outcome_table(outcomes: &[Attempt], now: Timestamp) -> Table {
+pub(crate) fn outcome_table(outcomes: &[Item], now: Timestamp) -> Table {
     let mut table = Table::with_head(["ATTEMPT", "STATUS", "REASON", "AGE", "PERSON", "BOT"]);
     let told = |at: Option<Timestamp>| if at.is_some() { "told" } else { "not told" }.to_owned();
     for attempt in outcomes {
@@ -256,7 +217,7 @@ impl Connection {
 pub(crate) mod tests {
     use super::*;
 
-    pub(crate) fn attempt(changes: &Value) -> Attempt {
+    pub(crate) fn attempt(changes: &Value) -> Item {
         let mut item = json!({
             "attempt_id": "07070707070707070707070707070707",
             "wa_id": "whatsapp:+15551234567",
@@ -268,34 +229,30 @@ pub(crate) mod tests {
         for (name, value) in changes.as_object().unwrap() {
             item[name] = value.clone();
         }
-        serde_json::from_value(item).unwrap()
+        let stored = |value: &Value| match value {
+            Value::String(text) => text.as_str().into(),
+            _ => value.as_u64().unwrap().into(),
+        };
+        let attributes = item.as_object().unwrap().iter();
+        Item::read(&attributes.map(|(name, value)| (name.clone(), stored(value))).collect(), &[]).unwrap()
     }
 
     #[test]
     fn a_timeline_is_in_the_order_of_the_events() {
         let attempt = attempt(&json!({"notified_at": 1_790_000_003_000_u64, "messaged_at": 1_790_000_002_000_u64}));
-        let steps: Vec<_> = attempt.timeline().into_iter().map(|(_, what)| what).collect();
+        let steps: Vec<_> = timeline(&attempt).into_iter().map(|(_, what)| what).collect();
         assert_eq!(steps, ["the callback came", "connected", "the person was sent the message", "everybody knows"]);
     }
 
     #[test]
     fn a_failure_says_why_in_our_word_and_in_salesforces() {
         let failed = json!({"status": "failed", "reason": "denied", "salesforce_error": "access_denied"});
-        assert_eq!(attempt(&failed).timeline()[1].1, "failed: denied (Salesforce: access_denied)");
+        assert_eq!(timeline(&attempt(&failed))[1].1, "failed: denied (Salesforce: access_denied)");
     }
 
     #[test]
     fn a_list_shows_no_phone_number() {
-        assert!(!attempt(&json!({})).summary().to_string().contains("1555123"));
-    }
-
-    #[test]
-    fn an_attempt_is_stuck_when_its_lease_has_run_out() {
-        let now = Timestamp::from_millis(1_790_000_060_000);
-        let held = |until: u64| attempt(&json!({"status": "exchanging", "lease_until": until})).is_stuck(now);
-        assert!(held(1_790_000_059_999));
-        assert!(!held(1_790_000_060_000));
-        assert!(!attempt(&json!({"lease_until": 0})).is_stuck(now));
+        assert!(!attempt_summary(&attempt(&json!({}))).to_string().contains("1555123"));
     }
 
     pub(crate) fn connection() -> Connection {

@@ -20,6 +20,8 @@ pub enum Value {
     Number(u64),
     /// BOOL.
     Flag(bool),
+    /// Any other type, or a number that is not one of these. It is read, and never written.
+    Other,
 }
 
 /// An item; one that is not there is empty.
@@ -206,7 +208,7 @@ impl Value {
     pub fn as_text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
-            Self::Number(_) | Self::Flag(_) => None,
+            Self::Number(_) | Self::Flag(_) | Self::Other => None,
         }
     }
 
@@ -215,7 +217,25 @@ impl Value {
     pub const fn as_time(&self) -> Option<Timestamp> {
         match self {
             Self::Number(millis) => Some(Timestamp::from_millis(*millis)),
-            Self::Text(_) | Self::Flag(_) => None,
+            Self::Text(_) | Self::Flag(_) | Self::Other => None,
+        }
+    }
+
+    /// The number, if it is one.
+    #[must_use]
+    pub const fn as_number(&self) -> Option<u64> {
+        match self {
+            Self::Number(number) => Some(*number),
+            Self::Text(_) | Self::Flag(_) | Self::Other => None,
+        }
+    }
+
+    /// The flag, if it is one.
+    #[must_use]
+    pub const fn as_flag(&self) -> Option<bool> {
+        match self {
+            Self::Flag(flag) => Some(*flag),
+            Self::Text(_) | Self::Number(_) | Self::Other => None,
         }
     }
 }
@@ -227,6 +247,7 @@ impl fmt::Debug for Value {
             Self::Text(_) => "Text",
             Self::Number(_) => "Number",
             Self::Flag(_) => "Flag",
+            Self::Other => "Other",
         };
         f.debug_struct(kind).finish_non_exhaustive()
     }

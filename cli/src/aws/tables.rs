@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use shared::{
     AttemptId, LoginUrl, Status, Timestamp, WaId,
-    attempt::attr,
+    attempt::{Item, attr},
     aws::dynamodb::{self, Update},
     conditional_write::ConditionalWrite,
     connection::{self, ACCESS_TOKEN, ISSUED_AT, REFRESH_TOKEN},
@@ -19,7 +19,7 @@ use shared::{
 
 use crate::{
     error::Error,
-    records::{Attempt, Connection, Tokens},
+    records::{Connection, Tokens},
     report::Progress,
 };
 use aws_types::SdkConfig;
@@ -39,7 +39,7 @@ impl AttemptTable {
         Self { client: Client::new(config), table: table.to_owned() }
     }
 
-    pub(crate) async fn read(&self, attempt_id: AttemptId) -> Result<Option<Attempt>, Error> {
+    pub(crate) async fn read(&self, attempt_id: AttemptId) -> Result<Option<Item>, Error> {
         let answer = self
             .client
             .get_item()
@@ -49,11 +49,11 @@ impl AttemptTable {
             .send()
             .await
             .map_err(Error::aws("read the attempt"))?;
-        answer.item.map(understand).transpose()
+        answer.item.map(read_attempt).transpose()
     }
 
     /// Those of the attempts that there are, by their ids.
-    pub(crate) async fn read_many(&self, ids: &[AttemptId]) -> Result<HashMap<AttemptId, Attempt>, Error> {
+    pub(crate) async fn read_many(&self, ids: &[AttemptId]) -> Result<HashMap<AttemptId, Item>, Error> {
         let mut found = HashMap::with_capacity(ids.len());
         for some in ids.chunks(BATCH) {
             let keys = some.iter().map(|id| HashMap::from([(attr::ATTEMPT_ID.to_owned(), text(id))])).collect();
@@ -64,7 +64,7 @@ impl AttemptTable {
                 let request = self.client.batch_get_item().set_request_items(Some(wanted));
                 let answer = request.send().await.map_err(Error::aws("read the attempts"))?;
                 for item in answer.responses.unwrap_or_default().into_values().flatten() {
-                    let attempt = understand(item)?;
+                    let attempt = read_attempt(item)?;
                     found.insert(attempt.attempt_id, attempt);
                 }
                 wanted = answer.unprocessed_keys.unwrap_or_default();
@@ -80,7 +80,7 @@ impl AttemptTable {
         statuses: &[Status],
         untold_only: bool,
         progress: &mut Progress,
-    ) -> Result<Vec<Attempt>, Error> {
+    ) -> Result<Vec<Item>, Error> {
         let names: Vec<String> = (0..statuses.len()).map(|place| format!(":status{place}")).collect();
         let untold =
             if untold_only { format!(" AND attribute_not_exists({})", attr::NOTIFIED_AT) } else { String::new() };
@@ -103,7 +103,7 @@ impl AttemptTable {
             looked_at += usize::try_from(page.scanned_count).unwrap_or_default();
             progress.show(looked_at, None);
             for item in page.items.unwrap_or_default() {
-                found.push(understand(item)?);
+                found.push(read_attempt(item)?);
             }
         }
         found.sort_by_key(|attempt| std::cmp::Reverse(attempt.updated_at.map(Timestamp::millis)));
@@ -114,7 +114,8 @@ impl AttemptTable {
     pub(crate) async fn redeliver(&self, attempt_id: AttemptId, redelivery: &ConditionalWrite) -> Result<bool, Error> {
         let key = (attr::ATTEMPT_ID, &*attempt_id.to_string());
         let done = dynamodb::update(&self.client, &self.table, key, redelivery).await;
-        Ok(matches!(done.map_err(Error::aws("touch the attempt"))?, Update::Done(_)))
+        let done = done.map_err(|error| Error::failed("touch the attempt", error.to_string()))?;
+        Ok(matches!(done, Update::Done(_)))
     }
 }
 
@@ -148,7 +149,7 @@ pub(crate) enum Deleted {
 }
 
 #[derive(Deserialize)]
-struct Item {
+struct Row {
     wa_id: WaId,
     attempt_id: Option<AttemptId>,
     username: Option<String>,
@@ -183,10 +184,10 @@ impl ConnectionTable {
             .map_err(Error::aws("read the connection"))?;
         let Some(item) = answer.item else { return Ok(None) };
         // What serde says can quote the item.
-        let item: Item =
+        let item: Row =
             serde_dynamo::from_item(item).map_err(|_| Error::failed("read the connection", "it is not in its form"))?;
         let refreshable = self.has_refresh_token(wa_id).await?;
-        let Item { wa_id, attempt_id, username, user_id, org_id, instance_url, login_url, scope, .. } = item;
+        let Row { wa_id, attempt_id, username, user_id, org_id, instance_url, login_url, scope, .. } = item;
         Ok(Some(Connection {
             wa_id,
             attempt_id,
@@ -267,7 +268,8 @@ fn text(id: &AttemptId) -> AttributeValue {
     AttributeValue::S(id.to_string())
 }
 
-/// What serde says can quote the item.
-fn understand(item: HashMap<String, AttributeValue>) -> Result<Attempt, Error> {
-    serde_dynamo::from_item(item).map_err(|_| Error::failed("read an attempt", "an item is not in its form"))
+fn read_attempt(item: HashMap<String, AttributeValue>) -> Result<Item, Error> {
+    // `wasf` does not print the scopes of an attempt.
+    let item = Item::read(&dynamodb::attributes(item), &[attr::SCOPE]);
+    item.map_err(|error| Error::failed("read an attempt", error.to_string()))
 }

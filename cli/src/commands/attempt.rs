@@ -9,7 +9,7 @@ use crate::{
     args::{AttemptCommand, StatusArg},
     aws::AttemptTable,
     error::{Error, Exit},
-    records::{Attempt, attempt_table},
+    records::{attempt_report, attempt_summary, attempt_table},
     report::{Progress, Report, a_while, count},
     span::Span,
     target::Target,
@@ -41,7 +41,8 @@ async fn show(attempts: &AttemptTable, attempt_id: AttemptId, now: Timestamp) ->
         let why = "its link was not used to the end, or it is older than 90 days";
         Error::NothingMatched(format!("there is no attempt {attempt_id}: {why}"))
     };
-    Ok(attempts.read(attempt_id).await?.ok_or_else(gone)?.report(now))
+    let attempt = attempts.read(attempt_id).await?.ok_or_else(gone)?;
+    Ok(attempt_report(&attempt, now))
 }
 
 async fn list(
@@ -67,7 +68,7 @@ async fn list(
     }
     text.push_str(".\n");
     let json = json!({
-        "attempts": shown.iter().map(Attempt::summary).collect::<Vec<_>>(),
+        "attempts": shown.iter().map(attempt_summary).collect::<Vec<_>>(),
         "found": found.len(),
         "since": since.rfc3339(),
     });

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 use shared::{
     AttemptId, Status, Timestamp,
-    attempt::{attr, ledger::redelivery},
+    attempt::{Item, attr, ledger::redelivery},
     timestamp::Clock,
 };
 
@@ -19,7 +19,7 @@ use crate::{
     args::{Again, EventsCommand},
     aws::AttemptTable,
     error::{Error, Exit},
-    records::{Attempt, outcome_table},
+    records::{attempt_summary, outcome_table},
     report::{Progress, Report, count},
     span::Span,
     target::Target,
@@ -44,7 +44,7 @@ pub(crate) async fn run(command: EventsCommand, target: &Target, clock: Clock) -
     Ok(report(&found, redelivered, confirm, now))
 }
 
-async fn named(attempts: &AttemptTable, id: AttemptId) -> Result<Attempt, Error> {
+async fn named(attempts: &AttemptTable, id: AttemptId) -> Result<Item, Error> {
     let nothing = |why: &str| Error::NothingMatched(format!("attempt {id} {why}"));
     let attempt = attempts.read(id).await?.ok_or_else(|| nothing("is not in the table"))?;
     match attempt.status() {
@@ -53,7 +53,7 @@ async fn named(attempts: &AttemptTable, id: AttemptId) -> Result<Attempt, Error>
     }
 }
 
-async fn touch_all(attempts: &AttemptTable, found: &[Attempt], again: &[Again], clock: Clock) -> Result<usize, Error> {
+async fn touch_all(attempts: &AttemptTable, found: &[Item], again: &[Again], clock: Clock) -> Result<usize, Error> {
     let mut progress = Progress::of("outcomes redelivered");
     let mut redelivered = 0;
     for attempt in found {
@@ -68,7 +68,7 @@ async fn touch_all(attempts: &AttemptTable, found: &[Attempt], again: &[Again], 
 }
 
 /// The marks that an outcome loses: that everybody knows, and of those who are to be told again, that they do.
-fn forgotten(attempt: &Attempt, again: &[Again]) -> Vec<&'static str> {
+fn forgotten(attempt: &Item, again: &[Again]) -> Vec<&'static str> {
     let of_whom = |who: &Again| match who {
         Again::Person => [attr::MESSAGED_AT, attr::MESSAGE_ERROR, attr::DELAY_TOLD_AT].as_slice(),
         Again::Bot => &[attr::BOT_TOLD_AT],
@@ -82,7 +82,7 @@ fn forgotten(attempt: &Attempt, again: &[Again]) -> Vec<&'static str> {
     marks.into_iter().collect()
 }
 
-fn report(found: &[Attempt], redelivered: usize, confirm: bool, now: Timestamp) -> Report {
+fn report(found: &[Item], redelivered: usize, confirm: bool, now: Timestamp) -> Report {
     let (said, exit) = if !confirm {
         (
             format!("This would have {} announced again. Do it with --confirm.", count(found.len(), "outcome")),
@@ -99,7 +99,7 @@ fn report(found: &[Attempt], redelivered: usize, confirm: bool, now: Timestamp) 
         "dry_run": !confirm,
         "found": found.len(),
         "redelivered": redelivered,
-        "outcomes": found.iter().map(Attempt::summary).collect::<Vec<_>>(),
+        "outcomes": found.iter().map(attempt_summary).collect::<Vec<_>>(),
     });
     Report::new(format!("{}\n{said}\n", outcome_table(found, now).text()), json, exit)
 }

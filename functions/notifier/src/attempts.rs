@@ -1,17 +1,16 @@
 //! The attempt table: the item as it is now, and the marks of what has been notified.
 
-use aws_sdk_dynamodb::{Client, config::BehaviorVersion, types::AttributeValue};
+use aws_sdk_dynamodb::{Client, config::BehaviorVersion};
 use shared::{
     AttemptId, Timestamp,
-    attempt::{attr, ledger::Mark},
+    attempt::{Item, UnreadableItem, attr, ledger::Mark},
     aws::{
-        SdkConfig,
+        AwsError, SdkConfig,
         dynamodb::{self, Update},
-        error::AwsError,
     },
 };
 
-use crate::outcome::{Item, OutcomeKey, Unreadable};
+use crate::outcome::{self, OutcomeKey};
 
 /// The table `connection_attempts`.
 pub(crate) struct Attempts {
@@ -33,7 +32,7 @@ pub(crate) enum AttemptsError {
     #[error("attempt table: {0}")]
     Aws(#[from] AwsError),
     #[error(transparent)]
-    Unreadable(#[from] Unreadable),
+    Unreadable(#[from] UnreadableItem),
 }
 
 impl Attempts {
@@ -44,17 +43,8 @@ impl Attempts {
 
     /// The attempt's item as it is now: a stream's image may be hours old.
     pub(crate) async fn read(&self, attempt_id: AttemptId) -> Result<Option<Item>, AttemptsError> {
-        let response = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key(attr::ATTEMPT_ID, AttributeValue::S(attempt_id.to_string()))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(AwsError::of("GetItem"))?;
-        let read = |item| serde_dynamo::from_item(item).map_err(|_| Unreadable("not an attempt").into());
-        response.item.map(read).transpose()
+        let attributes = dynamodb::read(&self.client, &self.table, (attr::ATTEMPT_ID, &attempt_id.to_string())).await?;
+        if attributes.is_empty() { Ok(None) } else { Ok(Some(outcome::read(&attributes)?)) }
     }
 
     /// Marks this outcome, and no later one. With `complete`, the person and the bot are both notified.
@@ -67,10 +57,9 @@ impl Attempts {
     ) -> Result<Marked, AttemptsError> {
         let write = mark.write(key.status, key.updated_at, complete, now);
         let attempt_id = key.attempt_id.to_string();
-        match dynamodb::update(&self.client, &self.table, (attr::ATTEMPT_ID, &attempt_id), &write).await {
-            Ok(Update::Done(_)) => Ok(Marked::Done),
-            Ok(Update::Refused(_)) => Ok(Marked::Superseded),
-            Err(error) => Err(AwsError::of("UpdateItem")(error).into()),
+        match dynamodb::update(&self.client, &self.table, (attr::ATTEMPT_ID, &attempt_id), &write).await? {
+            Update::Done(_) => Ok(Marked::Done),
+            Update::ConditionFailed(_) => Ok(Marked::Superseded),
         }
     }
 }

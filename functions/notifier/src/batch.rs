@@ -7,23 +7,25 @@ use aws_lambda_events::{
     dynamodb::EventRecord,
     event::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse},
 };
+use serde_dynamo::AttributeValue;
+use shared::{
+    attempt::UnreadableItem,
+    conditional_write::{Attributes, Value},
+};
 
-use crate::outcome::{Item, OutcomeKey, Unreadable};
+use crate::outcome::{self, OutcomeKey};
 
 /// A record of the stream: an outcome was written.
 pub(crate) struct Record {
     /// For the log.
     pub(crate) event_id: String,
     sequence_number: String,
-    pub(crate) outcome: Result<OutcomeKey, Unreadable>,
+    pub(crate) outcome: Result<OutcomeKey, UnreadableItem>,
 }
 
 impl Record {
-    /// Reads a record. serde's error is dropped: it can quote a phone number.
     pub(crate) fn read(record: EventRecord) -> Self {
-        let outcome = serde_dynamo::from_item(record.change.new_image)
-            .map_err(|_| Unreadable("not an attempt"))
-            .and_then(|item: Item| item.key());
+        let outcome = outcome::read(&attributes(record.change.new_image)).and_then(|item| OutcomeKey::of(&item));
         Self {
             event_id: record.event_id,
             // An empty number makes Lambda deliver the whole batch again.
@@ -31,6 +33,18 @@ impl Record {
             outcome,
         }
     }
+}
+
+/// An item as the stream has it. An attribute that is null is as good as absent.
+fn attributes(image: serde_dynamo::Item) -> Attributes {
+    let value = |attribute| match attribute {
+        AttributeValue::S(text) => Some(Value::Text(text)),
+        AttributeValue::N(number) => Some(number.parse().map_or(Value::Other, Value::Number)),
+        AttributeValue::Bool(flag) => Some(Value::Flag(flag)),
+        AttributeValue::Null(_) => None,
+        _ => Some(Value::Other),
+    };
+    image.into_inner().into_iter().filter_map(|(name, attribute)| Some((name, value(attribute)?))).collect()
 }
 
 /// The records, grouped by attempt and in their order; an unreadable one is alone. Each comes with its place in the batch.
@@ -111,9 +125,9 @@ mod tests {
     fn an_item_without_an_outcome_is_unreadable() {
         let outcome = |item: Value| read(&[item]).remove(0).outcome;
         assert!(outcome(item(json!({}))).is_ok());
-        for changes in [json!({"attempt_id": "7"}), json!({"wa_id": "sms:1"}), json!({"updated_at": "soon"})] {
-            assert_eq!(outcome(item(changes)), Err(Unreadable("not an attempt")));
+        for (name, value) in [("attempt_id", json!("7")), ("wa_id", json!("sms:1")), ("updated_at", json!("soon"))] {
+            assert_eq!(outcome(item(json!({ name: value }))), Err(UnreadableItem::Invalid(name)));
         }
-        assert_eq!(outcome(json!({})), Err(Unreadable("not an attempt")));
+        assert_eq!(outcome(json!({})), Err(UnreadableItem::Missing("attempt_id")));
     }
 }

@@ -4,9 +4,9 @@ use shared::bot::{
     CloudEvent,
     event::{Connected, Data, MessageStatus, NotConnected},
 };
-use shared::{Next, Reason};
+use shared::{Next, Reason, attempt::Outcome};
 
-use crate::outcome::{Ended, Outcome};
+use crate::outcome::Ended;
 
 /// The event for an outcome. Its id is the same each time that this outcome is reported; but that the person cannot be
 /// reached is news of its own, and changes the id.
@@ -28,15 +28,15 @@ pub(crate) fn event<'a>(
         relink_url,
     };
     let data = match &ended.outcome {
-        Outcome::Connected { username, org_id, instance_url, scope, renewed } => {
+        Outcome::Connected { account, renewed } => {
             let connected = Connected {
                 attempt_id,
                 wa_id,
                 message,
-                username: username.as_deref(),
-                org_id,
-                instance_url,
-                scope: scope.as_deref(),
+                username: account.username.as_deref(),
+                org_id: &account.org_id,
+                instance_url: &account.instance_url,
+                scope: account.scope.as_deref(),
             };
             if *renewed { Data::Renewed(connected) } else { Data::Created(connected) }
         }

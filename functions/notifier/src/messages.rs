@@ -2,9 +2,7 @@
 //!
 //! Plain words, what to do, and the link on a line of its own where a link helps.
 
-use shared::Reason;
-
-use crate::outcome::Outcome;
+use shared::{Reason, attempt::Outcome};
 
 /// The text for an outcome; `relink_url` is there where [`Outcome::wants_link`].
 pub(crate) fn text(outcome: &Outcome, relink_url: Option<&str>) -> String {

@@ -11,7 +11,7 @@ use std::{
 
 use shared::{
     Timestamp,
-    attempt::ledger::Mark,
+    attempt::{Outcome, ledger::Mark},
     aws::{
         SdkConfig,
         secrets::{SecretStore, Secrets, SecretsError, Source},
@@ -27,7 +27,7 @@ use crate::{
     config::Config,
     event, messages,
     messenger::Messenger,
-    outcome::{Ended, Outcome, OutcomeKey, Told},
+    outcome::{Ended, Marks, OutcomeKey, Told},
     relink::Relink,
     setback::Setback,
     whatsapp::SendError,
@@ -159,14 +159,14 @@ impl OutcomeNotifier {
         // In parallel: whenever nobody has connected for some minutes the secrets must be fetched again.
         let (item, secrets) = tokio::join!(self.attempts.read(key.attempt_id), self.fetch_secrets());
         let item = item?.ok_or(Skip::AttemptNotFound)?;
-        if item.key()? != *key {
+        if OutcomeKey::of(&item)? != *key {
             return Err(Skip::Superseded.into());
         }
-        let marks = item.marks();
+        let marks = Marks::of(&item);
         if marks.everyone {
             return Err(Skip::AlreadyNotified.into());
         }
-        let ended = item.understand()?;
+        let ended = Ended::of(item)?;
         let secrets = secrets?;
         let relink_url = self.relink.url(&ended, &secrets).await?;
         let text = messages::text(&ended.outcome, relink_url.as_deref());

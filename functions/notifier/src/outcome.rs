@@ -1,15 +1,12 @@
-//! How an attempt ended, as its item in the table says it.
-//!
-//! Pure: it reads the shape that the stream and the table share, and owns what depends on the
-//! outcome alone. What is said of it is for `words` and `event`.
+//! The outcome that the notifier works on, as its item has it: which one, who knows of it, and what it was. Pure.
 
-use std::{fmt, time::Duration};
+use std::fmt;
 
-use serde::Deserialize;
-use shared::{AttemptId, LoginUrl, LoginUrls, Next, Reason, Status, Timestamp, WaId};
-
-/// Salesforce's own pause after too many logins.
-const LOGIN_RATE_PAUSE: Duration = Duration::from_hours(1);
+use shared::{
+    AttemptId, LoginUrl, LoginUrls, Status, Timestamp, WaId,
+    attempt::{Item, Outcome, UnreadableItem, attr},
+    conditional_write::Attributes,
+};
 
 /// Which outcome of which attempt: `delayed` may be followed by `connected`, and each is announced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,34 +21,6 @@ impl fmt::Display for OutcomeKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}_{}_{}", self.attempt_id, self.status.as_str(), self.updated_at.millis())
     }
-}
-
-/// The item does not describe an outcome. Nothing of it is quoted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the item cannot be read: {0}")]
-pub(crate) struct Unreadable(pub(crate) &'static str);
-
-/// An attempt's item, typed and not yet understood. Serde ignores the attributes not named here.
-#[derive(Deserialize)]
-pub(crate) struct Item {
-    attempt_id: AttemptId,
-    wa_id: WaId,
-    status: String,
-    reason: Option<String>,
-    salesforce_error: Option<String>,
-    username: Option<String>,
-    org_id: Option<String>,
-    instance_url: Option<String>,
-    scope: Option<String>,
-    renewed: Option<bool>,
-    login_url: Option<String>,
-    created_at: Option<Timestamp>,
-    updated_at: Timestamp,
-    notified_at: Option<Timestamp>,
-    messaged_at: Option<Timestamp>,
-    delay_told_at: Option<Timestamp>,
-    message_error: Option<String>,
-    bot_told_at: Option<Timestamp>,
 }
 
 /// Who knows of the outcome already.
@@ -80,82 +49,60 @@ pub(crate) struct Ended {
     login_url: Option<LoginUrl>,
 }
 
-/// How.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// The tokens are stored. The name is missing where Salesforce did not tell it in time.
-    Connected { username: Option<String>, org_id: String, instance_url: String, scope: Option<String>, renewed: bool },
-    /// It is over.
-    Failed { reason: Reason, salesforce_error: Option<String> },
-    /// It takes longer.
-    Delayed { reason: Reason },
+/// Attributes of the item that the notifier does not use.
+const UNUSED: [&str; 3] = [attr::LEASE_UNTIL, attr::RECEIVES, attr::REDELIVERED_AT];
+
+/// Reads the item of an attempt.
+pub(crate) fn read(attributes: &Attributes) -> Result<Item, UnreadableItem> {
+    let item = Item::read(attributes, &UNUSED)?;
+    let required = [
+        (attr::WA_ID, item.wa_id.is_some()),
+        (attr::STATUS, item.status.is_some()),
+        (attr::UPDATED_AT, item.updated_at.is_some()),
+    ];
+    match required.into_iter().find(|(_, is_there)| !is_there) {
+        Some((name, _)) => Err(UnreadableItem::Missing(name)),
+        None => Ok(item),
+    }
 }
 
-impl Item {
-    pub(crate) fn key(&self) -> Result<OutcomeKey, Unreadable> {
-        let status = Status::parse(&self.status).ok_or(Unreadable("unknown status"))?;
-        Ok(OutcomeKey { attempt_id: self.attempt_id, status, updated_at: self.updated_at })
+impl OutcomeKey {
+    pub(crate) fn of(item: &Item) -> Result<Self, UnreadableItem> {
+        Ok(Self {
+            attempt_id: item.attempt_id,
+            status: item.status().ok_or(UnreadableItem::Invalid(attr::STATUS))?,
+            updated_at: item.updated_at.ok_or(UnreadableItem::Missing(attr::UPDATED_AT))?,
+        })
     }
+}
 
-    pub(crate) fn marks(&self) -> Marks {
+impl Marks {
+    pub(crate) fn of(item: &Item) -> Self {
         // Several messages of one attempt may each find out that it takes longer.
-        let knows_of_delay = self.status == Status::Delayed.as_str() && self.delay_told_at.is_some();
-        let person = match &self.message_error {
-            _ if self.messaged_at.is_some() || knows_of_delay => Some(Told::Sent),
+        let knows_of_delay = item.status() == Some(Status::Delayed) && item.delay_told_at.is_some();
+        let person = match &item.message_error {
+            _ if item.messaged_at.is_some() || knows_of_delay => Some(Told::Sent),
             Some(_) => Some(Told::Undeliverable),
             None => None,
         };
-        Marks { person, bot: self.bot_told_at.is_some(), everyone: self.notified_at.is_some() }
-    }
-
-    pub(crate) fn understand(self) -> Result<Ended, Unreadable> {
-        let key = self.key()?;
-        let reason = || self.reason.as_deref().and_then(Reason::parse).ok_or(Unreadable("no known reason"));
-        let outcome = match key.status {
-            Status::Exchanging => return Err(Unreadable("it has not ended")),
-            Status::Failed => Outcome::Failed { reason: reason()?, salesforce_error: self.salesforce_error },
-            Status::Delayed => Outcome::Delayed { reason: reason()? },
-            Status::Connected => Outcome::Connected {
-                username: self.username,
-                org_id: self.org_id.ok_or(Unreadable("no org_id"))?,
-                instance_url: self.instance_url.ok_or(Unreadable("no instance_url"))?,
-                scope: self.scope,
-                renewed: self.renewed.unwrap_or(false),
-            },
-        };
-        let login_url = self.login_url.and_then(|url| url.parse().ok());
-        Ok(Ended { key, wa_id: self.wa_id, outcome, began_at: self.created_at, login_url })
+        Self { person, bot: item.bot_told_at.is_some(), everyone: item.notified_at.is_some() }
     }
 }
 
 impl Ended {
+    pub(crate) fn of(item: Item) -> Result<Self, UnreadableItem> {
+        Ok(Self {
+            key: OutcomeKey::of(&item)?,
+            outcome: item.outcome()?,
+            wa_id: item.wa_id.ok_or(UnreadableItem::Missing(attr::WA_ID))?,
+            began_at: item.created_at,
+            login_url: item.login_url.and_then(|url| url.parse().ok()),
+        })
+    }
+
     /// Where a fresh link leads: the host of this attempt while it is still allowed.
     pub(crate) fn login_url<'a>(&'a self, allowed: &'a LoginUrls) -> &'a LoginUrl {
         self.login_url.as_ref().filter(|url| allowed.contains(url)).unwrap_or_else(|| allowed.default_url())
-    }
-}
-
-impl Outcome {
-    /// What helps; `None` where nothing is wrong.
-    pub(crate) fn next(&self) -> Option<Next> {
-        match self {
-            Self::Connected { .. } => None,
-            Self::Failed { reason, .. } => Some(reason.next()),
-            Self::Delayed { .. } => Some(Next::Wait),
-        }
-    }
-
-    /// Is a fresh link part of what helps?
-    pub(crate) fn wants_link(&self) -> bool {
-        matches!(self.next(), Some(Next::Relink | Next::Wait))
-    }
-
-    /// How long a fresh link is of no use. It must live on after that.
-    pub(crate) fn pause(&self) -> Duration {
-        match self {
-            Self::Failed { reason: Reason::LoginRate, .. } => LOGIN_RATE_PAUSE,
-            _ => Duration::ZERO,
-        }
     }
 }
 
@@ -167,48 +114,36 @@ pub(crate) mod tests {
     use super::*;
 
     pub(crate) fn ended(changes: Value) -> Ended {
-        read(changes).understand().unwrap()
+        Ended::of(read_changed(changes).unwrap()).unwrap()
     }
 
-    fn read(changes: Value) -> Item {
-        serde_json::from_value(item(changes)).unwrap()
-    }
-
-    #[test]
-    fn each_status_is_understood_with_its_own_fields() {
-        assert_eq!(
-            ended(json!({"renewed": true})).outcome,
-            Outcome::Connected {
-                username: Some("ada@example.com".to_owned()),
-                org_id: "00D000000000001".to_owned(),
-                instance_url: "https://acme.my.salesforce.com".to_owned(),
-                scope: Some("api refresh_token".to_owned()),
-                renewed: true,
-            }
-        );
-        assert_eq!(
-            ended(json!({"status": "failed", "reason": "denied", "salesforce_error": "access_denied"})).outcome,
-            Outcome::Failed { reason: Reason::Denied, salesforce_error: Some("access_denied".to_owned()) }
-        );
-        assert_eq!(
-            ended(json!({"status": "delayed", "reason": "salesforce_unavailable"})).outcome,
-            Outcome::Delayed { reason: Reason::SalesforceUnavailable }
-        );
+    fn read_changed(changes: Value) -> Result<Item, UnreadableItem> {
+        let stored = |value: &Value| match value {
+            Value::String(text) => Some(text.as_str().into()),
+            Value::Bool(flag) => Some((*flag).into()),
+            _ => value.as_u64().map(Into::into),
+        };
+        let item = item(changes);
+        let attributes = item.as_object().unwrap().iter();
+        read(&attributes.filter_map(|(name, value)| Some((name.clone(), stored(value)?))).collect())
     }
 
     #[test]
-    fn what_is_no_outcome_is_unreadable() {
-        let refusal = |changes| read(changes).understand().unwrap_err();
-        assert_eq!(refusal(json!({"status": "exchanging"})), Unreadable("it has not ended"));
-        assert_eq!(refusal(json!({"status": "lost"})), Unreadable("unknown status"));
-        assert_eq!(refusal(json!({"status": "failed"})), Unreadable("no known reason"));
-        assert_eq!(refusal(json!({"status": "delayed", "reason": "weather"})), Unreadable("no known reason"));
-        assert_eq!(refusal(json!({"org_id": null})), Unreadable("no org_id"));
+    fn an_item_without_a_chat_a_status_or_a_time_is_unreadable() {
+        for name in [attr::WA_ID, attr::STATUS, attr::UPDATED_AT] {
+            assert_eq!(read_changed(json!({ name: null })), Err(UnreadableItem::Missing(name)));
+        }
+    }
+
+    #[test]
+    fn an_attempt_that_has_not_ended_has_no_outcome() {
+        let exchanging = read_changed(json!({"status": "exchanging"})).unwrap();
+        assert_eq!(Ended::of(exchanging).unwrap_err(), UnreadableItem::NotFinished);
     }
 
     #[test]
     fn the_marks_say_who_knows() {
-        let marks = |changes| read(changes).marks();
+        let marks = |changes| Marks::of(&read_changed(changes).unwrap());
         assert_eq!(marks(json!({})), Marks { person: None, bot: false, everyone: false });
         assert_eq!(marks(json!({"messaged_at": 1})), Marks { person: Some(Told::Sent), bot: false, everyone: false });
         assert_eq!(marks(json!({"status": "delayed", "delay_told_at": 1})).person, Some(Told::Sent));

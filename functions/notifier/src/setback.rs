@@ -1,13 +1,14 @@
 //! The ways in which a notification can fail. After each of them the stream delivers the record again.
 
 use shared::{
+    attempt::UnreadableItem,
     aws::{kms::KmsError, secrets::SecretsError},
     bot::NotifyError,
     callback_uri::InvalidCallbackUri,
     process::NoRandomness,
 };
 
-use crate::{attempts::AttemptsError, outcome::Unreadable, whatsapp::SendError};
+use crate::{attempts::AttemptsError, whatsapp::SendError};
 
 /// Why the person or the bot was not notified this time.
 #[derive(Debug, thiserror::Error)]
@@ -15,7 +16,7 @@ pub(crate) enum Setback {
     #[error(transparent)]
     Attempts(#[from] AttemptsError),
     #[error(transparent)]
-    Unreadable(#[from] Unreadable),
+    Unreadable(#[from] UnreadableItem),
     #[error(transparent)]
     Secrets(#[from] SecretsError),
     #[error(transparent)]

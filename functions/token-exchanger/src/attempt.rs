@@ -3,7 +3,10 @@
 
 use shared::{
     AuthorizationCode, Reason, Timestamp,
-    attempt::ledger::{Conflict, Guard, Lease, Unconnected},
+    attempt::{
+        Outcome,
+        ledger::{Conflict, Guard, Lease},
+    },
     exchange::{Consent, DenialError, Sealed},
 };
 
@@ -33,7 +36,7 @@ impl Work<'_> {
 
     /// The person said no.
     async fn deny(&self, error: &DenialError) -> Result<Ending, Setback> {
-        let outcome = Unconnected::Failed { reason: Reason::Denied, error: Some(error) };
+        let outcome = Outcome::Failed { reason: Reason::Denied, salesforce_error: Some(error.as_str()) };
         match self.resources.tables.finish(&self.attempt, &outcome, Guard::Undecided, self.now()).await? {
             None => Ok(Ending::Failed(Reason::Denied.into())),
             // A code that is on its way, too, brings the outcome.
@@ -103,7 +106,7 @@ impl Work<'_> {
     /// The message was tried often enough: makes sure that the person is told of the delay, and does no
     /// more. Tokens stay on the queue unless they are stored already, because a redrive may store them.
     async fn give_up(&self, has_tokens: bool) -> Result<Ending, Setback> {
-        let outcome = Unconnected::Delayed { reason: Reason::Misconfigured };
+        let outcome = Outcome::Delayed { reason: Reason::Misconfigured };
         match self.resources.tables.finish(&self.attempt, &outcome, Guard::Claimable, self.now()).await? {
             Some(Conflict::Finished { connected }) if connected || !has_tokens => Ok(Ending::Duplicate),
             None | Some(Conflict::Delayed | Conflict::Finished { .. }) => Err(Setback::GivenUp),
@@ -112,7 +115,8 @@ impl Work<'_> {
     }
 
     async fn fail(&self, failure: Failure, guard: Guard<'_>) -> Result<Ending, Setback> {
-        let outcome = Unconnected::Failed { reason: failure.reason, error: failure.oauth_error() };
+        let salesforce_error = failure.oauth_error().map(DenialError::as_str);
+        let outcome = Outcome::Failed { reason: failure.reason, salesforce_error };
         let now = self.now();
         match self.resources.tables.finish(&self.attempt, &outcome, guard, now).await? {
             None => Ok(Ending::Failed(failure)),
@@ -130,7 +134,7 @@ impl Work<'_> {
         match (setback.delay_reason(), self.lease.get()) {
             (Some(reason), lease) if self.is_last_try() => {
                 let guard = lease.map_or(Guard::Claimable, Guard::Lease);
-                let conflict = tables.finish(attempt, &Unconnected::Delayed { reason }, guard, now).await?;
+                let conflict = tables.finish(attempt, &Outcome::Delayed { reason }, guard, now).await?;
                 Ok(!matches!(conflict, Some(Conflict::Held { .. })))
             }
             (_, Some(lease)) => tables.release(attempt.id, lease, now).await.map(|()| false),

@@ -1,26 +1,21 @@
-//! The two tables: the attempts, whose rules are in [`shared::attempt::ledger`], and the tokens.
+//! The two tables: the attempts, whose rules are in [`shared::attempt::ledger`], and the connections, whose rule is in
+//! [`shared::connection`].
 //!
 //! It decides no retries.
 
-use aws_sdk_dynamodb::{
-    Client,
-    config::BehaviorVersion,
-    error::{ProvideErrorMetadata, SdkError},
-    operation::transact_write_items::TransactWriteItemsError,
-    types::{AttributeValue, TransactWriteItem, error::TransactionCanceledException},
-};
+use aws_sdk_dynamodb::{Client, config::BehaviorVersion, types::AttributeValue};
 use shared::{
     AttemptId, Timestamp, WaId,
     attempt::{
-        attr,
-        ledger::{Account, Attempt, Conflict, Guard, Lease, Unconnected},
+        Account, Outcome, attr,
+        ledger::{Attempt, Conflict, Guard, Lease},
     },
     aws::{
-        SdkConfig,
-        dynamodb::{self, Update},
+        AwsError, SdkConfig,
+        dynamodb::{self, Transaction, Update},
     },
-    conditional_write::{Condition, ConditionalWrite},
-    connection,
+    conditional_write::ConditionalWrite,
+    connection::{self, NewTokens},
     salesforce::{Grant, RefreshToken},
 };
 
@@ -32,39 +27,37 @@ pub(crate) struct Tables {
     tokens: String,
 }
 
-/// The answer to a claim.
+/// The result of a claim.
 #[derive(Debug)]
 pub(crate) enum Claim {
     Granted(Lease),
     Refused(Conflict),
 }
 
-/// An account, ready to be stored.
+/// A connection, ready to be stored.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) grant: Grant,
-    /// Absent where Salesforce would not tell.
+    /// `None` where Salesforce did not tell it in time.
     pub(crate) username: Option<String>,
 }
 
-/// DynamoDB did not do it. The text is the kind of error alone: an answer can quote the item.
+/// A table was not read or written.
 #[derive(Debug, thiserror::Error)]
-#[error("DynamoDB did not {operation}: {why}")]
-pub(crate) struct TableError {
-    operation: &'static str,
-    why: String,
-}
+#[error(transparent)]
+pub(crate) struct TableError(#[from] AwsError);
 
 impl Tables {
-    /// Both tables; nothing is opened yet.
+    /// Both tables; no connection is opened yet.
     pub(crate) fn new(config: &SdkConfig, attempts: String, tokens: String) -> Self {
         let config = aws_sdk_dynamodb::config::Builder::from(config).behavior_version(BehaviorVersion::v2026_01_12());
         Self { client: Client::from_conf(config.build()), attempts, tokens }
     }
 
-    /// Is there a connection of this chat?
+    /// Whether this chat is connected.
     pub(crate) async fn is_connected(&self, wa_id: &WaId) -> Result<bool, TableError> {
-        self.client
+        let answer = self
+            .client
             .get_item()
             .table_name(&self.tokens)
             .key(attr::WA_ID, AttributeValue::S(wa_id.as_str().to_owned()))
@@ -72,47 +65,46 @@ impl Tables {
             .consistent_read(true)
             .send()
             .await
-            .map(|answer| answer.item.is_some_and(|item| item.contains_key(connection::ISSUED_AT)))
-            .map_err(|error| table_error("look for a connection", &error))
+            .map_err(AwsError::of("GetItem"))?;
+        Ok(answer.item.is_some_and(|item| item.contains_key(connection::ISSUED_AT)))
     }
 
-    /// Takes the attempt for a while, in one conditional write.
+    /// Claims the attempt for the time of a lease.
     pub(crate) async fn claim(&self, attempt: &Attempt<'_>, now: Timestamp) -> Result<Claim, TableError> {
-        Ok(match self.update("claim the attempt", attempt.id, &attempt.claim(now)).await? {
+        Ok(match self.update(attempt.id, &attempt.claim(now)).await? {
             Update::Done(before) => Claim::Granted(attempt.lease(&before, now)),
-            Update::Refused(item) => Claim::Refused(Conflict::of(&item)),
+            Update::ConditionFailed(item) => Claim::Refused(Conflict::of(&item)),
         })
     }
 
-    /// What a claim would find, without making one.
+    /// The lease that a claim would grant now, without a claim.
     pub(crate) async fn look(&self, attempt: &Attempt<'_>, now: Timestamp) -> Result<Lease, TableError> {
-        let item = dynamodb::read(&self.client, &self.attempts, (attr::ATTEMPT_ID, &attempt.id.to_string()))
-            .await
-            .map_err(|error| table_error("read the attempt", &error))?;
+        let key = (attr::ATTEMPT_ID, &*attempt.id.to_string());
+        let item = dynamodb::read(&self.client, &self.attempts, key).await?;
         Ok(attempt.lease(&item, now))
     }
 
-    /// Gives the attempt back before its lease ends, if it is still ours.
+    /// Ends the lease early, if it is still held.
     pub(crate) async fn release(&self, id: AttemptId, lease: &Lease, now: Timestamp) -> Result<(), TableError> {
-        self.update("release the attempt", id, &lease.release(now)).await.map(|_| ())
+        self.update(id, &lease.release(now)).await.map(|_| ())
     }
 
-    /// Writes how the attempt ended, unless the guard forbids it: then what stood in the way.
+    /// Writes how the attempt ended, unless the guard forbids it: then it returns the conflict.
     pub(crate) async fn finish(
         &self,
         attempt: &Attempt<'_>,
-        outcome: &Unconnected<'_>,
+        outcome: &Outcome<&str>,
         guard: Guard<'_>,
         now: Timestamp,
     ) -> Result<Option<Conflict>, TableError> {
-        Ok(match self.update("write the outcome", attempt.id, &attempt.finish(outcome, guard, now)).await? {
+        Ok(match self.update(attempt.id, &attempt.finish(outcome, guard, now)).await? {
             Update::Done(_) => None,
-            Update::Refused(item) => Some(Conflict::of(&item)),
+            Update::ConditionFailed(item) => Some(Conflict::of(&item)),
         })
     }
 
-    /// Stores tokens and outcome in one transaction. Tokens that were issued later stay, and the
-    /// attempt ends connected all the same. A repetition changes nothing.
+    /// Stores tokens and outcome in one transaction. Tokens that were issued later stay, and the attempt ends connected
+    /// all the same. A repetition changes nothing.
     pub(crate) async fn connect(
         &self,
         attempt: &Attempt<'_>,
@@ -120,68 +112,30 @@ impl Tables {
         renewed: bool,
         now: Timestamp,
     ) -> Result<(), TableError> {
-        let operation = "store the connection";
         let id = attempt.id.to_string();
-        let outcome = attempt.connect(&connection.account(), renewed, now);
+        let tokens = connection.tokens(attempt).store(now);
+        let outcome = Outcome::Connected { account: connection.account(), renewed };
+        let outcome = attempt.finish(&outcome, Guard::TokensStored, now);
         let writes = [
-            dynamodb::part(&tokens(attempt, connection, now), &self.tokens, (attr::WA_ID, attempt.wa_id.as_str())),
-            dynamodb::part(&outcome, &self.attempts, (attr::ATTEMPT_ID, &id)),
+            (&tokens, &*self.tokens, (attr::WA_ID, attempt.wa_id.as_str())),
+            (&outcome, &*self.attempts, (attr::ATTEMPT_ID, &*id)),
         ];
-        let writes: Vec<_> = writes
-            .into_iter()
-            .map(|write| write.map(|update| TransactWriteItem::builder().update(update).build()))
-            .collect::<Result<_, _>>()
-            .map_err(|why| TableError { operation, why: why.to_string() })?;
-        let done = self.client.transact_write_items().set_transact_items(Some(writes)).send().await;
-        let Err(error) = done else { return Ok(()) };
-        let refused = match error.as_service_error() {
-            Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => refused_write(cancelled),
-            _ => None,
-        };
-        match refused {
-            Some(RefusedWrite::Attempt) => Ok(()),
-            Some(RefusedWrite::Tokens) => self.update(operation, attempt.id, &outcome).await.map(|_| ()),
-            None => Err(table_error(operation, &error)),
+        match dynamodb::transact(&self.client, writes).await? {
+            // The second condition fails where the attempt is connected already.
+            Transaction::Done | Transaction::ConditionFailed([_, true]) => Ok(()),
+            // There are newer tokens.
+            Transaction::ConditionFailed([_, false]) => self.update(attempt.id, &outcome).await.map(|_| ()),
         }
     }
 
     /// One write to an attempt.
-    async fn update(
-        &self,
-        operation: &'static str,
-        id: AttemptId,
-        change: &ConditionalWrite,
-    ) -> Result<Update, TableError> {
-        dynamodb::update(&self.client, &self.attempts, (attr::ATTEMPT_ID, &id.to_string()), change)
-            .await
-            .map_err(|error| table_error(operation, &error))
-    }
-}
-
-enum RefusedWrite {
-    /// There are newer tokens.
-    Tokens,
-    /// It is connected already.
-    Attempt,
-}
-
-/// Whose condition did not hold. `None` for other reasons, such as a conflict with another
-/// transaction, where a repetition may succeed.
-fn refused_write(cancelled: &TransactionCanceledException) -> Option<RefusedWrite> {
-    let refused = |index: usize| {
-        cancelled.cancellation_reasons().get(index).and_then(|reason| reason.code()) == Some("ConditionalCheckFailed")
-    };
-    if refused(1) {
-        Some(RefusedWrite::Attempt)
-    } else if refused(0) {
-        Some(RefusedWrite::Tokens)
-    } else {
-        None
+    async fn update(&self, id: AttemptId, write: &ConditionalWrite) -> Result<Update, TableError> {
+        Ok(dynamodb::update(&self.client, &self.attempts, (attr::ATTEMPT_ID, &id.to_string()), write).await?)
     }
 }
 
 impl Connection {
-    fn account(&self) -> Account<'_> {
+    fn account(&self) -> Account<&str> {
         let Self { grant, username } = self;
         Account {
             org_id: &grant.org_id,
@@ -190,37 +144,16 @@ impl Connection {
             scope: grant.scope.as_deref(),
         }
     }
-}
 
-/// The write to the token table: never in place of tokens that were issued later. Other attributes that bots keep there
-/// stay.
-fn tokens(attempt: &Attempt<'_>, connection: &Connection, now: Timestamp) -> ConditionalWrite {
-    let Connection { grant, username } = connection;
-    let issued_at = grant.issued_at.millis();
-    ConditionalWrite::only_if(Condition::Any(vec![
-        Condition::Absent(connection::ISSUED_AT),
-        Condition::Below(connection::ISSUED_AT, issued_at.saturating_add(1)),
-    ]))
-    .set(connection::ACCESS_TOKEN, grant.access_token.secret())
-    .set_or_remove(connection::REFRESH_TOKEN, grant.refresh_token.as_ref().map(RefreshToken::secret))
-    .set(attr::INSTANCE_URL, grant.instance_url.as_str())
-    .set(connection::ISSUED_AT, issued_at)
-    .set(attr::ATTEMPT_ID, attempt.id.to_string())
-    .set_or_remove(attr::SCOPE, grant.scope.as_deref())
-    .set(attr::ORG_ID, grant.org_id.as_str())
-    .set(connection::USER_ID, grant.user_id.as_str())
-    .set_or_remove(attr::USERNAME, username.as_deref())
-    .set(attr::LOGIN_URL, attempt.login_url.as_str())
-    .set(connection::CONNECTED_AT, now)
-}
-
-fn table_error<E: ProvideErrorMetadata + std::error::Error, R>(
-    operation: &'static str,
-    error: &SdkError<E, R>,
-) -> TableError {
-    let why = match error.as_service_error() {
-        Some(refusal) => refusal.code().unwrap_or("refused").to_owned(),
-        None => error.to_string(),
-    };
-    TableError { operation, why }
+    fn tokens<'a>(&'a self, attempt: &Attempt<'a>) -> NewTokens<'a> {
+        NewTokens {
+            attempt_id: attempt.id,
+            login_url: attempt.login_url,
+            account: self.account(),
+            user_id: &self.grant.user_id,
+            access_token: self.grant.access_token.secret(),
+            refresh_token: self.grant.refresh_token.as_ref().map(RefreshToken::secret),
+            issued_at: self.grant.issued_at,
+        }
+    }
 }

@@ -1,4 +1,12 @@
-//! The row of an attempt: the names of its attributes.
+//! The row of an attempt: the names of its attributes, and the row as it is read.
+
+use std::str::FromStr;
+
+use super::{Account, AttemptId, Outcome, Reason, Status};
+use crate::{
+    Timestamp, WaId,
+    conditional_write::{Attributes, Value},
+};
 
 /// The attributes of an item of `connection_attempts`. All times are numbers, in milliseconds
 /// since the epoch, but [`attr::EXPIRES_AT`].
@@ -52,4 +60,280 @@ pub mod attr {
     pub const MARKS: [&str; 4] = [NOTIFIED_AT, MESSAGED_AT, BOT_TOLD_AT, MESSAGE_ERROR];
     /// N: when the item may be deleted, in **seconds** since the epoch (DynamoDB's TTL).
     pub const EXPIRES_AT: &str = "expires_at";
+}
+
+/// A row of `connection_attempts`, as it is read by everybody who reads more of it than the [`ledger`](super::ledger)
+/// asks.
+///
+/// An attribute can be missing: which ones are there depends on the status. The hash of the code is not read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "fields are called as the attributes are")]
+pub struct Item {
+    /// [`attr::ATTEMPT_ID`].
+    pub attempt_id: AttemptId,
+    /// [`attr::WA_ID`].
+    pub wa_id: Option<WaId>,
+    /// [`attr::STATUS`], as stored; [`Self::status`] parses it.
+    pub status: Option<String>,
+    /// [`attr::REASON`], as stored.
+    pub reason: Option<String>,
+    /// [`attr::SALESFORCE_ERROR`].
+    pub salesforce_error: Option<String>,
+    /// [`attr::LEASE_UNTIL`].
+    pub lease_until: Option<Timestamp>,
+    /// [`attr::RECEIVES`].
+    pub receives: Option<u64>,
+    /// [`attr::USERNAME`].
+    pub username: Option<String>,
+    /// [`attr::ORG_ID`].
+    pub org_id: Option<String>,
+    /// [`attr::INSTANCE_URL`].
+    pub instance_url: Option<String>,
+    /// [`attr::SCOPE`].
+    pub scope: Option<String>,
+    /// [`attr::LOGIN_URL`], as stored.
+    pub login_url: Option<String>,
+    /// [`attr::RENEWED`].
+    pub renewed: Option<bool>,
+    /// [`attr::CREATED_AT`].
+    pub created_at: Option<Timestamp>,
+    /// [`attr::UPDATED_AT`].
+    pub updated_at: Option<Timestamp>,
+    /// [`attr::DELAY_TOLD_AT`].
+    pub delay_told_at: Option<Timestamp>,
+    /// [`attr::MESSAGED_AT`].
+    pub messaged_at: Option<Timestamp>,
+    /// [`attr::MESSAGE_ERROR`].
+    pub message_error: Option<String>,
+    /// [`attr::BOT_TOLD_AT`].
+    pub bot_told_at: Option<Timestamp>,
+    /// [`attr::NOTIFIED_AT`].
+    pub notified_at: Option<Timestamp>,
+    /// [`attr::REDELIVERED_AT`].
+    pub redelivered_at: Option<Timestamp>,
+}
+
+/// An item cannot be read. The text names the attribute and never its value, which can be a phone number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnreadableItem {
+    /// The attribute is not there.
+    #[error("attempt unreadable: no {0}")]
+    Missing(&'static str),
+    /// The attribute has another type, or a value that is not of its kind.
+    #[error("attempt unreadable: invalid {0}")]
+    Invalid(&'static str),
+    /// There is no outcome yet.
+    #[error("attempt not finished")]
+    NotFinished,
+}
+
+impl Item {
+    /// Reads an item. Attributes named in `unused` are left out, so that nothing that its reader does not use makes
+    /// an item unreadable.
+    ///
+    /// # Errors
+    /// [`UnreadableItem`], where there is no id, or an attribute has not the form that it is written in.
+    pub fn read(attributes: &Attributes, unused: &[&str]) -> Result<Self, UnreadableItem> {
+        let item = Reader { attributes, unused };
+        Ok(Self {
+            attempt_id: item.parsed(attr::ATTEMPT_ID)?.ok_or(UnreadableItem::Missing(attr::ATTEMPT_ID))?,
+            wa_id: item.parsed(attr::WA_ID)?,
+            status: item.text(attr::STATUS)?,
+            reason: item.text(attr::REASON)?,
+            salesforce_error: item.text(attr::SALESFORCE_ERROR)?,
+            lease_until: item.time(attr::LEASE_UNTIL)?,
+            receives: item.attribute(attr::RECEIVES, Value::as_number)?,
+            username: item.text(attr::USERNAME)?,
+            org_id: item.text(attr::ORG_ID)?,
+            instance_url: item.text(attr::INSTANCE_URL)?,
+            scope: item.text(attr::SCOPE)?,
+            login_url: item.text(attr::LOGIN_URL)?,
+            renewed: item.attribute(attr::RENEWED, Value::as_flag)?,
+            created_at: item.time(attr::CREATED_AT)?,
+            updated_at: item.time(attr::UPDATED_AT)?,
+            delay_told_at: item.time(attr::DELAY_TOLD_AT)?,
+            messaged_at: item.time(attr::MESSAGED_AT)?,
+            message_error: item.text(attr::MESSAGE_ERROR)?,
+            bot_told_at: item.time(attr::BOT_TOLD_AT)?,
+            notified_at: item.time(attr::NOTIFIED_AT)?,
+            redelivered_at: item.time(attr::REDELIVERED_AT)?,
+        })
+    }
+
+    /// The status; `None` where it is missing or unknown.
+    #[must_use]
+    pub fn status(&self) -> Option<Status> {
+        Status::parse(self.status.as_deref()?)
+    }
+
+    /// Whether its lease has expired under an exchanger that has not finished it.
+    #[must_use]
+    pub fn is_stuck(&self, now: Timestamp) -> bool {
+        self.status() == Some(Status::Exchanging) && self.lease_until.is_some_and(|until| until < now)
+    }
+
+    /// How the attempt ended.
+    ///
+    /// # Errors
+    /// [`UnreadableItem`], where it has not ended or something of its outcome is missing.
+    pub fn outcome(&self) -> Result<Outcome, UnreadableItem> {
+        let stored = |text: &Option<String>, name| text.clone().ok_or(UnreadableItem::Missing(name));
+        let reason =
+            || Reason::parse(&stored(&self.reason, attr::REASON)?).ok_or(UnreadableItem::Invalid(attr::REASON));
+        Ok(match self.status().ok_or(UnreadableItem::Invalid(attr::STATUS))? {
+            Status::Exchanging => return Err(UnreadableItem::NotFinished),
+            Status::Failed => Outcome::Failed { reason: reason()?, salesforce_error: self.salesforce_error.clone() },
+            Status::Delayed => Outcome::Delayed { reason: reason()? },
+            Status::Connected => Outcome::Connected {
+                account: Account {
+                    org_id: stored(&self.org_id, attr::ORG_ID)?,
+                    instance_url: stored(&self.instance_url, attr::INSTANCE_URL)?,
+                    username: self.username.clone(),
+                    scope: self.scope.clone(),
+                },
+                renewed: self.renewed.unwrap_or(false),
+            },
+        })
+    }
+}
+
+struct Reader<'a> {
+    attributes: &'a Attributes,
+    unused: &'a [&'a str],
+}
+
+impl<'a> Reader<'a> {
+    fn attribute<T>(
+        &self,
+        name: &'static str,
+        read: impl FnOnce(&'a Value) -> Option<T>,
+    ) -> Result<Option<T>, UnreadableItem> {
+        if self.unused.contains(&name) {
+            return Ok(None);
+        }
+        let value = self.attributes.get(name);
+        value.map(|value| read(value).ok_or(UnreadableItem::Invalid(name))).transpose()
+    }
+
+    fn text(&self, name: &'static str) -> Result<Option<String>, UnreadableItem> {
+        self.attribute(name, |value| value.as_text().map(str::to_owned))
+    }
+
+    fn time(&self, name: &'static str) -> Result<Option<Timestamp>, UnreadableItem> {
+        self.attribute(name, Value::as_time)
+    }
+
+    fn parsed<T: FromStr>(&self, name: &'static str) -> Result<Option<T>, UnreadableItem> {
+        self.attribute(name, |value| value.as_text()?.parse().ok())
+    }
+}
+
+/// A text that the ledger asks about. To its conditions an attribute of another type is as good as absent.
+pub(super) fn text<'a>(attributes: &'a Attributes, name: &str) -> Option<&'a str> {
+    attributes.get(name)?.as_text()
+}
+
+/// A time that the ledger asks about.
+pub(super) fn time(attributes: &Attributes, name: &str) -> Option<Timestamp> {
+    attributes.get(name)?.as_time()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connected() -> Attributes {
+        [
+            (attr::ATTEMPT_ID, "07070707070707070707070707070707".into()),
+            (attr::WA_ID, "whatsapp:+15551234567".into()),
+            (attr::STATUS, "connected".into()),
+            (attr::ORG_ID, "00D000000000001".into()),
+            (attr::INSTANCE_URL, "https://acme.my.salesforce.com".into()),
+            (attr::RENEWED, true.into()),
+            (attr::CODE_SHA256, Value::Other),
+        ]
+        .map(|(name, value): (&str, Value)| (name.to_owned(), value))
+        .into()
+    }
+
+    fn with(name: &str, value: impl Into<Value>) -> Attributes {
+        let mut attributes = connected();
+        attributes.insert(name.to_owned(), value.into());
+        attributes
+    }
+
+    fn without(name: &str) -> Attributes {
+        let mut attributes = connected();
+        attributes.remove(name);
+        attributes
+    }
+
+    fn outcome(attributes: &Attributes) -> Result<Outcome, UnreadableItem> {
+        Item::read(attributes, &[])?.outcome()
+    }
+
+    fn ended(status: &str, reason: &str) -> Result<Outcome, UnreadableItem> {
+        let mut attributes = with(attr::STATUS, status);
+        attributes.insert(attr::REASON.to_owned(), reason.into());
+        attributes.insert(attr::SALESFORCE_ERROR.to_owned(), "access_denied".into());
+        outcome(&attributes)
+    }
+
+    #[test]
+    fn each_status_is_read_with_its_own_fields() {
+        let account = Account {
+            org_id: "00D000000000001".to_owned(),
+            instance_url: "https://acme.my.salesforce.com".to_owned(),
+            username: None,
+            scope: None,
+        };
+        assert_eq!(outcome(&connected()), Ok(Outcome::Connected { account, renewed: true }));
+        let salesforce_error = Some("access_denied".to_owned());
+        assert_eq!(ended("failed", "denied"), Ok(Outcome::Failed { reason: Reason::Denied, salesforce_error }));
+        assert_eq!(ended("delayed", "misconfigured"), Ok(Outcome::Delayed { reason: Reason::Misconfigured }));
+    }
+
+    #[test]
+    fn an_outcome_that_cannot_be_read_names_what_is_missing_or_invalid() {
+        assert_eq!(ended("exchanging", "denied"), Err(UnreadableItem::NotFinished));
+        assert_eq!(ended("lost", "denied"), Err(UnreadableItem::Invalid(attr::STATUS)));
+        assert_eq!(ended("delayed", "weather"), Err(UnreadableItem::Invalid(attr::REASON)));
+        assert_eq!(outcome(&with(attr::STATUS, "failed")), Err(UnreadableItem::Missing(attr::REASON)));
+        assert_eq!(outcome(&without(attr::ORG_ID)), Err(UnreadableItem::Missing(attr::ORG_ID)));
+    }
+
+    #[test]
+    fn an_attribute_of_another_form_is_named_and_not_quoted() {
+        for (name, value) in [
+            (attr::WA_ID, "sms:+15551234567".into()),
+            (attr::USERNAME, 15_551_234_567.into()),
+            (attr::UPDATED_AT, "15551234567".into()),
+            (attr::RENEWED, Value::Other),
+        ] {
+            let error = Item::read(&with(name, value), &[]).unwrap_err();
+            assert_eq!(error, UnreadableItem::Invalid(name));
+            assert!(!error.to_string().contains("1555"), "{error}");
+        }
+        assert_eq!(Item::read(&without(attr::ATTEMPT_ID), &[]), Err(UnreadableItem::Missing(attr::ATTEMPT_ID)));
+    }
+
+    #[test]
+    fn an_attribute_that_the_reader_does_not_use_may_have_any_form() {
+        let odd = with(attr::SCOPE, Value::Other);
+        assert_eq!(Item::read(&odd, &[]), Err(UnreadableItem::Invalid(attr::SCOPE)));
+        assert_eq!(Item::read(&odd, &[attr::SCOPE]).unwrap().scope, None);
+    }
+
+    #[test]
+    fn an_attempt_is_stuck_when_its_lease_has_expired() {
+        let now = Timestamp::from_millis(60_000);
+        let is_stuck = |status: &str, until: u64| {
+            let mut attributes = with(attr::STATUS, status);
+            attributes.insert(attr::LEASE_UNTIL.to_owned(), until.into());
+            Item::read(&attributes, &[]).unwrap().is_stuck(now)
+        };
+        assert!(is_stuck("exchanging", 59_999));
+        assert!(!is_stuck("exchanging", 60_000));
+        assert!(!is_stuck("connected", 0));
+    }
 }

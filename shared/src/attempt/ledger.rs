@@ -6,11 +6,13 @@
 
 use std::{cell::Cell, time::Duration};
 
-use super::{AttemptId, Reason, Status, attr};
+use super::{
+    AttemptId, Outcome, Reason, Status, attr,
+    item::{text, time},
+};
 use crate::{
     LoginUrl, Timestamp, WaId,
     conditional_write::{Attributes, Condition, ConditionalWrite},
-    exchange::DenialError,
 };
 
 /// Longer than the exchanger may run, so a lease never ends under its holder.
@@ -62,23 +64,6 @@ pub enum Conflict {
     },
 }
 
-/// An attempt that did not end connected.
-#[derive(Clone, Debug)]
-pub enum Unconnected<'a> {
-    /// For good.
-    Failed {
-        /// Why.
-        reason: Reason,
-        /// In Salesforce's own word.
-        error: Option<&'a DenialError>,
-    },
-    /// For now.
-    Delayed {
-        /// Why.
-        reason: Reason,
-    },
-}
-
 /// What allows an outcome to be written.
 #[derive(Clone, Copy, Debug)]
 pub enum Guard<'a> {
@@ -88,19 +73,8 @@ pub enum Guard<'a> {
     Claimable,
     /// The person said no: that is final unless a code is on its way, or came before.
     Undecided,
-}
-
-/// The account of an attempt that ended connected.
-#[derive(Clone, Copy, Debug)]
-pub struct Account<'a> {
-    /// The org's id.
-    pub org_id: &'a str,
-    /// Where the org's API is.
-    pub instance_url: &'a str,
-    /// Absent where Salesforce would not tell.
-    pub username: Option<&'a str>,
-    /// What was granted, where Salesforce told.
-    pub scope: Option<&'a str>,
+    /// The tokens are stored: that is the outcome, whoever holds the attempt, unless it was connected before.
+    TokensStored,
 }
 
 /// Who was told of an outcome, or could not be.
@@ -134,20 +108,18 @@ impl Attempt<'_> {
         Lease { until: claimed_at.plus(LEASE), maybe_redeemed: Cell::new(same_code && !released) }
     }
 
-    /// How the attempt ended.
+    /// Writes how the attempt ended.
     #[must_use]
-    pub fn finish(&self, outcome: &Unconnected<'_>, guard: Guard<'_>, now: Timestamp) -> ConditionalWrite {
-        let condition = match guard {
-            Guard::Lease(lease) => lease.is_held(),
-            Guard::Claimable => match outcome {
-                Unconnected::Failed { .. } => self.is_claimable(now),
-                // Said once is enough.
-                Unconnected::Delayed { .. } => Condition::All(vec![
-                    self.is_claimable(now),
-                    Condition::IsNot(attr::STATUS, Status::Delayed.as_str().into()),
-                ]),
-            },
-            Guard::Undecided => Condition::Any(vec![
+    pub fn finish(&self, outcome: &Outcome<&str>, guard: Guard<'_>, now: Timestamp) -> ConditionalWrite {
+        let condition = match (guard, outcome) {
+            (Guard::Lease(lease), _) => lease.is_held(),
+            // Said once is enough.
+            (Guard::Claimable, Outcome::Delayed { .. }) => Condition::All(vec![
+                self.is_claimable(now),
+                Condition::IsNot(attr::STATUS, Status::Delayed.as_str().into()),
+            ]),
+            (Guard::Claimable, _) => self.is_claimable(now),
+            (Guard::Undecided, _) => Condition::Any(vec![
                 Condition::Absent(attr::ATTEMPT_ID),
                 is(Status::Delayed),
                 Condition::All(vec![
@@ -155,37 +127,31 @@ impl Attempt<'_> {
                     Condition::IsNot(attr::REASON, Reason::Denied.as_str().into()),
                 ]),
             ]),
+            (Guard::TokensStored, _) => Condition::IsNot(attr::STATUS, Status::Connected.as_str().into()),
         };
+        let write = self.write(condition, outcome.status(), now);
         let write = match outcome {
-            Unconnected::Failed { reason, error } => self
-                .write(condition, Status::Failed, now)
+            Outcome::Connected { account, renewed } => write
+                .set(attr::ORG_ID, account.org_id)
+                .set(attr::INSTANCE_URL, account.instance_url)
+                .set(attr::RENEWED, *renewed)
+                .set_or_remove(attr::USERNAME, account.username)
+                .set_or_remove(attr::SCOPE, account.scope)
+                .remove([attr::REASON, attr::SALESFORCE_ERROR, attr::LEASE_UNTIL, attr::DELAY_TOLD_AT]),
+            Outcome::Failed { reason, salesforce_error } => write
                 .set(attr::REASON, reason.as_str())
-                .set_or_remove(attr::SALESFORCE_ERROR, error.map(DenialError::as_str))
+                .set_or_remove(attr::SALESFORCE_ERROR, *salesforce_error)
                 .remove([attr::LEASE_UNTIL, attr::DELAY_TOLD_AT]),
-            Unconnected::Delayed { reason } => {
-                let write = self.write(condition, Status::Delayed, now).set(attr::REASON, reason.as_str());
+            Outcome::Delayed { reason } => {
+                let write = write.set(attr::REASON, reason.as_str());
                 // Kept, because whoever claims it next has to know what became of the code.
                 match guard {
                     Guard::Lease(lease) => write.set(attr::LEASE_UNTIL, lease.end(now)),
-                    Guard::Claimable | Guard::Undecided => write,
+                    Guard::Claimable | Guard::Undecided | Guard::TokensStored => write,
                 }
             }
         };
         write.remove(attr::MARKS)
-    }
-
-    /// The attempt ended connected, whoever holds it: the tokens are there.
-    #[must_use]
-    pub fn connect(&self, account: &Account<'_>, renewed: bool, now: Timestamp) -> ConditionalWrite {
-        let condition = Condition::IsNot(attr::STATUS, Status::Connected.as_str().into());
-        self.write(condition, Status::Connected, now)
-            .set(attr::ORG_ID, account.org_id)
-            .set(attr::INSTANCE_URL, account.instance_url)
-            .set(attr::RENEWED, renewed)
-            .set_or_remove(attr::USERNAME, account.username)
-            .set_or_remove(attr::SCOPE, account.scope)
-            .remove([attr::REASON, attr::SALESFORCE_ERROR, attr::LEASE_UNTIL, attr::DELAY_TOLD_AT])
-            .remove(attr::MARKS)
     }
 
     /// What every write sets.
@@ -284,17 +250,10 @@ fn is(status: Status) -> Condition {
     Condition::Is(attr::STATUS, status.as_str().into())
 }
 
-fn text<'a>(item: &'a Attributes, name: &str) -> Option<&'a str> {
-    item.get(name)?.as_text()
-}
-
-fn time(item: &Attributes, name: &str) -> Option<Timestamp> {
-    item.get(name)?.as_time()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attempt::Account;
 
     const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
     const LATER: Timestamp = Timestamp::from_millis(1_790_000_000_001);
@@ -314,7 +273,7 @@ mod tests {
         attempt(Some(code))
     }
 
-    const ACCOUNT: Account<'_> = Account { org_id: "00D", instance_url: "https://i", username: None, scope: None };
+    const ACCOUNT: Account<&str> = Account { org_id: "00D", instance_url: "https://i", username: None, scope: None };
 
     /// The record after these writes, each of which is allowed.
     fn after(writes: impl IntoIterator<Item = ConditionalWrite>) -> Attributes {
@@ -341,11 +300,15 @@ mod tests {
         attempt.lease(before, NOW)
     }
 
-    fn failed(reason: Reason) -> Unconnected<'static> {
-        Unconnected::Failed { reason, error: None }
+    fn failed(reason: Reason) -> Outcome<&'static str> {
+        Outcome::Failed { reason, salesforce_error: None }
     }
 
-    const DELAYED: Unconnected<'_> = Unconnected::Delayed { reason: Reason::SalesforceUnavailable };
+    fn connect(code: &str, renewed: bool, now: Timestamp) -> ConditionalWrite {
+        of_code(code).finish(&Outcome::Connected { account: ACCOUNT, renewed }, Guard::TokensStored, now)
+    }
+
+    const DELAYED: Outcome<&str> = Outcome::Delayed { reason: Reason::SalesforceUnavailable };
 
     #[test]
     fn an_attempt_is_held_by_one_until_the_lease_has_run_out() {
@@ -365,7 +328,7 @@ mod tests {
         assert_eq!(Conflict::of(&over), Conflict::Finished { connected: false });
         assert!(!allows(&over, &of_code("a").claim(LATER)));
         assert!(allows(&over, &of_code("b").claim(LATER)));
-        let connected = after([of_code("a").claim(NOW), of_code("a").connect(&ACCOUNT, false, NOW)]);
+        let connected = after([of_code("a").claim(NOW), connect("a", false, NOW)]);
         assert_eq!(Conflict::of(&connected), Conflict::Finished { connected: true });
         assert!(!allows(&connected, &of_code("b").claim(LATER)));
     }
@@ -405,7 +368,7 @@ mod tests {
         assert!(!allows(&taken_over, &lost.release(later)));
         assert!(!allows(&taken_over, &of_code("a").finish(&DELAYED, Guard::Lease(&lost), later)));
         // The tokens are another matter: once they are there, that is the outcome.
-        assert!(allows(&taken_over, &of_code("a").connect(&ACCOUNT, false, later)));
+        assert!(allows(&taken_over, &connect("a", false, later)));
     }
 
     #[test]
@@ -427,15 +390,15 @@ mod tests {
         assert!(!allows(&denied, &denial));
         assert!(allows(&denied, &of_code("a").claim(NOW)));
         assert!(!allows(&after([of_code("a").claim(NOW)]), &denial));
-        assert!(!allows(&after([of_code("a").connect(&ACCOUNT, false, NOW)]), &denial));
+        assert!(!allows(&after([connect("a", false, NOW)]), &denial));
         assert!(allows(&after([of_code("a").finish(&DELAYED, Guard::Claimable, NOW)]), &denial));
         assert!(!allows(&denied, &attempt(None).finish(&DELAYED, Guard::Claimable, LATER)));
     }
 
     #[test]
     fn a_success_is_announced_once_and_never_taken_back() {
-        let connected = after([of_code("a").connect(&ACCOUNT, false, NOW)]);
-        assert!(!allows(&connected, &of_code("a").connect(&ACCOUNT, true, LATER)));
+        let connected = after([connect("a", false, NOW)]);
+        assert!(!allows(&connected, &connect("a", true, LATER)));
         for guard in [Guard::Claimable, Guard::Undecided] {
             assert!(!allows(&connected, &of_code("b").finish(&failed(Reason::Unknown), guard, LATER)));
             assert!(!allows(&connected, &of_code("b").finish(&DELAYED, guard, LATER)));
@@ -448,7 +411,7 @@ mod tests {
         let told = Mark::Messaged.write(Status::Delayed, NOW, true, LATER);
         let mut item = after([delay, told.clone()]);
         assert!(attr::MARKS.iter().any(|mark| item.contains_key(*mark)));
-        assert!(made(&of_code("a").connect(&ACCOUNT, false, LATER), &mut item));
+        assert!(made(&connect("a", false, LATER), &mut item));
         assert!(attr::MARKS.iter().all(|mark| !item.contains_key(*mark)));
         assert!(!allows(&item, &told), "the mark was meant for the earlier one");
     }
@@ -461,10 +424,7 @@ mod tests {
         let again = of_code("a").finish(&DELAYED, Guard::Lease(&ours), NOW);
         let item = after([delay, told, of_code("a").claim(NOW), again]);
         assert!(item.contains_key(attr::DELAY_TOLD_AT) && !item.contains_key(attr::MESSAGED_AT));
-        let over = [
-            of_code("a").connect(&ACCOUNT, false, LATER),
-            of_code("b").finish(&failed(Reason::Denied), Guard::Undecided, LATER),
-        ];
+        let over = [connect("a", false, LATER), of_code("b").finish(&failed(Reason::Denied), Guard::Undecided, LATER)];
         for over in over {
             let mut item = item.clone();
             assert!(made(&over, &mut item) && !item.contains_key(attr::DELAY_TOLD_AT));
@@ -473,7 +433,7 @@ mod tests {
 
     #[test]
     fn whichever_is_told_second_says_that_everyone_knows() {
-        let mut item = after([of_code("a").connect(&ACCOUNT, false, NOW)]);
+        let mut item = after([connect("a", false, NOW)]);
         let mark = |mark: Mark, complete| mark.write(Status::Connected, NOW, complete, LATER);
         assert!(made(&mark(Mark::Messaged, false), &mut item));
         assert!(!item.contains_key(attr::NOTIFIED_AT));

@@ -1,6 +1,6 @@
 //! One person's attempt to connect: its id, its states, and its row in the table `connection_attempts`.
 //!
-//! [`attr`] names the row's attributes, [`Reason`] says why an attempt failed, and [`ledger`] holds the rules of writing
+//! [`Item`] is the row as it is read, [`Outcome`] is how an attempt ended, and [`ledger`] holds the rules of writing
 //! the row, as data.
 
 use std::{fmt, fmt::Write as _, str::FromStr};
@@ -14,8 +14,8 @@ mod item;
 pub mod ledger;
 mod outcome;
 
-pub use item::attr;
-pub use outcome::{Next, Reason};
+pub use item::{Item, UnreadableItem, attr};
+pub use outcome::{Account, Next, Outcome, Reason};
 
 /// Denials without a signed state have nothing else to tell two of them apart: one for each chat
 /// and this many milliseconds.

@@ -1,4 +1,48 @@
-//! How an attempt can end, and what is said of it.
+//! How an attempt ended, why, and what helps.
+
+use std::time::Duration;
+
+use super::Status;
+
+/// How long Salesforce refuses a user's logins once there were too many.
+const LOGIN_RATE_PAUSE: Duration = Duration::from_hours(1);
+
+/// How an attempt ended, with the fields of each way: borrowed (`Outcome<&str>`) to be written, owned as it is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome<Text = String> {
+    /// The tokens are stored.
+    Connected {
+        /// Whose they are.
+        account: Account<Text>,
+        /// There was a connection before.
+        renewed: bool,
+    },
+    /// It failed for good.
+    Failed {
+        /// Why.
+        reason: Reason,
+        /// Salesforce's own `error`, where there was one.
+        salesforce_error: Option<Text>,
+    },
+    /// It takes longer: an operator has to help, and a later outcome may follow.
+    Delayed {
+        /// Why.
+        reason: Reason,
+    },
+}
+
+/// The account of an attempt that ended connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Account<Text = String> {
+    /// The org's id.
+    pub org_id: Text,
+    /// The base URL of the org's API.
+    pub instance_url: Text,
+    /// `None` where Salesforce did not tell it in time.
+    pub username: Option<Text>,
+    /// The scopes granted, where Salesforce named them.
+    pub scope: Option<Text>,
+}
 
 use serde::{Serialize, Serializer};
 
@@ -107,6 +151,43 @@ impl Serialize for Reason {
 impl Serialize for Next {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<Text> Outcome<Text> {
+    /// The attempt's status with this outcome.
+    #[must_use]
+    pub const fn status(&self) -> Status {
+        match self {
+            Self::Connected { .. } => Status::Connected,
+            Self::Failed { .. } => Status::Failed,
+            Self::Delayed { .. } => Status::Delayed,
+        }
+    }
+
+    /// What helps; `None` where nothing is wrong.
+    #[must_use]
+    pub const fn next(&self) -> Option<Next> {
+        match self {
+            Self::Connected { .. } => None,
+            Self::Failed { reason, .. } => Some(reason.next()),
+            Self::Delayed { .. } => Some(Next::Wait),
+        }
+    }
+
+    /// Whether a fresh link is part of what helps.
+    #[must_use]
+    pub const fn wants_link(&self) -> bool {
+        matches!(self.next(), Some(Next::Relink | Next::Wait))
+    }
+
+    /// How long a fresh link is of no use. Its lifetime begins after that.
+    #[must_use]
+    pub const fn pause(&self) -> Duration {
+        match self {
+            Self::Failed { reason: Reason::LoginRate, .. } => LOGIN_RATE_PAUSE,
+            _ => Duration::ZERO,
+        }
     }
 }
 

@@ -1,50 +1,61 @@
-//! DynamoDB: the writes of [`crate::conditional_write`] on the wire. It knows no table, and decides no retries.
+//! DynamoDB: conditional writes and items on the wire. It knows no table's attributes, and decides no retries.
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{
     Client,
-    config::http::HttpResponse,
-    error::{BuildError, SdkError},
-    operation::{get_item::GetItemError, update_item::UpdateItemError},
+    error::BuildError,
+    operation::{transact_write_items::TransactWriteItemsError, update_item::UpdateItemError},
     types::{self, AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
 
+use super::AwsError;
 use crate::conditional_write::{Attributes, ConditionalWrite, Expressions, Value};
 
-/// What became of a write.
+/// The result of a conditional write.
 #[derive(Debug)]
 pub enum Update {
-    /// It was made, to this item; empty where there was none.
+    /// Written, over this item; empty where there was none.
     Done(Attributes),
-    /// Its rule does not hold for this item.
-    Refused(Attributes),
+    /// Not written: the condition does not hold for this item.
+    ConditionFailed(Attributes),
 }
 
-/// The item with this key as it is now; empty where there is none.
-///
-/// # Errors
-/// Where DynamoDB does not answer.
-pub async fn read(
-    client: &Client,
-    table: &str,
-    key: (&str, &str),
-) -> Result<Attributes, SdkError<GetItemError, HttpResponse>> {
-    let key = (key.0, AttributeValue::S(key.1.to_owned()));
-    let answer = client.get_item().table_name(table).key(key.0, key.1).consistent_read(true).send().await?;
-    Ok(item(answer.item.unwrap_or_default()))
+/// The result of writes in one transaction.
+#[derive(Debug)]
+pub enum Transaction<const N: usize> {
+    /// All are written.
+    Done,
+    /// None is written: the conditions of these do not hold.
+    ConditionFailed([bool; N]),
 }
 
-/// Makes a change to the item with this key.
+/// Reads the item with this key, consistently; empty where there is none.
 ///
 /// # Errors
-/// All but a rule that does not hold.
+/// [`AwsError`].
+pub async fn read(client: &Client, table: &str, key: (&str, &str)) -> Result<Attributes, AwsError> {
+    let answer = client
+        .get_item()
+        .table_name(table)
+        .key(key.0, AttributeValue::S(key.1.to_owned()))
+        .consistent_read(true)
+        .send()
+        .await
+        .map_err(AwsError::of("GetItem"))?;
+    Ok(attributes(answer.item.unwrap_or_default()))
+}
+
+/// Writes to the item with this key.
+///
+/// # Errors
+/// [`AwsError`], but for a condition that does not hold.
 pub async fn update(
     client: &Client,
     table: &str,
     key: (&str, &str),
     write: &ConditionalWrite,
-) -> Result<Update, SdkError<UpdateItemError, HttpResponse>> {
+) -> Result<Update, AwsError> {
     let Expressions { update, condition, names, values } = write.expressions();
     let done = client
         .update_item()
@@ -53,54 +64,90 @@ pub async fn update(
         .update_expression(update)
         .condition_expression(condition)
         .set_expression_attribute_names(Some(names))
-        .set_expression_attribute_values(Some(attributes(values)))
+        .set_expression_attribute_values(Some(self::values(values)))
         .return_values(ReturnValue::AllOld)
         .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
         .send()
         .await;
     match done {
-        Ok(answer) => Ok(Update::Done(item(answer.attributes.unwrap_or_default()))),
+        Ok(answer) => Ok(Update::Done(attributes(answer.attributes.unwrap_or_default()))),
         Err(error) => match error.as_service_error() {
-            Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
-                Ok(Update::Refused(item(refused.item.clone().unwrap_or_default())))
+            Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                Ok(Update::ConditionFailed(attributes(failed.item.clone().unwrap_or_default())))
             }
-            _ => Err(error),
+            _ => Err(AwsError::of("UpdateItem")(error)),
         },
     }
 }
 
-/// A change as a part of a transaction.
+/// Writes to the items with these keys in one transaction: all of them or none.
 ///
 /// # Errors
-/// Never, unless the SDK asks for more than it does now.
-pub fn part(write: &ConditionalWrite, table: &str, key: (&str, &str)) -> Result<types::Update, BuildError> {
+/// [`AwsError`], but for conditions that do not hold. A conflict with another transaction is one: the same may succeed
+/// later.
+pub async fn transact<const N: usize>(
+    client: &Client,
+    writes: [(&ConditionalWrite, &str, (&str, &str)); N],
+) -> Result<Transaction<N>, AwsError> {
+    let failed = AwsError::of("TransactWriteItems");
+    let items: Result<Vec<_>, _> =
+        writes.into_iter().map(|(write, table, key)| transact_item(write, table, key)).collect();
+    let items = items.map_err(|error| failed(error.into()))?;
+    let Err(error) = client.transact_write_items().set_transact_items(Some(items)).send().await else {
+        return Ok(Transaction::Done);
+    };
+    let condition_failed = match error.as_service_error() {
+        Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => {
+            let reasons = canceled.cancellation_reasons();
+            std::array::from_fn(|index| {
+                reasons.get(index).and_then(|reason| reason.code()) == Some("ConditionalCheckFailed")
+            })
+        }
+        _ => [false; N],
+    };
+    if condition_failed.contains(&true) {
+        Ok(Transaction::ConditionFailed(condition_failed))
+    } else {
+        Err(failed(error))
+    }
+}
+
+fn transact_item(
+    write: &ConditionalWrite,
+    table: &str,
+    key: (&str, &str),
+) -> Result<types::TransactWriteItem, BuildError> {
     let Expressions { update, condition, names, values } = write.expressions();
-    types::Update::builder()
+    let update = types::Update::builder()
         .table_name(table)
         .key(key.0, AttributeValue::S(key.1.to_owned()))
         .update_expression(update)
         .condition_expression(condition)
         .set_expression_attribute_names(Some(names))
-        .set_expression_attribute_values(Some(attributes(values)))
-        .build()
+        .set_expression_attribute_values(Some(self::values(values)))
+        .build()?;
+    Ok(types::TransactWriteItem::builder().update(update).build())
 }
 
-fn attributes(values: HashMap<String, Value>) -> HashMap<String, AttributeValue> {
-    let attribute = |value| match value {
-        Value::Text(text) => AttributeValue::S(text),
-        Value::Number(number) => AttributeValue::N(number.to_string()),
-        Value::Flag(flag) => AttributeValue::Bool(flag),
+fn values(values: HashMap<String, Value>) -> HashMap<String, AttributeValue> {
+    let value = |value| match value {
+        Value::Text(text) => Some(AttributeValue::S(text)),
+        Value::Number(number) => Some(AttributeValue::N(number.to_string())),
+        Value::Flag(flag) => Some(AttributeValue::Bool(flag)),
+        Value::Other => None,
     };
-    values.into_iter().map(|(name, value)| (name, attribute(value))).collect()
+    values.into_iter().filter_map(|(name, of)| Some((name, value(of)?))).collect()
 }
 
-/// What rules can ask about; an attribute of another type is as good as absent.
-fn item(attributes: HashMap<String, AttributeValue>) -> Attributes {
+/// An item of an answer. An attribute that is null is as good as absent.
+#[must_use]
+pub fn attributes(item: HashMap<String, AttributeValue>) -> Attributes {
     let value = |attribute| match attribute {
         AttributeValue::S(text) => Some(Value::Text(text)),
-        AttributeValue::N(number) => number.parse().ok().map(Value::Number),
+        AttributeValue::N(number) => Some(number.parse().map_or(Value::Other, Value::Number)),
         AttributeValue::Bool(flag) => Some(Value::Flag(flag)),
-        _ => None,
+        AttributeValue::Null(_) => None,
+        _ => Some(Value::Other),
     };
-    attributes.into_iter().filter_map(|(name, attribute)| Some((name, value(attribute)?))).collect()
+    item.into_iter().filter_map(|(name, attribute)| Some((name, value(attribute)?))).collect()
 }

@@ -7,7 +7,10 @@
 
 use shared::{
     Reason,
-    attempt::ledger::{Conflict, Guard, Lease, Unconnected},
+    attempt::{
+        Outcome,
+        ledger::{Conflict, Guard, Lease},
+    },
     salesforce::Class,
 };
 use token_exchanger::course::{Course, Step};
@@ -15,7 +18,7 @@ use token_exchanger::course::{Course, Step};
 use crate::{
     protocol::{DELAY, Fate, Fault, Kind, Message, Place, Protocol, State},
     rules::Broken,
-    table::{ACCOUNT, Code, LeaseEnd, Row, attempt, claim_time, outcome_time},
+    table::{CONNECTED, Code, LeaseEnd, Row, attempt, claim_time, outcome_time},
 };
 
 /// An invocation.
@@ -239,7 +242,7 @@ impl Work {
             At::Claim => self.claim(state, protocol.broken, luck),
             At::Bury => {
                 let reason = self.expired_of(&state.row);
-                self.settle(state, protocol.broken, &Unconnected::Failed { reason, error: None }, luck)
+                self.settle(state, protocol.broken, &Outcome::Failed { reason, salesforce_error: None }, luck)
             }
             At::GiveUp => self.give_up(state, protocol.broken, luck),
             At::Try => self.exchange(state, luck),
@@ -253,7 +256,7 @@ impl Work {
             }
             At::Settle(reason) => {
                 let reason = Reason::parse(reason).unwrap_or(DELAY);
-                self.settle(state, protocol.broken, &Unconnected::Failed { reason, error: None }, luck)
+                self.settle(state, protocol.broken, &Outcome::Failed { reason, salesforce_error: None }, luck)
             }
             At::GiveBack => {
                 let place = self.give_back(state, protocol, luck);
@@ -312,12 +315,12 @@ impl Work {
             state.forget();
             return At::GiveBack;
         }
-        let mut made = self.write_outcome(state, broken, &Unconnected::Delayed { reason: DELAY });
+        let mut made = self.write_outcome(state, broken, &Outcome::Delayed { reason: DELAY });
         if luck == Luck::Unheard {
             return At::GiveBack;
         }
         if luck == Luck::AskedAgain {
-            made = self.write_outcome(state, broken, &Unconnected::Delayed { reason: DELAY });
+            made = self.write_outcome(state, broken, &Outcome::Delayed { reason: DELAY });
         }
         if made {
             return At::Return(Place::Ready);
@@ -374,7 +377,8 @@ impl Work {
     fn store(&mut self, state: &mut State, broken: Broken, luck: Luck) -> At {
         let Some(code) = self.code() else { return At::GiveBack };
         if luck != Luck::Refused {
-            let change = attempt(Some(code)).connect(&ACCOUNT, false, outcome_time(state.next_outcome()));
+            let change =
+                attempt(Some(code)).finish(&CONNECTED, Guard::TokensStored, outcome_time(state.next_outcome()));
             let marks = (state.row.messaged, state.row.bot_told, state.row.notified);
             if state.write(&change) {
                 state.tokens = Some(code);
@@ -404,7 +408,7 @@ impl Work {
     }
 
     /// An outcome, and what stands in its way.
-    fn settle(&mut self, state: &mut State, broken: Broken, outcome: &Unconnected<'_>, luck: Luck) -> At {
+    fn settle(&mut self, state: &mut State, broken: Broken, outcome: &Outcome<&str>, luck: Luck) -> At {
         if luck == Luck::Refused {
             state.forget();
             return At::GiveBack;
@@ -420,7 +424,7 @@ impl Work {
         if made { At::Done } else { obstructed_settling(self.kind, &state.row) }
     }
 
-    fn write_outcome(&self, state: &mut State, broken: Broken, outcome: &Unconnected<'_>) -> bool {
+    fn write_outcome(&self, state: &mut State, broken: Broken, outcome: &Outcome<&str>) -> bool {
         let code = self.code();
         let now = outcome_time(state.next_outcome());
         let was_connected = state.row.is(shared::Status::Connected);
@@ -431,7 +435,7 @@ impl Work {
             (Some(held), Some(code)) => held.course(code, broken, |lease, _| {
                 state.write(&attempt(Some(code)).finish(outcome, Guard::Lease(lease), now))
             }),
-            _ if self.kind == Kind::Denied && matches!(outcome, Unconnected::Failed { .. }) => {
+            _ if self.kind == Kind::Denied && matches!(outcome, Outcome::Failed { .. }) => {
                 state.write(&attempt(code).finish(outcome, Guard::Undecided, now))
             }
             _ => state.write(&attempt(code).finish(outcome, Guard::Claimable, now)),
@@ -447,7 +451,7 @@ impl Work {
         if luck == Luck::Refused {
             state.forget();
         } else if is_last {
-            let made = self.write_outcome(state, protocol.broken, &Unconnected::Delayed { reason: DELAY });
+            let made = self.write_outcome(state, protocol.broken, &Outcome::Delayed { reason: DELAY });
             told = made || !matches!(Conflict::of(&state.row.item()), Conflict::Held { .. });
         } else if let (Some(held), Some(code)) = (&self.held, self.code()) {
             held.course(code, protocol.broken, |lease, _| state.write(&lease.release(outcome_time(0))));

@@ -9,8 +9,8 @@ use std::{sync::LazyLock, time::Duration};
 use shared::{
     AttemptId, LoginUrl, Reason, Status, Timestamp, WaId,
     attempt::{
-        attr,
-        ledger::{Account, Attempt, LEASE, Lease},
+        Account, Outcome, attr,
+        ledger::{Attempt, LEASE, Lease},
     },
     conditional_write::{Attributes, ConditionalWrite},
 };
@@ -94,8 +94,11 @@ pub fn attempt(code: Option<Code>) -> Attempt<'static> {
     }
 }
 
-/// The account that every code leads to.
-pub const ACCOUNT: Account<'_> = Account { org_id: "00D", instance_url: "https://i", username: None, scope: None };
+/// The outcome that every code leads to.
+pub const CONNECTED: Outcome<&str> = Outcome::Connected {
+    account: Account { org_id: "00D", instance_url: "https://i", username: None, scope: None },
+    renewed: false,
+};
 
 impl Code {
     const fn sha256(self) -> &'static str {

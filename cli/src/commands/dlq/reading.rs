@@ -9,13 +9,12 @@
 use std::collections::{HashMap, HashSet};
 
 use secrecy::{ExposeSecret as _, SecretString};
-use shared::{Timestamp, timestamp::Clock};
+use shared::{Timestamp, attempt::Item, timestamp::Clock};
 
 use super::dead_letter::{DeadLetter, Record};
 use crate::{
     aws::{AttemptTable, Message, Queue},
     error::Error,
-    records::Attempt,
 };
 
 /// How long a message is hidden; should wasf be killed, it is seen again after that.
@@ -110,8 +109,8 @@ impl<'a> Reading<'a> {
     }
 }
 
-impl From<&Attempt> for Record {
-    fn from(attempt: &Attempt) -> Self {
+impl From<&Item> for Record {
+    fn from(attempt: &Item) -> Self {
         Self {
             status: attempt.status.clone(),
             reason: attempt.reason.clone(),
