@@ -1,0 +1,577 @@
+//! The whole function, with SQS and KMS behind real HTTP.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy takes for other code")]
+
+use std::{str::FromStr as _, time::Duration};
+
+use aws_lambda_events::{apigw::ApiGatewayV2httpResponse, encodings::Body};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use callback_receiver::{Config, Receiver};
+use fakes::{
+    Answer, Server,
+    aws::{error, setting, state_key_pair, state_public_key},
+    logs::Logs,
+};
+use form_urlencoded::Serializer;
+use serde_json::{Value, json};
+use shared::{
+    AttemptId, AuthorizationCode, Settings, Timestamp,
+    binding::BrowserSecret,
+    state::{Claims, StateKey},
+};
+
+const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
+const CHAT: &str = "whatsapp:+15551234567";
+const CODE: &str = "aPrxCODE==";
+/// The attempt of the samples.
+const ATTEMPT: &str = "00000000000000000000000000000007";
+const SAMPLE_CODE: &str = "aPrxsmIEeqM9PiQroGEWx1UiMQd95_5JUZVEhsOFhS8EVvbfYBBJli2W5fn3zbo.8hojaNW_1g==";
+
+/// AWS with an exchange queue that takes everything.
+async fn aws() -> Server {
+    let aws = Server::start().await.with_kms();
+    aws.on("SendMessage", |_| json!({ "MessageId": "m" }).into());
+    aws
+}
+
+fn receiver(aws: &Server) -> Receiver {
+    receiver_with(aws, &[])
+}
+
+/// A receiver with these settings in place of the usual.
+fn receiver_with(aws: &Server, changed: &[(&str, &str)]) -> Receiver {
+    let settings = Settings::new(|name| {
+        if let Some((_, value)) = changed.iter().find(|(key, _)| *key == name) {
+            return Some((*value).to_owned());
+        }
+        Some(match name {
+            "STATE_POLICY" => "Signed".to_owned(),
+            "BROWSER_BINDING" => "Enforce".to_owned(),
+            "STATE_KEY_IDS" => "state".to_owned(),
+            "STATE_PUBLIC_KEYS" => STANDARD.encode(state_public_key()),
+            "EXCHANGE_QUEUE_URL" => format!("{}/queue", aws.url()),
+            "LOGIN_URLS" => "https://login.salesforce.com,https://test.salesforce.com".to_owned(),
+            "BOT_PHONE_NUMBER" => "+14155238886".to_owned(),
+            "STACK_NAME" => "connect".to_owned(),
+            _ => return setting(name, aws),
+        })
+    });
+    Receiver::new(Config::read(&settings).unwrap(), &shared::aws::config(&settings).unwrap(), || NOW)
+}
+
+fn sample(name: &str) -> Value {
+    let path = format!("{}/../../events/callback-{name}.json", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn encoded(parameters: &[(&str, &str)]) -> String {
+    Serializer::new(String::new()).extend_pairs(parameters).finish()
+}
+
+/// The sample with these parameters in its query.
+fn get(parameters: &[(&str, &str)]) -> Value {
+    let mut event = sample("get");
+    event["rawQueryString"] = encoded(parameters).into();
+    event
+}
+
+/// Claims that the browser of the samples has brought about.
+fn claims() -> Claims {
+    let attempt_id = AttemptId::from_str(ATTEMPT).unwrap();
+    Claims {
+        attempt_id,
+        wa_id: CHAT.parse().unwrap(),
+        expires_at: NOW.plus(Duration::from_mins(15)),
+        login_url: "https://login.salesforce.com".parse().unwrap(),
+        binding: Some(BrowserSecret::from_random(&[0; 32]).binding(attempt_id)),
+    }
+}
+
+fn signed(claims: Claims) -> String {
+    let unsigned = claims.unsigned(StateKey::from_der(&state_public_key()).unwrap().id());
+    let signature = state_key_pair().sign(&unsigned.message());
+    unsigned.with_signature(signature.as_ref().try_into().unwrap())
+}
+
+async fn call(receiver: &Receiver, event: &Value) -> ApiGatewayV2httpResponse {
+    receiver.handle(&serde_json::from_value(event.clone()).unwrap()).await
+}
+
+fn text(response: &ApiGatewayV2httpResponse) -> &str {
+    match &response.body {
+        Some(Body::Text(text)) => text,
+        other => panic!("no text: {other:?}"),
+    }
+}
+
+/// The `error` of a program's answer.
+async fn refusal(receiver: &Receiver, mut event: Value) -> (i64, String) {
+    event["headers"]["accept"] = "application/json".into();
+    let response = call(receiver, &event).await;
+    let body: Value = serde_json::from_str(text(&response)).unwrap();
+    (response.status_code, body["error"].as_str().unwrap_or_default().to_owned())
+}
+
+fn queued(aws: &Server) -> Vec<Value> {
+    let bodies = aws.requests("SendMessage").into_iter().map(|request| request.json()["MessageBody"].clone());
+    bodies.map(|body| serde_json::from_str(body.as_str().unwrap()).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_code_is_queued_with_what_its_exchange_needs() {
+    let aws = aws().await;
+    let response = call(&receiver(&aws), &sample("get")).await;
+    assert_eq!(response.status_code, 200);
+    let expected = json!({
+        "v": 1,
+        "attempt_id": ATTEMPT,
+        "wa_id": CHAT,
+        "received_at": NOW.millis(),
+        "login_url": "https://login.salesforce.com",
+        "code": SAMPLE_CODE,
+        "pkce": true,
+    });
+    assert_eq!(queued(&aws), [expected]);
+    assert_eq!(aws.only_request("SendMessage").json()["QueueUrl"], format!("{}/queue", aws.url()));
+    assert_eq!(aws.operations(), ["SendMessage"], "nothing else is asked of AWS");
+}
+
+#[tokio::test]
+async fn a_code_sends_the_person_back_to_whatsapp() {
+    let response = call(&receiver(&aws().await), &sample("get")).await;
+    assert_eq!(response.headers["content-type"], "text/html; charset=utf-8");
+    let page = text(&response);
+    assert!(page.contains("Almost done: go back to WhatsApp") && page.contains("https://wa.me/14155238886"), "{page}");
+}
+
+#[tokio::test]
+async fn a_program_gets_the_attempts_id_as_json() {
+    let mut event = sample("get");
+    event["headers"]["accept"] = "application/json, */*;q=0.5".into();
+    let response = call(&receiver(&aws().await), &event).await;
+    assert_eq!(response.headers["content-type"], "application/json");
+    let body: Value = serde_json::from_str(text(&response)).unwrap();
+    assert_eq!(body, json!({ "status": "accepted", "attempt_id": ATTEMPT }));
+}
+
+#[tokio::test]
+async fn a_denial_is_queued_and_explained() {
+    let aws = aws().await;
+    let response = call(&receiver(&aws), &sample("denied")).await;
+    assert_eq!(response.status_code, 400);
+    assert!(text(&response).contains("Not connected"));
+    let [message] = &queued(&aws)[..] else { panic!("one message") };
+    assert_eq!((&message["attempt_id"], &message["denied"]), (&json!(ATTEMPT), &json!("access_denied")));
+    assert_eq!(message.get("code"), None);
+}
+
+#[tokio::test]
+async fn a_denial_is_an_error_to_a_program() {
+    let denied = refusal(&receiver(&aws().await), sample("denied")).await;
+    assert_eq!(denied, (400, "access_denied".to_owned()));
+}
+
+#[tokio::test]
+async fn a_denial_in_strange_words_is_queued_as_unknown() {
+    let aws = aws().await;
+    call(&receiver(&aws), &get(&[("error", "<b>no</b>"), ("state", &signed(claims()))])).await;
+    assert_eq!(queued(&aws)[0]["denied"], "unknown");
+}
+
+#[tokio::test]
+async fn a_posted_form_is_accepted_like_a_query() {
+    let aws = aws().await;
+    let response = call(&receiver(&aws), &sample("post")).await;
+    assert_eq!(response.status_code, 200);
+    assert_eq!(queued(&aws)[0]["code"], SAMPLE_CODE);
+}
+
+#[tokio::test]
+async fn a_post_may_have_its_parameters_in_the_query() {
+    let aws = aws().await;
+    let mut event = sample("post");
+    event["rawQueryString"] = sample("get")["rawQueryString"].take();
+    event["body"] = Value::Null;
+    assert_eq!(call(&receiver(&aws), &event).await.status_code, 200);
+    assert_eq!(queued(&aws)[0]["code"], SAMPLE_CODE);
+}
+
+#[tokio::test]
+async fn a_post_may_have_some_in_the_query_and_some_in_the_form() {
+    let aws = aws().await;
+    let mut event = sample("post");
+    event["rawQueryString"] = encoded(&[("state", &signed(claims()))]).into();
+    event["body"] = encoded(&[("code", CODE)]).into();
+    event["isBase64Encoded"] = false.into();
+    assert_eq!(call(&receiver(&aws), &event).await.status_code, 200);
+    assert_eq!(queued(&aws)[0]["code"], CODE);
+}
+
+#[tokio::test]
+async fn a_duplicate_parameter_is_refused() {
+    let aws = aws().await;
+    let state = signed(claims());
+    for twice in ["code", "state", "error", "iss"] {
+        let event = get(&[("code", CODE), ("state", &state), (twice, "x"), (twice, "x")]);
+        assert_eq!(refusal(&receiver(&aws), event).await, (400, "duplicate_parameter".to_owned()), "{twice}");
+    }
+    let mut in_query_and_form = sample("post");
+    in_query_and_form["rawQueryString"] = encoded(&[("state", &state)]).into();
+    assert_eq!(refusal(&receiver(&aws), in_query_and_form).await, (400, "duplicate_parameter".to_owned()));
+    assert!(queued(&aws).is_empty());
+}
+
+#[tokio::test]
+async fn a_callback_without_a_state_is_refused() {
+    let aws = aws().await;
+    for event in [get(&[("code", CODE)]), get(&[("code", CODE), ("state", "")]), get(&[])] {
+        assert_eq!(refusal(&receiver(&aws), event).await, (400, "missing_state".to_owned()));
+    }
+    assert!(queued(&aws).is_empty());
+}
+
+#[tokio::test]
+async fn a_callback_without_a_code_or_an_error_is_refused() {
+    let aws = aws().await;
+    let refused = refusal(&receiver(&aws), get(&[("state", &signed(claims()))])).await;
+    assert_eq!(refused, (400, "missing_code".to_owned()));
+    assert!(queued(&aws).is_empty());
+}
+
+#[tokio::test]
+async fn a_callback_that_is_too_long_is_refused() {
+    let aws = aws().await;
+    let long = "c".repeat(20_000);
+    let refused = refusal(&receiver(&aws), get(&[("code", &long), ("state", &signed(claims()))])).await;
+    assert_eq!(refused, (400, "too_long".to_owned()));
+    assert!(queued(&aws).is_empty());
+}
+
+#[tokio::test]
+async fn a_plain_state_is_refused_where_states_are_signed() {
+    let aws = aws().await;
+    assert_eq!(refusal(&receiver(&aws), sample("plain")).await, (400, "invalid_state".to_owned()));
+    assert!(queued(&aws).is_empty());
+}
+
+#[tokio::test]
+async fn a_plain_state_is_accepted_where_the_operator_says_so() {
+    let aws = aws().await;
+    let receiver = receiver_with(&aws, &[("STATE_POLICY", "AcceptPlain")]);
+    assert_eq!(call(&receiver, &sample("plain")).await.status_code, 200);
+    let [message] = &queued(&aws)[..] else { panic!("one message") };
+    let attempt_id = AttemptId::of_code(&AuthorizationCode::parse(SAMPLE_CODE.to_owned()).unwrap());
+    assert_eq!(message["attempt_id"], attempt_id.to_string());
+    assert_eq!(message["login_url"], "https://login.salesforce.com");
+    assert_eq!(message["pkce"], false, "the older system's links have no challenge");
+}
+
+#[tokio::test]
+async fn a_signed_state_is_accepted_under_either_policy() {
+    let aws = aws().await;
+    let receiver = receiver_with(&aws, &[("STATE_POLICY", "AcceptPlain")]);
+    assert_eq!(call(&receiver, &sample("get")).await.status_code, 200);
+    assert_eq!(queued(&aws)[0]["pkce"], true);
+}
+
+#[tokio::test]
+async fn a_state_that_was_changed_is_refused() {
+    let aws = aws().await;
+    let state = signed(claims()).replace("15551234567", "15557654321");
+    let refused = refusal(&receiver(&aws), get(&[("code", CODE), ("state", &state)])).await;
+    assert_eq!(refused, (400, "invalid_state".to_owned()));
+    assert!(queued(&aws).is_empty());
+}
+
+#[tokio::test]
+async fn a_state_in_no_known_form_is_refused() {
+    let aws = aws().await;
+    let refused = refusal(&receiver(&aws), get(&[("code", CODE), ("state", "wa:nobody~x")])).await;
+    assert_eq!(refused, (400, "invalid_state".to_owned()));
+    assert!(queued(&aws).is_empty());
+}
+
+#[tokio::test]
+async fn an_expired_state_is_refused() {
+    let aws = aws().await;
+    let expired = signed(Claims { expires_at: NOW, ..claims() });
+    let event = get(&[("code", CODE), ("state", &expired)]);
+    assert!(text(&call(&receiver(&aws), &event).await).contains("This login took too long"));
+    assert_eq!(refusal(&receiver(&aws), event).await, (400, "expired_state".to_owned()));
+    assert!(queued(&aws).is_empty());
+}
+
+#[tokio::test]
+async fn another_browser_is_refused_where_the_binding_is_enforced() {
+    let aws = aws().await;
+    for cookies in [json!([]), json!([format!("__Host-connect={}", "B".repeat(43))])] {
+        let mut event = sample("get");
+        event["cookies"] = cookies;
+        assert!(text(&call(&receiver(&aws), &event).await).contains("Please finish where you began"));
+        assert_eq!(refusal(&receiver(&aws), event).await, (400, "wrong_browser".to_owned()));
+    }
+    assert!(queued(&aws).is_empty());
+}
+
+#[tokio::test]
+async fn another_browser_is_accepted_with_a_warning_where_the_binding_is_observed() {
+    let logs = Logs::capture();
+    let aws = aws().await;
+    let attempt_id = AttemptId::from_bytes([0xb0; 16]);
+    let binding = Some(BrowserSecret::from_random(&[0; 32]).binding(attempt_id));
+    let mut event = get(&[("code", CODE), ("state", &signed(Claims { attempt_id, binding, ..claims() }))]);
+    event["cookies"] = json!([]);
+    let receiver = receiver_with(&aws, &[("BROWSER_BINDING", "Observe")]);
+    assert_eq!(call(&receiver, &event).await.status_code, 200);
+    assert_eq!(queued(&aws)[0]["attempt_id"], attempt_id.to_string());
+    let text = logs.text();
+    let mut warnings = text.lines().filter(|line| line.contains("WARN") && line.contains(&attempt_id.to_string()));
+    assert!(warnings.next().unwrap().contains("callback from another browser accepted"), "{text}");
+}
+
+#[tokio::test]
+async fn one_right_cookie_among_others_is_enough() {
+    let aws = aws().await;
+    let mut event = sample("get");
+    let right = event["cookies"][0].take();
+    event["cookies"] = json!(["theme=dark", format!("__Host-connect={}", "B".repeat(43)), right]);
+    assert_eq!(call(&receiver(&aws), &event).await.status_code, 200);
+}
+
+#[tokio::test]
+async fn a_state_without_a_binding_needs_no_cookie() {
+    let aws = aws().await;
+    let mut event = get(&[("code", CODE), ("state", &signed(Claims { binding: None, ..claims() }))]);
+    event["cookies"] = json!([]);
+    assert_eq!(call(&receiver(&aws), &event).await.status_code, 200);
+}
+
+#[tokio::test]
+async fn an_issuer_must_be_the_host_that_the_person_was_sent_to() {
+    let aws = aws().await;
+    let state = signed(claims());
+    for issuer in ["https://test.salesforce.com", "https://evil.example", "login.salesforce.com", ""] {
+        let event = get(&[("code", CODE), ("state", &state), ("iss", issuer)]);
+        assert_eq!(refusal(&receiver(&aws), event).await, (400, "invalid_state".to_owned()), "{issuer}");
+    }
+    assert!(queued(&aws).is_empty());
+    let event = get(&[("code", CODE), ("state", &state), ("iss", "https://login.salesforce.com")]);
+    assert_eq!(call(&receiver(&aws), &event).await.status_code, 200);
+}
+
+#[tokio::test]
+async fn head_is_answered_with_headers_alone_and_queues_nothing() {
+    let aws = aws().await;
+    let mut event = sample("get");
+    event["requestContext"]["http"]["method"] = "HEAD".into();
+    let response = call(&receiver(&aws), &event).await;
+    assert_eq!((response.status_code, response.body), (200, None));
+    assert_eq!(response.headers["content-type"], "text/html; charset=utf-8");
+    assert!(aws.operations().is_empty());
+}
+
+/// The page that asks for a reload.
+fn assert_reload_works(response: &ApiGatewayV2httpResponse) {
+    assert_eq!(response.status_code, 503);
+    assert_eq!(response.headers["retry-after"], "5");
+    let page = text(response);
+    assert!(page.contains("reload this page"), "{page}");
+    assert!(!page.contains("replaceState"), "the address keeps its query: {page}");
+}
+
+#[tokio::test]
+async fn a_queue_that_refuses_makes_a_page_to_reload() {
+    let aws = aws().await;
+    let receiver = receiver(&aws);
+    aws.next("SendMessage", error("AccessDenied"));
+    assert_reload_works(&call(&receiver, &sample("get")).await);
+    assert_eq!(call(&receiver, &sample("get")).await.status_code, 200);
+}
+
+#[tokio::test]
+async fn a_queue_that_hangs_makes_a_page_to_reload() {
+    let aws = aws().await;
+    aws.on("SendMessage", |_| Answer::Never);
+    let (receiver, event) = (receiver(&aws), sample("get"));
+    let skip_the_wait = async {
+        while aws.requests("SendMessage").is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        // From here on every timer fires at once.
+        tokio::time::pause();
+    };
+    let (response, ()) = tokio::join!(call(&receiver, &event), skip_the_wait);
+    assert_reload_works(&response);
+}
+
+#[tokio::test]
+async fn a_connection_to_the_queue_that_breaks_is_tried_again() {
+    let aws = aws().await;
+    aws.next("SendMessage", Answer::Lost);
+    assert_eq!(call(&receiver(&aws), &sample("get")).await.status_code, 200);
+    assert_eq!(aws.requests("SendMessage").len(), 2);
+}
+
+#[tokio::test]
+async fn a_program_is_told_that_a_fault_is_temporary() {
+    let aws = aws().await;
+    aws.fail(error("AccessDenied"));
+    let refused = refusal(&receiver(&aws), sample("get")).await;
+    assert_eq!(refused, (503, "temporarily_unavailable".to_owned()));
+}
+
+#[tokio::test]
+async fn the_public_key_is_fetched_once_where_the_settings_hold_none() {
+    let aws = aws().await;
+    let receiver = receiver_with(&aws, &[("STATE_PUBLIC_KEYS", "")]);
+    for _ in 0..2 {
+        assert_eq!(call(&receiver, &sample("get")).await.status_code, 200);
+    }
+    assert_eq!(aws.only_request("GetPublicKey").json()["KeyId"], "state");
+}
+
+#[tokio::test]
+async fn the_public_key_is_fetched_where_the_settings_hold_an_older_one() {
+    let aws = aws().await;
+    let older = "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=";
+    let receiver = receiver_with(&aws, &[("STATE_PUBLIC_KEYS", older)]);
+    assert_eq!(call(&receiver, &sample("get")).await.status_code, 200);
+    assert_eq!(aws.requests("GetPublicKey").len(), 1);
+}
+
+#[tokio::test]
+async fn without_a_public_key_a_callback_can_be_reloaded_until_kms_answers() {
+    let aws = aws().await;
+    let receiver = receiver_with(&aws, &[("STATE_PUBLIC_KEYS", "")]);
+    aws.next("GetPublicKey", error("AccessDeniedException"));
+    assert_reload_works(&call(&receiver, &sample("get")).await);
+    assert!(queued(&aws).is_empty());
+    assert_eq!(call(&receiver, &sample("get")).await.status_code, 200);
+}
+
+#[tokio::test]
+async fn warming_up_fetches_the_public_key_and_queues_nothing() {
+    let aws = aws().await;
+    let receiver = receiver_with(&aws, &[("STATE_PUBLIC_KEYS", "")]);
+    receiver.warm_up().await;
+    assert_eq!(aws.operations(), ["GetPublicKey"]);
+    assert_eq!(call(&receiver, &sample("get")).await.status_code, 200);
+    assert_eq!(aws.operations(), ["GetPublicKey", "SendMessage"]);
+}
+
+#[tokio::test]
+async fn warming_up_needs_nothing_to_work() {
+    let aws = aws().await;
+    let receiver = receiver_with(&aws, &[("STATE_PUBLIC_KEYS", "")]);
+    aws.fail(error("AccessDeniedException"));
+    receiver.warm_up().await;
+    aws.recover();
+    assert_eq!(call(&receiver, &sample("get")).await.status_code, 200);
+}
+
+/// A callback for each kind of answer.
+fn every_kind() -> Vec<Value> {
+    let expired = signed(Claims { expires_at: NOW, ..claims() });
+    let mut head = sample("get");
+    head["requestContext"]["http"]["method"] = "HEAD".into();
+    let mut elsewhere = sample("get");
+    elsewhere["cookies"] = json!([]);
+    let mut delete = sample("get");
+    delete["requestContext"]["http"]["method"] = "DELETE".into();
+    let queries = [
+        get(&[]),
+        get(&[("state", &signed(claims()))]),
+        get(&[("code", CODE), ("state", "x")]),
+        get(&[("code", CODE), ("code", CODE), ("state", "x")]),
+        get(&[("code", CODE), ("state", &expired)]),
+        get(&[("code", &"c".repeat(5_000)), ("state", &signed(claims()))]),
+    ];
+    let samples = ["get", "denied", "post", "plain"].map(sample);
+    samples.into_iter().chain(queries).chain([head, elsewhere, delete]).collect()
+}
+
+#[tokio::test]
+async fn every_answer_has_the_security_headers() {
+    let aws = aws().await;
+    let receiver = receiver(&aws);
+    for queue_works in [true, false] {
+        if !queue_works {
+            aws.fail(error("AccessDenied"));
+        }
+        for (mut event, accept) in every_kind()
+            .into_iter()
+            .flat_map(|event| ["text/html", "application/json"].map(|accept| (event.clone(), accept)))
+        {
+            event["headers"]["accept"] = accept.into();
+            let headers = call(&receiver, &event).await.headers;
+            assert!(headers["content-type"].to_str().unwrap().starts_with(accept), "{event}");
+            assert_eq!(headers["cache-control"], "no-store", "{event}");
+            assert_eq!(headers["referrer-policy"], "no-referrer", "{event}");
+            assert_eq!(headers["x-content-type-options"], "nosniff", "{event}");
+            assert!(headers.contains_key("strict-transport-security"), "{event}");
+            let policy = headers["content-security-policy"].to_str().unwrap();
+            assert!(policy.starts_with("default-src 'none'") && policy.contains("form-action 'none'"), "{event}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_of_the_request_is_in_any_answer() {
+    const MARK: &str = "x7Qm<script>";
+    let aws = aws().await;
+    let state = signed(claims());
+    let mut events = vec![
+        get(&[("code", "x7Qm"), ("state", &state), ("scope", MARK)]),
+        get(&[("error", "x7Qm"), ("error_description", MARK), ("error_uri", MARK), ("state", &state)]),
+        get(&[("code", "x7Qm"), ("state", &state), ("iss", MARK)]),
+        get(&[("code", "x7Qm"), ("state", MARK)]),
+        get(&[("code", "x7Qm"), ("state", "wa:whatsapp:+15551234567")]),
+        get(&[(MARK, MARK)]),
+    ];
+    for event in &mut events {
+        for header in ["host", "user-agent", "referer", "origin", "x-forwarded-host"] {
+            event["headers"][header] = "x7Qm".into();
+        }
+        event["rawPath"] = MARK.into();
+    }
+    for queue_works in [true, false] {
+        if !queue_works {
+            aws.fail(error("AccessDenied"));
+        }
+        for (event, accept) in
+            events.iter().flat_map(|event| ["text/html", "application/json"].map(|accept| (event.clone(), accept)))
+        {
+            let mut event = event;
+            event["headers"]["accept"] = accept.into();
+            let response = call(&receiver(&aws), &event).await;
+            let answer = format!("{:?} {:?} {}", response.headers, response.cookies, text(&response));
+            for given in ["x7Qm", "15551234567", state.rsplit_once('~').unwrap().1] {
+                assert!(!answer.contains(given), "{given}: {answer}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_line_for_each_callback_and_nothing_secret_in_it() {
+    let logs = Logs::capture();
+    let aws = aws().await;
+    let attempt_id = AttemptId::from_bytes([0xa1; 16]);
+    let state = signed(Claims { attempt_id, binding: None, ..claims() });
+    call(&receiver(&aws), &get(&[("code", "s3cretC0DE"), ("state", &state)])).await;
+    call(&receiver(&aws), &get(&[("error", "access_denied"), ("state", &state)])).await;
+    aws.next("SendMessage", error("AccessDenied"));
+    call(&receiver(&aws), &get(&[("code", "s3cretC0DE"), ("state", &state)])).await;
+    let text = logs.text();
+    let id = attempt_id.to_string();
+    let lines: Vec<_> = text.lines().filter(|line| line.contains(&id)).collect();
+    let [accepted, denied, failed] = lines[..] else { panic!("{text}") };
+    assert!(accepted.contains(r#""message":"callback accepted","result":"accepted""#), "{accepted}");
+    assert!(denied.contains(r#""message":"callback accepted","result":"access_denied""#), "{denied}");
+    assert!(failed.contains(r#""message":"callback not queued""#), "{failed}");
+    assert!(failed.contains("SendMessage failed: AccessDenied"), "{failed}");
+    let of_function = || text.lines().filter(|line| line.contains(r#""target":"callback_receiver"#));
+    for secret in ["C0DE", "15551234567", "__Host-connect", state.rsplit_once('~').unwrap().1] {
+        assert!(of_function().all(|line| !line.contains(secret)), "{secret}: {text}");
+    }
+}
