@@ -1,8 +1,8 @@
-//! Which browser a login belongs to.
+//! Binds a login to the browser that began it.
 //!
 //! A signed state alone does not stop an attacker who sends their own link to a victim
-//! ("cross-user OAuth session fixation"). So the browser that pressed the button carries a
-//! secret in a cookie, and the state carries its hash: the callback must bring both.
+//! ("cross-user OAuth session fixation"). So the browser that pressed the button has a secret in a
+//! cookie, the state has its hash, and the callback needs both.
 
 use std::fmt;
 
@@ -12,18 +12,18 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::AttemptId;
 
-/// The name of the cookie. The `__Host-` prefix keeps it to this host, over TLS, with no
+/// The name of the cookie. The `__Host-` prefix restricts it to this host and to TLS, without
 /// `Domain` (RFC 6265bis §4.1.3.2).
 pub const COOKIE_NAME: &str = "__Host-connect";
 
 /// 32 bytes in base64url.
 const SECRET_LENGTH: usize = 43;
 
-/// A browser's secret: the value of its cookie.
+/// A browser's secret, the value of its cookie: 32 random bytes in base64url.
 #[derive(Clone)]
 pub struct BrowserSecret(SecretString);
 
-/// The hash of a browser's secret and an attempt, cut to 128 bits.
+/// The SHA-256 of a browser's secret and an attempt, truncated to 128 bits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct BrowserBinding(pub(crate) [u8; Self::LENGTH]);
 
@@ -34,7 +34,7 @@ impl BrowserSecret {
         Self(URL_SAFE_NO_PAD.encode(bytes).into())
     }
 
-    /// The secrets among the request's cookies (each one `name=value`), of the right shape.
+    /// The secrets in `Cookie` headers, each with one `name=value` or several. Malformed ones are skipped.
     pub fn among<'a>(cookies: impl IntoIterator<Item = &'a str>) -> impl Iterator<Item = Self> {
         cookies
             .into_iter()
@@ -47,7 +47,7 @@ impl BrowserSecret {
             .map(|value| Self(value.into()))
     }
 
-    /// What the state carries of it.
+    /// The hash that the state of this attempt carries.
     #[must_use]
     pub fn binding(&self, attempt: AttemptId) -> BrowserBinding {
         let mut context = Context::new(&SHA256);
@@ -59,7 +59,7 @@ impl BrowserSecret {
         BrowserBinding(binding)
     }
 
-    /// The `Set-Cookie` value that gives or renews it; `max_age` in seconds.
+    /// The `Set-Cookie` value that sets or renews the cookie; `max_age` in seconds.
     #[must_use]
     pub fn set_cookie(&self, max_age: u64) -> String {
         let value = self.0.expose_secret();
@@ -68,7 +68,7 @@ impl BrowserSecret {
 }
 
 impl BrowserBinding {
-    /// Bytes.
+    /// In bytes.
     pub const LENGTH: usize = 16;
 }
 
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn cookies_of_another_shape_are_passed_over() {
+    fn malformed_cookies_are_skipped() {
         let long = format!("{COOKIE_NAME}={}", "a".repeat(44));
         for cookie in ["", "__Host-connect=", "__Host-connect=short", "__Host-connected=x", long.as_str()] {
             assert_eq!(BrowserSecret::among([cookie]).count(), 0, "{cookie}");

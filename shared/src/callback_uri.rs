@@ -1,4 +1,4 @@
-//! Where Salesforce sends people back to, and beside it the pages behind the links.
+//! The URL that Salesforce redirects people to, and the connect pages beside it.
 
 use std::{fmt, str::FromStr};
 
@@ -8,30 +8,30 @@ use crate::login::is_confidential;
 
 const CALLBACK: &str = "/callback";
 
-/// The redirect URI (RFC 6749 §3.1.2): the same, byte for byte, as Salesforce has it. It ends in
-/// `/callback`, and the connect pages live beside it.
+/// The redirect URI (RFC 6749 §3.1.2): the same, byte for byte, as in Salesforce's settings. It ends in
+/// `/callback`, and the connect pages are beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallbackUri {
     uri: String,
     origin: String,
 }
 
-/// Why a text is no callback address.
+/// Why a callback URI is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidCallbackUri {
-    /// Not an address, or not written as browsers write it.
+    /// Not a URL, or not spelled as browsers spell it.
     #[error("not a web address in its usual spelling")]
     Malformed,
     /// Anything but `https`, or `http` to a loopback host.
     #[error("not https")]
     Scheme,
-    /// It ends otherwise.
+    /// It does not end in `/callback`.
     #[error("does not end in /callback")]
     Path,
 }
 
 impl CallbackUri {
-    /// Reads an address; white space around it (secrets often end in a line break) is dropped.
+    /// Parses a URL; white space around it is dropped, because secrets often end in a line break.
     ///
     /// # Errors
     /// [`InvalidCallbackUri`].
@@ -52,19 +52,19 @@ impl CallbackUri {
         Ok(Self { uri: text.to_owned(), origin })
     }
 
-    /// The address.
+    /// The whole URI.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.uri
     }
 
-    /// Its scheme, host and port: the origin of the connect pages too.
+    /// Its scheme, host and port, which are also those of the connect pages.
     #[must_use]
     pub fn origin(&self) -> &str {
         &self.origin
     }
 
-    /// The address of the page behind a link.
+    /// The URL of a link's page; `link` is the encrypted link.
     #[must_use]
     pub fn connect_url(&self, link: &str) -> String {
         format!("{}/connect/{link}", &self.uri[..self.uri.len() - CALLBACK.len()])
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn connect_pages_live_beside_the_callback() {
+    fn connect_pages_are_beside_the_callback() {
         let uri = CallbackUri::parse("https://abc.execute-api.us-east-1.amazonaws.com/callback\n").unwrap();
         assert_eq!(uri.as_str(), "https://abc.execute-api.us-east-1.amazonaws.com/callback");
         assert_eq!(uri.connect_url("x-_1"), "https://abc.execute-api.us-east-1.amazonaws.com/connect/x-_1");
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_a_code_must_not_be_sent_to_is_refused() {
+    fn a_url_that_a_code_must_not_be_sent_to_is_refused() {
         let refusal = |text: &str| CallbackUri::parse(text).unwrap_err();
         assert_eq!(refusal("/callback"), InvalidCallbackUri::Malformed);
         assert_eq!(refusal("https://Example.com/callback"), InvalidCallbackUri::Malformed);

@@ -1,7 +1,7 @@
-//! What a connect link carries, before it is sealed.
+//! The contents of a connect link, before encryption.
 //!
-//! A link is sealed by KMS ([`crate::aws::kms`]): nobody else can make one, no phone number can
-//! be read from its address, and nothing is stored.
+//! KMS encrypts a link ([`crate::aws::kms`]), so only this stack can make one, its URL reveals no phone
+//! number, and nothing has to be stored.
 
 use std::time::Duration;
 
@@ -10,39 +10,39 @@ use serde::{Deserialize, Serialize};
 
 use crate::{AttemptId, LoginUrl, Timestamp, WaId};
 
-/// The longest link looked at, in characters: a sealed one has some 400.
+/// The longest link that is decoded, in characters: an encrypted one has some 400.
 pub const MAX_LENGTH: usize = 1_500;
 
 /// An invitation to connect, for one person at one login host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
-    /// Which attempt it will be.
+    /// The attempt that it starts.
     #[serde(rename = "a")]
     pub attempt_id: AttemptId,
-    /// Whose chat.
+    /// The person's chat.
     #[serde(rename = "w")]
     pub wa_id: WaId,
     /// Where they log in.
     #[serde(rename = "l")]
     pub login_url: LoginUrl,
-    /// Until when the page opens.
+    /// When it stops working.
     #[serde(rename = "e")]
     pub expires_at: Timestamp,
 }
 
-/// The text in a link's address is none of ours.
+/// The text in a URL is not a connect link of this stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a connect link")]
 pub struct InvalidLink;
 
 impl Link {
-    /// A link that starts to live now.
+    /// A link that is valid for `lifetime` from `now` on.
     #[must_use]
     pub fn new(attempt_id: AttemptId, wa_id: WaId, login_url: LoginUrl, now: Timestamp, lifetime: Duration) -> Self {
         Self { attempt_id, wa_id, login_url, expires_at: now.plus(lifetime) }
     }
 
-    /// What is sealed.
+    /// The plaintext to encrypt: JSON.
     ///
     /// # Panics
     /// Never: every field has a JSON form.
@@ -52,7 +52,7 @@ impl Link {
         serde_json::to_vec(self).expect("every field has a JSON form")
     }
 
-    /// Reads what was sealed.
+    /// Parses the plaintext.
     ///
     /// # Errors
     /// [`InvalidLink`].
@@ -61,16 +61,16 @@ impl Link {
     }
 }
 
-/// The part of the address that stands for a sealed link.
+/// An encrypted link as it appears in a URL: base64url.
 #[must_use]
 pub fn encode(sealed: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(sealed)
 }
 
-/// The sealed link that a part of an address stands for.
+/// Decodes an encrypted link from a URL.
 ///
 /// # Errors
-/// [`InvalidLink`] where it cannot stand for one.
+/// [`InvalidLink`] where it is too long or not base64url.
 pub fn decode(text: &str) -> Result<Vec<u8>, InvalidLink> {
     if text.len() > MAX_LENGTH {
         return Err(InvalidLink);
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn survives_sealing() {
+    fn survives_encryption() {
         let link = Link::new(
             AttemptId::from_bytes([3; 16]),
             "whatsapp:US.ABC123XYZ".parse().unwrap(),
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_stands_for_nothing_is_refused() {
+    fn a_text_that_is_no_encrypted_link_is_refused() {
         assert_eq!(decode(&encode(b"sealed")), Ok(b"sealed".to_vec()));
         assert_eq!(decode("not base64url!"), Err(InvalidLink));
         assert_eq!(decode(&"A".repeat(MAX_LENGTH + 1)), Err(InvalidLink));

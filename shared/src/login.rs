@@ -1,4 +1,4 @@
-//! The Salesforce hosts that people may log in at.
+//! The Salesforce hosts where people log in.
 
 use std::{fmt, str::FromStr};
 
@@ -8,25 +8,25 @@ use url::{Host, Url};
 const MAX_LENGTH: usize = 128;
 
 /// The origin of a Salesforce login host, e.g. `https://login.salesforce.com`. No path, no
-/// trailing slash. A code made at one host is worth nothing at another, so the host belongs to
+/// trailing slash. A code that one host issued is invalid at another, so the host belongs to
 /// the attempt.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
 pub struct LoginUrl(String);
 
-/// Why a text is no login address.
+/// Why a login URL is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidLoginUrl {
-    /// Not an address, or without a host.
+    /// Not a URL, or without a host.
     #[error("not a web address")]
     Malformed,
     /// Anything but `https`, or `http` to a loopback host.
     #[error("not https")]
     Scheme,
-    /// It names more than scheme, host and port.
+    /// It has more than scheme, host and port.
     #[error("has more than scheme, host and port")]
     NotAnOrigin,
-    /// Longer than a state can carry.
+    /// Longer than a state has room for.
     #[error("too long")]
     TooLong,
 }
@@ -38,34 +38,34 @@ impl LoginUrl {
         &self.0
     }
 
-    /// The address of an endpoint under it; `path` begins with a slash.
+    /// The URL of an endpoint at this host; `path` begins with a slash.
     #[must_use]
     pub fn endpoint(&self, path: &str) -> String {
         format!("{}{path}", self.0)
     }
 
-    /// The form in a state: the host alone where the scheme is `https`.
+    /// The form in a state: without `https://`, with `http://`.
     #[must_use]
     pub fn compact(&self) -> &str {
         self.0.strip_prefix("https://").unwrap_or(&self.0)
     }
 
-    /// Reads the form of [`Self::compact`].
+    /// Parses the form of [`Self::compact`].
     ///
     /// # Errors
-    /// [`InvalidLoginUrl`] as for the whole address.
+    /// [`InvalidLoginUrl`], as for the whole URL.
     pub fn from_compact(text: &str) -> Result<Self, InvalidLoginUrl> {
         if text.contains("://") { text.parse() } else { format!("https://{text}").parse() }
     }
 
-    /// Is this address at this very host? (`https://login.salesforce.com/id/…` is.)
+    /// Does this URL have this origin? (`https://login.salesforce.com/id/…` has.)
     #[must_use]
     pub fn is_origin_of(&self, address: &Url) -> bool {
         address.origin().ascii_serialization() == self.0
     }
 }
 
-/// May a secret be sent to this address? `https`, or `http` to a loopback host, which leaves no
+/// May a secret be sent to this URL? `https`, or `http` to a loopback host, which stays on the
 /// machine (the exception of RFC 8252 §8.3; the local cloud uses it).
 #[must_use]
 pub fn is_confidential(address: &Url) -> bool {
@@ -115,7 +115,7 @@ impl fmt::Display for LoginUrl {
     }
 }
 
-/// The login hosts that the operator allows; never empty, the first is the default.
+/// The login hosts that the operator allows: at least one, and the first is the default.
 #[derive(Clone, Debug)]
 pub struct LoginUrls {
     default: LoginUrl,
@@ -123,7 +123,7 @@ pub struct LoginUrls {
 }
 
 impl LoginUrls {
-    /// The host for those who name none.
+    /// The host for requests that name none.
     #[must_use]
     pub fn default_url(&self) -> &LoginUrl {
         &self.default
@@ -139,7 +139,7 @@ impl LoginUrls {
 impl FromStr for LoginUrls {
     type Err = InvalidLoginUrl;
 
-    /// A list with commas between.
+    /// Parses a list separated by commas.
     fn from_str(text: &str) -> Result<Self, InvalidLoginUrl> {
         let mut urls = text.split(',').map(|part| part.trim().parse());
         let default = urls.next().ok_or(InvalidLoginUrl::Malformed)??;
@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn takes_the_hosts_that_salesforce_has() {
+    fn accepts_salesforces_hosts() {
         for url in [
             "https://login.salesforce.com",
             "https://test.salesforce.com",
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_a_secret_must_not_be_sent_to() {
+    fn refuses_urls_that_a_secret_must_not_be_sent_to() {
         let refusal = |text: &str| text.parse::<LoginUrl>().unwrap_err();
         assert_eq!(refusal("http://login.salesforce.com"), InvalidLoginUrl::Scheme);
         assert_eq!(refusal("http://localhost.example.com"), InvalidLoginUrl::Scheme);
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_has_its_default_first() {
+    fn the_first_of_a_list_is_the_default() {
         let urls: LoginUrls = "https://login.salesforce.com, https://test.salesforce.com".parse().unwrap();
         assert_eq!(urls.default_url().as_str(), "https://login.salesforce.com");
         assert!(urls.contains(&"https://test.salesforce.com".parse().unwrap()));

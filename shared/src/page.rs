@@ -1,4 +1,4 @@
-//! The pages that people see: small, without any outside asset, with nothing from the request in them.
+//! The pages that people see: small, without outside assets, with nothing from the request in them.
 
 use std::str::FromStr;
 
@@ -6,12 +6,13 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use ring::digest::{SHA256, digest};
 
-/// Takes the query (it holds the code) out of the address bar, and so out of the history.
+/// Removes the query, which holds the code, from the address bar and the history.
 const HIDE_QUERY: &str = "history.replaceState(null,'',location.pathname)";
 
 const STYLE: &str = include_str!("page.css");
 
-/// Headers of every answer, pages and JSON alike: nothing is kept, sent on or framed.
+/// Headers of every response, pages and JSON alike: it is not cached, its address is not sent on as a referrer, its
+/// content type is not guessed.
 pub const SECURITY_HEADERS: [(&str, &str); 4] = [
     ("cache-control", "no-store"),
     ("referrer-policy", "no-referrer"),
@@ -19,8 +20,8 @@ pub const SECURITY_HEADERS: [(&str, &str); 4] = [
     ("strict-transport-security", "max-age=31536000"),
 ];
 
-/// The Content-Security-Policy of the pages: their own style and script by hash, nothing else.
-/// `form_action` names where a form may lead, e.g. `'self'`.
+/// The Content-Security-Policy of the pages: it allows their own style and script, by hash, and nothing else.
+/// `form_action` lists the sources that a form may lead to, e.g. `'self'`.
 #[must_use]
 pub fn content_security_policy(form_action: &str) -> String {
     let (style, script) = (source_hash(STYLE), source_hash(HIDE_QUERY));
@@ -38,21 +39,21 @@ fn source_hash(text: &str) -> String {
 /// How the page looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mood {
-    /// It goes well.
+    /// Success.
     Good,
-    /// Something is to be done.
+    /// The person has to do something.
     Neutral,
-    /// It did not work.
+    /// Failure.
     Bad,
 }
 
-/// A whole page: a heading and what stands under it. The address bar loses its query.
+/// A whole page: a heading and the body under it. Its script removes the query from the address bar.
 #[must_use]
 pub fn page(mood: Mood, title: &str, body: &Markup) -> String {
     render(mood, title, body, true)
 }
 
-/// A page whose reload may help: the address keeps its query.
+/// A page that can be reloaded: the address keeps its query.
 #[must_use]
 pub fn retry_page(title: &str, body: &Markup) -> String {
     render(Mood::Bad, title, body, false)
@@ -89,7 +90,7 @@ fn render(mood: Mood, title: &str, body: &Markup, hide_query: bool) -> String {
     .into_string()
 }
 
-/// The bot's phone number, as `wa.me` wants it: digits alone
+/// The bot's phone number in the form of `wa.me`: 5 to 15 digits
 /// (<https://faq.whatsapp.com/5913398998672934>).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BotPhoneNumber(String);
@@ -102,14 +103,14 @@ pub struct InvalidBotPhoneNumber;
 impl FromStr for BotPhoneNumber {
     type Err = InvalidBotPhoneNumber;
 
-    /// Takes the number however it is written.
+    /// Drops everything but the digits.
     fn from_str(text: &str) -> Result<Self, InvalidBotPhoneNumber> {
         let digits: String = text.chars().filter(char::is_ascii_digit).collect();
         if (5..=15).contains(&digits.len()) { Ok(Self(digits)) } else { Err(InvalidBotPhoneNumber) }
     }
 }
 
-/// The way back to the chat; nothing where the bot's number is not known.
+/// A button that opens the chat; empty where the bot's number is not known.
 #[must_use]
 pub fn back_to_whatsapp(bot: Option<&BotPhoneNumber>) -> Markup {
     html! {
@@ -125,7 +126,7 @@ mod tests {
 
     /// The hash was computed with `openssl dgst -sha256 -binary | base64`.
     #[test]
-    fn the_policy_allows_the_style_and_the_script_that_the_page_has() {
+    fn the_policy_allows_the_pages_style_and_script() {
         let policy = content_security_policy("'none'");
         assert!(policy.contains("script-src 'sha256-UBodp8UhLR9ASBc1PNRKcs3r2CjAFWxCbrUGPN7u1jo='"), "{policy}");
         assert!(policy.contains(&format!("style-src '{}'", source_hash(STYLE))), "{policy}");
@@ -151,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn the_way_back_has_digits_only() {
+    fn the_link_to_the_chat_has_digits_only() {
         assert_eq!("none".parse::<BotPhoneNumber>(), Err(InvalidBotPhoneNumber));
         let bot = "+1 (415) 523-8886".parse().unwrap();
         let link = back_to_whatsapp(Some(&bot)).into_string();

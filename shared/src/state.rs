@@ -1,4 +1,4 @@
-//! The OAuth `state` (RFC 6749 §10.12): whose login a callback belongs to.
+//! The OAuth `state` (RFC 6749 §10.12): it says whose login a callback belongs to.
 //!
 //! ```text
 //! plain    wa:whatsapp:+15551234567
@@ -8,7 +8,7 @@
 //!
 //! Numbers are big-endian, the expiry in seconds since the epoch. The signature (Ed25519,
 //! 64 bytes) covers a fixed context, the chat's address and the claims. With the default login hosts
-//! and a phone number the whole stays within 255 characters.
+//! and a phone number a state has at most 255 characters.
 
 use base64::{
     Engine as _,
@@ -22,13 +22,13 @@ use subtle::ConstantTimeEq as _;
 
 use crate::{AttemptId, LoginUrl, Timestamp, WaId, binding::BrowserBinding};
 
-/// Nothing else that this key signs begins like this.
+/// Domain separation: nothing else that this key signs begins with it.
 const CONTEXT: &[u8] = b"whatsapp-salesforce-connect state v1\0";
 const PREFIX: &str = "wa:";
 const SEPARATOR: char = '~';
 const VERSION: u8 = 1;
 const SIGNATURE_LENGTH: usize = 64;
-/// The most that is looked at; the longest address and login host fit.
+/// The longest state that is parsed, in bytes; the longest address and login host fit.
 pub const MAX_LENGTH: usize = 1_024;
 
 /// The DER header of an Ed25519 public key (RFC 8410 §4); the 32 bytes of the key follow.
@@ -41,7 +41,7 @@ pub struct StateKey {
     public: [u8; 32],
 }
 
-/// The first bytes of the SHA-256 of a public key in DER: which key signed.
+/// Which key signed: the first 4 bytes of the SHA-256 of its public key in DER.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyId([u8; 4]);
 
@@ -51,7 +51,7 @@ pub struct KeyId([u8; 4]);
 pub struct InvalidStateKey;
 
 impl StateKey {
-    /// Reads what KMS's `GetPublicKey` answers.
+    /// Parses the `PublicKey` of KMS's `GetPublicKey`.
     ///
     /// # Errors
     /// [`InvalidStateKey`] for a key of any other kind.
@@ -62,38 +62,38 @@ impl StateKey {
         Ok(Self { id: KeyId(id), public })
     }
 
-    /// Reads the same in base64, as the AWS CLI prints it.
+    /// Parses the same in base64, as the AWS CLI prints it.
     ///
     /// # Errors
-    /// [`InvalidStateKey`]
+    /// [`InvalidStateKey`].
     pub fn from_base64(text: &str) -> Result<Self, InvalidStateKey> {
         STANDARD.decode(text).map_err(|_| InvalidStateKey).and_then(|der| Self::from_der(&der))
     }
 
-    /// Its short name.
+    /// Its id, which states carry.
     #[must_use]
     pub const fn id(&self) -> KeyId {
         self.id
     }
 }
 
-/// What a signed state says.
+/// What a signed state claims.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {
-    /// Which attempt.
+    /// The attempt that the login belongs to.
     pub attempt_id: AttemptId,
-    /// Whose chat.
+    /// The person's chat.
     pub wa_id: WaId,
-    /// Until when, to the second.
+    /// When it expires, to the second.
     pub expires_at: Timestamp,
     /// Where the person was sent to log in.
     pub login_url: LoginUrl,
-    /// Which browser pressed the button; `None` for links that are used without the page.
+    /// The browser that pressed the button; `None` for links that are used without the page.
     pub binding: Option<BrowserBinding>,
 }
 
 impl Claims {
-    /// What is to be signed, and what turns the signature into a state.
+    /// The state without its signature; `key` is the one that will sign.
     #[must_use]
     pub fn unsigned(self, key: KeyId) -> UnsignedState {
         let login_url = self.login_url.compact();
@@ -111,7 +111,7 @@ impl Claims {
     }
 }
 
-/// A state that lacks its signature.
+/// A state without its signature.
 #[derive(Debug)]
 pub struct UnsignedState {
     wa_id: WaId,
@@ -125,7 +125,7 @@ impl UnsignedState {
         signed_message(&self.wa_id, &self.claims)
     }
 
-    /// The whole state.
+    /// The complete state.
     #[must_use]
     pub fn with_signature(mut self, signature: &[u8; SIGNATURE_LENGTH]) -> String {
         self.claims.extend_from_slice(signature);
@@ -137,12 +137,12 @@ fn signed_message(wa_id: &WaId, claims: &[u8]) -> Vec<u8> {
     [CONTEXT, wa_id.as_str().as_bytes(), b"\0", claims].concat()
 }
 
-/// A state as it arrived, read but not yet believed.
+/// A state as it arrived: parsed, not yet verified.
 #[derive(Clone, Debug)]
 pub enum State {
-    /// A chat's address and no more: anyone can make it.
+    /// A chat's address only: anyone can make it.
     Plain(WaId),
-    /// To be verified.
+    /// A state to verify.
     Signed(SignedState),
 }
 
@@ -155,25 +155,25 @@ pub struct SignedState {
     signature: [u8; SIGNATURE_LENGTH],
 }
 
-/// Why a state does not say whose login it is.
+/// Why a state is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidState {
-    /// Neither form.
+    /// Neither plain nor signed.
     #[error("the state has neither form")]
     Malformed,
-    /// Signed with a key that is not ours, or not ours any more.
+    /// Signed with a key that is not, or no longer, this stack's.
     #[error("the state is signed with an unknown key")]
     UnknownKey,
-    /// Changed or made up.
+    /// Changed or forged.
     #[error("the state's signature is wrong")]
     Signature,
-    /// Genuine, and too old.
+    /// Genuine and too old.
     #[error("the state has expired")]
     Expired,
 }
 
 impl State {
-    /// Reads either form.
+    /// Parses either form.
     ///
     /// # Errors
     /// [`InvalidState::Malformed`].
@@ -221,7 +221,7 @@ impl SignedState {
         (version == VERSION).then_some(Self { claims, key: KeyId(*key), message, signature: *signature })
     }
 
-    /// Checks the signature, then the expiry.
+    /// Checks the signature, then the expiry: only a genuine state is called expired.
     ///
     /// # Errors
     /// [`InvalidState`], but never `Malformed`.
@@ -238,7 +238,7 @@ impl SignedState {
 }
 
 impl BrowserBinding {
-    /// Is it the one that a browser's secret gives? In constant time.
+    /// Compares with the binding of a browser's secret, in constant time.
     #[must_use]
     pub fn matches(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signed_state_says_what_was_signed() {
+    fn a_signed_state_has_the_claims_that_were_signed() {
         for binding in [None, Some(BrowserBinding([9; 16]))] {
             let text = signed(claims(binding), 1);
             assert_eq!(verify(&text, NOW).unwrap(), claims(binding));
@@ -319,8 +319,12 @@ mod tests {
     }
 
     #[test]
-    fn another_key_is_unknown_and_a_false_signature_is_named_before_the_expiry() {
+    fn a_state_of_another_key_is_refused() {
         assert_eq!(verify(&signed(claims(None), 2), NOW), Err(InvalidState::UnknownKey));
+    }
+
+    #[test]
+    fn a_forged_signature_is_reported_before_the_expiry() {
         let text = signed(claims(None), 1);
         let stolen = text.replace("15551234567", "15557654321");
         assert_eq!(verify(&stolen, NOW), Err(InvalidState::Signature));
@@ -328,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_state_is_an_address_and_no_more() {
+    fn a_plain_state_is_an_address_only() {
         assert!(
             matches!(State::parse("wa:whatsapp:+15551234567"), Ok(State::Plain(id)) if id.as_str() == "whatsapp:+15551234567")
         );
@@ -350,7 +354,7 @@ mod tests {
         }
 
         #[test]
-        fn a_state_changed_anywhere_is_not_believed(position in 0usize..1000, flip in 1u8..=255) {
+        fn a_state_changed_anywhere_is_refused(position in 0usize..1000, flip in 1u8..=255) {
             let text = signed(claims(Some(BrowserBinding([9; 16]))), 1);
             let (prefix, token) = text.rsplit_once('~').unwrap();
             let mut bytes = URL_SAFE_NO_PAD.decode(token).unwrap();
