@@ -1,8 +1,59 @@
-//! What two or more functions agree on.
+//! What two or more crates of the WhatsApp → Salesforce connect pipeline agree on: the types that their messages, tables
+//! and events are made of, the rules of writing a table, and the adapters of the outside parties.
 //!
-//! The pure modules (everything but [`aws`], [`bot`], [`http`], [`logging`], [`metrics`], [`process`], [`salesforce`]
-//! and [`tls`]) are functions of their arguments: no AWS, no I/O, no clock, no environment. The adapters stand apart and behind
-//! features, so that a function links only what it speaks to.
+//! A login passes through these types. `connect-link` encrypts a [`link::Link`] for a [`WaId`]. Its button starts an
+//! attempt, named by an [`AttemptId`], with a signed [`state`], a [`binding`] to the browser and a [`pkce`] challenge, at
+//! one of the [`LoginUrls`]. `callback-receiver` verifies the state and queues an [`exchange::ExchangeMessage`] with the
+//! [`AuthorizationCode`]. `token-exchanger` trades the code at [`salesforce`] and writes the outcome with the rules of
+//! [`attempt::ledger`]. `notifier` sends the person a message and the [`bot`] an [event](bot::event).
+//!
+//! # Pure modules
+//!
+//! Functions of their arguments: no AWS, no I/O, no clock, no environment. They need no feature.
+//!
+//! | module | owns |
+//! | --- | --- |
+//! | [`attempt`] | an attempt to connect: its id, states and outcome, its row, and the rules of writing the row |
+//! | [`binding`] | the cookie that binds a login to a browser |
+//! | [`callback_uri`] | the redirect URI, and the URLs of links |
+//! | [`code`] | the authorization code |
+//! | [`conditional_write`] | a conditional write to a table, as data |
+//! | [`connection`] | the row of a connection's tokens |
+//! | [`exchange`] | the message on the exchange queue |
+//! | [`link`] | the content of a connect link |
+//! | [`login`] | the Salesforce hosts that people log in at |
+//! | [`pkce`] | PKCE's verifier and challenge |
+//! | [`settings`] | a function's configuration |
+//! | [`state`] | the OAuth `state` |
+//! | [`timestamp`] | points in time |
+//! | [`wa_id`] | a chat's address |
+//! | [`whatsapp`] | the credentials and URLs of WhatsApp's providers |
+//!
+//! # The edge of a process
+//!
+//! | module | owns |
+//! | --- | --- |
+//! | [`logging`] | the log's format, and whose events are in it |
+//! | [`metrics`] | metrics in CloudWatch's embedded metric format |
+//! | [`process`] | the clock, the environment and randomness, for a `main.rs` |
+//!
+//! # Adapters
+//!
+//! An adapter speaks to one outside party and turns its errors into ours. It decides on no retries. Each is behind a
+//! feature, so that a function links only what it uses.
+//!
+//! | module | owns | feature |
+//! | --- | --- | --- |
+//! | [`aws`] | the configuration of AWS clients, and a function's start | `aws` |
+//! | [`aws::dynamodb`] | conditional writes on the wire | `dynamodb` |
+//! | [`aws::kms`] | signatures, MACs, encrypted links and data keys | `kms` |
+//! | [`aws::secrets`] | the settings that are secret | `secrets` |
+//! | [`bot`] | events for the bot, by webhook and by queue | `bot` |
+//! | [`http`] | the HTTP client for parties outside AWS | `http` |
+//! | [`page`] | the HTML pages | `pages` |
+//! | [`salesforce`] | Salesforce's token endpoint and `/userinfo` | `salesforce` |
+//! | [`tls`] | TLS for all clients | `tls` |
+//! | [`web`] | browsers' requests, and the responses to them | `web` |
 
 pub mod attempt;
 pub mod binding;
