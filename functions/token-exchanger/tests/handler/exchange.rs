@@ -1,0 +1,111 @@
+//! The exchange at Salesforce: what is retried, and which tokens are trusted.
+
+use std::{cell::Cell, time::Duration};
+
+use fakes::{
+    Answer,
+    aws::{self},
+};
+use serde_json::json;
+
+use crate::world::{EXPIRED, NOW, WRONG_CLIENT, World, ends, handle, number, record, sets, text};
+
+#[tokio::test]
+async fn what_an_exchange_needs_is_fetched_while_the_claim_is_made() {
+    let world = World::start().await;
+    world.refuse_next_update(&json!({ "status": text("connected") }));
+    assert!(ends(&world, &world.message()).await);
+    let asked = ["UpdateItem", "GenerateMac", "BatchGetSecretValue"].map(|operation| world.calls(operation).len());
+    assert_eq!(asked, [1, 1, 1]);
+    assert_eq!(world.tries(), 0);
+}
+
+#[tokio::test]
+async fn a_short_outage_is_retried_within_the_invocation() {
+    let world = World::start().await;
+    world.token_endpoint_answers([Answer::new(503, ""), Answer::new(200, "<html>We are down for maintenance</html>")]);
+    assert!(ends(&world, &world.message()).await);
+    assert_eq!(world.tries(), 3);
+    assert_eq!(world.calls("GenerateMac").len(), 1);
+}
+
+#[tokio::test]
+async fn a_rotated_secret_is_fetched_again() {
+    let world = World::start().await;
+    world.token_endpoint_answers([Answer::new(400, WRONG_CLIENT)]);
+    assert!(ends(&world, &world.message()).await);
+    assert_eq!(world.tries(), 2);
+    assert_eq!(world.calls("BatchGetSecretValue").len(), 2);
+}
+
+thread_local! {
+    static MINUTES_AGO: Cell<u64> = const { Cell::new(0) };
+}
+
+#[tokio::test]
+async fn expired_secrets_stay_in_use_and_only_one_message_waits_for_new_ones() {
+    let world = World::start().await;
+    let function = world.function_at(|| NOW.minus(Duration::from_mins(MINUTES_AGO.get())));
+    MINUTES_AGO.set(5);
+    function.warm_up().await;
+    MINUTES_AGO.set(0);
+    world.0.next("BatchGetSecretValue", aws::error("AccessDeniedException"));
+    let batch = ["one", "two", "three"].map(|id| record(id, &world.message(), 1));
+    assert!(handle(&function, &batch).await.is_empty());
+    assert_eq!(world.tries(), 3);
+    assert_eq!(world.calls("BatchGetSecretValue").len(), 2);
+}
+
+#[tokio::test]
+async fn after_a_lost_answer_a_used_code_fails_as_unknown() {
+    let world = World::start().await;
+    world.token_endpoint_answers([Answer::Lost, Answer::new(400, EXPIRED)]);
+    assert!(ends(&world, &world.message()).await);
+    assert_eq!(world.last_update()["reason"], text("unknown"));
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_remembered_over_the_next_receive() {
+    let world = World::start().await;
+    world.token_endpoint_answers([Answer::Lost, Answer::Lost]);
+    assert!(!ends(&world, &world.message()).await);
+    assert_eq!(world.tries(), 2);
+    assert_eq!(world.last_update()["lease_until"], number(NOW.millis()));
+
+    let claimed = world.calls("UpdateItem").remove(0);
+    let code_sha256 = sets(&claimed)["code_sha256"].clone();
+    let before = json!({ "status": text("exchanging"), "lease_until": number(1), "code_sha256": code_sha256 });
+    world.0.next("UpdateItem", json!({ "Attributes": before }));
+    world.token_endpoint_answers([Answer::new(400, EXPIRED)]);
+    assert!(ends(&world, &world.message()).await);
+    assert_eq!(world.last_update()["reason"], text("unknown"));
+}
+
+#[tokio::test]
+async fn tokens_signed_by_another_are_not_stored() {
+    let world = World::start().await;
+    world.token_endpoint_answers([world.0.tokens("another secret")]);
+    assert!(ends(&world, &world.message()).await);
+    assert_eq!(world.last_update()["reason"], text("misconfigured"));
+    assert!(world.bearers().is_empty() && world.calls("TransactWriteItems").is_empty());
+}
+
+#[tokio::test]
+async fn tokens_that_the_org_refuses_are_not_stored() {
+    let world = World::start().await;
+    world.userinfo_answers([Answer::new(403, "Bad_OAuth_Token")]);
+    assert!(ends(&world, &world.message()).await);
+    assert_eq!(world.last_update()["reason"], text("app_blocked"));
+    assert!(world.calls("TransactWriteItems").is_empty());
+}
+
+#[tokio::test]
+async fn an_account_without_a_name_is_connected() {
+    let world = World::start().await;
+    world.userinfo_answers([Answer::new(502, ""), Answer::retry_after("60")]);
+    assert!(ends(&world, &world.message()).await);
+    let transaction = world.calls("TransactWriteItems").remove(0);
+    let attempt = &transaction["TransactItems"][1]["Update"];
+    assert_eq!(sets(attempt)["status"], text("connected"));
+    assert!(!sets(attempt).contains_key("username"));
+}

@@ -1,0 +1,11 @@
+//! The whole function, with Salesforce and AWS behind real HTTP. What DynamoDB makes of the
+//! conditions is for the tests of the deployed stack; here it answers as a test wants it.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy takes for other code")]
+
+mod batch;
+mod exchange;
+mod outcome;
+mod return_to_queue;
+mod storage;
+mod world;

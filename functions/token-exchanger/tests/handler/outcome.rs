@@ -1,0 +1,154 @@
+//! How attempts end: connected, denied, failed, or already finished.
+
+use fakes::Answer;
+use serde_json::json;
+
+use crate::world::{
+    ATTEMPT, CALLBACK, CHAT, CLIENT_SECRET, CODE, EXPIRED, NOW, World, ends, number, sets, text, verifier,
+};
+
+#[tokio::test]
+async fn a_consent_ends_connected() {
+    let world = World::start().await;
+    assert!(ends(&world, &world.message()).await);
+
+    let form = world.token_forms().remove(0);
+    let verifier = verifier(ATTEMPT);
+    let expected = [
+        ("grant_type", "authorization_code"),
+        ("code", CODE),
+        ("client_id", "3MVG9.client"),
+        ("client_secret", CLIENT_SECRET),
+        ("redirect_uri", CALLBACK),
+        ("code_verifier", verifier.secret()),
+        ("format", "json"),
+    ];
+    assert_eq!(form, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+    assert_eq!(world.bearers(), ["Bearer 00Dxx!ACCESS"]);
+
+    let claim = world.last_update();
+    assert_eq!(claim["status"], text("exchanging"));
+    assert_eq!(claim["lease_until"], number(NOW.millis() + 60_000));
+    assert_eq!(claim["expires_at"], number(NOW.seconds() + 90 * 24 * 3600));
+
+    let transaction = world.calls("TransactWriteItems").remove(0);
+    let [tokens, attempt] = [0, 1].map(|index| transaction["TransactItems"][index]["Update"].clone());
+    assert_eq!(tokens["TableName"], "salesforce_tokens");
+    assert_eq!(tokens["Key"], json!({ "wa_id": text(CHAT) }));
+    let tokens = sets(&tokens);
+    assert_eq!(tokens["access_token"], text("00Dxx!ACCESS"));
+    assert_eq!(tokens["refresh_token"], text("5AepREFRESH"));
+    assert_eq!(tokens["instance_url"], text(world.0.url()));
+    assert_eq!(tokens["issued_at"], number(1_790_000_000_123));
+    assert_eq!(tokens["username"], text("ada@acme.example"));
+    assert_eq!(attempt["TableName"], "connection_attempts");
+    assert_eq!(attempt["Key"], json!({ "attempt_id": text(ATTEMPT) }));
+    assert!(!attempt.to_string().contains("ACCESS") && !attempt.to_string().contains("REFRESH"), "{attempt}");
+    let attempt = sets(&attempt);
+    assert_eq!(attempt["status"], text("connected"));
+    assert_eq!(attempt["org_id"], text("00Dxx0000001gPLEAY"));
+    assert_eq!(attempt["renewed"], json!({ "BOOL": false }));
+}
+
+#[tokio::test]
+async fn a_consent_without_a_challenge_sends_no_verifier() {
+    let world = World::start().await;
+    let mut message = world.message();
+    message["pkce"] = false.into();
+    assert!(ends(&world, &message).await);
+    assert!(!world.token_forms()[0].contains_key("code_verifier"));
+    assert!(world.calls("GenerateMac").is_empty());
+}
+
+#[tokio::test]
+async fn a_connection_in_place_of_another_is_renewed() {
+    let world = World::start().await;
+    // A bot may keep an item of its own for a chat that was never connected.
+    for (item, renewed) in [(json!({ "issued_at": number(1) }), true), (json!({}), false)] {
+        world.0.next("GetItem", json!({ "Item": item }));
+        assert!(ends(&world, &world.message()).await);
+        let transaction = world.calls("TransactWriteItems").pop().unwrap();
+        assert_eq!(sets(&transaction["TransactItems"][1]["Update"])["renewed"], json!({ "BOOL": renewed }));
+    }
+}
+
+#[tokio::test]
+async fn a_denial_is_an_outcome() {
+    let world = World::start().await;
+    let mut message = world.message();
+    let fields = message.as_object_mut().unwrap();
+    fields.retain(|name, _| name != "code" && name != "pkce");
+    fields.insert("denied".to_owned(), "access_denied".into());
+    assert!(ends(&world, &message).await);
+    let outcome = world.last_update();
+    assert_eq!(outcome["reason"], text("denied"));
+    assert_eq!(outcome["salesforce_error"], text("access_denied"));
+    assert_eq!(world.tries(), 0);
+
+    world.refuse_next_update(&json!({ "status": text("connected") }));
+    assert!(ends(&world, &message).await);
+}
+
+#[tokio::test]
+async fn a_redelivered_message_exchanges_once() {
+    let world = World::start().await;
+    for status in ["connected", "failed"] {
+        world.refuse_next_update(&json!({ "status": text(status) }));
+        assert!(ends(&world, &world.message()).await);
+    }
+    assert_eq!(world.tries(), 0);
+}
+
+#[tokio::test]
+async fn a_final_refusal_is_an_outcome() {
+    let world = World::start().await;
+    for (body, reason) in [
+        (EXPIRED, "code_expired"),
+        (r#"{"error":"inactive_user"}"#, "user_inactive"),
+        (r#"{"error":"inactive_org"}"#, "org_inactive"),
+        (r#"{"error":"rate_limit_exceeded"}"#, "login_rate"),
+    ] {
+        world.token_endpoint_answers([Answer::new(400, body)]);
+        assert!(ends(&world, &world.message()).await);
+        let outcome = world.last_update();
+        assert_eq!(outcome["status"], text("failed"));
+        assert_eq!(outcome["reason"], text(reason));
+        assert!(body.contains(outcome["salesforce_error"]["S"].as_str().unwrap()));
+    }
+    assert_eq!(world.tries(), 4);
+    assert!(world.calls("TransactWriteItems").is_empty());
+}
+
+#[tokio::test]
+async fn an_expired_code_is_not_sent() {
+    let world = World::start().await;
+    let mut message = world.message();
+    message["received_at"] = (NOW.millis() - 14 * 60 * 1000).into();
+    assert!(ends(&world, &message).await);
+    assert_eq!(world.last_update()["reason"], text("code_expired"));
+    assert_eq!(world.tries(), 0);
+}
+
+#[tokio::test]
+async fn an_expired_code_that_may_have_been_used_fails_as_unknown() {
+    let world = World::start().await;
+    let mut message = world.message();
+    message["received_at"] = (NOW.millis() - 14 * 60 * 1000).into();
+    let code_sha256 = "q8ORMjtiigeNmXWryCC2nkyahqYiZYPg1fuDJtmNpHk";
+    let killed = json!({ "status": text("exchanging"), "lease_until": number(1), "code_sha256": text(code_sha256) });
+    world.0.next("GetItem", json!({ "Item": killed }));
+    assert!(ends(&world, &message).await);
+    assert_eq!(world.calls("UpdateItem").len(), 1, "no claim, which would hide an outcome");
+    assert_eq!(world.last_update()["reason"], text("unknown"));
+    assert_eq!(world.tries(), 0);
+}
+
+#[tokio::test]
+async fn a_login_host_that_is_not_allowed_gets_no_code() {
+    let world = World::start().await;
+    let mut message = world.message();
+    message["login_url"] = "https://evil.my.salesforce.com".into();
+    assert!(!ends(&world, &message).await);
+    assert_eq!(world.tries(), 0);
+    assert_eq!(world.visibility_timeouts(), [2]);
+}
