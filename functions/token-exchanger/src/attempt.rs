@@ -14,7 +14,7 @@ use crate::{
     checkpoint,
     course::Course,
     ending::{Ending, Failure},
-    exchange::{Means, Stop},
+    exchange::{ExchangeInputs, Stop},
     setback::Setback,
     tables::{Claim, Connection, TableError},
     work::Work,
@@ -57,7 +57,7 @@ impl Work<'_> {
                 Claim::Refused(conflict) => Err(conflict),
             })
         };
-        let (claim, means) = tokio::join!(claim, self.means(pkce, now));
+        let (claim, inputs) = tokio::join!(claim, self.fetch_exchange_inputs(pkce, now));
         let lease = match claim? {
             Ok(lease) => lease,
             Err(Conflict::Finished { .. }) => return Ok(Ending::Duplicate),
@@ -67,7 +67,7 @@ impl Work<'_> {
         if !self.resources.config.login_urls.contains(self.attempt.login_url) {
             return Err(Setback::LoginUrl);
         }
-        match self.connect_under(lease, code, means?).await {
+        match self.connect_under(lease, code, inputs?).await {
             Ok(ending) => Ok(ending),
             Err(Stop::Failed(failure)) => self.fail(failure, Guard::Lease(lease)).await,
             Err(Stop::Returned(setback)) => Err(setback),
@@ -75,8 +75,13 @@ impl Work<'_> {
     }
 
     /// From the code to the connection, stored or on its way, while we hold the attempt.
-    async fn connect_under(&self, lease: &Lease, code: &AuthorizationCode, means: Means) -> Result<Ending, Stop> {
-        let grant = self.exchange(lease, code, means).await?;
+    async fn connect_under(
+        &self,
+        lease: &Lease,
+        code: &AuthorizationCode,
+        inputs: ExchangeInputs,
+    ) -> Result<Ending, Stop> {
+        let grant = self.exchange(lease, code, inputs).await?;
         let (username, renewed) = tokio::join!(
             self.username(&grant),
             // Asked here because it costs no time beside Salesforce; where it fails it is asked again.

@@ -1,7 +1,7 @@
-//! Tokens that could not be stored, sealed for the way through the queue.
+//! Tokens that could not be stored, encrypted for the way through the queue.
 //!
 //! AES-256-GCM under a data key of KMS that is used once, bound to the attempt, its chat and its
-//! login host: a seal that was moved to another message does not open. It speaks to nobody.
+//! login host: sealed tokens that were moved to another message do not open. Pure.
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use secrecy::{
@@ -12,22 +12,25 @@ use serde::{Deserialize, Serialize};
 use shared::{
     Timestamp,
     attempt::ledger::Attempt,
-    aws::kms::{KmsError, PlaintextKey},
+    aws::{
+        error::AwsError,
+        kms::{KmsError, PlaintextKey},
+    },
     salesforce::{AccessToken, Grant, RefreshToken},
 };
 
-use crate::{queue::QueueError, tables::Connection};
+use crate::tables::Connection;
 
 /// One nonce is enough for a key that seals once (NIST SP 800-38D §8: no two of one key).
 const NONCE: [u8; NONCE_LEN] = [0; NONCE_LEN];
 
-/// The seal does not open with this key, or not for this attempt.
+/// The sealed tokens do not open with this key, or not for this attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the sealed tokens do not open")]
+#[error("cannot open the sealed tokens")]
 pub(crate) struct BrokenSeal;
 
-/// The tokens could neither be stored nor put back on the queue: they are gone with this
-/// invocation. What is left to do is to say so, with a fresh link.
+/// The tokens could neither be stored nor put back on the queue: they are lost with this
+/// invocation. All that can still be done is to tell the person, with a fresh link.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CheckpointError {
     #[error(transparent)]
@@ -35,8 +38,8 @@ pub(crate) enum CheckpointError {
     #[error(transparent)]
     Seal(#[from] BrokenSeal),
     #[error(transparent)]
-    Queue(#[from] QueueError),
-    #[error("it took too long")]
+    Queue(#[from] AwsError),
+    #[error("out of time")]
     OutOfTime,
 }
 
@@ -64,7 +67,7 @@ struct Inbound {
     username: Option<String>,
 }
 
-/// Seals a connection of this attempt with a key that is used for nothing else.
+/// Encrypts a connection of this attempt. The key must not be used for anything else.
 pub(crate) fn seal(key: &PlaintextKey, attempt: &Attempt<'_>, connection: &Connection) -> Result<Vec<u8>, BrokenSeal> {
     let Connection { grant, username } = connection;
     let outbound = Outbound {
@@ -85,7 +88,7 @@ pub(crate) fn seal(key: &PlaintextKey, attempt: &Attempt<'_>, connection: &Conne
     sealed.map(|()| data).map_err(|_| BrokenSeal)
 }
 
-/// Opens what [`seal`] made for the same attempt.
+/// Decrypts what [`seal`] made for the same attempt.
 pub(crate) fn open(key: &PlaintextKey, attempt: &Attempt<'_>, data: &[u8]) -> Result<Connection, BrokenSeal> {
     let mut data = Zeroizing::new(data.to_vec());
     let plaintext = cipher(key)?.open_in_place(nonce(), binding(attempt), &mut data).map_err(|_| BrokenSeal)?;

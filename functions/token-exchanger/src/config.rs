@@ -1,4 +1,4 @@
-//! What the operator set: read once, at the start.
+//! The settings, read once from the environment.
 
 use std::num::NonZeroU32;
 
@@ -17,11 +17,11 @@ pub struct Config {
     pub(crate) token_table: String,
     pub(crate) attempt_table: String,
     pub(crate) queue_url: String,
-    /// So often a message is worked on. The queue delivers it some more times: should the last
-    /// try have been killed, the person is told then.
+    /// How often a message is tried. The queue delivers it some more times, so that the person is still
+    /// told of the delay if the last try was killed.
     pub(crate) max_tries: u32,
     pub(crate) pkce_key_id: String,
-    /// Seals tokens that cannot be stored at once.
+    /// Encrypts tokens that cannot be stored at once.
     pub(crate) checkpoint_key_id: String,
     pub(crate) login_urls: LoginUrls,
     pub(crate) roots: Roots,
@@ -31,12 +31,12 @@ pub struct Config {
     callback_uri: Source,
 }
 
-/// The credentials cannot be had.
+/// The app's credentials are not available.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CredentialsError {
     #[error(transparent)]
     Secrets(#[from] SecretsError),
-    #[error("the callback address is wrong")]
+    #[error("invalid callback URI")]
     CallbackUri(#[from] InvalidCallbackUri),
 }
 
@@ -67,7 +67,7 @@ impl Config {
         [&self.client_id, &self.client_secret, &self.callback_uri]
     }
 
-    /// The app's credentials. White space around them is dropped: secrets often end in a line break.
+    /// The app's credentials. White space around them is trimmed: secrets often end in a line break.
     pub(crate) fn credentials<'a>(&'a self, secrets: &'a Secrets) -> Result<Credentials<'a>, CredentialsError> {
         Ok(Credentials {
             client_id: secrets.get(&self.client_id)?.trim(),

@@ -1,4 +1,4 @@
-//! What an answer of Salesforce means for the attempt that a code is traded for.
+//! What Salesforce's answers to one code mean for its attempt, try by try.
 //!
 //! Pure, and shared with the model of the protocol: it neither sends nor waits.
 
@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use shared::{Reason, attempt::ledger::Lease, salesforce::Class};
 
-/// The course of one invocation's tries with one code.
+/// The tries of one invocation with one code.
 #[derive(Debug)]
 pub struct Course<'a> {
     lease: &'a Lease,
-    /// What was known before the code was sent last.
+    /// May the code be used up, as known before it was last sent?
     maybe_redeemed: bool,
     lost: bool,
     refetched: bool,
@@ -19,50 +19,50 @@ pub struct Course<'a> {
 /// What comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// It is over.
-    Over(Reason),
-    /// Another try after a pause; a longer one if Salesforce asked for that.
-    Again {
-        /// At least so long.
+    /// No further try: the attempt has failed.
+    Fail(Reason),
+    /// Another try after a pause.
+    Retry {
+        /// The shortest pause, where Salesforce asked for one.
         retry_after: Option<Duration>,
     },
-    /// Another try at once, with credentials that are fetched anew: they may have been rotated.
+    /// Another try at once, with credentials that are fetched again: they may have been rotated.
     Refetch,
-    /// Not in this invocation.
-    Back,
+    /// No further try in this invocation: the message goes back to the queue.
+    Return,
 }
 
 impl<'a> Course<'a> {
-    /// Under this lease, which remembers what a lost answer left behind.
+    /// Begins under this lease, which says whether an earlier answer was lost.
     #[must_use]
     pub fn new(lease: &'a Lease) -> Self {
         Self { lease, maybe_redeemed: lease.maybe_redeemed.get(), lost: false, refetched: false }
     }
 
-    /// Why it is over for a code that Salesforce does not know, or knows no longer.
+    /// Why an attempt fails whose code Salesforce does not know, or no longer knows.
     #[must_use]
     pub fn expired(&self) -> Reason {
         if self.maybe_redeemed { Reason::Unknown } else { Reason::CodeExpired }
     }
 
-    /// The code is about to be sent. Until the answer is here the lease says that it may be used
-    /// up, so that whatever interrupts us leaves the truth behind.
+    /// Records that the code is about to be sent. Until the answer arrives the lease says that the code may
+    /// be used up, so that an interruption, even a kill, leaves the truth behind.
     pub fn send(&self) {
         self.lease.maybe_redeemed.set(true);
     }
 
-    /// The answer was not tokens.
+    /// Takes an answer without tokens, and says what comes next.
     pub fn answered(&mut self, class: Class) -> Step {
         let expired = self.expired();
         self.maybe_redeemed |= class == Class::Ambiguous;
         self.lease.maybe_redeemed.set(self.maybe_redeemed);
         match class {
-            Class::Final(Reason::CodeExpired) => Step::Over(expired),
-            Class::Final(reason) => Step::Over(reason),
-            Class::Transient { retry_after } => Step::Again { retry_after },
-            Class::Ambiguous if !std::mem::replace(&mut self.lost, true) => Step::Again { retry_after: None },
+            Class::Final(Reason::CodeExpired) => Step::Fail(expired),
+            Class::Final(reason) => Step::Fail(reason),
+            Class::Transient { retry_after } => Step::Retry { retry_after },
+            Class::Ambiguous if !std::mem::replace(&mut self.lost, true) => Step::Retry { retry_after: None },
             Class::Operator if !std::mem::replace(&mut self.refetched, true) => Step::Refetch,
-            Class::Ambiguous | Class::Operator => Step::Back,
+            Class::Ambiguous | Class::Operator => Step::Return,
         }
     }
 }

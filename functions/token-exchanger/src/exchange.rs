@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// What an exchange needs beside the code.
-pub(crate) struct Means {
+pub(crate) struct ExchangeInputs {
     verifier: Option<PkceCodeVerifier>,
     secrets: Arc<Secrets>,
 }
@@ -41,9 +41,9 @@ impl<E: Into<Setback>> From<E> for Stop {
 }
 
 impl Work<'_> {
-    /// Fetches what an exchange needs. The verifier is made anew each time, and the secrets have expired
-    /// whenever nobody has connected for some minutes.
-    pub(crate) async fn means(&self, pkce: bool, now: Timestamp) -> Result<Means, Setback> {
+    /// Fetches what an exchange needs. KMS makes the verifier each time, and the secrets have expired whenever
+    /// nobody has connected for some minutes.
+    pub(crate) async fn fetch_exchange_inputs(&self, pkce: bool, now: Timestamp) -> Result<ExchangeInputs, Setback> {
         let resources = self.resources;
         let verifier = async {
             if !pkce {
@@ -52,7 +52,7 @@ impl Work<'_> {
             resources.kms.pkce_verifier(&resources.config.pkce_key_id, self.attempt.id).await.map(Some)
         };
         let (verifier, secrets) = tokio::join!(verifier, resources.secrets.current(now));
-        Ok(Means { verifier: verifier?, secrets: secrets.map_err(CredentialsError::from)? })
+        Ok(ExchangeInputs { verifier: verifier?, secrets: secrets.map_err(CredentialsError::from)? })
     }
 
     /// Exchanges the code for tokens, with the retries that this invocation has time for.
@@ -60,7 +60,7 @@ impl Work<'_> {
         &self,
         lease: &Lease,
         code: &AuthorizationCode,
-        Means { verifier, mut secrets }: Means,
+        ExchangeInputs { verifier, mut secrets }: ExchangeInputs,
     ) -> Result<Grant, Stop> {
         let resources = self.resources;
         let mut pauses = Pauses::until(self.budget.exchange_retries());
@@ -83,24 +83,24 @@ impl Work<'_> {
                 Ok(grant) => return Ok(grant),
                 Err(error) => error,
             };
-            let again = match course.answered(error.class()) {
-                Step::Over(reason) => return Err(Stop::Failed(Failure { reason, cause: Some(error) })),
-                Step::Again { retry_after } => pauses.next(retry_after).await,
+            let retry = match course.answered(error.class()) {
+                Step::Fail(reason) => return Err(Stop::Failed(Failure { reason, cause: Some(error) })),
+                Step::Retry { retry_after } => pauses.next(retry_after).await,
                 Step::Refetch => {
                     let newer = resources.secrets.newer_than(&secrets, self.now()).await;
                     secrets = newer.map_err(CredentialsError::from)?;
                     true
                 }
-                Step::Back => false,
+                Step::Return => false,
             };
-            if !again {
+            if !retry {
                 return Err(Stop::Returned(Setback::Exchange(error)));
             }
         }
     }
 
-    /// The name of the account. Where Salesforce does not tell it in time the tokens are stored
-    /// without it: a consent is worth more than a name. Tokens that are refused are a failure.
+    /// The name of the account. Where Salesforce does not answer in time the tokens are stored without it,
+    /// because a consent is worth more than a name. Where Salesforce refuses the new tokens the attempt fails.
     pub(crate) async fn username(&self, grant: &Grant) -> Result<Option<String>, Failure> {
         let until = self.budget.username();
         let mut pauses = Pauses::until(until);

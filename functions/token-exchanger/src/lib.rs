@@ -37,7 +37,7 @@ use crate::{
 };
 pub use crate::{config::Config, delivery::NamelessMessage};
 
-/// The AWS services that a start asks, one connection each, as [`shared::aws::Start`] names them.
+/// The AWS services that are asked at a cold start, one connection each, as [`shared::aws::Start`] names them.
 pub const SERVICES: [&str; 3] = ["dynamodb", "kms", "secretsmanager"];
 
 /// The function, ready for messages.
@@ -46,8 +46,8 @@ pub struct TokenExchanger(Resources);
 /// The function cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// There is no HTTP client, mostly for want of root certificates.
-    #[error("no HTTP client")]
+    /// The HTTP client cannot be made, mostly because root certificates are missing.
+    #[error("cannot make the HTTP client")]
     Http(#[from] reqwest::Error),
 }
 
@@ -130,8 +130,8 @@ impl TokenExchanger {
                 pause = pause.min(life + Duration::from_secs(1));
             }
         }
-        if let Err(error) = self.0.queue.hide(&delivery.receipt, pause).await {
-            warn!(message_id = delivery.message_id, error = %error, "message comes back by the queue's own schedule");
+        if let Err(error) = self.0.queue.set_visibility(&delivery.receipt, pause).await {
+            warn!(message_id = delivery.message_id, error = %error, "visibility not set, the message comes back after the queue's own timeout");
         }
     }
 }

@@ -1,37 +1,27 @@
-//! The exchange queue, from the receiver's side. Lambda receives and deletes; here a message is
-//! told when to come back, or put in another's place.
+//! The exchange queue, from the receiver's side. Lambda receives and deletes; here a message's visibility
+//! is set, or a message is sent in the place of another.
 
 use std::{sync::OnceLock, time::Duration};
 
-use aws_sdk_sqs::{
-    Client,
-    config::BehaviorVersion,
-    error::{ProvideErrorMetadata, SdkError},
+use aws_sdk_sqs::{Client, config::BehaviorVersion};
+use shared::{
+    aws::{SdkConfig, error::AwsError},
+    exchange::ExchangeMessage,
 };
-use shared::{aws::SdkConfig, exchange::ExchangeMessage};
 
-/// What SQS allows.
-const LONGEST: i32 = 12 * 60 * 60;
+/// The longest visibility timeout that SQS accepts.
+const MAX_VISIBILITY_SECONDS: i32 = 12 * 60 * 60;
 
-/// The exchange queue.
 #[derive(Clone, Debug)]
 pub(crate) struct ExchangeQueue {
     config: SdkConfig,
-    /// Made for the first message that goes back: most batches need none, and it is a tenth of a start.
+    /// Made for the first message that goes back: most batches need none, and it is a tenth of a cold start.
     client: OnceLock<Client>,
     url: String,
 }
 
-/// The queue did not do it.
-#[derive(Debug, thiserror::Error)]
-#[error("the queue did not {operation}: {why}")]
-pub(crate) struct QueueError {
-    operation: &'static str,
-    why: String,
-}
-
 impl ExchangeQueue {
-    /// The queue at this address; nothing is opened yet.
+    /// The queue at this URL; no connection is opened yet.
     pub(crate) fn new(config: &SdkConfig, url: String) -> Self {
         Self { config: config.clone(), client: OnceLock::new(), url }
     }
@@ -43,12 +33,10 @@ impl ExchangeQueue {
         })
     }
 
-    /// Hides a message for so long, in whole seconds.
-    ///
-    /// # Errors
-    /// [`QueueError`]: then it comes back when its usual time is over.
-    pub(crate) async fn hide(&self, receipt: &str, duration: Duration) -> Result<(), QueueError> {
-        let seconds = i32::try_from(duration.as_secs()).unwrap_or(LONGEST).min(LONGEST);
+    /// Makes a received message visible again after this time, in whole seconds. Where that fails it comes
+    /// back when the queue's own visibility timeout ends.
+    pub(crate) async fn set_visibility(&self, receipt: &str, timeout: Duration) -> Result<(), AwsError> {
+        let seconds = i32::try_from(timeout.as_secs()).unwrap_or(MAX_VISIBILITY_SECONDS).min(MAX_VISIBILITY_SECONDS);
         self.client()
             .change_message_visibility()
             .queue_url(&self.url)
@@ -57,14 +45,10 @@ impl ExchangeQueue {
             .send()
             .await
             .map(|_| ())
-            .map_err(|error| queue_error("hide the message", &error))
+            .map_err(AwsError::of("ChangeMessageVisibility"))
     }
 
-    /// Puts a message on the queue.
-    ///
-    /// # Errors
-    /// [`QueueError`]
-    pub(crate) async fn send(&self, message: &ExchangeMessage) -> Result<(), QueueError> {
+    pub(crate) async fn send(&self, message: &ExchangeMessage) -> Result<(), AwsError> {
         self.client()
             .send_message()
             .queue_url(&self.url)
@@ -72,17 +56,6 @@ impl ExchangeQueue {
             .send()
             .await
             .map(|_| ())
-            .map_err(|error| queue_error("take the message", &error))
+            .map_err(AwsError::of("SendMessage"))
     }
-}
-
-fn queue_error<E: std::error::Error + ProvideErrorMetadata, R>(
-    operation: &'static str,
-    error: &SdkError<E, R>,
-) -> QueueError {
-    let why = match error.as_service_error() {
-        Some(refusal) => refusal.code().unwrap_or("refused").to_owned(),
-        None => error.to_string(),
-    };
-    QueueError { operation, why }
 }

@@ -1,4 +1,4 @@
-//! When to try again: the pauses inside an invocation, and how long a message then stays away.
+//! When to retry: the pauses inside an invocation, and the visibility timeout of a message that goes back.
 //!
 //! The one module that names `backoff`. It decides how long, never whether.
 
@@ -9,25 +9,25 @@ use tokio::time::Instant;
 
 use crate::budget::left;
 
-/// How long a message is invisible after its first receive that failed, its second, and so on.
+/// The visibility timeout after a message's first receive, its second, and so on.
 const VISIBILITY_SECONDS: [u64; 6] = [2, 5, 15, 40, 90, 180];
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
-/// How long a message that was received so often stays invisible.
+/// The visibility timeout of a message that was received so many times.
 pub(crate) fn visibility(receives: u32) -> Duration {
     let index = usize::try_from(receives.saturating_sub(1)).unwrap_or(usize::MAX);
     Duration::from_secs(VISIBILITY_SECONDS[index.min(VISIBILITY_SECONDS.len() - 1)])
 }
 
-/// Growing pauses between tries, with some chance in them, up to a point in time.
+/// Exponential backoff with jitter, up to a point in time.
 pub(crate) struct Pauses {
     intervals: ExponentialBackoff,
     until: Instant,
 }
 
 impl Pauses {
-    /// Pauses that all end before this.
+    /// Every pause ends before this.
     pub(crate) fn until(until: Instant) -> Self {
         let intervals = ExponentialBackoffBuilder::new()
             .with_initial_interval(FIRST_PAUSE)
@@ -39,7 +39,7 @@ impl Pauses {
         Self { intervals, until }
     }
 
-    /// Waits for the next pause, or longer if `at_least` says so. `false`, at once, where the
+    /// Sleeps for the next pause, or for `at_least` if that is longer. Returns `false` at once where the
     /// pause would not end in time.
     pub(crate) async fn next(&mut self, at_least: Option<Duration>) -> bool {
         let Some(interval) = self.intervals.next_backoff() else { return false };
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_stays_away_longer_each_time() {
+    fn the_visibility_timeout_grows_with_each_receive() {
         let seconds: Vec<_> = (1..=8).map(|receives| visibility(receives).as_secs()).collect();
         assert_eq!(seconds, [2, 5, 15, 40, 90, 180, 180, 180]);
         assert_eq!(visibility(0).as_secs(), 2);
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_pause_is_as_long_as_it_was_asked_to_be_or_is_not_made() {
+    async fn a_pause_lasts_as_long_as_was_asked_or_is_not_made() {
         let began = Instant::now();
         let mut pauses = Pauses::until(began + Duration::from_secs(12));
         assert!(pauses.next(Some(Duration::from_secs(7))).await);

@@ -1,4 +1,4 @@
-//! Why a message goes back to the queue, and what follows from it.
+//! Why a message goes back to the queue, who is told, and when it comes back.
 
 use std::time::Duration;
 
@@ -16,41 +16,40 @@ use crate::{
     tables::TableError,
 };
 
-/// How soon a message comes back that nothing can be done for: it is on its way to the
-/// dead-letter queue.
+/// The visibility timeout of a message that no try can help: it is on its way to the dead-letter queue.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
-/// Why a message was not brought to an end this time.
+/// Why a message did not come to an end this time.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Setback {
-    #[error("the message cannot be read")]
+    #[error("unreadable message")]
     Unreadable(#[from] InvalidMessage),
     #[error("another message holds the attempt")]
     Held {
-        /// For so long at most.
+        /// When the other's lease ends at the latest.
         until: Timestamp,
     },
-    #[error("the login host is not allowed here")]
+    #[error("the login host is not allowed")]
     LoginUrl,
-    #[error("the app's credentials cannot be had")]
+    #[error("the app's credentials are not available")]
     Credentials(#[from] CredentialsError),
-    #[error("the code was not traded")]
+    #[error("the code was not exchanged")]
     Exchange(#[source] ExchangeError),
-    #[error("the PKCE verifier cannot be had")]
+    #[error("KMS is not available")]
     Kms(#[from] KmsError),
-    #[error("the attempt cannot be read or written")]
+    #[error("cannot read or write the attempt")]
     Attempt(#[from] TableError),
-    #[error("the tokens cannot be stored")]
+    #[error("cannot store the tokens")]
     NotStored(#[source] TableError),
     #[error("the tokens were neither stored nor put back on the queue")]
     TokensLost(#[source] CheckpointError),
-    #[error("the tokens of the message cannot be had")]
+    #[error("the tokens of the message cannot be decrypted")]
     BrokenSeal(#[from] BrokenSeal),
-    #[error("it was tried often enough")]
+    #[error("no tries left")]
     GivenUp,
-    #[error("the time was over")]
+    #[error("out of time")]
     OutOfTime,
-    #[error("a panic")]
+    #[error("panic")]
     Panic,
 }
 
@@ -79,8 +78,8 @@ impl Setback {
         }
     }
 
-    /// What the person is told when the message was tried for the last time; `None` where
-    /// nobody can be told, or somebody else tells them.
+    /// The reason that the person is told after the message's last try; `None` where nobody can be told, or
+    /// another message tells them.
     pub(crate) fn delay_reason(&self) -> Option<Reason> {
         match self {
             Self::Unreadable(_) | Self::Held { .. } | Self::GivenUp => None,
@@ -100,13 +99,13 @@ impl Setback {
         }
     }
 
-    /// How long the message stays away: by the schedule, but no shorter than Salesforce asked. Not
-    /// at all once nothing but the dead-letter queue is left, and the person was told.
+    /// The message's visibility timeout: by the schedule, but no shorter than Salesforce asked. As short as
+    /// can be once the person was told and only the dead-letter queue is left.
     pub(crate) fn pause(&self, receives: u32, told: bool, now: Timestamp) -> Duration {
         match self {
             Self::Unreadable(_) | Self::BrokenSeal(_) | Self::GivenUp => AT_ONCE,
             _ if told => AT_ONCE,
-            // By then it is free; with luck it is over before.
+            // By then the lease has ended; the holder may finish earlier.
             Self::Held { until } => retry::visibility(receives).min(until.since(now) + AT_ONCE),
             Self::Exchange(error) => match error.class() {
                 Class::Transient { retry_after: Some(asked) } => retry::visibility(receives).max(asked),
@@ -133,26 +132,26 @@ mod tests {
     }
 
     #[test]
-    fn a_message_comes_back_by_the_schedule_or_when_salesforce_says() {
+    fn a_message_comes_back_by_the_schedule_or_when_salesforce_asks() {
         assert_eq!(seconds(&refused(Class::Operator), 3, false), 15);
         let busy = refused(Class::Transient { retry_after: Some(Duration::from_secs(30)) });
         assert_eq!((seconds(&busy, 1, false), seconds(&busy, 5, false)), (30, 90));
     }
 
     #[test]
-    fn a_message_comes_back_when_the_holder_must_be_done_at_the_latest() {
+    fn a_message_comes_back_no_later_than_the_holders_lease_ends() {
         let held = Setback::Held { until: NOW.plus(Duration::from_mins(1)) };
         assert_eq!([1, 4, 5, 6].map(|receives| seconds(&held, receives, false)), [2, 40, 61, 61]);
     }
 
     #[test]
-    fn what_goes_to_the_dead_letter_queue_goes_at_once() {
+    fn a_message_that_no_try_can_help_comes_back_at_once() {
         assert_eq!(seconds(&Setback::Unreadable(InvalidMessage::Malformed), 1, false), 1);
         assert_eq!(seconds(&refused(Class::Operator), 10, true), 1);
     }
 
     #[test]
-    fn the_person_is_told_whose_fault_it_is() {
+    fn the_person_is_told_whether_salesforce_or_the_setup_is_the_cause() {
         let transient = Class::Transient { retry_after: None };
         assert_eq!(refused(transient).delay_reason(), Some(Reason::SalesforceUnavailable));
         assert_eq!(refused(Class::Operator).delay_reason(), Some(Reason::Misconfigured));

@@ -1,8 +1,8 @@
-//! The trace that a message belongs to: API Gateway begins it at the callback, and the queue carries it on. Pure.
+//! The X-Ray trace that a message belongs to: API Gateway starts it at the callback, and SQS carries it on. Pure.
 
-/// The trace's id in a trace header
+/// The trace id of a trace header
 /// (<https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader>). A browser may
-/// send such a header too, so nothing but the form of an id is taken from it.
+/// send such a header too, so only what has the form of an id is taken from it.
 pub(crate) fn root(header: &str) -> Option<&str> {
     let root = header.split(';').find_map(|part| part.trim().strip_prefix("Root="))?;
     let is_hex = |text: &str, length| text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -29,7 +29,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_not_the_form_of_an_id_is_not_taken() {
+    fn what_does_not_have_the_form_of_an_id_is_ignored() {
         for header in ["", "Root=", "Root=1-5759e988-secret", "Root=2-5759e988-bd862e3fe1be46a994272793", "Parent=1"] {
             assert_eq!(root(header), None, "{header}");
         }

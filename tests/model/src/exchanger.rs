@@ -367,9 +367,9 @@ impl Work {
         held.heard.push(heard);
         held.sent = false;
         match step {
-            Step::Over(reason) => At::Settle(reason.as_str()),
-            Step::Again { .. } | Step::Refetch if luck != Luck::NoTime => At::Try,
-            Step::Again { .. } | Step::Refetch | Step::Back => At::GiveBack,
+            Step::Fail(reason) => At::Settle(reason.as_str()),
+            Step::Retry { .. } | Step::Refetch if luck != Luck::NoTime => At::Try,
+            Step::Retry { .. } | Step::Refetch | Step::Return => At::GiveBack,
         }
     }
 
