@@ -249,6 +249,35 @@ def kms_condition_keys(cloud):
     kms.encrypt(KeyId=key, Plaintext=b"hello", EncryptionContext={"purpose": "link"})
 
 
+@expectation
+def simulated_context(cloud):
+    iam = cloud.client("iam")
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    role = iam.create_role(RoleName="reader", AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))["Role"]["Arn"]
+    key = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1"
+    allow = {
+        "Effect": "Allow",
+        "Action": "kms:Decrypt",
+        "Resource": key,
+        "Condition": {"StringEquals": {"kms:ViaService": ["sqs.amazonaws.com", "dynamodb.amazonaws.com"]}},
+    }
+    iam.put_role_policy(RoleName="reader", PolicyName="read", PolicyDocument=json.dumps({"Statement": [allow]}))
+
+    def decisions(*values):
+        entry = {"ContextKeyName": "kms:ViaService", "ContextKeyValues": list(values), "ContextKeyType": "string"}
+        answer = iam.simulate_principal_policy(
+            PolicySourceArn=role,
+            ActionNames=["kms:Decrypt", "kms:Encrypt"],
+            ResourceArns=[key],
+            ContextEntries=[entry] if values else [],
+        )
+        return [result["EvalDecision"] for result in answer["EvaluationResults"]]
+
+    assert decisions("sqs.amazonaws.com") == ["allowed", "implicitDeny"]
+    assert decisions("s3.amazonaws.com") == ["implicitDeny", "implicitDeny"]
+    assert decisions() == ["implicitDeny", "implicitDeny"]
+
+
 # Event source mappings
 
 

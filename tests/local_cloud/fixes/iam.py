@@ -1,9 +1,12 @@
 """IAM: what a policy sees of a request."""
 
 import json
+from contextvars import ContextVar
+from dataclasses import replace
 
 from ministack import app
-from ministack.core import iam_actions
+from ministack.core import iam_actions, iam_evaluator
+from ministack.services import iam
 
 from . import fix
 
@@ -46,3 +49,45 @@ def kms_condition_keys():
         return {**found, **named, **pairs}
 
     iam_actions.request_tag_context = context
+
+
+@fix
+def simulated_context():
+    """A simulation evaluates conditions with the context that its caller gives.
+
+    MiniStack ignores `ContextEntries`, so a statement with a condition on a service's key never allows anything.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
+    """
+    given = ContextVar("given", default={})
+    simulate, evaluate = iam._simulate_principal_policy, iam_evaluator.evaluate
+
+    def with_entries(params):
+        token = given.set(_context_entries(params))
+        try:
+            return simulate(params)
+        finally:
+            given.reset(token)
+
+    def in_context(context, policies, *limits):
+        return evaluate(replace(context, service_context={**context.service_context, **given.get()}), policies, *limits)
+
+    iam._IAM_HANDLERS["SimulatePrincipalPolicy"] = with_entries
+    iam_evaluator.evaluate = in_context
+
+
+def _context_entries(params):
+    """The values of each context key, by its name in lower case, as the evaluator looks them up."""
+
+    def members(prefix):
+        number = 1
+        while value := iam._p(params, f"{prefix}.{number}"):
+            yield value
+            number += 1
+
+    entries, number = {}, 1
+    while name := iam._p(params, f"ContextEntries.member.{number}.ContextKeyName"):
+        values = list(members(f"ContextEntries.member.{number}.ContextKeyValues.member"))
+        entries[name.lower()] = values[0] if len(values) == 1 else values
+        number += 1
+    return entries
