@@ -1,39 +1,38 @@
 //! The command line.
 
-use std::{num::NonZeroU32, path::PathBuf};
+use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use humantime::parse_duration;
 use secrecy::SecretString;
 use shared::{AttemptId, LoginUrl, WaId};
-
-use crate::span::Span;
 
 const EXAMPLES: &str = "\
 Exit codes: 0 done, 1 failed, 2 usage, 3 nothing matched, 4 done in part.
 
 Examples:
-  wasf doctor                          is everything set up as it must be?
-  wasf link whatsapp:+15551234567      a link for a chat
-  wasf dlq list                        what could not be exchanged, and why
-  wasf dlq redrive --confirm           put it back on the exchange queue
-  wasf --local attempt list            the same on the local cloud
+  wasf doctor                          check the deployed stack
+  wasf link whatsapp:+15551234567      make a link for a chat
+  wasf dlq list                        list the dead letters with their reasons
+  wasf dlq redrive --confirm           put them back on the exchange queue
+  wasf --local attempt list            list attempts on the local cloud
   wasf dlq list --json | jq '.messages[] | select(.code_alive)'";
 
 const INIT_HELP: &str = "\
-Run it in the checkout. Every answer can be given by a flag or its environment variable; what is missing is asked for, \
-secrets without an echo. Give secrets by the environment rather than by a flag, which others see in the list of \
-processes. Secrets that are there already stay (--replace gives them new values).
+Run it in the checkout. Every answer can be given by a flag or its environment variable; wasf asks for the rest, for \
+secrets without echo. Give secrets in environment variables: other users of this machine can see flags in the process \
+list. Existing secrets keep their values unless --replace is given.
 
 Examples:
-  wasf init                    say what would be done
-  wasf init --confirm          ask, and do it
+  wasf init                    show what would be done
+  wasf init --confirm          ask for what is missing, and do it
   WASF_CONSUMER_KEY=… WASF_CONSUMER_SECRET=… WASF_WHATSAPP_TOKEN=… wasf init --no-input --confirm \\
     --whatsapp-provider Twilio --whatsapp-account AC… --whatsapp-sender whatsapp:+14155238886 \\
     --bot-webhook-url https://bot.example.com/events --bot-phone-number +14155238886 --alarm-email ops@example.com";
 
-/// Where the options stand that every command takes.
-const EVERYWHERE: &str = "Options of every command";
+/// The heading of the options that every command takes.
+const GLOBAL: &str = "Global options";
 
 /// Operates the WhatsApp → Salesforce connect pipeline.
 #[derive(Debug, Parser)]
@@ -41,8 +40,8 @@ const EVERYWHERE: &str = "Options of every command";
 pub struct Args {
     #[command(flatten)]
     pub(crate) target: TargetArgs,
-    /// Print JSON, for programs.
-    #[arg(long, global = true, help_heading = EVERYWHERE)]
+    /// Print JSON.
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub json: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -51,20 +50,20 @@ pub struct Args {
 /// Which stack, and where.
 #[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct TargetArgs {
-    /// The stack; without it, the one that samconfig.toml names, here or in a folder above.
-    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "NAME", env = "WASF_STACK_NAME")]
+    /// The stack [default: the stack_name in samconfig.toml, in this folder or one above it].
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "NAME", env = "WASF_STACK_NAME")]
     pub(crate) stack_name: Option<String>,
-    /// The region, if not that of the profile or the environment.
-    #[arg(long, global = true, help_heading = EVERYWHERE)]
+    /// The region [default: that of the profile or the environment].
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) region: Option<String>,
-    /// The profile of the AWS configuration files.
-    #[arg(long, global = true, help_heading = EVERYWHERE, conflicts_with = "local")]
+    /// The profile in the AWS configuration files.
+    #[arg(long, global = true, help_heading = GLOBAL, conflicts_with = "local")]
     pub(crate) profile: Option<String>,
-    /// The local cloud that `make up` started.
-    #[arg(long, global = true, help_heading = EVERYWHERE)]
+    /// Use the local cloud that `make up` started.
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) local: bool,
-    /// The file in which the local cloud says where everything is.
-    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "FILE", env = "LOCAL_CLOUD_STATE", hide = true)]
+    /// The local cloud's state file.
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "FILE", env = "LOCAL_CLOUD_STATE", hide = true)]
     pub(crate) local_state: Option<PathBuf>,
 }
 
@@ -76,83 +75,84 @@ Examples:
   wasf link whatsapp:+15551234567
   wasf link whatsapp:US.ABC123XYZ --login-url https://test.salesforce.com
 
-Needs execute-api:Invoke on POST /links. Whoever opens the link connects their Salesforce to this chat.")]
+Needs the permission execute-api:Invoke on POST /links. Whoever opens the link connects their Salesforce account to \
+this chat.")]
     Link(LinkArgs),
-    /// Tries to connect: what became of them.
+    /// Show attempts to connect.
     #[command(subcommand)]
     Attempt(AttemptCommand),
-    /// Connections: what bots have for a chat.
+    /// Show or revoke connections.
     #[command(subcommand)]
     Connection(ConnectionCommand),
-    /// Dead letters: consents that could not be exchanged in time.
+    /// List, redrive or drop dead letters: consents that were not exchanged in time.
     #[command(subcommand)]
     Dlq(DlqCommand),
-    /// Outcomes that the person or the bot was not told.
+    /// Redeliver outcomes that the person or the bot was not notified of.
     #[command(subcommand)]
     Events(EventsCommand),
-    /// Check the deployed stack, and say what to do about each finding.
+    /// Check the deployed stack, with a remedy for each problem.
     #[command(after_help = "\
-Exit code 0 says that all is well, 1 that something is wrong. Nothing is changed, and nobody is sent anything: the \
-webhook is asked with an empty request that no bot takes for an event, and WhatsApp for the account alone.
+Exits with 0 if there are no problems, else with 1. Changes nothing and notifies nobody: the webhook gets an empty \
+request that no bot takes for an event, and of WhatsApp's provider only the account is read.
 
 Examples:
   wasf doctor
   wasf doctor --json | jq '.findings[] | select(.level == \"wrong\")'")]
     Doctor,
-    /// Ask for what a deployment needs; store the secrets and the parameters.
+    /// Prepare a deployment: store its secrets and parameters.
     #[command(after_help = INIT_HELP)]
     Init(Box<InitArgs>),
-    /// Print the completions for a shell.
+    /// Print a shell's completion script.
     #[command(after_help = "\
 Examples:
   wasf completions bash > ~/.local/share/bash-completion/completions/wasf
   wasf completions zsh  > ~/.zfunc/_wasf
   wasf completions fish > ~/.config/fish/completions/wasf.fish")]
     Completions {
-        /// Which.
+        /// The shell.
         shell: Shell,
     },
 }
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct LinkArgs {
-    /// The chat, exactly as the bot knows it: whatsapp:+15551234567.
+    /// The chat's address, exactly as the bot uses it: whatsapp:+15551234567.
     pub(crate) wa_id: WaId,
-    /// Where to log in, if not at the first of the stack's `LoginUrls`.
+    /// The login host [default: the first of the stack's `LoginUrls`].
     #[arg(long, value_name = "URL")]
     pub(crate) login_url: Option<LoginUrl>,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AttemptCommand {
-    /// Show one attempt as a timeline, with its chat.
+    /// Show one attempt: its timeline and its chat, unmasked.
     #[command(after_help = "Example: wasf attempt show 0123456789abcdef0123456789abcdef")]
     Show {
-        /// As in the logs, the events and the links' answers.
+        /// The attempt's id, as in logs, events and responses of POST /links.
         attempt_id: AttemptId,
     },
-    /// List attempts, the latest first. Phone numbers are masked.
+    /// List attempts, the latest first, with masked phone numbers.
     #[command(after_help = "\
-Reads the whole table (it has no index by time), which costs read capacity: with a million attempts about a minute.
+Scans the whole table, which has no index by time, and so costs read capacity: a million attempts take about a minute.
 
 Examples:
   wasf attempt list
   wasf attempt list --status failed --since 1d
   wasf attempt list --status exchanging --json | jq '.attempts[].attempt_id'")]
     List {
-        /// Only these.
+        /// Only attempts with this status.
         #[arg(long)]
         status: Option<StatusArg>,
-        /// How far back: 90s, 15m, 2h, 7d.
-        #[arg(long, default_value = "2h", value_name = "SPAN")]
-        since: Span,
-        /// The most to show.
+        /// Only what was updated within this time: 90s, 15m, 2h, 7d.
+        #[arg(long, default_value = "2h", value_name = "DURATION", value_parser = parse_duration)]
+        since: Duration,
+        /// Show at most this many.
         #[arg(long, default_value_t = 100)]
         max: usize,
     },
 }
 
-/// A status, as it is stored.
+/// An attempt's status, as it is stored.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum StatusArg {
     Exchanging,
@@ -163,23 +163,23 @@ pub(crate) enum StatusArg {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConnectionCommand {
-    /// Show whose Salesforce a chat is connected to. Tokens are never shown, nor even read.
+    /// Show which Salesforce user a chat is connected to. Tokens are neither shown nor read.
     #[command(after_help = "Example: wasf connection show whatsapp:+15551234567")]
     Show {
-        /// The chat.
+        /// The chat's address, exactly as the bot uses it.
         wa_id: WaId,
     },
-    /// End a connection: revoke the tokens at Salesforce, delete them here, tell the bot `connection.revoked`.
+    /// End a connection: revoke its tokens at Salesforce, delete them, and send the bot `connection.revoked`.
     #[command(after_help = "\
-Nothing is deleted while Salesforce cannot be reached. A connection that is renewed meanwhile stays.
+Deletes nothing while Salesforce is unreachable. Keeps a connection that is renewed at the same time.
 
 Examples:
-  wasf connection revoke whatsapp:+15551234567             say what would be done
+  wasf connection revoke whatsapp:+15551234567             show what would be done
   wasf connection revoke whatsapp:+15551234567 --confirm   do it")]
     Revoke {
-        /// The chat.
+        /// The chat's address, exactly as the bot uses it.
         wa_id: WaId,
-        /// Do it.
+        /// Do it; without this flag it is a dry run.
         #[arg(long)]
         confirm: bool,
     },
@@ -187,15 +187,15 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DlqCommand {
-    /// Count what waits in each queue, and the dead letters by kind.
+    /// Count the messages in each queue, and the dead letters by content and reason.
     Stats,
-    /// List the dead letters without taking any. Phone numbers are masked.
+    /// List the dead letters, with masked phone numbers. The queue stays as it is.
     #[command(after_help = "\
-Reading hides a message from other readers until the list is made; then it is given back. If wasf is killed \
-meanwhile, it shows again after a minute.
+While wasf reads the queue, the messages are invisible to other readers. They become visible again when it ends, or a \
+minute after it is killed.
 
-A code is alive for 14 minutes after its callback. A dead one is worth redriving too: its person gets a plain message \
-and a fresh link. Sealed tokens have no age: they are stored by a redrive at any time.
+A code lives for 14 minutes after its callback. Expired codes are worth redriving too: their people get a message and a \
+fresh link. Sealed tokens do not expire: a redrive stores them at any age.
 
 Examples:
   wasf dlq list
@@ -205,105 +205,106 @@ Examples:
         #[command(flatten)]
         selection: Selection,
     },
-    /// Show one dead letter: all but the code or the tokens in it.
+    /// Show one dead letter, without its code or tokens.
     Show {
         /// The id of the message or of its attempt.
         id: String,
     },
     /// Put dead letters back on the exchange queue.
     #[command(after_help = "\
-Each message is sent first and deleted then: if wasf is killed, nothing is lost, and what was sent twice is exchanged \
-once. Messages that cannot be read would only come back; they are left, unless --reason unreadable asks for them.
+Each message is sent to the exchange queue before it is deleted: if wasf is killed, nothing is lost, and a message that \
+was sent twice is exchanged once. Unreadable messages stay, because they would only come back; --reason unreadable \
+redrives them all the same.
 
 Examples:
-  wasf dlq redrive                                  say what would be done
-  wasf dlq redrive --confirm                        all that can be read
-  wasf dlq redrive --only-alive --rate 20 --confirm the codes that still live, 20 a second
-  wasf dlq redrive --native --confirm               SQS's own redrive, followed to its end")]
+  wasf dlq redrive                                  show what would be redriven
+  wasf dlq redrive --confirm                        redrive all readable messages
+  wasf dlq redrive --only-alive --rate 20 --confirm redrive unexpired codes, 20 a second
+  wasf dlq redrive --native --confirm               start SQS's own redrive and follow it")]
     Redrive {
         #[command(flatten)]
         selection: Selection,
-        /// The most messages a second.
+        /// At most this many messages a second.
         #[arg(long, value_name = "N")]
         rate: Option<NonZeroU32>,
-        /// Let SQS move all messages by itself, and follow that.
+        /// Use SQS's own redrive, which moves all messages.
         #[arg(long, conflicts_with_all = ["only_alive", "reason", "max"])]
         native: bool,
-        /// Do it.
+        /// Do it; without this flag it is a dry run.
         #[arg(long)]
         confirm: bool,
     },
-    /// Delete dead letters. Their people are left with the last message they got.
+    /// Delete dead letters. Their people get no further message.
     #[command(after_help = "\
-Codes that still live and sealed tokens are somebody's consent: they are refused without --force.
+Unexpired codes and sealed tokens are somebody's consent: they are kept unless --force is given.
 
 Examples:
-  wasf dlq drop --reason unreadable             say what would be deleted
+  wasf dlq drop --reason unreadable             show what would be deleted
   wasf dlq drop --reason unreadable --confirm   delete it")]
     Drop {
         #[command(flatten)]
         selection: Selection,
-        /// Also codes that still live, and sealed tokens.
+        /// Also delete unexpired codes and sealed tokens.
         #[arg(long)]
         force: bool,
-        /// Do it.
+        /// Do it; without this flag it is a dry run.
         #[arg(long)]
         confirm: bool,
     },
 }
 
-/// Which dead letters.
+/// Which dead letters are selected.
 #[derive(Clone, Debug, Default, ClapArgs)]
 pub(crate) struct Selection {
-    /// Only codes that still live.
+    /// Only unexpired codes.
     #[arg(long)]
     pub(crate) only_alive: bool,
-    /// Only those with this reason, as `wasf dlq list` shows it; `unreadable` for those that cannot be read.
+    /// Only those with this reason, as in `wasf dlq list`; `unreadable` selects unreadable messages.
     #[arg(long, value_name = "REASON")]
     pub(crate) reason: Option<String>,
-    /// No more than so many.
+    /// At most this many.
     #[arg(long, value_name = "N")]
     pub(crate) max: Option<usize>,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum EventsCommand {
-    /// Have outcomes announced again that not everybody was told of.
+    /// Put outcomes with an incomplete notification on the stream again.
     #[command(after_help = "\
-Finds outcomes without notified_at and touches them (redelivered_at), which puts them on the table's stream again; the \
-notifier goes on where it stopped. Who is marked as told is not told again, and an event keeps its webhook-id.
+Updates redelivered_at of outcomes that have no notified_at, which puts them on the table's stream again; the notifier \
+resumes where it stopped. Nobody is notified twice, and an event keeps its webhook-id.
 
-An attempt that is named may have been announced wholly: then its notified_at is removed. With --again its person or \
-its bot is told once more, which they may notice.
+With --attempt, the notification may be complete: then notified_at is removed. With --again, the person or the bot is \
+notified once more, which they may notice.
 
 Examples:
-  wasf events redeliver --since 1d               say what would be done
+  wasf events redeliver --since 1d               show what would be done
   wasf events redeliver --since 1d --confirm     do it
   wasf events redeliver --attempt 0123456789abcdef0123456789abcdef --again bot --confirm")]
     Redeliver {
-        /// How far back: 90s, 15m, 2h, 7d.
-        #[arg(long, default_value = "2h", value_name = "SPAN")]
-        since: Span,
-        /// This one alone.
+        /// Only what was updated within this time: 90s, 15m, 2h, 7d.
+        #[arg(long, default_value = "2h", value_name = "DURATION", value_parser = parse_duration)]
+        since: Duration,
+        /// Only this attempt.
         #[arg(long, value_name = "ID", conflicts_with = "since")]
         attempt: Option<AttemptId>,
-        /// Tell them although they were told.
+        /// Notify them even if they were notified before.
         #[arg(long, value_name = "WHO", requires = "attempt")]
         again: Vec<Again>,
-        /// Do it.
+        /// Do it; without this flag it is a dry run.
         #[arg(long)]
         confirm: bool,
     },
 }
 
-/// Who is told again.
+/// Who is notified again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Again {
     Person,
     Bot,
 }
 
-/// The answers of `wasf init`; what is not given is asked for.
+/// The answers of `wasf init`.
 #[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct InitArgs {
     /// The Salesforce app's consumer key.
@@ -312,50 +313,76 @@ pub(crate) struct InitArgs {
     /// The Salesforce app's consumer secret.
     #[arg(long, value_name = "SECRET", env = "WASF_CONSUMER_SECRET", hide_env_values = true)]
     pub(crate) consumer_secret: Option<SecretString>,
-    /// Who sends the messages.
+    /// The provider of WhatsApp messages.
     #[arg(long, value_name = "NAME", env = "WASF_WHATSAPP_PROVIDER")]
     pub(crate) whatsapp_provider: Option<ProviderArg>,
-    /// Twilio's account SID, AC…; at Meta the phone number's id.
+    /// Twilio's account SID, AC…, or Meta's phone number id.
     #[arg(long, value_name = "ID", env = "WASF_WHATSAPP_ACCOUNT")]
     pub(crate) whatsapp_account: Option<String>,
-    /// Twilio's auth token; at Meta the access token.
+    /// Twilio's auth token, or Meta's access token.
     #[arg(long, value_name = "TOKEN", env = "WASF_WHATSAPP_TOKEN", hide_env_values = true)]
     pub(crate) whatsapp_token: Option<SecretString>,
     /// Twilio's sender: whatsapp:+14155238886.
     #[arg(long, value_name = "ADDRESS", env = "WASF_WHATSAPP_SENDER")]
     pub(crate) whatsapp_sender: Option<WaId>,
-    /// The number of the bot's chat, for the button that leads back to it; - for none.
+    /// The bot's phone number, for the button back to its chat; - for none.
     #[arg(long, value_name = "NUMBER", env = "WASF_BOT_PHONE_NUMBER", allow_hyphen_values = true)]
     pub(crate) bot_phone_number: Option<String>,
-    /// Where the bot takes events; - for none.
+    /// The bot's webhook for events; - for none.
     #[arg(long, value_name = "URL", env = "WASF_BOT_WEBHOOK_URL", allow_hyphen_values = true)]
     pub(crate) bot_webhook_url: Option<String>,
-    /// The callback address on a domain of yours, which ends in /callback; - for the API's own.
+    /// The callback URL on your own domain, which ends in /callback; - for the API's own.
     #[arg(long, value_name = "URL", env = "WASF_CALLBACK_URI", allow_hyphen_values = true)]
     pub(crate) callback_uri: Option<String>,
-    /// Where people log in, with commas between; the first is the default.
+    /// The login hosts, separated by commas; the first is the default.
     #[arg(long, value_name = "URLS", env = "WASF_LOGIN_URLS")]
     pub(crate) login_urls: Option<String>,
-    /// Who hears of alarms; - for nobody.
+    /// The e-mail address that receives alarms; - for none.
     #[arg(long, value_name = "ADDRESS", env = "WASF_ALARM_EMAIL", allow_hyphen_values = true)]
     pub(crate) alarm_email: Option<String>,
-    /// Ask nothing: what is missing is an error.
+    /// Never ask: a missing answer is an error.
     #[arg(long)]
     pub(crate) no_input: bool,
-    /// Give secrets that are there already a new value.
+    /// Replace the values of existing secrets.
     #[arg(long)]
     pub(crate) replace: bool,
-    /// Do it.
+    /// Do it; without this flag it is a dry run.
     #[arg(long)]
     pub(crate) confirm: bool,
 }
 
-/// Who sends the messages.
+/// The provider of WhatsApp messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "PascalCase")]
 pub(crate) enum ProviderArg {
     Twilio,
     Meta,
-    /// The bot writes to people by itself.
+    /// The bot sends the messages.
     None,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn since(text: &str) -> Result<Duration, clap::Error> {
+        match Args::try_parse_from(["wasf", "attempt", "list", &format!("--since={text}")])?.command {
+            Command::Attempt(AttemptCommand::List { since, .. }) => Ok(since),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_number_and_a_unit_are_a_duration() {
+        for (text, seconds) in [("90s", 90), ("15m", 900), ("2h", 7_200), ("7d", 604_800)] {
+            assert_eq!(since(text).unwrap(), Duration::from_secs(seconds));
+        }
+    }
+
+    #[test]
+    fn anything_else_is_not_a_duration() {
+        for text in ["", "2", "h", "-2h", "2é", "yesterday", "99999999999999999999s"] {
+            assert!(since(text).is_err(), "{text}");
+        }
+    }
 }

@@ -1,74 +1,59 @@
-//! Why a command did not do what it was asked, and the exit code that says so.
+//! Why a command failed, and the exit code that says so.
 
 use std::process::ExitCode;
 
-use aws_sdk_sqs::error::ProvideErrorMetadata;
-use shared::aws::describe;
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+use shared::aws::AwsError;
 
-/// How a command ended.
+/// How a command ended: its exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// 0
-    Done,
-    /// 1
-    Failed,
-    /// 2
-    Usage,
-    /// 3: there was nothing to do it to.
-    NothingMatched,
-    /// 4: the report says what is left.
-    InPart,
-}
-
-impl Exit {
-    /// The code.
-    pub(crate) const fn code(self) -> u8 {
-        match self {
-            Self::Done => 0,
-            Self::Failed => 1,
-            Self::Usage => 2,
-            Self::NothingMatched => 3,
-            Self::InPart => 4,
-        }
-    }
+    Done = 0,
+    Failed = 1,
+    Usage = 2,
+    NothingMatched = 3,
+    /// Done in part: the report says what is left.
+    InPart = 4,
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        exit.code().into()
+        (exit as u8).into()
     }
 }
 
 /// Why there is no report. No text quotes a message, a secret or an item.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// The command makes no sense as it stands.
+    /// The arguments are invalid, or not sufficient.
     #[error("{0}")]
     Usage(String),
-    /// There is no such thing.
+    /// What the command is about does not exist.
     #[error("{0}")]
     NothingMatched(String),
-    /// AWS, or another party, did not do it.
-    #[error("could not {doing}: {why}")]
+    /// AWS, another party or this machine did not do it.
+    #[error("cannot {action}: {why}")]
     Failed {
-        /// What was tried.
-        doing: String,
-        /// In the party's words, or ours.
+        /// In the infinitive: `read the queue`.
+        action: String,
+        /// The reason and, where there is one, the remedy.
         why: String,
     },
 }
 
 impl Error {
-    pub(crate) fn failed(doing: impl Into<String>, why: impl Into<String>) -> Self {
-        Self::Failed { doing: doing.into(), why: why.into() }
+    pub(crate) fn failed(action: impl Into<String>, why: impl Into<String>) -> Self {
+        Self::Failed { action: action.into(), why: why.into() }
     }
 
-    /// What an AWS client's error comes to.
-    pub(crate) fn aws<E>(doing: &'static str) -> impl Fn(E) -> Self
+    /// Makes the error of an AWS operation, for `map_err`.
+    pub(crate) fn aws<E, R>(action: &'static str, operation: &'static str) -> impl Fn(SdkError<E, R>) -> Self
     where
-        E: std::error::Error + ProvideErrorMetadata,
+        E: std::error::Error + ProvideErrorMetadata + 'static,
+        R: std::fmt::Debug,
     {
-        move |error| Self::failed(doing, describe(&error))
+        let error = AwsError::of(operation);
+        move |cause| Self::failed(action, error(cause).to_string())
     }
 
     pub(crate) const fn exit(&self) -> Exit {

@@ -1,4 +1,4 @@
-//! The HTTP client for whoever is asked without an SDK.
+//! The HTTP client for services that have no SDK.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -10,8 +10,7 @@ use crate::error::Error;
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 const TOTAL_TIME: Duration = Duration::from_secs(15);
 
-/// A client for this address. Names under `localhost` are this machine's (RFC 6761 §6.3), whatever
-/// the resolver knows of them.
+/// A client for this URL. Names under `localhost` are this machine's (RFC 6761 §6.3), whatever the resolver says.
 pub(crate) fn client_for(url: &Url) -> Result<Client, Error> {
     tls::use_ring();
     let mut builder = Client::builder()
@@ -24,17 +23,18 @@ pub(crate) fn client_for(url: &Url) -> Result<Client, Error> {
     {
         builder = builder.resolve(host, SocketAddr::from(([127, 0, 0, 1], port)));
     }
-    builder.build().map_err(|_| Error::failed("set up HTTP", "the system's root certificates cannot be read"))
+    builder.build().map_err(|_| {
+        Error::failed("set up HTTPS", "the system's root certificates are unreadable; install ca-certificates")
+    })
 }
 
-/// What kept a request from being answered. The error's own text has the address in it, which may
-/// hold a secret.
-pub(crate) fn word_for(error: &reqwest::Error) -> &'static str {
+/// Why a request got no response. The error's own text quotes the URL, which may hold a secret.
+pub(crate) fn failure(error: &reqwest::Error) -> &'static str {
     if error.is_connect() {
-        "no connection"
+        "connection failed"
     } else if error.is_timeout() {
-        "it took too long"
+        "timed out"
     } else {
-        "the connection broke off"
+        "connection lost"
     }
 }

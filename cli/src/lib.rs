@@ -1,9 +1,8 @@
-//! `wasf`, the operators' tool: it finds a deployed stack by its name, says what is in it, and
-//! cures what can be cured.
+//! `wasf`, the operators' tool: it finds a deployed stack by its name, shows its state, and repairs what can be repaired.
 //!
-//! A command is a function from its arguments to a report; only [`run`] prints. What changes
-//! anything is a dry run unless `--confirm` is given. No report holds a code, a verifier or a token:
-//! the adapters in `aws` and `parties` hand such values over as secrets, which do not print.
+//! A command (`commands`) is a function from its arguments (`args`) to a report (`report`); only [`run`] prints. A
+//! command that changes anything is a dry run unless `--confirm` is given. No report contains a code, a verifier or a
+//! token: the adapters (`aws`, `parties`) return such values as secrets, which do not print.
 
 mod args;
 mod aws;
@@ -15,7 +14,6 @@ mod parties;
 mod records;
 mod report;
 mod samconfig;
-mod span;
 mod stack;
 mod target;
 
@@ -30,7 +28,7 @@ use error::Error;
 use report::Report;
 use target::Target;
 
-/// What only the edge of a process can give.
+/// What only a process can provide: passed in, so that tests can replace it.
 #[derive(Clone, Copy)]
 pub struct Edge {
     /// The clock.
@@ -39,14 +37,14 @@ pub struct Edge {
     pub random: Random,
 }
 
-/// Runs a command and prints its report, or why there is none.
+/// Runs a command and prints its report, or its error.
 pub async fn run(args: Args, edge: Edge, output: &mut impl Write) -> ExitCode {
     let json = args.json;
     let report = dispatch(args, edge).await.unwrap_or_else(|error| {
         report::print_error(&error);
         Report::of_error(&error)
     });
-    // A reader that has gone away wants no more.
+    // A closed pipe (`| head`) is no error.
     let _ = if json { writeln!(output, "{:#}", report.json) } else { output.write_all(report.text.as_bytes()) };
     report.exit.into()
 }
@@ -55,12 +53,12 @@ async fn dispatch(args: Args, edge: Edge) -> Result<Report, Error> {
     let Args { target, command, .. } = args;
     match command {
         Command::Completions { shell } => return Ok(completions::generate(shell)),
-        Command::Init(order) => return init::run(*order, &target, edge.random).await,
+        Command::Init(args) => return init::run(*args, &target, edge.random).await,
         _ => {}
     }
     let target = Target::open(&target).await?;
     match command {
-        Command::Link(order) => link::run(&order, &target, (edge.now)()).await,
+        Command::Link(args) => link::run(&args, &target, (edge.now)()).await,
         Command::Attempt(command) => attempt::run(command, &target, edge.now).await,
         Command::Connection(command) => connection::run(command, &target, edge.now).await,
         Command::Dlq(command) => dlq::run(command, &target, edge.now).await,

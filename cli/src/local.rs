@@ -1,4 +1,4 @@
-//! The local cloud, as its state file tells of it.
+//! The local cloud, as its state file describes it.
 
 use std::{
     fs,
@@ -13,7 +13,7 @@ const STATE: &str = ".local/cloud/state.json";
 /// The stack that `make up` deploys.
 pub(crate) const STACK: &str = "main";
 
-/// Where the local cloud is, and who may use it.
+/// The local cloud's endpoint and credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LocalCloud {
     pub(crate) endpoint: String,
@@ -36,9 +36,9 @@ struct Credentials {
 }
 
 impl LocalCloud {
-    /// Reads the state file: the one given, or that of the checkout we are in.
+    /// Reads the state file: this one, or that of the current checkout.
     pub(crate) fn find(file: Option<&Path>) -> Result<Self, Error> {
-        let down = || Error::failed("find the local cloud", "it is down; `make up` starts it");
+        let down = || Error::failed("find the local cloud", "it is not running; start it with `make up`");
         let file: PathBuf = match file {
             Some(file) => file.to_owned(),
             None => in_or_above(STATE).ok_or_else(down)?,
@@ -48,7 +48,7 @@ impl LocalCloud {
 
     fn parse(text: &str) -> Result<Self, Error> {
         let State { endpoint, region, credentials } = serde_json::from_str(text)
-            .map_err(|_| Error::failed("read the local cloud's state", "it is not in its form"))?;
+            .map_err(|_| Error::failed("read the local cloud's state", "invalid format; restart it with `make up`"))?;
         let Credentials { access_key_id, secret_access_key } = credentials;
         Ok(Self { endpoint, region, access_key_id, secret_access_key })
     }
@@ -66,7 +66,7 @@ mod tests {
         assert_eq!((cloud.endpoint.as_str(), cloud.region.as_str()), ("http://127.0.0.1:4566", "us-east-1"));
         assert_eq!(
             LocalCloud::parse("{}").unwrap_err().to_string(),
-            "could not read the local cloud's state: it is not in its form"
+            "cannot read the local cloud's state: invalid format; restart it with `make up`"
         );
     }
 }

@@ -9,10 +9,10 @@ use shared::{AttemptId, LoginUrl, Status, Timestamp, WaId, attempt::Item};
 
 use crate::{
     error::Exit,
-    report::{Report, Table, a_while, clock_time},
+    report::{Report, Table, clock_time, duration_text},
 };
 
-/// For lists: the phone number is masked.
+/// An attempt as JSON in lists, with the phone number masked.
 pub(crate) fn attempt_summary(attempt: &Item) -> Value {
     json!({
         "attempt_id": attempt.attempt_id,
@@ -26,29 +26,26 @@ pub(crate) fn attempt_summary(attempt: &Item) -> Value {
     })
 }
 
-/// What happened, in its order. An earlier outcome than the present one has left no trace.
+/// What happened, in order. Of an earlier outcome nothing is stored.
 fn timeline(attempt: &Item) -> Vec<(Timestamp, String)> {
-    let status = attempt.status.as_deref().unwrap_or("of unknown status");
+    let status = attempt.status.as_deref().unwrap_or("status unknown");
     let outcome = match (&attempt.reason, &attempt.salesforce_error) {
         (Some(reason), Some(error)) => format!("{status}: {reason} (Salesforce: {error})"),
         (Some(reason), None) => format!("{status}: {reason}"),
         (None, _) => status.to_owned(),
     };
-    let told = match attempt.message_error {
-        Some(_) => "the bot was told that the person cannot be reached",
-        None => "the bot was told",
+    let bot_notified = match attempt.message_error {
+        Some(_) => "bot notified; person unreachable",
+        None => "bot notified",
     };
     let mut steps: Vec<_> = [
-        (attempt.created_at, "the callback came".to_owned()),
+        (attempt.created_at, "callback received".to_owned()),
         (attempt.updated_at, outcome),
-        (attempt.delay_told_at, "the person was told that it takes longer".to_owned()),
-        (
-            attempt.messaged_at.filter(|at| Some(*at) != attempt.delay_told_at),
-            "the person was sent the message".to_owned(),
-        ),
-        (attempt.bot_told_at, told.to_owned()),
-        (attempt.notified_at, "everybody knows".to_owned()),
-        (attempt.redelivered_at, "an operator had it announced again".to_owned()),
+        (attempt.delay_told_at, "person notified of the delay".to_owned()),
+        (attempt.messaged_at.filter(|at| Some(*at) != attempt.delay_told_at), "person notified".to_owned()),
+        (attempt.bot_told_at, bot_notified.to_owned()),
+        (attempt.notified_at, "notification complete".to_owned()),
+        (attempt.redelivered_at, "redelivered by an operator".to_owned()),
     ]
     .into_iter()
     .filter_map(|(at, what)| Some((at?, what)))
@@ -57,7 +54,7 @@ fn timeline(attempt: &Item) -> Vec<(Timestamp, String)> {
     steps
 }
 
-/// One attempt with its timeline, and its chat in full.
+/// One attempt with its timeline, and with its chat unmasked.
 pub(crate) fn attempt_report(attempt: &Item, now: Timestamp) -> Report {
     let timeline = timeline(attempt);
     let mut table = Table::default();
@@ -65,19 +62,21 @@ pub(crate) fn attempt_report(attempt: &Item, now: Timestamp) -> Report {
     table.field("chat", attempt.wa_id.as_ref().map(WaId::as_str));
     table.field("status", attempt.status.as_deref());
     table.field("reason", attempt.reason.as_deref());
-    table.field("Salesforce's error", attempt.salesforce_error.as_deref());
+    table.field("Salesforce error", attempt.salesforce_error.as_deref());
     table.field("user", attempt.username.as_deref());
     table.field("org", attempt.org_id.as_deref());
-    table.field("org's address", attempt.instance_url.as_deref());
-    table.field("logged in at", attempt.login_url.as_deref());
+    table.field("instance URL", attempt.instance_url.as_deref());
+    table.field("login host", attempt.login_url.as_deref());
     table.field("connected before", attempt.renewed.map(|renewed| if renewed { "yes" } else { "no" }));
     table.field("receives", attempt.receives);
-    table.field("WhatsApp's error", attempt.message_error.as_deref());
-    let held = attempt.lease_until.filter(|_| attempt.status() == Some(Status::Exchanging));
-    table.field("held until", held.map(clock_time));
+    table.field("WhatsApp error", attempt.message_error.as_deref());
+    let leased = attempt.lease_until.filter(|_| attempt.status() == Some(Status::Exchanging));
+    table.field("leased until", leased.map(clock_time));
     let mut text = table.text();
     if attempt.is_stuck(now) {
-        text.push_str("\nThe exchanger that held it is gone; the queue's next delivery takes it up.\n");
+        text.push_str(
+            "\nThe lease has expired: its exchanger crashed or timed out. The next delivery resumes the attempt.\n",
+        );
     }
     let mut steps = Table::default();
     let first = timeline.first().map_or(now, |(at, _)| *at);
@@ -109,9 +108,9 @@ pub(crate) fn attempt_report(attempt: &Item, now: Timestamp) -> Report {
     Report::new(text, json, Exit::Done)
 }
 
-/// Attempts in a list. Phone numbers are masked.
+/// A list of attempts, with masked phone numbers.
 pub(crate) fn attempt_table(attempts: &[Item], now: Timestamp) -> Table {
-    let mut table = Table::with_head(["ATTEMPT", "CHAT", "STATUS", "REASON", "RECEIVES", "AGE", "TOLD"]);
+    let mut table = Table::with_header(["ATTEMPT", "CHAT", "STATUS", "REASON", "RECEIVES", "AGE", "NOTIFIED"]);
     for attempt in attempts {
         table.row([
             attempt.attempt_id.to_string(),
@@ -119,27 +118,27 @@ pub(crate) fn attempt_table(attempts: &[Item], now: Timestamp) -> Table {
             attempt.status.clone().unwrap_or_default(),
             attempt.reason.clone().unwrap_or_default(),
             attempt.receives.map(|number| number.to_string()).unwrap_or_default(),
-            attempt.updated_at.map(|at| a_while(now.since(at))).unwrap_or_default(),
+            attempt.updated_at.map(|at| duration_text(now.since(at))).unwrap_or_default(),
             if attempt.notified_at.is_some() { "yes" } else { "no" }.to_owned(),
         ]);
     }
     table
 }
 
-/// Outcomes, and who was notified of each.
+/// A list of outcomes, and who was notified of each.
 pub(crate) fn outcome_table(outcomes: &[Item], now: Timestamp) -> Table {
-    let mut table = Table::with_head(["ATTEMPT", "STATUS", "REASON", "AGE", "PERSON", "BOT"]);
-    let told = |at: Option<Timestamp>| if at.is_some() { "told" } else { "not told" }.to_owned();
+    let mut table = Table::with_header(["ATTEMPT", "STATUS", "REASON", "AGE", "PERSON", "BOT"]);
+    let notified = |at: Option<Timestamp>| if at.is_some() { "notified" } else { "not notified" }.to_owned();
     for attempt in outcomes {
         let person =
-            if attempt.message_error.is_some() { "not reachable".to_owned() } else { told(attempt.messaged_at) };
+            if attempt.message_error.is_some() { "unreachable".to_owned() } else { notified(attempt.messaged_at) };
         table.row([
             attempt.attempt_id.to_string(),
             attempt.status.clone().unwrap_or_default(),
             attempt.reason.clone().unwrap_or_default(),
-            attempt.updated_at.map(|at| a_while(now.since(at))).unwrap_or_default(),
+            attempt.updated_at.map(|at| duration_text(now.since(at))).unwrap_or_default(),
             person,
-            told(attempt.bot_told_at),
+            notified(attempt.bot_told_at),
         ]);
     }
     table
@@ -161,7 +160,7 @@ pub(crate) struct Connection {
     pub(crate) refreshable: bool,
 }
 
-/// Its tokens, for Salesforce alone.
+/// A connection's tokens, to revoke them at Salesforce.
 #[derive(Debug)]
 pub(crate) struct Tokens {
     pub(crate) refresh: Option<SecretString>,
@@ -173,14 +172,14 @@ impl Connection {
         let mut table = Table::default();
         table.field("chat", Some(self.wa_id.as_str()));
         table.field("user", self.username.as_deref());
-        table.field("user's id", self.user_id.as_deref());
+        table.field("user id", self.user_id.as_deref());
         table.field("org", self.org_id.as_deref());
-        table.field("org's address", self.instance_url.as_deref());
-        table.field("logged in at", self.login_url.as_ref().map(LoginUrl::as_str));
+        table.field("instance URL", self.instance_url.as_deref());
+        table.field("login host", self.login_url.as_ref().map(LoginUrl::as_str));
         table.field("scopes", self.scope.as_deref());
         table.field("tokens issued", self.issued_at.map(clock_time));
         table.field("connected", self.connected_at.map(clock_time));
-        table.field("can be renewed", Some(if self.refreshable { "yes" } else { "no, there is no refresh token" }));
+        table.field("refreshable", Some(if self.refreshable { "yes" } else { "no, without a refresh token" }));
         table.field("attempt", self.attempt_id);
         let json = json!({
             "wa_id": self.wa_id,
@@ -199,15 +198,15 @@ impl Connection {
     }
 
     pub(crate) fn dry_run(&self) -> Report {
-        let whose = self.username.as_deref().unwrap_or("an unnamed user");
+        let whose = self.username.as_deref().unwrap_or("an unknown user");
         let text = format!(
-            "This would revoke the tokens of {whose} at {}, delete them here, and tell the bot.\nDo it with --confirm.\n",
+            "Dry run: would revoke the tokens of {whose} at {}, delete them, and notify the bot.\nRun it again with --confirm.\n",
             self.host()
         );
         Report::new(text, json!({"dry_run": true, "username": self.username, "host": self.host()}), Exit::Done)
     }
 
-    /// Where its tokens can be revoked.
+    /// The host that revokes its tokens: where they were issued.
     pub(crate) fn host(&self) -> &str {
         self.login_url.as_ref().map(LoginUrl::as_str).or(self.instance_url.as_deref()).unwrap_or_default()
     }
@@ -238,14 +237,14 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_timeline_is_in_the_order_of_the_events() {
+    fn a_timeline_is_in_order_of_time() {
         let attempt = attempt(&json!({"notified_at": 1_790_000_003_000_u64, "messaged_at": 1_790_000_002_000_u64}));
         let steps: Vec<_> = timeline(&attempt).into_iter().map(|(_, what)| what).collect();
-        assert_eq!(steps, ["the callback came", "connected", "the person was sent the message", "everybody knows"]);
+        assert_eq!(steps, ["callback received", "connected", "person notified", "notification complete"]);
     }
 
     #[test]
-    fn a_failure_says_why_in_our_word_and_in_salesforces() {
+    fn a_failure_shows_our_reason_and_salesforces_error() {
         let failed = json!({"status": "failed", "reason": "denied", "salesforce_error": "access_denied"});
         assert_eq!(timeline(&attempt(&failed))[1].1, "failed: denied (Salesforce: access_denied)");
     }
@@ -272,7 +271,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn tokens_are_revoked_where_they_were_made() {
+    fn tokens_are_revoked_where_they_were_issued() {
         assert_eq!(connection().host(), "https://test.salesforce.com");
         let of_an_older_system = Connection { login_url: None, ..connection() };
         assert_eq!(of_an_older_system.host(), "https://acme.my.salesforce.com");

@@ -1,5 +1,5 @@
-//! What a command says: text for people and JSON for programs, made from the same values; and the
-//! progress of what takes long, on standard error.
+//! What a command prints: text for people and JSON for programs, made from the same values; and the progress of long
+//! operations, on standard error.
 
 use std::{
     fmt::Write as _,
@@ -12,7 +12,7 @@ use shared::Timestamp;
 
 use crate::error::{Error, Exit};
 
-/// What a command has to say.
+/// A command's output and how it ended.
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) text: String,
@@ -30,32 +30,31 @@ impl Report {
     }
 }
 
-/// Says on standard error what went wrong.
+/// Prints an error to standard error.
 pub(crate) fn print_error(error: &Error) {
     let _ = writeln!(io::stderr(), "wasf: {error}");
 }
 
-/// A table, or names with their values: columns as wide as what stands in them.
+/// A table with a header, or fields with their values. Each column is as wide as its widest cell.
 #[derive(Debug, Default)]
 pub(crate) struct Table(Vec<Vec<String>>);
 
 impl Table {
-    pub(crate) fn with_head<const N: usize>(head: [&str; N]) -> Self {
-        Self(vec![head.map(str::to_owned).to_vec()])
+    pub(crate) fn with_header<const N: usize>(header: [&str; N]) -> Self {
+        Self(vec![header.map(str::to_owned).to_vec()])
     }
 
     pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
         self.0.push(cells.into());
     }
 
-    /// A name and its value; nothing where there is none.
+    /// A field and its value; no row without a value.
     pub(crate) fn field(&mut self, name: &str, value: Option<impl ToString>) {
         if let Some(value) = value {
             self.0.push(vec![name.to_owned(), value.to_string()]);
         }
     }
 
-    /// The lines.
     pub(crate) fn text(&self) -> String {
         let columns = self.0.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| {
@@ -75,8 +74,8 @@ impl Table {
     }
 }
 
-/// How far something long has come: one line that is written over on a terminal, else a line now
-/// and then.
+/// The progress of a long operation: on a terminal one line that is overwritten, elsewhere a line for every
+/// [`STEPS_IN_A_LINE`] steps.
 #[derive(Debug)]
 pub(crate) struct Progress {
     what: &'static str,
@@ -84,7 +83,6 @@ pub(crate) struct Progress {
     shown: usize,
 }
 
-/// Where there is no terminal, a line for so many steps.
 const STEPS_IN_A_LINE: usize = 100;
 
 impl Progress {
@@ -112,14 +110,14 @@ impl Drop for Progress {
     }
 }
 
-/// A time as people read it, to the second.
+/// A time in RFC 3339, to the second.
 pub(crate) fn clock_time(at: Timestamp) -> String {
     Timestamp::from_seconds(at.seconds()).rfc3339()
 }
 
-/// A while in its two largest units: `2 h 5 min`.
-pub(crate) fn a_while(span: Duration) -> String {
-    let seconds = span.as_secs();
+/// A duration in its two largest units: `2 h 5 min`.
+pub(crate) fn duration_text(duration: Duration) -> String {
+    let seconds = duration.as_secs();
     let units = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
     let first = units.iter().position(|(unit, _)| seconds >= *unit).unwrap_or(units.len() - 1);
     let mut left = seconds;
@@ -143,15 +141,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_column_is_as_wide_as_what_stands_in_it() {
-        let mut table = Table::with_head(["NAME", "AGE"]);
+    fn a_column_is_as_wide_as_its_widest_cell() {
+        let mut table = Table::with_header(["NAME", "AGE"]);
         table.row(["☎ 4567".to_owned(), "5 min".to_owned()]);
         table.row(["x".to_owned(), String::new()]);
         assert_eq!(table.text(), "NAME    AGE\n☎ 4567  5 min\nx\n");
     }
 
     #[test]
-    fn an_absent_value_has_no_line() {
+    fn an_absent_value_has_no_row() {
         let mut table = Table::default();
         table.field("user", Some("ada"));
         table.field("org", None::<String>);
@@ -159,16 +157,16 @@ mod tests {
     }
 
     #[test]
-    fn a_while_is_said_in_two_units() {
-        for (seconds, said) in
+    fn a_duration_is_written_in_its_two_largest_units() {
+        for (seconds, text) in
             [(0, "0 s"), (59, "59 s"), (60, "1 min"), (3_725, "1 h 2 min"), (86_400, "1 d"), (90_061, "1 d 1 h")]
         {
-            assert_eq!(a_while(Duration::from_secs(seconds)), said);
+            assert_eq!(duration_text(Duration::from_secs(seconds)), text);
         }
     }
 
     #[test]
-    fn one_is_no_plural() {
+    fn one_is_singular() {
         assert_eq!(count(1, "message"), "1 message");
         assert_eq!(count(0, "message"), "0 messages");
     }

@@ -1,4 +1,4 @@
-//! `samconfig.toml`: the stack's name, and the parameters of `sam deploy`. Comments and order are kept.
+//! `samconfig.toml`: the stack's name and the parameters of `sam deploy`. Comments and order are preserved.
 
 use std::{
     collections::BTreeMap,
@@ -20,7 +20,7 @@ const OVERRIDES: &str = "parameter_overrides";
 #[derive(Clone, Debug)]
 pub(crate) struct SamConfig(DocumentMut);
 
-/// A file of this checkout, wherever in it we are.
+/// The nearest file of this name, in the current folder or above it.
 pub(crate) fn in_or_above(file: &str) -> Option<PathBuf> {
     let here = std::env::current_dir().ok()?;
     here.ancestors().map(|folder| folder.join(file)).find(|path| path.exists())
@@ -34,38 +34,40 @@ impl SamConfig {
     }
 
     fn parse(text: &str) -> Result<Self, Error> {
-        text.parse().map(Self).map_err(|_| Error::failed(format!("read {FILE}"), "it is not TOML"))
+        text.parse().map(Self).map_err(|_| Error::failed(format!("read {FILE}"), "invalid TOML"))
     }
 
     pub(crate) fn write(&self, path: &Path) -> io::Result<()> {
-        // A reader sees the old file or the new one.
+        // A rename is atomic: readers see the old file or the new one.
         let unfinished = path.with_extension("toml.new");
         fs::write(&unfinished, self.0.to_string())?;
         fs::rename(unfinished, path)
     }
 
-    /// The stack's name.
     pub(crate) fn stack_name(&self) -> Option<&str> {
         [DEPLOY, GLOBAL].into_iter().find_map(|path| self.section(path)?.get(STACK_NAME)?.as_str())
     }
 
-    /// The template's parameters.
-    pub(crate) fn parameters(&self) -> BTreeMap<String, String> {
-        let given = self.section(DEPLOY).and_then(|section| section.get(OVERRIDES));
-        let words: Vec<String> = match given {
-            Some(Item::Value(Value::Array(list))) => {
-                list.iter().filter_map(|word| Some(word.as_str()?.to_owned())).collect()
-            }
-            Some(Item::Value(Value::String(text))) => split(text.value()),
+    /// The template's parameters. The SAM CLI takes one text or a list, and splits both into words as a shell does.
+    pub(crate) fn parameters(&self) -> Result<BTreeMap<String, String>, Error> {
+        let texts: Vec<&str> = match self.section(DEPLOY).and_then(|section| section.get(OVERRIDES)) {
+            Some(Item::Value(Value::Array(list))) => list.iter().filter_map(Value::as_str).collect(),
+            Some(Item::Value(Value::String(text))) => vec![text.value()],
             _ => Vec::new(),
         };
-        let pairs = words.iter().filter_map(|word| word.split_once('='));
-        pairs.map(|(name, value)| (name.to_owned(), value.trim_matches('"').to_owned())).collect()
+        let mut parameters = BTreeMap::new();
+        for text in texts {
+            let unclosed = || Error::failed(format!("read {FILE}"), format!("{OVERRIDES} has an unclosed quote"));
+            let words = shlex::split(text).ok_or_else(unclosed)?;
+            let pairs = words.iter().filter_map(|word| word.split_once('='));
+            parameters.extend(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        }
+        Ok(parameters)
     }
 
-    /// Gives the template these parameters, beside those that are there already; `None` takes one away.
-    pub(crate) fn set_parameters(&mut self, parameters: &BTreeMap<&str, Option<String>>) {
-        let mut all = self.parameters();
+    /// Sets parameters, or removes those with `None`; the others stay.
+    pub(crate) fn set_parameters(&mut self, parameters: &BTreeMap<&str, Option<String>>) -> Result<(), Error> {
+        let mut all = self.parameters()?;
         for (name, value) in parameters {
             match value {
                 Some(value) => all.insert((*name).to_owned(), value.clone()),
@@ -74,9 +76,7 @@ impl SamConfig {
         }
         let mut list = Array::new();
         for (name, value) in all {
-            // The SAM CLI splits an entry at its spaces unless the value is quoted.
-            let value = if value.contains(' ') { format!("\"{value}\"") } else { value };
-            let mut word = Value::from(format!("{name}={value}"));
+            let mut word = Value::from(format!("{name}={}", quoted(value)));
             word.decor_mut().set_prefix("\n  ");
             list.push_formatted(word);
         }
@@ -90,6 +90,7 @@ impl SamConfig {
             }
         }
         section[OVERRIDES] = Item::Value(Value::Array(list));
+        Ok(())
     }
 
     fn section(&self, path: [&str; 3]) -> Option<&Item> {
@@ -97,19 +98,13 @@ impl SamConfig {
     }
 }
 
-/// `A=1 B="2 3"` as its words.
-fn split(text: &str) -> Vec<String> {
-    let mut words = vec![String::new()];
-    let mut quoted = false;
-    for character in text.chars() {
-        match character {
-            '"' => quoted = !quoted,
-            ' ' | '\n' if !quoted => words.push(String::new()),
-            _ => words.last_mut().unwrap_or(&mut String::new()).push(character),
-        }
+/// A value in double quotes, the only ones that the SAM CLI knows, unless it is one word without them.
+fn quoted(value: String) -> String {
+    if value.contains(|character: char| character.is_whitespace() || "\"'\\".contains(character)) {
+        format!("\"{}\"", value.replace('\\', r"\\").replace('"', "\\\""))
+    } else {
+        value
     }
-    words.retain(|word| !word.is_empty());
-    words
 }
 
 #[cfg(test)]
@@ -132,22 +127,33 @@ mod tests {
     fn adds_parameters_and_keeps_the_rest() {
         let mut config = SamConfig::parse(TEXT).unwrap();
         let given = |value: &str| Some(value.to_owned());
-        config.set_parameters(&BTreeMap::from([
+        let changes = BTreeMap::from([
             ("Scopes", given("api refresh_token")),
             ("LogLevel", given("info")),
             ("AlarmEmail", given("ops@example.com")),
-        ]));
-        config.set_parameters(&BTreeMap::from([("LogLevel", given("warn")), ("AlarmEmail", None)]));
+            ("WhatsAppTemplate", given(r#"it's "quoted" \ here"#)),
+        ]);
+        config.set_parameters(&changes).unwrap();
+        config.set_parameters(&BTreeMap::from([("LogLevel", given("warn")), ("AlarmEmail", None)])).unwrap();
         let written = config.0.to_string();
         assert!(written.starts_with(TEXT), "{written}");
         let read = SamConfig::parse(&written).unwrap();
-        assert_eq!(read.parameters(), with(&[("LogLevel", "warn"), ("Scopes", "api refresh_token")]));
+        let kept =
+            [("LogLevel", "warn"), ("Scopes", "api refresh_token"), ("WhatsAppTemplate", r#"it's "quoted" \ here"#)];
+        assert_eq!(read.parameters().unwrap(), with(&kept));
         assert!(written.contains("\n  \"LogLevel=warn\",\n"), "{written}");
+    }
+
+    #[test]
+    fn refuses_parameters_with_an_unclosed_quote() {
+        let text = "[default.deploy.parameters]\nparameter_overrides = 'A=1 B=\"2'\n";
+        let error = SamConfig::parse(text).unwrap().parameters().unwrap_err();
+        assert_eq!(error.to_string(), "cannot read samconfig.toml: parameter_overrides has an unclosed quote");
     }
 
     #[test]
     fn reads_parameters_in_one_text_too() {
         let text = "[default.deploy.parameters]\nparameter_overrides = 'A=1 B=\"2 3\"'\n";
-        assert_eq!(SamConfig::parse(text).unwrap().parameters(), with(&[("A", "1"), ("B", "2 3")]));
+        assert_eq!(SamConfig::parse(text).unwrap().parameters().unwrap(), with(&[("A", "1"), ("B", "2 3")]));
     }
 }

@@ -1,10 +1,10 @@
-//! A deployed stack, as CloudFormation tells of it. Pure.
+//! A deployed stack, as CloudFormation describes it. Pure.
 
 use std::collections::HashMap;
 
 use crate::error::Error;
 
-/// What `template.yaml` became.
+/// A stack made from `template.yaml`.
 #[derive(Clone, Debug)]
 pub(crate) struct Stack {
     name: String,
@@ -12,7 +12,7 @@ pub(crate) struct Stack {
     resources: Vec<Resource>,
 }
 
-/// A resource: its name in the template, its name in the account, and what it is.
+/// A resource: its name in the template, its name in the account, and its type.
 #[derive(Clone, Debug)]
 pub(crate) struct Resource {
     pub(crate) logical: String,
@@ -29,10 +29,10 @@ impl Stack {
         &self.name
     }
 
-    /// An output. A stack without it is not of our template.
+    /// An output. A stack without it is not made from our template.
     pub(crate) fn output(&self, name: &str) -> Result<&str, Error> {
         self.outputs.get(name).map(String::as_str).ok_or_else(|| {
-            let why = format!("it has no output {name}; it is another's, or older than this wasf");
+            let why = format!("it has no output {name}; check --stack-name, or deploy the version of this wasf");
             Error::failed(format!("use the stack {}", self.name), why)
         })
     }

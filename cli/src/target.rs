@@ -1,4 +1,4 @@
-//! The stack that a command is about, and the way to it.
+//! The stack that a command is about, and the account it is in.
 
 use reqwest::Url;
 
@@ -26,8 +26,8 @@ impl Target {
         Ok(Self { aws, stack })
     }
 
-    /// An address of the stack's own API. Away from AWS its domain leads nowhere; there it is under
-    /// `localhost`, on the endpoint's port.
+    /// A URL of the stack's own API. The local cloud's domains do not resolve; there the API is under `localhost`, on
+    /// the endpoint's port.
     pub(crate) fn own_url(&self, path: &str) -> Result<String, Error> {
         let Some(endpoint) = self.aws.endpoint_url() else {
             let links_url = self.stack.output("LinksUrl")?;
@@ -38,13 +38,13 @@ impl Target {
     }
 }
 
-/// The account: that of the operator's credentials, or the local cloud.
+/// The account of the operator's credentials, or the local cloud.
 pub(crate) async fn account(args: &TargetArgs) -> Result<SdkConfig, Error> {
     let local = if args.local { Some(LocalCloud::find(args.local_state.as_deref())?) } else { None };
     Ok(aws::config(args.region.as_deref(), args.profile.as_deref(), local.as_ref()).await)
 }
 
-/// The stack's name.
+/// The stack's name: from the command line, the local cloud's, or from `samconfig.toml`.
 pub(crate) fn stack_name(args: &TargetArgs) -> Result<String, Error> {
     if let Some(name) = &args.stack_name {
         return Ok(name.clone());
@@ -52,7 +52,7 @@ pub(crate) fn stack_name(args: &TargetArgs) -> Result<String, Error> {
     if args.local {
         return Ok(local::STACK.to_owned());
     }
-    let nowhere = || Error::Usage(format!("which stack? Give --stack-name, or run where {FILE} is"));
-    let config = SamConfig::read(&in_or_above(FILE).ok_or_else(nowhere)?)?;
-    config.stack_name().map(str::to_owned).ok_or_else(nowhere)
+    let unnamed = || Error::Usage(format!("no stack name; give --stack-name, or run wasf in a folder with {FILE}"));
+    let config = SamConfig::read(&in_or_above(FILE).ok_or_else(unnamed)?)?;
+    config.stack_name().map(str::to_owned).ok_or_else(unnamed)
 }

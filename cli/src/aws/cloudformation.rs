@@ -1,12 +1,12 @@
-//! CloudFormation: what a stack is made of.
+//! CloudFormation: a stack's outputs and resources.
 
 use aws_sdk_cloudformation::{Client, error::ProvideErrorMetadata as _};
+use aws_types::SdkConfig;
 
 use crate::{
     error::Error,
     stack::{Resource, Stack},
 };
-use aws_types::SdkConfig;
 
 /// The stack of this name.
 pub(crate) async fn find_stack(config: &SdkConfig, name: &str) -> Result<Stack, Error> {
@@ -15,19 +15,19 @@ pub(crate) async fn find_stack(config: &SdkConfig, name: &str) -> Result<Stack, 
     let stack = match answer {
         Ok(answer) => answer.stacks.unwrap_or_default().into_iter().next(),
         Err(error) if error.code() == Some("ValidationError") => None,
-        Err(error) => return Err(Error::aws("ask CloudFormation for the stack")(error)),
+        Err(error) => return Err(Error::aws("describe the stack", "DescribeStacks")(error)),
     };
     let stack = stack.ok_or_else(|| {
         Error::failed(
             "find the stack",
-            format!("there is no stack {name} in this account and region; see --stack-name"),
+            format!("no stack {name} in this account and region; check --stack-name, --region and --profile"),
         )
     })?;
     let outputs = stack.outputs.unwrap_or_default();
     let mut resources = Vec::new();
     let mut pages = client.list_stack_resources().stack_name(name).into_paginator().items().send();
     while let Some(resource) = pages.next().await {
-        let resource = resource.map_err(Error::aws("list the stack's resources"))?;
+        let resource = resource.map_err(Error::aws("list the stack's resources", "ListStackResources"))?;
         if let (Some(logical), Some(physical), Some(kind)) =
             (resource.logical_resource_id, resource.physical_resource_id, resource.resource_type)
         {

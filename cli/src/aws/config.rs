@@ -1,4 +1,4 @@
-//! Where the account is, and as whom it is asked.
+//! The account: its region, and the credentials to call it with.
 
 use std::time::Duration;
 
@@ -11,7 +11,8 @@ use crate::local::LocalCloud;
 
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 
-/// The operator's own credentials, as every AWS tool finds them; on the local cloud, its own.
+/// The configuration of all clients. Credentials come from the default chain (environment, profile, SSO); on the local
+/// cloud, from its state file.
 pub(crate) async fn config(region: Option<&str>, profile: Option<&str>, local: Option<&LocalCloud>) -> SdkConfig {
     let http_client = http::client(tls::system_roots(), CONNECT_TIME);
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http_client);
@@ -29,7 +30,7 @@ pub(crate) async fn config(region: Option<&str>, profile: Option<&str>, local: O
     loader.load().await
 }
 
-/// The region of these credentials.
+/// The region; `us-east-1` where none is configured.
 pub(super) fn region(config: &SdkConfig) -> &str {
     config.region().map_or("us-east-1", |region| region.as_ref())
 }

@@ -11,7 +11,7 @@ use shared::{Timestamp, aws::partition};
 
 use aws_types::SdkConfig;
 
-use super::{config::region, signed::SignedRequest};
+use super::{config::region, signed::send_signed};
 use crate::error::Error;
 
 /// The functions of a stack.
@@ -81,20 +81,19 @@ impl<'a> Functions<'a> {
     /// Lambda API Reference, `ListEventSourceMappings`; its first hundred.
     pub(crate) async fn event_sources(&self, function: &str, now: Timestamp) -> Result<Vec<EventSource>, Error> {
         let path = format!("/2015-03-31/event-source-mappings?FunctionName={function}");
-        let answer: EventSources = self.ask("read what invokes a function", &path, now).await?;
+        let answer: EventSources = self.ask("list a function's event sources", &path, now).await?;
         Ok(answer.event_source_mappings)
     }
 
-    async fn ask<T: DeserializeOwned>(&self, doing: &'static str, path: &str, now: Timestamp) -> Result<T, Error> {
+    async fn ask<T: DeserializeOwned>(&self, action: &'static str, path: &str, now: Timestamp) -> Result<T, Error> {
         let url = format!("{}{path}", self.endpoint());
-        let request = SignedRequest { doing, service: "lambda", method: Method::GET, url: &url, body: String::new() };
-        let (status, body) = request.send(self.0, now).await?;
+        let (status, body) = send_signed(self.0, action, "lambda", Method::GET, &url, String::new(), now).await?;
         if status.is_success() {
-            return serde_json::from_slice(&body).map_err(|_| Error::failed(doing, "the answer is not in its form"));
+            return serde_json::from_slice(&body).map_err(|_| Error::failed(action, "the response is unreadable"));
         }
         let said = serde_json::from_slice::<Refusal>(&body).unwrap_or_default().message;
-        let said = said.as_deref().unwrap_or("no reason");
-        Err(Error::failed(doing, format!("Lambda answered {}: {said}", status.as_u16())))
+        let said = said.as_deref().unwrap_or("no reason given");
+        Err(Error::failed(action, format!("Lambda returned {}: {said}", status.as_u16())))
     }
 
     /// AWS General Reference, "Lambda endpoints and quotas".

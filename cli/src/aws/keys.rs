@@ -1,17 +1,14 @@
-//! KMS: whether a key can be used, and who may decide who uses it.
+//! KMS: a key's state and policy.
 
 use aws_sdk_kms::Client;
+use aws_types::SdkConfig;
 use serde_json::Value;
 
-use super::policy::statements;
 use crate::error::Error;
-use aws_types::SdkConfig;
 
-/// KMS.
 #[derive(Clone, Debug)]
 pub(crate) struct Keys(Client);
 
-/// A key.
 #[derive(Clone, Debug)]
 pub(crate) struct Key {
     pub(crate) arn: String,
@@ -27,11 +24,30 @@ impl Keys {
     }
 
     pub(crate) async fn read(&self, key_id: &str) -> Result<Key, Error> {
-        let about = self.0.describe_key().key_id(key_id).send().await.map_err(Error::aws("ask for a key"))?;
-        let about = about.key_metadata.ok_or_else(|| Error::failed("ask for a key", "KMS says nothing of it"))?;
-        let policy = self.0.get_key_policy().key_id(key_id).send().await;
-        let policy = policy.map_err(Error::aws("read a key's policy"))?.policy.unwrap_or_default();
-        let state = about.key_state.map(|state| state.as_str().to_owned()).unwrap_or_default();
-        Ok(Key { arn: about.arn.unwrap_or_default(), state, statements: statements(&policy)? })
+        let answer =
+            self.0.describe_key().key_id(key_id).send().await.map_err(Error::aws("describe a key", "DescribeKey"))?;
+        let key = answer.key_metadata.ok_or_else(|| Error::failed("describe a key", "the response is empty"))?;
+        let answer = self
+            .0
+            .get_key_policy()
+            .key_id(key_id)
+            .send()
+            .await
+            .map_err(Error::aws("read a key's policy", "GetKeyPolicy"))?;
+        Ok(Key {
+            arn: key.arn.unwrap_or_default(),
+            state: key.key_state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
+            statements: statements(&answer.policy.unwrap_or_default())?,
+        })
     }
+}
+
+fn statements(policy: &str) -> Result<Vec<Value>, Error> {
+    let mut document: Value =
+        serde_json::from_str(policy).map_err(|_| Error::failed("read a key's policy", "it is not JSON"))?;
+    Ok(match document["Statement"].take() {
+        Value::Array(several) => several,
+        Value::Null => Vec::new(),
+        one => vec![one],
+    })
 }

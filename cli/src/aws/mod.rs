@@ -4,7 +4,6 @@ mod cloudformation;
 mod config;
 mod functions;
 mod keys;
-mod policy;
 mod queue;
 mod roles;
 mod secrets;
@@ -20,9 +19,9 @@ pub(crate) use self::{
     functions::{EventSource, Functions, Settings},
     keys::Keys,
     queue::{Message, Queue},
-    roles::Roles,
+    roles::{Context, Roles},
     secrets::{Presence, SecretsManager},
-    signed::SignedRequest,
+    signed::post_signed,
     tables::{AttemptTable, ConnectionTable, Deleted},
     topics::{Subscriptions, Topics},
 };

@@ -1,28 +1,27 @@
-//! SQS: a queue's letters, read without taking them, sent and deleted.
+//! SQS: reading a queue's messages without taking them, sending and deleting them, and SQS's own redrive.
 
 use aws_sdk_sqs::{
     Client,
     types::{self, ChangeMessageVisibilityBatchRequestEntry, MessageSystemAttributeName, QueueAttributeName},
 };
+use aws_types::SdkConfig;
 use secrecy::{ExposeSecret as _, SecretString};
 use shared::Timestamp;
 
 use crate::error::Error;
-use aws_types::SdkConfig;
 
-/// The most that SQS hands out at once.
+/// The most that SQS returns at once.
 const BATCH: i32 = 10;
-/// How long SQS looks for messages: with it, an empty answer means an empty queue.
+/// Long polling asks all of SQS's servers: only then does an empty response mean an empty queue.
 const WAIT_SECONDS: i32 = 1;
 
-/// A queue.
 #[derive(Clone, Debug)]
 pub(crate) struct Queue {
     client: Client,
     url: String,
 }
 
-/// A message, held until its visibility runs out. The body can hold a code.
+/// A message, invisible to other readers until its visibility timeout ends. The body can hold a code.
 #[derive(Clone, Debug)]
 pub(crate) struct Message {
     pub(crate) id: String,
@@ -31,16 +30,16 @@ pub(crate) struct Message {
     pub(crate) sent_at: Option<Timestamp>,
 }
 
-/// How many messages there are, approximately, as SQS counts.
+/// Approximate numbers of messages.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) waiting: usize,
-    /// Held by a reader.
+    /// Received by a reader, and invisible to others.
     pub(crate) in_flight: usize,
     pub(crate) delayed: usize,
 }
 
-/// SQS's own redrive.
+/// SQS's own redrive (a message move task).
 #[derive(Clone, Debug)]
 pub(crate) struct MoveTask {
     pub(crate) status: String,
@@ -82,11 +81,11 @@ impl Queue {
             .attribute_names(QueueAttributeName::All)
             .send()
             .await
-            .map_err(Error::aws("read the queue's attributes"))?;
+            .map_err(Error::aws("read the queue's attributes", "GetQueueAttributes"))?;
         Ok(answer.attributes.unwrap_or_default())
     }
 
-    /// Up to ten messages, hidden from other readers for so many seconds.
+    /// Up to ten messages, which other readers do not see for this long.
     pub(crate) async fn receive(&self, visibility_seconds: i32) -> Result<Vec<Message>, Error> {
         let answer = self
             .client
@@ -98,11 +97,11 @@ impl Queue {
             .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp)
             .send()
             .await
-            .map_err(Error::aws("read the queue"))?;
+            .map_err(Error::aws("read the queue", "ReceiveMessage"))?;
         Ok(answer.messages.unwrap_or_default().into_iter().filter_map(message).collect())
     }
 
-    /// Shows messages to other readers again, at once.
+    /// Makes messages visible to other readers at once.
     pub(crate) async fn return_to_queue(&self, handles: &[String]) -> Result<(), Error> {
         for ten in handles.chunks(10) {
             let entries = ten.iter().enumerate().filter_map(|(place, handle)| {
@@ -110,19 +109,23 @@ impl Queue {
                 entry.id(place.to_string()).receipt_handle(handle).visibility_timeout(0).build().ok()
             });
             let request = self.client.change_message_visibility_batch().queue_url(&self.url);
-            request.set_entries(Some(entries.collect())).send().await.map_err(Error::aws("give the messages back"))?;
+            request
+                .set_entries(Some(entries.collect()))
+                .send()
+                .await
+                .map_err(Error::aws("return the messages to the queue", "ChangeMessageVisibilityBatch"))?;
         }
         Ok(())
     }
 
     pub(crate) async fn send(&self, body: &SecretString) -> Result<(), Error> {
         let request = self.client.send_message().queue_url(&self.url).message_body(body.expose_secret());
-        request.send().await.map(drop).map_err(Error::aws("send a message to the exchange queue"))
+        request.send().await.map(drop).map_err(Error::aws("send a message to the exchange queue", "SendMessage"))
     }
 
     pub(crate) async fn delete(&self, message: &Message) -> Result<(), Error> {
         let request = self.client.delete_message().queue_url(&self.url).receipt_handle(&message.handle);
-        request.send().await.map(drop).map_err(Error::aws("delete a dead letter"))
+        request.send().await.map(drop).map_err(Error::aws("delete a dead letter", "DeleteMessage"))
     }
 
     /// Starts SQS's own redrive of the dead-letter queue with this ARN.
@@ -130,10 +133,10 @@ impl Queue {
         let rate = rate.map(|rate| i32::try_from(rate).unwrap_or(i32::MAX));
         let request = self.client.start_message_move_task().source_arn(source_arn);
         let request = request.set_max_number_of_messages_per_second(rate);
-        request.send().await.map(drop).map_err(Error::aws("start SQS's redrive"))
+        request.send().await.map(drop).map_err(Error::aws("start SQS's redrive", "StartMessageMoveTask"))
     }
 
-    /// How SQS's latest redrive goes.
+    /// The latest of SQS's redrives.
     pub(crate) async fn latest_move(&self, source_arn: &str) -> Result<Option<MoveTask>, Error> {
         let answer = self
             .client
@@ -142,7 +145,7 @@ impl Queue {
             .max_results(1)
             .send()
             .await
-            .map_err(Error::aws("follow SQS's redrive"))?;
+            .map_err(Error::aws("follow SQS's redrive", "ListMessageMoveTasks"))?;
         Ok(answer.results.unwrap_or_default().into_iter().next().map(|task| MoveTask {
             status: task.status.unwrap_or_default(),
             moved: usize::try_from(task.approximate_number_of_messages_moved).unwrap_or_default(),

@@ -1,54 +1,59 @@
-//! IAM: what a function's role may do.
+//! IAM: what a function's role may do, as IAM itself evaluates it.
 
-use aws_sdk_iam::Client;
-use serde_json::Value;
-
-use super::policy;
-use crate::error::Error;
+use aws_sdk_iam::{
+    Client,
+    types::{ContextEntry, ContextKeyTypeEnum, PolicyEvaluationDecisionType},
+};
 use aws_types::SdkConfig;
 
-/// IAM.
+use super::config::region;
+use crate::error::Error;
+
+/// What a request says to the conditions of policies: keys and values.
+pub(crate) type Context<'a> = [(&'a str, &'a str)];
+
 #[derive(Clone, Debug)]
-pub(crate) struct Roles(Client);
+pub(crate) struct Roles {
+    client: Client,
+    region: String,
+}
 
 impl Roles {
     pub(crate) fn new(config: &SdkConfig) -> Self {
-        Self(Client::new(config))
+        Self { client: Client::new(config), region: region(config).to_owned() }
     }
 
-    /// The statements of a role's own policies. What an account adds from outside (boundaries,
-    /// service control policies) is not among them.
-    pub(crate) async fn statements(&self, role: &str) -> Result<Vec<Value>, Error> {
-        let names = self.0.list_role_policies().role_name(role).send().await;
-        let names = names.map_err(Error::aws("list a role's policies"))?.policy_names;
-        let mut statements = Vec::new();
-        for name in names {
-            let answer = self.0.get_role_policy().role_name(role).policy_name(name).send().await;
-            let document = answer.map_err(Error::aws("read a role's policy"))?.policy_document;
-            // IAM hands documents out as they stand in an address.
-            statements.extend(policy::statements(&percent_decoded(&document))?);
-        }
-        Ok(statements)
-    }
-}
-
-/// Percent-encoding alone: what has a meaning in a form besides has none here.
-fn percent_decoded(text: &str) -> String {
-    let protected = text.replace('+', "%2B").replace('&', "%26");
-    url::form_urlencoded::parse(format!("d={protected}").as_bytes())
-        .next()
-        .map(|(_, value)| value.into_owned())
-        .unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_document_may_come_encoded_or_plain() {
-        for text in ["%7B%22Sid%22%3A%22a%2Bb%26c%3Dd%22%7D", r#"{"Sid":"a+b&c=d"}"#] {
-            assert_eq!(percent_decoded(text), r#"{"Sid":"a+b&c=d"}"#);
-        }
+    /// Those of the actions on a resource that a role may not do in this context, by its inline and attached policies,
+    /// its permissions boundary and the organization's policies.
+    ///
+    /// The resource's own policy is not among them: IAM does not simulate resource policies for roles (IAM API
+    /// Reference, `SimulatePrincipalPolicy`).
+    pub(crate) async fn denied(
+        &self,
+        role_arn: &str,
+        actions: &[&str],
+        resource_arn: &str,
+        context: &Context<'_>,
+    ) -> Result<Vec<String>, Error> {
+        // Without these two, a policy that denies other regions or plain HTTP would deny everything.
+        let always = [("aws:RequestedRegion", self.region.as_str()), ("aws:SecureTransport", "true")];
+        let entries = always.iter().chain(context).map(|(key, value)| {
+            let kind = if *key == "aws:SecureTransport" { "boolean" } else { "string" };
+            let entry = ContextEntry::builder().context_key_name(*key).context_key_values(*value);
+            entry.context_key_type(ContextKeyTypeEnum::from(kind)).build()
+        });
+        let answer = self
+            .client
+            .simulate_principal_policy()
+            .policy_source_arn(role_arn)
+            .set_action_names(Some(actions.iter().map(|action| (*action).to_owned()).collect()))
+            .resource_arns(resource_arn)
+            .set_context_entries(Some(entries.collect()))
+            .send()
+            .await
+            .map_err(Error::aws("simulate a role's policies", "SimulatePrincipalPolicy"))?;
+        let results = answer.evaluation_results.unwrap_or_default().into_iter();
+        let denied = results.filter(|result| result.eval_decision != PolicyEvaluationDecisionType::Allowed);
+        Ok(denied.map(|result| result.eval_action_name).collect())
     }
 }

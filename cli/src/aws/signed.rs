@@ -1,4 +1,4 @@
-//! A request that is signed as AWS's own are (Signature Version 4), where no SDK client makes it.
+//! A request with AWS's signature (Signature Version 4), where no SDK client makes it.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -7,59 +7,68 @@ use aws_sigv4::{
     http_request::{SignableBody, SignableRequest, SigningSettings, sign},
     sign::v4,
 };
+use aws_types::SdkConfig;
 use reqwest::{Method, StatusCode, Url};
 use shared::Timestamp;
-
-use aws_types::SdkConfig;
 
 use super::config::region;
 use crate::{
     error::Error,
-    http::{client_for, word_for},
+    http::{client_for, failure},
 };
 
-/// What is asked of a service, and of which.
-pub(crate) struct SignedRequest<'a> {
-    /// What it is for, in words.
-    pub(crate) doing: &'static str,
-    /// The service's name in the signature.
-    pub(crate) service: &'static str,
-    pub(crate) method: Method,
-    pub(crate) url: &'a str,
-    /// JSON; empty for none.
-    pub(crate) body: String,
+/// API Gateway's name in a signature.
+const SERVICE: &str = "execute-api";
+
+/// Sends JSON by `POST`, once, signed with the operator's credentials; returns the response's status and body.
+///
+/// `action` says what it is for: `cannot <action>: …`.
+pub(crate) async fn post_signed(
+    aws: &SdkConfig,
+    action: &str,
+    url: &str,
+    json: String,
+    now: Timestamp,
+) -> Result<(StatusCode, Vec<u8>), Error> {
+    send_signed(aws, action, SERVICE, Method::POST, url, json, now).await
 }
 
-impl SignedRequest<'_> {
-    /// Signs it with the operator's credentials, sends it once, and returns status and body of the answer.
-    pub(crate) async fn send(self, aws: &SdkConfig, now: Timestamp) -> Result<(StatusCode, Vec<u8>), Error> {
-        let failed = |why: &str| Error::failed(self.doing, why);
-        let unsigned = || failed("the request cannot be signed");
-        let url: Url = self.url.parse().map_err(|_| failed("the service's address is none"))?;
-        let provider = aws.credentials_provider().ok_or_else(|| failed("there are no AWS credentials"))?;
-        let credentials = provider.provide_credentials().await.map_err(|error| failed(&error.to_string()))?;
-        let identity = credentials.into();
-        let parameters = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(region(aws))
-            .name(self.service)
-            .time(UNIX_EPOCH + Duration::from_millis(now.millis()))
-            .settings(SigningSettings::default())
-            .build()
-            .map_err(|_| unsigned())?
-            .into();
-        let headers = [("content-type", "application/json")];
-        let body = SignableBody::Bytes(self.body.as_bytes());
-        let signable = SignableRequest::new(self.method.as_str(), self.url, headers.into_iter(), body);
-        let (signature, _) = sign(signable.map_err(|_| unsigned())?, &parameters).map_err(|_| unsigned())?.into_parts();
+/// Sends a request of any method to any service, signed with the operator's credentials.
+pub(crate) async fn send_signed(
+    aws: &SdkConfig,
+    action: &str,
+    service: &str,
+    method: Method,
+    url: &str,
+    json: String,
+    now: Timestamp,
+) -> Result<(StatusCode, Vec<u8>), Error> {
+    let failed = |why: &str| Error::failed(action, why);
+    let unsigned = || failed("the request cannot be signed");
+    let parsed: Url = url.parse().map_err(|_| failed("the API's URL is invalid"))?;
+    let provider = aws.credentials_provider().ok_or_else(|| failed("no AWS credentials; run `aws configure`"))?;
+    let credentials = provider.provide_credentials().await.map_err(|error| failed(&error.to_string()))?;
+    let identity = credentials.into();
+    let parameters = v4::SigningParams::builder()
+        .identity(&identity)
+        .region(region(aws))
+        .name(service)
+        .time(UNIX_EPOCH + Duration::from_millis(now.millis()))
+        .settings(SigningSettings::default())
+        .build()
+        .map_err(|_| unsigned())?
+        .into();
+    let headers = [("content-type", "application/json")];
+    let signable =
+        SignableRequest::new(method.as_str(), url, headers.into_iter(), SignableBody::Bytes(json.as_bytes()));
+    let (signature, _) = sign(signable.map_err(|_| unsigned())?, &parameters).map_err(|_| unsigned())?.into_parts();
 
-        let mut request = client_for(&url)?.request(self.method.clone(), url).body(self.body);
-        for (name, value) in headers.into_iter().chain(signature.headers()) {
-            request = request.header(name, value);
-        }
-        let answer = request.send().await.map_err(|error| Error::failed(self.doing, word_for(&error)))?;
-        let status = answer.status();
-        let body = answer.bytes().await.map_err(|error| Error::failed(self.doing, word_for(&error)))?;
-        Ok((status, body.into()))
+    let mut request = client_for(&parsed)?.request(method, parsed).body(json);
+    for (name, value) in headers.into_iter().chain(signature.headers()) {
+        request = request.header(name, value);
     }
+    let response = request.send().await.map_err(|error| failed(failure(&error)))?;
+    let status = response.status();
+    let body = response.bytes().await.map_err(|error| failed(failure(&error)))?;
+    Ok((status, body.into()))
 }

@@ -1,4 +1,4 @@
-//! DynamoDB: the two tables, from the operator's side.
+//! DynamoDB: the two tables, as an operator reads and changes them.
 
 use std::collections::HashMap;
 
@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::{
     operation::delete_item::DeleteItemError,
     types::{AttributeValue, KeysAndAttributes, Select},
 };
+use aws_types::SdkConfig;
 use secrecy::SecretString;
 use serde::Deserialize;
 use shared::{
@@ -22,7 +23,6 @@ use crate::{
     records::{Connection, Tokens},
     report::Progress,
 };
-use aws_types::SdkConfig;
 
 /// The most items that DynamoDB reads by key in one call.
 const BATCH: usize = 100;
@@ -48,11 +48,11 @@ impl AttemptTable {
             .consistent_read(true)
             .send()
             .await
-            .map_err(Error::aws("read the attempt"))?;
+            .map_err(Error::aws("read the attempt", "GetItem"))?;
         answer.item.map(read_attempt).transpose()
     }
 
-    /// Those of the attempts that there are, by their ids.
+    /// Several attempts by their ids; those that do not exist are missing from the result.
     pub(crate) async fn read_many(&self, ids: &[AttemptId]) -> Result<HashMap<AttemptId, Item>, Error> {
         let mut found = HashMap::with_capacity(ids.len());
         for some in ids.chunks(BATCH) {
@@ -62,7 +62,7 @@ impl AttemptTable {
             let mut wanted = HashMap::from([(self.table.clone(), keys)]);
             while !wanted.is_empty() {
                 let request = self.client.batch_get_item().set_request_items(Some(wanted));
-                let answer = request.send().await.map_err(Error::aws("read the attempts"))?;
+                let answer = request.send().await.map_err(Error::aws("read the attempts", "BatchGetItem"))?;
                 for item in answer.responses.unwrap_or_default().into_values().flatten() {
                     let attempt = read_attempt(item)?;
                     found.insert(attempt.attempt_id, attempt);
@@ -73,18 +73,18 @@ impl AttemptTable {
         Ok(found)
     }
 
-    /// All attempts of these statuses that were written since then. It reads the whole table.
+    /// The attempts of these statuses that were updated since, the latest first. It scans the whole table.
     pub(crate) async fn since(
         &self,
         since: Timestamp,
         statuses: &[Status],
-        untold_only: bool,
+        unnotified_only: bool,
         progress: &mut Progress,
     ) -> Result<Vec<Item>, Error> {
         let names: Vec<String> = (0..statuses.len()).map(|place| format!(":status{place}")).collect();
-        let untold =
-            if untold_only { format!(" AND attribute_not_exists({})", attr::NOTIFIED_AT) } else { String::new() };
-        let filter = format!("#updated_at >= :since AND #status IN ({}){untold}", names.join(", "));
+        let unnotified =
+            if unnotified_only { format!(" AND attribute_not_exists({})", attr::NOTIFIED_AT) } else { String::new() };
+        let filter = format!("#updated_at >= :since AND #status IN ({}){unnotified}", names.join(", "));
         let statuses = statuses.iter().map(|status| AttributeValue::S(status.as_str().to_owned()));
         let since = (":since".to_owned(), AttributeValue::N(since.millis().to_string()));
         let mut pages = self
@@ -97,11 +97,11 @@ impl AttemptTable {
             .set_expression_attribute_values(Some(names.into_iter().zip(statuses).chain([since]).collect()))
             .into_paginator()
             .send();
-        let (mut found, mut looked_at) = (Vec::new(), 0);
+        let (mut found, mut scanned) = (Vec::new(), 0);
         while let Some(page) = pages.next().await {
-            let page = page.map_err(Error::aws("read the attempt table"))?;
-            looked_at += usize::try_from(page.scanned_count).unwrap_or_default();
-            progress.show(looked_at, None);
+            let page = page.map_err(Error::aws("scan the attempt table", "Scan"))?;
+            scanned += usize::try_from(page.scanned_count).unwrap_or_default();
+            progress.show(scanned, None);
             for item in page.items.unwrap_or_default() {
                 found.push(read_attempt(item)?);
             }
@@ -110,23 +110,23 @@ impl AttemptTable {
         Ok(found)
     }
 
-    /// Puts the outcome on the stream again; `false` where there is a later one by now.
+    /// Puts the outcome on the stream again; `false` where a later one has replaced it.
     pub(crate) async fn redeliver(&self, attempt_id: AttemptId, redelivery: &ConditionalWrite) -> Result<bool, Error> {
         let key = (attr::ATTEMPT_ID, &*attempt_id.to_string());
         let done = dynamodb::update(&self.client, &self.table, key, redelivery).await;
-        let done = done.map_err(|error| Error::failed("touch the attempt", error.to_string()))?;
+        let done = done.map_err(|error| Error::failed("update the attempt", error.to_string()))?;
         Ok(matches!(done, Update::Done(_)))
     }
 }
 
-/// The table of tokens that bots read.
+/// The table of tokens.
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectionTable {
     client: Client,
     table: String,
 }
 
-/// Everything about a connection but its tokens.
+/// Every attribute of a connection but its tokens.
 const PUBLIC: [&str; 10] = [
     attr::WA_ID,
     attr::ATTEMPT_ID,
@@ -140,11 +140,11 @@ const PUBLIC: [&str; 10] = [
     connection::CONNECTED_AT,
 ];
 
-/// What became of a deletion.
+/// The result of a deletion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Deleted {
     Done,
-    /// There is another connection by now.
+    /// A newer connection has replaced it.
     Superseded,
 }
 
@@ -181,11 +181,11 @@ impl ConnectionTable {
             .consistent_read(true)
             .send()
             .await
-            .map_err(Error::aws("read the connection"))?;
+            .map_err(Error::aws("read the connection", "GetItem"))?;
         let Some(item) = answer.item else { return Ok(None) };
-        // What serde says can quote the item.
-        let item: Row =
-            serde_dynamo::from_item(item).map_err(|_| Error::failed("read the connection", "it is not in its form"))?;
+        // serde's error text can quote the item.
+        let item: Row = serde_dynamo::from_item(item)
+            .map_err(|_| Error::failed("read the connection", "the item is unreadable"))?;
         let refreshable = self.has_refresh_token(wa_id).await?;
         let Row { wa_id, attempt_id, username, user_id, org_id, instance_url, login_url, scope, .. } = item;
         Ok(Some(Connection {
@@ -215,11 +215,11 @@ impl ConnectionTable {
             .select(Select::Count)
             .send()
             .await
-            .map_err(Error::aws("read the connection"))?;
+            .map_err(Error::aws("read the connection", "Query"))?;
         Ok(answer.count > 0)
     }
 
-    /// The chat's tokens, for Salesforce to revoke.
+    /// The chat's tokens, to revoke them at Salesforce.
     pub(crate) async fn tokens(&self, wa_id: &WaId) -> Result<Tokens, Error> {
         let answer = self
             .client
@@ -230,7 +230,7 @@ impl ConnectionTable {
             .consistent_read(true)
             .send()
             .await
-            .map_err(Error::aws("read the tokens"))?;
+            .map_err(Error::aws("read the tokens", "GetItem"))?;
         let mut item = answer.item.unwrap_or_default();
         let mut secret = |name| match item.remove(name) {
             Some(AttributeValue::S(token)) => Some(SecretString::from(token)),
@@ -239,7 +239,7 @@ impl ConnectionTable {
         Ok(Tokens { refresh: secret(REFRESH_TOKEN), access: secret(ACCESS_TOKEN) })
     }
 
-    /// Deletes the chat's connection if it is still the one that was issued then.
+    /// Deletes the chat's connection if its tokens are still those that were issued then.
     pub(crate) async fn delete(&self, wa_id: &WaId, issued_at: Option<Timestamp>) -> Result<Deleted, Error> {
         let request = self
             .client
@@ -259,7 +259,7 @@ impl ConnectionTable {
             {
                 Ok(Deleted::Superseded)
             }
-            Err(error) => Err(Error::aws("delete the connection")(error)),
+            Err(error) => Err(Error::aws("delete the connection", "DeleteItem")(error)),
         }
     }
 }

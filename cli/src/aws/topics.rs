@@ -1,15 +1,14 @@
-//! SNS: who hears of alarms.
+//! SNS: who receives alarms.
 
 use aws_sdk_sns::Client;
-
-use crate::error::Error;
 use aws_types::SdkConfig;
 
-/// SNS.
+use crate::error::Error;
+
 #[derive(Clone, Debug)]
 pub(crate) struct Topics(Client);
 
-/// What stands in place of an ARN until the subscriber has confirmed.
+/// In place of an ARN until the subscriber has confirmed. SNS writes it with and without a space.
 const PENDING: &str = "PendingConfirmation";
 
 /// The subscriptions of a topic.
@@ -28,9 +27,9 @@ impl Topics {
         let mut found = Subscriptions::default();
         let mut pages = self.0.list_subscriptions_by_topic().topic_arn(topic_arn).into_paginator().items().send();
         while let Some(subscription) = pages.next().await {
-            let subscription = subscription.map_err(Error::aws("ask who hears of alarms"))?;
+            let subscription =
+                subscription.map_err(Error::aws("list the subscriptions to alarms", "ListSubscriptionsByTopic"))?;
             let arn = subscription.subscription_arn.unwrap_or_default();
-            // SNS writes it with and without a space.
             if arn.replace(' ', "").eq_ignore_ascii_case(PENDING) { found.pending += 1 } else { found.confirmed += 1 }
         }
         Ok(found)

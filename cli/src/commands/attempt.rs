@@ -1,6 +1,6 @@
-//! `wasf attempt`: what became of people's tries to connect.
+//! `wasf attempt`: one attempt in full, or a list.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, time::Duration};
 
 use serde_json::json;
 use shared::{AttemptId, Status, Timestamp, timestamp::Clock};
@@ -10,8 +10,7 @@ use crate::{
     aws::AttemptTable,
     error::{Error, Exit},
     records::{attempt_report, attempt_summary, attempt_table},
-    report::{Progress, Report, a_while, count},
-    span::Span,
+    report::{Progress, Report, count, duration_text},
     target::Target,
 };
 
@@ -37,34 +36,34 @@ pub(crate) async fn run(command: AttemptCommand, target: &Target, clock: Clock) 
 }
 
 async fn show(attempts: &AttemptTable, attempt_id: AttemptId, now: Timestamp) -> Result<Report, Error> {
-    let gone = || {
-        let why = "its link was not used to the end, or it is older than 90 days";
-        Error::NothingMatched(format!("there is no attempt {attempt_id}: {why}"))
+    let missing = || {
+        let why = "its link has not led to a callback yet, or the attempt is older than 90 days";
+        Error::NothingMatched(format!("no attempt {attempt_id}: {why}"))
     };
-    let attempt = attempts.read(attempt_id).await?.ok_or_else(gone)?;
+    let attempt = attempts.read(attempt_id).await?.ok_or_else(missing)?;
     Ok(attempt_report(&attempt, now))
 }
 
 async fn list(
     attempts: &AttemptTable,
     status: Option<StatusArg>,
-    Span(span): Span,
+    within: Duration,
     max: usize,
     now: Timestamp,
 ) -> Result<Report, Error> {
     let statuses = status.map_or(ALL.to_vec(), |status| vec![status.into()]);
-    let since = now.minus(span);
-    let found = attempts.since(since, &statuses, false, &mut Progress::of("attempts looked at")).await?;
+    let since = now.minus(within);
+    let found = attempts.since(since, &statuses, false, &mut Progress::of("attempts scanned")).await?;
     let shown = &found[..found.len().min(max)];
     let left = found.len() - shown.len();
     let mut text = format!(
         "{}\n{} in the last {}",
         attempt_table(shown, now).text(),
         count(found.len(), "attempt"),
-        a_while(span)
+        duration_text(within)
     );
     if left > 0 {
-        let _ = write!(text, ", of which {left} are not shown (--max)");
+        let _ = write!(text, "; {left} not shown (--max)");
     }
     text.push_str(".\n");
     let json = json!({

@@ -24,7 +24,7 @@ mod tests {
     }
 
     #[test]
-    fn every_command_can_be_completed() {
+    fn the_script_completes_every_command() {
         let script = generate(Shell::Bash).text;
         for command in ["doctor", "redrive", "redeliver", "revoke"] {
             assert!(script.contains(command), "{command}");

@@ -1,4 +1,4 @@
-//! `wasf connection`: what bots have for a chat, and the end of it.
+//! `wasf connection`: what a chat is connected to, and revoking it.
 
 use serde_json::json;
 use shared::timestamp::Clock;
@@ -16,20 +16,19 @@ use crate::{
 pub(crate) async fn run(command: ConnectionCommand, target: &Target, clock: Clock) -> Result<Report, Error> {
     let tokens = ConnectionTable::new(&target.aws, target.stack.output("TokenTableName")?);
     let (ConnectionCommand::Show { wa_id } | ConnectionCommand::Revoke { wa_id, .. }) = &command;
-    let none = || {
-        Error::NothingMatched("this chat has no connection; its address must be just as the bot knows it".to_owned())
-    };
-    let connection = tokens.read(wa_id).await?.ok_or_else(none)?;
+    let missing =
+        || Error::NothingMatched("no connection for this chat; give its address exactly as the bot uses it".to_owned());
+    let connection = tokens.read(wa_id).await?.ok_or_else(missing)?;
     match command {
         ConnectionCommand::Show { .. } => Ok(connection.report()),
         ConnectionCommand::Revoke { confirm: false, .. } => Ok(connection.dry_run()),
-        ConnectionCommand::Revoke { confirm: true, .. } => end(&connection, &tokens, target, clock).await,
+        ConnectionCommand::Revoke { confirm: true, .. } => revoke_connection(&connection, &tokens, target, clock).await,
     }
 }
 
-/// Salesforce first: what is deleted here and lives on there is out of anybody's sight. The bot last:
-/// what it is told is then true.
-async fn end(
+/// Salesforce comes first: tokens that are deleted here but still valid there could no longer be revoked. The bot comes
+/// last: then its event is true.
+async fn revoke_connection(
     connection: &Connection,
     tokens: &ConnectionTable,
     target: &Target,
@@ -45,25 +44,25 @@ async fn end(
         Revocation::Unknown => "unknown",
     };
     if tokens.delete(&connection.wa_id, connection.issued_at).await? == Deleted::Superseded {
-        let text = "The tokens were revoked, but the chat has been connected anew meanwhile: that connection stays.\n";
+        let text = "The tokens were revoked, but the chat was connected again meanwhile: the new connection stays.\n";
         let json = json!({"salesforce": at_salesforce, "deleted": false, "bot_told": false});
         return Ok(Report::new(text.to_owned(), json, Exit::InPart));
     }
-    let (bot, exit, told) = match tell_bot(connection, target, clock).await {
-        Ok(true) => ("The bot was told.".to_owned(), Exit::Done, Some(true)),
-        Ok(false) => ("There is no bot to tell.".to_owned(), Exit::Done, None),
-        Err(error) => (format!("The bot does not know yet: {error}."), Exit::InPart, Some(false)),
+    let (bot, exit, notified) = match notify_bot(connection, target, clock).await {
+        Ok(true) => ("The bot was notified.".to_owned(), Exit::Done, Some(true)),
+        Ok(false) => ("No bot is configured.".to_owned(), Exit::Done, None),
+        Err(error) => (format!("The bot was not notified: {error}."), Exit::InPart, Some(false)),
     };
-    let known = match revocation {
-        Revocation::Revoked => "The tokens are revoked at Salesforce and deleted here.",
-        Revocation::Unknown => "Salesforce no longer knew the tokens; they are deleted here.",
+    let tokens = match revocation {
+        Revocation::Revoked => "The tokens were revoked at Salesforce and deleted.",
+        Revocation::Unknown => "Salesforce did not know the tokens; they were deleted.",
     };
-    let json = json!({"salesforce": at_salesforce, "deleted": true, "bot_told": told});
-    Ok(Report::new(format!("{known} {bot}\n"), json, exit))
+    let json = json!({"salesforce": at_salesforce, "deleted": true, "bot_told": notified});
+    Ok(Report::new(format!("{tokens} {bot}\n"), json, exit))
 }
 
-/// Tells the bot, in the ways that the notifier is set up for; `false` where there is none.
-async fn tell_bot(connection: &Connection, target: &Target, clock: Clock) -> Result<bool, Error> {
+/// Notifies the bot on the channels that the notifier uses; `false` where there is none.
+async fn notify_bot(connection: &Connection, target: &Target, clock: Clock) -> Result<bool, Error> {
     let notifier = target.stack.output("NotifierFunctionName")?;
     let settings = Functions::new(&target.aws).settings(notifier, clock()).await?;
     notify_revocation(&target.aws, &settings, connection, clock()).await

@@ -1,10 +1,9 @@
-//! `wasf events redeliver`: has outcomes announced again that not everybody was told of.
+//! `wasf events redeliver`: puts outcomes with an incomplete notification on the stream again.
 //!
-//! The notifier follows the attempt table's stream, and a record that has run out of tries comes no
-//! more. DynamoDB makes a new record when a write changes something, so an attribute that nobody
-//! reads is written (`redelivered_at`). It must not be `updated_at`: that is in the event's id, by
-//! which a bot knows a repetition, and in the condition of every mark. The marks of who was told stay
-//! too, so the notifier goes on where it stopped.
+//! The notifier reads the attempt table's stream, and a record that has used up its retries does not come again.
+//! DynamoDB makes a new record for a write that changes something, so this writes an attribute that nobody reads
+//! (`redelivered_at`). It must not be `updated_at`: that is in the event's id, by which a bot recognizes a repetition,
+//! and in the condition of every mark. The marks of who was notified stay, so the notifier resumes where it stopped.
 
 use std::collections::BTreeSet;
 
@@ -21,45 +20,44 @@ use crate::{
     error::{Error, Exit},
     records::{attempt_summary, outcome_table},
     report::{Progress, Report, count},
-    span::Span,
     target::Target,
 };
 
 const OUTCOMES: [Status; 3] = [Status::Connected, Status::Failed, Status::Delayed];
 
 pub(crate) async fn run(command: EventsCommand, target: &Target, clock: Clock) -> Result<Report, Error> {
-    let EventsCommand::Redeliver { since: Span(span), attempt, again, confirm } = command;
+    let EventsCommand::Redeliver { since, attempt, again, confirm } = command;
     let attempts = AttemptTable::new(&target.aws, target.stack.output("AttemptTableName")?);
     let now = clock();
     let found = if let Some(id) = attempt {
-        vec![named(&attempts, id).await?]
+        vec![by_id(&attempts, id).await?]
     } else {
-        attempts.since(now.minus(span), &OUTCOMES, true, &mut Progress::of("attempts looked at")).await?
+        attempts.since(now.minus(since), &OUTCOMES, true, &mut Progress::of("attempts scanned")).await?
     };
     if found.is_empty() {
-        let text = "Everybody was told of every outcome.\n".to_owned();
+        let text = "Nothing to redeliver: every notification is complete.\n".to_owned();
         return Ok(Report::new(text, json!({"found": 0, "redelivered": 0, "outcomes": []}), Exit::NothingMatched));
     }
-    let redelivered = if confirm { touch_all(&attempts, &found, &again, clock).await? } else { 0 };
+    let redelivered = if confirm { redeliver_all(&attempts, &found, &again, clock).await? } else { 0 };
     Ok(report(&found, redelivered, confirm, now))
 }
 
-async fn named(attempts: &AttemptTable, id: AttemptId) -> Result<Item, Error> {
-    let nothing = |why: &str| Error::NothingMatched(format!("attempt {id} {why}"));
-    let attempt = attempts.read(id).await?.ok_or_else(|| nothing("is not in the table"))?;
+async fn by_id(attempts: &AttemptTable, id: AttemptId) -> Result<Item, Error> {
+    let unmatched = |why: &str| Error::NothingMatched(format!("attempt {id} {why}"));
+    let attempt = attempts.read(id).await?.ok_or_else(|| unmatched("does not exist"))?;
     match attempt.status() {
         Some(status) if OUTCOMES.contains(&status) => Ok(attempt),
-        _ => Err(nothing("has not ended")),
+        _ => Err(unmatched("has no outcome yet")),
     }
 }
 
-async fn touch_all(attempts: &AttemptTable, found: &[Item], again: &[Again], clock: Clock) -> Result<usize, Error> {
+async fn redeliver_all(attempts: &AttemptTable, found: &[Item], again: &[Again], clock: Clock) -> Result<usize, Error> {
     let mut progress = Progress::of("outcomes redelivered");
     let mut redelivered = 0;
     for attempt in found {
         if let (Some(status), Some(updated_at)) = (attempt.status(), attempt.updated_at) {
-            let forget = forgotten(attempt, again);
-            let redelivery = redelivery(status, updated_at, &forget, clock());
+            let marks = marks_to_remove(attempt, again);
+            let redelivery = redelivery(status, updated_at, &marks, clock());
             redelivered += usize::from(attempts.redeliver(attempt.attempt_id, &redelivery).await?);
         }
         progress.show(redelivered, Some(found.len()));
@@ -67,9 +65,9 @@ async fn touch_all(attempts: &AttemptTable, found: &[Item], again: &[Again], clo
     Ok(redelivered)
 }
 
-/// The marks that an outcome loses: that everybody knows, and of those who are to be told again, that they do.
-fn forgotten(attempt: &Item, again: &[Again]) -> Vec<&'static str> {
-    let of_whom = |who: &Again| match who {
+/// The marks that an outcome loses: that its notification is complete, and those of whoever is to be notified again.
+fn marks_to_remove(attempt: &Item, again: &[Again]) -> Vec<&'static str> {
+    let marks_of = |who: &Again| match who {
         Again::Person => [attr::MESSAGED_AT, attr::MESSAGE_ERROR, attr::DELAY_TOLD_AT].as_slice(),
         Again::Bot => &[attr::BOT_TOLD_AT],
     };
@@ -77,23 +75,23 @@ fn forgotten(attempt: &Item, again: &[Again]) -> Vec<&'static str> {
         .notified_at
         .map(|_| attr::NOTIFIED_AT)
         .into_iter()
-        .chain(again.iter().flat_map(of_whom).copied())
+        .chain(again.iter().flat_map(marks_of).copied())
         .collect();
     marks.into_iter().collect()
 }
 
 fn report(found: &[Item], redelivered: usize, confirm: bool, now: Timestamp) -> Report {
-    let (said, exit) = if !confirm {
+    let (summary, exit) = if !confirm {
         (
-            format!("This would have {} announced again. Do it with --confirm.", count(found.len(), "outcome")),
+            format!("Dry run: would redeliver {}. Run it again with --confirm.", count(found.len(), "outcome")),
             Exit::Done,
         )
     } else if redelivered == found.len() {
-        (format!("{} on the stream again.", count(redelivered, "outcome")), Exit::Done)
+        (format!("{} redelivered.", count(redelivered, "outcome")), Exit::Done)
     } else {
-        let said =
-            format!("{redelivered} of {} on the stream again; of the others there are later outcomes.", found.len());
-        (said, Exit::InPart)
+        let summary =
+            format!("{redelivered} of {} outcomes redelivered; later outcomes have replaced the others.", found.len());
+        (summary, Exit::InPart)
     };
     let json = json!({
         "dry_run": !confirm,
@@ -101,7 +99,7 @@ fn report(found: &[Item], redelivered: usize, confirm: bool, now: Timestamp) -> 
         "redelivered": redelivered,
         "outcomes": found.iter().map(attempt_summary).collect::<Vec<_>>(),
     });
-    Report::new(format!("{}\n{said}\n", outcome_table(found, now).text()), json, exit)
+    Report::new(format!("{}\n{summary}\n", outcome_table(found, now).text()), json, exit)
 }
 
 #[cfg(test)]
@@ -110,20 +108,20 @@ mod tests {
     use crate::records::tests::attempt;
 
     #[test]
-    fn nobody_is_told_twice_unless_that_is_asked_for() {
-        let half_told = attempt(&json!({"messaged_at": 1}));
-        assert_eq!(forgotten(&half_told, &[]), [""; 0]);
-        let told = attempt(&json!({"messaged_at": 1, "bot_told_at": 1, "notified_at": 1}));
-        assert_eq!(forgotten(&told, &[]), ["notified_at"]);
-        assert_eq!(forgotten(&told, &[Again::Bot]), ["bot_told_at", "notified_at"]);
+    fn nobody_is_notified_twice_unless_requested() {
+        let half_notified = attempt(&json!({"messaged_at": 1}));
+        assert_eq!(marks_to_remove(&half_notified, &[]), [""; 0]);
+        let notified = attempt(&json!({"messaged_at": 1, "bot_told_at": 1, "notified_at": 1}));
+        assert_eq!(marks_to_remove(&notified, &[]), ["notified_at"]);
+        assert_eq!(marks_to_remove(&notified, &[Again::Bot]), ["bot_told_at", "notified_at"]);
         assert_eq!(
-            forgotten(&told, &[Again::Person]),
+            marks_to_remove(&notified, &[Again::Person]),
             ["delay_told_at", "message_error", "messaged_at", "notified_at"]
         );
     }
 
     #[test]
-    fn an_outcome_that_was_overtaken_is_said_to_be_left() {
+    fn a_replaced_outcome_is_reported_as_left() {
         let outcomes = [attempt(&json!({})), attempt(&json!({}))];
         let now = Timestamp::from_millis(1_790_000_002_000);
         assert_eq!(report(&outcomes, 2, true, now).exit, Exit::Done);

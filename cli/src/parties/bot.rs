@@ -1,5 +1,5 @@
-//! What the bot is told by an operator: `connection.revoked`, in the ways and with the signature that
-//! it hears of outcomes.
+//! The bot's event of an operator's revocation, `connection.revoked`: on the same channels and with the same signature
+//! as the notifier's events.
 
 use std::time::Duration;
 
@@ -19,23 +19,25 @@ use shared::{
 
 use crate::{aws::Settings, error::Error, records::Connection};
 
-/// For bots of the older system, which pass it on.
-const WORDS: &str = "Your Salesforce account is no longer connected.";
+/// The text for the person: bots of the older system pass it on.
+const USER_MESSAGE: &str = "Your Salesforce account is no longer connected.";
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 const REQUEST_TIME: Duration = Duration::from_secs(10);
 
-/// Tells the bot, in the ways that the notifier is set up for; `false` where there is none.
+/// Notifies the bot on the channels that the notifier uses; `false` where there is none.
 pub(crate) async fn notify_revocation(
     aws: &SdkConfig,
     settings: &Settings,
     connection: &Connection,
     now: Timestamp,
 ) -> Result<bool, Error> {
-    let failed = |why: String| Error::failed("tell the bot", why);
+    let failed = |why: String| Error::failed("notify the bot", why);
     let http =
         shared::http::client(Roots::System, CONNECT_TIME, REQUEST_TIME).map_err(|error| failed(error.to_string()))?;
     let webhook = match settings.get("BOT_WEBHOOK_URL") {
-        Some(url) => Some(Url::parse(url).map_err(|_| failed("the webhook's address is none".to_owned()))?),
+        Some(url) => {
+            Some(Url::parse(url).map_err(|_| failed("BotWebhookUrl is not a URL; correct it and deploy".to_owned()))?)
+        }
         None => None,
     };
     let secret =
@@ -53,14 +55,14 @@ pub(crate) async fn notify_revocation(
         None => "",
     };
     let event = event(connection, now);
-    let notification = Notification { event: &event, user_message: WORDS, signing_secret, now };
+    let notification = Notification { event: &event, user_message: USER_MESSAGE, signing_secret, now };
     bot.notify(&notification).await.map_err(|error| failed(error.to_string()))?;
     Ok(true)
 }
 
-/// The event's id is the same however often this connection's end is told.
+/// The event's id is the same each time that the revocation of one connection is repeated.
 fn event(connection: &Connection, now: Timestamp) -> CloudEvent<'_> {
-    let of = connection.attempt_id.map_or_else(|| "unknown".to_owned(), |id| id.to_string());
+    let attempt = connection.attempt_id.map_or_else(|| "unknown".to_owned(), |id| id.to_string());
     let issued_at = connection.issued_at.map(Timestamp::millis).unwrap_or_default();
     let data = Revoked {
         attempt_id: connection.attempt_id,
@@ -68,9 +70,9 @@ fn event(connection: &Connection, now: Timestamp) -> CloudEvent<'_> {
         username: connection.username.as_deref(),
         org_id: connection.org_id.as_deref(),
         instance_url: connection.instance_url.as_deref(),
-        user_message: WORDS,
+        user_message: USER_MESSAGE,
     };
-    CloudEvent::new(format!("evt_{of}_revoked_{issued_at}"), now, Data::Revoked(data))
+    CloudEvent::new(format!("evt_{attempt}_revoked_{issued_at}"), now, Data::Revoked(data))
 }
 
 #[cfg(test)]
@@ -95,7 +97,7 @@ mod tests {
                 "username": "ada@example.com",
                 "org_id": "00D000000000001",
                 "instance_url": "https://acme.my.salesforce.com",
-                "user_message": WORDS,
+                "user_message": USER_MESSAGE,
             })
         );
     }

@@ -1,16 +1,15 @@
-//! The stack's own `POST /links`, signed as a bot signs it.
+//! The stack's own `POST /links`, called as a bot calls it.
 
-use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
 use shared::{AttemptId, LoginUrl, Timestamp, WaId};
 
 use crate::{
-    aws::{SdkConfig, SignedRequest},
+    aws::{SdkConfig, post_signed},
     error::Error,
 };
 
-/// The answer.
+/// The response.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Link {
     pub(crate) url: String,
@@ -18,39 +17,32 @@ pub(crate) struct Link {
     pub(crate) expires_at: String,
 }
 
-#[derive(Deserialize)]
+/// An error of ours, or of API Gateway.
+#[derive(Default, Deserialize)]
 struct Refusal {
     error_description: Option<String>,
     message: Option<String>,
 }
 
-const DOING: &str = "get a link";
+const ACTION: &str = "get a link";
 
-/// Asks the stack for a link.
-pub(crate) async fn ask_for_link(
+/// Requests a link from the stack.
+pub(crate) async fn request_link(
     aws: &SdkConfig,
     links_url: &str,
     wa_id: &WaId,
     login_url: Option<&LoginUrl>,
     now: Timestamp,
 ) -> Result<Link, Error> {
-    let mut order = json!({"wa_id": wa_id});
+    let mut request = json!({"wa_id": wa_id});
     if let Some(login_url) = login_url {
-        order["login_url"] = json!(login_url);
+        request["login_url"] = json!(login_url);
     }
-    let request = SignedRequest {
-        doing: DOING,
-        service: "execute-api",
-        method: Method::POST,
-        url: links_url,
-        body: order.to_string(),
-    };
-    let (status, body) = request.send(aws, now).await?;
+    let (status, body) = post_signed(aws, ACTION, links_url, request.to_string(), now).await?;
     if status.is_success() {
-        return serde_json::from_slice(&body).map_err(|_| Error::failed(DOING, "the answer is not in its form"));
+        return serde_json::from_slice(&body).map_err(|_| Error::failed(ACTION, "the response is unreadable"));
     }
-    let said =
-        serde_json::from_slice::<Refusal>(&body).ok().and_then(|refusal| refusal.error_description.or(refusal.message));
-    let said = said.as_deref().unwrap_or("no reason");
-    Err(Error::failed(DOING, format!("the API answered {}: {said}", status.as_u16())))
+    let Refusal { error_description, message } = serde_json::from_slice(&body).unwrap_or_default();
+    let why = error_description.or(message).unwrap_or_else(|| "no reason given".to_owned());
+    Err(Error::failed(ACTION, format!("the API returned {}: {why}", status.as_u16())))
 }

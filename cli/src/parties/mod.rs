@@ -8,8 +8,8 @@ mod whatsapp;
 
 pub(crate) use self::{
     bot::notify_revocation,
-    links::{Link, ask_for_link},
+    links::{Link, request_link},
     probe::{Probe, probe_page, probe_webhook},
-    salesforce::{AppStanding, Revocation, ask_salesforce, revoke},
-    whatsapp::{Standing, ask_meta, ask_twilio},
+    salesforce::{AppStatus, Revocation, check_app, revoke},
+    whatsapp::{CredentialStatus, check_meta, check_twilio},
 };

@@ -1,33 +1,34 @@
-//! An address, from outside: is there anybody?
+//! Whether a URL answers from outside.
 
 use reqwest::{RequestBuilder, Url};
 
 use crate::{
     error::Error,
-    http::{client_for, word_for},
+    http::{client_for, failure},
 };
 
-/// The answer.
+/// The result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Probe {
-    Answered(u16),
-    NoAnswer(&'static str),
+    /// The response's status.
+    Status(u16),
+    NoResponse(&'static str),
 }
 
-/// Sends a webhook an empty, unsigned request, which no bot takes for an event.
+/// Posts an empty, unsigned request to a webhook: no bot takes that for an event.
 pub(crate) async fn probe_webhook(url: &Url) -> Result<Probe, Error> {
     let request = client_for(url)?.post(url.clone()).header("content-type", "application/cloudevents+json");
-    Ok(answer(request).await)
+    Ok(probe(request).await)
 }
 
-/// Opens a page.
+/// Requests a page.
 pub(crate) async fn probe_page(url: &Url) -> Result<Probe, Error> {
-    Ok(answer(client_for(url)?.get(url.clone())).await)
+    Ok(probe(client_for(url)?.get(url.clone())).await)
 }
 
-async fn answer(request: RequestBuilder) -> Probe {
+async fn probe(request: RequestBuilder) -> Probe {
     match request.send().await {
-        Ok(answer) => Probe::Answered(answer.status().as_u16()),
-        Err(error) => Probe::NoAnswer(word_for(&error)),
+        Ok(response) => Probe::Status(response.status().as_u16()),
+        Err(error) => Probe::NoResponse(failure(&error)),
     }
 }

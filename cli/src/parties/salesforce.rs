@@ -1,4 +1,4 @@
-//! Salesforce: the end of tokens, and what it says of the app.
+//! Salesforce: revoking tokens, and whether it accepts the app.
 
 use reqwest::{StatusCode, Url};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -6,51 +6,52 @@ use shared::login::is_confidential;
 
 use crate::{
     error::Error,
-    http::{client_for, word_for},
+    http::{client_for, failure},
 };
 
-/// What became of a token.
+/// The result of a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Revocation {
     Revoked,
-    /// Salesforce does not know it: it was revoked before, or has run out.
+    /// Salesforce does not know the token: it was revoked before, or has expired.
     Unknown,
 }
 
-/// Revokes a token, and with a refresh token all that came of it.
+/// Revokes a token; with a refresh token, the access tokens that came of it too.
 pub(crate) async fn revoke(host: &str, token: &SecretString) -> Result<Revocation, Error> {
     let failed = |why: String| Error::failed("revoke the tokens at Salesforce", why);
     let url = Url::parse(host).and_then(|host| host.join("/services/oauth2/revoke"));
-    let url =
-        url.ok().filter(is_confidential).ok_or_else(|| failed("the host is no address for secrets".to_owned()))?;
+    let url = url.ok().filter(is_confidential);
+    let url = url.ok_or_else(|| failed("the connection's host is not an HTTPS URL".to_owned()))?;
     let request = client_for(&url)?.post(url).form(&[("token", token.expose_secret())]);
-    let answer = request.send().await.map_err(|error| failed(word_for(&error).to_owned()))?;
-    match answer.status() {
+    let response = request.send().await.map_err(|error| failed(failure(&error).to_owned()))?;
+    match response.status() {
         StatusCode::OK => Ok(Revocation::Revoked),
         StatusCode::BAD_REQUEST => Ok(Revocation::Unknown),
-        status => Err(failed(format!("it answered {}", status.as_u16()))),
+        status => Err(failed(format!("it returned {}; try again later", status.as_u16()))),
     }
 }
 
 /// What Salesforce says of the app before anybody logs in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum AppStanding {
-    /// It would let people log in.
-    Welcome,
-    /// In Salesforce's word.
+pub(crate) enum AppStatus {
+    /// It shows its login page.
+    Accepted,
+    /// Salesforce's error code, or a status.
     Refused(String),
+    /// It did not say.
     Unclear(&'static str),
 }
 
-/// The refusals that come on a page, because they cannot go back to the app.
+/// The errors that Salesforce shows on a page, because it cannot redirect to the app with them.
 const ON_A_PAGE: [&str; 4] = ["redirect_uri_mismatch", "invalid_client_id", "invalid_client", "app_not_found"];
-/// Stands in for a PKCE challenge, which an app may require; nobody will answer it.
+/// In place of a PKCE challenge, which an app may require; nobody will answer it.
 const CHALLENGE: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-/// Goes as far as the login page, with this app and callback address.
-pub(crate) async fn ask_salesforce(host: &str, client_id: &str, callback: &str) -> Result<AppStanding, Error> {
+/// Requests the login page for this app and callback URL, and goes no further.
+pub(crate) async fn check_app(host: &str, client_id: &str, callback: &str) -> Result<AppStatus, Error> {
     let url = Url::parse(host).and_then(|host| host.join("/services/oauth2/authorize"));
-    let Ok(url) = url else { return Ok(AppStanding::Unclear("its address is none")) };
+    let Ok(url) = url else { return Ok(AppStatus::Unclear("invalid URL")) };
     let request = client_for(&url)?.get(url).query(&[
         ("response_type", "code"),
         ("client_id", client_id),
@@ -58,18 +59,18 @@ pub(crate) async fn ask_salesforce(host: &str, client_id: &str, callback: &str) 
         ("code_challenge", CHALLENGE),
         ("code_challenge_method", "S256"),
     ]);
-    let answer = match request.send().await {
-        Ok(answer) => answer,
-        Err(error) => return Ok(AppStanding::Unclear(word_for(&error))),
+    let response = match request.send().await {
+        Ok(response) => response,
+        Err(error) => return Ok(AppStatus::Unclear(failure(&error))),
     };
-    let status = answer.status();
-    let location = answer.headers().get("location").and_then(|to| to.to_str().ok()).unwrap_or_default().to_owned();
-    let page = answer.text().await.unwrap_or_default();
-    let word = ON_A_PAGE.into_iter().find(|word| page.contains(word) || location.contains(word));
-    Ok(match word {
-        Some(word) => AppStanding::Refused(word.to_owned()),
-        None if status.is_server_error() => AppStanding::Unclear("it is out of order"),
-        None if status.is_client_error() => AppStanding::Refused(format!("status {}", status.as_u16())),
-        None => AppStanding::Welcome,
+    let status = response.status();
+    let location = response.headers().get("location").and_then(|to| to.to_str().ok()).unwrap_or_default().to_owned();
+    let page = response.text().await.unwrap_or_default();
+    let code = ON_A_PAGE.into_iter().find(|code| page.contains(code) || location.contains(code));
+    Ok(match code {
+        Some(code) => AppStatus::Refused(code.to_owned()),
+        None if status.is_server_error() => AppStatus::Unclear("server error"),
+        None if status.is_client_error() => AppStatus::Refused(format!("status {}", status.as_u16())),
+        None => AppStatus::Accepted,
     })
 }

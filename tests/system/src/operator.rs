@@ -76,11 +76,11 @@ impl Operator {
             match block.as_str() {
                 "make deploy" => {
                     outputs = self.map_domain();
-                    // "Put the address into the app, letter by letter."
+                    // "Put CallbackUrl into the app, exactly as it is."
                     let app = json!({"redirect_uris": [outputs["CallbackUrl"]], "require_pkce": true});
                     self.cloud.control("/control/salesforce", &app).await;
                 }
-                "wasf doctor" => assert!(said.out.ends_with("All is well.\n"), "{}", said.out),
+                "wasf doctor" => assert!(said.out.ends_with("No problems found.\n"), "{}", said.out),
                 _ => {}
             }
         }

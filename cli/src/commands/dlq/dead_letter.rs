@@ -1,130 +1,131 @@
-//! What a dead letter is, and which ones an operator means. Pure.
+//! What a dead letter contains, and which ones an operator selects. Pure.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use shared::{
     AttemptId, LoginUrl, Timestamp, WaId,
+    attempt::Item,
     exchange::{CODE_LIFETIME, Consent, ExchangeMessage},
 };
 
-use crate::report::{Table, a_while};
+use crate::report::{Table, duration_text};
 
-/// What a dead letter holds.
+/// What a dead letter contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Holds {
-    /// A code that Salesforce still takes.
+pub(super) enum Content {
+    /// A code that has not expired.
     LiveCode,
-    /// A code that is too old. Its person gets a fresh link by a redrive.
-    DeadCode,
-    /// A person's no.
+    /// A code that is too old: a redrive sends its person a fresh link.
+    ExpiredCode,
+    /// The person denied access.
     Denial,
-    /// Tokens that wait to be stored. They have no age.
+    /// Encrypted tokens that are not stored yet. They do not expire.
     SealedTokens,
-    /// Something that is no exchange message.
+    /// Not an exchange message.
     Unreadable,
 }
 
-impl Holds {
-    /// As it is shown.
+impl Content {
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::LiveCode => "live code",
-            Self::DeadCode => "dead code",
+            Self::ExpiredCode => "expired code",
             Self::Denial => "denial",
             Self::SealedTokens => "sealed tokens",
             Self::Unreadable => "unreadable",
         }
     }
 
-    /// Would its loss be somebody's consent?
+    /// Whether deleting it loses somebody's consent.
     pub(super) const fn is_consent(self) -> bool {
         matches!(self, Self::LiveCode | Self::SealedTokens)
     }
 }
 
-/// A dead letter without the code or the tokens in it.
+/// A dead letter, without its code or tokens.
 #[derive(Clone, Debug)]
 pub(super) struct DeadLetter {
-    /// The queue's name for it; a redrive gives another.
+    /// SQS's id; a redrive assigns another.
     pub(super) message_id: String,
-    /// What it holds.
-    pub(super) holds: Holds,
-    /// What else stands in it; `None` where it cannot be read.
+    pub(super) content: Content,
+    /// The rest of the message; `None` where it is unreadable.
     pub(super) about: Option<About>,
-    /// How old the callback is; of an unreadable one, the message.
+    /// Since the callback; of an unreadable message, since it was sent.
     pub(super) age: Duration,
-    /// What the attempt's record says, where there is one.
+    /// The attempt, where there is one.
     pub(super) record: Option<Record>,
 }
 
-/// Whose consent it is.
+/// Whose consent it is, and when and where it was given.
 #[derive(Clone, Debug)]
 pub(super) struct About {
-    /// Of which attempt.
     pub(super) attempt_id: AttemptId,
-    /// Of whose chat.
     pub(super) wa_id: WaId,
-    /// When the callback came.
     pub(super) received_at: Timestamp,
-    /// Where the person logged in.
     pub(super) login_url: LoginUrl,
 }
 
-/// What became of the attempt.
+/// What the attempt table says of the attempt.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Record {
-    /// Its status.
     pub(super) status: Option<String>,
-    /// Why it is not connected.
     pub(super) reason: Option<String>,
-    /// In Salesforce's word.
     pub(super) salesforce_error: Option<String>,
-    /// How often its message was received.
     pub(super) receives: Option<u64>,
 }
 
+impl From<&Item> for Record {
+    fn from(attempt: &Item) -> Self {
+        Self {
+            status: attempt.status.clone(),
+            reason: attempt.reason.clone(),
+            salesforce_error: attempt.salesforce_error.clone(),
+            receives: attempt.receives,
+        }
+    }
+}
+
 impl DeadLetter {
-    /// Reads a message's body; nothing of an unreadable one is kept.
+    /// Parses a message's body; of an unreadable one it keeps nothing.
     pub(super) fn read(message_id: String, body: &str, sent_at: Option<Timestamp>, now: Timestamp) -> Self {
         let Ok(message) = ExchangeMessage::from_body(body) else {
             let age = sent_at.map(|at| now.since(at)).unwrap_or_default();
-            return Self { message_id, holds: Holds::Unreadable, about: None, age, record: None };
+            return Self { message_id, content: Content::Unreadable, about: None, age, record: None };
         };
         let ExchangeMessage { attempt_id, wa_id, received_at, login_url, consent } = message;
         let age = now.since(received_at);
-        let holds = match consent {
-            Consent::Granted { .. } if age < CODE_LIFETIME => Holds::LiveCode,
-            Consent::Granted { .. } => Holds::DeadCode,
-            Consent::Denied { .. } => Holds::Denial,
-            Consent::Traded { .. } => Holds::SealedTokens,
+        let content = match consent {
+            Consent::Granted { .. } if age < CODE_LIFETIME => Content::LiveCode,
+            Consent::Granted { .. } => Content::ExpiredCode,
+            Consent::Denied { .. } => Content::Denial,
+            Consent::Traded { .. } => Content::SealedTokens,
         };
         let about = Some(About { attempt_id, wa_id, received_at, login_url });
-        Self { message_id, holds, about, age, record: None }
+        Self { message_id, content, about, age, record: None }
     }
 
-    /// Which attempt it is about.
     pub(super) fn attempt_id(&self) -> Option<AttemptId> {
         self.about.as_ref().map(|about| about.attempt_id)
     }
 
-    /// Why it is here, in one word.
+    /// Why it was not exchanged: the attempt's reason, or what the message itself says.
     pub(super) fn reason(&self) -> &str {
-        match self.holds {
-            Holds::Unreadable => "unreadable",
-            Holds::Denial => "denied",
-            Holds::LiveCode | Holds::DeadCode | Holds::SealedTokens => {
+        match self.content {
+            Content::Unreadable => "unreadable",
+            Content::Denial => "denied",
+            Content::LiveCode | Content::ExpiredCode | Content::SealedTokens => {
                 self.record.as_ref().and_then(|record| record.reason.as_deref()).unwrap_or("not recorded")
             }
         }
     }
 
-    /// The letter, for programs: no code, no token, and the phone number masked.
+    /// As JSON: no code, no token, and the phone number masked.
     pub(super) fn json(&self) -> Value {
-        let code_alive = match self.holds {
-            Holds::LiveCode => Some(true),
-            Holds::DeadCode => Some(false),
-            Holds::Denial | Holds::SealedTokens | Holds::Unreadable => None,
+        let code_alive = match self.content {
+            Content::LiveCode => Some(true),
+            Content::ExpiredCode => Some(false),
+            Content::Denial | Content::SealedTokens | Content::Unreadable => None,
         };
         let record = self.record.as_ref();
         let about = self.about.as_ref();
@@ -132,9 +133,9 @@ impl DeadLetter {
             "message_id": self.message_id,
             "attempt_id": self.attempt_id(),
             "chat": about.map(|about| about.wa_id.masked()),
-            "holds": self.holds.as_str(),
+            "holds": self.content.as_str(),
             "code_alive": code_alive,
-            "sealed": self.holds == Holds::SealedTokens,
+            "sealed": self.content == Content::SealedTokens,
             "reason": self.reason(),
             "salesforce_error": record.and_then(|record| record.salesforce_error.as_deref()),
             "status": record.and_then(|record| record.status.as_deref()),
@@ -147,14 +148,14 @@ impl DeadLetter {
 }
 
 pub(super) fn table(letters: &[DeadLetter]) -> String {
-    let mut table = Table::with_head(["ATTEMPT", "CHAT", "HOLDS", "REASON", "AGE", "RECEIVES", "MESSAGE"]);
+    let mut table = Table::with_header(["ATTEMPT", "CHAT", "CONTENT", "REASON", "AGE", "RECEIVES", "MESSAGE"]);
     for letter in letters {
         table.row([
             letter.attempt_id().map(|id| id.to_string()).unwrap_or_default(),
             letter.about.as_ref().map(|about| about.wa_id.masked()).unwrap_or_default(),
-            letter.holds.as_str().to_owned(),
+            letter.content.as_str().to_owned(),
             letter.reason().to_owned(),
-            a_while(letter.age),
+            duration_text(letter.age),
             letter.record.as_ref().and_then(|record| record.receives).map(|n| n.to_string()).unwrap_or_default(),
             letter.message_id.clone(),
         ]);
@@ -166,24 +167,23 @@ pub(super) fn json_of(letters: &[DeadLetter]) -> Vec<Value> {
     letters.iter().map(DeadLetter::json).collect()
 }
 
-/// Which dead letters are meant.
+/// Which dead letters are selected.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Filter {
-    /// Only codes that still live.
+    /// Only unexpired codes.
     pub(super) only_alive: bool,
     /// Only those with this reason.
     pub(super) reason: Option<String>,
-    /// Also those that cannot be read, although no reason asks for them.
+    /// Also unreadable ones, if no reason is given.
     pub(super) unreadable: bool,
 }
 
 impl Filter {
-    /// Is this letter meant?
     pub(super) fn selects(&self, letter: &DeadLetter) -> bool {
         match &self.reason {
-            _ if self.only_alive && letter.holds != Holds::LiveCode => false,
+            _ if self.only_alive && letter.content != Content::LiveCode => false,
             Some(reason) => letter.reason() == reason,
-            None => self.unreadable || letter.holds != Holds::Unreadable,
+            None => self.unreadable || letter.content != Content::Unreadable,
         }
     }
 }
@@ -223,29 +223,29 @@ mod tests {
 
     #[test]
     fn a_code_lives_for_fourteen_minutes_after_its_callback() {
-        assert_eq!(coded(0).holds, Holds::LiveCode);
-        assert_eq!(coded(13).holds, Holds::LiveCode);
-        assert_eq!(coded(14).holds, Holds::DeadCode);
+        assert_eq!(coded(0).content, Content::LiveCode);
+        assert_eq!(coded(13).content, Content::LiveCode);
+        assert_eq!(coded(14).content, Content::ExpiredCode);
     }
 
     #[test]
-    fn a_denial_has_no_code_to_live_or_die() {
-        assert_eq!((denied().holds, denied().reason()), (Holds::Denial, "denied"));
+    fn a_denial_has_no_code_that_could_expire() {
+        assert_eq!((denied().content, denied().reason()), (Content::Denial, "denied"));
         assert_eq!(denied().json()["code_alive"], Value::Null);
     }
 
     #[test]
-    fn an_unreadable_letter_has_an_age_and_nothing_else() {
+    fn an_unreadable_dead_letter_has_only_an_age() {
         let letter = unreadable();
         assert_eq!(
-            (letter.holds, letter.reason(), letter.age),
-            (Holds::Unreadable, "unreadable", Duration::from_secs(5))
+            (letter.content, letter.reason(), letter.age),
+            (Content::Unreadable, "unreadable", Duration::from_secs(5))
         );
         assert!(letter.about.is_none());
     }
 
     #[test]
-    fn no_letter_shows_a_code_or_a_phone_number() {
+    fn no_dead_letter_shows_a_code_or_a_phone_number() {
         for letter in [coded(1), coded(20), denied(), unreadable()] {
             for shown in [letter.json().to_string(), format!("{letter:?}")] {
                 assert!(!shown.contains("SECRET") && !shown.contains("1555123"), "{shown}");
@@ -254,13 +254,13 @@ mod tests {
     }
 
     #[test]
-    fn the_reason_is_the_records() {
+    fn the_reason_is_the_attempts() {
         assert_eq!(coded(1).reason(), "not recorded");
         assert_eq!(with_reason("misconfigured", coded(1)).reason(), "misconfigured");
     }
 
     #[test]
-    fn what_cannot_be_read_is_meant_only_where_that_is_said() {
+    fn unreadable_messages_are_selected_only_on_request() {
         let selects = |filter: &Filter| filter.selects(&unreadable());
         assert!(!selects(&Filter::default()));
         assert!(selects(&Filter { unreadable: true, ..Filter::default() }));
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_selection_is_by_life_and_reason_together() {
+    fn a_filter_combines_expiry_and_reason() {
         let filter = Filter { only_alive: true, reason: Some("misconfigured".to_owned()), unreadable: false };
         assert!(filter.selects(&with_reason("misconfigured", coded(1))));
         assert!(!filter.selects(&with_reason("misconfigured", coded(20))));
@@ -280,7 +280,9 @@ mod tests {
 
     #[test]
     fn only_live_codes_and_sealed_tokens_are_somebodys_consent() {
-        assert!(Holds::LiveCode.is_consent() && Holds::SealedTokens.is_consent());
-        assert!(!Holds::DeadCode.is_consent() && !Holds::Denial.is_consent() && !Holds::Unreadable.is_consent());
+        assert!(Content::LiveCode.is_consent() && Content::SealedTokens.is_consent());
+        assert!(
+            !Content::ExpiredCode.is_consent() && !Content::Denial.is_consent() && !Content::Unreadable.is_consent()
+        );
     }
 }

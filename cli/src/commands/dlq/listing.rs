@@ -1,4 +1,4 @@
-//! What is in the queues.
+//! `wasf dlq stats`, `list` and `show`.
 
 use std::collections::BTreeMap;
 
@@ -18,10 +18,10 @@ pub(super) async fn stats(queues: &Queues) -> Result<Report, Error> {
     let counts = [
         ("exchange queue", "exchange_queue", queues.exchange.counts().await?),
         ("dead letters", "dead_letters", queues.dead.counts().await?),
-        ("notifier's failures", "notifier_failures", queues.failures.counts().await?),
+        ("notifier failures", "notifier_failures", queues.failures.counts().await?),
     ];
     let letters = queues.read(&Filter { unreadable: true, ..Filter::default() }, usize::MAX).await?;
-    let mut table = Table::with_head(["QUEUE", "WAITING", "HELD", "DELAYED"]);
+    let mut table = Table::with_header(["QUEUE", "WAITING", "IN FLIGHT", "DELAYED"]);
     let mut json = json!({});
     for (name, key, counts) in counts {
         let numbers = [counts.waiting, counts.in_flight, counts.delayed];
@@ -31,17 +31,17 @@ pub(super) async fn stats(queues: &Queues) -> Result<Report, Error> {
     }
     let mut kinds: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for letter in &letters {
-        *kinds.entry((letter.holds.as_str(), letter.reason())).or_default() += 1;
+        *kinds.entry((letter.content.as_str(), letter.reason())).or_default() += 1;
     }
     let mut text = table.text();
     if !kinds.is_empty() {
-        let mut table = Table::with_head(["DEAD LETTERS", "REASON", "NUMBER"]);
-        for ((holds, reason), number) in &kinds {
-            table.row([(*holds).to_owned(), (*reason).to_owned(), number.to_string()]);
+        let mut table = Table::with_header(["DEAD LETTERS", "REASON", "NUMBER"]);
+        for ((content, reason), number) in &kinds {
+            table.row([(*content).to_owned(), (*reason).to_owned(), number.to_string()]);
         }
         text = format!("{text}\n{}", table.text());
     }
-    let kind = |((holds, reason), number)| json!({"holds": holds, "reason": reason, "number": number});
+    let kind = |((content, reason), number)| json!({"holds": content, "reason": reason, "number": number});
     json["kinds"] = kinds.into_iter().map(kind).collect();
     Ok(Report::new(text, json, Exit::Done))
 }

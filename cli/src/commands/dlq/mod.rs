@@ -1,4 +1,4 @@
-//! `wasf dlq`: the exchange dead-letter queue, seen and cured.
+//! `wasf dlq`: the exchange dead-letter queue: listing, redriving, dropping.
 
 mod dead_letter;
 mod listing;
@@ -18,7 +18,7 @@ pub(crate) async fn run(command: DlqCommand, target: &Target, clock: Clock) -> R
         DlqCommand::Stats => listing::stats(&queues).await,
         DlqCommand::List { selection } => listing::list(&queues, &selection).await,
         DlqCommand::Show { id } => listing::show(&queues, &id).await,
-        DlqCommand::Redrive { native: true, rate, confirm, .. } => redrive::natively(&queues, rate, confirm).await,
+        DlqCommand::Redrive { native: true, rate, confirm, .. } => redrive::native(&queues, rate, confirm).await,
         DlqCommand::Redrive { selection, rate, confirm, .. } => {
             redrive::redrive(&queues, &selection, rate, confirm).await
         }

@@ -1,4 +1,4 @@
-//! The exchange queue, its dead letters, and how they are read without taking any.
+//! The stack's queues, and reading all dead letters.
 
 use shared::{Timestamp, timestamp::Clock};
 
@@ -15,7 +15,7 @@ use crate::{
     target::Target,
 };
 
-/// The queues, and what the dead letters' attempts say.
+/// The stack's queues, and the attempts that dead letters are about.
 pub(super) struct Queues {
     pub(super) dead: Queue,
     pub(super) dead_arn: String,
@@ -26,7 +26,7 @@ pub(super) struct Queues {
 }
 
 impl Selection {
-    /// What is meant; `unreadable` says whether letters that cannot be read are meant without being named.
+    /// The filter; `unreadable`: whether it selects unreadable messages without `--reason unreadable`.
     pub(super) fn filter(&self, unreadable: bool) -> Filter {
         Filter { only_alive: self.only_alive, reason: self.reason.clone(), unreadable }
     }
@@ -49,7 +49,7 @@ impl Queues {
         })
     }
 
-    /// The letters that are meant, oldest callback first, given back before they are returned.
+    /// The selected dead letters, the oldest callback first. All are back in the queue when this returns.
     pub(super) async fn read(&self, filter: &Filter, limit: usize) -> Result<Vec<DeadLetter>, Error> {
         let (mut reading, total) = Reading::begin(&self.dead, &self.attempts, self.clock).await?;
         let mut progress = Progress::of("dead letters read");
@@ -70,19 +70,19 @@ impl Queues {
                 Err(error) => break Err(error),
             }
         };
-        let given_back = reading.end().await;
-        ended.and(given_back)?;
+        let returned = reading.end().await;
+        ended.and(returned)?;
         found.sort_by_key(|letter| std::cmp::Reverse(letter.age));
         found.truncate(limit);
         Ok(found)
     }
 
-    /// Letters that somebody else is reading, as a wasf that was killed a moment ago.
+    /// A remark on messages that another reader holds, as a wasf that was just killed does.
     pub(super) async fn held_by_others(&self) -> Result<String, Error> {
         let held = self.dead.counts().await?.in_flight;
         Ok(match held {
             0 => String::new(),
-            held => format!(" to be seen: {held} held by another reader, for a minute at most if that is a wasf"),
+            held => format!(" ({held} held by another reader: if that is wasf, for a minute at most)"),
         })
     }
 

@@ -1,15 +1,14 @@
-//! Reading a dead-letter queue from its beginning to its end, without taking anything.
+//! Reading all messages of a dead-letter queue without taking any.
 //!
-//! A queue has no end that it could tell of: it hands out what is not hidden. So each message is
-//! hidden for a minute while the others are read, known by its id when it comes again, and given
-//! back in the end. The reading ends when nothing comes, or when more has come than a queue that is
-//! only being read could hold. What takes longer than a minute sees the first messages again: they
-//! are hidden once more, and the reading goes on behind them.
+//! SQS has no cursor: it returns whatever is visible. So each message is received with a visibility timeout of a
+//! minute, recognized by its id when it comes again, and made visible at the end. Reading ends when nothing comes, or
+//! when more has come than the queue can contain. If it takes longer than a minute, the first messages come again; they
+//! are received once more, and reading continues behind them.
 
 use std::collections::{HashMap, HashSet};
 
 use secrecy::{ExposeSecret as _, SecretString};
-use shared::{Timestamp, attempt::Item, timestamp::Clock};
+use shared::{Timestamp, timestamp::Clock};
 
 use super::dead_letter::{DeadLetter, Record};
 use crate::{
@@ -17,12 +16,12 @@ use crate::{
     error::Error,
 };
 
-/// How long a message is hidden; should wasf be killed, it is seen again after that.
-pub(super) const HIDDEN_SECONDS: i32 = 60;
-/// Others may be sending to the queue meanwhile.
+/// The visibility timeout: if wasf is killed, its messages are visible again after this.
+const VISIBILITY_SECONDS: i32 = 60;
+/// Messages that may arrive while the queue is read.
 const MARGIN: usize = 1_000;
 
-/// A dead letter that is held, and its body to send on.
+/// A received dead letter, and its message to send or delete.
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) letter: DeadLetter,
@@ -35,7 +34,6 @@ impl Held {
     }
 }
 
-/// A reading under way.
 #[derive(Debug)]
 pub(super) struct Reading<'a> {
     queue: &'a Queue,
@@ -44,7 +42,7 @@ pub(super) struct Reading<'a> {
     seen: HashSet<String>,
     received: usize,
     bound: usize,
-    /// What is to be given back, by the message's id: only the latest handle counts.
+    /// What to return to the queue: receipt handles by message id. Only the latest handle of a message is valid.
     holding: HashMap<String, String>,
 }
 
@@ -61,10 +59,10 @@ impl<'a> Reading<'a> {
         Ok((Self { queue, attempts, clock, seen, received: 0, bound, holding }, total))
     }
 
-    /// Some more letters, held from now on; `None` at the end.
+    /// The next dead letters, received until [`Reading::end`]; `None` at the end.
     pub(super) async fn next(&mut self) -> Result<Option<Vec<Held>>, Error> {
         while self.received <= self.bound {
-            let messages = self.queue.receive(HIDDEN_SECONDS).await?;
+            let messages = self.queue.receive(VISIBILITY_SECONDS).await?;
             if messages.is_empty() {
                 break;
             }
@@ -74,19 +72,19 @@ impl<'a> Reading<'a> {
             }
             let new: Vec<_> = messages.into_iter().filter(|message| self.seen.insert(message.id.clone())).collect();
             if !new.is_empty() {
-                return self.understand(new).await.map(Some);
+                return self.parse(new).await.map(Some);
             }
         }
         Ok(None)
     }
 
-    async fn understand(&self, messages: Vec<Message>) -> Result<Vec<Held>, Error> {
+    async fn parse(&self, messages: Vec<Message>) -> Result<Vec<Held>, Error> {
         let now: Timestamp = (self.clock)();
-        let read = |message: Message| {
+        let parse = |message: Message| {
             let letter = DeadLetter::read(message.id.clone(), message.body.expose_secret(), message.sent_at, now);
             Held { letter, message }
         };
-        let mut held: Vec<_> = messages.into_iter().map(read).collect();
+        let mut held: Vec<_> = messages.into_iter().map(parse).collect();
         let mut ids: Vec<_> = held.iter().filter_map(|held| held.letter.attempt_id()).collect();
         ids.sort_unstable_by_key(|id| *id.as_bytes());
         ids.dedup();
@@ -97,25 +95,14 @@ impl<'a> Reading<'a> {
         Ok(held)
     }
 
-    /// This one is gone from the queue.
-    pub(super) fn taken(&mut self, message_id: &str) {
+    /// This message has been deleted.
+    pub(super) fn deleted(&mut self, message_id: &str) {
         self.holding.remove(message_id);
     }
 
-    /// Gives everything back that was not taken.
+    /// Returns everything that was not deleted.
     pub(super) async fn end(self) -> Result<(), Error> {
         let handles: Vec<_> = self.holding.into_values().collect();
         self.queue.return_to_queue(&handles).await
-    }
-}
-
-impl From<&Item> for Record {
-    fn from(attempt: &Item) -> Self {
-        Self {
-            status: attempt.status.clone(),
-            reason: attempt.reason.clone(),
-            salesforce_error: attempt.salesforce_error.clone(),
-            receives: attempt.receives,
-        }
     }
 }

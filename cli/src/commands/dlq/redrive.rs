@@ -1,7 +1,7 @@
-//! Moving dead letters back, and deleting them.
+//! `wasf dlq redrive` and `drop`: moving dead letters back, and deleting them.
 //!
-//! A letter is sent before it is deleted, so a wasf that is killed between the two leaves it in both
-//! queues: the attempt's record lets one of them through. What is neither is only hidden for a while.
+//! A message is sent before it is deleted, so a wasf that is killed between the two leaves it in both queues, and the
+//! attempt's row lets one of them through. A message that is neither sent nor deleted becomes visible again.
 
 use std::{fmt::Write as _, num::NonZeroU32, time::Duration};
 
@@ -20,14 +20,20 @@ use crate::{
     report::{Progress, Report, count},
 };
 
-/// What is done to a letter.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Deed {
+enum Action {
     Redrive,
     Drop,
 }
 
-impl Deed {
+impl Action {
+    const fn infinitive(self) -> &'static str {
+        match self {
+            Self::Redrive => "redrive",
+            Self::Drop => "drop",
+        }
+    }
+
     const fn past(self) -> &'static str {
         match self {
             Self::Redrive => "redriven",
@@ -36,13 +42,13 @@ impl Deed {
     }
 }
 
-/// What came of it.
 #[derive(Default)]
 struct Tally {
     done: Vec<DeadLetter>,
-    /// Left, because they are somebody's consent.
+    /// Kept, because they are somebody's consent.
     spared: usize,
-    trouble: Option<Error>,
+    /// Why it ended early.
+    error: Option<Error>,
 }
 
 pub(super) async fn redrive(
@@ -53,63 +59,63 @@ pub(super) async fn redrive(
 ) -> Result<Report, Error> {
     let filter = selection.filter(false);
     if !confirm {
-        return dry_run(queues, &filter, selection, Deed::Redrive, true).await;
+        return dry_run(queues, &filter, selection, Action::Redrive, true).await;
     }
-    let tally = each(queues, &filter, selection.limit(), Deed::Redrive, rate, true).await?;
-    report(queues, Deed::Redrive, &tally).await
+    let tally = apply_to_each(queues, &filter, selection.limit(), Action::Redrive, rate, true).await?;
+    report(queues, Action::Redrive, &tally).await
 }
 
 pub(super) async fn drop(queues: &Queues, selection: &Selection, force: bool, confirm: bool) -> Result<Report, Error> {
     let filter = selection.filter(true);
     if !confirm {
-        return dry_run(queues, &filter, selection, Deed::Drop, force).await;
+        return dry_run(queues, &filter, selection, Action::Drop, force).await;
     }
-    let tally = each(queues, &filter, selection.limit(), Deed::Drop, None, force).await?;
-    report(queues, Deed::Drop, &tally).await
+    let tally = apply_to_each(queues, &filter, selection.limit(), Action::Drop, None, force).await?;
+    report(queues, Action::Drop, &tally).await
 }
 
 async fn dry_run(
     queues: &Queues,
     filter: &Filter,
     selection: &Selection,
-    deed: Deed,
-    consents_too: bool,
+    action: Action,
+    force: bool,
 ) -> Result<Report, Error> {
-    let (meant, spared): (Vec<_>, Vec<_>) = queues
+    let (selected, spared): (Vec<_>, Vec<_>) = queues
         .read(filter, selection.limit())
         .await?
         .into_iter()
-        .partition(|letter| consents_too || !letter.holds.is_consent());
+        .partition(|letter| force || !letter.content.is_consent());
     let json = json!({
         "dry_run": true,
-        "found": meant.len(),
+        "found": selected.len(),
         "spared": spared.len(),
-        deed.past(): 0,
-        "messages": json_of(&meant),
+        action.past(): 0,
+        "messages": json_of(&selected),
     });
-    if meant.is_empty() {
+    if selected.is_empty() {
         let held = queues.held_by_others().await?;
-        let text = format!("No dead letters{held} that would be {}.{}\n", deed.past(), spared_words(spared.len()));
+        let text = format!("No dead letters to {}{held}.{}\n", action.infinitive(), spared_text(spared.len()));
         return Ok(Report::new(text, json, Exit::NothingMatched));
     }
-    let said = format!("{} would be {}", count(meant.len(), "dead letter"), deed.past());
-    let text = format!("{}\n{said}.{} Do it with --confirm.\n", table(&meant), spared_words(spared.len()));
+    let summary = format!("Dry run: {} would be {}", count(selected.len(), "dead letter"), action.past());
+    let text = format!("{}\n{summary}.{} Run it again with --confirm.\n", table(&selected), spared_text(spared.len()));
     Ok(Report::new(text, json, Exit::Done))
 }
 
-/// Does it to each letter that is meant, up to the first trouble.
-async fn each(
+/// Applies the action to each selected dead letter, up to the limit or the first error.
+async fn apply_to_each(
     queues: &Queues,
     filter: &Filter,
     limit: usize,
-    deed: Deed,
+    action: Action,
     rate: Option<NonZeroU32>,
-    consents_too: bool,
+    force: bool,
 ) -> Result<Tally, Error> {
     let (mut reading, total) = Reading::begin(&queues.dead, &queues.attempts, queues.clock).await?;
-    let mut progress = Progress::of(match deed {
-        Deed::Redrive => "dead letters redriven",
-        Deed::Drop => "dead letters dropped",
+    let mut progress = Progress::of(match action {
+        Action::Redrive => "dead letters redriven",
+        Action::Drop => "dead letters dropped",
     });
     let mut pace = rate.map(|rate| {
         let mut pace = interval(Duration::from_secs(1) / rate.get());
@@ -118,6 +124,8 @@ async fn each(
     });
     let mut stop = stop_signals()?;
     let mut tally = Tally::default();
+    // The limit, a signal and an error break out of both loops instead of returning: whatever ends the reading, the
+    // messages that are left must go back to the queue.
     'reading: while tally.done.len() < limit {
         let next = tokio::select! {
             next = reading.next() => next,
@@ -127,7 +135,7 @@ async fn each(
             Ok(Some(held)) => held,
             Ok(None) => break,
             Err(error) => {
-                tally.trouble = Some(error);
+                tally.error = Some(error);
                 break;
             }
         };
@@ -138,7 +146,7 @@ async fn each(
             if !filter.selects(&held.letter) {
                 continue;
             }
-            if held.letter.holds.is_consent() && !consents_too {
+            if held.letter.content.is_consent() && !force {
                 tally.spared += 1;
                 continue;
             }
@@ -146,92 +154,93 @@ async fn each(
                 tokio::select! {
                     _ = pace.tick() => (),
                     () = stop.wait() => {
-                        tally.trouble = Some(interrupted());
+                        tally.error = Some(interrupted());
                         break 'reading;
                     }
                 }
             }
-            if let Err(error) = do_to(queues, deed, &held).await {
-                tally.trouble = Some(error);
+            if let Err(error) = apply(queues, action, &held).await {
+                tally.error = Some(error);
                 break 'reading;
             }
-            reading.taken(&held.letter.message_id);
+            reading.deleted(&held.letter.message_id);
             tally.done.push(held.letter);
             progress.show(tally.done.len(), Some(total.max(tally.done.len())));
         }
     }
-    let given_back = reading.end().await;
-    if let (None, Err(error)) = (&tally.trouble, given_back) {
-        tally.trouble = Some(error);
+    let returned = reading.end().await;
+    if let (None, Err(error)) = (&tally.error, returned) {
+        tally.error = Some(error);
     }
-    match tally.trouble {
+    match tally.error {
         Some(error) if tally.done.is_empty() => Err(error),
-        trouble => Ok(Tally { trouble, ..tally }),
+        error => Ok(Tally { error, ..tally }),
     }
 }
 
-async fn do_to(queues: &Queues, deed: Deed, held: &Held) -> Result<(), Error> {
-    if deed == Deed::Redrive {
+async fn apply(queues: &Queues, action: Action, held: &Held) -> Result<(), Error> {
+    if action == Action::Redrive {
         queues.exchange.send(held.body()).await?;
     }
     queues.dead.delete(&held.message).await
 }
 
-async fn report(queues: &Queues, deed: Deed, tally: &Tally) -> Result<Report, Error> {
+async fn report(queues: &Queues, action: Action, tally: &Tally) -> Result<Report, Error> {
     let done = tally.done.len();
-    let exit = match &tally.trouble {
+    let exit = match &tally.error {
         Some(_) => Exit::InPart,
         None if done == 0 => Exit::NothingMatched,
         None => Exit::Done,
     };
     let mut text = if exit == Exit::NothingMatched {
-        format!("No dead letters{} that could be {}.", queues.held_by_others().await?, deed.past())
+        format!("No dead letters to {}{}.", action.infinitive(), queues.held_by_others().await?)
     } else {
-        format!("{} {}.", count(done, "dead letter"), deed.past())
+        format!("{} {}.", count(done, "dead letter"), action.past())
     };
-    text.push_str(&spared_words(tally.spared));
-    if let Some(error) = &tally.trouble {
-        let _ = write!(text, " Not all: {error}. Run it again for the rest.");
+    text.push_str(&spared_text(tally.spared));
+    if let Some(error) = &tally.error {
+        let _ = write!(text, " Stopped early: {error}. Run it again for the rest.");
     }
     let json = json!({
         "dry_run": false,
-        deed.past(): done,
+        action.past(): done,
         "spared": tally.spared,
         "messages": json_of(&tally.done),
-        "error": tally.trouble.as_ref().map(ToString::to_string),
+        "error": tally.error.as_ref().map(ToString::to_string),
         "finished_at": queues.now().rfc3339(),
     });
     Ok(Report::new(text + "\n", json, exit))
 }
 
-fn spared_words(spared: usize) -> String {
+fn spared_text(spared: usize) -> String {
     match spared {
         0 => String::new(),
-        spared => format!(" {} left, because it is somebody's consent (--force).", count(spared, "letter")),
+        spared => format!(" {} kept: consents are deleted only with --force.", count(spared, "dead letter")),
     }
 }
 
-/// How often SQS is asked how far it is.
-const LOOK: Duration = Duration::from_millis(500);
+/// How often the progress of SQS's redrive is read.
+const POLL: Duration = Duration::from_millis(500);
 
-/// Lets SQS move everything, and follows that.
-pub(super) async fn natively(queues: &Queues, rate: Option<NonZeroU32>, confirm: bool) -> Result<Report, Error> {
+/// Starts SQS's own redrive, and follows it to its end.
+pub(super) async fn native(queues: &Queues, rate: Option<NonZeroU32>, confirm: bool) -> Result<Report, Error> {
     let waiting = queues.dead.counts().await?.waiting;
     if waiting == 0 {
         let text = format!("No dead letters{}.\n", queues.held_by_others().await?);
         return Ok(Report::new(text, json!({"dry_run": !confirm, "found": 0, "redriven": 0}), Exit::NothingMatched));
     }
     if !confirm {
-        let text = format!("SQS would move about {}. Do it with --confirm.\n", count(waiting, "message"));
+        let text =
+            format!("Dry run: SQS would move about {}. Run it again with --confirm.\n", count(waiting, "message"));
         return Ok(Report::new(text, json!({"dry_run": true, "found": waiting, "redriven": 0}), Exit::Done));
     }
     queues.dead.start_move(&queues.dead_arn, rate.map(NonZeroU32::get)).await?;
     let mut progress = Progress::of("messages moved by SQS");
-    let mut look = interval(LOOK);
+    let mut poll = interval(POLL);
     let task = loop {
-        look.tick().await;
+        poll.tick().await;
         let task = queues.dead.latest_move(&queues.dead_arn).await?;
-        let task = task.ok_or_else(|| Error::failed("follow SQS's redrive", "SQS does not know of it"))?;
+        let task = task.ok_or_else(|| Error::failed("follow SQS's redrive", "SQS does not list it"))?;
         progress.show(task.moved, task.to_move);
         if task.status != "RUNNING" && task.status != "CANCELLING" {
             break task;

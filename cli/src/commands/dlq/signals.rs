@@ -1,10 +1,10 @@
-//! Being asked to stop.
+//! The signals that end a command early.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::error::Error;
 
-/// What asks wasf to stop: it gives back what it holds first.
+/// SIGINT and SIGTERM. Before it stops, wasf returns the messages that it holds.
 pub(super) struct StopSignals {
     interrupt: Signal,
     terminate: Signal,
@@ -25,5 +25,5 @@ pub(super) fn stop_signals() -> Result<StopSignals, Error> {
 }
 
 pub(super) fn interrupted() -> Error {
-    Error::failed("finish", "it was interrupted; what was held is given back")
+    Error::failed("finish", "interrupted; the remaining messages are back in the queue")
 }

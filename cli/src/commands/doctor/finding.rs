@@ -1,4 +1,4 @@
-//! What a doctor finds, and how that is judged. Pure: the examinations are in [`super::examination`].
+//! What a check finds, and how that is judged. Pure: the checks themselves are in [`super::checks`].
 
 use std::collections::HashSet;
 
@@ -8,142 +8,172 @@ use shared::{CallbackUri, LoginUrl};
 use crate::{
     aws::{EventSource, Presence, Subscriptions},
     error::Error,
-    parties::{AppStanding, Probe, Standing},
+    parties::{AppStatus, CredentialStatus, Probe},
 };
 
-/// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Level {
-    Well,
-    /// Worth knowing, and no fault.
+    Ok,
+    /// Worth knowing, but not a problem.
     Note,
-    Wrong,
+    Problem,
 }
 
-/// What was found, and what to do about it.
+/// The result of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Finding {
-    /// Which examination.
+    /// The check's name.
     pub(super) check: &'static str,
     pub(super) level: Level,
-    pub(super) text: String,
-    /// What to do; empty where there is nothing.
+    /// The fact, in one line.
+    pub(super) title: String,
+    /// What it means for people; empty if all is well.
+    pub(super) meaning: &'static str,
+    /// What to do, in the imperative; empty if there is nothing to do.
     pub(super) remedy: String,
 }
 
 impl Level {
     pub(super) const fn as_str(self) -> &'static str {
         match self {
-            Self::Well => "ok",
+            Self::Ok => "ok",
             Self::Note => "note",
-            Self::Wrong => "wrong",
+            Self::Problem => "wrong",
         }
     }
 }
 
 impl Finding {
-    pub(super) fn well(check: &'static str, text: impl Into<String>) -> Self {
-        Self { check, level: Level::Well, text: text.into(), remedy: String::new() }
+    pub(super) fn ok(check: &'static str, title: impl Into<String>) -> Self {
+        Self { check, level: Level::Ok, title: title.into(), meaning: "", remedy: String::new() }
     }
 
-    pub(super) fn note(check: &'static str, text: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { check, level: Level::Note, text: text.into(), remedy: remedy.into() }
+    pub(super) fn note(
+        check: &'static str,
+        title: impl Into<String>,
+        meaning: &'static str,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self { check, level: Level::Note, title: title.into(), meaning, remedy: remedy.into() }
     }
 
-    pub(super) fn wrong(check: &'static str, text: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { check, level: Level::Wrong, text: text.into(), remedy: remedy.into() }
+    pub(super) fn problem(
+        check: &'static str,
+        title: impl Into<String>,
+        meaning: &'static str,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self { check, level: Level::Problem, title: title.into(), meaning, remedy: remedy.into() }
     }
 
-    pub(super) fn is_wrong(&self) -> bool {
-        self.level == Level::Wrong
+    pub(super) fn is_problem(&self) -> bool {
+        self.level == Level::Problem
     }
 
     pub(super) fn json(&self) -> Value {
-        json!({"check": self.check, "level": self.level.as_str(), "text": self.text, "remedy": self.remedy})
+        let Self { check, level, title, meaning, remedy } = self;
+        json!({"check": check, "level": level.as_str(), "text": title, "meaning": meaning, "remedy": remedy})
     }
 }
 
-/// An examination that could not be made: for want of what another one finds missing, or for a fault of its own.
-pub(super) fn unexamined(check: &'static str, error: &Error) -> Finding {
+/// A check that could not run: because of what another check finds missing, or for an error of its own.
+pub(super) fn unchecked(check: &'static str, error: &Error) -> Finding {
     match error {
-        Error::NothingMatched(why) => Finding::note(check, format!("not examined: {why}"), "mend that first"),
-        _ => Finding::wrong(check, error.to_string(), "see to it that these credentials may ask, and try again"),
+        Error::NothingMatched(why) => Finding::note(
+            check,
+            format!("not checked: {why}"),
+            "This check needs what another check finds missing.",
+            "Fix that first, then run wasf doctor again.",
+        ),
+        _ => Finding::problem(
+            check,
+            error.to_string(),
+            "This check could not run, so its result is unknown.",
+            "Check your credentials' permissions and the network, then run wasf doctor again.",
+        ),
     }
 }
 
 pub(super) fn secret(name: &str, presence: Presence) -> Finding {
     let check = "secrets";
+    let meaning = "The functions that read it fail, so nobody can connect or be notified.";
     match presence {
-        Presence::There => Finding::well(check, format!("the secret {name} is there")),
-        Presence::Absent => Finding::wrong(
+        Presence::Present => Finding::ok(check, format!("the secret {name} exists")),
+        Presence::Absent => Finding::problem(
             check,
             format!("the secret {name} is missing"),
-            format!("make it: `wasf init`, or aws secretsmanager create-secret --name {name} …"),
+            meaning,
+            format!("Create it: run wasf init --confirm, or aws secretsmanager create-secret --name {name} …"),
         ),
-        Presence::Deleted => Finding::wrong(
+        Presence::Deleted => Finding::problem(
             check,
             format!("the secret {name} is deleted"),
-            format!("restore it: aws secretsmanager restore-secret --secret-id {name}"),
+            meaning,
+            format!("Restore it: run aws secretsmanager restore-secret --secret-id {name}"),
         ),
     }
 }
 
-/// The callback address of each function that has one, against the stack's own.
+/// The callback URL of each function that has one, compared with the API's own.
 pub(super) fn callback(given: &[(&str, String)], own: &str) -> Finding {
     let check = "callback";
     let (_, first) = &given[0];
     if let Some((function, other)) = given.iter().find(|(_, uri)| uri != first) {
-        return Finding::wrong(
+        return Finding::problem(
             check,
-            format!("{} has the callback address {first}, and {function} has {other}", given[0].0),
-            "deploy again: all functions must have the same CallbackUri",
+            format!("the functions have different callback URLs: {} has {first}, {function} has {other}", given[0].0),
+            "Salesforce refuses the codes, so nobody can connect.",
+            "Deploy again: all functions need the same CallbackUri.",
         );
     }
     match first.parse::<CallbackUri>() {
-        Err(why) => Finding::wrong(
+        Err(why) => Finding::problem(
             check,
-            format!("the callback address {first} is unusable: {why}"),
-            "give CallbackUri (or its secret) in the form https://host/callback, and deploy",
+            format!("the callback URL {first} is invalid: {why}"),
+            "Salesforce cannot send people back, so nobody can connect.",
+            "Set CallbackUri (or its secret) to https://<host>/callback, and deploy.",
         ),
-        Ok(_) if first == own => Finding::well(check, format!("the callback address is this API's own, {first}")),
-        // Whether it leads here shows when the page behind a link is opened.
-        Ok(_) => Finding::well(check, format!("the callback address is {first}, on a domain of yours")),
+        Ok(_) if first == own => Finding::ok(check, format!("the callback URL is the API's own, {first}")),
+        // Whether the domain leads to this API is checked by the page of a link.
+        Ok(_) => Finding::ok(check, format!("the callback URL is {first}, on your own domain")),
     }
 }
 
-/// Whether the page behind a link that this stack's API made opens at the callback's address.
+/// The page of a link that this stack's API made, which is beside the callback.
 pub(super) fn page(callback: &str, probe: Probe) -> Finding {
+    let check = "callback";
+    let meaning = "People who open a link get no page, so nobody can connect.";
+    let elsewhere = |why: String| {
+        Finding::problem(
+            check,
+            format!("the callback URL {callback} does not lead to this stack's API: the page of a link {why}"),
+            meaning,
+            "Map the domain to this API (output ApiId), or leave CallbackUri empty and deploy; then put the output \
+             CallbackUrl into the Salesforce app.",
+        )
+    };
     match probe {
-        Probe::Answered(200) => Finding::well("callback", "a link is made, and its page opens beside the callback"),
-        Probe::Answered(status @ 500..) => Finding::wrong(
-            "callback",
-            format!("the page of a link answers {status}"),
-            "the log of connect-link says why",
+        Probe::Status(200) => Finding::ok(check, "a link was made, and its page opens at the callback's host"),
+        Probe::Status(status @ 500..) => Finding::problem(
+            check,
+            format!("the page of a link returns {status}"),
+            meaning,
+            "Read connect-link's log for the error.",
         ),
-        Probe::Answered(_) | Probe::NoAnswer(_) => {
-            let how = match probe {
-                Probe::Answered(status) => format!("it answers {status}"),
-                Probe::NoAnswer(why) => why.to_owned(),
-            };
-            Finding::wrong(
-                "callback",
-                format!(
-                    "the callback address {callback} differs from this stack's API: a link's page does not open there ({how})"
-                ),
-                "map the domain to this API (output ApiId), or leave CallbackUri empty; then put CallbackUrl into the Salesforce app",
-            )
-        }
+        Probe::Status(status) => elsewhere(format!("returns {status}")),
+        Probe::NoResponse(why) => elsewhere(format!("has no response ({why})")),
     }
 }
 
-/// The login addresses of all functions, each once.
+/// The login hosts of all functions, each once.
 pub(super) fn login_urls<'a>(given: impl IntoIterator<Item = &'a str>) -> Vec<Finding> {
     let judge = |url: &str| match url.parse::<LoginUrl>() {
-        Ok(_) => Finding::well("login-urls", format!("people may log in at {url}")),
-        Err(why) => Finding::wrong(
+        Ok(_) => Finding::ok("login-urls", format!("the login host {url} is valid")),
+        Err(why) => Finding::problem(
             "login-urls",
-            format!("the login address {url} is unusable: {why}"),
-            "correct LoginUrls (https://host, with commas between), and deploy",
+            format!("the login host {url} is invalid: {why}"),
+            "Functions with this setting do not start.",
+            "Correct LoginUrls (https://host, separated by commas), and deploy.",
         ),
     };
     let mut seen = HashSet::new();
@@ -152,135 +182,178 @@ pub(super) fn login_urls<'a>(given: impl IntoIterator<Item = &'a str>) -> Vec<Fi
 }
 
 pub(super) fn visibility(visibility_seconds: u64, timeout_seconds: u64) -> Finding {
-    let least = 6 * timeout_seconds;
-    if visibility_seconds >= least {
-        return Finding::well("visibility", format!("the exchange queue hides a message for {visibility_seconds} s"));
+    let lower_bound = 6 * timeout_seconds;
+    let title = format!("the exchange queue's visibility timeout is {visibility_seconds} s");
+    if visibility_seconds >= lower_bound {
+        return Finding::ok("visibility", title);
     }
-    Finding::wrong(
+    Finding::problem(
         "visibility",
-        format!(
-            "the exchange queue hides a message for {visibility_seconds} s, less than six times the exchanger's time-out of {timeout_seconds} s: a code may be tried twice at once"
-        ),
-        format!("deploy again, or set the queue's VisibilityTimeout to {least}"),
+        format!("{title}, less than six times the exchanger's timeout of {timeout_seconds} s"),
+        "A message may be delivered to two exchangers at once.",
+        format!("Deploy again, or set the queue's VisibilityTimeout to {lower_bound}."),
     )
 }
 
 pub(super) fn event_sources(function: &str, sources: &[EventSource]) -> Vec<Finding> {
     let check = "event-sources";
+    let meaning = "Messages wait, and nobody is connected or notified.";
     if sources.is_empty() {
-        return vec![Finding::wrong(check, format!("nothing invokes {function}"), "deploy again")];
+        return vec![Finding::problem(check, format!("{function} has no event source"), meaning, "Deploy again.")];
     }
     let judge = |source: &EventSource| {
         let from = source.source_arn.split(':').skip(5).collect::<Vec<_>>().join(":");
         match source.state.as_str() {
             "Enabled" | "Enabling" | "Updating" | "Creating" => {
-                Finding::well(check, format!("{from} invokes {function}"))
+                Finding::ok(check, format!("{from} invokes {function}"))
             }
-            state => Finding::wrong(
+            state => Finding::problem(
                 check,
-                format!("{from} does not invoke {function}: the mapping is {state}"),
-                format!("aws lambda update-event-source-mapping --uuid {} --enabled", source.id),
+                format!("{from} does not invoke {function}: the event source mapping is {state}"),
+                meaning,
+                format!("Enable it: run aws lambda update-event-source-mapping --uuid {} --enabled", source.id),
             ),
         }
     };
     sources.iter().map(judge).collect()
 }
 
+/// The response to an empty, unsigned request.
 pub(super) fn webhook(probe: Probe) -> Finding {
     let check = "webhook";
-    let wrong = |how: String| {
-        let remedy = "correct BotWebhookUrl and deploy, or mend the bot; then `wasf events redeliver`";
-        Finding::wrong(check, format!("the bot's webhook {how}"), remedy)
+    let problem = |how: String| {
+        let remedy = "Correct BotWebhookUrl and deploy, or repair the bot; then run wasf events redeliver.";
+        Finding::problem(check, format!("the bot's webhook {how}"), "The bot gets no events.", remedy)
     };
     match probe {
-        Probe::NoAnswer(why) => wrong(format!("does not answer ({why})")),
-        Probe::Answered(status @ (404 | 405 | 410)) => wrong(format!("answers {status}: nothing takes events there")),
-        Probe::Answered(status @ 300..400) => wrong(format!("answers {status}: a redirect is not followed")),
-        Probe::Answered(status @ 500..) => wrong(format!("answers {status}")),
-        Probe::Answered(200..300) => Finding::note(
+        Probe::NoResponse(why) => problem(format!("does not respond: {why}")),
+        Probe::Status(status @ (404 | 405 | 410)) => problem(format!("returns {status}: the URL takes no events")),
+        Probe::Status(status @ 300..400) => problem(format!("returns {status}: redirects are not followed")),
+        Probe::Status(status @ 500..) => problem(format!("returns {status}")),
+        Probe::Status(200..300) => Finding::note(
             check,
-            "the bot's webhook takes a request without a signature",
-            "let the bot verify webhook-signature (Standard Webhooks), or anybody can tell it of connections",
+            "the bot's webhook accepts a request without a signature",
+            "Anybody can send the bot false events.",
+            "Let the bot verify webhook-signature (Standard Webhooks).",
         ),
-        Probe::Answered(status) => {
-            Finding::well(check, format!("the bot's webhook answers, and takes nothing unsigned ({status})"))
+        Probe::Status(status) => {
+            Finding::ok(check, format!("the bot's webhook responds, and refuses unsigned requests ({status})"))
         }
     }
 }
 
-pub(super) fn whatsapp(provider: &str, secret: &str, standing: Standing) -> Finding {
+pub(super) fn whatsapp(provider: &str, secret: &str, status: CredentialStatus) -> Finding {
     let check = "whatsapp";
-    match standing {
-        Standing::Good => Finding::well(check, format!("{provider} takes the credentials")),
-        Standing::Refused(status) => Finding::wrong(
+    let meaning = "Nobody gets a message.";
+    match status {
+        CredentialStatus::Accepted => Finding::ok(check, format!("{provider} accepts the credentials")),
+        CredentialStatus::Refused(status) => Finding::problem(
             check,
             format!("{provider} refuses the credentials ({status})"),
-            format!("put the account's present ones into the secret {secret}; they are used within five minutes"),
+            meaning,
+            format!(
+                "Put the account's current credentials into the secret {secret}; the notifier reads them within five minutes."
+            ),
         ),
-        Standing::Unusable => Finding::wrong(
+        CredentialStatus::Malformed => Finding::problem(
             check,
-            format!("the secret {secret} is not in {provider}'s form"),
-            "see README, Deploy: the JSON that each provider needs",
+            format!("the secret {secret} does not have {provider}'s format"),
+            meaning,
+            "Put the provider's JSON into it; the README describes it under Deploy it.",
         ),
-        Standing::Unclear(why) => Finding::wrong(
+        CredentialStatus::Unclear(why) => Finding::problem(
             check,
-            format!("whether {provider} takes the credentials is not clear: {why}"),
-            "look at the provider's status page, and try again",
+            format!("{provider} did not confirm the credentials: {why}"),
+            "Whether people get messages is unknown.",
+            "Check the provider's status page, then run wasf doctor again.",
         ),
     }
 }
 
-pub(super) fn app(host: &str, standing: &AppStanding) -> Finding {
+pub(super) fn app(host: &str, status: &AppStatus) -> Finding {
     let check = "salesforce";
-    match standing {
-        AppStanding::Welcome => Finding::well(check, format!("{host} knows the app and its callback address")),
-        AppStanding::Refused(word) => {
-            let remedy = match word.as_str() {
-                "redirect_uri_mismatch" => "put the output CallbackUrl into the Salesforce app, letter by letter",
-                "invalid_client_id" => {
-                    "put the app's consumer key into its secret; a new app is known after some minutes"
+    match status {
+        AppStatus::Accepted => Finding::ok(check, format!("{host} accepts the app and its callback URL")),
+        AppStatus::Refused(code) => {
+            let remedy = match code.as_str() {
+                "redirect_uri_mismatch" => {
+                    "Put the output CallbackUrl into the Salesforce app, exactly as it is. A change takes some minutes."
                 }
-                _ => "compare the app's OAuth settings with what `wasf init` prints",
+                "invalid_client_id" => {
+                    "Put the app's consumer key into its secret. A new app is accepted after some minutes."
+                }
+                _ => "Compare the app's OAuth settings with those that wasf init prints.",
             };
-            Finding::wrong(check, format!("{host} refuses the app: {word}"), remedy)
+            Finding::problem(check, format!("{host} refuses the app: {code}"), "Nobody can log in there.", remedy)
         }
-        AppStanding::Unclear(why) => {
-            Finding::wrong(check, format!("{host} does not tell about the app: {why}"), "try again later")
-        }
+        AppStatus::Unclear(why) => Finding::problem(
+            check,
+            format!("{host} did not confirm the app: {why}"),
+            "Whether people can log in there is unknown.",
+            "Check https://status.salesforce.com, then run wasf doctor again.",
+        ),
     }
 }
 
 pub(super) fn alarms(found: Subscriptions) -> Finding {
     let check = "alarms";
     match found {
-        Subscriptions { pending: 0, confirmed: 0 } => {
-            Finding::note(check, "nobody hears of alarms", "give AlarmEmail and deploy, or subscribe to the topic")
-        }
-        Subscriptions { pending: 0, confirmed } => Finding::well(check, format!("{confirmed} hear of alarms")),
-        Subscriptions { pending, .. } => Finding::wrong(
+        Subscriptions { pending: 0, confirmed: 0 } => Finding::note(
             check,
-            format!("{pending} of those who are to hear of alarms have never confirmed it"),
-            "open the link in the e-mail of AWS Notifications, or subscribe again",
+            "nobody is subscribed to alarms",
+            "An outage goes unnoticed.",
+            "Set AlarmEmail and deploy, or subscribe to the topic.",
+        ),
+        Subscriptions { pending: 0, confirmed: 1 } => Finding::ok(check, "1 subscriber receives alarms"),
+        Subscriptions { pending: 0, confirmed } => {
+            Finding::ok(check, format!("{confirmed} subscribers receive alarms"))
+        }
+        Subscriptions { pending, .. } => Finding::problem(
+            check,
+            format!("{pending} unconfirmed subscriptions to alarms"),
+            "Those subscribers receive no alarms.",
+            "Open the link in the e-mail from AWS Notifications, or subscribe again.",
         ),
     }
 }
 
-pub(super) fn queue(what: &str, number: usize, remedy: &str) -> Finding {
+pub(super) fn unusable_key(key: &str, arn: &str, state: &str) -> Finding {
+    let remedy = match state {
+        "PendingDeletion" => format!(
+            "Cancel the deletion: run aws kms cancel-key-deletion --key-id {arn}, then aws kms enable-key --key-id {arn}"
+        ),
+        _ => format!("Enable it: run aws kms enable-key --key-id {arn}"),
+    };
+    Finding::problem("kms", format!("the key {key} is {state}"), "Nobody can connect without it.", remedy)
+}
+
+pub(super) fn key_denied(function: &str, action: &str, key: &str, why: &str) -> Finding {
+    Finding::problem(
+        "kms",
+        format!("{function} may not {action} with {key}: {why}"),
+        "The function fails, so nobody can connect or be notified.",
+        "Deploy again: the template grants exactly these permissions.",
+    )
+}
+
+/// A queue of failures, which is empty while all is well.
+pub(super) fn queue(what: &str, number: usize, meaning: &'static str, remedy: &str) -> Finding {
     if number == 0 {
-        Finding::well("queues", format!("no {what}"))
+        Finding::ok("queues", format!("no {what}"))
     } else {
-        Finding::wrong("queues", format!("{number} {what}"), remedy)
+        Finding::problem("queues", format!("{number} {what}"), meaning, remedy)
     }
 }
 
 pub(super) fn stuck(number: usize) -> Finding {
     if number == 0 {
-        return Finding::well("attempts", "no attempt is held by an exchanger that is gone");
+        return Finding::ok("attempts", "no attempt has an expired lease");
     }
-    Finding::wrong(
+    Finding::problem(
         "attempts",
-        format!("{number} attempts are held by an exchanger that is gone"),
-        "they are taken up by the queue's next delivery; `wasf attempt list --status exchanging`, `wasf dlq list`",
+        format!("{number} attempts with an expired lease"),
+        "Their exchanger crashed or timed out. The queue's next delivery resumes them.",
+        "Wait three minutes. If they remain, run wasf attempt list --status exchanging and wasf dlq list.",
     )
 }
 
@@ -291,111 +364,114 @@ mod tests {
     const OWN: &str = "https://api.execute-api.us-east-1.amazonaws.com/callback";
 
     fn level(finding: &Finding) -> Level {
-        assert_eq!(finding.remedy.is_empty(), finding.level == Level::Well, "{finding:?}");
+        assert_eq!(finding.remedy.is_empty(), finding.level == Level::Ok, "{finding:?}");
+        assert_eq!(finding.meaning.is_empty(), finding.level == Level::Ok, "{finding:?}");
         finding.level
     }
 
     #[test]
-    fn a_secret_must_be_there_and_not_deleted() {
-        assert_eq!(level(&secret("s", Presence::There)), Level::Well);
-        assert_eq!(level(&secret("s", Presence::Absent)), Level::Wrong);
-        assert_eq!(level(&secret("s", Presence::Deleted)), Level::Wrong);
+    fn a_secret_must_exist_and_not_be_deleted() {
+        assert_eq!(level(&secret("s", Presence::Present)), Level::Ok);
+        assert_eq!(level(&secret("s", Presence::Absent)), Level::Problem);
+        assert_eq!(level(&secret("s", Presence::Deleted)), Level::Problem);
     }
 
     #[test]
-    fn what_another_finding_explains_is_not_wrong_a_second_time() {
+    fn what_another_finding_explains_is_no_second_problem() {
         let missing = Error::NothingMatched("the secret s is missing".to_owned());
-        assert_eq!(level(&unexamined("whatsapp", &missing)), Level::Note);
-        assert_eq!(level(&unexamined("whatsapp", &Error::failed("read", "it is denied"))), Level::Wrong);
+        assert_eq!(level(&unchecked("whatsapp", &missing)), Level::Note);
+        assert_eq!(level(&unchecked("whatsapp", &Error::failed("read", "AccessDenied"))), Level::Problem);
     }
 
     #[test]
-    fn all_functions_must_have_one_callback_address() {
+    fn all_functions_must_have_the_same_callback_url() {
         let with = |a: &str, b: &str| level(&callback(&[("a", a.to_owned()), ("b", b.to_owned())], OWN));
-        assert_eq!(with(OWN, OWN), Level::Well);
-        assert_eq!(with("https://connect.example.com/callback", "https://connect.example.com/callback"), Level::Well);
-        assert_eq!(with(OWN, "https://other.example.com/callback"), Level::Wrong);
-        assert_eq!(with("http://example.com/callback", "http://example.com/callback"), Level::Wrong);
-        assert_eq!(with("https://example.com/", "https://example.com/"), Level::Wrong);
+        assert_eq!(with(OWN, OWN), Level::Ok);
+        assert_eq!(with("https://connect.example.com/callback", "https://connect.example.com/callback"), Level::Ok);
+        assert_eq!(with(OWN, "https://other.example.com/callback"), Level::Problem);
+        assert_eq!(with("http://example.com/callback", "http://example.com/callback"), Level::Problem);
+        assert_eq!(with("https://example.com/", "https://example.com/"), Level::Problem);
     }
 
     #[test]
-    fn a_page_that_does_not_open_says_that_the_callback_is_elsewhere() {
-        assert_eq!(level(&page(OWN, Probe::Answered(200))), Level::Well);
-        assert_eq!(level(&page(OWN, Probe::Answered(404))), Level::Wrong);
-        assert_eq!(level(&page(OWN, Probe::NoAnswer("no connection"))), Level::Wrong);
+    fn a_page_that_does_not_open_means_that_the_callback_leads_elsewhere() {
+        assert_eq!(level(&page(OWN, Probe::Status(200))), Level::Ok);
+        assert_eq!(level(&page(OWN, Probe::Status(404))), Level::Problem);
+        assert_eq!(level(&page(OWN, Probe::NoResponse("connection failed"))), Level::Problem);
     }
 
     #[test]
-    fn a_login_address_is_https_or_on_this_machine() {
+    fn a_login_host_is_https_or_on_this_machine() {
         let given = ["https://login.salesforce.com, http://localhost:1", "http://localhost:1,http://example.com"];
         let levels: Vec<_> = login_urls(given).iter().map(level).collect();
-        assert_eq!(levels, [Level::Well, Level::Well, Level::Wrong]);
+        assert_eq!(levels, [Level::Ok, Level::Ok, Level::Problem]);
     }
 
     #[test]
-    fn visibility_is_six_times_the_time_out() {
-        assert_eq!(level(&visibility(180, 30)), Level::Well);
-        assert_eq!(level(&visibility(179, 30)), Level::Wrong);
+    fn the_visibility_timeout_is_six_times_the_functions_timeout() {
+        assert_eq!(level(&visibility(180, 30)), Level::Ok);
+        assert_eq!(level(&visibility(179, 30)), Level::Problem);
     }
 
     #[test]
-    fn a_function_needs_something_that_invokes_it() {
+    fn a_function_needs_an_enabled_event_source() {
         let source = |state: &str| EventSource {
             state: state.to_owned(),
             source_arn: "arn:aws:sqs:us-east-1:123456789012:exchange".to_owned(),
             id: "uuid".to_owned(),
         };
-        assert_eq!(level(&event_sources("f", &[])[0]), Level::Wrong);
-        assert_eq!(level(&event_sources("f", &[source("Enabled")])[0]), Level::Well);
+        assert_eq!(level(&event_sources("f", &[])[0]), Level::Problem);
+        assert_eq!(level(&event_sources("f", &[source("Enabled")])[0]), Level::Ok);
         let disabled = &event_sources("f", &[source("Disabled")])[0];
-        assert_eq!(level(disabled), Level::Wrong);
-        assert!(disabled.text.starts_with("exchange does not invoke f"), "{}", disabled.text);
+        assert_eq!(level(disabled), Level::Problem);
+        assert!(disabled.title.starts_with("exchange does not invoke f"), "{}", disabled.title);
     }
 
     #[test]
-    fn a_webhook_refuses_what_is_not_signed() {
+    fn a_webhook_refuses_unsigned_requests() {
         for (status, expected) in [
-            (401, Level::Well),
-            (400, Level::Well),
+            (401, Level::Ok),
+            (400, Level::Ok),
             (200, Level::Note),
-            (404, Level::Wrong),
-            (405, Level::Wrong),
-            (302, Level::Wrong),
-            (503, Level::Wrong),
+            (404, Level::Problem),
+            (405, Level::Problem),
+            (302, Level::Problem),
+            (503, Level::Problem),
         ] {
-            assert_eq!(level(&webhook(Probe::Answered(status))), expected, "{status}");
+            assert_eq!(level(&webhook(Probe::Status(status))), expected, "{status}");
         }
-        assert_eq!(level(&webhook(Probe::NoAnswer("no connection"))), Level::Wrong);
+        assert_eq!(level(&webhook(Probe::NoResponse("connection failed"))), Level::Problem);
     }
 
     #[test]
-    fn a_credential_is_good_only_where_the_provider_says_so() {
-        assert_eq!(level(&whatsapp("Twilio", "whatsapp", Standing::Good)), Level::Well);
-        for standing in [Standing::Refused(401), Standing::Unusable, Standing::Unclear("it is too busy")] {
-            assert_eq!(level(&whatsapp("Twilio", "whatsapp", standing)), Level::Wrong);
+    fn credentials_are_ok_only_where_the_provider_accepts_them() {
+        assert_eq!(level(&whatsapp("Twilio", "whatsapp", CredentialStatus::Accepted)), Level::Ok);
+        for status in
+            [CredentialStatus::Refused(401), CredentialStatus::Malformed, CredentialStatus::Unclear("rate limited")]
+        {
+            assert_eq!(level(&whatsapp("Twilio", "whatsapp", status)), Level::Problem);
         }
     }
 
     #[test]
-    fn an_alarm_must_reach_whom_it_is_meant_for() {
+    fn every_subscription_to_alarms_must_be_confirmed() {
         let found = |confirmed, pending| level(&alarms(Subscriptions { confirmed, pending }));
-        assert_eq!(found(1, 0), Level::Well);
+        assert_eq!(found(1, 0), Level::Ok);
         assert_eq!(found(0, 0), Level::Note);
-        assert_eq!(found(1, 1), Level::Wrong);
+        assert_eq!(found(1, 1), Level::Problem);
     }
 
     #[test]
-    fn a_salesforce_that_knows_the_app_shows_its_login() {
-        assert_eq!(level(&app("h", &AppStanding::Welcome)), Level::Well);
-        let mismatch = app("h", &AppStanding::Refused("redirect_uri_mismatch".to_owned()));
-        assert!(level(&mismatch) == Level::Wrong && mismatch.remedy.contains("CallbackUrl"));
+    fn an_app_that_salesforce_refuses_is_a_problem() {
+        assert_eq!(level(&app("h", &AppStatus::Accepted)), Level::Ok);
+        let mismatch = app("h", &AppStatus::Refused("redirect_uri_mismatch".to_owned()));
+        assert!(level(&mismatch) == Level::Problem && mismatch.remedy.contains("CallbackUrl"));
     }
 
     #[test]
-    fn a_queue_of_failures_is_to_be_empty() {
-        assert_eq!(level(&queue("dead letters", 0, "x")), Level::Well);
-        assert_eq!(level(&queue("dead letters", 2, "x")), Level::Wrong);
-        assert_eq!((level(&stuck(0)), level(&stuck(1))), (Level::Well, Level::Wrong));
+    fn a_queue_of_failures_must_be_empty() {
+        assert_eq!(level(&queue("dead letters", 0, "m", "x")), Level::Ok);
+        assert_eq!(level(&queue("dead letters", 2, "m", "x")), Level::Problem);
+        assert_eq!((level(&stuck(0)), level(&stuck(1))), (Level::Ok, Level::Problem));
     }
 }

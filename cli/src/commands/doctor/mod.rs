@@ -1,15 +1,15 @@
-//! `wasf doctor`: is the deployed stack as it must be, and what is to be done where it is not?
+//! `wasf doctor`: checks the deployed stack, and gives a remedy for each problem.
 
-mod examination;
+mod checks;
 mod finding;
-mod policy;
+mod key_policy;
 
 use std::fmt::Write as _;
 
 use serde_json::json;
 use shared::timestamp::Clock;
 
-use self::{examination::Patient, finding::Finding};
+use self::{checks::Checks, finding::Finding};
 use crate::{
     error::{Error, Exit},
     report::{Report, count},
@@ -17,27 +17,30 @@ use crate::{
 };
 
 pub(crate) async fn run(target: &Target, clock: Clock) -> Result<Report, Error> {
-    let findings = Patient::admit(target, clock).await?.examine().await;
+    let findings = Checks::prepare(target, clock).await?.run().await;
     Ok(report(target.stack.name(), &findings))
 }
 
 fn report(stack: &str, findings: &[Finding]) -> Report {
-    let mut text = format!("The stack {stack}\n\n");
-    for Finding { check, level, text: found, remedy } in findings {
-        let _ = writeln!(text, "{:5}  {check:13}  {found}", level.as_str());
+    let mut text = format!("Stack {stack}\n\n");
+    for Finding { check, level, title, meaning, remedy } in findings {
+        let _ = writeln!(text, "{:5}  {check:13}  {title}", level.as_str());
+        if !meaning.is_empty() {
+            let _ = writeln!(text, "{:22}{meaning}", "");
+        }
         if !remedy.is_empty() {
             let _ = writeln!(text, "{:22}→ {remedy}", "");
         }
     }
-    let wrong = findings.iter().filter(|finding| finding.is_wrong()).count();
-    let (said, exit) = match wrong {
-        0 => ("All is well.".to_owned(), Exit::Done),
-        wrong => (format!("{} to be seen to.", count(wrong, "thing")), Exit::Failed),
+    let problems = findings.iter().filter(|finding| finding.is_problem()).count();
+    let (summary, exit) = match problems {
+        0 => ("No problems found.".to_owned(), Exit::Done),
+        problems => (format!("{} found.", count(problems, "problem")), Exit::Failed),
     };
-    let _ = write!(text, "\n{said}\n");
+    let _ = write!(text, "\n{summary}\n");
     let json = json!({
         "stack": stack,
-        "well": wrong == 0,
+        "well": problems == 0,
         "findings": findings.iter().map(Finding::json).collect::<Vec<_>>(),
     });
     Report::new(text, json, exit)
@@ -47,14 +50,33 @@ fn report(stack: &str, findings: &[Finding]) -> Report {
 mod tests {
     use super::*;
 
+    fn findings() -> [Finding; 3] {
+        [
+            Finding::ok("kms", "fine"),
+            Finding::note("alarms", "no subscriber", "Outages go unnoticed.", "Subscribe."),
+            Finding::problem("secrets", "missing", "Nobody can connect.", "Create it."),
+        ]
+    }
+
     #[test]
-    fn all_is_well_only_where_nothing_is_wrong() {
-        let well = Finding::well("kms", "fine");
-        let note = Finding::note("alarms", "nobody hears", "subscribe");
-        assert_eq!(report("s", &[well.clone(), note.clone()]).exit, Exit::Done);
-        let wrong = report("s", &[well, note, Finding::wrong("secrets", "missing", "make it")]);
-        assert_eq!(wrong.exit, Exit::Failed);
-        assert_eq!(wrong.json["findings"][2]["remedy"], "make it");
-        assert!(wrong.text.contains("→ make it") && wrong.text.ends_with("1 thing to be seen to.\n"), "{}", wrong.text);
+    fn a_note_is_not_a_problem() {
+        let report = report("s", &findings()[..2]);
+        assert_eq!(report.exit, Exit::Done);
+        assert!(report.text.ends_with("\nNo problems found.\n"), "{}", report.text);
+    }
+
+    #[test]
+    fn a_problem_fails_the_command() {
+        let report = report("s", &findings());
+        assert_eq!(report.exit, Exit::Failed);
+        assert!(report.text.ends_with("\n1 problem found.\n"), "{}", report.text);
+    }
+
+    #[test]
+    fn a_finding_has_a_title_a_meaning_and_a_remedy() {
+        let report = report("s", &findings());
+        assert_eq!(report.json["findings"][2]["remedy"], "Create it.");
+        let lines = "wrong  secrets        missing\n                      Nobody can connect.\n                      → Create it.\n";
+        assert!(report.text.contains(lines), "{}", report.text);
     }
 }

@@ -1,4 +1,4 @@
-//! What the operator answers: by a flag, by the environment, or asked.
+//! The operator's answers: from flags, from the environment, or typed.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ const CLIENT_SECRET: (&str, &str) = ("ClientSecretSecretName", "sf_client_secret
 const WHATSAPP: (&str, &str) = ("WhatsAppSecretName", "whatsapp");
 const WEBHOOK: (&str, &str) = ("BotWebhookSecretName", "bot_webhook");
 
-/// What is not secret.
+/// The answers that are not secret.
 #[derive(Debug)]
 pub(super) struct Answers {
     provider: ProviderArg,
@@ -36,21 +36,22 @@ pub(super) struct Answers {
 }
 
 impl Answers {
-    pub(super) fn collect(order: &InitArgs, prompt: &Prompt, known: &BTreeMap<String, String>) -> Result<Self, Error> {
+    pub(super) fn collect(args: &InitArgs, prompt: &Prompt, known: &BTreeMap<String, String>) -> Result<Self, Error> {
         let known = |name: &str| known.get(name).cloned();
-        let provider = if let Some(provider) = order.whatsapp_provider {
+        let provider = if let Some(provider) = args.whatsapp_provider {
             provider
         } else {
-            let question = "Who sends the messages: Twilio, Meta or None";
+            let question = "The provider of WhatsApp messages: Twilio, Meta or None";
             let text = prompt.text("--whatsapp-provider", question, known("WhatsAppProvider"))?;
-            clap::ValueEnum::from_str(&text, true).map_err(|_| Error::Usage(format!("{text} is no provider")))?
+            clap::ValueEnum::from_str(&text, true)
+                .map_err(|_| Error::Usage(format!("invalid provider {text}; give Twilio, Meta or None")))?
         };
-        let sender = match (&order.whatsapp_sender, provider) {
+        let sender = match (&args.whatsapp_sender, provider) {
             (_, ProviderArg::Meta | ProviderArg::None) => None,
             (Some(sender), ProviderArg::Twilio) => Some(sender.clone()),
             (None, ProviderArg::Twilio) => {
                 let text = prompt.text("--whatsapp-sender", "Twilio's sender, whatsapp:+…", known("WhatsAppSender"))?;
-                Some(text.parse().map_err(|why| Error::Usage(format!("the sender is {why}")))?)
+                Some(text.parse().map_err(|why| Error::Usage(format!("invalid sender: {why}")))?)
             }
         };
         let optional = |given: &Option<String>, flag, question, name| {
@@ -60,50 +61,50 @@ impl Answers {
             };
             Ok(Some(text).filter(|text| text != "-"))
         };
-        let login_urls = if let Some(urls) = &order.login_urls {
+        let login_urls = if let Some(urls) = &args.login_urls {
             urls.clone()
         } else {
             let default = known("LoginUrls").unwrap_or_else(|| LOGIN_URLS.to_owned());
-            prompt.text("--login-urls", "Where people log in, with commas between", Some(default))?
+            prompt.text("--login-urls", "The login hosts, separated by commas", Some(default))?
         };
         let callback_uri = optional(
-            &order.callback_uri,
+            &args.callback_uri,
             "--callback-uri",
-            "The callback address on a domain of yours, - for the API's own",
+            "The callback URL on your own domain, - for the API's own",
             "CallbackUri",
         )?;
         if let Some(uri) = &callback_uri {
-            uri.parse::<CallbackUri>().map_err(|why| Error::Usage(format!("the callback address: {why}")))?;
+            uri.parse::<CallbackUri>().map_err(|why| Error::Usage(format!("invalid callback URL: {why}")))?;
         }
-        login_urls.parse::<LoginUrls>().map_err(|why| Error::Usage(format!("the login addresses: {why}")))?;
+        login_urls.parse::<LoginUrls>().map_err(|why| Error::Usage(format!("invalid login hosts: {why}")))?;
         Ok(Self {
             provider,
             sender,
-            account: order.whatsapp_account.clone(),
+            account: args.whatsapp_account.clone(),
             bot_phone_number: optional(
-                &order.bot_phone_number,
+                &args.bot_phone_number,
                 "--bot-phone-number",
-                "The number of the bot's chat, - for none",
+                "The bot's phone number, - for none",
                 "BotPhoneNumber",
             )?,
             bot_webhook_url: optional(
-                &order.bot_webhook_url,
+                &args.bot_webhook_url,
                 "--bot-webhook-url",
-                "Where the bot takes events, - for none",
+                "The bot's webhook for events, - for none",
                 "BotWebhookUrl",
             )?,
             callback_uri,
             login_urls,
             alarm_email: optional(
-                &order.alarm_email,
+                &args.alarm_email,
                 "--alarm-email",
-                "Who hears of alarms, - for nobody",
+                "The e-mail address that receives alarms, - for none",
                 "AlarmEmail",
             )?,
         })
     }
 
-    /// The template's parameters; `None` leaves one to its default.
+    /// The template's parameters; `None`: the template's default.
     pub(super) fn parameters(&self) -> BTreeMap<&'static str, Option<String>> {
         let provider = match self.provider {
             ProviderArg::Twilio => "Twilio",
@@ -137,11 +138,11 @@ impl Answers {
         secrets
     }
 
-    /// A secret's value: given, asked for, or made.
+    /// A secret's value: given, typed, or generated.
     pub(super) fn value(
         &self,
         kind: Kind,
-        order: &InitArgs,
+        args: &InitArgs,
         prompt: &Prompt,
         random: Random,
     ) -> Result<SecretString, Error> {
@@ -150,20 +151,20 @@ impl Answers {
             None => prompt.hidden(flag, question),
         };
         match kind {
-            Kind::ConsumerKey => secret(&order.consumer_key, "WASF_CONSUMER_KEY", "The Salesforce app's consumer key"),
+            Kind::ConsumerKey => secret(&args.consumer_key, "WASF_CONSUMER_KEY", "The Salesforce app's consumer key"),
             Kind::ConsumerSecret => {
-                secret(&order.consumer_secret, "WASF_CONSUMER_SECRET", "The Salesforce app's consumer secret")
+                secret(&args.consumer_secret, "WASF_CONSUMER_SECRET", "The Salesforce app's consumer secret")
             }
             Kind::WhatsApp => {
                 let question = match self.provider {
-                    ProviderArg::Meta => ("The phone number's id at Meta", "Meta's access token"),
+                    ProviderArg::Meta => ("Meta's phone number id", "Meta's access token"),
                     ProviderArg::Twilio | ProviderArg::None => ("Twilio's account SID", "Twilio's auth token"),
                 };
                 let account = match &self.account {
                     Some(account) => account.clone(),
                     None => prompt.text("--whatsapp-account", question.0, None)?,
                 };
-                let token = secret(&order.whatsapp_token, "WASF_WHATSAPP_TOKEN", question.1)?;
+                let token = secret(&args.whatsapp_token, "WASF_WHATSAPP_TOKEN", question.1)?;
                 Ok(credentials(self.provider, &account, &token))
             }
             Kind::Webhook => signing_secret(random),
@@ -181,37 +182,37 @@ mod tests {
         error::Exit,
     };
 
-    fn order(flags: &[&str]) -> InitArgs {
+    fn init_args(flags: &[&str]) -> InitArgs {
         let given = ["wasf", "init", "--no-input"].iter().chain(flags);
         match Args::try_parse_from(given).unwrap().command {
-            Command::Init(order) => *order,
+            Command::Init(args) => *args,
             other => panic!("{other:?}"),
         }
     }
 
     fn answers(flags: &[&str]) -> Result<Answers, Error> {
-        let order = order(flags);
-        Answers::collect(&order, &Prompt { interactive: false }, &BTreeMap::new())
+        let args = init_args(flags);
+        Answers::collect(&args, &Prompt { interactive: false }, &BTreeMap::new())
     }
 
     const TWILIO: [&str; 4] = ["--whatsapp-provider", "Twilio", "--whatsapp-sender", "whatsapp:+14155238886"];
 
     #[test]
-    fn what_is_missing_names_the_flag_that_gives_it() {
+    fn a_missing_answer_names_its_flag() {
         let error = answers(&["--whatsapp-provider", "Twilio"]).unwrap_err();
         assert_eq!(error.exit(), Exit::Usage);
         assert!(error.to_string().contains("--whatsapp-sender"), "{error}");
     }
 
     #[test]
-    fn what_is_not_given_and_may_be_empty_is_left_to_the_template() {
+    fn an_optional_answer_is_left_to_the_template() {
         let parameters = answers(&TWILIO).unwrap().parameters();
         let names: Vec<_> = parameters.into_iter().filter_map(|(name, value)| value.map(|_| name)).collect();
         assert_eq!(names, ["LoginUrls", "WhatsAppProvider", "WhatsAppSender"]);
     }
 
     #[test]
-    fn only_the_secrets_that_are_read_are_asked_for() {
+    fn only_secrets_that_are_read_are_prepared() {
         let kinds = |flags: &[&str]| -> Vec<Kind> {
             answers(flags).unwrap().secrets(&BTreeMap::new()).into_iter().map(|(kind, _)| kind).collect()
         };
@@ -221,20 +222,20 @@ mod tests {
     }
 
     #[test]
-    fn a_login_address_must_be_one() {
+    fn a_login_host_must_be_valid() {
         let http = [&TWILIO[..], &["--login-urls", "http://example.com"]].concat();
         assert_eq!(answers(&http).unwrap_err().exit(), Exit::Usage);
     }
 
     #[test]
-    fn a_callback_address_must_be_one() {
+    fn a_callback_url_must_be_valid() {
         let elsewhere = [&TWILIO[..], &["--callback-uri", "https://example.com/"]].concat();
         assert_eq!(answers(&elsewhere).unwrap_err().exit(), Exit::Usage);
     }
 
     #[test]
-    fn no_answer_shows_a_secret() {
+    fn arguments_do_not_print_secrets() {
         let flags = [&TWILIO[..], &["--consumer-secret", "S3CRET", "--whatsapp-token", "S3CRET"]].concat();
-        assert!(!format!("{:?}", order(&flags)).contains("S3CRET"));
+        assert!(!format!("{:?}", init_args(&flags)).contains("S3CRET"));
     }
 }

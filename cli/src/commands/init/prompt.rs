@@ -1,4 +1,4 @@
-//! Asking a person.
+//! Asking the operator on the terminal.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
@@ -6,17 +6,16 @@ use secrecy::SecretString;
 
 use crate::{args::InitArgs, error::Error};
 
-/// Asks a person, if there is one.
 pub(super) struct Prompt {
     pub(super) interactive: bool,
 }
 
 impl Prompt {
-    pub(super) fn new(order: &InitArgs) -> Self {
-        Self { interactive: !order.no_input && io::stdin().is_terminal() }
+    pub(super) fn new(args: &InitArgs) -> Self {
+        Self { interactive: !args.no_input && io::stdin().is_terminal() }
     }
 
-    /// Asks for something that may be seen; an empty answer is the default.
+    /// Asks for an answer; an empty one is the default.
     pub(super) fn text(&self, flag: &str, question: &str, default: Option<String>) -> Result<String, Error> {
         if self.interactive {
             let offered = default.as_ref().map(|default| format!(" [{default}]")).unwrap_or_default();
@@ -30,18 +29,18 @@ impl Prompt {
                 return Ok(line.trim().to_owned());
             }
         }
-        default.ok_or_else(|| Error::Usage(format!("{question}? Give {flag}")))
+        default.ok_or_else(|| Error::Usage(format!("missing: {question}; give {flag}")))
     }
 
-    /// Asks for a secret, without an echo.
+    /// Asks for a secret, without echo.
     pub(super) fn hidden(&self, variable: &str, question: &str) -> Result<SecretString, Error> {
         if !self.interactive {
-            return Err(Error::Usage(format!("{question}? Give {variable} in the environment")));
+            return Err(Error::Usage(format!("missing: {question}; set {variable} in the environment")));
         }
-        let answer = rpassword::prompt_password(format!("{question} (not shown): "));
+        let answer = rpassword::prompt_password(format!("{question} (hidden): "));
         let answer = answer.map_err(|error| Error::failed("read the answer", error.to_string()))?;
         match answer.trim() {
-            "" => Err(Error::Usage(format!("{question} is missing"))),
+            "" => Err(Error::Usage(format!("missing: {question}"))),
             secret => Ok(secret.into()),
         }
     }

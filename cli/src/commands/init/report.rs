@@ -1,4 +1,4 @@
-//! What `wasf init` did, and what only a person can do in Salesforce.
+//! What `wasf init` did, and the settings of the Salesforce app.
 
 use std::collections::BTreeMap;
 
@@ -19,45 +19,42 @@ pub(super) fn report(
 ) -> Report {
     let mut table = Table::default();
     for secret in secrets {
-        let done = match (secret.keep, secret.presence, confirmed) {
-            (true, _, _) => "is there already",
-            (false, Presence::There, true) => "has a new value",
-            (false, Presence::There, false) => "would get a new value",
-            (false, _, true) => "is made",
-            (false, _, false) => "would be made",
+        let state = match (secret.keep, secret.presence, confirmed) {
+            (true, _, _) => "exists, kept",
+            (false, Presence::Present, true) => "replaced",
+            (false, Presence::Present, false) => "would be replaced",
+            (false, _, true) => "created",
+            (false, _, false) => "would be created",
         };
-        table.row([format!("secret {}", secret.name), done.to_owned()]);
+        table.row([format!("secret {}", secret.name), state.to_owned()]);
     }
     for (name, value) in parameters {
         table.row([format!("parameter {name}"), value.clone()]);
     }
-    let address =
-        callback.unwrap_or("known after the first `make deploy` (output CallbackUrl); `wasf init` says it then");
+    let callback_url =
+        callback.unwrap_or("the output CallbackUrl of the first `make deploy`; run `wasf init` again to see it");
     let webhook = secrets.iter().find(|secret| secret.kind == Kind::Webhook && !secret.keep);
     let for_the_bot = webhook.map(|secret| {
-        format!(
-            "\nThe bot verifies events with what the secret {} holds. Give the bot's role leave to read it.\n",
-            secret.name
-        )
+        format!("\nThe bot verifies events with the secret {}. Allow the bot's role to read it.\n", secret.name)
     });
     let next = if confirmed {
-        "Next: make deploy, then wasf doctor."
+        "Next: run make deploy, then wasf doctor."
     } else {
-        "Nothing is changed yet. Do it with --confirm."
+        "Dry run: nothing was changed. Run it again with --confirm."
     };
     let text = format!(
         "{}\nIn Salesforce, Setup → External Client App Manager, the app's OAuth settings:\n\
-         \x20 Callback URL                                  {address}\n\
+         \x20 Callback URL                                  {callback_url}\n\
          \x20 Scopes                                        api; refresh_token, offline_access\n\
          \x20 Require Secret for Web Server Flow            on\n\
          \x20 Require Proof Key for Code Exchange (PKCE)    on\n\
          \x20 IP Relaxation                                 Relax IP restrictions\n\
-         \x20 Enforce Refresh Token IP Allowlist            off, unless the stack has a fixed address (SubnetIds)\n\
+         \x20 Enforce Refresh Token IP Allowlist            off, unless the stack has a fixed IP address (SubnetIds)\n\
          {}\n{next}\n",
         table.text(),
         for_the_bot.unwrap_or_default(),
     );
-    let secret = |secret: &PlannedSecret| json!({"name": secret.name, "kept": secret.keep, "was_there": secret.presence == Presence::There});
+    let secret = |secret: &PlannedSecret| json!({"name": secret.name, "kept": secret.keep, "was_there": secret.presence == Presence::Present});
     let json = json!({
         "dry_run": !confirmed,
         "secrets": secrets.iter().map(secret).collect::<Vec<_>>(),

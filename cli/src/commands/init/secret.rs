@@ -1,4 +1,4 @@
-//! The secrets that a deployment reads, and the values that are made for them.
+//! The secrets that a deployment reads, and the format of their values.
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
@@ -6,7 +6,6 @@ use shared::process::Random;
 
 use crate::{args::ProviderArg, aws::Presence, error::Error};
 
-/// What is secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     ConsumerKey,
@@ -22,7 +21,7 @@ pub(super) struct PlannedSecret {
     pub(super) keep: bool,
 }
 
-/// The provider's credentials, in the form that the notifier reads.
+/// The provider's credentials, in the format that the notifier reads.
 pub(super) fn credentials(provider: ProviderArg, account: &str, token: &SecretString) -> SecretString {
     let token = token.expose_secret();
     let credentials = match provider {
@@ -32,12 +31,12 @@ pub(super) fn credentials(provider: ProviderArg, account: &str, token: &SecretSt
     credentials.to_string().into()
 }
 
-/// A new signing secret, as Standard Webhooks has them.
+/// A new signing secret, in the format of Standard Webhooks.
 pub(super) fn signing_secret(random: Random) -> Result<SecretString, Error> {
     use base64::{Engine as _, engine::general_purpose::STANDARD};
 
     let mut bytes = [0; 32];
-    random(&mut bytes).map_err(|error| Error::failed("make a signing secret", error.to_string()))?;
+    random(&mut bytes).map_err(|error| Error::failed("generate a signing secret", error.to_string()))?;
     Ok(format!("whsec_{}", STANDARD.encode(bytes)).into())
 }
 

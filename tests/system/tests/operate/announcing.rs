@@ -33,7 +33,7 @@ async fn an_outcome_that_could_not_be_told_is_told_once() {
     assert_eq!(journal.messages(), [CONNECTED], "the person is not told twice");
     wait_until("everybody to know", async || {
         let known = operator.json(&format!("attempt show {attempt}"), 0)["timeline"].to_string();
-        known.contains("everybody knows").then_some(())
+        known.contains("notification complete").then_some(())
     })
     .await;
     assert_eq!(operator.json("events redeliver --since 1h --confirm", 3)["found"], 0);

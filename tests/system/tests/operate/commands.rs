@@ -28,9 +28,9 @@ async fn what_fails_says_so_to_people_and_to_programs() {
     let operator = Operator::at_work().await;
     let said = operator.wasf("--stack-name nowhere doctor");
     assert_eq!((said.code, said.out.as_str()), (1, ""));
-    assert!(said.err.contains("there is no stack nowhere"), "{}", said.err);
+    assert!(said.err.contains("no stack nowhere"), "{}", said.err);
     let error = operator.json("--stack-name nowhere dlq list", 1)["error"].take();
-    assert!(error.as_str().unwrap().contains("there is no stack nowhere"));
+    assert!(error.as_str().unwrap().contains("no stack nowhere"));
 }
 
 #[tokio::test]

@@ -80,7 +80,7 @@ async fn two_hundred_dead_letters_end_in_one_outcome_each_though_wasf_is_killed(
         let kinds = kinds.as_array().unwrap().iter().filter(|kind| kind["holds"] == holds);
         kinds.map(|kind| kind["number"].as_u64().unwrap()).sum()
     };
-    let counted = ["live code", "dead code", "denial", "sealed tokens", "unreadable"].map(of_kind);
+    let counted = ["live code", "expired code", "denial", "sealed tokens", "unreadable"].map(of_kind);
     assert_eq!(counted, [50, 50, 40, 10, 50]);
     let listed = operator.json("dlq list", 0);
     assert_eq!(listed["found"], 200);

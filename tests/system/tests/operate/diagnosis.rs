@@ -74,7 +74,7 @@ async fn a_role_that_may_not_decrypt() {
             operator.query("iam", IAM, &[&order[..], &named].concat()).await
         };
         put(&without.to_string()).await;
-        operator.is_sick("kms", "deploy again");
+        operator.is_sick("kms", "Deploy again");
         put(&document).await;
         operator.is_well();
     }

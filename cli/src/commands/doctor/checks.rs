@@ -1,5 +1,5 @@
-//! The examinations: each asks what it needs and hands it to a judgement in [`super::finding`]. One
-//! that cannot be made is a finding itself.
+//! The checks: each reads what it needs and passes it to a judgement in [`super::finding`]. A check that cannot run is a
+//! finding itself.
 
 use std::time::Duration;
 
@@ -15,26 +15,26 @@ use shared::{
 
 use super::{
     finding::{self, Finding},
-    policy::{self, Context},
+    key_policy,
 };
 use crate::{
-    aws::{AttemptTable, Functions, Keys, Presence, Queue, Roles, SecretsManager, Settings, Topics},
+    aws::{AttemptTable, Context, Functions, Keys, Presence, Queue, Roles, SecretsManager, Settings, Topics},
     error::Error,
-    parties::{ask_for_link, ask_meta, ask_salesforce, ask_twilio, probe_page, probe_webhook},
+    parties::{check_app, check_meta, check_twilio, probe_page, probe_webhook, request_link},
     report::Progress,
     target::Target,
 };
 
-/// How far back attempts are looked for that nobody holds any more.
+/// How far back attempts with an expired lease are looked for.
 const STUCK_SINCE: Duration = Duration::from_hours(24);
-/// How policies tell one use of a key from another.
+/// The condition keys by which policies distinguish the uses of a key.
 const VIA: &str = "kms:ViaService";
 const PURPOSE: &str = "kms:EncryptionContext:purpose";
-/// A chat that is nobody's. Links are stored nowhere, so one for it leaves no trace.
-const NOBODY: &str = "whatsapp:+00000000";
+/// A chat that does not exist. Links are not stored, so a link for it leaves no trace.
+const TEST_CHAT: &str = "whatsapp:+00000000";
 
-/// The stack on the table: its functions' settings are read once.
-pub(super) struct Patient<'a> {
+/// The stack that is checked. Its functions' settings are read once.
+pub(super) struct Checks<'a> {
     target: &'a Target,
     clock: Clock,
     connect_link: Function,
@@ -50,14 +50,14 @@ struct Function {
 }
 
 impl Function {
-    /// The name that it has in the template's outputs, in words.
+    /// As in the template's outputs: `TokenExchanger`.
     fn title(&self) -> &'static str {
         self.output.strip_suffix("FunctionName").unwrap_or(self.output)
     }
 }
 
-impl<'a> Patient<'a> {
-    pub(super) async fn admit(target: &'a Target, clock: Clock) -> Result<Self, Error> {
+impl<'a> Checks<'a> {
+    pub(super) async fn prepare(target: &'a Target, clock: Clock) -> Result<Self, Error> {
         let functions = Functions::new(&target.aws);
         let read = async |output| {
             let name = target.stack.output(output)?.to_owned();
@@ -74,28 +74,28 @@ impl<'a> Patient<'a> {
         })
     }
 
-    pub(super) async fn examine(&self) -> Vec<Finding> {
+    pub(super) async fn run(&self) -> Vec<Finding> {
         let mut progress = Progress::of("checks");
         let mut findings = Vec::new();
         let mut done = 0;
-        let mut note = |check: &'static str, found: Result<Vec<Finding>, Error>| {
+        let mut add = |check: &'static str, found: Result<Vec<Finding>, Error>| {
             done += 1;
             progress.show(done, None);
-            findings.extend(found.unwrap_or_else(|error| vec![finding::unexamined(check, &error)]));
+            findings.extend(found.unwrap_or_else(|error| vec![finding::unchecked(check, &error)]));
         };
-        note("secrets", self.secrets().await);
-        note("callback", self.callback().await);
-        note("login-urls", Ok(self.login_urls()));
-        note("callback", self.page().await);
-        note("salesforce", self.salesforce().await);
-        note("kms", self.kms().await);
-        note("visibility", self.visibility().await);
-        note("event-sources", self.event_sources().await);
-        note("webhook", self.webhook().await);
-        note("whatsapp", self.whatsapp().await);
-        note("alarms", self.alarms().await);
-        note("queues", self.queues().await);
-        note("attempts", self.attempts().await);
+        add("secrets", self.secrets().await);
+        add("callback", self.callback().await);
+        add("login-urls", Ok(self.login_urls()));
+        add("callback", self.page().await);
+        add("salesforce", self.salesforce().await);
+        add("kms", self.kms().await);
+        add("visibility", self.visibility().await);
+        add("event-sources", self.event_sources().await);
+        add("webhook", self.webhook().await);
+        add("whatsapp", self.whatsapp().await);
+        add("alarms", self.alarms().await);
+        add("queues", self.queues().await);
+        add("attempts", self.attempts().await);
         findings
     }
 
@@ -114,7 +114,7 @@ impl<'a> Patient<'a> {
 
     /// A secret's value, as the functions read it.
     async fn secret(&self, name: &str) -> Result<String, Error> {
-        if SecretsManager::new(&self.target.aws).presence(name).await? != Presence::There {
+        if SecretsManager::new(&self.target.aws).presence(name).await? != Presence::Present {
             return Err(Error::NothingMatched(format!("the secret {name} is missing")));
         }
         let source = Source::Secret(name.to_owned());
@@ -124,7 +124,7 @@ impl<'a> Patient<'a> {
         secrets.get(&source).map(str::to_owned).map_err(|e| failed(&e))
     }
 
-    /// The callback address that a function has, if not this API's own.
+    /// A function's callback URL: its setting, its secret, or the API's own.
     async fn callback_of(&self, function: &Function) -> Result<String, Error> {
         match (function.settings.get("SF_REDIRECT_URI"), function.settings.get("SF_CALLBACK_URI_SECRET_NAME")) {
             (Some(uri), _) => Ok(uri.to_owned()),
@@ -141,20 +141,19 @@ impl<'a> Patient<'a> {
         Ok(vec![finding::callback(&given, &self.target.own_url("/callback")?)])
     }
 
-    /// A link's page. Without what is found elsewhere, connect-link does not even start.
+    /// A link's page. If its settings are missing or invalid, which other checks find, connect-link does not start.
     async fn page(&self) -> Result<Vec<Finding>, Error> {
         let callback = self.callback_of(&self.connect_link).await?;
         if let Some(name) = self.connect_link.settings.get("SF_CLIENT_ID_SECRET_NAME") {
             self.secret(name).await?;
         }
-        if finding::login_urls(self.connect_link.settings.get("LOGIN_URLS")).iter().any(Finding::is_wrong) {
-            return Err(Error::NothingMatched("connect-link has a login address that is unusable".to_owned()));
+        if finding::login_urls(self.connect_link.settings.get("LOGIN_URLS")).iter().any(Finding::is_problem) {
+            return Err(Error::NothingMatched("a login host of connect-link is invalid".to_owned()));
         }
-        let nobody = NOBODY.parse().map_err(|_| Error::failed("make a link", "there is no nobody"))?;
-        let link =
-            ask_for_link(&self.target.aws, &self.target.own_url("/links")?, &nobody, None, (self.clock)()).await?;
-        let unusable = |_| Error::failed("open a link's page", "its address is none");
-        let page = link.url.parse::<Url>().map_err(unusable)?;
+        let chat = TEST_CHAT.parse().map_err(|_| Error::failed("get a link", "the test chat's address is invalid"))?;
+        let link = request_link(&self.target.aws, &self.target.own_url("/links")?, &chat, None, (self.clock)()).await?;
+        let invalid = |_| Error::failed("open the link page", "invalid URL");
+        let page = link.url.parse::<Url>().map_err(invalid)?;
         Ok(vec![finding::page(&callback, probe_page(&page).await?)])
     }
 
@@ -173,12 +172,12 @@ impl<'a> Patient<'a> {
         let mut findings = Vec::new();
         let hosts = settings.get("LOGIN_URLS").unwrap_or_default().split(',').map(str::trim);
         for host in hosts.filter(|host| host.parse::<LoginUrl>().is_ok()) {
-            findings.push(finding::app(host, &ask_salesforce(host, &client_id, &callback).await?));
+            findings.push(finding::app(host, &check_app(host, &client_id, &callback).await?));
         }
         Ok(findings)
     }
 
-    /// What each function does with each key, by the roles' policies and the keys' own.
+    /// What each function does with each key, by the policies of its role and of the key.
     async fn kms(&self) -> Result<Vec<Finding>, Error> {
         let region = self.target.aws.region().map_or("us-east-1", |region| region.as_ref());
         let domain = partition::domain(region);
@@ -204,29 +203,21 @@ impl<'a> Patient<'a> {
         let (keys, roles) = (Keys::new(&self.target.aws), Roles::new(&self.target.aws));
         let mut findings = Vec::new();
         for logical in ["EncryptionKey", "StateKey", "PkceKey"] {
-            let gone = || Error::failed("find the key", format!("the stack has no {logical}"));
-            let key = keys.read(self.target.stack.resource(logical).ok_or_else(gone)?).await?;
+            let missing = || Error::failed("find the key", format!("the stack has no {logical}; deploy again"));
+            let key = keys.read(self.target.stack.resource(logical).ok_or_else(missing)?).await?;
             if key.state != "Enabled" {
-                let text = format!("the key {logical} is {}", key.state);
-                findings.push(Finding::wrong("kms", text, format!("aws kms enable-key --key-id {}", key.arn)));
+                findings.push(finding::unusable_key(logical, &key.arn, &key.state));
                 continue;
             }
             for (function, _, actions, context) in uses.iter().filter(|(_, used, ..)| *used == logical) {
                 let role_arn = &function.settings.role_arn;
-                let statements = roles.statements(role_arn.rsplit('/').next().unwrap_or_default()).await?;
-                for action in *actions {
-                    let who = match (
-                        policy::allows(&statements, action, &key.arn, context),
-                        policy::key_allows(&key.statements, action, role_arn),
-                    ) {
-                        (true, true) => continue,
-                        (false, _) => format!("{}'s role", function.title()),
-                        (true, false) => "the key's own policy".to_owned(),
-                    };
-                    let text = format!("{} may not {action} with {logical}: {who} does not allow it", function.title());
-                    let finding =
-                        Finding::wrong("kms", text, "deploy again: the template gives just these permissions");
-                    // A permission may be missing for two uses.
+                let by_role = roles.denied(role_arn, actions, &key.arn, context).await?;
+                let by_key = actions.iter().filter(|action| !key_policy::allows(&key.statements, action, role_arn));
+                let by_role = by_role.iter().map(|action| (action.as_str(), "its role's policies do not allow it"));
+                let by_key = by_key.map(|action| (*action, "the key's policy does not allow it"));
+                for (action, why) in by_role.chain(by_key) {
+                    let finding = finding::key_denied(function.title(), action, logical, why);
+                    // Several uses may lack the same permission.
                     if !findings.contains(&finding) {
                         findings.push(finding);
                     }
@@ -234,7 +225,7 @@ impl<'a> Patient<'a> {
             }
         }
         if findings.is_empty() {
-            findings.push(Finding::well("kms", "the keys are enabled, and each function may use its own"));
+            findings.push(Finding::ok("kms", "the keys are enabled, and each function may use its own"));
         }
         Ok(findings)
     }
@@ -258,7 +249,9 @@ impl<'a> Patient<'a> {
 
     async fn webhook(&self) -> Result<Vec<Finding>, Error> {
         let Some(url) = self.notifier.settings.get("BOT_WEBHOOK_URL") else { return Ok(Vec::new()) };
-        let url: Url = url.parse().map_err(|_| Error::failed("probe the bot's webhook", "its address is none"))?;
+        let url: Url = url
+            .parse()
+            .map_err(|_| Error::failed("probe the bot's webhook", "invalid URL; correct BotWebhookUrl and deploy"))?;
         Ok(vec![finding::webhook(probe_webhook(&url).await?)])
     }
 
@@ -267,13 +260,15 @@ impl<'a> Patient<'a> {
         let Some(name) = settings.get("WHATSAPP_SECRET_NAME") else { return Ok(Vec::new()) };
         let credentials = self.secret(name).await?;
         let base = settings.get("WHATSAPP_API_URL").map(Url::parse).transpose();
-        let base = base.map_err(|_| Error::failed("ask WhatsApp's provider", "its address is none"))?;
+        let base = base.map_err(|_| {
+            Error::failed("check the WhatsApp credentials", "invalid URL; correct WhatsAppApiUrl and deploy")
+        })?;
         let provider = settings.get("WHATSAPP_PROVIDER").unwrap_or_default();
-        let standing = match provider {
-            "Meta" => ask_meta(base.as_ref(), &credentials).await?,
-            _ => ask_twilio(base.as_ref(), &credentials).await?,
+        let status = match provider {
+            "Meta" => check_meta(base.as_ref(), &credentials).await?,
+            _ => check_twilio(base.as_ref(), &credentials).await?,
         };
-        Ok(vec![finding::whatsapp(provider, name, standing)])
+        Ok(vec![finding::whatsapp(provider, name, status)])
     }
 
     async fn alarms(&self) -> Result<Vec<Finding>, Error> {
@@ -287,16 +282,22 @@ impl<'a> Patient<'a> {
 
     async fn queues(&self) -> Result<Vec<Finding>, Error> {
         let mut findings = Vec::new();
-        for (what, output, remedy) in [
-            ("dead letters", "ExchangeDlqUrl", "`wasf dlq list` says why; mend the cause, then `wasf dlq redrive`"),
+        for (what, output, meaning, remedy) in [
             (
-                "outcomes that could not be told",
+                "dead letters",
+                "ExchangeDlqUrl",
+                "These consents were not exchanged in time.",
+                "Run wasf dlq list for the reasons, fix the cause, then run wasf dlq redrive --confirm.",
+            ),
+            (
+                "outcomes without a complete notification",
                 "NotifierFailureQueueUrl",
-                "`wasf events redeliver --since 14d`, then purge the notifier's failure queue",
+                "People or the bot were not notified of them.",
+                "Run wasf events redeliver --since 14d --confirm, then purge the notifier's failure queue.",
             ),
         ] {
             let counts = Queue::new(&self.target.aws, self.target.stack.output(output)?).counts().await?;
-            findings.push(finding::queue(what, counts.waiting + counts.in_flight, remedy));
+            findings.push(finding::queue(what, counts.waiting + counts.in_flight, meaning, remedy));
         }
         Ok(findings)
     }
@@ -304,9 +305,9 @@ impl<'a> Patient<'a> {
     async fn attempts(&self) -> Result<Vec<Finding>, Error> {
         let attempts = AttemptTable::new(&self.target.aws, self.target.stack.output("AttemptTableName")?);
         let now = (self.clock)();
-        let mut progress = Progress::of("attempts looked at");
-        let held = attempts.since(now.minus(STUCK_SINCE), &[Status::Exchanging], false, &mut progress).await?;
-        let stuck = held.iter().filter(|attempt| attempt.is_stuck(now)).count();
+        let mut progress = Progress::of("attempts scanned");
+        let leased = attempts.since(now.minus(STUCK_SINCE), &[Status::Exchanging], false, &mut progress).await?;
+        let stuck = leased.iter().filter(|attempt| attempt.is_stuck(now)).count();
         Ok(vec![finding::stuck(stuck)])
     }
 }

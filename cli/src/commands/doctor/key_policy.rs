@@ -1,0 +1,109 @@
+//! Whether a key's policy lets a role use the key. Pure.
+//!
+//! IAM evaluates roles' policies for us (`SimulatePrincipalPolicy`), but not the policy of the key for a role. So this
+//! much is evaluated here: some statement allows the action to the role or its account, and none denies it. Statements
+//! with a condition are skipped: they are for callers through a service, or refine what another statement says.
+
+use serde_json::Value;
+
+/// Whether a key's policy leaves an action to IAM, or allows it to this role by name.
+pub(super) fn allows(statements: &[Value], action: &str, role_arn: &str) -> bool {
+    let account = role_arn.split(':').nth(4).unwrap_or_default();
+    let root = format!(":iam::{account}:root");
+    let names_us = |who: &str| who == role_arn || who == account || who.ends_with(&root) || who == "*";
+    let applies = |statement: &&Value| {
+        let principal = &statement["Principal"];
+        statement.get("Condition").is_none()
+            && (any(principal, names_us) || any(&principal["AWS"], names_us))
+            && any(&statement["Action"], |pattern| matches(&pattern.to_lowercase(), &action.to_lowercase()))
+    };
+    let effects: Vec<_> =
+        statements.iter().filter(applies).filter_map(|statement| statement["Effect"].as_str()).collect();
+    effects.contains(&"Allow") && !effects.contains(&"Deny")
+}
+
+/// Whether the condition holds for a text, or for one of a list of texts.
+fn any(value: &Value, condition: impl Fn(&str) -> bool) -> bool {
+    match value {
+        Value::String(text) => condition(text),
+        Value::Array(list) => list.iter().filter_map(Value::as_str).any(condition),
+        _ => false,
+    }
+}
+
+/// Whether a text matches a pattern with `*` and `?`.
+fn matches(pattern: &str, text: &str) -> bool {
+    match pattern.chars().next() {
+        None => text.is_empty(),
+        Some('*') => {
+            let rest = &pattern[1..];
+            matches(rest, text) || text.char_indices().any(|(at, one)| matches(rest, &text[at + one.len_utf8()..]))
+        }
+        Some(wanted) => match text.chars().next() {
+            Some(found) if wanted == '?' || wanted == found => {
+                matches(&pattern[wanted.len_utf8()..], &text[found.len_utf8()..])
+            }
+            _ => false,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const ROLE: &str = "arn:aws:iam::123456789012:role/r";
+
+    fn to(principal: &Value, action: &Value) -> Value {
+        json!({"Effect": "Allow", "Principal": principal, "Action": action, "Resource": "*"})
+    }
+
+    fn allows_decrypt(statements: &[Value]) -> bool {
+        allows(statements, "kms:Decrypt", ROLE)
+    }
+
+    #[test]
+    fn a_statement_allows_the_actions_that_match_it() {
+        for action in [json!("kms:Decrypt"), json!("kms:*"), json!("*"), json!(["kms:Encrypt", "KMS:Decr?pt"])] {
+            assert!(allows_decrypt(&[to(&json!("*"), &action)]), "{action}");
+        }
+        assert!(!allows_decrypt(&[to(&json!("*"), &json!("kms:Encrypt"))]));
+        assert!(!allows_decrypt(&[]));
+    }
+
+    #[test]
+    fn a_key_may_leave_it_to_iam_or_name_the_role() {
+        let to = |principal: Value| to(&principal, &json!("kms:*"));
+        assert!(allows_decrypt(&[to(json!({"AWS": "arn:aws:iam::123456789012:root"}))]));
+        assert!(allows_decrypt(&[to(json!({"AWS": ["arn:other", ROLE]}))]));
+        assert!(allows_decrypt(&[to(json!("*"))]));
+        assert!(!allows_decrypt(&[to(json!({"AWS": "arn:aws:iam::999999999999:root"}))]));
+        assert!(!allows_decrypt(&[to(json!({"Service": "sns.amazonaws.com"}))]));
+    }
+
+    #[test]
+    fn a_denial_outweighs_what_allows() {
+        let allow = to(&json!("*"), &json!("kms:*"));
+        let mut deny = allow.clone();
+        deny["Effect"] = "Deny".into();
+        assert!(!allows_decrypt(&[allow, deny]));
+    }
+
+    #[test]
+    fn a_denial_under_a_condition_is_skipped() {
+        let allow = to(&json!("*"), &json!("kms:*"));
+        let mut deny = allow.clone();
+        deny["Effect"] = "Deny".into();
+        deny["Condition"] = json!({"Bool": {"aws:SecureTransport": "false"}});
+        assert!(allows_decrypt(&[allow, deny]));
+    }
+
+    #[test]
+    fn a_key_that_is_open_through_a_service_is_not_open_to_a_role() {
+        let mut statement = to(&json!({"AWS": "*"}), &json!("kms:Decrypt"));
+        statement["Condition"] = json!({"StringEquals": {"kms:ViaService": "dynamodb.us-east-1.amazonaws.com"}});
+        assert!(!allows_decrypt(&[statement]));
+    }
+}
