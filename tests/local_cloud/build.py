@@ -7,6 +7,7 @@ test with `RELEASE` in the environment, which builds optimised functions and tak
 
 import dataclasses
 import hashlib
+import json
 import os
 import subprocess
 
@@ -15,6 +16,7 @@ from tools import LOCAL, ROOT, Failed, clean_environment, host, logs, run, step
 
 TEMPLATE = ROOT / "template.yaml"
 FUNCTIONS = sorted(folder.name for folder in (ROOT / "functions").iterdir())
+TESTS = LOCAL / "tests"
 _SAM_BUILT = LOCAL / "build"
 
 
@@ -26,54 +28,71 @@ class Built:
     fingerprint: str
 
 
-def build():
-    """Compiles the functions and the sandbox."""
-    if os.environ.get("RELEASE"):
-        return as_shipped()
-    _, target = host()
+def build(*tests, release=bool(os.environ.get("RELEASE"))):
+    """Compiles the functions, the sandbox, and tests."""
+    if release:
+        return as_shipped(*tests)
     with step("Functions and sandbox", shows_more=True):
-        _compile(target, "--workspace", *(f"--bin={name}" for name in [*FUNCTIONS, "sandbox"]))
-    folder = _target_directory() / target / "debug"
-    return Built(f"{folder}/{{binary}}", _digest([TEMPLATE, *(folder / name for name in FUNCTIONS)]))
+        _compile("--workspace", *(f"--bin={name}" for name in [*FUNCTIONS, "sandbox"]), *(f"--test={name}" for name in tests))
+    return built()
 
 
-def as_shipped():
-    """Builds the functions by `sam build`, with the features that ship, and compiles the sandbox and `wasf`."""
-    architecture, target = host()
-    release = bool(os.environ.get("RELEASE"))
+def built():
+    """What `build` compiled last."""
+    binaries = [_binaries() / name for name in FUNCTIONS]
+    return Built(f"{_binaries()}/{{binary}}", _digest([TEMPLATE, *binaries]))
+
+
+def as_shipped(*tests, release=bool(os.environ.get("RELEASE"))):
+    """Builds the functions by `sam build`, with the features that ship, and compiles the sandbox, `wasf`, and tests."""
+    architecture, _ = host()
     with step("Sandbox and wasf", shows_more=True):
-        _compile(target, "--workspace", "--bin=sandbox", "--bin=wasf")
+        _compile("--workspace", "--bin=sandbox", "--bin=wasf", *(f"--test={name}" for name in tests))
     if not release:
         with step("Functions", shows_more=True):
             # The workspace's default members are the functions: all at once, where `sam build` would take one by one.
-            _compile(target)
+            _compile()
     tools.setup("tools")
     with step("sam build"):
         command = ["sam", "build", "--template-file", TEMPLATE, "--build-dir", _SAM_BUILT]
         command += ["--config-env", "local", "--parameter-overrides", f"Architecture={architecture}"]
         mode = {} if release else {"SAM_BUILD_MODE": "debug", "CARGO_LAMBDA_COMPILER": "cargo"}
         run(command, logs() / "sam-build.log", clean_environment(**mode))
-    return Built(f"{_SAM_BUILT}/{{logical_id}}/bootstrap", _digest([TEMPLATE, *sorted(_SAM_BUILT.glob("*/bootstrap"))]))
+    return built_as_shipped()
+
+
+def built_as_shipped():
+    """What `as_shipped` built last."""
+    binaries = sorted(_SAM_BUILT.glob("*/bootstrap"))
+    return Built(f"{_SAM_BUILT}/{{logical_id}}/bootstrap", _digest([TEMPLATE, *binaries]))
 
 
 def sandbox():
     """The sandbox's binary."""
+    return _binaries() / "sandbox"
+
+
+def _binaries():
     _, target = host()
-    return _target_directory() / target / "debug" / "sandbox"
+    return ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / target / "debug"
 
 
-def _target_directory():
-    return ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
-
-
-def _compile(target, *which):
-    """Compiles with cargo's own progress on the terminal."""
+def _compile(*which):
+    """Compiles with cargo's own progress on the terminal; links to tests are in `.local/tests`, by their names."""
+    _, target = host()
+    command = ["cargo", "build", "--locked", "--target", target, "--message-format=json-render-diagnostics", *which]
     try:
-        found = subprocess.run(["cargo", "build", "--locked", "--target", target, *which], cwd=ROOT, env=clean_environment())
+        found = subprocess.run(command, cwd=ROOT, env=clean_environment(), stdout=subprocess.PIPE, text=True)
     except FileNotFoundError:
         raise Failed("cargo is missing", "Install Rust: https://rustup.rs") from None
     if found.returncode:
         raise Failed("the binaries do not compile", "cargo's errors are above.")
+    for message in map(json.loads, found.stdout.splitlines()):
+        if message.get("executable") and message["profile"]["test"]:
+            TESTS.mkdir(parents=True, exist_ok=True)
+            link = TESTS / message["target"]["name"]
+            link.unlink(missing_ok=True)
+            link.symlink_to(message["executable"])
 
 
 def _digest(files):

@@ -4,10 +4,12 @@
     cloud.py up        start it, or bring a running one up to date; prints the address of the chat
     cloud.py down      end it
     cloud.py status    say what runs
-    cloud.py run [--with-plain-stack | --empty] -- COMMAND…
+    cloud.py run [--with-plain-stack | --empty] [--built] -- COMMAND…
                        start another one just for COMMAND, which finds it by LOCAL_CLOUD_STATE
-    cloud.py build     compile the functions and the sandbox
-    cloud.py setup     install the emulator, the SAM CLI and the linters into .local
+    cloud.py build [--as-shipped] [--test NAME]…
+                       compile the functions, the sandbox and tests; --as-shipped: by `sam build`, with `wasf`
+    cloud.py setup [NAME…]
+                       install Python tools into .local: ministack and tools, or what is named
 
 Everything it writes is in `.local` and in cargo's target directory; everything it starts listens on loopback only.
 """
@@ -57,7 +59,14 @@ def _arguments():
             which = subparser.add_mutually_exclusive_group()
             which.add_argument("--with-plain-stack", action="store_true", help="also one with StatePolicy=AcceptPlain")
             which.add_argument("--empty", action="store_true", help="an account without a stack or a secret")
+            subparser.add_argument("--built", action="store_true", help="do not compile: `build` has done so")
             subparser.add_argument("command", nargs="+", metavar="COMMAND")
+        if action is build_all:
+            subparser.add_argument("--as-shipped", action="store_true", help="by `sam build`, and `wasf`")
+            subparser.add_argument("--test", action="append", default=[], metavar="NAME", help="linked in .local/tests")
+        if action is setup:
+            names = [name for name in tools.ENVIRONMENTS if name != "uv"]
+            subparser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(names))
     return parser.parse_args()
 
 
@@ -112,7 +121,10 @@ def run(arguments):
     try:
         _claim(directory)
         with tools.setup_beside("ministack"):
-            built = build.as_shipped() if arguments.empty else build.build()
+            if arguments.empty:
+                built = build.built_as_shipped() if arguments.built else build.as_shipped()
+            else:
+                built = build.built() if arguments.built else build.build()
         instance.up((processes.free_port(), processes.free_port()), built, stacks)
         environment = {**os.environ, "LOCAL_CLOUD_STATE": str(instance.file)}
         command = subprocess.Popen(arguments.command, env=environment, start_new_session=True)
@@ -130,17 +142,17 @@ def run(arguments):
                 print(f"Logs: {directory.relative_to(ROOT)}/", file=sys.stderr)
 
 
-def build_all(_arguments):
-    """compile the functions and the sandbox"""
+def build_all(arguments):
+    """compile the functions, the sandbox and tests"""
     tools.host()
-    build.build()
+    (build.as_shipped if arguments.as_shipped else build.build)(*arguments.test)
     return 0
 
 
-def setup(_arguments):
-    """install the emulator, the SAM CLI and the linters into .local"""
+def setup(arguments):
+    """install Python tools into .local"""
     tools.host()
-    tools.setup("ministack", "tools")
+    tools.setup(*(arguments.names or ("ministack", "tools")))
     return 0
 
 

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import contextlib
+import fcntl
 import hashlib
 import os
 import pathlib
@@ -14,6 +15,14 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 LOCAL = ROOT / ".local"
+# The virtual environments in `.local`, `venv-NAME`, by their lock files.
+ENVIRONMENTS = {
+    "uv": HERE / "requirements-uv.txt",  # installs the others: what takes uv seconds takes pip minutes
+    "ministack": HERE / "requirements-ministack.txt",
+    "tools": HERE / "requirements-tools.txt",
+    "scan": ROOT / "tests" / "scan" / "requirements.txt",
+    "bench": ROOT / "tests" / "bench" / "peers" / "python" / "requirements.txt",
+}
 TARGETS = {
     "x86_64": ("x86_64", "x86_64-unknown-linux-gnu"),
     "aarch64": ("arm64", "aarch64-unknown-linux-gnu"),
@@ -55,16 +64,16 @@ def host():
 
 
 def python(name):
-    """The interpreter of a virtual environment, `ministack` or `tools`."""
+    """The interpreter of a virtual environment."""
     return LOCAL / f"venv-{name}" / "bin" / "python"
 
 
 def setup(*names):
-    """Makes the virtual environments, `ministack` or `tools`, that are missing or whose lock file has changed."""
+    """Makes the virtual environments that are missing or whose lock file has changed."""
     for name in names:
         if not _is_current(name):
             with step(f"Python packages for {name}"):
-                _install(name)
+                _make(name)
 
 
 @contextlib.contextmanager
@@ -74,10 +83,19 @@ def setup_beside(name):
         yield
         return
     with concurrent.futures.ThreadPoolExecutor() as threads:
-        installing = threads.submit(_install, name)
+        making = threads.submit(_make, name)
         yield
         with step(f"Python packages for {name}, begun before"):
-            installing.result()
+            making.result()
+
+
+def _make(name):
+    """Makes a virtual environment unless somebody else, in another thread or process, has just made it."""
+    with open(logs() / "setup.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for each in ("uv", name):
+            if not _is_current(each):
+                _install(each)
 
 
 def _is_current(name):
@@ -86,19 +104,27 @@ def _is_current(name):
 
 
 def _digest(name):
-    return hashlib.sha256((HERE / f"requirements-{name}.txt").read_bytes()).hexdigest()
+    return hashlib.sha256(ENVIRONMENTS[name].read_bytes()).hexdigest()
 
 
 def _install(name):
     environment, log = LOCAL / f"venv-{name}", logs() / f"setup-{name}.log"
     shutil.rmtree(environment, ignore_errors=True)
-    run([sys.executable, "-m", "venv", environment], log, advice="Debian and Ubuntu: apt install python3-venv")
-    # The lock is complete; an older pip would look for extras beside their pinned packages. Bytecode is written when a
-    # module is first imported: most never are.
-    pip = [python(name), "-m", "pip", "install", "--require-hashes", "--no-deps", "--only-binary", ":all:", "--no-compile"]
-    pip += ["-r", HERE / f"requirements-{name}.txt"]
-    run(pip, log, advice="It needs the network (PyPI) once.")
+    if name == "uv":
+        run([sys.executable, "-m", "venv", environment], log, advice="Debian and Ubuntu: apt install python3-venv")
+        installer = [python(name), "-m", "pip", "install"]
+    else:
+        uv = LOCAL / "venv-uv" / "bin" / "uv"
+        run([uv, "venv", "--python", sys.executable, environment], log, _uv_environment())
+        installer = [uv, "pip", "install", "--python", python(name)]
+    # The lock is complete; an older pip would look for extras beside their pinned packages.
+    exactly = ["--require-hashes", "--no-deps", "--only-binary", ":all:", "-r", ENVIRONMENTS[name]]
+    run([*installer, *exactly], log, _uv_environment(), advice="It needs the network (PyPI) once.")
     (environment / "made-from").write_text(_digest(name))
+
+
+def _uv_environment():
+    return clean_environment(UV_CACHE_DIR=str(LOCAL / "uv-cache"), UV_PYTHON_DOWNLOADS="never", UV_NO_CONFIG="1")
 
 
 def logs():
