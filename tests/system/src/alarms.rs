@@ -19,22 +19,22 @@ impl Cloud {
         answer["MetricAlarms"].as_array().expect("alarms").clone()
     }
 
-    /// The alarms of a state, by their names in the template.
-    pub async fn alarms_that_are(&self, state: &str) -> BTreeSet<String> {
+    /// The alarms in a state, by their logical ids.
+    pub async fn alarms_in_state(&self, state: &str) -> BTreeSet<String> {
         let alarms = self.alarms().await;
         alarms.iter().filter(|alarm| alarm["StateValue"] == state).map(name).collect()
     }
 
-    /// Waits until just these have rung.
-    pub async fn rings(&self, rung: &mut BTreeSet<String>, alarm: &str) {
-        rung.insert(alarm.to_owned());
-        wait_until(alarm, async || self.alarms_that_are("ALARM").await.contains(alarm).then_some(())).await;
-        let ringing = self.alarms_that_are("ALARM").await;
-        assert!(ringing.is_subset(rung), "{alarm} was to ring, and these did: {ringing:?}");
+    /// Waits for an alarm; no other than those in `raised` may be in ALARM.
+    pub async fn rises(&self, raised: &mut BTreeSet<String>, alarm: &str) {
+        raised.insert(alarm.to_owned());
+        wait_until(alarm, async || self.alarms_in_state("ALARM").await.contains(alarm).then_some(())).await;
+        let in_alarm = self.alarms_in_state("ALARM").await;
+        assert!(in_alarm.is_subset(raised), "expected {alarm}, found {in_alarm:?}");
     }
 
-    /// Lets an alarm ring at the first value above 0.
-    pub async fn lower(&self, alarm: &str) {
+    /// Makes an alarm rise at the first value above 0.
+    pub async fn lower_threshold(&self, alarm: &str) {
         let mut found = self.alarms().await.into_iter().find(|found| name(found) == alarm).expect("the alarm");
         for (property, value) in [("Threshold", 0), ("EvaluationPeriods", 1), ("DatapointsToAlarm", 1)] {
             found[property] = value.into();
@@ -42,8 +42,8 @@ impl Cloud {
         self.cloudwatch("PutMetricAlarm", found).await;
     }
 
-    /// So many people connect, each with this wrong.
-    pub async fn people_meet(&self, count: usize, endpoint: &str, times: u32, action: &Value) {
+    /// So many people connect, each with this fault.
+    pub async fn connect_with_fault(&self, count: usize, endpoint: &str, times: u32, action: &Value) {
         join_all((0..count).map(async |_| {
             let chat = new_chat();
             self.fault(&chat, endpoint, times, action.clone()).await;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::Cloud;
 
-/// A browser, as far as this flow needs one.
+/// A browser, reduced to what this flow needs.
 pub struct Browser<'a> {
     cloud: &'a Cloud,
     client: Client,
@@ -24,7 +24,7 @@ impl<'a> Browser<'a> {
         Self { cloud, client: cloud.client(), cookie: None, username }
     }
 
-    /// The same browser, with somebody else before it.
+    /// The same browser, used by somebody else.
     pub fn used_by(self, username: &str) -> Self {
         Self { username: username.to_owned(), ..self }
     }
@@ -43,7 +43,7 @@ impl<'a> Browser<'a> {
         request.send().await.expect("an answer")
     }
 
-    /// Presses the button of the link's page; where that leads.
+    /// Presses the button on the link's page; the URL that it redirects to.
     pub async fn press(&mut self, link: &str) -> String {
         let response = self.visit(Method::POST, link).await;
         assert_eq!(response.status(), StatusCode::SEE_OTHER);
@@ -55,7 +55,7 @@ impl<'a> Browser<'a> {
         response.headers()[header::LOCATION].to_str().expect("an address").to_owned()
     }
 
-    /// Logs in at Salesforce and decides; where Salesforce sends the browser then.
+    /// Logs in at Salesforce and allows or denies; the URL that Salesforce redirects to.
     pub async fn log_in(&self, authorize_url: &str, allow: bool) -> String {
         let order = json!({"authorize_url": authorize_url, "username": self.username, "allow": allow});
         let request = self.client.post(format!("{}/control/login", self.cloud.sandbox_url)).json(&order);
@@ -81,7 +81,7 @@ impl<'a> Browser<'a> {
         parameter(&self.log_in(login.as_str(), true).await, "code")
     }
 
-    /// The whole way from a link to the callback's address, which is not visited yet.
+    /// From a link to the callback's URL, which is not visited yet.
     pub async fn approve(&mut self, link: &str) -> String {
         let authorize_url = self.press(link).await;
         self.log_in(&authorize_url, true).await

@@ -20,15 +20,15 @@ use serde_json::{Value, json};
 
 use crate::{Journal, wait_until};
 
-/// Tests share the cloud, but for one that changes what they all rely on.
-static STAGE: RwLock<()> = RwLock::new(());
+/// Tests share the cloud, except one that changes what the others rely on.
+static CLOUD: RwLock<()> = RwLock::new(());
 
 thread_local! {
-    /// Until the thread ends, and with it the test.
-    static PLACE: RwLockReadGuard<'static, ()> = STAGE.read().unwrap_or_else(PoisonError::into_inner);
+    /// Held until the thread ends, and with it the test.
+    static SHARE: RwLockReadGuard<'static, ()> = CLOUD.read().unwrap_or_else(PoisonError::into_inner);
 }
 
-/// The local cloud as its state file tells of it.
+/// The local cloud, as its state file describes it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Cloud {
     /// AWS's address.
@@ -67,13 +67,13 @@ impl Stack {
 impl Cloud {
     /// The cloud that `make test` started, shared with other tests.
     pub fn read() -> Self {
-        PLACE.with(|_| ());
+        SHARE.with(|_| ());
         Self::from_state()
     }
 
-    /// The cloud without other tests, as long as the guard is kept.
-    pub fn alone() -> (Self, RwLockWriteGuard<'static, ()>) {
-        let alone = STAGE.write().unwrap_or_else(PoisonError::into_inner);
+    /// The cloud without other tests for as long as the guard is held.
+    pub fn exclusive() -> (Self, RwLockWriteGuard<'static, ()>) {
+        let alone = CLOUD.write().unwrap_or_else(PoisonError::into_inner);
         (Self::from_state(), alone)
     }
 
@@ -100,9 +100,9 @@ impl Cloud {
         url.socket_addrs(|| None).expect("the endpoint's address")[0]
     }
 
-    /// A client without memory, as a program would be: no cookies, no redirects.
+    /// A client without cookies and redirects.
     pub fn client(&self) -> Client {
-        // Fails only where a provider is installed already, which is as good.
+        // It fails only if a provider is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         ["connect.localhost", "plain.localhost"]
             .into_iter()
@@ -153,7 +153,7 @@ impl Cloud {
         request.send().await.expect("an answer")
     }
 
-    /// An item, by its key; `None` where there is none.
+    /// An item by its key.
     pub async fn item(&self, table: &str, key: &str, value: &str) -> Option<Value> {
         let mut wanted = serde_json::Map::new();
         wanted.insert(key.to_owned(), json!({"S": value}));
@@ -220,27 +220,27 @@ impl Cloud {
         response.json().await.expect("a link")
     }
 
-    /// Pulls one of the sandbox's strings.
+    /// Posts to one of the sandbox's controls.
     pub async fn control(&self, path: &str, order: &Value) {
         let response = self.client().post(format!("{}{path}", self.sandbox_url)).json(order).send().await;
         let status = response.expect("the sandbox").status();
         assert!(status.is_success(), "{path} answered {status}");
     }
 
-    /// Lets an endpoint of the sandbox fail for one chat.
+    /// Makes an endpoint of the sandbox fail for one chat.
     pub async fn fault(&self, wa_id: &str, endpoint: &str, times: u32, action: Value) {
         let fault = json!({"endpoint": endpoint, "times": times, "wa_id": wa_id, "action": action});
         self.control("/control/faults", &fault).await;
     }
 
-    /// Lets calls of AWS whose body has this text fail.
+    /// Makes calls of AWS fail whose body contains this text.
     pub async fn aws_fault(&self, operation: &str, containing: impl Into<Option<&str>>, times: u32, action: Value) {
         let containing = containing.into();
         let fault = json!({"operation": operation, "containing": containing, "times": times, "action": action});
         self.control("/control/aws/faults", &fault).await;
     }
 
-    /// Ends the faults of calls that have this text.
+    /// Ends the faults of calls that contain this text.
     pub async fn end_aws_faults(&self, containing: &str) {
         let url = format!("{}/control/aws/faults", self.sandbox_url);
         let answer = self.client().delete(url).query(&[("containing", containing)]).send().await;
@@ -255,7 +255,7 @@ impl Cloud {
         }
     }
 
-    /// Gives the stack's functions one message at a time, so that a kill takes no other along.
+    /// Sets the functions' batch size to 1, so that a kill affects one message only.
     pub async fn give_one_at_a_time(&self, stack: &str) {
         let mappings = format!("{}/2015-03-31/event-source-mappings/", self.endpoint);
         for name in ["TokenExchangerFunctionName", "NotifierFunctionName"] {
@@ -277,35 +277,39 @@ impl Cloud {
 
     /// How many dead letters a stack has.
     pub async fn dead_letters(&self, stack: &Stack) -> u64 {
-        self.dead_letters_that("ApproximateNumberOfMessages", stack).await + self.hidden_letters(stack).await
+        self.dead_letter_attribute("ApproximateNumberOfMessages", stack).await
+            + self.invisible_dead_letters(stack).await
     }
 
-    /// How many of them somebody looks at just now.
-    pub async fn hidden_letters(&self, stack: &Stack) -> u64 {
-        self.dead_letters_that("ApproximateNumberOfMessagesNotVisible", stack).await
+    /// How many of them are in flight.
+    pub async fn invisible_dead_letters(&self, stack: &Stack) -> u64 {
+        self.dead_letter_attribute("ApproximateNumberOfMessagesNotVisible", stack).await
     }
 
-    async fn dead_letters_that(&self, attribute: &str, stack: &Stack) -> u64 {
+    async fn dead_letter_attribute(&self, attribute: &str, stack: &Stack) -> u64 {
         let query = json!({"QueueUrl": stack.output("ExchangeDlqUrl"), "AttributeNames": [attribute]});
         let answer = self.aws("sqs", "AmazonSQS.GetQueueAttributes", query).await;
         answer["Attributes"][attribute].as_str().expect("a number").parse().expect("a number")
     }
 
-    /// The native redrive, as `aws sqs start-message-move-task` asks for it. It moves what it sees.
+    /// The native redrive of `aws sqs start-message-move-task`. It moves visible messages.
     pub async fn redrive(&self, stack: &Stack) {
-        wait_until("all letters to be seen", async || (self.hidden_letters(stack).await == 0).then_some(())).await;
+        wait_until("all dead letters to be visible", async || {
+            (self.invisible_dead_letters(stack).await == 0).then_some(())
+        })
+        .await;
         let task = json!({"SourceArn": stack.output("ExchangeDlqArn")});
         self.aws("sqs", "AmazonSQS.StartMessageMoveTask", task).await;
     }
 
-    /// What the sandbox's parties saw of a chat.
+    /// The sandbox's journal of a chat.
     pub async fn journal(&self, wa_id: &str) -> Journal {
         let request = self.client().get(format!("{}/control/journal", self.sandbox_url)).query(&[("wa_id", wa_id)]);
         let answer: Value = request.send().await.expect("the sandbox").json().await.expect("the journal");
         Journal::from(answer)
     }
 
-    /// Some messages of a queue. They stay there, and are out of sight for so long that others come first.
+    /// Up to ten messages of a queue. They stay there, invisible for two seconds so that the next call returns others.
     pub async fn peek(&self, queue_url: &str) -> Vec<String> {
         let query = json!({"QueueUrl": queue_url, "MaxNumberOfMessages": 10, "VisibilityTimeout": 2});
         let answer = self.aws("sqs", "AmazonSQS.ReceiveMessage", query).await;
@@ -313,7 +317,7 @@ impl Cloud {
         messages.filter_map(|message| message["Body"].as_str().map(str::to_owned)).collect()
     }
 
-    /// What the bot's queue has for a chat.
+    /// Waits for a chat's message on the bot's queue.
     pub async fn bot_queue_message(&self, wa_id: &str) -> Value {
         wait_until("a message for the bot", async || {
             let bodies = self.peek(&self.bot_queue_url).await;

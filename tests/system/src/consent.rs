@@ -21,7 +21,7 @@ impl Cloud {
         assert_eq!(browser.visit(Method::GET, &callback).await.status(), StatusCode::OK);
     }
 
-    /// What the person and the bot hear in the end.
+    /// Waits until the person and the bot have been told of an outcome.
     pub async fn outcome(&self, chat: &str) -> Journal {
         self.wait_for(chat, "message and event", |journal| {
             !journal.messages().is_empty() && journal.events().iter().any(|event| event["data"]["message"] == "sent")
@@ -36,13 +36,13 @@ impl Cloud {
         ["access_token", "refresh_token"].map(|name| item[name]["S"].as_str().expect("a token").to_owned())
     }
 
-    /// A consent whose callback came so long ago and waits on the stack's queue since; its attempt.
+    /// Puts a consent on the stack's queue as if its callback had come so long ago; the attempt's id.
     pub async fn consent_of(&self, stack: &str, chat: &str, ago_ms: u64) -> String {
         let salesforce = self.sandbox_url.replace("127.0.0.1", "localhost");
         self.consent_at(&salesforce, stack, chat, ago_ms).await
     }
 
-    /// The same, from a login host of one's choice.
+    /// The same, for a given login host.
     pub async fn consent_at(&self, login_url: &str, stack: &str, chat: &str, ago_ms: u64) -> String {
         let link: Link = self.ask_for_link(stack, json!({"wa_id": chat})).await.json().await.unwrap();
         let callback = Browser::new(self).approve(&link.url).await;
@@ -59,7 +59,7 @@ impl Cloud {
         link.attempt_id
     }
 
-    /// Waits for a dead letter that holds this text; its body.
+    /// Waits for a dead letter that contains this text; its body.
     pub async fn dead_letter(&self, stack: &Stack, text: &str) -> String {
         wait_until("the dead letter", async || {
             let letters = self.peek(stack.output("ExchangeDlqUrl")).await;
@@ -68,7 +68,7 @@ impl Cloud {
         .await
     }
 
-    /// Gives messages of a stack up after so many tries.
+    /// Sets the number of tries after which a stack gives up on a message.
     pub async fn give_up_after(&self, stack: &Stack, tries: u32) {
         let policy = json!({"deadLetterTargetArn": stack.output("ExchangeDlqArn"), "maxReceiveCount": tries + 3});
         let attributes = json!({"RedrivePolicy": policy.to_string()});
@@ -81,7 +81,7 @@ impl Cloud {
         .await;
     }
 
-    /// Changes the configuration of a stack's exchanger, which takes new processes for it.
+    /// Changes the configuration of a stack's exchanger, which then starts new processes.
     pub async fn change_exchanger(&self, stack: &Stack, change: impl FnOnce(&mut Value)) {
         let function = stack.output("TokenExchangerFunctionName");
         let url = format!("{}/2015-03-31/functions/{function}/configuration", self.endpoint);
@@ -94,7 +94,7 @@ impl Cloud {
         assert!(answer.status().is_success());
     }
 
-    /// Waits until the person has been sent a Meta message that says this.
+    /// Waits until the person has been sent a message through Meta that contains this text.
     pub async fn meta_message(&self, chat: &str, text: &str) -> Journal {
         self.wait_for(chat, text, |journal| journal.meta_messages().iter().any(|message| message.contains(text))).await
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{Browser, Journal, new_chat, now_ms, operator::Operator, parameter, wait_until};
 
-/// Somebody whose consent, or whose no, is a dead letter.
+/// Somebody whose consent or denial is a dead letter.
 pub struct Person {
     /// The chat, `whatsapp:+…`.
     pub chat: String,
@@ -24,7 +24,7 @@ impl Operator {
     }
 
     /// A person's exchange message, received so long ago, without a code.
-    pub fn letter(&self, person: &Person, ago_ms: u64) -> Value {
+    pub fn message(&self, person: &Person, ago_ms: u64) -> Value {
         json!({
             "v": 1,
             "attempt_id": person.attempt,
@@ -34,7 +34,7 @@ impl Operator {
         })
     }
 
-    /// Somebody approves; the code is on its way to the queue and no further.
+    /// Somebody approves; their code is not on the queue yet.
     pub async fn approves(&self) -> Person {
         let chat = new_chat();
         let link = self.cloud.link(&chat).await;
@@ -44,30 +44,30 @@ impl Operator {
 
     /// Puts a person's code on the exchange queue.
     pub async fn send_consent(&self, person: &Person) {
-        let mut letter = self.letter(person, 0);
-        letter["code"] = json!(person.code);
-        letter["pkce"] = true.into();
-        self.send(&letter.to_string()).await;
+        let mut message = self.message(person, 0);
+        message["code"] = json!(person.code);
+        message["pkce"] = true.into();
+        self.send(&message.to_string()).await;
     }
 
     /// So many people who approve.
-    pub async fn several(&self, number: usize) -> Vec<Person> {
+    pub async fn people_who_approve(&self, number: usize) -> Vec<Person> {
         stream::iter(0..number).map(|_| self.approves()).buffer_unordered(8).collect().await
     }
 
-    /// Lets the exchange queue give everything up that is on it, until there are so many dead letters.
-    pub async fn let_die(&self, number: usize) {
+    /// Receives the exchange queue's messages until so many are dead letters.
+    pub async fn exhaust_receives(&self, number: usize) {
         wait_until("the dead letters", async || {
             let query = json!({"QueueUrl": self.stack().output("ExchangeQueueUrl"), "MaxNumberOfMessages": 10,
                 "VisibilityTimeout": 0});
             self.cloud.aws("sqs", "AmazonSQS.ReceiveMessage", query).await;
-            (self.dead().await == number).then_some(())
+            (self.dead_letter_count().await == number).then_some(())
         })
         .await;
     }
 
     /// How many dead letters there are.
-    pub async fn dead(&self) -> usize {
+    pub async fn dead_letter_count(&self) -> usize {
         usize::try_from(self.cloud.dead_letters(self.stack()).await).unwrap()
     }
 
@@ -83,8 +83,8 @@ impl Operator {
         outcomes
     }
 
-    /// Waits until these people were told, and sees that each has this outcome and no other, and one message.
-    pub async fn all_end(&self, people: &[Person], status: &str, reason: &str, messages: usize) -> Vec<Journal> {
+    /// Waits until these people have been told, and asserts that each has just this outcome and so many messages.
+    pub async fn all_end_with(&self, people: &[Person], status: &str, reason: &str, messages: usize) -> Vec<Journal> {
         let ends = |person: &Person| {
             let chat = person.chat.clone();
             async move {

@@ -7,13 +7,13 @@ pub fn refusal(error: &str, description: &str) -> Value {
     json!({"status": 400, "body": {"error": error, "error_description": description}})
 }
 
-/// A table that is asked too much.
+/// DynamoDB's answer when it throttles.
 pub fn throttled() -> Value {
     let name = "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException";
     json!({"status": 400, "body": {"__type": name, "message": "too much"}, "content_type": "application/x-amz-json-1.0"})
 }
 
-/// A service that is not well.
-pub fn broken() -> Value {
+/// An AWS service's internal error.
+pub fn server_error() -> Value {
     json!({"status": 500, "body": {"__type": "InternalServerError"}, "content_type": "application/x-amz-json-1.0"})
 }

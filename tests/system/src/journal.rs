@@ -14,12 +14,12 @@ impl From<Value> for Journal {
 }
 
 impl Journal {
-    /// How often an endpoint was asked.
+    /// How many requests an endpoint received.
     pub fn count(&self, endpoint: &str) -> u64 {
         self.0[endpoint]["count"].as_u64().unwrap_or_else(|| panic!("the sandbox has no endpoint {endpoint}"))
     }
 
-    /// How often an endpoint did what it was asked, whether or not its answer arrived.
+    /// How many requests an endpoint carried out, whether or not its answer arrived.
     pub fn succeeded(&self, endpoint: &str) -> u64 {
         self.0[endpoint]["succeeded"].as_u64().unwrap_or_else(|| panic!("the sandbox has no endpoint {endpoint}"))
     }
@@ -44,7 +44,7 @@ impl Journal {
         taken.filter_map(|record| record["asked"]["body"]["Body"].as_str()).collect()
     }
 
-    /// The faults that requests to an endpoint met.
+    /// The faults injected into requests to an endpoint.
     pub fn faults(&self, endpoint: &str) -> Vec<&str> {
         self.records(endpoint).iter().filter_map(|record| record["fault"].as_str()).collect()
     }
@@ -54,7 +54,7 @@ impl Journal {
         self.bodies("meta.messages").filter_map(|body| body["text"]["body"].as_str()).collect()
     }
 
-    /// The events that the bot took by webhook.
+    /// The events that the bot received by webhook.
     pub fn events(&self) -> Vec<&Value> {
         self.bodies("bot.events").collect()
     }

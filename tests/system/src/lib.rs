@@ -44,10 +44,10 @@ pub use crate::{
     journal::Journal,
 };
 
-/// How long something asynchronous may take before a test gives up on it.
-const PATIENCE: Duration = Duration::from_mins(4);
+/// How long something asynchronous may take before a test gives up on it: far longer than it does on a busy machine.
+const PATIENCE: Duration = Duration::from_mins(10);
 
-/// Asks again until there is an answer; panics when patience ends.
+/// Asks again until there is an answer; panics when `PATIENCE` ends.
 pub async fn wait_until<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
     let began = Instant::now();
     loop {

@@ -1,5 +1,5 @@
 //! An operator: a checkout whose stack is deployed by the README's commands, credentials, and `wasf`.
-//! Whatever any command says is searched for secrets.
+//! The output of every command is searched for secrets.
 
 use std::{
     collections::HashMap,
@@ -8,7 +8,7 @@ use std::{
     io::Write as _,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{self, Command, Stdio},
     sync::{Mutex, PoisonError, RwLockWriteGuard},
 };
 
@@ -24,8 +24,8 @@ const STACK: &str = "whatsapp-salesforce-connect";
 /// The README's step whose result `cargo test` has made already.
 const BUILDS_WASF: &str = "make wasf";
 
-/// Everything that any command has said in this process.
-static SAID: Mutex<String> = Mutex::new(String::new());
+/// Everything that any command has printed in this process.
+static PRINTED: Mutex<String> = Mutex::new(String::new());
 
 /// Somebody with a checkout, credentials of the local cloud, and `wasf`.
 pub struct Operator {
@@ -35,12 +35,12 @@ pub struct Operator {
     state: Value,
     /// The checkout.
     folder: PathBuf,
-    _alone: RwLockWriteGuard<'static, ()>,
+    _exclusive: RwLockWriteGuard<'static, ()>,
 }
 
 impl Operator {
-    /// Somebody who has followed the README.
-    pub async fn at_work() -> Self {
+    /// An operator who has followed the README.
+    pub async fn ready() -> Self {
         static DEPLOYED: OnceCell<HashMap<String, String>> = OnceCell::const_new();
         let operator = Self::new();
         let outputs = DEPLOYED.get_or_init(|| operator.follow_the_readme()).await.clone();
@@ -48,11 +48,11 @@ impl Operator {
     }
 
     fn new() -> Self {
-        let (cloud, alone) = Cloud::alone();
+        let (cloud, alone) = Cloud::exclusive();
         let file = std::env::var("LOCAL_CLOUD_STATE").expect("LOCAL_CLOUD_STATE");
         let state = serde_json::from_str(&fs::read_to_string(&file).expect("the state file")).expect("the state");
         let folder = Path::new(&file).parent().expect("a folder").join("checkout");
-        Self { cloud, state, folder, _alone: alone }
+        Self { cloud, state, folder, _exclusive: alone }
     }
 
     /// The stack that the README's commands deployed.
@@ -115,11 +115,11 @@ impl Operator {
     }
 
     /// Runs `wasf`.
-    pub fn wasf(&self, arguments: &str) -> Said {
+    pub fn wasf(&self, arguments: &str) -> Output {
         self.run(self.command().args(arguments.split_whitespace()), "")
     }
 
-    /// Runs `wasf … --json`, which must end with this exit code; what it says.
+    /// Runs `wasf … --json`, which must end with this exit code; its JSON.
     pub fn json(&self, arguments: &str, exit: i32) -> Value {
         let said = self.wasf(&format!("{arguments} --json"));
         assert_eq!(said.code, exit, "wasf {arguments}: {}{}", said.out, said.err);
@@ -133,30 +133,30 @@ impl Operator {
         command
     }
 
-    fn run(&self, command: &mut Command, input: &str) -> Said {
+    fn run(&self, command: &mut Command, input: &str) -> Output {
         let output = self.start(command, input);
         let text = |bytes| String::from_utf8(bytes).expect("text");
-        let said = Said {
+        let said = Output {
             code: output.status.code().expect("an exit code"),
             out: text(output.stdout),
             err: text(output.stderr),
         };
-        let mut all = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = PRINTED.lock().unwrap_or_else(PoisonError::into_inner);
         all.extend([said.out.as_str(), "\n", said.err.as_str(), "\n"]);
         drop(all);
         said
     }
 
-    fn start(&self, command: &mut Command, input: &str) -> Output {
+    fn start(&self, command: &mut Command, input: &str) -> process::Output {
         self.equip(command);
         let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = command.spawn().expect("a process");
-        // Who does not read it has ended already.
+        // A command that does not read its input has ended already.
         let _ = process.stdin.take().expect("an input").write_all(input.as_bytes());
         process.wait_with_output().expect("an output")
     }
 
-    /// The operator's shell: the account, `wasf` on the path, and the answers for `wasf init`.
+    /// The operator's shell: the account, `wasf` on the path, and the answers to `wasf init`'s questions.
     fn equip(&self, command: &mut Command) {
         let text = |value: &Value| value.as_str().expect("a text").to_owned();
         let sandbox = &self.state["sandbox"];
@@ -193,34 +193,33 @@ impl Operator {
         self.cloud.sandbox_url.replace("127.0.0.1", "localhost")
     }
 
-    /// Nothing that was ever said holds one of these, nor a secret of the cloud, nor what hashes to
-    /// one of these verifiers' hashes.
-    pub fn never_said(&self, secrets: &[String], verifier_hashes: &[&str]) {
-        let all = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Asserts that no command has printed one of these, a secret of the cloud, or a verifier with one of these hashes.
+    pub fn never_printed(&self, secrets: &[String], verifier_hashes: &[&str]) {
+        let all = PRINTED.lock().unwrap_or_else(PoisonError::into_inner);
         let sandbox = &self.state["sandbox"];
         let names = ["client_secret", "twilio_auth_token", "webhook_secret"];
         let known = names.into_iter().map(|name| sandbox[name].as_str().expect("a secret"));
         for secret in known.chain(secrets.iter().map(String::as_str)) {
             assert!(secret.len() > 20, "too short to be told from other text");
-            assert!(!all.contains(secret), "a command has said a secret that begins with {}", &secret[..6]);
+            assert!(!all.contains(secret), "a command has printed a secret that begins with {}", &secret[..6]);
         }
         for word in all.split(|one: char| !one.is_ascii_alphanumeric() && one != '-' && one != '_') {
             let hash = digest(&SHA256, word.as_bytes()).as_ref().iter().fold(String::new(), |mut hex, byte| {
                 let _ = write!(hex, "{byte:02x}");
                 hex
             });
-            assert!(!verifier_hashes.contains(&hash.as_str()), "a command has said a verifier");
+            assert!(!verifier_hashes.contains(&hash.as_str()), "a command has printed a verifier");
         }
     }
 
-    /// `wasf doctor` finds nothing wrong.
-    pub fn is_well(&self) {
+    /// Asserts that `wasf doctor` finds no problem.
+    pub fn doctor_finds_nothing(&self) {
         let found = self.json("doctor", 0);
         assert_eq!(found["well"], true);
     }
 
-    /// Only this is wrong, and the remedy has this in it.
-    pub fn is_sick(&self, check: &str, remedy: &str) {
+    /// Asserts that `wasf doctor` finds just this problem, with a remedy that contains this text.
+    pub fn doctor_finds(&self, check: &str, remedy: &str) {
         let found = self.json("doctor", 1);
         let findings = found["findings"].as_array().unwrap().iter();
         let wrong: Vec<_> = findings.filter(|finding| finding["level"] == "wrong").collect();
@@ -241,7 +240,7 @@ impl Operator {
         Some(["access_token", "refresh_token"].map(|name| item[name]["S"].as_str().expect("a token").to_owned()))
     }
 
-    /// A person goes the whole way in their browser.
+    /// A person connects in their browser; the attempt's id.
     pub async fn connect(&self, chat: &str) -> String {
         let link = self.cloud.link(chat).await;
         self.consent(&link.url).await;
@@ -255,7 +254,7 @@ impl Operator {
         assert_eq!(browser.visit(Method::GET, &callback).await.status(), 200);
     }
 
-    /// What a person and the bot are told in the end, once each.
+    /// Waits until the person and the bot have been told of an outcome.
     pub async fn outcome(&self, chat: &str) -> Journal {
         self.cloud
             .wait_for(chat, "message and event", |journal| {
@@ -270,7 +269,7 @@ impl Operator {
         self.cloud.signed("lambda", Method::GET, &url, &[], String::new()).await.json().await.expect("settings")
     }
 
-    /// Gives a function another value of an environment variable; the one that it had.
+    /// Sets an environment variable of a function; its previous value.
     pub async fn set(&self, function: &str, variable: &str, value: &str) -> String {
         let mut variables = self.configuration(function).await["Environment"]["Variables"].take();
         let before = variables[variable].as_str().expect("a variable").to_owned();
@@ -288,7 +287,7 @@ impl Operator {
         format!("{}/2015-03-31/functions/{name}/configuration", self.cloud.endpoint)
     }
 
-    /// Changes what invokes a function, and waits until that is so.
+    /// Changes a function's event source mapping, and waits until the change is in effect.
     pub async fn change_event_source(&self, function: &str, change: Value) {
         let mappings = format!("{}/2015-03-31/event-source-mappings/", self.cloud.endpoint);
         let url = format!("{mappings}?FunctionName={}", self.stack().output(&format!("{function}FunctionName")));
@@ -311,14 +310,14 @@ impl Operator {
         self.cloud.aws("sqs", "AmazonSQS.SetQueueAttributes", change).await;
     }
 
-    /// Messages of the exchange queue become dead letters after so many receives.
+    /// Sets the exchange queue's `maxReceiveCount`.
     pub async fn give_up_after(&self, receives: u32) {
         let arn = self.stack().output("ExchangeDlqArn");
         let policy = json!({"deadLetterTargetArn": arn, "maxReceiveCount": receives}).to_string();
         self.set_queue_attribute("RedrivePolicy", &policy).await;
     }
 
-    /// How many messages a queue has, seen or hidden.
+    /// How many messages a queue has, visible or not.
     pub async fn messages_in(&self, output: &str) -> u64 {
         let names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"];
         let query = json!({"QueueUrl": self.stack().output(output), "AttributeNames": names});
@@ -339,9 +338,9 @@ impl Operator {
     }
 }
 
-/// What a command said, and its exit code.
+/// What a command printed, and its exit code.
 #[derive(Debug)]
-pub struct Said {
+pub struct Output {
     /// The exit code.
     pub code: i32,
     /// Standard output.

@@ -11,7 +11,7 @@ use serde_json::json;
 use system::{
     Browser, Cloud,
     alarms::name,
-    faults::{broken, refusal, throttled},
+    faults::{refusal, server_error, throttled},
     new_chat, parameter,
 };
 
@@ -24,7 +24,7 @@ async fn no_alarm_rings_for_people_who_connect_and_each_rings_for_its_fault() {
     let cloud = Cloud::read();
     let main = cloud.stack("main");
     let all: BTreeSet<_> = cloud.alarms().await.iter().map(name).collect();
-    let mut rung = BTreeSet::new();
+    let mut raised = BTreeSet::new();
 
     let well: Vec<_> = (0..8).map(|_| new_chat()).collect();
     for chat in &well {
@@ -38,18 +38,18 @@ async fn no_alarm_rings_for_people_who_connect_and_each_rings_for_its_fault() {
     let denied = browser.log_in(&authorize_url, false).await;
     browser.visit(Method::GET, &denied).await;
 
-    // Whatever had rung for these people would be found beside the first.
-    cloud.people_meet(1, "salesforce.token", 2, &refusal("invalid_client", "invalid client credentials")).await;
-    cloud.rings(&mut rung, "MisconfiguredAlarm").await;
+    // Whatever had raised for these people would be found beside the first.
+    cloud.connect_with_fault(1, "salesforce.token", 2, &refusal("invalid_client", "invalid client credentials")).await;
+    cloud.rises(&mut raised, "MisconfiguredAlarm").await;
 
     let busy = json!({"status": 503, "headers": {"retry-after": "40"}, "body": ""});
-    cloud.people_meet(11, "salesforce.token", 1, &busy).await;
-    cloud.rings(&mut rung, "SalesforceUnavailableAlarm").await;
+    cloud.connect_with_fault(11, "salesforce.token", 1, &busy).await;
+    cloud.rises(&mut raised, "SalesforceUnavailableAlarm").await;
 
     for _ in 0..6 {
         cloud.consent_of("main", &new_chat(), CODE_MS).await;
     }
-    cloud.rings(&mut rung, "CodesExpiredAlarm").await;
+    cloud.rises(&mut raised, "CodesExpiredAlarm").await;
 
     join_all((0..6).map(async |_| {
         let chat = new_chat();
@@ -57,65 +57,65 @@ async fn no_alarm_rings_for_people_who_connect_and_each_rings_for_its_fault() {
         cloud.consent(&chat).await;
     }))
     .await;
-    cloud.rings(&mut rung, "AnswersLostAlarm").await;
+    cloud.rises(&mut raised, "AnswersLostAlarm").await;
 
     let chat = new_chat();
     cloud.aws_fault("dynamodb.TransactWriteItems", &*chat, 40, throttled()).await;
     cloud.consent(&chat).await;
-    cloud.rings(&mut rung, "NotStoredAlarm").await;
+    cloud.rises(&mut raised, "NotStoredAlarm").await;
 
     let chat = new_chat();
     cloud.aws_fault("dynamodb.TransactWriteItems", &*chat, 40, throttled()).await;
-    cloud.aws_fault("sqs.SendMessage", "traded", 20, broken()).await;
+    cloud.aws_fault("sqs.SendMessage", "traded", 20, server_error()).await;
     cloud.consent(&chat).await;
-    cloud.rings(&mut rung, "TokensLostAlarm").await;
+    cloud.rises(&mut raised, "TokensLostAlarm").await;
     cloud.end_aws_faults("traded").await;
 
     let mut browser = Browser::new(&cloud);
     let callback = browser.approve(&cloud.link(&new_chat()).await.url).await;
-    cloud.aws_fault("kms.GenerateMac", None, 10_000, broken()).await;
+    cloud.aws_fault("kms.GenerateMac", None, 10_000, server_error()).await;
     browser.visit(Method::GET, &callback).await;
-    cloud.rings(&mut rung, "KmsAlarm").await;
+    cloud.rises(&mut raised, "KmsAlarm").await;
     cloud.end_all_faults().await;
 
     let refused = json!({"status": 401, "body": {"code": 20003, "message": "Authenticate"}});
-    cloud.people_meet(1, "twilio.messages", 2, &refused).await;
-    cloud.rings(&mut rung, "WhatsAppRefusedAlarm").await;
+    cloud.connect_with_fault(1, "twilio.messages", 2, &refused).await;
+    cloud.rises(&mut raised, "WhatsAppRefusedAlarm").await;
 
-    cloud.people_meet(6, "bot.events", 1, &json!({"status": 500, "body": ""})).await;
-    cloud.rings(&mut rung, "BotRefusedAlarm").await;
+    cloud.connect_with_fault(6, "bot.events", 1, &json!({"status": 500, "body": ""})).await;
+    cloud.rises(&mut raised, "BotRefusedAlarm").await;
 
     let link = cloud.link(&new_chat()).await;
     cloud.aws_fault("dynamodb.UpdateItem", &*link.attempt_id, 1, json!({"kill": "before"})).await;
     cloud.consent_by(&link).await;
-    cloud.rings(&mut rung, "ExchangerErrorAlarm").await;
+    cloud.rises(&mut raised, "ExchangerErrorAlarm").await;
 
     // New processes have no secrets yet.
     let callback = browser.approve(&cloud.link(&new_chat()).await.url).await;
-    cloud.aws_fault("secretsmanager.BatchGetSecretValue", None, 10_000, broken()).await;
+    cloud.aws_fault("secretsmanager.BatchGetSecretValue", None, 10_000, server_error()).await;
     cloud.give_up_after(main, 8).await;
     browser.visit(Method::GET, &callback).await;
-    cloud.rings(&mut rung, "CredentialsAlarm").await;
+    cloud.rises(&mut raised, "CredentialsAlarm").await;
     cloud.end_all_faults().await;
 
     cloud.send(main, "not a message").await;
-    cloud.rings(&mut rung, "ExchangeDeadLetterAlarm").await;
+    cloud.rises(&mut raised, "ExchangeDeadLetterAlarm").await;
 
     let pointer = json!({"QueueUrl": main.output("NotifierFailureQueueUrl"), "MessageBody": "{}"});
     cloud.aws("sqs", "AmazonSQS.SendMessage", pointer).await;
-    cloud.rings(&mut rung, "NotifierFailureAlarm").await;
+    cloud.rises(&mut raised, "NotifierFailureAlarm").await;
 
     let mut browser = Browser::new(&cloud);
     let callback = browser.approve(&cloud.link(&new_chat()).await.url).await;
-    cloud.aws_fault("sqs.SendMessage", &*parameter(&callback, "code"), 3, broken()).await;
+    cloud.aws_fault("sqs.SendMessage", &*parameter(&callback, "code"), 3, server_error()).await;
     browser.visit(Method::GET, &callback).await;
-    cloud.rings(&mut rung, "ReceiverErrorAlarm").await;
+    cloud.rises(&mut raised, "ReceiverErrorAlarm").await;
 
     for alarm in LOWERED {
-        cloud.lower(alarm).await;
-        cloud.people_meet(1, "salesforce.token", 1, &busy).await;
-        cloud.rings(&mut rung, alarm).await;
+        cloud.lower_threshold(alarm).await;
+        cloud.connect_with_fault(1, "salesforce.token", 1, &busy).await;
+        cloud.rises(&mut raised, alarm).await;
     }
 
-    assert_eq!(rung, all, "an alarm that nothing here is for");
+    assert_eq!(raised, all, "an alarm that nothing here is for");
 }

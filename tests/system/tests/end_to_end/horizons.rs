@@ -93,7 +93,7 @@ async fn of_ten_messages_with_one_bad_nine_are_done_and_one_is_a_dead_letter() {
 #[tokio::test]
 #[expect(clippy::await_holding_lock, reason = "each test has a thread and a runtime of its own")]
 async fn a_client_secret_that_is_rotated_while_all_runs_is_taken_up() {
-    let (cloud, _alone) = Cloud::alone();
+    let (cloud, _exclusive) = Cloud::exclusive();
     let (before, after) = (new_chat(), new_chat());
     cloud.consent(&before).await;
     assert_eq!(cloud.outcome(&before).await.messages(), [CONNECTED]);

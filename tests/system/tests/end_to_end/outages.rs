@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use system::{
     Browser, Cloud, Link,
     consent::CONNECTED,
-    faults::{broken, throttled},
+    faults::{server_error, throttled},
     new_chat, parameter,
 };
 
@@ -60,7 +60,7 @@ async fn a_queue_that_cannot_be_reached_is_a_page_to_reload() {
     let link: Link = cloud.link(&chat).await;
     let callback = browser.approve(&link.url).await;
     // The receiver tries three times by itself.
-    cloud.aws_fault("sqs.SendMessage", &*parameter(&callback, "code"), 3, broken()).await;
+    cloud.aws_fault("sqs.SendMessage", &*parameter(&callback, "code"), 3, server_error()).await;
     let answer = browser.visit(Method::GET, &callback).await;
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(answer.headers().contains_key("retry-after"));
@@ -72,7 +72,7 @@ async fn a_queue_that_cannot_be_reached_is_a_page_to_reload() {
 #[tokio::test]
 async fn whatever_call_of_aws_fails_for_a_while_the_person_is_connected_once() {
     let cloud = Cloud::read();
-    let actions = [throttled(), broken(), json!({"drop": "before"}), json!({"drop": "after"})];
+    let actions = [throttled(), server_error(), json!({"drop": "before"}), json!({"drop": "after"})];
     let operations = ["dynamodb.UpdateItem", "dynamodb.TransactWriteItems", "dynamodb.GetItem"];
     let faults = operations.iter().flat_map(|operation| actions.iter().map(move |action| (operation, action)));
     join_all(faults.map(async |(operation, action)| {

@@ -8,7 +8,7 @@ const NEVER: &str = "0123456789abcdef0123456789abcdef";
 
 #[tokio::test]
 async fn an_outcome_that_could_not_be_told_is_told_once() {
-    let operator = Operator::at_work().await;
+    let operator = Operator::ready().await;
     let cloud = &operator.cloud;
     assert_eq!(operator.json("events redeliver", 3)["found"], 0);
     operator.json(&format!("events redeliver --attempt {NEVER}"), 3);
@@ -48,5 +48,5 @@ async fn an_outcome_that_could_not_be_told_is_told_once() {
 
     let failures = json!({"QueueUrl": operator.stack().output("NotifierFailureQueueUrl")});
     cloud.aws("sqs", "AmazonSQS.PurgeQueue", failures).await;
-    operator.never_said(&operator.tokens(&chat).await.unwrap(), &journal.verifier_hashes());
+    operator.never_printed(&operator.tokens(&chat).await.unwrap(), &journal.verifier_hashes());
 }

@@ -6,7 +6,7 @@ use system::operator::Operator;
 
 #[tokio::test]
 async fn what_makes_no_sense_is_a_usage_error() {
-    let operator = Operator::at_work().await;
+    let operator = Operator::ready().await;
     for wrong in [
         "",
         "nonsense",
@@ -25,7 +25,7 @@ async fn what_makes_no_sense_is_a_usage_error() {
 
 #[tokio::test]
 async fn what_fails_says_so_to_people_and_to_programs() {
-    let operator = Operator::at_work().await;
+    let operator = Operator::ready().await;
     let said = operator.wasf("--stack-name nowhere doctor");
     assert_eq!((said.code, said.out.as_str()), (1, ""));
     assert!(said.err.contains("no stack nowhere"), "{}", said.err);
@@ -35,7 +35,7 @@ async fn what_fails_says_so_to_people_and_to_programs() {
 
 #[tokio::test]
 async fn nothing_that_matches_is_an_exit_code_of_its_own() {
-    let operator = Operator::at_work().await;
+    let operator = Operator::ready().await;
     for nothing in [
         "dlq list",
         "dlq show 0123456789abcdef0123456789abcdef",
@@ -55,14 +55,14 @@ async fn nothing_that_matches_is_an_exit_code_of_its_own() {
 
 #[tokio::test]
 async fn the_stack_is_found_by_its_name_on_the_local_cloud_too() {
-    let operator = Operator::at_work().await;
+    let operator = Operator::ready().await;
     let found = operator.json("--local --stack-name whatsapp-salesforce-connect dlq stats", 0);
     assert_eq!(found, operator.json("dlq stats", 0));
 }
 
 #[tokio::test]
 async fn each_command_has_help_and_the_shells_take_the_completions() {
-    let operator = Operator::at_work().await;
+    let operator = Operator::ready().await;
     for command in [
         "",
         "link",

@@ -28,16 +28,16 @@ async fn two_hundred(operator: &Operator) -> People {
 
     // Tokens that the table refuses go back on the queue, sealed, and are given up there.
     operator.give_up_after(1).await;
-    let sealed = operator.several(SEALED).await;
+    let sealed = operator.people_who_approve(SEALED).await;
     for person in &sealed {
         cloud.aws_fault("dynamodb.TransactWriteItems", &*person.chat, 10_000, throttled()).await;
         operator.send_consent(person).await;
     }
-    wait_until("sealed dead letters", async || (operator.dead().await == SEALED).then_some(())).await;
+    wait_until("sealed dead letters", async || (operator.dead_letter_count().await == SEALED).then_some(())).await;
     operator.change_event_source("TokenExchanger", json!({"Enabled": false})).await;
     cloud.end_all_faults().await;
 
-    let live = operator.several(OF_EACH).await;
+    let live = operator.people_who_approve(OF_EACH).await;
     for person in &live {
         operator.send_consent(person).await;
     }
@@ -48,21 +48,21 @@ async fn two_hundred(operator: &Operator) -> People {
     };
     let expired: Vec<_> = (0..OF_EACH).map(nobody).collect();
     for person in &expired {
-        let mut letter = operator.letter(person, 20 * MINUTE_MS);
-        letter["code"] = format!("aPrx{}==", person.attempt).into();
-        letter["pkce"] = true.into();
-        operator.send(&letter.to_string()).await;
+        let mut message = operator.message(person, 20 * MINUTE_MS);
+        message["code"] = format!("aPrx{}==", person.attempt).into();
+        message["pkce"] = true.into();
+        operator.send(&message.to_string()).await;
     }
     let denied: Vec<_> = (OF_EACH..2 * OF_EACH - SEALED).map(nobody).collect();
     for person in &denied {
-        let mut letter = operator.letter(person, MINUTE_MS);
-        letter["denied"] = "access_denied".into();
-        operator.send(&letter.to_string()).await;
+        let mut message = operator.message(person, MINUTE_MS);
+        message["denied"] = "access_denied".into();
+        operator.send(&message.to_string()).await;
     }
     for _ in 0..OF_EACH {
         operator.send(&format!("not a message: {}", new_chat())).await;
     }
-    operator.let_die(4 * OF_EACH).await;
+    operator.exhaust_receives(4 * OF_EACH).await;
     operator.give_up_after(11).await;
     operator.change_event_source("TokenExchanger", json!({"Enabled": true})).await;
     People { live, expired, denied, sealed }
@@ -70,7 +70,7 @@ async fn two_hundred(operator: &Operator) -> People {
 
 #[tokio::test]
 async fn two_hundred_dead_letters_end_in_one_outcome_each_though_wasf_is_killed() {
-    let operator = Operator::at_work().await;
+    let operator = Operator::ready().await;
     let cloud = &operator.cloud;
     let People { live, expired, denied, sealed } = two_hundred(&operator).await;
 
@@ -92,48 +92,50 @@ async fn two_hundred_dead_letters_end_in_one_outcome_each_though_wasf_is_killed(
     assert_eq!(operator.json("dlq redrive --native", 0)["found"], 200);
     assert_eq!(operator.json("dlq drop --only-alive --confirm", 3)["spared"], 50);
     assert!(operator.wasf("dlq list").out.contains("200 dead letters."));
-    assert_eq!((operator.dead().await, cloud.hidden_letters(operator.stack()).await), (200, 0));
+    assert_eq!((operator.dead_letter_count().await, cloud.invisible_dead_letters(operator.stack()).await), (200, 0));
 
     // Killed when a part of it is done.
     let mut wasf = operator.command();
     let wasf = wasf.args("dlq redrive --only-alive --rate 20 --confirm".split(' ')).stdout(Stdio::null());
     let mut wasf = wasf.stderr(Stdio::null()).spawn().unwrap();
-    wait_until("a part of it", async || (operator.dead().await < 180).then_some(())).await;
+    wait_until("a part of it", async || (operator.dead_letter_count().await < 180).then_some(())).await;
     wasf.kill().unwrap();
     assert_eq!(wasf.wait().unwrap().code(), None, "it was killed before its end");
-    let left = operator.dead().await;
+    let left = operator.dead_letter_count().await;
     assert!(left > 150, "{left}");
 
     // What it held shows again after a minute; then the same command does the rest.
-    wait_until("all letters to be seen", async || (cloud.hidden_letters(operator.stack()).await == 0).then_some(()))
-        .await;
+    wait_until("all letters to be seen", async || {
+        (cloud.invisible_dead_letters(operator.stack()).await == 0).then_some(())
+    })
+    .await;
     let done = operator.json("dlq redrive --only-alive --rate 20 --confirm", 0);
     assert_eq!(done["redriven"].as_u64().unwrap(), left as u64 - 150);
     operator.json("dlq redrive --only-alive --confirm", 3);
-    let journals = operator.all_end(&live, "connected", "", 1).await;
+    let journals = operator.all_end_with(&live, "connected", "", 1).await;
     for journal in &journals {
         assert_eq!(journal.messages(), [CONNECTED]);
         assert_eq!(journal.count("salesforce.token"), 1, "a code is sent once");
     }
 
     assert_eq!(operator.json("dlq redrive --confirm", 0)["redriven"], 100);
-    for journal in operator.all_end(&expired, "failed", "code_expired", 1).await {
+    for journal in operator.all_end_with(&expired, "failed", "code_expired", 1).await {
         assert!(journal.messages()[0].contains("/connect/"), "a fresh link");
     }
-    operator.all_end(&denied, "failed", "denied", 1).await;
-    operator.all_end(&sealed, "connected", "", 1).await;
+    operator.all_end_with(&denied, "failed", "denied", 1).await;
+    operator.all_end_with(&sealed, "connected", "", 1).await;
 
     // What cannot be read comes back from SQS's own redrive, and stays until it is dropped.
-    assert_eq!(operator.dead().await, OF_EACH);
+    assert_eq!(operator.dead_letter_count().await, OF_EACH);
     operator.json("dlq redrive --confirm", 3);
     operator.give_up_after(1).await;
     assert_eq!(operator.json("dlq redrive --native --rate 100 --confirm", 0)["redriven"], 50);
-    wait_until("the unreadable ones", async || (operator.dead().await == OF_EACH).then_some(())).await;
+    wait_until("the unreadable ones", async || (operator.dead_letter_count().await == OF_EACH).then_some(())).await;
     operator.give_up_after(11).await;
     assert_eq!(operator.json("dlq drop --reason unreadable", 0)["found"], 50);
-    assert_eq!(operator.dead().await, OF_EACH);
+    assert_eq!(operator.dead_letter_count().await, OF_EACH);
     assert_eq!(operator.json("dlq drop --reason unreadable --confirm", 0)["dropped"], 50);
-    assert_eq!(operator.dead().await, 0);
+    assert_eq!(operator.dead_letter_count().await, 0);
 
     let mut secrets: Vec<_> = live.iter().chain(&sealed).filter_map(|person| person.code.clone()).collect();
     secrets.extend(expired.iter().map(|person| format!("aPrx{}==", person.attempt)));
@@ -141,5 +143,5 @@ async fn two_hundred_dead_letters_end_in_one_outcome_each_though_wasf_is_killed(
         secrets.extend(operator.tokens(&person.chat).await.unwrap());
     }
     let verifiers: Vec<_> = journals.iter().flat_map(Journal::verifier_hashes).collect();
-    operator.never_said(&secrets, &verifiers);
+    operator.never_printed(&secrets, &verifiers);
 }

@@ -16,46 +16,46 @@ const SNS: &str = "2010-03-31";
 
 #[tokio::test]
 async fn a_missing_secret() {
-    let operator = Operator::at_work().await;
+    let operator = Operator::ready().await;
     for name in ["sf_client_secret", "sf_client_id", "whatsapp"] {
         let order = json!({"SecretId": name, "ForceDeleteWithoutRecovery": true});
         operator.cloud.aws("secretsmanager", "secretsmanager.DeleteSecret", order).await;
-        operator.is_sick("secrets", "wasf init");
+        operator.doctor_finds("secrets", "wasf init");
         operator.json("init --no-input --confirm", 0);
     }
-    operator.is_well();
+    operator.doctor_finds_nothing();
 }
 
 #[tokio::test]
 async fn a_callback_address_that_differs() {
-    let operator = Operator::at_work().await;
+    let operator = Operator::ready().await;
     let ours = operator.stack().output("CallbackUrl");
     operator.cloud.control("/control/salesforce", &json!({"redirect_uris": ["https://example.com/callback"]})).await;
-    operator.is_sick("salesforce", "CallbackUrl");
+    operator.doctor_finds("salesforce", "CallbackUrl");
     operator.cloud.control("/control/salesforce", &json!({"redirect_uris": [ours]})).await;
-    operator.is_well();
+    operator.doctor_finds_nothing();
 
     let before = operator.set("Notifier", "SF_REDIRECT_URI", "https://example.com/callback").await;
-    operator.is_sick("callback", "the same CallbackUri");
+    operator.doctor_finds("callback", "the same CallbackUri");
     operator.set("Notifier", "SF_REDIRECT_URI", &before).await;
-    operator.is_well();
+    operator.doctor_finds_nothing();
 }
 
 #[tokio::test]
 async fn a_login_address_without_tls() {
-    let operator = Operator::at_work().await;
+    let operator = Operator::ready().await;
     for function in ["TokenExchanger", "ConnectLink"] {
         let with_http = format!("{},http://login.example.com", operator.login_url());
         let before = operator.set(function, "LOGIN_URLS", &with_http).await;
-        operator.is_sick("login-urls", "https://host");
+        operator.doctor_finds("login-urls", "https://host");
         operator.set(function, "LOGIN_URLS", &before).await;
     }
-    operator.is_well();
+    operator.doctor_finds_nothing();
 }
 
 #[tokio::test]
 async fn a_role_that_may_not_decrypt() {
-    let operator = Operator::at_work().await;
+    let operator = Operator::ready().await;
     for (function, policy) in [("CallbackReceiver", "callback-receiver"), ("TokenExchanger", "token-exchanger")] {
         let role = operator.configuration(function).await["Role"].as_str().unwrap().to_owned();
         let named = [("RoleName", role.rsplit('/').next().unwrap()), ("PolicyName", policy)];
@@ -74,55 +74,55 @@ async fn a_role_that_may_not_decrypt() {
             operator.query("iam", IAM, &[&order[..], &named].concat()).await
         };
         put(&without.to_string()).await;
-        operator.is_sick("kms", "Deploy again");
+        operator.doctor_finds("kms", "Deploy again");
         put(&document).await;
-        operator.is_well();
+        operator.doctor_finds_nothing();
     }
 }
 
 #[tokio::test]
 async fn a_visibility_below_six_times_the_time_out() {
-    let operator = Operator::at_work().await;
+    let operator = Operator::ready().await;
     operator.set_queue_attribute("VisibilityTimeout", "179").await;
-    operator.is_sick("visibility", "180");
+    operator.doctor_finds("visibility", "180");
     operator.set_queue_attribute("VisibilityTimeout", "180").await;
-    operator.is_well();
+    operator.doctor_finds_nothing();
 }
 
 #[tokio::test]
 async fn an_event_source_that_is_disabled() {
-    let operator = Operator::at_work().await;
+    let operator = Operator::ready().await;
     for function in ["TokenExchanger", "Notifier"] {
         operator.change_event_source(function, json!({"Enabled": false})).await;
-        operator.is_sick("event-sources", "update-event-source-mapping");
+        operator.doctor_finds("event-sources", "update-event-source-mapping");
         operator.change_event_source(function, json!({"Enabled": true})).await;
     }
-    operator.is_well();
+    operator.doctor_finds_nothing();
 }
 
 #[tokio::test]
 async fn a_webhook_where_nobody_takes_events() {
-    let operator = Operator::at_work().await;
+    let operator = Operator::ready().await;
     let nowhere = format!("{}/nowhere", operator.cloud.sandbox_url);
     let before = operator.set("Notifier", "BOT_WEBHOOK_URL", &nowhere).await;
-    operator.is_sick("webhook", "BotWebhookUrl");
+    operator.doctor_finds("webhook", "BotWebhookUrl");
     operator.set("Notifier", "BOT_WEBHOOK_URL", &before).await;
-    operator.is_well();
+    operator.doctor_finds_nothing();
 }
 
 #[tokio::test]
 async fn credentials_that_whatsapp_refuses() {
-    let operator = Operator::at_work().await;
+    let operator = Operator::ready().await;
     operator.put_secret("whatsapp", r#"{"account_sid":"AC1","auth_token":"of-another-account"}"#).await;
-    operator.is_sick("whatsapp", "the secret whatsapp");
+    operator.doctor_finds("whatsapp", "the secret whatsapp");
     operator.json("init --no-input --confirm --replace --bot-webhook-url -", 0);
     operator.json("init --no-input --confirm", 0);
-    operator.is_well();
+    operator.doctor_finds_nothing();
 }
 
 #[tokio::test]
 async fn a_subscription_that_nobody_has_confirmed() {
-    let operator = Operator::at_work().await;
+    let operator = Operator::ready().await;
     let topics = operator.query("sns", SNS, &[("Action", "ListTopics")]).await;
     let topic = between(&topics, "TopicArn");
     let subscriber = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
@@ -130,9 +130,9 @@ async fn a_subscription_that_nobody_has_confirmed() {
     let order = [("Action", "Subscribe"), ("TopicArn", topic), ("Protocol", "http"), ("Endpoint", &address)];
     operator.query("sns", SNS, &order).await;
     let token = asked_to_confirm(&subscriber).await;
-    operator.is_sick("alarms", "subscribe again");
+    operator.doctor_finds("alarms", "subscribe again");
     operator.query("sns", SNS, &[("Action", "ConfirmSubscription"), ("TopicArn", topic), ("Token", &token)]).await;
-    operator.is_well();
+    operator.doctor_finds_nothing();
 }
 
 /// What SNS asks a subscriber to confirm with.

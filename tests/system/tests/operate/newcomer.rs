@@ -6,7 +6,7 @@ use system::{consent::CONNECTED, new_chat, operator::Operator};
 
 #[tokio::test]
 async fn from_an_empty_account_to_a_connection_and_its_end() {
-    let operator = Operator::at_work().await;
+    let operator = Operator::ready().await;
     let chat = new_chat();
 
     let link = operator.json(&format!("link {chat}"), 0);
@@ -42,12 +42,12 @@ async fn from_an_empty_account_to_a_connection_and_its_end() {
     assert_eq!(journal.messages().len(), 1, "the person is told nothing");
     operator.json(&format!("connection show {chat}"), 3);
 
-    operator.never_said(&tokens, &journal.verifier_hashes());
+    operator.never_printed(&tokens, &journal.verifier_hashes());
 }
 
 #[tokio::test]
 async fn a_bot_that_cannot_be_told_of_a_revocation_is_told_of_in_the_report() {
-    let operator = Operator::at_work().await;
+    let operator = Operator::ready().await;
     let chat = new_chat();
     operator.connect(&chat).await;
     operator.outcome(&chat).await;
@@ -59,7 +59,7 @@ async fn a_bot_that_cannot_be_told_of_a_revocation_is_told_of_in_the_report() {
 
 #[tokio::test]
 async fn the_secrets_of_a_second_init_stay_unless_they_are_to_be_replaced() {
-    let operator = Operator::at_work().await;
+    let operator = Operator::ready().await;
     let kept = |answer: &serde_json::Value| -> Vec<bool> {
         answer["secrets"].as_array().unwrap().iter().map(|secret| secret["kept"].as_bool().unwrap()).collect()
     };

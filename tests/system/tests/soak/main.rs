@@ -1,16 +1,16 @@
-//! Many connections while everything around them fails at random, and then the reckoning: is
+//! Many connections while everything around them fails at random, and then the audit: is
 //! anybody's consent lost, and has anybody been told twice?
 //!
 //! `N` people (60) connect on a deployed stack, a few at a time; what goes wrong for whom is drawn
 //! from `SEED`, which is printed. Faults end by themselves or, where they outlast all tries, when
 //! everything else has settled: then the dead letters are redriven, as an operator would.
-//! The reckoning is from outside alone: the sandbox's journal, the tables and the queues.
+//! The audit is from outside alone: the sandbox's journal, the tables and the queues.
 
 #![expect(clippy::disallowed_methods, reason = "it reads the clock and the environment")]
 #![expect(clippy::print_stdout, reason = "its report")]
 
+mod audit;
 mod plan;
-mod reckoning;
 
 use std::{
     process::ExitCode,
@@ -22,8 +22,8 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use self::{
+    audit::{Attempts, Audit},
     plan::{Edge, Person},
-    reckoning::{Attempts, Reckoning},
 };
 use system::{Browser, Cloud, Link, now_ms, parameter};
 
@@ -49,10 +49,10 @@ async fn main() -> ExitCode {
 
     settle(&cloud, &people, unreadable as u64).await;
     println!("soak: settled after {} s", began.elapsed().as_secs());
-    let reckoning = Reckoning::make(&cloud, &people, unreadable as u64).await;
-    println!("{reckoning}");
+    let audit = Audit::make(&cloud, &people, unreadable as u64).await;
+    println!("{audit}");
     println!("soak: N={count} SEED={seed} took {} s", began.elapsed().as_secs());
-    if reckoning.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if audit.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// One person's way through Salesforce and back. Did it leave an unreadable message behind?

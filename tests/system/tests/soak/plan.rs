@@ -4,7 +4,7 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 
 use system::{
-    faults::{broken, refusal, throttled},
+    faults::{refusal, server_error, throttled},
     new_chat,
 };
 
@@ -116,20 +116,20 @@ fn fault(rng: &mut Rng) -> Fault {
         ("bot's answer lost", BOT, 1, drop("after")),
         ("bot drops the request", BOT, few, drop("before")),
         ("record throttled", RECORD, rng.u32(1..=5), throttled()),
-        ("record 500", RECORD, rng.u32(1..=5), broken()),
+        ("record 500", RECORD, rng.u32(1..=5), server_error()),
         ("record not reached", RECORD, few, drop("before")),
         ("record's answer lost", RECORD, few, drop("after")),
         ("tokens throttled", STORE, rng.u32(1..=9), throttled()),
         ("tokens' answer lost", STORE, few, drop("after")),
         ("tokens not stored for long", STORE, rng.u32(40..=90), throttled()),
         ("tokens not stored for a code's life", STORE, FOREVER, throttled()),
-        ("old tokens not read", READ, few, broken()),
-        ("record not read", REREAD, few, broken()),
+        ("old tokens not read", READ, few, server_error()),
+        ("record not read", REREAD, few, server_error()),
         ("queue not reached", Edge::Code("sqs.SendMessage"), rng.u32(1..=7), drop("before")),
         ("queue's answer lost", Edge::Code("sqs.SendMessage"), 1, drop("after")),
-        ("visibility not changed", Edge::Anybody("sqs.ChangeMessageVisibility"), 1, broken()),
-        ("verifier not made", Edge::Anybody("kms.GenerateMac"), few, broken()),
-        ("secrets not read", Edge::Anybody("secretsmanager.BatchGetSecretValue"), few, broken()),
+        ("visibility not changed", Edge::Anybody("sqs.ChangeMessageVisibility"), 1, server_error()),
+        ("verifier not made", Edge::Anybody("kms.GenerateMac"), few, server_error()),
+        ("secrets not read", Edge::Anybody("secretsmanager.BatchGetSecretValue"), few, server_error()),
         ("killed before the claim", RECORD, 1, kill("before")),
         ("killed after the claim", RECORD, 1, kill("after")),
         ("killed before the exchange", TOKEN, 1, kill("before")),

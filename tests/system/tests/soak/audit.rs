@@ -60,8 +60,8 @@ async fn by_chat(cloud: &Cloud, table: &str) -> HashMap<String, Vec<Value>> {
     }
 }
 
-/// The reckoning.
-pub(crate) struct Reckoning {
+/// The audit.
+pub(crate) struct Audit {
     /// Each fault's people, by how they ended.
     table: BTreeMap<&'static str, BTreeMap<String, usize>>,
     endings: BTreeMap<String, usize>,
@@ -76,7 +76,7 @@ pub(crate) struct Reckoning {
     unreadable: (u64, u64),
 }
 
-impl Reckoning {
+impl Audit {
     pub(crate) async fn make(cloud: &Cloud, people: &[Person], unreadable: u64) -> Self {
         let attempts = Attempts::read(cloud).await;
         let tokens = by_chat(cloud, cloud.stack("main").output("TokenTableName")).await;
@@ -259,7 +259,7 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-impl fmt::Display for Reckoning {
+impl fmt::Display for Audit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "\n{:<40}  ended", "fault")?;
         for (name, endings) in &self.table {
