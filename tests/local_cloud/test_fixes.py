@@ -535,7 +535,7 @@ def expired_items_in_stream(cloud):
     )
     items = cloud.client("dynamodb")
     items.update_time_to_live(TableName=stack["Table"], TimeToLiveSpecification=expiry)
-    for name, expires_at in (("old", 1), ("new", int(time.time()) + 60)):
+    for name, expires_at in (("old", 1), ("new", int(time.time()) + 600)):
         items.put_item(TableName=stack["Table"], Item={"id": {"S": name}, "expires_at": {"N": str(expires_at)}})
     (event,) = eventually(lambda: stack.events("Function"), seconds=4)
     (record,) = event["Records"]
