@@ -27,7 +27,7 @@ const CODE: &str = "aPrxCODE==";
 const ATTEMPT: &str = "00000000000000000000000000000007";
 const SAMPLE_CODE: &str = "aPrxsmIEeqM9PiQroGEWx1UiMQd95_5JUZVEhsOFhS8EVvbfYBBJli2W5fn3zbo.8hojaNW_1g==";
 
-/// AWS with an exchange queue that takes everything.
+/// AWS with an exchange queue that accepts everything.
 async fn aws() -> Server {
     let aws = Server::start().await.with_kms();
     aws.on("SendMessage", |_| json!({ "MessageId": "m" }).into());
@@ -38,7 +38,7 @@ fn receiver(aws: &Server) -> Receiver {
     receiver_with(aws, &[])
 }
 
-/// A receiver with these settings in place of the usual.
+/// A receiver with these settings in place of the usual ones.
 fn receiver_with(aws: &Server, changed: &[(&str, &str)]) -> Receiver {
     let settings = Settings::new(|name| {
         if let Some((_, value)) = changed.iter().find(|(key, _)| *key == name) {
@@ -75,7 +75,7 @@ fn get(parameters: &[(&str, &str)]) -> Value {
     event
 }
 
-/// Claims that the browser of the samples has brought about.
+/// The claims in the states of the samples, for the browser of the samples.
 fn claims() -> Claims {
     let attempt_id = AttemptId::from_str(ATTEMPT).unwrap();
     Claims {
@@ -104,7 +104,7 @@ fn text(response: &ApiGatewayV2httpResponse) -> &str {
     }
 }
 
-/// The `error` of a program's answer.
+/// The status and the `error` of a program's answer.
 async fn refusal(receiver: &Receiver, mut event: Value) -> (i64, String) {
     event["headers"]["accept"] = "application/json".into();
     let response = call(receiver, &event).await;
@@ -172,7 +172,7 @@ async fn a_denial_is_an_error_to_a_program() {
 }
 
 #[tokio::test]
-async fn a_denial_in_strange_words_is_queued_as_unknown() {
+async fn an_unusual_error_is_queued_as_unknown() {
     let aws = aws().await;
     call(&receiver(&aws), &get(&[("error", "<b>no</b>"), ("state", &signed(claims()))])).await;
     assert_eq!(queued(&aws)[0]["denied"], "unknown");
@@ -370,7 +370,7 @@ async fn head_is_answered_with_headers_alone_and_queues_nothing() {
     assert!(aws.operations().is_empty());
 }
 
-/// The page that asks for a reload.
+/// The response is the page that asks for a reload.
 fn assert_reload_works(response: &ApiGatewayV2httpResponse) {
     assert_eq!(response.status_code, 503);
     assert_eq!(response.headers["retry-after"], "5");
@@ -405,7 +405,7 @@ async fn a_queue_that_hangs_makes_a_page_to_reload() {
 }
 
 #[tokio::test]
-async fn a_connection_to_the_queue_that_breaks_is_tried_again() {
+async fn a_call_whose_connection_breaks_is_retried() {
     let aws = aws().await;
     aws.next("SendMessage", Answer::Lost);
     assert_eq!(call(&receiver(&aws), &sample("get")).await.status_code, 200);
@@ -519,6 +519,7 @@ async fn every_answer_has_the_security_headers() {
 async fn nothing_of_the_request_is_in_any_answer() {
     const MARK: &str = "x7Qm<script>";
     let aws = aws().await;
+    let receiver = receiver(&aws);
     let state = signed(claims());
     let mut events = vec![
         get(&[("code", "x7Qm"), ("state", &state), ("scope", MARK)]),
@@ -543,7 +544,7 @@ async fn nothing_of_the_request_is_in_any_answer() {
         {
             let mut event = event;
             event["headers"]["accept"] = accept.into();
-            let response = call(&receiver(&aws), &event).await;
+            let response = call(&receiver, &event).await;
             let answer = format!("{:?} {:?} {}", response.headers, response.cookies, text(&response));
             for given in ["x7Qm", "15551234567", state.rsplit_once('~').unwrap().1] {
                 assert!(!answer.contains(given), "{given}: {answer}");

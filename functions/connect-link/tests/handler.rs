@@ -1,4 +1,4 @@
-//! The whole function, with a KMS in memory behind its endpoint.
+//! The whole function, with KMS and Secrets Manager behind real HTTP.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy takes for other code")]
 
@@ -41,7 +41,7 @@ impl Function {
         started(&self.aws, &[], clock).await
     }
 
-    /// The text that stands for a fresh link.
+    /// A fresh link, as it appears in its URL.
     async fn link(&self) -> String {
         let made = call(&self.connect_link, link_request(&json!({ "wa_id": CHAT }))).await;
         let made: Value = serde_json::from_str(text(&made)).unwrap();
@@ -49,7 +49,7 @@ impl Function {
     }
 }
 
-/// A function with these settings in place of the usual.
+/// A function with these settings in place of the usual ones.
 async fn started(aws: &Server, changed: &[(&str, &str)], clock: fn() -> Timestamp) -> ConnectLink {
     let settings = Settings::new(|name| {
         if let Some((_, value)) = changed.iter().find(|(key, _)| *key == name) {
@@ -142,7 +142,7 @@ async fn the_bot_gets_a_link_without_a_phone_number_in_it() {
 }
 
 #[tokio::test]
-async fn a_caller_whom_nobody_checked_gets_no_link() {
+async fn an_unauthenticated_caller_gets_no_link() {
     let function = Function::start().await;
     let mut event = link_request(&json!({ "wa_id": CHAT }));
     event["requestContext"]["authorizer"].take();
@@ -162,7 +162,7 @@ async fn a_login_host_that_is_not_allowed_gets_no_link() {
 }
 
 #[tokio::test]
-async fn showing_a_link_a_hundred_times_does_nothing_but_open_it() {
+async fn showing_a_link_a_hundred_times_only_decrypts_it() {
     let function = Function::start().await;
     let link = function.link().await;
     for method in ["GET", "HEAD"].repeat(50) {
@@ -200,7 +200,7 @@ async fn the_button_sends_the_browser_to_salesforce_with_a_state_that_verifies()
 }
 
 #[tokio::test]
-async fn a_browser_keeps_the_secret_it_has() {
+async fn a_browser_keeps_its_secret() {
     let function = Function::start().await;
     let link = function.link().await;
     let cookie = format!("__Host-connect={}", "k".repeat(43));
@@ -223,7 +223,7 @@ async fn another_site_cannot_press_the_button() {
 }
 
 #[tokio::test]
-async fn an_expired_link_is_gone_for_page_and_button_alike() {
+async fn an_expired_link_opens_neither_page_nor_login() {
     let function = Function::start().await;
     let link = function.link().await;
     let later = function.at(|| AFTER_THE_LINK).await;
@@ -235,7 +235,7 @@ async fn an_expired_link_is_gone_for_page_and_button_alike() {
 }
 
 #[tokio::test]
-async fn a_link_to_a_host_that_is_allowed_no_more_is_gone() {
+async fn a_link_to_a_host_that_is_no_longer_allowed_is_refused() {
     let function = Function::start().await;
     let link = function.link().await;
     let restricted = started(&function.aws, &[("LOGIN_URLS", "https://test.salesforce.com")], || NOW).await;
@@ -243,7 +243,7 @@ async fn a_link_to_a_host_that_is_allowed_no_more_is_gone() {
 }
 
 #[tokio::test]
-async fn what_is_no_link_is_not_found() {
+async fn an_invalid_link_is_not_found() {
     let function = Function::start().await;
     let damaged = function.link().await.split_off(4);
     for link in ["not base64url!", "AAAA", &damaged] {
@@ -257,7 +257,7 @@ async fn what_is_no_link_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_kms_in_trouble_is_a_matter_of_trying_again() {
+async fn a_kms_failure_is_answered_with_try_again() {
     let function = Function::start().await;
     let link = function.link().await;
     function.aws.fail(error("DisabledException"));
@@ -271,7 +271,7 @@ async fn a_kms_in_trouble_is_a_matter_of_trying_again() {
 }
 
 #[tokio::test]
-async fn a_function_that_started_without_kms_serves_as_soon_as_kms_does() {
+async fn a_function_that_started_without_kms_works_as_soon_as_kms_does() {
     let function = Function::start().await;
     let link = function.link().await;
     function.aws.fail(error("DisabledException"));
@@ -282,7 +282,7 @@ async fn a_function_that_started_without_kms_serves_as_soon_as_kms_does() {
 }
 
 #[tokio::test]
-async fn the_page_needs_no_secrets_and_the_button_does() {
+async fn the_button_needs_the_secrets_and_the_page_does_not() {
     let function = Function::start().await;
     let link = function.link().await;
     let changed = [("SF_CLIENT_ID", ""), ("SF_CLIENT_ID_SECRET_NAME", "sf_client_id")];

@@ -25,7 +25,7 @@ pub fn setting(name: &str, server: &Server) -> Option<String> {
     }
 }
 
-/// A refusal, by its code; the SDK does not repeat the request.
+/// An error response with this code; the SDK does not retry it unless the code says so.
 #[must_use]
 pub fn error(code: &str) -> Answer {
     Answer::json(400, &json!({ "__type": code }))
@@ -54,7 +54,7 @@ pub fn mac(message: &[u8]) -> [u8; 32] {
 /// What `GenerateDataKey` answers, in the clear.
 pub const DATA_KEY: [u8; 32] = [9; 32];
 
-/// What was encrypted, by what stands for it: the context and the plaintext, in base64. So a ciphertext holds nothing.
+/// The context and the base64 plaintext of each ciphertext, which itself holds nothing.
 type Sealed = Arc<Mutex<HashMap<String, (Value, String)>>>;
 
 impl Server {
@@ -90,7 +90,7 @@ impl Server {
         self
     }
 
-    /// Answers as Secrets Manager does that has these secrets.
+    /// Answers as a Secrets Manager that holds these secrets.
     #[must_use]
     pub fn with_secrets(self, secrets: &[(&str, &str)]) -> Self {
         let values = secrets.iter().map(|(name, text)| json!({ "Name": name, "SecretString": text }));
@@ -106,8 +106,7 @@ fn bytes(request: &Request, field: &str) -> Vec<u8> {
 
 fn seal(sealed: &Sealed, context: &Value, plaintext: &str) -> String {
     let mut sealed = sealed.lock().unwrap();
-    // As long as KMS would make it, so that lengths are as they are.
-    let ciphertext = STANDARD.encode(format!("what KMS keeps under number {:05}", sealed.len()));
+    let ciphertext = STANDARD.encode(format!("ciphertext {:05}", sealed.len()));
     sealed.insert(ciphertext.clone(), (context.clone(), plaintext.to_owned()));
     ciphertext
 }

@@ -4,7 +4,7 @@
 //! An endpoint is named by what reaches it: an operation of AWS by its name (`SendMessage`), any other
 //! request by the end of its path (`/services/oauth2/token`). A test says what an endpoint answers
 //! ([`Server::on`]), or answers next ([`Server::next`]), and reads what it was asked ([`Server::requests`]).
-//! A request that no endpoint is there for panics: the function then asks for something that no test expects.
+//! A request to an unknown endpoint panics, because the function then asks for something that the test does not expect.
 
 #![allow(clippy::expect_used, clippy::missing_panics_doc, clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -19,5 +19,5 @@ pub mod template;
 
 pub use self::{answer::Answer, request::Request, server::Server};
 
-/// The endpoint that every request reaches that is not for AWS.
+/// The endpoint of all requests but those to AWS.
 pub const ANY: &str = "";

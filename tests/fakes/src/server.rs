@@ -1,4 +1,4 @@
-//! The server, its endpoints and its memory.
+//! The server, its endpoints and the requests that it got.
 
 use std::{
     fmt,
@@ -48,7 +48,7 @@ impl Server {
         server
     }
 
-    /// A server that answers every request alike that is not for AWS.
+    /// A server that gives the same response to every request but those to AWS.
     pub async fn answering(status: u16, body: &str) -> Self {
         let server = Self::start().await;
         let answer = Answer::new(status, body);
@@ -56,7 +56,7 @@ impl Server {
         server
     }
 
-    /// An address where no server is.
+    /// A URL where no server listens.
     pub async fn gone() -> Self {
         Self::bind().await.1
     }
@@ -73,22 +73,22 @@ impl Server {
         &self.url
     }
 
-    /// What an endpoint usually answers.
+    /// Sets what an endpoint usually answers.
     pub fn on(&self, endpoint: &'static str, answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) {
         self.state().endpoints.push((endpoint, Arc::new(answer)));
     }
 
-    /// What the next request to an endpoint is answered; said more than once, it holds for as many, in their order.
+    /// Queues the answer to one request to an endpoint, before its usual answer.
     pub fn next(&self, endpoint: &'static str, answer: impl Into<Answer>) {
         self.state().script.push((endpoint, answer.into()));
     }
 
-    /// Forgets what [`Self::next`] said.
+    /// Drops what [`Self::next`] has queued.
     pub fn forget_script(&self) {
         self.state().script.clear();
     }
 
-    /// Answers every request alike, until [`Self::recover`].
+    /// Gives this answer to every request, until [`Self::recover`].
     pub fn fail(&self, answer: Answer) {
         self.state().outage = Some(answer);
     }
@@ -131,7 +131,7 @@ impl Server {
         // A handler may ask the server what it was asked before.
         drop(state);
         let Some(usual) = usual else {
-            panic!("nobody expects {} {} {:?}", request.method, request.path, request.operation());
+            panic!("unexpected request: {} {} {:?}", request.method, request.path, request.operation());
         };
         usual(request)
     }
