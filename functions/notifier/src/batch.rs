@@ -35,7 +35,7 @@ impl Record {
     }
 }
 
-/// An item as the stream has it. An attribute that is null is as good as absent.
+/// The attributes of an item in the stream. A null attribute counts as absent.
 fn attributes(image: serde_dynamo::Item) -> Attributes {
     let value = |attribute| match attribute {
         AttributeValue::S(text) => Some(Value::Text(text)),

@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_is_announced_with_its_account() {
+    fn a_connection_is_reported_with_its_account() {
         assert_eq!(
             body(json!({}), MessageStatus::Sent, None),
             json!({
@@ -111,12 +111,13 @@ mod tests {
     fn a_delay_says_to_wait() {
         let event = body(json!({"status": "delayed", "reason": "misconfigured"}), MessageStatus::Sent, None);
         assert_eq!(event["type"], "connection.delayed");
-        assert_eq!((&event["data"]["reason"], &event["data"]["next"]), (&json!("misconfigured"), &json!("wait")));
+        assert_eq!(event["data"]["reason"], "misconfigured");
+        assert_eq!(event["data"]["next"], "wait");
         assert_eq!(event["data"].get("relink_url"), None);
     }
 
     #[test]
-    fn a_person_who_cannot_be_reached_is_news_of_its_own() {
+    fn an_undeliverable_message_changes_the_events_id() {
         let event = body(json!({}), MessageStatus::Undeliverable, None);
         assert_eq!(event["id"], "evt_07070707070707070707070707070707_connected_1790000000123_undeliverable");
         assert_eq!(event["data"]["message"], "undeliverable");

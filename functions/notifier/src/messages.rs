@@ -65,20 +65,20 @@ mod tests {
 
     const URL: &str = "https://example.com/connect/abc";
 
-    fn told(status: &str, reason: &str) -> String {
+    fn text_for(status: &str, reason: &str) -> String {
         let outcome = ended(json!({"status": status, "reason": reason})).outcome;
         super::text(&outcome, outcome.wants_link().then_some(URL))
     }
 
     #[test]
-    fn success_is_said_in_the_exact_words() {
-        assert_eq!(told("connected", ""), "✅ Your Salesforce account is now connected!");
+    fn success_has_the_exact_text() {
+        assert_eq!(text_for("connected", ""), "✅ Your Salesforce account is now connected!");
     }
 
     #[test]
-    fn what_a_link_helps_with_ends_in_the_link_on_its_own_line() {
+    fn a_text_with_a_link_ends_in_it_on_a_line_of_its_own() {
         let of = |status, reason| {
-            let text = told(status, reason);
+            let text = text_for(status, reason);
             let (sentence, link) = text.split_once('\n').unwrap();
             assert_eq!(link, URL);
             sentence.to_owned()
@@ -119,19 +119,19 @@ mod tests {
     }
 
     #[test]
-    fn what_only_an_administrator_can_mend_has_no_link() {
+    fn a_text_about_what_only_an_administrator_can_fix_has_no_link() {
         assert_eq!(
-            told("failed", "app_blocked"),
+            text_for("failed", "app_blocked"),
             "Your company's Salesforce does not allow this app yet. Please ask your Salesforce administrator to allow \
              it, and then ask here for a new link."
         );
         assert_eq!(
-            told("failed", "user_inactive"),
+            text_for("failed", "user_inactive"),
             "Your Salesforce user is not active. Please ask your Salesforce administrator to activate it, and then ask \
              here for a new link."
         );
         assert_eq!(
-            told("failed", "org_inactive"),
+            text_for("failed", "org_inactive"),
             "Your company's Salesforce is locked or closed. Please ask your Salesforce administrator about it, and then \
              ask here for a new link."
         );

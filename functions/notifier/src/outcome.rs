@@ -1,4 +1,4 @@
-//! The outcome that the notifier works on, as its item has it: which one, who knows of it, and what it was. Pure.
+//! The outcome in an attempt's item: which one it is, who has been notified of it, and what it says. Pure.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use shared::{
     conditional_write::Attributes,
 };
 
-/// Which outcome of which attempt: `delayed` may be followed by `connected`, and each is announced.
+/// Identifies an outcome. An attempt can have several: `delayed` may be followed by `connected`, and each is notified of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OutcomeKey {
     pub(crate) attempt_id: AttemptId,
@@ -17,13 +17,13 @@ pub(crate) struct OutcomeKey {
 }
 
 impl fmt::Display for OutcomeKey {
-    /// A name that stays the same whenever the outcome is announced again.
+    /// The same each time that the outcome is processed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}_{}_{}", self.attempt_id, self.status.as_str(), self.updated_at.millis())
     }
 }
 
-/// Who knows of the outcome already.
+/// Who has been notified of the outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Marks {
     pub(crate) person: Option<Told>,
@@ -31,7 +31,7 @@ pub(crate) struct Marks {
     pub(crate) everyone: bool,
 }
 
-/// How telling the person ended, if it has.
+/// How the message to the person ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Told {
     Sent,
@@ -44,7 +44,7 @@ pub(crate) struct Ended {
     pub(crate) key: OutcomeKey,
     pub(crate) wa_id: WaId,
     pub(crate) outcome: Outcome,
-    /// When the callback came.
+    /// When the callback was received.
     pub(crate) began_at: Option<Timestamp>,
     login_url: Option<LoginUrl>,
 }
@@ -78,7 +78,7 @@ impl OutcomeKey {
 
 impl Marks {
     pub(crate) fn of(item: &Item) -> Self {
-        // Several messages of one attempt may each find out that it takes longer.
+        // Several messages of one attempt may each find that it is delayed: the person is told once.
         let knows_of_delay = item.status() == Some(Status::Delayed) && item.delay_told_at.is_some();
         let person = match &item.message_error {
             _ if item.messaged_at.is_some() || knows_of_delay => Some(Told::Sent),
@@ -100,7 +100,7 @@ impl Ended {
         })
     }
 
-    /// Where a fresh link leads: the host of this attempt while it is still allowed.
+    /// The login host of a fresh link: that of this attempt if it is still allowed, or else the default.
     pub(crate) fn login_url<'a>(&'a self, allowed: &'a LoginUrls) -> &'a LoginUrl {
         self.login_url.as_ref().filter(|url| allowed.contains(url)).unwrap_or_else(|| allowed.default_url())
     }
@@ -142,7 +142,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_marks_say_who_knows() {
+    fn the_marks_say_who_has_been_notified() {
         let marks = |changes| Marks::of(&read_changed(changes).unwrap());
         assert_eq!(marks(json!({})), Marks { person: None, bot: false, everyone: false });
         assert_eq!(marks(json!({"messaged_at": 1})), Marks { person: Some(Told::Sent), bot: false, everyone: false });
@@ -169,7 +169,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn an_outcome_has_a_name_that_stays() {
+    fn an_outcome_keeps_its_name() {
         assert_eq!(ended(json!({})).key.to_string(), "07070707070707070707070707070707_connected_1790000000123");
     }
 }

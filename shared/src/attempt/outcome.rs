@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Serialize, Serializer};
+
 use super::Status;
 
 /// How long Salesforce refuses a user's logins once there were too many.
@@ -43,8 +45,6 @@ pub struct Account<Text = String> {
     /// The scopes granted, where Salesforce named them.
     pub scope: Option<Text>,
 }
-
-use serde::{Serialize, Serializer};
 
 /// Why an attempt did not end connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
