@@ -41,7 +41,8 @@ impl Start {
     /// named twice gets two. Then logging starts.
     ///
     /// # Errors
-    /// [`SettingError`] where one of Lambda's own variables is missing, or `LOG_LEVEL` is invalid.
+    /// [`SettingError`] if one of Lambda's own variables is missing, `LOG_LEVEL` is invalid, or `SSL_CERT_FILE` names no
+    /// certificates.
     pub async fn begin(
         settings: &Settings<impl Fn(&str) -> Option<String>>,
         services: &[&str],
@@ -85,7 +86,7 @@ impl Start {
 /// request needs them.
 ///
 /// # Errors
-/// [`SettingError`] where one of Lambda's own variables is missing.
+/// [`SettingError`] if one of Lambda's own variables is missing, or `SSL_CERT_FILE` names no certificates.
 pub fn config(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<SdkConfig, SettingError> {
     let (client, _) = http_client(settings)?;
     sdk_config(settings, client)
@@ -101,7 +102,7 @@ async fn open(connector: &Connector, endpoints: &[Uri]) {
             connector.open_ahead(endpoint.clone());
         }
         yield_now().await;
-        // The kernel likes to run a new thread after the one that made it, which is about to block.
+        // The threads that resolve the other names may be scheduled behind this one, which is about to block on its own.
         for _ in elsewhere {
             thread::yield_now();
         }
@@ -120,7 +121,7 @@ async fn yield_to_io() {
     }
 }
 
-/// Where the SDK will find a service; `None` where `AWS_ENDPOINT_URL` is not a URL, which the SDK reports better.
+/// The endpoint that the SDK will use for a service; `None` if `AWS_ENDPOINT_URL` is not a URL, which the SDK reports.
 fn endpoint(settings: &Settings<impl Fn(&str) -> Option<String>>, service: &str) -> Result<Option<Uri>, SettingError> {
     let region = settings.required("AWS_REGION")?;
     let url = settings.optional("AWS_ENDPOINT_URL");
@@ -170,7 +171,28 @@ fn sdk_config(
 
 #[cfg(all(test, feature = "bot", feature = "kms", feature = "dynamodb", feature = "secrets"))]
 mod tests {
+    use std::net::Ipv4Addr;
+
+    use tokio::net::TcpListener;
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_start_opens_a_connection_to_each_service_and_waits_for_them() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let settings = Settings::new(|name: &str| match name {
+            "AWS_ENDPOINT_URL" => Some(url.clone()),
+            "AWS_REGION" | "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("any".to_owned()),
+            _ => None,
+        });
+        let start = Start::begin(&settings, &["sqs", "kms", "kms"]).await.unwrap();
+        start.finish(async {}).await;
+        for _ in ["sqs", "kms", "kms"] {
+            listener.accept().await.unwrap();
+        }
+        assert!(timeout(Duration::from_millis(10), listener.accept()).await.is_err(), "one more was opened");
+    }
 
     /// The URL that the SDK's own rules give a service.
     macro_rules! url_by_sdk {

@@ -1,4 +1,4 @@
-//! What is measured: the four functions and their peers, with the environment and the events that each is given.
+//! The programs that are measured: the four functions and their peers, with their environments and events.
 
 use std::{
     collections::BTreeMap,
@@ -18,51 +18,50 @@ use shared::{
 
 use crate::{
     Failed, ROOT,
-    outside::{ACCESS_KEY, Outside, REGION, SECRET_KEY, SESSION_TOKEN},
+    fakes::{ACCESS_KEY, Fakes, REGION, SECRET_KEY, SESSION_TOKEN},
     runtime::{Function, Start},
 };
 
-/// What a function is for; peers share it with the one that they are compared with.
+/// What a program does; peers have the role of the function that they are compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
-    Hello,
+    HelloWorld,
     Receiver,
     ConnectLink,
     Exchanger,
     Notifier,
 }
 
-/// A program to be measured.
 pub(crate) struct Program {
     pub(crate) name: &'static str,
     pub(crate) role: Role,
-    /// What the report says of it.
+    /// Its description in the report.
     pub(crate) about: &'static str,
     roots: Roots,
 }
 
-/// The roots of trust that a program reads from a file.
+/// The root certificates that a program reads from a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Roots {
-    /// The bench's own: for a program that needs no others, or has them compiled in. Reading this one file costs no
-    /// less than the lists that the functions bring.
-    Ours,
-    /// Those that a system comes with, too, as without `SSL_CERT_FILE`: reading them is most of some starts.
-    SystemsAndOurs,
+    /// The bench's own root alone: for programs that have others compiled in, or need none. Reading this one file costs
+    /// at least as much as the compiled lists.
+    Bench,
+    /// The system's store and the bench's root, for programs that read the store: that is most of some starts.
+    SystemAndBench,
 }
 
-/// Hello-world is the first: the others are compared with it.
+/// The first is hello-world, which the others are compared with.
 pub(crate) const PROGRAMS: [Program; 8] = [
-    program("hello-world", Role::Hello, "lambda_runtime alone", Roots::Ours),
-    program("callback-receiver", Role::Receiver, "as it ships", Roots::Ours),
-    program("receiver-sdk-free", Role::Receiver, "hyper and its own SigV4", Roots::Ours),
-    program("receiver-aws-defaults", Role::Receiver, "aws-config, aws-lc, system roots", Roots::SystemsAndOurs),
-    program(PYTHON, Role::Receiver, "boto3 under awslambdaric", Roots::SystemsAndOurs),
-    program("connect-link", Role::ConnectLink, "as it ships", Roots::Ours),
-    program("token-exchanger", Role::Exchanger, "as it ships", Roots::Ours),
-    program("notifier", Role::Notifier, "as it ships", Roots::Ours),
+    program("hello-world", Role::HelloWorld, "lambda_runtime alone", Roots::Bench),
+    program("callback-receiver", Role::Receiver, "as it ships", Roots::Bench),
+    program("receiver-sdk-free", Role::Receiver, "hyper and its own SigV4", Roots::Bench),
+    program("receiver-aws-defaults", Role::Receiver, "aws-config, aws-lc, system roots", Roots::SystemAndBench),
+    program(PYTHON, Role::Receiver, "boto3 under awslambdaric", Roots::SystemAndBench),
+    program("connect-link", Role::ConnectLink, "as it ships", Roots::Bench),
+    program("token-exchanger", Role::Exchanger, "as it ships", Roots::Bench),
+    program("notifier", Role::Notifier, "as it ships", Roots::Bench),
 ];
-/// Those of them that are ours.
+/// The programs that are deployed.
 pub(crate) const SHIPPED: [&str; 4] = ["callback-receiver", "connect-link", "token-exchanger", "notifier"];
 pub(crate) const PYTHON: &str = "receiver-python";
 
@@ -70,35 +69,35 @@ const fn program(name: &'static str, role: Role, about: &'static str, roots: Roo
     Program { name, role, about, roots }
 }
 
-/// Where a Linux may keep the certificates of all authorities.
+/// Where Linux distributions keep the system's root certificates.
 const SYSTEM_ROOTS: [&str; 2] = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"];
 
-/// Writes the roots of trust that programs read, with the bench's own among them.
+/// Writes the system's root certificates and the bench's into one file.
 pub(crate) fn write_roots(work: &Path) -> Result<(), Failed> {
-    let ours = fs::read_to_string(work.join("root.pem"))?;
+    let own = fs::read_to_string(work.join("root.pem"))?;
     let system = SYSTEM_ROOTS.iter().find_map(|path| fs::read_to_string(path).ok());
     let system = system.ok_or("this system has no root certificates (Debian: apt install ca-certificates)")?;
-    Ok(fs::write(work.join("system-roots.pem"), system + &ours)?)
+    Ok(fs::write(work.join("system-roots.pem"), system + &own)?)
 }
 
 impl Program {
-    /// Starts it with the others at hand over TLS or plainly, under `tool` if there is one.
+    /// Starts it, with the fakes over TLS or plain HTTP, under `tool` if one is given.
     pub(crate) async fn start(
         &self,
-        outside: &Outside,
+        fakes: &Fakes,
         work: &Path,
         tls: bool,
         tool: &[OsString],
     ) -> Result<(Function, Duration), Failed> {
         let mut command = tool.to_vec();
         command.extend(self.command());
-        let environment: Vec<_> = self.environment(outside, work, tls).into_iter().collect();
+        let environment: Vec<_> = self.environment(fakes, work, tls).into_iter().collect();
         let log = work.join(format!("{}.log", self.name));
         let started = Function::start(&Start { command: &command, environment: &environment, log: &log }).await;
         started.map_err(|error| format!("{}: {error}", self.name).into())
     }
 
-    /// The file that Lambda would be given; a script has none to speak of.
+    /// The file that is deployed; `None` for a script.
     pub(crate) fn binary(&self) -> Option<PathBuf> {
         (self.name != PYTHON).then(|| Path::new(ROOT).join("target/lambda").join(self.name).join("bootstrap"))
     }
@@ -111,12 +110,12 @@ impl Program {
         vec![python.into(), "-m".into(), "awslambdaric".into(), "receiver.handle".into()]
     }
 
-    /// As Lambda and the template set it.
-    fn environment(&self, outside: &Outside, work: &Path, tls: bool) -> BTreeMap<String, String> {
-        let url = outside.url(tls);
+    /// The variables that Lambda and the template set.
+    fn environment(&self, fakes: &Fakes, work: &Path, tls: bool) -> BTreeMap<String, String> {
+        let url = fakes.url(tls);
         let roots = work.join(match self.roots {
-            Roots::Ours => "root.pem",
-            Roots::SystemsAndOurs => "system-roots.pem",
+            Roots::Bench => "root.pem",
+            Roots::SystemAndBench => "system-roots.pem",
         });
         let roots = roots.to_string_lossy();
         let queue = "https://sqs.us-east-1.amazonaws.com/111122223333/exchange";
@@ -146,14 +145,14 @@ impl Program {
             ("STACK_NAME", "bench"),
         ];
         let own: &[(&str, &str)] = match self.role {
-            Role::Hello => &[],
+            Role::HelloWorld => &[],
             Role::Receiver => &[
                 ("LOGIN_URLS", "https://login.salesforce.com,https://test.salesforce.com"),
                 ("STATE_POLICY", "Signed"),
                 ("BROWSER_BINDING", "Enforce"),
                 ("STATE_KEY_IDS", key),
-                // As README's last step of a deployment sets it.
-                ("STATE_PUBLIC_KEYS", &outside.public_state_key_base64()),
+                // As the last step of a deployment sets it.
+                ("STATE_PUBLIC_KEYS", &fakes.public_state_key_base64()),
                 ("EXCHANGE_QUEUE_URL", queue),
                 ("AWS_CA_BUNDLE", &roots),
                 ("PYTHONPATH", concat!(env!("CARGO_MANIFEST_DIR"), "/peers/python")),
@@ -200,10 +199,10 @@ impl Program {
 }
 
 impl Role {
-    /// What an invocation must have done outside, by its operation, for each message of its event.
-    pub(crate) fn deeds(self) -> &'static [&'static str] {
+    /// The operations that an invocation must have called once for each message of its event.
+    pub(crate) fn operations(self) -> &'static [&'static str] {
         match self {
-            Self::Hello => &[],
+            Self::HelloWorld => &[],
             Self::Receiver => &["SendMessage"],
             Self::ConnectLink => &["Encrypt"],
             Self::Exchanger => &["token", "userinfo", "TransactWriteItems"],
@@ -211,24 +210,24 @@ impl Role {
         }
     }
 
-    /// An event with so many messages, from the samples; states, codes and times as they must be now.
-    pub(crate) fn event(self, outside: &Outside, tls: bool, messages: usize, number: usize) -> Result<Value, Failed> {
+    /// An event with this many messages, from the samples, with a state, codes and times that are valid now.
+    pub(crate) fn event(self, fakes: &Fakes, tls: bool, messages: usize, number: usize) -> Result<Value, Failed> {
         match self {
-            Self::Hello | Self::Receiver => callback(outside),
+            Self::HelloWorld | Self::Receiver => callback(fakes),
             Self::ConnectLink => sample("links-post"),
-            Self::Exchanger => exchange(&outside.url(tls), messages, number),
+            Self::Exchanger => exchange(&fakes.url(tls), messages, number),
             Self::Notifier => {
                 let event = sample("outcome-stream-connected")?;
-                outside.hold_attempt(event["Records"][0]["dynamodb"]["NewImage"].clone());
+                fakes.put_attempt(event["Records"][0]["dynamodb"]["NewImage"].clone());
                 Ok(event)
             }
         }
     }
 
-    /// Is that what it answers to an event that it served wholly?
-    pub(crate) fn is_served(self, answer: &Value) -> bool {
+    /// Whether this is the response to an event that was processed completely.
+    pub(crate) fn is_success(self, answer: &Value) -> bool {
         match self {
-            Self::Hello | Self::Receiver | Self::ConnectLink => answer["statusCode"] == 200,
+            Self::HelloWorld | Self::Receiver | Self::ConnectLink => answer["statusCode"] == 200,
             Self::Exchanger | Self::Notifier => answer["batchItemFailures"].as_array().is_some_and(Vec::is_empty),
         }
     }
@@ -238,8 +237,8 @@ fn sample(name: &str) -> Result<Value, Failed> {
     Ok(serde_json::from_str(&fs::read_to_string(Path::new(ROOT).join(format!("events/{name}.json")))?)?)
 }
 
-/// A callback with a state that counts, from the browser that it is bound to.
-fn callback(outside: &Outside) -> Result<Value, Failed> {
+/// A callback with a valid state, from the browser that the state is bound to.
+fn callback(fakes: &Fakes) -> Result<Value, Failed> {
     let attempt_id = AttemptId::from_bytes([7; AttemptId::LENGTH]);
     let browser = BrowserSecret::from_random(&[9; 32]);
     let claims = Claims {
@@ -249,8 +248,8 @@ fn callback(outside: &Outside) -> Result<Value, Failed> {
         login_url: "https://login.salesforce.com".parse()?,
         binding: Some(browser.binding(attempt_id)),
     };
-    let unsigned: UnsignedState = claims.unsigned(outside.public_state_key()?.id());
-    let signature = outside.state_key().sign(&unsigned.message());
+    let unsigned: UnsignedState = claims.unsigned(fakes.public_state_key()?.id());
+    let signature = fakes.state_key().sign(&unsigned.message());
     let state = unsigned.with_signature(signature.as_ref().try_into()?);
 
     let mut event = sample("callback-get")?;
@@ -264,7 +263,7 @@ fn callback(outside: &Outside) -> Result<Value, Failed> {
     Ok(event)
 }
 
-/// Messages of as many attempts, received just now.
+/// An event with a message for each of this many attempts, received just now.
 fn exchange(login_url: &str, messages: usize, number: usize) -> Result<Value, Failed> {
     let mut event = sample("exchange-sqs")?;
     let record = event["Records"][0].take();

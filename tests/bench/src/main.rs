@@ -1,14 +1,14 @@
-//! `make bench`: measures the functions' release binaries beside their peers, under a Runtime API and other parties of
-//! its own on loopback, and says whether the limits hold.
+//! `make bench`: measures the functions' release binaries beside their peers, with a Runtime API and fakes of the other
+//! parties on loopback, and checks the limits.
 //!
-//! It reads the clock and starts processes; it judges no behaviour beyond what shows that a measurement is of something
-//! that works. Names on the command line limit it to those programs; `batches` is one more.
-#![expect(clippy::disallowed_methods, reason = "a bench reads the clock")]
+//! It reads the clock and starts processes. It tests no behaviour, beyond checking that what it measures works. Names on
+//! the command line select programs; `batches` selects the exchanger's batches.
+#![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
 mod cores;
+mod fakes;
 mod functions;
 mod measure;
-mod outside;
 mod plot;
 mod report;
 mod runtime;
@@ -18,13 +18,13 @@ mod statistics;
 use std::{error::Error, fs, io::Write as _, path::Path, process::ExitCode};
 
 use crate::{
+    fakes::Fakes,
     functions::{PROGRAMS, Program, Role},
     measure::Bench,
-    outside::Outside,
     report::{Machine, Report},
 };
 
-/// The repository.
+/// The repository's root.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 const BATCHES: &str = "batches";
 
@@ -35,28 +35,28 @@ async fn main() -> Result<ExitCode, Failed> {
     let names: Vec<String> = std::env::args().skip(1).collect();
     if let Some(unknown) = names.iter().find(|name| *name != BATCHES && PROGRAMS.iter().all(|of| of.name != **name)) {
         let known: Vec<_> = PROGRAMS.iter().map(|program| program.name).chain([BATCHES]).collect();
-        return Err(format!("there is no {unknown}, but: {}", known.join(", ")).into());
+        return Err(format!("unknown program {unknown}; known are {}", known.join(", ")).into());
     }
-    let wanted = |name: &str| names.is_empty() || names.iter().any(|given| given == name);
+    let is_selected = |name: &str| names.is_empty() || names.iter().any(|given| given == name);
     let programs: Vec<&Program> =
-        PROGRAMS.iter().filter(|program| program.role == Role::Hello || wanted(program.name)).collect();
+        PROGRAMS.iter().filter(|program| program.role == Role::HelloWorld || is_selected(program.name)).collect();
 
-    let machine = Machine::here();
-    cores::leave()?;
+    let machine = Machine::at_start();
+    cores::leave_the_functions_core()?;
     let work = Path::new(ROOT).join("target/bench");
     fs::create_dir_all(&work)?;
     let work = work.canonicalize()?;
-    let outside = Outside::start(&work.join("root.pem")).await?;
+    let fakes = Fakes::start(&work.join("root.pem")).await?;
     functions::write_roots(&work)?;
-    let bench = Bench { outside, work };
+    let bench = Bench { fakes, work };
     let figures = bench.figures(&programs).await?;
-    let exchanger = PROGRAMS.iter().find(|program| program.role == Role::Exchanger).filter(|_| wanted(BATCHES));
+    let exchanger = PROGRAMS.iter().find(|program| program.role == Role::Exchanger).filter(|_| is_selected(BATCHES));
     let batches = match exchanger {
         Some(exchanger) => Some(bench.batches(exchanger).await?),
         None => None,
     };
 
-    let report = Report::new(machine.at_the_end(), figures, batches);
+    let report = Report::new(machine.at_end(), figures, batches);
     write!(std::io::stdout(), "{report}")?;
     fs::write(bench.work.join("report.json"), serde_json::to_vec_pretty(&report)?)?;
     if names.is_empty() {

@@ -1,4 +1,4 @@
-//! How it is measured: by the clock, in runs that alternate, and by instructions, which repeat.
+//! The measurements: wall time, in rounds that alternate between programs, and instructions, which are reproducible.
 
 use std::{
     collections::BTreeMap,
@@ -13,48 +13,47 @@ use serde::Serialize;
 
 use crate::{
     Failed,
+    fakes::Fakes,
     functions::{Program, Role},
-    outside::Outside,
     runtime::Function,
     statistics::{Quartiles, percentile},
 };
 
-/// Cold starts of each program by the clock, and warm invocations in each.
+/// Cold starts of each program whose time is taken, and warm invocations after each.
 const ROUNDS: usize = 51;
 const WARM_PER_ROUND: usize = 30;
 /// Warm invocations whose instructions are counted.
 const WARM_COUNTED: usize = 20;
-/// Batches of one and of ten with a slow Salesforce.
+/// Batches of one and of ten, each, with a slow Salesforce.
 const BATCHES: usize = 11;
-const SALESFORCE_TAKES: Duration = Duration::from_millis(300);
+const SALESFORCE_DELAY: Duration = Duration::from_millis(300);
 
-/// Where and with whom things run.
 pub(crate) struct Bench {
-    pub(crate) outside: Outside,
+    pub(crate) fakes: Fakes,
     pub(crate) work: PathBuf,
 }
 
-/// What was found of one program.
+/// The results of one program.
 #[derive(Serialize)]
 pub(crate) struct Figures {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
-    /// From the start to the first `/next`, over TLS.
+    /// From the start of the process to its first `/next`, over TLS.
     pub(crate) start_ms: Quartiles,
-    /// The part of it that the function itself worked; the rest the other parties did, or the kernel for them.
+    /// The CPU time of the function in that time. The fakes, and the kernel for them, take the rest.
     pub(crate) start_cpu_ms: Quartiles,
     pub(crate) first_ms: Quartiles,
     pub(crate) warm_p50_ms: f64,
     pub(crate) warm_p99_ms: f64,
     pub(crate) peak_memory_bytes: Quartiles,
-    /// Of the binary as it ships, stripped.
+    /// The size of the stripped binary.
     pub(crate) binary_bytes: Option<u64>,
-    /// In callgrind's count.
+    /// Counted by callgrind.
     pub(crate) instructions_plain: Instructions,
     pub(crate) instructions_tls: Instructions,
 }
 
-/// Instructions of a start, a first call and a warm call.
+/// Instructions of a start, a first invocation and a warm one.
 #[derive(Clone, Copy, Serialize)]
 pub(crate) struct Instructions {
     pub(crate) start: u64,
@@ -62,7 +61,7 @@ pub(crate) struct Instructions {
     pub(crate) warm: u64,
 }
 
-/// What the rounds by the clock brought.
+/// The samples of all rounds.
 #[derive(Default)]
 struct Times {
     start: Vec<f64>,
@@ -72,7 +71,7 @@ struct Times {
     memory: Vec<f64>,
 }
 
-/// A batch of one and a batch of ten, with a Salesforce that takes its time.
+/// The time for a batch of one and a batch of ten, with a slow Salesforce.
 #[derive(Serialize)]
 pub(crate) struct Batches {
     pub(crate) one_ms: Quartiles,
@@ -84,7 +83,7 @@ impl Bench {
     pub(crate) async fn figures(&self, programs: &[&Program]) -> Result<Vec<Figures>, Failed> {
         let mut instructions = Vec::new();
         for program in programs {
-            progress(&format!("counting {}'s instructions", program.name));
+            progress(&format!("counting the instructions of {}", program.name));
             instructions.push([self.instructions(program, false).await?, self.instructions(program, true).await?]);
         }
         let mut times: BTreeMap<_, Times> = programs.iter().map(|program| (program.name, Times::default())).collect();
@@ -117,10 +116,10 @@ impl Bench {
         Ok(all)
     }
 
-    /// One cold start over TLS, a first invocation and some warm ones, by the clock.
+    /// Times one cold start over TLS, a first invocation and some warm ones.
     async fn round(&self, program: &Program, times: &mut Times) -> Result<(), Failed> {
-        self.outside.keep_warm().await?;
-        let (mut function, started) = program.start(&self.outside, &self.work, true, &[]).await?;
+        self.fakes.warm_up().await?;
+        let (mut function, started) = program.start(&self.fakes, &self.work, true, &[]).await?;
         times.start.push(millis(started));
         times.start_cpu.push(millis(function.cpu_time()?));
         times.first.push(millis(self.invoke(program, &mut function, true, 1, 0).await?));
@@ -132,7 +131,8 @@ impl Bench {
         function.end().await
     }
 
-    /// One invocation, checked: the answer, what was done outside, and that no connection to AWS was left for it.
+    /// Times one invocation, and checks the response, the operations that it called, and that the receiver opened no
+    /// connection for it.
     async fn invoke(
         &self,
         program: &Program,
@@ -142,31 +142,32 @@ impl Bench {
         number: usize,
     ) -> Result<Duration, Failed> {
         let role = program.role;
-        let event = role.event(&self.outside, tls, messages, number)?;
-        let counts = || role.deeds().iter().map(|deed| self.outside.calls(deed)).collect::<Vec<_>>();
-        let (before, connections) = (counts(), self.outside.connections());
-        let (answer, took) = function.invoke(&event).await?;
-        self.outside.check()?;
-        if !role.is_served(&answer) {
-            return Err(format!("{} answered {answer}", program.name).into());
+        let event = role.event(&self.fakes, tls, messages, number)?;
+        let counts = || role.operations().iter().map(|operation| self.fakes.calls(operation)).collect::<Vec<_>>();
+        let (before, connections) = (counts(), self.fakes.connections());
+        let (response, duration) = function.invoke(&event).await?;
+        self.fakes.check()?;
+        if !role.is_success(&response) {
+            return Err(format!("{} answered {response}", program.name).into());
         }
-        let done: Vec<_> = counts().iter().zip(before).map(|(now, before)| now - before).collect();
-        if done.iter().any(|times| *times != messages) {
-            return Err(format!("{} did {:?} {done:?} times", program.name, role.deeds()).into());
+        let called: Vec<_> = counts().iter().zip(before).map(|(now, before)| now - before).collect();
+        if called.iter().any(|times| *times != messages) {
+            return Err(format!("{} called {:?} {called:?} times", program.name, role.operations()).into());
         }
-        if role == Role::Receiver && self.outside.connections() != connections {
+        if role == Role::Receiver && self.fakes.connections() != connections {
             return Err(format!("{} opened a connection after its start", program.name).into());
         }
-        Ok(took)
+        Ok(duration)
     }
 
-    /// Instructions by callgrind, which is told where a part ends: nothing of one run is taken from another's.
+    /// Counts instructions in one run under callgrind, which dumps its counts at the end of each part: no part is the
+    /// difference of two runs.
     async fn instructions(&self, program: &Program, tls: bool) -> Result<Instructions, Failed> {
-        let way = if tls { "tls" } else { "plain" };
-        let counts = self.work.join(format!("callgrind.{}.{way}", program.name));
+        let scheme = if tls { "tls" } else { "plain" };
+        let counts = self.work.join(format!("callgrind.{}.{scheme}", program.name));
         let out = format!("--callgrind-out-file={}", counts.display());
         let valgrind = ["valgrind", "--quiet", "--tool=callgrind", &out].map(OsString::from);
-        let (mut function, _) = program.start(&self.outside, &self.work, tls, &valgrind).await?;
+        let (mut function, _) = program.start(&self.fakes, &self.work, tls, &valgrind).await?;
         let mut parts = Vec::new();
         let mut number = 0;
         for calls in [0, 1, WARM_COUNTED] {
@@ -178,27 +179,27 @@ impl Bench {
             parts.push(instructions_in(&counts.with_added_extension((parts.len() + 1).to_string()))?);
         }
         function.end().await?;
-        let [start, first, warm] = parts[..] else { return Err("callgrind counted something else".into()) };
+        let [start, first, warm] = parts[..] else { return Err("callgrind wrote another number of parts".into()) };
         Ok(Instructions { start, first, warm: warm / WARM_COUNTED as u64 })
     }
 
-    /// Batches of one and of ten through the exchanger.
+    /// Times batches of one and of ten messages.
     pub(crate) async fn batches(&self, exchanger: &Program) -> Result<Batches, Failed> {
         progress("batches with a slow Salesforce");
-        self.outside.delay_salesforce(SALESFORCE_TAKES);
-        let (mut function, _) = exchanger.start(&self.outside, &self.work, true, &[]).await?;
+        self.fakes.delay_salesforce(SALESFORCE_DELAY);
+        let (mut function, _) = exchanger.start(&self.fakes, &self.work, true, &[]).await?;
         let (mut one, mut ten) = (Vec::new(), Vec::new());
         for number in 0..BATCHES {
             one.push(millis(self.invoke(exchanger, &mut function, true, 1, 2 * number).await?));
             ten.push(millis(self.invoke(exchanger, &mut function, true, 10, 2 * number + 1).await?));
         }
         function.end().await?;
-        self.outside.delay_salesforce(Duration::ZERO);
+        self.fakes.delay_salesforce(Duration::ZERO);
         Ok(Batches { one_ms: Quartiles::of(&one), ten_ms: Quartiles::of(&ten) })
     }
 }
 
-/// The sum over all functions that callgrind wrote.
+/// The total in a file of callgrind's.
 fn instructions_in(file: &Path) -> Result<u64, Failed> {
     let text = fs::read_to_string(file)?;
     let line = text.lines().find_map(|line| line.strip_prefix("totals: ")).ok_or("callgrind wrote no totals")?;

@@ -1,4 +1,4 @@
-//! The picture in the README: bars on logarithmic scales, as an SVG.
+//! The chart in the README: bars on logarithmic scales, as an SVG.
 
 use std::fmt::{self, Write as _};
 
@@ -8,13 +8,13 @@ const WIDTH: f64 = 760.0;
 const BAR: f64 = 18.0;
 const STEP: f64 = 24.0;
 const LABELS: f64 = 180.0;
-/// The longest bar; figures stand behind it.
+/// The longest bar, which leaves room for the figures.
 const LONGEST: f64 = 470.0;
-/// What stands out, and what it is compared with.
+/// The colours of the functions and of their peers.
 const OURS: &str = "#0b7a4b";
 const OTHERS: &str = "#9aa5b1";
 
-/// One comparison of all programs.
+/// A comparison of all programs.
 struct Panel {
     title: &'static str,
     unit: &'static str,
@@ -28,7 +28,6 @@ const PANELS: [Panel; 3] = [
     Panel { title: "Peak memory", unit: "MB", figure: |of| of.peak_memory_bytes.median / 1e6 },
 ];
 
-/// The report as a picture.
 pub(crate) fn svg(report: &Report) -> Result<String, fmt::Error> {
     #[expect(clippy::cast_precision_loss, reason = "a handful of programs")]
     let panel_height = 44.0 + STEP * report.programs.len() as f64;
@@ -58,7 +57,7 @@ fn write_panel(svg: &mut String, panel: &Panel, programs: &[Figures], top: f64) 
     let Panel { title, unit, figure } = panel;
     writeln!(svg, r##"<text x="16" y="{}" font-weight="600" fill="#1f2933">{title} ({unit})</text>"##, top + 28.0)?;
     let figures = || programs.iter().map(figure);
-    // A little less than the smallest, so that every bar is seen.
+    // Less than the smallest, so that its bar is visible.
     let least = figures().fold(f64::INFINITY, f64::min) / 1.5;
     let most = figures().fold(0.0, f64::max);
     let mut y = top + 40.0;

@@ -1,4 +1,4 @@
-//! What was found, for people and for programs: the table, the limits that must hold, and the JSON.
+//! The results: a table and the limits for people, JSON for programs.
 
 use std::{fmt, fs};
 
@@ -11,7 +11,6 @@ use crate::{
     statistics::Quartiles,
 };
 
-/// All that a run found.
 #[derive(Serialize)]
 pub(crate) struct Report {
     pub(crate) machine: Machine,
@@ -20,17 +19,17 @@ pub(crate) struct Report {
     pub(crate) limits: Vec<Limit>,
 }
 
-/// Where and when: figures by the clock are worth nothing without it.
+/// Where and when a run took place: wall times can only be compared on the same machine.
 #[derive(Serialize)]
 pub(crate) struct Machine {
     date: String,
     processor: String,
     cores: usize,
-    /// The load average of the last minute, at the start and at the end.
+    /// The load average over one minute, at the start and at the end of the run.
     load: [String; 2],
 }
 
-/// A figure that must not be above (or, with `at_least`, below) its limit.
+/// An upper bound of a figure or, with `at_least`, a lower one.
 #[derive(Serialize)]
 pub(crate) struct Limit {
     what: &'static str,
@@ -42,8 +41,7 @@ pub(crate) struct Limit {
 }
 
 impl Machine {
-    /// This one, at the start of a run.
-    pub(crate) fn here() -> Self {
+    pub(crate) fn at_start() -> Self {
         let processors = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let named = processors.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
         Self {
@@ -54,8 +52,8 @@ impl Machine {
         }
     }
 
-    /// Notes the load at the end.
-    pub(crate) fn at_the_end(self) -> Self {
+    /// Adds the load at the end.
+    pub(crate) fn at_end(self) -> Self {
         Self { load: [self.load[0].clone(), load()], ..self }
     }
 }
@@ -63,7 +61,7 @@ impl Machine {
 impl fmt::Display for Machine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { date, processor, cores, load } = self;
-        write!(f, "{date}, {processor}, {cores} cores, load {} at the start and {} at the end", load[0], load[1])
+        write!(f, "{date}, {processor}, {cores} cores, load average {} at the start, {} at the end", load[0], load[1])
     }
 }
 
@@ -79,7 +77,7 @@ impl Report {
     }
 }
 
-/// The limits that can be told from what was measured.
+/// The limits on what was measured.
 fn limits(programs: &[Figures], batches: Option<&Batches>) -> Vec<Limit> {
     let of = |name: &str| programs.iter().find(|figures| figures.name == name);
     let mut limits = Vec::new();
@@ -88,14 +86,14 @@ fn limits(programs: &[Figures], batches: Option<&Batches>) -> Vec<Limit> {
     };
     if let (Some(hello), Some(ours)) = (of("hello-world"), of("callback-receiver")) {
         let start = ratio(ours.instructions_tls.start, hello.instructions_tls.start);
-        at_most("receiver: instructions of a start, connection to SQS over TLS included", start, 12.0, "× hello-world");
+        at_most("receiver: instructions of a start, with its TLS connection to SQS", start, 12.0, "× hello-world");
         at_most("receiver: time to first /next", start_ratio(ours, hello), 2.0, "× hello-world");
         at_most("receiver: binary", megabytes(ours), 5.0, "MB");
         let memory = ours.peak_memory_bytes.median / hello.peak_memory_bytes.median;
         at_most("receiver: peak memory", memory, 2.5, "× hello-world");
         if let Some(limit) = of("receiver-sdk-free") {
             let warm = ratio(ours.instructions_tls.warm, limit.instructions_tls.warm);
-            at_most("receiver: instructions of a warm call", warm, 1.5, "× the SDK-free one");
+            at_most("receiver: instructions of a warm call", warm, 1.5, "× receiver-sdk-free");
         }
     }
     for (name, start, binary) in [
@@ -109,12 +107,12 @@ fn limits(programs: &[Figures], batches: Option<&Batches>) -> Vec<Limit> {
     }
     if let Some(Batches { one_ms, ten_ms }) = batches {
         let ten = ten_ms.median / one_ms.median;
-        at_most("exchanger: a batch of ten, Salesforce at 300 ms", ten, 1.3, "× a batch of one");
+        at_most("exchanger: batch of 10, Salesforce answering in 300 ms", ten, 1.3, "× batch of 1");
     }
     if let (Some(python), Some(ours)) = (of(PYTHON), of("callback-receiver")) {
         let memory = ours.peak_memory_bytes.median / python.peak_memory_bytes.median;
         at_most("receiver: peak memory", memory, 0.25, "× Python's");
-        let (what, figure) = ("receiver: starts faster than Python's", python.start_ms.median / ours.start_ms.median);
+        let (what, figure) = ("receiver: start faster than Python's", python.start_ms.median / ours.start_ms.median);
         limits.push(Limit { what, figure, bound: 20.0, at_least: true, unit: "×", holds: figure >= 20.0 });
     }
     limits
@@ -136,11 +134,11 @@ fn megabytes(figures: &Figures) -> f64 {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}\n", self.machine)?;
-        writeln!(f, "By the clock, over TLS: median (and the half around it); × is to hello-world.")?;
+        writeln!(f, "Wall time over TLS: median (interquartile range); × is the ratio to hello-world.")?;
         writeln!(
             f,
             "{:<22}{:>27}{:>15}{:>27}{:>10}{:>8}{:>19}{:>11}",
-            "", "start to /next ms", "of it CPU", "first call ms", "warm p50", "p99", "peak memory MB", "binary MB"
+            "", "start to /next ms", "CPU ms", "first call ms", "warm p50", "p99", "peak memory MB", "binary MB"
         )?;
         let hello = self.programs.first();
         for figures in &self.programs {
@@ -162,11 +160,11 @@ impl fmt::Display for Report {
                 figures.name
             )?;
         }
-        writeln!(f, "\nMillions of instructions (callgrind), connections opened at the start included.")?;
+        writeln!(f, "\nMillions of instructions (callgrind), including those that open connections at the start.")?;
         writeln!(
             f,
             "{:<22}{:>20}{:>10}{:>10}{:>20}{:>10}{:>10}",
-            "", "plain: start", "first", "warm", "TLS: start", "first", "warm"
+            "", "HTTP: start", "first", "warm", "TLS: start", "first", "warm"
         )?;
         for figures in &self.programs {
             write!(f, "{:<22}", figures.name)?;
@@ -182,12 +180,15 @@ impl fmt::Display for Report {
         }
         if let Some(Batches { one_ms, ten_ms }) = &self.batches {
             let (one, ten) = (one_ms.median, ten_ms.median);
-            writeln!(f, "\nSalesforce at 300 ms an answer: a batch of one {one:.0} ms, a batch of ten {ten:.0} ms.")?;
+            writeln!(
+                f,
+                "\nWith Salesforce answering in 300 ms: batch of 1 in {one:.0} ms, batch of 10 in {ten:.0} ms."
+            )?;
         }
         writeln!(f)?;
         for Limit { what, figure, bound, at_least, unit, holds } in &self.limits {
-            let (word, sign) = (if *holds { "PASS" } else { "FAIL" }, if *at_least { "≥" } else { "≤" });
-            writeln!(f, "{word}  {what}: {figure:.2} {unit} (limit {sign} {bound})")?;
+            let (verdict, sign) = (if *holds { "PASS" } else { "FAIL" }, if *at_least { "≥" } else { "≤" });
+            writeln!(f, "{verdict}  {what}: {figure:.2} {unit} (limit {sign} {bound})")?;
         }
         Ok(())
     }

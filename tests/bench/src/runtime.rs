@@ -1,4 +1,4 @@
-//! Lambda's side of one execution environment: the Runtime API, and the function's process under it.
+//! One execution environment: the Runtime API, and the function's process.
 
 use std::{
     ffi::OsString,
@@ -25,29 +25,28 @@ use crate::{
     server::{self, Answer, Server},
 };
 
-/// Nothing that is measured comes near it, not even Python under valgrind.
-const PATIENCE: Duration = Duration::from_mins(5);
-/// The functions' own time-out in the template, about.
-const TIMEOUT_MS: u128 = 30_000;
+/// Longer than anything that is measured takes, even Python under valgrind.
+const TIMEOUT: Duration = Duration::from_mins(5);
+/// About the functions' time-outs in the template.
+const FUNCTION_TIMEOUT_MS: u128 = 30_000;
 
-/// What the function did, as the Runtime API saw it.
+/// A request of the function to the Runtime API.
 enum Step {
-    /// It asks for the next event.
+    /// For the next event.
     Next(Instant),
-    /// It answered.
-    Answered(Instant, Bytes),
-    /// It, or its start, failed.
+    /// With the response to an event.
+    Responded(Instant, Bytes),
+    /// With an error of an invocation or of the start.
     Failed(Bytes),
 }
 
-/// How to start a function.
 pub(crate) struct Start<'a> {
     pub(crate) command: &'a [OsString],
     pub(crate) environment: &'a [(String, String)],
     pub(crate) log: &'a Path,
 }
 
-/// A started function, which waits for an event.
+/// A running function that waits for an event.
 pub(crate) struct Function {
     child: Child,
     steps: UnboundedReceiver<Step>,
@@ -57,7 +56,7 @@ pub(crate) struct Function {
 }
 
 impl Function {
-    /// Starts it; the time from there to its first `/next`.
+    /// Starts it, and waits for its first `/next`. Returns the time between the two.
     pub(crate) async fn start(start: &Start<'_>) -> Result<(Self, Duration), Failed> {
         let (step, steps) = unbounded_channel();
         let (events, waiting) = unbounded_channel();
@@ -76,29 +75,29 @@ impl Function {
             .stderr(log)
             .kill_on_drop(true);
         let began = Instant::now();
-        let child = cores::start_on_the_functions(|| command.spawn())?
+        let child = cores::on_the_functions_core(|| command.spawn())?
             .map_err(|error| format!("{}: {error}", program.display()))?;
         let mut function = Self { child, steps, events, log: start.log.to_owned(), _api: api };
         let ready = function.ready().await?;
         Ok((function, ready - began))
     }
 
-    /// Waits until it asks for an event.
+    /// Waits until it requests the next event.
     async fn ready(&mut self) -> Result<Instant, Failed> {
         match self.step().await? {
             Step::Next(when) => Ok(when),
-            _ => Err(self.failed("it answered before it was asked")),
+            _ => Err(self.failed("it responded before it had an event")),
         }
     }
 
     async fn step(&mut self) -> Result<Step, Failed> {
         tokio::select! {
-            step = timeout(PATIENCE, self.steps.recv()) => match step {
+            step = timeout(TIMEOUT, self.steps.recv()) => match step {
                 Ok(Some(Step::Failed(body))) => Err(self.failed(&String::from_utf8_lossy(&body))),
                 Ok(Some(step)) => Ok(step),
-                _ => Err(self.failed("it did not go on")),
+                _ => Err(self.failed("it made no request to the Runtime API in time")),
             },
-            ended = self.child.wait() => Err(self.failed(&format!("it ended: {ended:?}"))),
+            ended = self.child.wait() => Err(self.failed(&format!("it exited: {ended:?}"))),
         }
     }
 
@@ -107,40 +106,40 @@ impl Function {
         format!("{why}\n{}:\n{log}", self.log.display()).into()
     }
 
-    /// One invocation: its answer, and the time from giving the event to having the answer. It ends when the function
-    /// is ready for the next.
+    /// One invocation: its response, and the time from handing out the event to receiving the response. Returns when
+    /// the function requests the next event.
     pub(crate) async fn invoke(&mut self, event: &Value) -> Result<(Value, Duration), Failed> {
         let event = Bytes::from(event.to_string());
         let began = Instant::now();
         self.events.send(event)?;
-        let Step::Answered(when, body) = self.step().await? else {
-            return Err(self.failed("it asked for an event while it had one"));
+        let Step::Responded(when, body) = self.step().await? else {
+            return Err(self.failed("it requested an event before it responded"));
         };
         self.ready().await?;
         Ok((serde_json::from_slice(&body)?, when - began))
     }
 
-    /// The most memory that it ever held, in bytes (`VmHWM`).
+    /// Its peak resident memory in bytes (`VmHWM`).
     pub(crate) fn peak_memory(&self) -> Result<u64, Failed> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id().ok_or("it has ended")?))?;
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id().ok_or("it has exited")?))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM")?;
         Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
     }
 
-    /// The time that a core worked for it so far, on all its threads: what Lambda's share of a core stretches.
+    /// The CPU time of all its threads so far. Lambda's share of a core stretches it.
     pub(crate) fn cpu_time(&self) -> Result<Duration, Failed> {
         let mut nanoseconds = 0;
-        for thread in fs::read_dir(format!("/proc/{}/task", self.child.id().ok_or("it has ended")?))? {
+        for thread in fs::read_dir(format!("/proc/{}/task", self.child.id().ok_or("it has exited")?))? {
             let text = fs::read_to_string(thread?.path().join("schedstat"))?;
             nanoseconds += text.split(' ').next().unwrap_or_default().parse::<u64>()?;
         }
         Ok(Duration::from_nanos(nanoseconds))
     }
 
-    /// Has callgrind, under which it runs, write what it counted since the last time, and count anew
+    /// Makes callgrind, under which it runs, write what it counted since the last dump, and reset its counts
     /// (<https://valgrind.org/docs/manual/cl-manual.html#cl-manual.monitor>).
     pub(crate) async fn dump_counts(&self) -> Result<(), Failed> {
-        let id = self.child.id().ok_or("it has ended")?;
+        let id = self.child.id().ok_or("it has exited")?;
         let vgdb = Command::new("vgdb").arg(format!("--pid={id}")).arg("dump").output().await?;
         if !vgdb.status.success() {
             return Err(self.failed(&format!("vgdb: {}", String::from_utf8_lossy(&vgdb.stderr))));
@@ -148,11 +147,11 @@ impl Function {
         Ok(())
     }
 
-    /// Ends it as Lambda does, by a signal.
+    /// Terminates it by a signal, as Lambda does.
     pub(crate) async fn end(mut self) -> Result<(), Failed> {
-        let id = self.child.id().ok_or("it has ended")?;
+        let id = self.child.id().ok_or("it has exited")?;
         Command::new("kill").arg(id.to_string()).status().await?;
-        timeout(PATIENCE, self.child.wait()).await??;
+        timeout(TIMEOUT, self.child.wait()).await??;
         Ok(())
     }
 }
@@ -171,7 +170,7 @@ async fn route(
                 None => server::json(500, ""),
             };
         }
-        (&Method::POST, Some("response")) => Step::Answered(Instant::now(), request.into_body()),
+        (&Method::POST, Some("response")) => Step::Responded(Instant::now(), request.into_body()),
         _ => Step::Failed(request.into_body()),
     };
     let _ = step.send(said);
@@ -184,7 +183,7 @@ fn invocation(event: Bytes) -> Answer {
     for (name, value) in [
         ("content-type", "application/json".to_owned()),
         ("lambda-runtime-aws-request-id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd".to_owned()),
-        ("lambda-runtime-deadline-ms", (now + TIMEOUT_MS).to_string()),
+        ("lambda-runtime-deadline-ms", (now + FUNCTION_TIMEOUT_MS).to_string()),
         ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:us-east-1:111122223333:function:bench".to_owned()),
         (
             "lambda-runtime-trace-id",

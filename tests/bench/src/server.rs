@@ -1,4 +1,4 @@
-//! An HTTP/1.1 server on a loopback port, plain or over TLS, and the certificates that it shows.
+//! An HTTP/1.1 server on a loopback port, plain or over TLS, and its certificates.
 
 use std::{
     convert::Infallible,
@@ -35,8 +35,8 @@ use tokio_rustls::{
 
 use crate::Failed;
 
-/// What AWS's endpoints choose, whatever the client would like best.
-const AWS_PREFERS: [SupportedCipherSuite; 2] =
+/// The cipher suites that AWS's endpoints choose, whatever the client prefers.
+const AWS_CIPHER_SUITES: [SupportedCipherSuite; 2] =
     [cipher_suite::TLS13_AES_128_GCM_SHA256, cipher_suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256];
 
 pub(crate) type Answer = Response<Full<Bytes>>;
@@ -49,7 +49,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Answers every request on a free port with `answer`; over TLS where there is an acceptor.
+    /// Serves every request on a free port by `answer`, over TLS if there is an acceptor.
     pub(crate) async fn start<F, A>(tls: Option<TlsAcceptor>, answer: F) -> io::Result<Self>
     where
         F: Fn(Request<Bytes>) -> A + Clone + Send + Sync + 'static,
@@ -62,13 +62,13 @@ impl Server {
         let task = tokio::spawn(async move {
             while let Ok((tcp, _)) = listener.accept().await {
                 counted.fetch_add(1, Ordering::Relaxed);
-                tokio::spawn(meet(tcp, tls.clone(), answer.clone()));
+                tokio::spawn(accept(tcp, tls.clone(), answer.clone()));
             }
         });
         Ok(Self { port, connections, task })
     }
 
-    /// How many connections were opened so far.
+    /// The number of connections accepted so far.
     pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
     }
@@ -80,8 +80,8 @@ impl Drop for Server {
     }
 }
 
-/// A connection that breaks off is the client's affair: what it did not get done is missed elsewhere.
-async fn meet<F, A>(tcp: TcpStream, tls: Option<TlsAcceptor>, answer: F)
+/// Ignores a connection that breaks off: the client's missing request is noticed elsewhere.
+async fn accept<F, A>(tcp: TcpStream, tls: Option<TlsAcceptor>, answer: F)
 where
     F: Fn(Request<Bytes>) -> A + Clone + Send + Sync + 'static,
     A: Future<Output = Answer> + Send + 'static,
@@ -107,7 +107,7 @@ where
         let answer = answer.clone();
         async move {
             let (head, body) = request.into_parts();
-            // A body that broke off is no JSON, and is found out.
+            // A body that breaks off is not JSON, which the fakes reject.
             let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
             Ok::<_, Infallible>(answer(Request::from_parts(head, body)).await)
         }
@@ -115,7 +115,7 @@ where
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
-/// An answer with a JSON body.
+/// A response with a JSON body.
 pub(crate) fn json(status: u16, body: impl Into<Bytes>) -> Answer {
     let mut answer = Response::new(Full::new(body.into()));
     *answer.status_mut() = hyper::StatusCode::from_u16(status).unwrap_or_default();
@@ -125,10 +125,10 @@ pub(crate) fn json(status: u16, body: impl Into<Bytes>) -> Answer {
     answer
 }
 
-/// Makes a certificate authority, writes its root to `root_file`, and returns an acceptor that shows a certificate for
-/// `localhost` under an intermediate one, and a connector that believes it and does not come back to a session. The keys
-/// are RSA's, as AWS's are: that is much of what a handshake costs. The library is AWS's too (AWS-LC, under its endpoints'
-/// s2n-tls): what the other side takes is not the functions' doing.
+/// Makes a certificate authority, writes its root certificate to `root_file`, and returns an acceptor with a certificate
+/// for `localhost` under an intermediate one, and a connector that trusts it and resumes no session. The keys are RSA
+/// keys, as AWS's are: they are much of what a handshake costs. The server's library is AWS's too (AWS-LC, under its
+/// endpoints' s2n-tls), so that the peer's time is realistic.
 pub(crate) fn authority(root_file: &Path) -> Result<(TlsAcceptor, TlsConnector), Failed> {
     let root_key = rsa_key()?;
     let root = authority_params("bench root");
@@ -147,7 +147,7 @@ pub(crate) fn authority(root_file: &Path) -> Result<(TlsAcceptor, TlsConnector),
     let certificate = CertificateParams::new(["localhost".to_owned()])?.signed_by(&key, &between)?;
     let chain = vec![certificate.der().clone(), between_certificate.der().clone()];
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let provider = Arc::new(CryptoProvider { cipher_suites: AWS_PREFERS.to_vec(), ..default_provider() });
+    let provider = Arc::new(CryptoProvider { cipher_suites: AWS_CIPHER_SUITES.to_vec(), ..default_provider() });
     let server = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
@@ -160,7 +160,7 @@ pub(crate) fn authority(root_file: &Path) -> Result<(TlsAcceptor, TlsConnector),
     Ok((TlsAcceptor::from(Arc::new(server)), TlsConnector::from(Arc::new(client))))
 }
 
-/// ring signs with RSA keys and makes none.
+/// By OpenSSL, since ring does not generate RSA keys.
 fn rsa_key() -> Result<KeyPair, Failed> {
     let made = Command::new("openssl").args(["genpkey", "-quiet", "-algorithm", "RSA"]).output();
     let made = made.map_err(|error| format!("openssl: {error}"))?;

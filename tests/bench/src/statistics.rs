@@ -1,8 +1,7 @@
-//! Medians and spread.
+//! Medians and quartiles.
 
 use serde::Serialize;
 
-/// The middle of a sample, and the half around it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct Quartiles {
     pub(crate) lower: f64,
@@ -17,7 +16,7 @@ impl Quartiles {
     }
 }
 
-/// The smallest value that at least this share of the sample does not exceed.
+/// The smallest value of the sample that at least this share of it does not exceed.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,

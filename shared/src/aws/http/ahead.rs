@@ -75,7 +75,8 @@ impl Connector {
     /// Resolves the endpoint's name for the next connection to it, and blocks this thread.
     pub(crate) fn resolve_here(&self, endpoint: &Uri) {
         let resolve = |host: &str| Some((host.to_owned(), (host, 0).to_socket_addrs().ok()?.collect()));
-        *self.resolver.resolved() = endpoint.host().and_then(resolve); // on an error the connection resolves it again and reports why
+        // Without addresses, the connection resolves the name again and reports the error.
+        *self.resolver.resolved() = endpoint.host().and_then(resolve);
     }
 
     /// Waits until all connections that were begun are open or have failed.

@@ -1,5 +1,5 @@
-"""The callback receiver as a Python function would be: boto3 for SQS, `cryptography` for the signature, client and
-connection made at the start. It does what the receiver does for a signed state."""
+"""The callback receiver in Python: boto3 for SQS, `cryptography` for the signature, client and connection made at the
+start. It does what the receiver does for a signed state."""
 
 import base64
 import hashlib
@@ -39,7 +39,7 @@ def handle(event, _context):
     token = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
     claims, signature = token[:-64], token[-64:]
     if claims[0] != 1 or claims[21:25] != key_id:
-        raise ValueError("not a state of ours")
+        raise ValueError("state not signed here")
     key.verify(signature, CONTEXT + wa_id.encode() + b"\0" + claims)
     if now >= int.from_bytes(claims[17:21], "big"):
         raise ValueError("expired")

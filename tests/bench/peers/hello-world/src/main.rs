@@ -1,4 +1,4 @@
-//! The floor: what the runtime costs by itself.
+//! The lower bound: what the Lambda runtime costs by itself.
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! The usual way: the callback receiver with the credentials, the TLS and the root certificates that the SDK brings.
+//! The usual way: the callback receiver with the SDK's own credentials, TLS and root certificates.
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use aws_smithy_http_client::{
@@ -13,7 +13,7 @@ use shared::{logging, process};
 async fn main() -> Result<(), Error> {
     let settings = process::environment();
     logging::start(&settings)?;
-    // The SDK's own choice, made once for both clients.
+    // The SDK's default, made once for both clients.
     let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https();
     let aws = aws_config::from_env().http_client(http).load().await;
     let queue =

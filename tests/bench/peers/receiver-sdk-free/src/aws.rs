@@ -1,4 +1,4 @@
-//! One kept connection to SQS, and requests signed with `SigV4`.
+//! One persistent connection to SQS, and requests signed with `SigV4`.
 
 use std::{cell::RefCell, fmt::Write as _, sync::Arc};
 

@@ -1,5 +1,5 @@
-//! The limit: the callback receiver's work without the SDK. It verifies, sends and answers as the receiver does, over a
-//! connection that it opened itself, with requests that it signs itself; it never tries again.
+//! The lower bound of a receiver: the callback receiver's work without the AWS SDK. It verifies, sends and responds as the
+//! receiver does, over a connection that it opened itself, with requests that it signs itself. It does not retry.
 
 mod aws;
 

@@ -1,5 +1,5 @@
-//! Everything outside the functions, on one loopback address: AWS's services, Salesforce, Twilio and the bot. Each
-//! request is checked before it is answered, and a wrong one is remembered, so that nothing broken is ever measured.
+//! Fakes of everything that the functions call, on one loopback address: AWS's services, Salesforce, Twilio and the bot.
+//! Each request is checked, and an invalid one makes the run fail, so that nothing broken is ever measured.
 
 use std::{
     collections::BTreeMap,
@@ -35,53 +35,52 @@ pub(crate) const SESSION_TOKEN: &str = "bench session token, as long as real one
 pub(crate) const CLIENT_SECRET: &str = "bench client secret";
 const WHATSAPP_SECRET: &str = r#"{"account_sid":"AC0123","auth_token":"bench token"}"#;
 const WEBHOOK_SECRET: &str = "whsec_YmVuY2ggd2ViaG9vayBzZWNyZXQ=";
-/// Clients that the others meet before each measurement.
-const CLIENTS_BEFORE: usize = 3;
+/// TLS handshakes before each measurement.
+const WARM_UP_HANDSHAKES: usize = 3;
 /// The DER header of an Ed25519 public key (RFC 8410 §4).
 const SPKI_HEADER: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
-/// The other parties, and what they remember.
-pub(crate) struct Outside {
-    world: Arc<World>,
+pub(crate) struct Fakes {
+    parties: Arc<Parties>,
     plain: Server,
     tls: Server,
     connector: TlsConnector,
 }
 
-struct World {
+struct Parties {
     state_key: Ed25519KeyPair,
-    memory: Mutex<Memory>,
+    state: Mutex<State>,
 }
 
 #[derive(Default)]
-struct Memory {
+struct State {
     calls: BTreeMap<String, usize>,
     problems: Vec<String>,
-    /// The attempt that the table holds, in DynamoDB's JSON.
+    /// The one item of the attempt table, in DynamoDB's JSON.
     attempt: Value,
     salesforce_delay: Duration,
 }
 
-impl Outside {
-    /// Starts them. The root certificate is written to `root_file`.
+impl Fakes {
+    /// Starts them, and writes their root certificate to `root_file`.
     pub(crate) async fn start(root_file: &Path) -> Result<Self, Failed> {
         let state_key = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).map_err(|_| "no key")?;
-        let world = Arc::new(World { state_key, memory: Mutex::default() });
+        let parties = Arc::new(Parties { state_key, state: Mutex::default() });
         let (acceptor, connector) = server::authority(root_file)?;
-        Ok(Self { plain: world.serve(None).await?, tls: world.serve(Some(acceptor)).await?, connector, world })
+        Ok(Self { plain: parties.serve(None).await?, tls: parties.serve(Some(acceptor)).await?, connector, parties })
     }
 
-    /// Meets some clients over TLS, as AWS's endpoints do all the time: what is measured next does not find them cold,
-    /// with nothing of a handshake in this core's caches.
-    pub(crate) async fn keep_warm(&self) -> Result<(), Failed> {
-        for _client in 0..CLIENTS_BEFORE {
+    /// Makes some TLS handshakes, as AWS's endpoints do all the time: what is measured next finds the server's code in
+    /// this core's caches.
+    pub(crate) async fn warm_up(&self) -> Result<(), Failed> {
+        for _handshake in 0..WARM_UP_HANDSHAKES {
             let tcp = TcpStream::connect(("127.0.0.1", self.tls.port)).await?;
             self.connector.connect("localhost".try_into()?, tcp).await?;
         }
         Ok(())
     }
 
-    /// Their address.
+    /// Their base URL.
     pub(crate) fn url(&self, tls: bool) -> String {
         if tls {
             format!("https://localhost:{}", self.tls.port)
@@ -90,62 +89,62 @@ impl Outside {
         }
     }
 
-    /// How often an operation was asked for so far.
+    /// How often an operation was called so far.
     pub(crate) fn calls(&self, operation: &str) -> usize {
-        self.world.memory().calls.get(operation).copied().unwrap_or_default()
+        self.parties.state().calls.get(operation).copied().unwrap_or_default()
     }
 
-    /// How many connections they had so far.
+    /// How many connections they have accepted so far.
     pub(crate) fn connections(&self) -> usize {
         self.plain.connections() + self.tls.connections()
     }
 
     /// # Errors
-    /// What was wrong with the requests so far.
+    /// The invalid requests so far.
     pub(crate) fn check(&self) -> Result<(), Failed> {
-        let problems = std::mem::take(&mut self.world.memory().problems);
+        let problems = std::mem::take(&mut self.parties.state().problems);
         if problems.is_empty() { Ok(()) } else { Err(problems.join("\n").into()) }
     }
 
-    /// The key that states are signed with.
+    /// The key that signs states.
     pub(crate) fn state_key(&self) -> &Ed25519KeyPair {
-        &self.world.state_key
+        &self.parties.state_key
     }
 
-    /// That key, as the functions know it.
+    /// Its public half, as the functions have it.
     pub(crate) fn public_state_key(&self) -> Result<StateKey, Failed> {
-        Ok(StateKey::from_der(&self.world.public_key())?)
+        Ok(StateKey::from_der(&self.parties.public_key())?)
     }
 
-    /// The same in base64, as the AWS CLI prints it.
+    /// Its public half in base64, as the AWS CLI prints it.
     pub(crate) fn public_state_key_base64(&self) -> String {
-        STANDARD.encode(self.world.public_key())
+        STANDARD.encode(self.parties.public_key())
     }
 
-    /// From now on Salesforce takes so long for each answer.
+    /// Makes Salesforce take this long for each response.
     pub(crate) fn delay_salesforce(&self, delay: Duration) {
-        self.world.memory().salesforce_delay = delay;
+        self.parties.state().salesforce_delay = delay;
     }
 
-    /// From now on the table holds this attempt.
-    pub(crate) fn hold_attempt(&self, item: Value) {
-        self.world.memory().attempt = item;
+    /// Puts this item into the attempt table, in place of the one before.
+    pub(crate) fn put_attempt(&self, item: Value) {
+        self.parties.state().attempt = item;
     }
 }
 
 type Problem = String;
 
-impl World {
-    fn memory(&self) -> MutexGuard<'_, Memory> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+impl Parties {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn serve(self: &Arc<Self>, tls: Option<TlsAcceptor>) -> io::Result<Server> {
-        let world = Arc::clone(self);
+        let parties = Arc::clone(self);
         let scheme = if tls.is_some() { "https" } else { "http" };
         Server::start(tls, move |request| {
-            let world = Arc::clone(&world);
-            async move { world.answer(scheme, &request).await }
+            let parties = Arc::clone(&parties);
+            async move { parties.answer(scheme, &request).await }
         })
         .await
     }
@@ -158,13 +157,13 @@ impl World {
         };
         match answered {
             Ok((operation, status, body)) => {
-                *self.memory().calls.entry(operation).or_default() += 1;
+                *self.state().calls.entry(operation).or_default() += 1;
                 server::json(status, if status == 204 { String::new() } else { body.to_string() })
             }
             Err(problem) => {
                 let problem = format!("{} {}: {problem}", request.method(), request.uri().path());
-                self.memory().problems.push(problem);
-                server::json(400, r#"{"__type":"ValidationException","message":"see the bench"}"#)
+                self.state().problems.push(problem);
+                server::json(400, r#"{"__type":"ValidationException","message":"see the output of the bench"}"#)
             }
         }
     }
@@ -202,7 +201,7 @@ impl World {
                     .collect();
                 json!({ "SecretValues": values, "Errors": [] })
             }
-            "GetItem" if text("TableName")?.contains("attempt") => json!({ "Item": self.memory().attempt }),
+            "GetItem" if text("TableName")?.contains("attempt") => json!({ "Item": self.state().attempt }),
             "GetItem" => json!({}),
             "UpdateItem" => {
                 text("ConditionExpression")?;
@@ -222,14 +221,14 @@ impl World {
         let form: BTreeMap<_, _> = form_urlencoded::parse(request.body()).into_owned().collect();
         let field = |name: &str| form.get(name).filter(|text| !text.is_empty()).ok_or_else(|| format!("no {name}"));
         let authorization = header(request, "authorization");
-        let delay = self.memory().salesforce_delay;
+        let delay = self.state().salesforce_delay;
         let (operation, status, answer) = match (request.method(), request.uri().path()) {
             (&Method::POST, "/services/oauth2/token") => {
                 for name in ["code", "client_id", "redirect_uri", "code_verifier"] {
                     field(name)?;
                 }
-                expect(field("grant_type")? == "authorization_code", "another grant")?;
-                expect(field("client_secret")? == CLIENT_SECRET, "another secret")?;
+                expect(field("grant_type")? == "authorization_code", "wrong grant type")?;
+                expect(field("client_secret")? == CLIENT_SECRET, "wrong client secret")?;
                 sleep(delay).await;
                 ("token", 200, tokens(&format!("{scheme}://{}", header(request, "host")?)))
             }
@@ -250,7 +249,7 @@ impl World {
                     header(request, name)?;
                 }
                 let event: Value = serde_json::from_slice(request.body()).map_err(|error| error.to_string())?;
-                expect(event["specversion"] == "1.0", "no CloudEvent")?;
+                expect(event["specversion"] == "1.0", "not a CloudEvent")?;
                 ("event", 204, Value::Null)
             }
             _ => return Err("not expected".to_owned()),
@@ -272,7 +271,7 @@ fn secret(name: &Value) -> &'static str {
     }
 }
 
-/// What the token endpoint at this address answers.
+/// The response of the token endpoint at this address.
 fn tokens(origin: &str) -> Value {
     let id = "https://login.salesforce.com/id/00Dxx0000001gPLEAY/005xx000001SwiUAAS";
     let issued_at = process::now().millis().to_string();
@@ -294,16 +293,16 @@ fn expect(holds: bool, otherwise: &str) -> Result<(), Problem> {
     if holds { Ok(()) } else { Err(otherwise.to_owned()) }
 }
 
-/// Is it signed for this service with our credentials (Signature Version 4)?
+/// Checks the signature (Signature Version 4) by the bench's credentials for this service.
 fn check_signature(request: &Request<Bytes>, target: &str) -> Result<(), Problem> {
     let service = match target {
         "AmazonSQS" => "sqs",
         "TrentService" => "kms",
         "secretsmanager" => "secretsmanager",
         _ if target.starts_with("DynamoDB") => "dynamodb",
-        _ => return Err(format!("{target} is no service of ours")),
+        _ => return Err(format!("{target} belongs to no service that is used")),
     };
-    expect(header(request, "x-amz-security-token")? == SESSION_TOKEN, "another session token")?;
+    expect(header(request, "x-amz-security-token")? == SESSION_TOKEN, "wrong session token")?;
     let authorization = header(request, "authorization")?;
     let part = |name: &str| {
         let found = authorization.split([' ', ',']).find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
@@ -312,7 +311,7 @@ fn check_signature(request: &Request<Bytes>, target: &str) -> Result<(), Problem
     let date = header(request, "x-amz-date")?;
     let day = date.get(..8).ok_or("no day")?;
     let scope = format!("{day}/{REGION}/{service}/aws4_request");
-    expect(part("Credential")? == format!("{ACCESS_KEY}/{scope}"), "another scope")?;
+    expect(part("Credential")? == format!("{ACCESS_KEY}/{scope}"), "wrong scope")?;
 
     let names = part("SignedHeaders")?;
     let mut canonical = format!("{}\n{}\n\n", request.method(), request.uri().path());
@@ -324,7 +323,7 @@ fn check_signature(request: &Request<Bytes>, target: &str) -> Result<(), Problem
     let key = [day, REGION, service, "aws4_request"]
         .iter()
         .fold(format!("AWS4{SECRET_KEY}").into_bytes(), |key, part| mac(&key, part).as_ref().to_vec());
-    expect(part("Signature")? == hex(mac(&key, &text).as_ref()), "a false signature")
+    expect(part("Signature")? == hex(mac(&key, &text).as_ref()), "wrong signature")
 }
 
 fn mac(key: &[u8], text: &str) -> hmac::Tag {
