@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{AttemptId, AuthorizationCode, LoginUrl, Timestamp, WaId};
 
-/// How long after its callback a code is tried. Salesforce forgets it a minute later: a code lives for 15 minutes
+/// How long after its callback a code is tried: a minute less than the 15 minutes after which it expires at Salesforce
 /// (Salesforce Help, "OAuth 2.0 Web Server Flow").
 pub const CODE_LIFETIME: Duration = Duration::from_mins(14);
 
@@ -14,13 +14,13 @@ pub const CODE_LIFETIME: Duration = Duration::from_mins(14);
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(into = "Wire", try_from = "Wire")]
 pub struct ExchangeMessage {
-    /// Which attempt.
+    /// The attempt that the callback belongs to.
     pub attempt_id: AttemptId,
-    /// Whose chat.
+    /// The chat that is to be connected.
     pub wa_id: WaId,
     /// When the callback arrived.
     pub received_at: Timestamp,
-    /// Where the code was made, and so where it can be redeemed.
+    /// The host that issued the code: no other host redeems it.
     pub login_url: LoginUrl,
     /// What the person decided.
     pub consent: Consent,
@@ -31,32 +31,32 @@ pub struct ExchangeMessage {
 pub enum Consent {
     /// They approved.
     Granted {
-        /// The proof.
+        /// The code that the callback brought.
         code: AuthorizationCode,
         /// Was there a challenge in the authorization request?
         pkce: bool,
     },
-    /// They, or Salesforce, did not.
+    /// They, or Salesforce, refused.
     Denied {
-        /// Salesforce's word for it.
+        /// Salesforce's error code.
         error: DenialError,
     },
-    /// They approved, and the code has been traded for tokens that wait to be stored.
+    /// They approved, and the code has been exchanged for tokens that are still to be stored.
     Traded {
-        /// Which code it was.
+        /// The SHA-256 of the code, base64url without padding.
         code_sha256: String,
-        /// The tokens.
+        /// The tokens, encrypted.
         sealed: Sealed,
     },
 }
 
-/// Tokens that only the token exchanger can open: what it could not store at once.
+/// Tokens that the token exchanger could not store at once, and that it alone can decrypt.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Sealed {
-    /// The key of `data`, itself encrypted by KMS.
+    /// The key of `data`, encrypted by KMS.
     #[serde(with = "base64_text")]
     pub key: Vec<u8>,
-    /// What the key encrypts.
+    /// The tokens, encrypted with the key.
     #[serde(with = "base64_text")]
     pub data: Vec<u8>,
 }
@@ -81,21 +81,22 @@ mod base64_text {
     }
 }
 
-/// The `error` of an authorization response (RFC 6749 §4.1.2.1), kept to letters, digits, `_` and `-`.
+/// The `error` of an authorization response (RFC 6749 §4.1.2.1) or of the token endpoint (§5.2): letters, digits, `_`
+/// and `-` only, because it comes from outside.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct DenialError(String);
 
 impl DenialError {
-    /// Takes a stranger's word: anything odd about it and it becomes `unknown`.
+    /// Accepts an error code of up to 64 of these characters; anything else becomes `unknown`.
     #[must_use]
-    pub fn from_stranger(text: &str) -> Self {
+    pub fn from_untrusted(text: &str) -> Self {
         let plain = (1..=64).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
         Self(if plain { text } else { "unknown" }.to_owned())
     }
 
-    /// The word.
+    /// The error code.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -104,21 +105,21 @@ impl DenialError {
 
 impl<'de> Deserialize<'de> for DenialError {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self::from_stranger(&String::deserialize(deserializer)?))
+        Ok(Self::from_untrusted(&String::deserialize(deserializer)?))
     }
 }
 
-/// Why a body is not a message. None of these quotes the body.
+/// Why a body is not an exchange message. The error never quotes the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidMessage {
-    /// Not this JSON.
+    /// Not JSON, or not these fields.
     #[error("the body is not an exchange message")]
     Malformed,
     /// Another version of the format.
-    #[error("the message has an unknown version")]
+    #[error("unknown version of the exchange message")]
     Version,
-    /// It must have a code, a denial or sealed tokens, and no two of them.
-    #[error("the message has not exactly one of code, denial and sealed tokens")]
+    /// Not exactly one of code, denial and sealed tokens.
+    #[error("an exchange message has exactly one of code, denial and sealed tokens")]
     Consent,
 }
 
@@ -214,7 +215,7 @@ impl ExchangeMessage {
     /// Reads the body of the queue's message.
     ///
     /// # Errors
-    /// [`InvalidMessage`]; serde's own words are dropped, because they can quote the body.
+    /// [`InvalidMessage`]; serde's error is dropped, because it can quote the body.
     pub fn from_body(body: &str) -> Result<Self, InvalidMessage> {
         let wire: Wire = serde_json::from_str(body).map_err(|_| match serde_json::from_str::<Version>(body) {
             Ok(Version { v }) if v != VERSION => InvalidMessage::Version,
@@ -305,10 +306,10 @@ mod tests {
     }
 
     #[test]
-    fn a_strangers_error_is_a_plain_word() {
-        assert_eq!(DenialError::from_stranger("access-denied").as_str(), "access-denied");
+    fn an_error_code_from_outside_is_kept_if_it_is_a_plain_word() {
+        assert_eq!(DenialError::from_untrusted("access-denied").as_str(), "access-denied");
         for odd in ["", "<script>", "a b", &"a".repeat(65)] {
-            assert_eq!(DenialError::from_stranger(odd).as_str(), "unknown");
+            assert_eq!(DenialError::from_untrusted(odd).as_str(), "unknown");
         }
     }
 

@@ -46,7 +46,7 @@ impl Callback {
             return Err(Refusal::TooLong);
         }
         let answer = match (error, code) {
-            (Some(error), _) => Some(Answer::Error(DenialError::from_stranger(&error))),
+            (Some(error), _) => Some(Answer::Error(DenialError::from_untrusted(&error))),
             (None, Some(code)) => parse_code(code)?.map(Answer::Code),
             (None, None) => None,
         };

@@ -23,13 +23,14 @@ use crate::{
 impl Work<'_> {
     /// Brings the message to an end, or says why not this time.
     pub(crate) async fn run(&self) -> Result<Ending, Setback> {
+        let given_up = self.resources.config.is_given_up(self.attempt.receives);
         match &self.message.consent {
             Consent::Denied { error } => self.deny(error).await,
-            Consent::Granted { .. } if self.is_given_up() && !self.message.code_has_expired(self.now()) => {
+            Consent::Granted { .. } if given_up && !self.message.code_has_expired(self.now()) => {
                 self.give_up(false).await
             }
             Consent::Granted { code, pkce } => self.connect(code, *pkce).await,
-            Consent::Traded { .. } if self.is_given_up() => self.give_up(true).await,
+            Consent::Traded { .. } if given_up => self.give_up(true).await,
             Consent::Traded { sealed, .. } => self.connect_traded(sealed).await,
         }
     }
@@ -137,7 +138,7 @@ impl Work<'_> {
     pub(crate) async fn release(&self, setback: &Setback, now: Timestamp) -> Result<bool, TableError> {
         let (tables, attempt) = (&self.resources.tables, &self.attempt);
         match (setback.delay_reason(), self.lease.get()) {
-            (Some(reason), lease) if self.is_last_try() => {
+            (Some(reason), lease) if self.resources.config.is_last_try(attempt.receives) => {
                 let guard = lease.map_or(Guard::Claimable, Guard::Lease);
                 let conflict = tables.finish(attempt, &Outcome::Delayed { reason }, guard, now).await?;
                 Ok(!matches!(conflict, Some(Conflict::Held { .. })))

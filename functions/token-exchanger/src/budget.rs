@@ -1,12 +1,10 @@
 //! The time budgets of one invocation: by when each step must be done, so that the steps after it
 //! still fit before Lambda's deadline.
 //!
-//! ```text
-//! ├─ exchange the code ─┤─ username ─┤─ store ─┤─ checkpoint ─┤─ return to the queue ─┤─ respond ─┤
-//!                       9 s          7 s       4 s          100 ms of the work's end   300 ms   deadline
-//! ```
-//!
-//! A step that ends early leaves its time to the next one, up to that one's own limit.
+//! The work on a message is exchange, username, store and, where the tables refuse, checkpoint, in this
+//! order; after a setback the message is returned to the queue. Two rules hold for each step: a reserve that
+//! it leaves for the steps after it, counted back from the deadline, and a limit of its own, counted from
+//! its beginning.
 
 use std::time::Duration;
 

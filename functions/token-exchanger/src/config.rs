@@ -19,7 +19,7 @@ pub struct Config {
     pub(crate) queue_url: String,
     /// How often a message is tried. The queue delivers it some more times, so that the person is still
     /// told of the delay if the last try was killed.
-    pub(crate) max_tries: u32,
+    max_tries: u32,
     pub(crate) pkce_key_id: String,
     /// Encrypts tokens that cannot be stored at once.
     pub(crate) checkpoint_key_id: String,
@@ -60,6 +60,16 @@ impl Config {
             client_secret: Source::read(settings, "SF_CLIENT_SECRET", "SF_CLIENT_SECRET_SECRET_NAME")?,
             callback_uri: Source::read(settings, "SF_REDIRECT_URI", "SF_CALLBACK_URI_SECRET_NAME")?,
         })
+    }
+
+    /// Was a message received more often than it is to be tried?
+    pub(crate) fn is_given_up(&self, receives: u32) -> bool {
+        receives > self.max_tries
+    }
+
+    /// Is this the last receive in which a message is tried, or a later one?
+    pub(crate) fn is_last_try(&self, receives: u32) -> bool {
+        receives >= self.max_tries
     }
 
     /// The settings that Secrets Manager may hold.

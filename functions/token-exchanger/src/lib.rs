@@ -104,15 +104,15 @@ impl TokenExchanger {
                 warn!(message_id = delivery.message_id, "message not returned to the queue in time");
             }
         }
-        let is_last_try = delivery.receives >= self.0.config.max_tries;
+        let is_last_try = self.0.config.is_last_try(delivery.receives);
         let report = Report { delivery, result: &result, duration: began.elapsed(), is_last_try };
         report.log((self.0.clock)());
         report.measure(&self.0.config.meter, (self.0.clock)());
         result.is_ok()
     }
 
-    /// Makes sure that the message can be processed again, and when; after its last try, that the
-    /// person hears of it.
+    /// Releases the attempt and sets when the message comes back. After the last try the person is told of
+    /// the delay.
     async fn return_to_queue(&self, delivery: &Delivery, work: Option<&Work<'_>>, setback: &Setback) {
         let now = (self.0.clock)();
         let mut told = false;
@@ -122,16 +122,16 @@ impl TokenExchanger {
                 Err(error) => warn!(attempt_id = %work.attempt.id, error = %error, "attempt not released"),
             }
         }
-        let mut pause = setback.pause(delivery.receives, told, now);
+        let mut timeout = setback.visibility_timeout(delivery.receives, told, now);
         if let Ok(message) = &delivery.message {
-            // No later than the code's end, so that the person hears of it then.
-            let life = message.code_time_left(now);
-            if matches!(message.consent, Consent::Granted { .. }) && !life.is_zero() {
-                pause = pause.min(life + Duration::from_secs(1));
+            // No later than the code expires, so that the person hears of it then.
+            let time_left = message.code_time_left(now);
+            if matches!(message.consent, Consent::Granted { .. }) && !time_left.is_zero() {
+                timeout = timeout.min(time_left + Duration::from_secs(1));
             }
         }
-        if let Err(error) = self.0.queue.set_visibility(&delivery.receipt, pause).await {
-            warn!(message_id = delivery.message_id, error = %error, "visibility not set, the message comes back after the queue's own timeout");
+        if let Err(error) = self.0.queue.set_visibility(&delivery.receipt, timeout).await {
+            warn!(message_id = delivery.message_id, error = %error, "message visibility not set");
         }
     }
 }

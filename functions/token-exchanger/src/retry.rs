@@ -15,7 +15,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
 /// The visibility timeout of a message that was received so many times.
-pub(crate) fn visibility(receives: u32) -> Duration {
+pub(crate) fn visibility_timeout(receives: u32) -> Duration {
     let index = usize::try_from(receives.saturating_sub(1)).unwrap_or(usize::MAX);
     Duration::from_secs(VISIBILITY_SECONDS[index.min(VISIBILITY_SECONDS.len() - 1)])
 }
@@ -58,9 +58,9 @@ mod tests {
 
     #[test]
     fn the_visibility_timeout_grows_with_each_receive() {
-        let seconds: Vec<_> = (1..=8).map(|receives| visibility(receives).as_secs()).collect();
+        let seconds: Vec<_> = (1..=8).map(|receives| visibility_timeout(receives).as_secs()).collect();
         assert_eq!(seconds, [2, 5, 15, 40, 90, 180, 180, 180]);
-        assert_eq!(visibility(0).as_secs(), 2);
+        assert_eq!(visibility_timeout(0).as_secs(), 2);
     }
 
     #[tokio::test(start_paused = true)]

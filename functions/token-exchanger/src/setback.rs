@@ -101,17 +101,17 @@ impl Setback {
 
     /// The message's visibility timeout: by the schedule, but no shorter than Salesforce asked. As short as
     /// can be once the person was told and only the dead-letter queue is left.
-    pub(crate) fn pause(&self, receives: u32, told: bool, now: Timestamp) -> Duration {
+    pub(crate) fn visibility_timeout(&self, receives: u32, told: bool, now: Timestamp) -> Duration {
         match self {
             Self::Unreadable(_) | Self::BrokenSeal(_) | Self::GivenUp => AT_ONCE,
             _ if told => AT_ONCE,
             // By then the lease has ended; the holder may finish earlier.
-            Self::Held { until } => retry::visibility(receives).min(until.since(now) + AT_ONCE),
+            Self::Held { until } => retry::visibility_timeout(receives).min(until.since(now) + AT_ONCE),
             Self::Exchange(error) => match error.class() {
-                Class::Transient { retry_after: Some(asked) } => retry::visibility(receives).max(asked),
-                _ => retry::visibility(receives),
+                Class::Transient { retry_after: Some(asked) } => retry::visibility_timeout(receives).max(asked),
+                _ => retry::visibility_timeout(receives),
             },
-            _ => retry::visibility(receives),
+            _ => retry::visibility_timeout(receives),
         }
     }
 }
@@ -128,7 +128,7 @@ mod tests {
     }
 
     fn seconds(setback: &Setback, receives: u32, told: bool) -> u64 {
-        setback.pause(receives, told, NOW).as_secs()
+        setback.visibility_timeout(receives, told, NOW).as_secs()
     }
 
     #[test]

@@ -37,14 +37,4 @@ impl<'a> Work<'a> {
     pub(crate) fn now(&self) -> Timestamp {
         (self.resources.clock)()
     }
-
-    /// Was the message received more often than it is to be tried?
-    pub(crate) fn is_given_up(&self) -> bool {
-        self.attempt.receives > self.resources.config.max_tries
-    }
-
-    /// Is this the last receive in which the message is tried, or a later one?
-    pub(crate) fn is_last_try(&self) -> bool {
-        self.attempt.receives >= self.resources.config.max_tries
-    }
 }

@@ -62,7 +62,7 @@ pub(super) fn token_endpoint(status: u16, retry_after: Option<&str>, body: &[u8]
         (429 | 500..=599, _) | (_, None) => Class::Transient { retry_after: retry_after.and_then(seconds) },
         (_, Some(class)) => class,
     };
-    let error = problem.and_then(|problem| problem.error).map(|error| DenialError::from_stranger(&error));
+    let error = problem.and_then(|problem| problem.error).map(|error| DenialError::from_untrusted(&error));
     Some(Refusal { class, error })
 }
 
