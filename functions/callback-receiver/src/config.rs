@@ -40,7 +40,7 @@ pub enum StatePolicy {
 pub enum BrowserPolicy {
     /// It is refused.
     Enforce,
-    /// It is accepted, with a warning in the log.
+    /// It is allowed, with a warning in the log.
     Observe,
 }
 

@@ -162,7 +162,7 @@ impl Receiver {
             _ if bound => Ok(()),
             BrowserPolicy::Enforce => Err(Refusal::WrongBrowser),
             BrowserPolicy::Observe => {
-                warn!(%attempt_id, "callback from another browser accepted");
+                warn!(%attempt_id, "callback from another browser, allowed by configuration");
                 Ok(())
             }
         }

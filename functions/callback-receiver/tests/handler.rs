@@ -326,7 +326,7 @@ async fn another_browser_is_accepted_with_a_warning_where_the_binding_is_observe
     assert_eq!(queued(&aws)[0]["attempt_id"], attempt_id.to_string());
     let text = logs.text();
     let mut warnings = text.lines().filter(|line| line.contains("WARN") && line.contains(&attempt_id.to_string()));
-    assert!(warnings.next().unwrap().contains("callback from another browser accepted"), "{text}");
+    assert!(warnings.next().unwrap().contains("callback from another browser, allowed by configuration"), "{text}");
 }
 
 #[tokio::test]

@@ -53,7 +53,8 @@ const COOKIE_GRACE: Duration = Duration::from_mins(15);
 /// Seconds until another try is worth it.
 const RETRY_AFTER: u16 = 3;
 
-/// For one request, within the function's time-out: after that API Gateway would answer, with a page that helps nobody.
+/// For one request. It is less than the function's time-out, at which API Gateway would answer with an error page of
+/// its own.
 const DEADLINE: Duration = Duration::from_secs(9);
 
 /// The function, ready for requests.
