@@ -50,7 +50,7 @@ pub struct Args {
 /// Which stack, and where.
 #[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct TargetArgs {
-    /// The stack [default: the stack_name in samconfig.toml, in this folder or one above it].
+    /// The stack [default: the one in samconfig.toml, in this folder or one above it].
     #[arg(long, global = true, help_heading = GLOBAL, value_name = "NAME", env = "WASF_STACK_NAME")]
     pub(crate) stack_name: Option<String>,
     /// The region [default: that of the profile or the environment].

@@ -38,9 +38,11 @@ impl Roles {
         // Without these two, a policy that denies other regions or plain HTTP would deny everything.
         let always = [("aws:RequestedRegion", self.region.as_str()), ("aws:SecureTransport", "true")];
         let entries = always.iter().chain(context).map(|(key, value)| {
-            let kind = if *key == "aws:SecureTransport" { "boolean" } else { "string" };
-            let entry = ContextEntry::builder().context_key_name(*key).context_key_values(*value);
-            entry.context_key_type(ContextKeyTypeEnum::from(kind)).build()
+            let kind = match *key {
+                "aws:SecureTransport" => ContextKeyTypeEnum::Boolean,
+                _ => ContextKeyTypeEnum::String,
+            };
+            ContextEntry::builder().context_key_name(*key).context_key_values(*value).context_key_type(kind).build()
         });
         let answer = self
             .client
