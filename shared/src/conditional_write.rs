@@ -1,8 +1,8 @@
 //! Items of a table, and conditional writes to them, as data.
 //!
-//! A write is said once and used twice: rendered as expressions for DynamoDB by `aws::dynamodb`,
-//! and carried out in memory by [`ConditionalWrite::apply`], so that a model of the protocol is checked
-//! against the very writes that are sent. It knows no table and no attribute.
+//! A write is defined once and used twice: `aws::dynamodb` sends it as expressions, and [`ConditionalWrite::apply`]
+//! carries it out in memory, so that the model of the protocol checks the very writes that are sent. It knows no table
+//! and no attribute.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -11,7 +11,7 @@ use std::{
 
 use crate::Timestamp;
 
-/// The value of an attribute: a string, a number that counts or tells the time, or a flag.
+/// The value of an attribute: a string, a count or time, or a flag.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Value {
     /// S.
@@ -24,11 +24,11 @@ pub enum Value {
     Other,
 }
 
-/// An item; one that is not there is empty.
+/// The attributes of an item; none where there is no item.
 pub type Attributes = BTreeMap<String, Value>;
 
-/// What must be true of an item. An attribute that is absent is equal to nothing and before
-/// nothing, as in DynamoDB; what DynamoDB leaves in doubt is not offered here.
+/// What must be true of an item. An attribute that is absent is equal to nothing and below nothing, as in DynamoDB.
+/// Comparisons whose result on absent attributes DynamoDB does not document are not offered.
 #[derive(Clone)]
 pub enum Condition {
     /// It has no such attribute.
@@ -45,7 +45,7 @@ pub enum Condition {
     All(Vec<Condition>),
 }
 
-/// An update of one item under a condition.
+/// An update of one item, made where a condition holds.
 #[derive(Clone)]
 pub struct ConditionalWrite {
     condition: Condition,
@@ -59,42 +59,42 @@ enum When {
     WhereAbsent,
 }
 
-/// A change in DynamoDB's words: `#name` stands for the attribute `name`, `:name` for its new
-/// value, and `:if0`, `:if1` … for the values of the condition.
+/// A write as DynamoDB's expressions: `#name` stands for the attribute `name`, `:name` for its new value, and `:if0`,
+/// `:if1` … for the values of the condition.
 #[derive(Clone)]
 pub struct Expressions {
     /// The update expression.
     pub update: String,
     /// The condition expression.
     pub condition: String,
-    /// What the names stand for.
+    /// The attribute that each `#name` stands for.
     pub names: HashMap<String, String>,
-    /// What the values stand for.
+    /// The value that each `:name` stands for.
     pub values: HashMap<String, Value>,
 }
 
 impl ConditionalWrite {
-    /// A change that is made where the condition holds.
+    /// A write that is made where the condition holds.
     #[must_use]
     pub fn only_if(condition: Condition) -> Self {
         Self { condition, sets: BTreeMap::new(), removes: Vec::new() }
     }
 
-    /// Gives an attribute a value.
+    /// Sets an attribute.
     #[must_use]
     pub fn set(mut self, name: &'static str, value: impl Into<Value>) -> Self {
         self.sets.insert(name, (When::Always, value.into()));
         self
     }
 
-    /// Gives an attribute a value where it has none.
+    /// Sets an attribute where it is absent.
     #[must_use]
     pub fn set_once(mut self, name: &'static str, value: impl Into<Value>) -> Self {
         self.sets.insert(name, (When::WhereAbsent, value.into()));
         self
     }
 
-    /// Gives an attribute a value, or takes away what it has.
+    /// Sets an attribute, or removes it.
     #[must_use]
     pub fn set_or_remove(self, name: &'static str, value: Option<impl Into<Value>>) -> Self {
         match value {
@@ -103,14 +103,14 @@ impl ConditionalWrite {
         }
     }
 
-    /// Takes attributes away.
+    /// Removes attributes.
     #[must_use]
     pub fn remove<const N: usize>(mut self, names: [&'static str; N]) -> Self {
         self.removes.extend(names);
         self
     }
 
-    /// Makes the change to an item in memory. Was it allowed?
+    /// Writes to an item in memory; `false` where the condition does not hold.
     pub fn apply(&self, item: &mut Attributes) -> bool {
         if !self.condition.holds(item) {
             return false;
@@ -126,7 +126,7 @@ impl ConditionalWrite {
         true
     }
 
-    /// The change in DynamoDB's words.
+    /// The write as DynamoDB's expressions.
     #[must_use]
     pub fn expressions(&self) -> Expressions {
         let mut expressions = Expressions {
@@ -188,7 +188,7 @@ impl Expressions {
 }
 
 impl Condition {
-    /// Is it true of this item?
+    /// Whether it is true of this item.
     #[must_use]
     pub fn holds(&self, item: &Attributes) -> bool {
         match self {
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn is_said_in_the_words_of_dynamodb() {
+    fn is_rendered_as_dynamodbs_expressions() {
         let Expressions { update, condition, names, values } = claim().expressions();
         assert_eq!(
             condition,
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_absent_is_equal_to_nothing_and_before_nothing() {
+    fn an_absent_attribute_is_equal_to_nothing_and_below_nothing() {
         let empty = Attributes::new();
         assert!(!Condition::Is("a", 1.into()).holds(&empty));
         assert!(!Condition::Below("a", 1).holds(&empty));

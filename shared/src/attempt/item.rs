@@ -8,8 +8,8 @@ use crate::{
     conditional_write::{Attributes, Value},
 };
 
-/// The attributes of an item of `connection_attempts`. All times are numbers, in milliseconds
-/// since the epoch, but [`attr::EXPIRES_AT`].
+/// The names of an item's attributes. All times are numbers, in milliseconds since the epoch, but
+/// [`EXPIRES_AT`](attr::EXPIRES_AT).
 pub mod attr {
     /// Key (S): [`crate::attempt::AttemptId`].
     pub const ATTEMPT_ID: &str = "attempt_id";
@@ -19,11 +19,11 @@ pub mod attr {
     pub const STATUS: &str = "status";
     /// S: [`crate::attempt::Reason`], with `failed` and `delayed`.
     pub const REASON: &str = "reason";
-    /// S: Salesforce's own `error`, where there was one.
+    /// S: Salesforce's own `error`, if any.
     pub const SALESFORCE_ERROR: &str = "salesforce_error";
-    /// S: which code it is about.
+    /// S: the SHA-256 of the authorization code.
     pub const CODE_SHA256: &str = "code_sha256";
-    /// N: until when an exchanger holds the attempt.
+    /// N: when the lease expires.
     pub const LEASE_UNTIL: &str = "lease_until";
     /// N: how often the message was received.
     pub const RECEIVES: &str = "receives";
@@ -31,34 +31,34 @@ pub mod attr {
     pub const USERNAME: &str = "username";
     /// S: the Salesforce org's id.
     pub const ORG_ID: &str = "org_id";
-    /// S: where the org's API is.
+    /// S: the base URL of the org's API.
     pub const INSTANCE_URL: &str = "instance_url";
     /// S: the scopes granted.
     pub const SCOPE: &str = "scope";
     /// S: where the person logged in.
     pub const LOGIN_URL: &str = "login_url";
-    /// BOOL: was there a connection before?
+    /// BOOL: whether there was a connection before.
     pub const RENEWED: &str = "renewed";
-    /// N.
+    /// N: when the callback was received.
     pub const CREATED_AT: &str = "created_at";
-    /// N.
+    /// N: when the status was written last.
     pub const UPDATED_AT: &str = "updated_at";
-    /// N: an operator asked for the announcement again. Only the write counts: it makes a record of the stream.
+    /// N: when an operator had it redelivered. Nobody reads it but `wasf`: the write makes a new record of the stream.
     pub const REDELIVERED_AT: &str = "redelivered_at";
-    /// N: both the person and the bot know.
+    /// N: when both the person and the bot had been notified.
     pub const NOTIFIED_AT: &str = "notified_at";
-    /// N: the person knows.
+    /// N: when the person was sent the message.
     pub const MESSAGED_AT: &str = "messaged_at";
-    /// N: the bot knows.
+    /// N: when the bot was notified.
     pub const BOT_TOLD_AT: &str = "bot_told_at";
-    /// S: WhatsApp's code for why the person cannot be told; then there is no [`MESSAGED_AT`].
+    /// S: WhatsApp's error code for a message that cannot be delivered; then there is no [`MESSAGED_AT`].
     pub const MESSAGE_ERROR: &str = "message_error";
-    /// N: the person knows that it takes longer. Unlike the marks it lasts until the attempt is over, because each of
-    /// several messages of one attempt may find that out.
+    /// N: when the person was notified of a delay. Unlike the marks it stays until the attempt is finished, because
+    /// each of several messages of one attempt may come to the same delay.
     pub const DELAY_TOLD_AT: &str = "delay_told_at";
-    /// What an outcome loses when a later one takes its place, so that the later is announced.
+    /// What a later outcome removes, so that the person and the bot are notified of it.
     pub const MARKS: [&str; 4] = [NOTIFIED_AT, MESSAGED_AT, BOT_TOLD_AT, MESSAGE_ERROR];
-    /// N: when the item may be deleted, in **seconds** since the epoch (DynamoDB's TTL).
+    /// N: when the item expires, in **seconds** since the epoch (DynamoDB's TTL).
     pub const EXPIRES_AT: &str = "expires_at";
 }
 
@@ -67,7 +67,6 @@ pub mod attr {
 ///
 /// An attribute can be missing: which ones are there depends on the status. The hash of the code is not read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::struct_field_names, reason = "fields are called as the attributes are")]
 pub struct Item {
     /// [`attr::ATTEMPT_ID`].
     pub attempt_id: AttemptId,

@@ -1,8 +1,8 @@
-//! The rules of an attempt's record: who may work on it, how it ends, and who was told.
+//! The rules of writing an attempt's row: who may claim it, how it ends, and who was notified.
 //!
-//! Pure. Every rule about who may overwrite what is the condition of one write, here and nowhere
-//! else, so that it holds whatever else is running. The functions send these writes to DynamoDB;
-//! the model of the protocol makes them in memory.
+//! Pure. Every rule about who may overwrite what is the condition of one write, here and nowhere else, so that it holds
+//! whatever runs concurrently. The functions send these writes to DynamoDB; the model of the protocol applies them in
+//! memory.
 
 use std::{cell::Cell, time::Duration};
 
@@ -15,84 +15,87 @@ use crate::{
     conditional_write::{Attributes, Condition, ConditionalWrite},
 };
 
-/// Longer than the exchanger may run, so a lease never ends under its holder.
+/// Longer than the exchanger's time-out, so that a lease never expires under a running holder.
 pub const LEASE: Duration = Duration::from_mins(1);
-/// How long an attempt is remembered.
-const KEPT: Duration = Duration::from_hours(90 * 24);
-/// The end of a lease whose holder gave it back, knowing that the code is still good.
+/// How long an attempt is kept.
+const RETENTION: Duration = Duration::from_hours(90 * 24);
+/// The `lease_until` of a lease that was released while the code was certainly unused.
 const RELEASED: Timestamp = Timestamp::from_millis(0);
 
-/// What a message tells of its attempt.
+/// What a message says of its attempt.
 #[derive(Clone, Debug)]
 pub struct Attempt<'a> {
-    /// Which.
+    /// The key of its row.
     pub id: AttemptId,
-    /// Whose chat.
+    /// The chat.
     pub wa_id: &'a WaId,
-    /// Where they logged in.
+    /// Where the person logged in.
     pub login_url: &'a LoginUrl,
-    /// Which code; absent for a denial.
+    /// The SHA-256 of the code; `None` for a denial.
     pub code_sha256: Option<String>,
-    /// How often the message was received.
+    /// How often the message has been received.
     pub receives: u32,
-    /// When the callback came.
+    /// When the callback was received.
     pub received_at: Timestamp,
 }
 
-/// The right to trade a code, for a while.
+/// The exclusive right to exchange the attempt's code, until it expires.
 #[derive(Debug)]
 pub struct Lease {
     until: Timestamp,
-    /// May the code be used up, by this holder or by an earlier one whose answer was lost?
+    /// Whether the code may be redeemed, by this holder or by an earlier one that lost the response.
+    ///
+    /// A cell, because the exchange sets it in the midst of its work, and whoever releases the lease after a time-out
+    /// or a panic reads it.
     pub maybe_redeemed: Cell<bool>,
 }
 
-/// What stands in the way of a write.
+/// Why a write was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Conflict {
-    /// The attempt has its outcome.
+    /// The attempt has a final outcome.
     Finished {
-        /// The good one.
+        /// Whether the outcome is `connected`.
         connected: bool,
     },
-    /// The attempt waits for somebody to take it up again, and the person knows.
+    /// The attempt is delayed, and the person is notified of it.
     Delayed,
-    /// Somebody holds it.
+    /// An exchanger holds it.
     Held {
-        /// For so long at most.
+        /// When its lease expires.
         until: Timestamp,
     },
 }
 
-/// What allows an outcome to be written.
+/// The condition under which an outcome may be written.
 #[derive(Clone, Copy, Debug)]
 pub enum Guard<'a> {
-    /// We hold the attempt.
+    /// The writer holds this lease.
     Lease(&'a Lease),
-    /// We could.
+    /// The writer could claim the attempt.
     Claimable,
-    /// The person said no: that is final unless a code is on its way, or came before.
+    /// The person denied access: that is final unless a code is being exchanged, or was before.
     Undecided,
     /// The tokens are stored: that is the outcome, whoever holds the attempt, unless it was connected before.
     TokensStored,
 }
 
-/// Who was told of an outcome, or could not be.
+/// Who was notified of an outcome, or could not be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mark {
     /// The person was sent the message.
     Messaged,
-    /// The person cannot be sent it, by this code of WhatsApp's. That is news to the bot.
+    /// The message cannot be delivered, with WhatsApp's error code. The bot is notified of that too.
     Undeliverable(String),
-    /// The bot was told.
+    /// The bot was notified.
     BotTold,
-    /// There is nothing left to tell.
+    /// There was nothing left to send.
     Nothing,
 }
 
 impl Attempt<'_> {
-    /// Takes the attempt for a while: where it is new, delayed, left behind by a holder whose
-    /// lease has run out, or failed with another code. [`Self::lease`] reads the item before it.
+    /// Claims the attempt for the time of a lease: where it is new, delayed, left behind by a holder whose lease has
+    /// expired, or failed with another code. [`Self::lease`] reads the item as it was before.
     #[must_use]
     pub fn claim(&self, now: Timestamp) -> ConditionalWrite {
         self.write(self.is_claimable(now), Status::Exchanging, now)
@@ -100,7 +103,7 @@ impl Attempt<'_> {
             .remove([attr::REASON, attr::SALESFORCE_ERROR])
     }
 
-    /// The lease of a claim that was made then, on an item that was this before.
+    /// The lease of a claim that was made at that time, on an item that was this before.
     #[must_use]
     pub fn lease(&self, before: &Attributes, claimed_at: Timestamp) -> Lease {
         let same_code = text(before, attr::CODE_SHA256) == self.code_sha256.as_deref();
@@ -113,7 +116,7 @@ impl Attempt<'_> {
     pub fn finish(&self, outcome: &Outcome<&str>, guard: Guard<'_>, now: Timestamp) -> ConditionalWrite {
         let condition = match (guard, outcome) {
             (Guard::Lease(lease), _) => lease.is_held(),
-            // Said once is enough.
+            // The person is notified of one delay once.
             (Guard::Claimable, Outcome::Delayed { .. }) => Condition::All(vec![
                 self.is_claimable(now),
                 Condition::IsNot(attr::STATUS, Status::Delayed.as_str().into()),
@@ -144,7 +147,7 @@ impl Attempt<'_> {
                 .remove([attr::LEASE_UNTIL, attr::DELAY_TOLD_AT]),
             Outcome::Delayed { reason } => {
                 let write = write.set(attr::REASON, reason.as_str());
-                // Kept, because whoever claims it next has to know what became of the code.
+                // Kept, because the next holder has to know whether the code may be redeemed.
                 match guard {
                     Guard::Lease(lease) => write.set(attr::LEASE_UNTIL, lease.end(now)),
                     Guard::Claimable | Guard::Undecided | Guard::TokensStored => write,
@@ -163,7 +166,7 @@ impl Attempt<'_> {
             .set(attr::RECEIVES, u64::from(self.receives))
             .set(attr::UPDATED_AT, now)
             .set_once(attr::CREATED_AT, self.received_at)
-            .set(attr::EXPIRES_AT, now.plus(KEPT).seconds());
+            .set(attr::EXPIRES_AT, now.plus(RETENTION).seconds());
         match &self.code_sha256 {
             Some(sha256) => write.set(attr::CODE_SHA256, sha256.as_str()),
             None => write,
@@ -185,7 +188,7 @@ impl Attempt<'_> {
 }
 
 impl Lease {
-    /// Gives the attempt back before its lease ends, if it is still ours.
+    /// Ends the lease early, if it is still held.
     #[must_use]
     pub fn release(&self, now: Timestamp) -> ConditionalWrite {
         ConditionalWrite::only_if(self.is_held()).set(attr::LEASE_UNTIL, self.end(now)).set(attr::UPDATED_AT, now)
@@ -195,14 +198,14 @@ impl Lease {
         Condition::All(vec![is(Status::Exchanging), Condition::Is(attr::LEASE_UNTIL, self.until.into())])
     }
 
-    /// What a holder leaves behind: whether the code is still good for sure.
+    /// The `lease_until` that tells the next holder whether the code is certainly unused.
     fn end(&self, now: Timestamp) -> Timestamp {
         if self.maybe_redeemed.get() { now } else { RELEASED }
     }
 }
 
 impl Conflict {
-    /// Who or what refused a write to this item.
+    /// Why a write to this item was refused.
     #[must_use]
     pub fn of(item: &Attributes) -> Self {
         match (text(item, attr::STATUS).and_then(Status::parse), time(item, attr::LEASE_UNTIL)) {
@@ -214,10 +217,10 @@ impl Conflict {
 }
 
 impl Mark {
-    /// Marks the outcome that was written then, and no later one. With `complete`, everyone knows.
+    /// Marks the outcome that was written at that time, and no later one. With `complete`, nobody is left to notify.
     #[must_use]
     pub fn write(&self, status: Status, updated_at: Timestamp, complete: bool, now: Timestamp) -> ConditionalWrite {
-        let write = ConditionalWrite::only_if(stands(status, updated_at));
+        let write = ConditionalWrite::only_if(is_current(status, updated_at));
         let write = match self {
             Self::Messaged if status == Status::Delayed => {
                 write.set(attr::MESSAGED_AT, now).set(attr::DELAY_TOLD_AT, now)
@@ -232,17 +235,17 @@ impl Mark {
     }
 }
 
-/// Puts the outcome that was written then, and no later one, on the stream again, without these marks.
+/// Puts the outcome that was written at that time, and no later one, on the stream again, without these marks.
 ///
-/// Its time stays: by it a bot knows a repetition.
+/// `updated_at` stays: it is in the event's id, by which a bot recognises a repetition.
 #[must_use]
 pub fn redelivery(status: Status, updated_at: Timestamp, without: &[&'static str], now: Timestamp) -> ConditionalWrite {
-    let write = ConditionalWrite::only_if(stands(status, updated_at)).set(attr::REDELIVERED_AT, now);
+    let write = ConditionalWrite::only_if(is_current(status, updated_at)).set(attr::REDELIVERED_AT, now);
     without.iter().fold(write, |write, mark| write.remove([*mark]))
 }
 
-/// The outcome that was written then is still the attempt's.
-fn stands(status: Status, updated_at: Timestamp) -> Condition {
+/// The outcome that was written at that time is still the attempt's.
+fn is_current(status: Status, updated_at: Timestamp) -> Condition {
     Condition::All(vec![is(status), Condition::Is(attr::UPDATED_AT, updated_at.into())])
 }
 
@@ -275,7 +278,7 @@ mod tests {
 
     const ACCOUNT: Account<&str> = Account { org_id: "00D", instance_url: "https://i", username: None, scope: None };
 
-    /// The record after these writes, each of which is allowed.
+    /// The item after these writes, each of which is allowed.
     fn after(writes: impl IntoIterator<Item = ConditionalWrite>) -> Attributes {
         let mut item = Attributes::new();
         for write in writes {
@@ -311,7 +314,7 @@ mod tests {
     const DELAYED: Outcome<&str> = Outcome::Delayed { reason: Reason::SalesforceUnavailable };
 
     #[test]
-    fn an_attempt_is_held_by_one_until_the_lease_has_run_out() {
+    fn an_attempt_is_held_by_one_until_the_lease_has_expired() {
         let held = after([of_code("a").claim(NOW)]);
         let end = NOW.plus(LEASE);
         assert_eq!(Conflict::of(&held), Conflict::Held { until: end });
@@ -334,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_that_came_too_late_is_told_of_even_after_another_failed() {
+    fn a_code_that_expired_is_notified_of_even_after_another_failed() {
         let late = |code| of_code(code).finish(&failed(Reason::CodeExpired), Guard::Claimable, LATER);
         let first = after([late("a")]);
         assert!(!allows(&first, &late("a")));
@@ -342,14 +345,14 @@ mod tests {
     }
 
     #[test]
-    fn a_holder_leaves_behind_whether_the_code_may_be_used_up() {
+    fn a_holder_leaves_behind_whether_the_code_may_be_redeemed() {
         let claim = of_code("a").claim(NOW);
         let ours = lease(&of_code("a"), &Attributes::new());
         assert!(!ours.maybe_redeemed.get());
         let released = after([claim.clone(), ours.release(NOW)]);
         assert!(!lease(&of_code("a"), &released).maybe_redeemed.get());
 
-        // It says so, or it cannot say anything any more; what happened to one code says nothing of another.
+        // It says so, or was killed and could not; what happened to one code says nothing of another.
         ours.maybe_redeemed.set(true);
         let told = after([claim.clone(), ours.release(NOW)]);
         let delayed = after([claim.clone(), of_code("a").finish(&DELAYED, Guard::Lease(&ours), NOW)]);
@@ -361,30 +364,30 @@ mod tests {
     }
 
     #[test]
-    fn who_lost_the_lease_writes_nothing() {
+    fn a_holder_that_lost_its_lease_writes_nothing() {
         let lost = lease(&of_code("a"), &Attributes::new());
         let later = NOW.plus(2 * LEASE);
         let taken_over = after([of_code("a").claim(NOW), of_code("a").claim(later)]);
         assert!(!allows(&taken_over, &lost.release(later)));
         assert!(!allows(&taken_over, &of_code("a").finish(&DELAYED, Guard::Lease(&lost), later)));
-        // The tokens are another matter: once they are there, that is the outcome.
+        // But once tokens are stored, that is the outcome.
         assert!(allows(&taken_over, &connect("a", false, later)));
     }
 
     #[test]
-    fn a_delay_is_told_once_by_whoever_holds_nothing() {
+    fn a_delay_is_written_once_without_a_lease() {
         let delay = of_code("a").finish(&DELAYED, Guard::Claimable, NOW);
         let delayed = after([delay.clone()]);
         assert!(!allows(&delayed, &delay));
         assert_eq!(Conflict::of(&delayed), Conflict::Delayed);
         assert!(allows(&delayed, &of_code("a").claim(NOW)));
-        // Whoever held it last was killed.
+        // The last holder was killed.
         let left = after([of_code("a").claim(NOW)]);
         assert!(allows(&left, &of_code("a").finish(&DELAYED, Guard::Claimable, NOW.plus(2 * LEASE))));
     }
 
     #[test]
-    fn a_denial_is_final_unless_a_code_is_on_its_way_or_came_before() {
+    fn a_denial_is_final_unless_a_code_is_being_exchanged_or_was_before() {
         let denial = attempt(None).finish(&failed(Reason::Denied), Guard::Undecided, NOW);
         let denied = after([denial.clone()]);
         assert!(!allows(&denied, &denial));
@@ -396,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn a_success_is_announced_once_and_never_taken_back() {
+    fn a_success_is_written_once_and_never_overwritten() {
         let connected = after([connect("a", false, NOW)]);
         assert!(!allows(&connected, &connect("a", true, LATER)));
         for guard in [Guard::Claimable, Guard::Undecided] {
@@ -406,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_outcome_is_announced_anew() {
+    fn a_later_outcome_has_no_marks() {
         let delay = of_code("a").finish(&DELAYED, Guard::Claimable, NOW);
         let told = Mark::Messaged.write(Status::Delayed, NOW, true, LATER);
         let mut item = after([delay, told.clone()]);
@@ -417,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delay_that_is_found_out_again_was_told_until_the_attempt_is_over() {
+    fn a_delay_that_recurs_stays_notified_until_the_attempt_is_finished() {
         let delay = of_code("a").finish(&DELAYED, Guard::Claimable, NOW);
         let told = Mark::Messaged.write(Status::Delayed, NOW, false, LATER);
         let ours = lease(&of_code("a"), &Attributes::new());
@@ -432,7 +435,7 @@ mod tests {
     }
 
     #[test]
-    fn whichever_is_told_second_says_that_everyone_knows() {
+    fn the_second_mark_completes_the_notification() {
         let mut item = after([connect("a", false, NOW)]);
         let mark = |mark: Mark, complete| mark.write(Status::Connected, NOW, complete, LATER);
         assert!(made(&mark(Mark::Messaged, false), &mut item));
@@ -441,14 +444,14 @@ mod tests {
         for name in [attr::MESSAGED_AT, attr::BOT_TOLD_AT, attr::NOTIFIED_AT] {
             assert_eq!(item.get(name), Some(&LATER.into()), "{name}");
         }
-        // An undeliverable message is told to the bot again.
+        // The bot is notified again of an undeliverable message.
         assert!(made(&mark(Mark::Undeliverable("63024".to_owned()), false), &mut item));
         assert_eq!(item.get(attr::MESSAGE_ERROR), Some(&"63024".into()));
         assert!(!item.contains_key(attr::BOT_TOLD_AT));
     }
 
     #[test]
-    fn an_outcome_is_told_again_unless_there_is_a_later_one() {
+    fn an_outcome_is_redelivered_unless_there_is_a_later_one() {
         let told = |at: Timestamp| {
             Attributes::from([
                 (attr::STATUS.to_owned(), Status::Failed.as_str().into()),

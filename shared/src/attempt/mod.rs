@@ -17,21 +17,21 @@ mod outcome;
 pub use item::{Item, UnreadableItem, attr};
 pub use outcome::{Account, Next, Outcome, Reason};
 
-/// Denials without a signed state have nothing else to tell two of them apart: one for each chat
-/// and this many milliseconds.
+/// Denials without a signed state differ in nothing but chat and time: one attempt for each chat and this many
+/// milliseconds.
 const DENIAL_WINDOW_MS: u64 = 10 * 60 * 1000;
 
-/// The name of one try to connect: 128 bits, printed as 32 hexadecimal digits.
+/// The id of one attempt to connect: 128 bits, printed as 32 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AttemptId([u8; Self::LENGTH]);
 
-/// The text is not the id of an attempt.
+/// The text is not an attempt id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an attempt id (expected 32 hexadecimal digits)")]
 pub struct InvalidAttemptId;
 
 impl AttemptId {
-    /// Bytes.
+    /// In bytes.
     pub const LENGTH: usize = 16;
 
     /// The id with these bytes; a new one has random bytes.
@@ -40,20 +40,20 @@ impl AttemptId {
         Self(bytes)
     }
 
-    /// Its bytes.
+    /// The id as bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; Self::LENGTH] {
         &self.0
     }
 
-    /// The id of an attempt that came with a plain state: a reload brings the same code, and so
-    /// the same attempt.
+    /// The id of an attempt without a signed state, derived from its code: a reloaded callback has the same code, and
+    /// so is the same attempt.
     #[must_use]
     pub fn of_code(code: &AuthorizationCode) -> Self {
         Self::hashed(&[b"plain-attempt:v1:", code.secret().as_bytes()])
     }
 
-    /// The id of a denial that came with a plain state.
+    /// The id of a denial without a signed state.
     #[must_use]
     pub fn of_denial(wa_id: &WaId, received_at: Timestamp) -> Self {
         let window = (received_at.millis() / DENIAL_WINDOW_MS).to_be_bytes();
@@ -111,16 +111,16 @@ impl<'de> Deserialize<'de> for AttemptId {
     }
 }
 
-/// Where an attempt stands.
+/// The status of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// An exchanger holds it under a lease.
+    /// An exchanger holds it under a lease, or was killed holding it.
     Exchanging,
     /// Outcome: the tokens are stored.
     Connected,
-    /// Outcome: over, for a [`crate::Reason`].
+    /// Outcome: failed for good, for a [`Reason`].
     Failed,
-    /// Outcome, for now: it takes longer, an operator is asked.
+    /// Outcome for now: it takes longer, and an operator has to help.
     Delayed,
 }
 
@@ -136,7 +136,7 @@ impl Status {
         }
     }
 
-    /// Reads the stored form; `None` for a word that is no status.
+    /// Parses the stored form; `None` where it is unknown.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Exchanging, Self::Connected, Self::Failed, Self::Delayed].into_iter().find(|s| s.as_str() == text)
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_id() {
+    fn rejects_what_is_not_an_id() {
         for text in ["", "0", &"g".repeat(32), &"A".repeat(32), &"a".repeat(33), "+0000000000000000000000000000000"] {
             assert_eq!(text.parse::<AttemptId>(), Err(InvalidAttemptId), "{text}");
         }
@@ -173,7 +173,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_id_survives_print_and_parse(bytes in any::<[u8; 16]>()) {
+        fn a_printed_id_parses_to_the_same_id(bytes in any::<[u8; 16]>()) {
             let id = AttemptId::from_bytes(bytes);
             prop_assert_eq!(id.to_string().parse::<AttemptId>().unwrap(), id);
         }

@@ -49,13 +49,13 @@ pub struct Account<Text = String> {
 /// Why an attempt did not end connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// The person said no at Salesforce.
+    /// The person denied access at Salesforce.
     Denied,
-    /// The code was too old, or used before.
+    /// The code was expired, or redeemed before.
     CodeExpired,
-    /// The answer to the exchange was lost: nobody can tell what became of the code.
+    /// The response to the exchange was lost: whether the code was redeemed is unknown.
     Unknown,
-    /// The org does not let this app in.
+    /// The org blocks this app.
     AppBlocked,
     /// The user is frozen or deactivated.
     UserInactive,
@@ -63,7 +63,7 @@ pub enum Reason {
     OrgInactive,
     /// Too many logins for now.
     LoginRate,
-    /// The app's settings here and at Salesforce do not agree.
+    /// The app's settings here and at Salesforce do not match.
     Misconfigured,
     /// Salesforce did not answer in time.
     SalesforceUnavailable,
@@ -94,7 +94,7 @@ impl Reason {
         Self::SalesforceUnavailable,
     ];
 
-    /// As stored and told to the bot.
+    /// As stored and as sent to the bot.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -110,7 +110,7 @@ impl Reason {
         }
     }
 
-    /// Reads the stored form; `None` for a word that is no reason.
+    /// Parses the stored form; `None` where it is unknown.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.as_str() == text)
@@ -131,7 +131,7 @@ impl Next {
     /// Every kind of help.
     pub const ALL: [Self; 3] = [Self::Relink, Self::ContactAdmin, Self::Wait];
 
-    /// As told to the bot.
+    /// As sent to the bot.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -196,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_reason_is_read_back() {
+    fn every_reason_is_parsed_back() {
         for reason in Reason::ALL {
             assert_eq!(Reason::parse(reason.as_str()), Some(reason));
         }

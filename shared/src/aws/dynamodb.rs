@@ -141,7 +141,7 @@ fn values(values: HashMap<String, Value>) -> HashMap<String, AttributeValue> {
 
 /// An item of an answer. An attribute that is null is as good as absent.
 #[must_use]
-pub fn attributes(item: HashMap<String, AttributeValue>) -> Attributes {
+pub fn attributes(item: impl IntoIterator<Item = (String, AttributeValue)>) -> Attributes {
     let value = |attribute| match attribute {
         AttributeValue::S(text) => Some(Value::Text(text)),
         AttributeValue::N(number) => Some(number.parse().map_or(Value::Other, Value::Number)),

@@ -1,9 +1,10 @@
 //! One invocation of the token exchanger on one message, step by step.
 //!
-//! What an answer means and what is written is the exchanger's own code. Which step follows which
-//! is mirrored here: `run`, `connect`, `expire`, `give_up`, `fail`, `deny`, `connect_traded` and `release`
-//! of its `attempt.rs`, `exchange` of its `exchange.rs`, `store_or_checkpoint` of its `storage.rs`,
-//! `connect` of its `tables.rs`, `return_to_queue` of its `lib.rs`, and, of its `setback.rs`, that the person is told of a delay by every setback but `Held` and `GivenUp`.
+//! What a response means and what is written is the exchanger's own code. The order of the steps is mirrored here:
+//! `run`, `connect`, `expire`, `give_up`, `fail`, `deny`, `connect_traded` and `release` of its `attempt.rs`,
+//! `exchange` of its `exchange.rs`, `store_or_checkpoint` of its `storage.rs`, `connect` of its `tables.rs`,
+//! `return_to_queue` of its `lib.rs`, and, of its `setback.rs`, that every setback but `Held` and `GivenUp` delays the
+//! attempt.
 
 use shared::{
     Reason,
@@ -16,7 +17,7 @@ use shared::{
 use token_exchanger::course::{Course, Step};
 
 use crate::{
-    protocol::{DELAY, Fate, Fault, Kind, Message, Place, Protocol, State},
+    protocol::{CodeState, DELAY, Fault, Kind, Message, Place, Protocol, State},
     rules::Broken,
     table::{CONNECTED, Code, LeaseEnd, Row, attempt, claim_time, outcome_time},
 };
@@ -24,99 +25,99 @@ use crate::{
 /// An invocation.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Work {
-    /// Whose message.
+    /// The message's place.
     pub slot: usize,
     kind: Kind,
-    /// By then the message was received so often.
+    /// How often the message had been received.
     pub receives: u8,
     held: Option<Held>,
     at: At,
 }
 
-/// A lease, and what was heard under it.
+/// A lease, and the responses under it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Held {
     number: u8,
     maybe_redeemed: bool,
-    heard: Vec<Heard>,
-    /// The code is on its way, or was traded.
+    responses: Vec<Response>,
+    /// The code is being exchanged, or was redeemed.
     sent: bool,
 }
 
-/// An answer that is not the last one.
+/// A response without tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Heard {
+pub enum Response {
     /// Salesforce is down.
     Transient,
-    /// Nothing.
+    /// None: whether the code was redeemed is unknown.
     Ambiguous,
-    /// The settings are wrong.
+    /// The settings are wrong: an operator has to help.
     Operator,
-    /// The code is not known, or no longer.
+    /// The code is unknown, expired or redeemed.
     Expired,
-    /// Something else that is final.
+    /// Another final refusal.
     Final,
 }
 
-/// What comes next.
+/// The next step.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum At {
     Claim,
-    /// The code is dead.
-    Bury,
-    /// It was tried often enough.
+    /// The code has expired.
+    Expire,
+    /// The message was tried often enough.
     GiveUp,
     /// The top of the loop of `exchange`.
     Try,
-    /// The answer is on its way.
-    Answer(Option<Heard>),
-    /// Tokens are here.
+    /// The response is on its way; `None` for tokens.
+    Answer(Option<Response>),
+    /// Tokens were received.
     Store,
-    PutBack,
-    /// The queue did not take them: the table again, and then the queue, while there is time.
-    StoreAgain,
-    Settle(&'static str),
-    /// There was a setback: the attempt is given back, or said to be delayed.
-    GiveBack,
-    /// The message goes back, and nothing has to be written.
-    Return(Place),
-    /// It is to be deleted.
+    Checkpoint,
+    /// The queue refused the tokens: the table again, and then the queue, while there is time.
+    StoreRetry,
+    Finish(&'static str),
+    /// There was a setback: the lease is released, or the attempt is delayed.
+    Return,
+    /// The message is returned, and nothing has to be written.
+    ReturnTo(Place),
+    /// The message is deleted.
     Done,
 }
 
-/// How a step goes.
+/// The result of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Luck {
-    /// Well.
-    Well,
+pub enum StepResult {
+    /// It succeeds.
+    Success,
     /// The table or the queue refuses.
     Refused,
-    /// It is done, and the answer is lost: the SDK asks again.
-    AskedAgain,
-    /// It is done, and the answers are lost.
-    Unheard,
-    /// Salesforce gives no tokens.
-    Answers(Heard),
-    /// Salesforce trades the code, and its answer is lost.
-    TradedUnheard,
-    /// There is no time for another try.
-    NoTime,
+    /// It succeeds, and the response is lost: the SDK retries.
+    Retried,
+    /// It succeeds, and all responses are lost.
+    ResponseLost,
+    /// Salesforce responds without tokens.
+    Failure(Response),
+    /// Salesforce redeems the code, and its response is lost.
+    ExchangedResponseLost,
+    /// There is no time for a retry.
+    OutOfTime,
 }
 
-impl Luck {
+impl StepResult {
     const fn fault(self) -> Option<Fault> {
         match self {
-            Self::Well | Self::NoTime | Self::Answers(Heard::Expired) => None,
+            Self::Success | Self::OutOfTime | Self::Failure(Response::Expired) => None,
             Self::Refused => Some(Fault::Refusal),
-            Self::AskedAgain | Self::Unheard | Self::TradedUnheard | Self::Answers(Heard::Ambiguous) => {
+            Self::Retried | Self::ResponseLost | Self::ExchangedResponseLost | Self::Failure(Response::Ambiguous) => {
                 Some(Fault::Lost)
             }
-            Self::Answers(Heard::Transient | Heard::Operator | Heard::Final) => Some(Fault::Answer),
+            Self::Failure(Response::Transient | Response::Operator | Response::Final) => Some(Fault::Answer),
         }
     }
 }
 
-impl Heard {
+impl Response {
     const fn class(self) -> Class {
         match self {
             Self::Transient => Class::Transient { retry_after: None },
@@ -129,14 +130,14 @@ impl Heard {
 }
 
 impl Held {
-    /// The lease as it is by now, and the course that was run under it.
+    /// Works with the lease as it is now, and the course of the responses under it.
     fn course<R>(&self, code: Code, broken: Broken, what: impl FnOnce(&Lease, &mut Course<'_>) -> R) -> R {
         let lease = Row::default().lease(code, self.number);
         lease.maybe_redeemed.set(self.maybe_redeemed);
         let mut course = Course::new(&lease);
-        for heard in &self.heard {
+        for response in &self.responses {
             course.send();
-            course.answered(heard.class());
+            course.answered(response.class());
         }
         if self.sent {
             course.send();
@@ -149,14 +150,14 @@ impl Held {
 }
 
 impl Work {
-    /// On a message that was just received.
+    /// An invocation on a message that was just received.
     #[must_use]
     pub fn new(slot: usize, message: &Message, max_tries: u8) -> Self {
         let given_up = message.receives > max_tries;
         let at = match message.kind {
-            Kind::Denied => At::Settle(Reason::Denied.as_str()),
+            Kind::Denied => At::Finish(Reason::Denied.as_str()),
             Kind::Granted(_) if given_up && !message.old => At::GiveUp,
-            Kind::Granted(_) if message.old => At::Bury,
+            Kind::Granted(_) if message.old => At::Expire,
             Kind::Granted(_) => At::Claim,
             Kind::Traded(_) if given_up => At::GiveUp,
             Kind::Traded(_) => At::Store,
@@ -164,33 +165,33 @@ impl Work {
         Self { slot, kind: message.kind, receives: message.receives, held: None, at }
     }
 
-    /// Is its first write still to come?
+    /// Whether its first write is still to come.
     #[must_use]
     pub const fn is_new(&self) -> bool {
-        matches!(self.at, At::Claim | At::Bury | At::GiveUp)
+        matches!(self.at, At::Claim | At::Expire | At::GiveUp)
     }
 
-    /// By which number it holds, or held, the attempt.
+    /// The number by which it holds, or held, the attempt.
     #[must_use]
     pub fn holder(&self) -> Option<u8> {
         self.held.as_ref().map(|held| held.number)
     }
 
-    /// Is the code with Salesforce, or about to be?
+    /// Whether the code is being exchanged, or about to be.
     #[must_use]
     pub const fn is_exchanging(&self) -> bool {
         matches!(self.at, At::Try | At::Answer(_))
     }
 
-    /// Is there something that a time-out would cut short? (A write that is cut short is one whose answers are lost.)
+    /// Whether a time-out would cut something short. (A write that is cut short is one whose responses are lost.)
     #[must_use]
     pub const fn is_under_way(&self) -> bool {
-        matches!(self.at, At::Try | At::Answer(_) | At::Store | At::PutBack | At::StoreAgain)
+        matches!(self.at, At::Try | At::Answer(_) | At::Store | At::Checkpoint | At::StoreRetry)
     }
 
-    /// Its time is over.
+    /// It runs out of time.
     pub fn time_out(&mut self) {
-        self.at = At::GiveBack;
+        self.at = At::Return;
     }
 
     const fn code(&self) -> Option<Code> {
@@ -204,81 +205,82 @@ impl Work {
         state.messages[self.slot].old
     }
 
-    /// How the next step can go.
-    pub fn steps(&self, state: &State, mut can: impl FnMut(Luck)) {
-        const WRITE: [Luck; 4] = [Luck::Well, Luck::Refused, Luck::AskedAgain, Luck::Unheard];
-        let lucks: &[Luck] = match &self.at {
-            At::Claim | At::Bury | At::GiveUp | At::Settle(_) => &WRITE,
-            At::Try if self.is_old(state) => &[Luck::Well],
+    /// The possible results of the next step.
+    pub fn steps(&self, state: &State, mut can: impl FnMut(StepResult)) {
+        const WRITE: [StepResult; 4] =
+            [StepResult::Success, StepResult::Refused, StepResult::Retried, StepResult::ResponseLost];
+        let results: &[StepResult] = match &self.at {
+            At::Claim | At::Expire | At::GiveUp | At::Finish(_) => &WRITE,
+            At::Try if self.is_old(state) => &[StepResult::Success],
             At::Try => &[
-                Luck::Well,
-                Luck::TradedUnheard,
-                Luck::Answers(Heard::Ambiguous),
-                Luck::Answers(Heard::Transient),
-                Luck::Answers(Heard::Operator),
-                Luck::Answers(Heard::Final),
+                StepResult::Success,
+                StepResult::ExchangedResponseLost,
+                StepResult::Failure(Response::Ambiguous),
+                StepResult::Failure(Response::Transient),
+                StepResult::Failure(Response::Operator),
+                StepResult::Failure(Response::Final),
             ],
-            At::Answer(None | Some(Heard::Expired | Heard::Final)) => &[Luck::Well],
-            At::Answer(Some(_)) | At::StoreAgain => &[Luck::Well, Luck::NoTime],
-            At::Store | At::PutBack => &[Luck::Well, Luck::Refused, Luck::Unheard],
-            At::GiveBack => &[Luck::Well, Luck::Refused],
-            At::Return(_) | At::Done => &[],
+            At::Answer(None | Some(Response::Expired | Response::Final)) => &[StepResult::Success],
+            At::Answer(Some(_)) | At::StoreRetry => &[StepResult::Success, StepResult::OutOfTime],
+            At::Store | At::Checkpoint => &[StepResult::Success, StepResult::Refused, StepResult::ResponseLost],
+            At::Return => &[StepResult::Success, StepResult::Refused],
+            At::ReturnTo(_) | At::Done => &[],
         };
-        for luck in lucks {
-            let is_possible = luck.fault().is_none_or(|fault| state.left.can(fault));
+        for result in results {
+            let is_possible = result.fault().is_none_or(|fault| state.left.can(fault));
             if is_possible {
-                can(*luck);
+                can(*result);
             }
         }
     }
 
-    /// The next step. `None` when it was the last.
+    /// Takes the next step. `None` when it was the last.
     #[must_use]
-    pub fn step(mut self, state: &mut State, protocol: &Protocol, luck: Luck) -> Option<Self> {
-        if let Some(fault) = luck.fault() {
+    pub fn step(mut self, state: &mut State, protocol: &Protocol, result: StepResult) -> Option<Self> {
+        if let Some(fault) = result.fault() {
             state.left.spend(fault);
         }
         self.at = match self.at.clone() {
-            At::Claim => self.claim(state, protocol.broken, luck),
-            At::Bury => {
+            At::Claim => self.claim(state, protocol.broken, result),
+            At::Expire => {
                 let reason = self.expired_of(&state.row);
-                self.settle(state, protocol.broken, &Outcome::Failed { reason, salesforce_error: None }, luck)
+                self.finish(state, protocol.broken, &Outcome::Failed { reason, salesforce_error: None }, result)
             }
-            At::GiveUp => self.give_up(state, protocol.broken, luck),
-            At::Try => self.exchange(state, luck),
-            At::Answer(answer) => self.hear(state, protocol.broken, answer, luck),
-            At::Store => self.store(state, protocol.broken, luck),
-            At::PutBack => self.put_back(state, luck),
-            At::StoreAgain if luck == Luck::Well => At::Store,
-            At::StoreAgain => {
+            At::GiveUp => self.give_up(state, protocol.broken, result),
+            At::Try => self.exchange(state, result),
+            At::Answer(answer) => self.receive_response(state, protocol.broken, answer, result),
+            At::Store => self.store(state, protocol.broken, result),
+            At::Checkpoint => self.checkpoint(state, result),
+            At::StoreRetry if result == StepResult::Success => At::Store,
+            At::StoreRetry => {
                 state.forget();
-                At::GiveBack
+                At::Return
             }
-            At::Settle(reason) => {
+            At::Finish(reason) => {
                 let reason = Reason::parse(reason).unwrap_or(DELAY);
-                self.settle(state, protocol.broken, &Outcome::Failed { reason, salesforce_error: None }, luck)
+                self.finish(state, protocol.broken, &Outcome::Failed { reason, salesforce_error: None }, result)
             }
-            At::GiveBack => {
-                let place = self.give_back(state, protocol, luck);
-                state.give_back(self.slot, self.receives, protocol.max_receives, place);
+            At::Return => {
+                let place = self.return_to_queue(state, protocol, result);
+                state.return_to_queue(self.slot, self.receives, protocol.max_receives, place);
                 return None;
             }
-            At::Return(_) | At::Done => self.at,
+            At::ReturnTo(_) | At::Done => self.at,
         };
-        // The rest is up to SQS.
+        // SQS does the rest.
         match self.at {
-            At::Return(place) => state.give_back(self.slot, self.receives, protocol.max_receives, place),
+            At::ReturnTo(place) => state.return_to_queue(self.slot, self.receives, protocol.max_receives, place),
             At::Done => state.delete(self.slot),
             _ => return Some(self),
         }
         None
     }
 
-    fn claim(&mut self, state: &mut State, broken: Broken, luck: Luck) -> At {
-        let Kind::Granted(code) = self.kind else { return At::GiveBack };
-        if luck == Luck::Refused {
+    fn claim(&mut self, state: &mut State, broken: Broken, result: StepResult) -> At {
+        let Kind::Granted(code) = self.kind else { return At::Return };
+        if result == StepResult::Refused {
             state.forget();
-            return At::GiveBack;
+            return At::Return;
         }
         let number = state.next_holder();
         if broken == Broken::ClaimIgnoresLease && state.row.lease != LeaseEnd::None {
@@ -287,96 +289,105 @@ impl Work {
         let claim = attempt(Some(code)).claim(claim_time(number));
         let lease = state.row.lease(code, number);
         let mut made = state.write(&claim);
-        if made && luck == Luck::Unheard {
+        if made && result == StepResult::ResponseLost {
             state.forget();
-            return At::GiveBack;
+            return At::Return;
         }
-        if luck == Luck::AskedAgain {
+        if result == StepResult::Retried {
             made = state.write(&claim);
         }
         if made {
             let maybe_redeemed = lease.maybe_redeemed.get() && broken != Broken::RedemptionForgotten;
-            self.held = Some(Held { number, maybe_redeemed, heard: Vec::new(), sent: false });
+            self.held = Some(Held { number, maybe_redeemed, responses: Vec::new(), sent: false });
             At::Try
         } else {
-            obstructed(&state.row)
+            conflict(&state.row)
         }
     }
 
-    /// Why it is over for a dead code, by what its record says.
+    /// Why the attempt fails with an expired code, by what its row says.
     fn expired_of(&self, row: &Row) -> Reason {
         let Kind::Granted(code) = self.kind else { return DELAY };
         Course::new(&row.lease(code, 0)).expired()
     }
 
-    /// Sees to it that the person has been told.
-    fn give_up(&mut self, state: &mut State, broken: Broken, luck: Luck) -> At {
-        if luck == Luck::Refused {
+    /// Makes sure that the person is notified.
+    fn give_up(&mut self, state: &mut State, broken: Broken, result: StepResult) -> At {
+        if result == StepResult::Refused {
             state.forget();
-            return At::GiveBack;
+            return At::Return;
         }
         let mut made = self.write_outcome(state, broken, &Outcome::Delayed { reason: DELAY });
-        if luck == Luck::Unheard {
-            return At::GiveBack;
+        if result == StepResult::ResponseLost {
+            return At::Return;
         }
-        if luck == Luck::AskedAgain {
+        if result == StepResult::Retried {
             made = self.write_outcome(state, broken, &Outcome::Delayed { reason: DELAY });
         }
         if made {
-            return At::Return(Place::Ready);
+            return At::ReturnTo(Place::Ready);
         }
         match Conflict::of(&state.row.item()) {
             // The dead-letter queue keeps the tokens.
-            Conflict::Finished { connected: false } if matches!(self.kind, Kind::Traded(_)) => At::Return(Place::Ready),
-            _ => obstructed(&state.row),
+            Conflict::Finished { connected: false } if matches!(self.kind, Kind::Traded(_)) => {
+                At::ReturnTo(Place::Ready)
+            }
+            _ => conflict(&state.row),
         }
     }
 
-    /// The code goes to Salesforce, unless it is too old.
-    fn exchange(&mut self, state: &mut State, luck: Luck) -> At {
-        let (Kind::Granted(code), Some(held)) = (self.kind, self.held.as_mut()) else { return At::GiveBack };
+    /// Sends the code to Salesforce, unless it has expired.
+    fn exchange(&mut self, state: &mut State, result: StepResult) -> At {
+        let (Kind::Granted(code), Some(held)) = (self.kind, self.held.as_mut()) else { return At::Return };
         if state.messages[self.slot].old {
-            return At::Settle(held.course(code, Broken::Nothing, |_, course| course.expired()).as_str());
+            return At::Finish(held.course(code, Broken::Nothing, |_, course| course.expired()).as_str());
         }
         state.resent |= state.known[code as usize].definite;
         held.sent = true;
-        let fate = &mut state.fates[code as usize];
-        let traded = matches!(luck, Luck::Well | Luck::TradedUnheard) && *fate == Fate::Good;
+        let code_state = &mut state.codes[code as usize];
+        let traded =
+            matches!(result, StepResult::Success | StepResult::ExchangedResponseLost) && *code_state == CodeState::Good;
         if traded {
-            *fate = Fate::Used;
+            *code_state = CodeState::Used;
         }
-        At::Answer(match luck {
-            Luck::Answers(heard) => Some(heard),
-            Luck::TradedUnheard => Some(Heard::Ambiguous),
+        At::Answer(match result {
+            StepResult::Failure(response) => Some(response),
+            StepResult::ExchangedResponseLost => Some(Response::Ambiguous),
             _ if traded => None,
-            _ => Some(Heard::Expired),
+            _ => Some(Response::Expired),
         })
     }
 
-    /// The answer is here.
-    fn hear(&mut self, state: &mut State, broken: Broken, answer: Option<Heard>, luck: Luck) -> At {
-        let (Kind::Granted(code), Some(held)) = (self.kind, self.held.as_mut()) else { return At::GiveBack };
+    /// Receives the response.
+    fn receive_response(
+        &mut self,
+        state: &mut State,
+        broken: Broken,
+        answer: Option<Response>,
+        result: StepResult,
+    ) -> At {
+        let (Kind::Granted(code), Some(held)) = (self.kind, self.held.as_mut()) else { return At::Return };
         let known = &mut state.known[code as usize];
-        let Some(heard) = answer else {
+        let Some(response) = answer else {
             known.definite = true;
             known.tokens = true;
             return At::Store;
         };
-        known.definite |= matches!(heard, Heard::Expired | Heard::Final);
-        let step = held.course(code, broken, |_, course| course.answered(heard.class()));
-        held.heard.push(heard);
+        known.definite |= matches!(response, Response::Expired | Response::Final);
+        let step = held.course(code, broken, |_, course| course.answered(response.class()));
+        held.responses.push(response);
         held.sent = false;
         match step {
-            Step::Fail(reason) => At::Settle(reason.as_str()),
-            Step::Retry { .. } | Step::Refetch if luck != Luck::NoTime => At::Try,
-            Step::Retry { .. } | Step::Refetch | Step::Return => At::GiveBack,
+            Step::Fail(reason) => At::Finish(reason.as_str()),
+            Step::Retry { .. } | Step::Refetch if result != StepResult::OutOfTime => At::Try,
+            Step::Retry { .. } | Step::Refetch | Step::Return => At::Return,
         }
     }
 
-    /// The transaction of `Tables::connect`: a connected attempt stays as it is, and that is well.
-    fn store(&mut self, state: &mut State, broken: Broken, luck: Luck) -> At {
-        let Some(code) = self.code() else { return At::GiveBack };
-        if luck != Luck::Refused {
+    /// The transaction of `Tables::connect`: a connected attempt stays as it is, which is success too.
+    fn store(&mut self, state: &mut State, broken: Broken, result: StepResult) -> At {
+        let Some(code) = self.code() else { return At::Return };
+        if result != StepResult::Refused {
             let change =
                 attempt(Some(code)).finish(&CONNECTED, Guard::TokensStored, outcome_time(state.next_outcome()));
             let marks = (state.row.messaged, state.row.bot_told, state.row.notified);
@@ -387,41 +398,41 @@ impl Work {
                 }
             }
         }
-        match luck {
-            Luck::Well => At::Done,
-            _ if matches!(self.kind, Kind::Traded(_)) => At::GiveBack,
-            _ if broken == Broken::NoCheckpoint => At::GiveBack,
+        match result {
+            StepResult::Success => At::Done,
+            _ if matches!(self.kind, Kind::Traded(_)) => At::Return,
+            _ if broken == Broken::NoCheckpoint => At::Return,
             _ => {
                 state.known[code as usize].definite = false;
-                At::PutBack
+                At::Checkpoint
             }
         }
     }
 
-    /// The tokens go on the queue, sealed.
-    fn put_back(&mut self, state: &mut State, luck: Luck) -> At {
-        let Some(code) = self.code() else { return At::GiveBack };
-        if luck != Luck::Refused {
+    /// Puts the sealed tokens on the queue.
+    fn checkpoint(&mut self, state: &mut State, result: StepResult) -> At {
+        let Some(code) = self.code() else { return At::Return };
+        if result != StepResult::Refused {
             state.send(Kind::Traded(code));
         }
-        if luck == Luck::Well { At::Done } else { At::StoreAgain }
+        if result == StepResult::Success { At::Done } else { At::StoreRetry }
     }
 
-    /// An outcome, and what stands in its way.
-    fn settle(&mut self, state: &mut State, broken: Broken, outcome: &Outcome<&str>, luck: Luck) -> At {
-        if luck == Luck::Refused {
+    /// Writes an outcome, and handles a conflict.
+    fn finish(&mut self, state: &mut State, broken: Broken, outcome: &Outcome<&str>, result: StepResult) -> At {
+        if result == StepResult::Refused {
             state.forget();
-            return At::GiveBack;
+            return At::Return;
         }
         let mut made = self.write_outcome(state, broken, outcome);
-        if luck == Luck::Unheard {
+        if result == StepResult::ResponseLost {
             state.forget();
-            return At::GiveBack;
+            return At::Return;
         }
-        if luck == Luck::AskedAgain {
+        if result == StepResult::Retried {
             made = self.write_outcome(state, broken, outcome);
         }
-        if made { At::Done } else { obstructed_settling(self.kind, &state.row) }
+        if made { At::Done } else { conflict_on_finish(self.kind, &state.row) }
     }
 
     fn write_outcome(&self, state: &mut State, broken: Broken, outcome: &Outcome<&str>) -> bool {
@@ -444,11 +455,11 @@ impl Work {
         made
     }
 
-    /// `give_back`. Where does the message go?
-    fn give_back(&self, state: &mut State, protocol: &Protocol, luck: Luck) -> Place {
+    /// `release` and `return_to_queue`: where the message goes.
+    fn return_to_queue(&self, state: &mut State, protocol: &Protocol, result: StepResult) -> Place {
         let is_last = self.receives >= protocol.max_tries;
         let mut told = false;
-        if luck == Luck::Refused {
+        if result == StepResult::Refused {
             state.forget();
         } else if is_last {
             let made = self.write_outcome(state, protocol.broken, &Outcome::Delayed { reason: DELAY });
@@ -456,7 +467,7 @@ impl Work {
         } else if let (Some(held), Some(code)) = (&self.held, self.code()) {
             held.course(code, protocol.broken, |lease, _| state.write(&lease.release(outcome_time(0))));
         }
-        // By then the schedule's pauses are longer than a lease.
+        // After so many receives the schedule's pauses are longer than a lease.
         match state.row.lease {
             LeaseEnd::Of(number) if is_last && !told => Place::Waiting(number),
             _ => Place::Ready,
@@ -464,16 +475,16 @@ impl Work {
     }
 }
 
-/// A claim or an outcome was refused.
-fn obstructed(row: &Row) -> At {
+/// A claim or an outcome was refused: the next step.
+fn conflict(row: &Row) -> At {
     match (Conflict::of(&row.item()), row.lease) {
         (Conflict::Finished { .. }, _) => At::Done,
-        (Conflict::Held { .. }, LeaseEnd::Of(number)) => At::Return(Place::Waiting(number)),
-        (Conflict::Held { .. } | Conflict::Delayed, _) => At::Return(Place::Ready),
+        (Conflict::Held { .. }, LeaseEnd::Of(number)) => At::ReturnTo(Place::Waiting(number)),
+        (Conflict::Held { .. } | Conflict::Delayed, _) => At::ReturnTo(Place::Ready),
     }
 }
 
-/// An outcome was refused. A denial leaves it to whoever holds the attempt.
-fn obstructed_settling(kind: Kind, row: &Row) -> At {
-    if kind == Kind::Denied { At::Done } else { obstructed(row) }
+/// An outcome was refused. A denial leaves the attempt to its holder.
+fn conflict_on_finish(kind: Kind, row: &Row) -> At {
+    if kind == Kind::Denied { At::Done } else { conflict(row) }
 }

@@ -1,32 +1,32 @@
-//! A model of the protocol, from the callback to the announcement, that is checked in every order
-//! of events and faults up to a bound. It speaks to nobody and knows no clock.
+//! A model of the protocol, from the callback to the notification, that is checked in every order of events and faults
+//! up to a bound. It does no I/O and reads no clock.
 //!
-//! What may be written and what an answer means is not modelled but the functions' own: the writes
-//! of [`shared::attempt::ledger`], made in memory, and [`token_exchanger::course::Course`]. Modelled are the
-//! steps between them, in [`exchanger`] and [`notifier`], which name the code that they mirror, and
-//! the world around, in [`protocol`]:
+//! What may be written and what a response means is not modelled but the functions' own code: the writes of
+//! [`shared::attempt::ledger`], applied in memory, and [`token_exchanger::course::Course`]. Modelled are the steps
+//! between them, in [`exchanger`] and [`notifier`], which name the code that they mirror, and the environment, in
+//! [`protocol`]:
 //!
-//! - **SQS** delivers in any order, twice at a time, again after it was deleted, and again when an
+//! - **SQS** delivers a message in any order, twice concurrently, again after it was deleted, and again when an
 //!   invocation was killed. A dead letter can be redriven at any later time.
-//! - **The exchanger** runs twice at a time. It is killed, or runs out of time, between any two
-//!   steps. A write is made, refused, or made with its answer lost; then the SDK may ask again.
-//! - **Salesforce** trades a code once. It is down, refuses for good, blames the settings, or its
-//!   answer is lost, with the code used or not.
-//! - **The stream** brings each outcome in order, at least once. **The notifier** is killed between
-//!   the message and its mark; WhatsApp refuses, or takes a message and is not heard.
-//! - **Time** is what is asked about it: has a lease run out (never under a holder that is running:
-//!   it is longer than a function may run), and are 14 minutes over? The pauses of the schedule are
-//!   such that a message that was held back, or comes after its tries, finds the lease ended. And an
-//!   exchanger's first write follows its receive at once; what comes before it is a matter of order.
+//! - **The exchanger** has two concurrent invocations. It is killed, or runs out of time, between any two steps. A
+//!   write succeeds, is refused, or succeeds with its response lost; then the SDK may retry.
+//! - **Salesforce** redeems a code once. It is down, refuses for good, rejects the settings, or its response is lost,
+//!   with the code redeemed or not.
+//! - **The stream** delivers each outcome in order, at least once. **The notifier** is killed between the message and
+//!   its mark; WhatsApp rejects a message, or accepts it and the response is lost.
+//! - **Time** has two events: a lease expires (never under a running holder: it is longer than the function's
+//!   time-out), and 14 minutes pass. The pauses of the schedule are such that a message that was returned, or is
+//!   received after its tries, finds the lease expired. An exchanger's first write follows its receive at once; what
+//!   happens before it is a matter of order.
 //! - **The person** reloads the callback, approves again with another code, or denies.
 //! - **An operator** redrives a dead letter once, at any time.
 //!
-//! Two tries and three receives after them stand for eight and three. Left out are other attempts
-//! (they share but the token table, whose newest tokens stay), messages that cannot be read, the
-//! account's name, messages that WhatsApp cannot deliver, and how often the bot is told.
+//! Two tries and three receives after them stand for eight and three. Left out are other attempts (they share only the
+//! token table, whose newest tokens stay), unreadable messages, the account's name, undeliverable messages, and how
+//! often the bot is notified.
 //!
-//! An attempt remembers its last code alone. So after two approvals it is not promised that a code
-//! is not sent again once the other has had its outcome, nor that its reason is the exact one.
+//! An attempt's row has only its last code. So after two approvals it is not guaranteed that a code is not sent again
+//! once the other has had its outcome, nor that its reason is the exact one.
 
 pub mod exchanger;
 pub mod notifier;

@@ -12,11 +12,11 @@ use crate::{
 
 /// An invocation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Announcing {
+pub struct Notifying {
     record: Record,
     at: At,
-    person_knows: bool,
-    bot_knows: bool,
+    person_notified: bool,
+    bot_notified: bool,
     notified: bool,
 }
 
@@ -24,41 +24,41 @@ pub struct Announcing {
 enum At {
     Message,
     MarkMessage,
-    /// And its mark: whether the bot or the table refuses, it is told again.
+    /// And its mark: whether the bot or the table refuses, it is notified again.
     Bot,
     MarkNothing,
     End,
 }
 
-/// How a step goes.
+/// The result of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Fortune {
-    /// Well.
-    Well,
+pub enum StepResult {
+    /// It succeeds.
+    Success,
     /// The table refuses.
     Refused,
-    /// WhatsApp or the bot does not take it.
-    NotTaken,
-    /// WhatsApp takes it, and its answer is lost.
-    TakenUnheard,
-    /// It is done, and the stream delivers the record again.
-    Replayed,
+    /// WhatsApp or the bot rejects it.
+    Rejected,
+    /// WhatsApp accepts it, and the response is lost.
+    ResponseLost,
+    /// It succeeds, and the stream delivers the record again.
+    Redelivered,
 }
 
-impl Fortune {
+impl StepResult {
     const fn fault(self) -> Option<Fault> {
         match self {
-            Self::Well => None,
+            Self::Success => None,
             Self::Refused => Some(Fault::Refusal),
-            Self::NotTaken => Some(Fault::Answer),
-            Self::TakenUnheard => Some(Fault::Lost),
-            Self::Replayed => Some(Fault::Duplicate),
+            Self::Rejected => Some(Fault::Answer),
+            Self::ResponseLost => Some(Fault::Lost),
+            Self::Redelivered => Some(Fault::Duplicate),
         }
     }
 }
 
-impl Announcing {
-    /// Reads the item for the stream's next record. `None` where nothing is to be done.
+impl Notifying {
+    /// Reads the item for the stream's next record. `None` where there is nothing to do.
     #[must_use]
     pub fn read(state: &mut State) -> Option<Self> {
         let record = state.stream[0].clone();
@@ -68,10 +68,10 @@ impl Announcing {
             state.stream.remove(0);
             return None;
         }
-        let person_knows = row.messaged || (row.is(Status::Delayed) && row.delay_told);
-        let bot_knows = row.bot_told;
-        let mut this = Self { record, at: At::Message, person_knows, bot_knows, notified: false };
-        if person_knows {
+        let person_notified = row.messaged || (row.is(Status::Delayed) && row.delay_told);
+        let bot_notified = row.bot_told;
+        let mut this = Self { record, at: At::Message, person_notified, bot_notified, notified: false };
+        if person_notified {
             this.at = this.after_message();
         }
         Some(this)
@@ -81,76 +81,76 @@ impl Announcing {
         self.record.status == Status::Delayed.as_str()
     }
 
-    /// Which outcome.
+    /// The number of the outcome.
     #[must_use]
     pub const fn outcome(&self) -> u8 {
         self.record.outcome
     }
 
-    /// The outcome has this number now.
+    /// Gives the outcome another number.
     pub const fn rename(&mut self, outcome: u8) {
         self.record.outcome = outcome;
     }
 
-    /// Would nobody know, if it were killed now, that the person was told? Everything else is simply done again.
+    /// Whether the mark of a sent message would be lost if it were killed now. Everything else is simply repeated.
     #[must_use]
-    pub fn leaves_a_doubt(&self) -> bool {
+    pub fn loses_a_mark(&self) -> bool {
         self.at == At::MarkMessage
     }
 
-    /// Nobody knows that the person was told.
-    pub fn doubt(&self, state: &mut State) {
+    /// The mark of a sent message is lost.
+    pub fn lose_mark(&self, state: &mut State) {
         state.told[usize::from(self.record.outcome) - 1].doubts += 1;
         state.delays_told -= i8::from(self.is_delay());
     }
 
-    /// How the next step can go.
-    pub fn steps(&self, left: &Faults, mut can: impl FnMut(Fortune)) {
-        let fortunes: &[Fortune] = match self.at {
-            At::MarkMessage | At::MarkNothing => &[Fortune::Well, Fortune::Refused, Fortune::Replayed],
-            At::Message => &[Fortune::Well, Fortune::NotTaken, Fortune::TakenUnheard],
-            At::Bot => &[Fortune::Well, Fortune::NotTaken, Fortune::Replayed],
+    /// The possible results of the next step.
+    pub fn steps(&self, left: &Faults, mut can: impl FnMut(StepResult)) {
+        let results: &[StepResult] = match self.at {
+            At::MarkMessage | At::MarkNothing => &[StepResult::Success, StepResult::Refused, StepResult::Redelivered],
+            At::Message => &[StepResult::Success, StepResult::Rejected, StepResult::ResponseLost],
+            At::Bot => &[StepResult::Success, StepResult::Rejected, StepResult::Redelivered],
             At::End => &[],
         };
-        for fortune in fortunes {
-            if fortune.fault().is_none_or(|fault| left.can(fault)) {
-                can(*fortune);
+        for result in results {
+            if result.fault().is_none_or(|fault| left.can(fault)) {
+                can(*result);
             }
         }
     }
 
-    /// The next step. `None` when it was the last.
+    /// Takes the next step. `None` when it was the last.
     #[must_use]
-    pub fn step(mut self, state: &mut State, broken: Broken, fortune: Fortune) -> Option<Self> {
-        if let Some(fault) = fortune.fault() {
+    pub fn step(mut self, state: &mut State, broken: Broken, result: StepResult) -> Option<Self> {
+        if let Some(fault) = result.fault() {
             state.left.spend(fault);
         }
         let done = match self.at {
             At::Message => {
                 let told = &mut state.told[usize::from(self.record.outcome) - 1];
-                if fortune != Fortune::NotTaken {
+                if result != StepResult::Rejected {
                     told.messages += 1;
                     state.delays_told += i8::from(self.is_delay());
-                    state.told_needlessly |= told.messages > 1 + told.doubts;
+                    state.notified_needlessly |= told.messages > 1 + told.doubts;
                 }
-                if fortune == Fortune::TakenUnheard {
-                    self.doubt(state);
+                if result == StepResult::ResponseLost {
+                    self.lose_mark(state);
                 }
-                self.person_knows = fortune == Fortune::Well;
-                self.at = if self.person_knows { At::MarkMessage } else { self.after_message() };
+                self.person_notified = result == StepResult::Success;
+                self.at = if self.person_notified { At::MarkMessage } else { self.after_message() };
                 None
             }
             At::MarkMessage => {
                 self.at = self.after_message();
-                if fortune == Fortune::Refused {
-                    self.doubt(state);
+                if result == StepResult::Refused {
+                    self.lose_mark(state);
                 }
                 Some(Mark::Messaged)
             }
             At::Bot => {
-                self.bot_knows = fortune != Fortune::NotTaken;
+                self.bot_notified = result != StepResult::Rejected;
                 self.at = self.after_bot();
-                self.bot_knows.then_some(Mark::BotTold)
+                self.bot_notified.then_some(Mark::BotTold)
             }
             At::MarkNothing => {
                 self.at = At::End;
@@ -158,15 +158,15 @@ impl Announcing {
             }
             At::End => None,
         };
-        if let Some(done) = done.filter(|_| fortune != Fortune::Refused)
+        if let Some(done) = done.filter(|_| result != StepResult::Refused)
             && !self.mark(state, broken, &done)
         {
-            // A later outcome stands: nothing is left to do, and what was done is not written down.
+            // There is a later outcome: nothing is left to do, and what was done is not marked.
             state.delays_told -= i8::from(done == Mark::Messaged && self.is_delay());
             state.stream.remove(0);
             return None;
         }
-        if fortune == Fortune::Replayed {
+        if result == StepResult::Redelivered {
             return None;
         }
         if self.at == At::MarkNothing && self.notified {
@@ -182,16 +182,16 @@ impl Announcing {
     }
 
     const fn after_message(&self) -> At {
-        if self.bot_knows { self.after_bot() } else { At::Bot }
+        if self.bot_notified { self.after_bot() } else { At::Bot }
     }
 
     const fn after_bot(&self) -> At {
-        if self.person_knows && self.bot_knows { At::MarkNothing } else { At::End }
+        if self.person_notified && self.bot_notified { At::MarkNothing } else { At::End }
     }
 
-    /// `false` where a later outcome stands.
+    /// Makes a mark; `false` where there is a later outcome.
     fn mark(&mut self, state: &mut State, broken: Broken, done: &Mark) -> bool {
-        let complete = self.person_knows && self.bot_knows;
+        let complete = self.person_notified && self.bot_notified;
         let Some(change) = mark(broken, &state.row, &self.record, done, complete) else { return false };
         let made = state.write(&change);
         self.notified |= made && complete;

@@ -1,24 +1,24 @@
-//! The world that the functions live in: what can happen next, and what it changes.
+//! The environment of the functions: which events can happen next, and what they change.
 
 use shared::{Reason, Status, attempt::ledger::Mark, conditional_write::ConditionalWrite};
 use stateright::{Model, Property};
 
 use crate::{
-    exchanger::{Luck, Work},
-    notifier::{Announcing, Fortune},
+    exchanger::{self, Work},
+    notifier::{self, Notifying},
     properties,
     rules::Broken,
     table::{Code, LeaseEnd, Row},
 };
 
-/// What is checked: which callbacks come beside the first, and how much goes wrong.
+/// One model: which callbacks are received beside the first, and how many faults happen.
 #[derive(Clone, Debug)]
 pub struct Protocol {
-    /// After the first callback, which brings code A. Each may come at any time, or not at all.
+    /// After the first callback, which has code A. Each may be received at any time, or not at all.
     pub callbacks: Vec<Kind>,
-    /// How much goes wrong.
+    /// How many faults happen at most.
     pub faults: Faults,
-    /// How often a message is worked on.
+    /// How often a message is processed.
     pub max_tries: u8,
     /// How often a message is received before it is a dead letter.
     pub max_receives: u8,
@@ -26,33 +26,33 @@ pub struct Protocol {
     pub broken: Broken,
 }
 
-/// What a message brings.
+/// What a message contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// A code.
     Granted(Code),
-    /// The person's no.
+    /// The person's denial.
     Denied,
-    /// Sealed tokens.
+    /// Sealed tokens: a checkpoint.
     Traded(Code),
 }
 
-/// How often something may still go wrong.
+/// How many faults may still happen.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Faults {
-    /// All together.
+    /// In total.
     pub all: u8,
     /// An invocation is killed, or runs out of time.
     pub crashes: u8,
-    /// A table or queue does not do what it is asked.
+    /// A table or queue refuses a request.
     pub refusals: u8,
-    /// It did, or Salesforce or WhatsApp did, and nobody hears of it.
+    /// A request to them, to Salesforce or to WhatsApp succeeds, and its response is lost.
     pub lost: u8,
-    /// Salesforce is down, WhatsApp or the bot is, or the settings are wrong.
+    /// Salesforce, WhatsApp or the bot is down, or the settings are wrong.
     pub answers: u8,
     /// SQS or the stream delivers twice.
     pub duplicates: u8,
-    /// An operator redrives a dead letter. (No fault, but it has to end.)
+    /// An operator redrives a dead letter: not a fault, but bounded like one.
     pub redrives: u8,
 }
 
@@ -74,13 +74,13 @@ pub enum Fault {
 /// Where a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Place {
-    /// On the queue, to be received.
+    /// Visible on the queue.
     Ready,
-    /// With an exchanger.
+    /// Received by an exchanger.
     InFlight,
-    /// Hidden until this holder's lease ends: by its receives the schedule is longer than that.
+    /// Invisible until this holder's lease expires: after so many receives the schedule is longer than a lease.
     Waiting(u8),
-    /// With an exchanger that is no more. It comes back when that one's lease has long run out.
+    /// Received by an exchanger that was killed. It is visible again long after that one's lease has expired.
     Left,
     /// In the dead-letter queue.
     Dead,
@@ -91,9 +91,9 @@ pub enum Place {
 /// A message on the exchange queue.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Message {
-    /// What it brings.
+    /// What it contains.
     pub kind: Kind,
-    /// It came 14 minutes ago.
+    /// It was received by the callback 14 minutes ago.
     pub old: bool,
     /// How often it was received.
     pub receives: u8,
@@ -101,17 +101,17 @@ pub struct Message {
     pub place: Place,
 }
 
-/// What Salesforce knows of a code.
+/// The state of a code at Salesforce.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Fate {
-    /// It was not made yet.
+pub enum CodeState {
+    /// Not issued yet.
     #[default]
     None,
     /// Good for one exchange.
     Good,
     /// 15 minutes old.
     Expired,
-    /// Traded.
+    /// Redeemed.
     Used,
 }
 
@@ -127,50 +127,50 @@ pub struct Record {
 /// A status that can be hashed.
 pub type StatusText = &'static str;
 
-/// What the person heard of an outcome. For the properties alone.
+/// How often the person was notified of an outcome. For the properties alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Told {
-    /// How often WhatsApp took a message of it.
+    /// How many messages of it WhatsApp accepted.
     pub messages: u8,
-    /// How often nobody could know, or write down, whether it did.
+    /// How often a response or a mark was lost, so that a repetition is justified.
     pub doubts: u8,
 }
 
-/// What became of a code at the exchanger's. For the properties alone.
+/// What the exchanger has learnt of a code. For the properties alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Known {
-    /// A definite answer was heard, and nothing has got lost since.
+    /// There was a definite response, and nothing has been lost since.
     pub definite: bool,
-    /// Tokens were heard, and nothing has got lost since.
+    /// Tokens were received, and nothing has been lost since.
     pub tokens: bool,
 }
 
-/// The world.
+/// The state of everything.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "most are what the properties ask about, and one does not exclude another"
 )]
 pub struct State {
-    /// Callbacks that can still come.
+    /// Callbacks that can still be received.
     pub callbacks: Vec<Kind>,
     /// The attempt.
     pub row: Row,
     /// Whose tokens are stored.
     pub tokens: Option<Code>,
-    /// At Salesforce.
-    pub fates: [Fate; 2],
+    /// The codes at Salesforce.
+    pub codes: [CodeState; 2],
     /// 14 minutes have passed.
     pub late: bool,
     /// The exchange queue, and the dead-letter queue.
     pub messages: Vec<Message>,
     /// The exchanger's invocations.
     pub work: Vec<Work>,
-    /// The stream, as far as it is not acknowledged.
+    /// The records of the stream that are not acknowledged.
     pub stream: Vec<Record>,
     /// The notifier's invocation: one at a time for an attempt.
-    pub announcing: Option<Announcing>,
-    /// What can still go wrong.
+    pub notifying: Option<Notifying>,
+    /// The faults that can still happen.
     pub left: Faults,
     /// Each outcome, by its number.
     pub told: Vec<Told>,
@@ -180,43 +180,43 @@ pub struct State {
     pub overwritten: bool,
     /// A code was sent after a definite answer.
     pub resent: bool,
-    /// The person was told twice, and the notifier could have known.
-    pub told_needlessly: bool,
+    /// The person was notified twice, and the notifier could have known.
+    pub notified_needlessly: bool,
     /// There was a delay.
     pub was_delayed: bool,
-    /// How often the person was told of one, less the times that nobody could know, or write down, whether they were.
+    /// How often the person was notified of one, less the times that a response or a mark was lost.
     pub delays_told: i8,
 }
 
-/// What happens.
+/// An event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
     /// The receiver puts a callback on the queue.
     Callback(Kind),
-    /// Fourteen minutes pass.
-    CodesDie,
-    /// A holder that is no more loses the attempt.
-    LeaseRunsOut,
+    /// Fourteen minutes pass, and codes expire.
+    CodesExpire,
+    /// The lease of a holder that was killed expires.
+    LeaseExpires,
     /// A message whose exchanger was killed is visible again.
-    Reappears(usize),
-    /// A message comes again that was deleted, or should have been.
-    ComesAgain(usize),
+    VisibleAgain(usize),
+    /// A message is delivered again that was deleted, or should have been.
+    Redelivered(usize),
     /// An exchanger receives a message.
     Receive(usize),
-    /// SQS leaves it visible all the same.
-    ReceiveTwice(usize),
+    /// An exchanger receives a message, and SQS leaves it visible.
+    ReceiveConcurrently(usize),
     /// An operator puts a dead letter back.
     Redrive(usize),
     /// An exchanger takes its next step.
-    Exchanger(usize, Luck),
+    Exchanger(usize, exchanger::StepResult),
     /// It is killed.
     Kill(usize),
-    /// Its time is over, or it panics.
+    /// It runs out of time, or panics.
     TimeOut(usize),
     /// The notifier is invoked, and reads the item.
-    Announce,
+    Notify,
     /// It takes its next step.
-    Notifier(Fortune),
+    Notifier(notifier::StepResult),
     /// It is killed.
     KillNotifier,
 }
@@ -234,13 +234,13 @@ impl Faults {
         }
     }
 
-    /// Can it still happen?
+    /// Whether it can still happen.
     #[must_use]
     pub fn can(&self, fault: Fault) -> bool {
         self.all > 0 && *self.clone().of(fault) > 0
     }
 
-    /// It happened.
+    /// Counts a fault that happened.
     pub fn spend(&mut self, fault: Fault) {
         self.all -= 1;
         *self.of(fault) -= 1;
@@ -248,7 +248,7 @@ impl Faults {
 }
 
 impl State {
-    /// The write of an exchanger or of the notifier, with what follows from it in the stream.
+    /// A write by an exchanger or by the notifier, with the record that it makes in the stream.
     pub fn write(&mut self, change: &ConditionalWrite) -> bool {
         let before = (self.row.is(Status::Connected), self.row.outcome);
         if !self.row.write(change) {
@@ -279,7 +279,7 @@ impl State {
         u8::try_from(self.told.len() + 1).unwrap_or(u8::MAX)
     }
 
-    /// A holder's number that nobody has.
+    /// A holder's number that is not in use.
     #[must_use]
     pub fn next_holder(&self) -> u8 {
         (0..u8::MAX)
@@ -289,7 +289,7 @@ impl State {
             .unwrap_or(u8::MAX)
     }
 
-    /// Is the attempt held by somebody who is no more?
+    /// Whether the attempt is held by an invocation that was killed.
     fn is_left_behind(&self) -> bool {
         match self.row.lease {
             LeaseEnd::Of(number) => self.work.iter().all(|work| work.holder() != Some(number)),
@@ -310,16 +310,16 @@ impl State {
         self.messages.push(Message { kind, old: false, receives: 0, place: Place::Ready });
     }
 
-    /// Puts a message that was received so often back, or where it belongs after its last receive.
-    pub fn give_back(&mut self, slot: usize, receives: u8, max_receives: u8, place: Place) {
+    /// Returns a message that was received so often to the queue, or moves it where it belongs after its last receive.
+    pub fn return_to_queue(&mut self, slot: usize, receives: u8, max_receives: u8, place: Place) {
         let message = &mut self.messages[slot];
-        // A receipt is good until the next receive.
+        // A receipt handle is valid until the next receive.
         if message.receives == receives && message.place == Place::InFlight {
             message.place = if receives >= max_receives && place != Place::Left { Place::Dead } else { place };
         }
     }
 
-    /// Deletes a message. A dead letter is out of reach.
+    /// Deletes a message. A dead letter cannot be deleted by an exchanger.
     pub fn delete(&mut self, slot: usize) {
         let message = &mut self.messages[slot];
         if message.place != Place::Dead {
@@ -327,14 +327,14 @@ impl State {
         }
     }
 
-    /// What an exchanger knew may be lost.
+    /// What an exchanger has learnt may be lost.
     pub fn forget(&mut self) {
         for known in &mut self.known {
             *known = Known::default();
         }
     }
 
-    /// The attempt and its messages, in a line.
+    /// The attempt and its messages, in one line.
     #[must_use]
     pub fn summary(&self) -> String {
         let Row { status, reason, lease, .. } = &self.row;
@@ -345,24 +345,25 @@ impl State {
         let messages: Vec<_> = messages.collect();
         let told: u8 = self.told.iter().map(|told| told.messages).sum();
         let (status, reason) = (status.unwrap_or("new"), reason.unwrap_or_default());
-        format!("{status} {reason} (lease {lease:?}, told {told}x) [{}]", messages.join(", "))
+        format!("{status} {reason} (lease {lease:?}, notified {told}x) [{}]", messages.join(", "))
     }
 
-    /// Nothing will happen any more, unless somebody from outside does something.
+    /// Whether nothing can happen any more but by an action from outside.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
         self.work.is_empty()
             && self.stream.is_empty()
-            && self.announcing.is_none()
+            && self.notifying.is_none()
             && self.messages.iter().all(|message| matches!(message.place, Place::Dead | Place::Gone))
     }
 
-    /// Makes equal what nobody can tell apart.
-    fn tidy(&mut self) {
+    /// Makes states equal that differ in nothing that can be observed: the fewer states, the more faults can be
+    /// checked.
+    fn canonicalize(&mut self) {
         if self.left.all == 0 {
             self.left = Faults { redrives: self.left.redrives, ..Faults::default() };
         }
-        // Messages have no order, and what cannot come again is no more.
+        // Messages have no order, and one that cannot be delivered again does not exist any more.
         let mut slots: Vec<_> = (0..self.messages.len()).collect();
         let is_gone = |slot: usize| {
             self.messages[slot].place == Place::Gone
@@ -379,9 +380,9 @@ impl State {
             work.slot = slots.iter().position(|slot| *slot == work.slot).unwrap_or_default();
         }
         self.work.sort();
-        // Outcomes are told apart by their numbers, whatever they are; those that are past do not count.
-        let announced = self.announcing.as_ref().map(Announcing::outcome);
-        let numbers = self.stream.iter().map(|record| record.outcome).chain([self.row.outcome]).chain(announced);
+        // The numbers of outcomes only tell them apart; those that nothing refers to any more do not count.
+        let current = self.notifying.as_ref().map(Notifying::outcome);
+        let numbers = self.stream.iter().map(|record| record.outcome).chain([self.row.outcome]).chain(current);
         let mut numbers: Vec<_> = numbers.filter(|number| *number != 0).collect();
         numbers.sort_unstable();
         numbers.dedup();
@@ -393,17 +394,17 @@ impl State {
         for record in &mut self.stream {
             record.outcome = new(record.outcome);
         }
-        if let Some(announcing) = &mut self.announcing {
-            announcing.rename(new(announcing.outcome()));
+        if let Some(notifying) = &mut self.notifying {
+            notifying.rename(new(notifying.outcome()));
         }
         self.told = numbers.iter().map(|number| self.told[usize::from(*number) - 1].clone()).collect();
     }
 
     fn callback(&mut self, kind: Kind) {
         if let Kind::Granted(code) = kind {
-            let fate = &mut self.fates[code as usize];
-            if *fate == Fate::None {
-                *fate = Fate::Good;
+            let code_state = &mut self.codes[code as usize];
+            if *code_state == CodeState::None {
+                *code_state = CodeState::Good;
             }
         }
         self.send(kind);
@@ -419,18 +420,18 @@ impl Model for Protocol {
             callbacks: self.callbacks.clone(),
             row: Row::default(),
             tokens: None,
-            fates: [Fate::None; 2],
+            codes: [CodeState::None; 2],
             late: false,
             messages: Vec::new(),
             work: Vec::new(),
             stream: Vec::new(),
-            announcing: None,
+            notifying: None,
             left: self.faults.clone(),
             told: Vec::new(),
             known: Default::default(),
             overwritten: false,
             resent: false,
-            told_needlessly: false,
+            notified_needlessly: false,
             was_delayed: false,
             delays_told: 0,
         };
@@ -439,9 +440,9 @@ impl Model for Protocol {
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
-        // Nobody sleeps between the receive of a message and the first write.
+        // The first write follows the receive of a message at once.
         if let Some(index) = state.work.iter().position(Work::is_new) {
-            state.work[index].steps(state, |luck| actions.push(Action::Exchanger(index, luck)));
+            state.work[index].steps(state, |result| actions.push(Action::Exchanger(index, result)));
             if state.left.can(Fault::Crash) {
                 actions.push(Action::Kill(index));
             }
@@ -451,29 +452,29 @@ impl Model for Protocol {
             actions.push(Action::Callback(*kind));
         }
         if !state.late {
-            actions.push(Action::CodesDie);
+            actions.push(Action::CodesExpire);
         }
         if state.is_left_behind() {
-            actions.push(Action::LeaseRunsOut);
+            actions.push(Action::LeaseExpires);
         }
         for (slot, message) in state.messages.iter().enumerate() {
             if state.is_ready(message) && state.work.len() < EXCHANGERS {
                 actions.push(Action::Receive(slot));
                 if state.left.can(Fault::Duplicate) && message.receives + 1 < self.max_receives {
-                    actions.push(Action::ReceiveTwice(slot));
+                    actions.push(Action::ReceiveConcurrently(slot));
                 }
             }
             match message.place {
-                Place::Left if !state.is_left_behind() => actions.push(Action::Reappears(slot)),
+                Place::Left if !state.is_left_behind() => actions.push(Action::VisibleAgain(slot)),
                 Place::Gone if state.left.can(Fault::Duplicate) && message.receives < self.max_receives => {
-                    actions.push(Action::ComesAgain(slot));
+                    actions.push(Action::Redelivered(slot));
                 }
                 Place::Dead if state.left.redrives > 0 => actions.push(Action::Redrive(slot)),
                 _ => {}
             }
         }
         for (index, work) in state.work.iter().enumerate() {
-            work.steps(state, |luck| actions.push(Action::Exchanger(index, luck)));
+            work.steps(state, |result| actions.push(Action::Exchanger(index, result)));
             if state.left.can(Fault::Crash) {
                 actions.push(Action::Kill(index));
                 if work.is_under_way() {
@@ -481,12 +482,12 @@ impl Model for Protocol {
                 }
             }
         }
-        match &state.announcing {
-            None if !state.stream.is_empty() => actions.push(Action::Announce),
+        match &state.notifying {
+            None if !state.stream.is_empty() => actions.push(Action::Notify),
             None => {}
-            Some(announcing) => {
-                announcing.steps(&state.left, |fortune| actions.push(Action::Notifier(fortune)));
-                if state.left.can(Fault::Crash) && announcing.leaves_a_doubt() {
+            Some(notifying) => {
+                notifying.steps(&state.left, |result| actions.push(Action::Notifier(result)));
+                if state.left.can(Fault::Crash) && notifying.loses_a_mark() {
                     actions.push(Action::KillNotifier);
                 }
             }
@@ -500,31 +501,31 @@ impl Model for Protocol {
                 state.callbacks.remove(0);
                 state.callback(kind);
             }
-            Action::CodesDie => {
+            Action::CodesExpire => {
                 state.late = true;
                 for message in &mut state.messages {
                     message.old = true;
                 }
-                for fate in &mut state.fates {
-                    if *fate == Fate::Good {
-                        *fate = Fate::Expired;
+                for code_state in &mut state.codes {
+                    if *code_state == CodeState::Good {
+                        *code_state = CodeState::Expired;
                     }
                 }
             }
-            Action::LeaseRunsOut => state.row.lease = LeaseEnd::Past,
-            Action::Reappears(slot) => {
+            Action::LeaseExpires => state.row.lease = LeaseEnd::Past,
+            Action::VisibleAgain(slot) => {
                 let message = &mut state.messages[slot];
                 message.place = if message.receives >= self.max_receives { Place::Dead } else { Place::Ready };
             }
-            Action::ComesAgain(slot) => {
+            Action::Redelivered(slot) => {
                 state.left.spend(Fault::Duplicate);
                 state.messages[slot].place = Place::Ready;
             }
-            Action::Receive(slot) | Action::ReceiveTwice(slot) => {
+            Action::Receive(slot) | Action::ReceiveConcurrently(slot) => {
                 let message = &mut state.messages[slot];
                 message.receives += 1;
                 message.place = Place::InFlight;
-                if matches!(action, Action::ReceiveTwice(_)) {
+                if matches!(action, Action::ReceiveConcurrently(_)) {
                     message.place = Place::Ready;
                     state.left.spend(Fault::Duplicate);
                 }
@@ -535,33 +536,33 @@ impl Model for Protocol {
                 state.messages[slot].receives = 0;
                 state.messages[slot].place = Place::Ready;
             }
-            Action::Exchanger(index, luck) => {
+            Action::Exchanger(index, result) => {
                 let work = state.work.remove(index);
-                let next = work.step(&mut state, self, luck);
+                let next = work.step(&mut state, self, result);
                 state.work.extend(next);
             }
             Action::Kill(index) => {
                 state.left.spend(Fault::Crash);
                 let work = state.work.remove(index);
                 state.forget();
-                state.give_back(work.slot, work.receives, self.max_receives, Place::Left);
+                state.return_to_queue(work.slot, work.receives, self.max_receives, Place::Left);
             }
             Action::TimeOut(index) => {
                 state.left.spend(Fault::Crash);
                 state.forget();
                 state.work[index].time_out();
             }
-            Action::Announce => state.announcing = Announcing::read(&mut state),
-            Action::Notifier(fortune) => {
-                let announcing = state.announcing.take()?;
-                state.announcing = announcing.step(&mut state, self.broken, fortune);
+            Action::Notify => state.notifying = Notifying::read(&mut state),
+            Action::Notifier(result) => {
+                let notifying = state.notifying.take()?;
+                state.notifying = notifying.step(&mut state, self.broken, result);
             }
             Action::KillNotifier => {
                 state.left.spend(Fault::Crash);
-                state.announcing.take()?.doubt(&mut state);
+                state.notifying.take()?.lose_mark(&mut state);
             }
         }
-        state.tidy();
+        state.canonicalize();
         Some(state)
     }
 
@@ -570,7 +571,7 @@ impl Model for Protocol {
     }
 }
 
-/// The mark of the notifier's, under the rules.
+/// The notifier's mark, under the rules.
 #[must_use]
 pub fn mark(broken: Broken, row: &Row, record: &Record, mark: &Mark, complete: bool) -> Option<ConditionalWrite> {
     let status = Status::parse(record.status)?;
@@ -579,5 +580,5 @@ pub fn mark(broken: Broken, row: &Row, record: &Record, mark: &Mark, complete: b
     Some(mark.write(status, crate::table::outcome_time(outcome), complete, now))
 }
 
-/// Why an attempt is delayed does not matter here.
+/// The reason of a delay does not matter here.
 pub const DELAY: Reason = Reason::SalesforceUnavailable;

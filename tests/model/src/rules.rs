@@ -1,33 +1,33 @@
-//! The rules under test, and the same with one of them broken: proof that the properties see it.
+//! The rules under test, and variants with one rule broken: proof that the properties detect it.
 
-/// What is broken, if anything.
+/// The broken rule, if any.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Broken {
-    /// Nothing: the functions' own rules.
+    /// None: the functions' own rules.
     #[default]
     Nothing,
-    /// A claim does not care whether a lease has run out.
+    /// A claim succeeds whether or not a lease has expired.
     ClaimIgnoresLease,
-    /// A failure or delay is written over a success.
+    /// A failure or delay overwrites a success.
     FailureReplacesSuccess,
-    /// A mark is made on whatever outcome of that status stands.
+    /// A mark is made on any outcome of that status.
     MarkFitsAnyOutcome,
-    /// A holder does not know what an earlier one left behind, nor leaves it behind itself.
+    /// A holder does not read that an earlier one may have redeemed the code, nor writes so itself.
     RedemptionForgotten,
     /// A later outcome keeps the marks of the earlier one.
     MarksStay,
-    /// Tokens that cannot be stored are not put back on the queue.
+    /// Tokens that cannot be stored are not put on the queue.
     NoCheckpoint,
 }
 
 impl Broken {
-    /// Each of them, with what it is in words.
+    /// Each of them, with its description.
     pub const ALL: [(Self, &'static str); 6] = [
-        (Self::ClaimIgnoresLease, "a claim that ignores the lease"),
-        (Self::FailureReplacesSuccess, "a failure that replaces a success"),
-        (Self::MarkFitsAnyOutcome, "a mark on whatever outcome stands"),
-        (Self::RedemptionForgotten, "a holder that forgets a lost answer"),
-        (Self::MarksStay, "a later outcome that keeps the marks of the earlier"),
-        (Self::NoCheckpoint, "tokens that are not put back on the queue"),
+        (Self::ClaimIgnoresLease, "a claim ignores the lease"),
+        (Self::FailureReplacesSuccess, "a failure overwrites a success"),
+        (Self::MarkFitsAnyOutcome, "a mark is made on another outcome"),
+        (Self::RedemptionForgotten, "a holder ignores a lost response"),
+        (Self::MarksStay, "a later outcome keeps the marks of the earlier one"),
+        (Self::NoCheckpoint, "tokens are not put on the queue"),
     ];
 }

@@ -1,8 +1,8 @@
-//! The attempt's item, as small as the model needs it, and the functions' own writes to it.
+//! The attempt's row, reduced to what the model needs, and the functions' own writes to it.
 //!
-//! Time is relative to now. What the rules ask is whether a lease has run out, whose it is, and
-//! whether an outcome is the same as before; so leases and outcomes have small numbers here, and
-//! each number has a point in time that the rules can work on.
+//! Time is relative to now. The rules ask whether a lease has expired, whose it is, and whether an outcome is the same
+//! as before; so leases and outcomes have small numbers here, and each number stands for a point in time that the rules
+//! can compare.
 
 use std::{sync::LazyLock, time::Duration};
 
@@ -24,41 +24,41 @@ pub enum Code {
     B,
 }
 
-/// Until when the attempt is held.
+/// When the lease expires.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LeaseEnd {
-    /// It is not.
+    /// There is none.
     #[default]
     None,
-    /// Given back by a holder that knows the code to be good.
+    /// Released by a holder that knows the code to be unused.
     Released,
-    /// It has run out.
+    /// It has expired.
     Past,
-    /// By the holder with this number.
+    /// Held by the holder with this number.
     Of(u8),
 }
 
-/// The item; without a status it is not there.
-#[expect(clippy::struct_excessive_bools, reason = "each is an attribute that is there or not")]
+/// The row; without a status there is none.
+#[expect(clippy::struct_excessive_bools, reason = "each is an attribute that is present or absent")]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Row {
-    /// How it stands.
+    /// Its status.
     pub status: Option<&'static str>,
     /// Why it failed or is delayed.
     pub reason: Option<&'static str>,
-    /// Which code it is about.
+    /// Its code.
     pub code: Option<Code>,
-    /// Who holds it.
+    /// Its lease.
     pub lease: LeaseEnd,
-    /// The number of the outcome: its `updated_at`. 0 for what is no outcome.
+    /// The number of the outcome: its `updated_at`. 0 where there is no outcome.
     pub outcome: u8,
-    /// The person was told.
+    /// The person was notified.
     pub messaged: bool,
-    /// The person was told of a delay.
+    /// The person was notified of a delay.
     pub delay_told: bool,
-    /// The bot was told.
+    /// The bot was notified.
     pub bot_told: bool,
-    /// Everyone knows.
+    /// Both were notified.
     pub notified: bool,
 }
 
@@ -72,13 +72,13 @@ pub fn claim_time(number: u8) -> Timestamp {
     Timestamp::from_millis(NOW + CLAIMS + u64::from(number))
 }
 
-/// When the outcome with this number is written; 0 for what is no outcome.
+/// When the outcome with this number is written; 0 where there is no outcome.
 #[must_use]
 pub fn outcome_time(number: u8) -> Timestamp {
     Timestamp::from_millis(if number == 0 { NOW } else { NOW + OUTCOMES + u64::from(number) })
 }
 
-/// What a message with this code tells of the attempt.
+/// What a message with this code says of the attempt.
 #[must_use]
 pub fn attempt(code: Option<Code>) -> Attempt<'static> {
     static WA_ID: LazyLock<Option<WaId>> = LazyLock::new(|| "whatsapp:+15551234567".parse().ok());
@@ -110,7 +110,7 @@ impl Code {
 }
 
 impl Row {
-    /// Makes a write of the functions' to it. Was it allowed?
+    /// Applies a write of the functions; `false` where it is refused.
     pub fn write(&mut self, change: &ConditionalWrite) -> bool {
         let mut item = self.item();
         let made = change.apply(&mut item);
@@ -126,13 +126,13 @@ impl Row {
         attempt(Some(code)).lease(&self.item(), claim_time(number))
     }
 
-    /// Is it an outcome's?
+    /// Whether it has this status.
     #[must_use]
     pub fn is(&self, status: Status) -> bool {
         self.status == Some(status.as_str())
     }
 
-    /// As the table has it.
+    /// The row as the table has it.
     #[must_use]
     pub fn item(&self) -> Attributes {
         let mut item = Attributes::new();
@@ -166,10 +166,10 @@ impl Row {
         item
     }
 
-    /// What a write left in the table.
+    /// The row after a write.
     ///
     /// # Panics
-    /// At an attribute that the model does not know: it would be blind to a rule about it.
+    /// On an attribute that the model does not know, because it could not check a rule about it.
     fn read(item: &Attributes) -> Self {
         let mut row = Self::default();
         for (name, value) in item {
@@ -185,7 +185,7 @@ impl Row {
                 attr::DELAY_TOLD_AT => row.delay_told = true,
                 attr::BOT_TOLD_AT => row.bot_told = true,
                 attr::NOTIFIED_AT => row.notified = true,
-                // No rule asks about these.
+                // No condition reads these.
                 attr::ATTEMPT_ID
                 | attr::WA_ID
                 | attr::LOGIN_URL
@@ -213,7 +213,7 @@ impl LeaseEnd {
     }
 }
 
-/// How many milliseconds after the first, if it is no earlier.
+/// How many milliseconds after the first; `None` where it is earlier.
 fn number(time: Timestamp, first: Timestamp) -> Option<u8> {
     let after = time.since(first);
     if time < first || after > Duration::from_millis(99) { None } else { u8::try_from(after.as_millis()).ok() }

@@ -1,9 +1,9 @@
-//! Checks the model, and prints what was checked: the protocol as it is, and then with one rule at a
-//! time broken, which has to be noticed.
+//! Checks the model, and prints what was checked: the protocol as it is, and then with one rule at a time broken, which
+//! the properties have to detect.
 //!
-//! With the argument `wide` more goes wrong in each run, which takes a minute or two.
+//! With the argument `wide` more faults happen in each run, which takes a minute or two.
 
-#![allow(clippy::print_stdout, reason = "what was checked is to be seen")]
+#![allow(clippy::print_stdout, reason = "the report of what was checked")]
 
 use std::process::ExitCode;
 
@@ -14,7 +14,7 @@ use model::{
 };
 use stateright::{Checker, Expectation, HasDiscoveries, Model as _};
 
-/// Who comes beside the first callback, how much goes wrong at most, and how much in a wide check.
+/// The callbacks beside the first, how many faults happen at most, and how many in a wide check.
 const SCENARIOS: [(&str, &[Kind], u8, u8); 4] = [
     ("one approval", &[], 3, 3),
     ("an approval and a reload", &[Kind::Granted(Code::A)], 2, 3),
@@ -24,7 +24,7 @@ const SCENARIOS: [(&str, &[Kind], u8, u8); 4] = [
 
 fn main() -> ExitCode {
     let is_wide = std::env::args().any(|argument| argument == "wide");
-    let mut all_is_well = true;
+    let mut passed = true;
     for (name, callbacks, narrow, wide) in SCENARIOS {
         let faults = if is_wide { wide } else { narrow };
         let checked = check(callbacks, faults, Broken::Nothing);
@@ -33,50 +33,50 @@ fn main() -> ExitCode {
             checked.unique_state_count(),
             checked.max_depth()
         );
-        let untrue = untrue(&checked);
-        all_is_well &= untrue.is_empty();
-        for name in untrue {
-            println!("  NOT TRUE: {name}");
+        let violated = violated(&checked);
+        passed &= violated.is_empty();
+        for name in violated {
+            println!("  VIOLATED: {name}");
             for (state, action) in checked.discovery(name).into_iter().flat_map(stateright::Path::into_vec) {
-                let action = action.map_or_else(|| "nothing more".to_owned(), |action| format!("{action:?}"));
+                let action = action.map_or_else(|| "end".to_owned(), |action| format!("{action:?}"));
                 println!("    {}; then {action}", state.summary());
             }
         }
     }
-    if all_is_well {
-        println!("true of each:");
+    if passed {
+        println!("properties that hold in each:");
         for property in check(&[], 0, Broken::Nothing).model().properties() {
-            let sometimes = if property.expectation == Expectation::Sometimes { "it happens: " } else { "" };
+            let sometimes = if property.expectation == Expectation::Sometimes { "reachable: " } else { "" };
             println!("  {sometimes}{}", property.name);
         }
     }
-    println!("noticed, were it so:");
+    println!("broken rules that a property detects:");
     for (broken, name) in Broken::ALL {
-        let noticed = SCENARIOS.iter().find_map(|(_, callbacks, ..)| {
+        let detected = SCENARIOS.iter().find_map(|(_, callbacks, ..)| {
             found(&check(callbacks, 1, broken), &Expectation::Always, true).first().copied()
         });
-        all_is_well &= noticed.is_some();
-        match noticed {
-            Some(property) => println!("  {name}: not \"{property}\""),
-            None => println!("  NOT NOTICED: {name}"),
+        passed &= detected.is_some();
+        match detected {
+            Some(property) => println!("  {name}: violates \"{property}\""),
+            None => println!("  NOT DETECTED: {name}"),
         }
     }
-    if all_is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn check(callbacks: &[Kind], all: u8, broken: Broken) -> impl Checker<Protocol> {
     let faults =
         Faults { all, crashes: all, refusals: all, lost: all, answers: all, duplicates: all.min(2), redrives: 1 };
     let protocol = Protocol { callbacks: callbacks.to_vec(), faults, max_tries: 2, max_receives: 5, broken };
-    // By one thread, so that the way to a broken promise is the shortest, and the same every time.
+    // On one thread, so that the trace of a violation is the shortest, and the same every time.
     protocol.checker().threads(1).finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join()
 }
 
-/// What should be true and is not. Where a promise is broken the check has ended early, and what it
-/// has not come across says nothing.
-fn untrue(checked: &impl Checker<Protocol>) -> Vec<&'static str> {
-    let broken = found(checked, &Expectation::Always, true);
-    if broken.is_empty() { found(checked, &Expectation::Sometimes, false) } else { broken }
+/// The properties that do not hold. Where one is violated the check has ended early, so what it has not reached by then
+/// says nothing.
+fn violated(checked: &impl Checker<Protocol>) -> Vec<&'static str> {
+    let violations = found(checked, &Expectation::Always, true);
+    if violations.is_empty() { found(checked, &Expectation::Sometimes, false) } else { violations }
 }
 
 fn found(checked: &impl Checker<Protocol>, expectation: &Expectation, is_found: bool) -> Vec<&'static str> {
