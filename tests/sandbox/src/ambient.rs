@@ -1,4 +1,4 @@
-//! The clock and the randomness: the only place that reads either.
+//! The clock and randomness; no other module reads either.
 
 #![allow(clippy::disallowed_methods, reason = "this is the edge where both are read")]
 
@@ -9,7 +9,7 @@ use std::{
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 
-/// A clock that can be put forward, so that a test ages a code without waiting.
+/// A clock that can be advanced, so that a test ages a code without waiting.
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
     ahead_ms: AtomicU64,
@@ -21,14 +21,14 @@ impl Clock {
         self.real_ms() + self.ahead_ms.load(Ordering::Relaxed)
     }
 
-    /// Milliseconds since the epoch, never shifted: what latencies are measured with.
+    /// Milliseconds since the epoch, never shifted, for measuring latencies.
     #[expect(clippy::unused_self, reason = "one clock, two readings")]
     pub(crate) fn real_ms(&self) -> u64 {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Puts the clock forward, and says by how much it is ahead now.
+    /// Advances the clock; by how much it is ahead now.
     pub(crate) fn advance(&self, by_ms: u64) -> u64 {
         self.ahead_ms.fetch_add(by_ms, Ordering::Relaxed) + by_ms
     }
@@ -39,7 +39,6 @@ pub(crate) fn signing_time() -> SystemTime {
     SystemTime::now()
 }
 
-/// The letters and digits.
 pub(crate) const ALPHANUMERIC: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 /// `length` characters of an ASCII `alphabet`, good enough to be unguessable in a test.

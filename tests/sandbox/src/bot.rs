@@ -1,13 +1,13 @@
-//! The bot: hears of connections by webhook (`POST /bot/events`), and asks for links.
+//! The bot: it receives events by webhook (`POST /bot/events`) and requests links.
 //!
 //! A webhook is verified by the `standardwebhooks` crate and must be a CloudEvents 1.0 event of a
-//! known type. The same `webhook-id` again is acknowledged, counted and otherwise ignored, as a
-//! good receiver does. What is heard shows beside the chat.
+//! known type. A repeated `webhook-id` is acknowledged, counted and otherwise ignored, as a good
+//! receiver does. Events are shown beside the chat.
 //!
 //! Links: given `POST /control/bot` with `{"links_url", "region", "access_key_id",
 //! "secret_access_key", "session_token"?, "resolve"?: {"host": "ip:port"}}`, the bot calls
 //! `POST /links` signed with AWS's Signature Version 4 for `execute-api`. `resolve` is for hosts that
-//! no name server knows, such as those under `.localhost`.
+//! DNS does not know, such as those under `.localhost`.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -50,14 +50,14 @@ pub(crate) fn routes(world: &Arc<World>) -> Router<Arc<World>> {
     Router::new().route("/bot/events", gated(world, Endpoint::BotEvents, post(hear)))
 }
 
-/// What the bot knows.
+/// The bot's state.
 pub(crate) struct Bot {
     webhook: Webhook,
     heard: Mutex<HashSet<String>>,
     desk: Mutex<Option<Arc<Counter>>>,
 }
 
-/// Where links are to be had, as the control interface says it.
+/// Where `POST /links` is and how to call it, as the control interface gives it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Desk {
@@ -104,7 +104,7 @@ impl Bot {
 
     pub(crate) fn set_desk(&self, desk: Desk) -> Result<(), AskError> {
         let Desk { links_url, region, access_key_id, secret_access_key, session_token, resolve } = desk;
-        // Fails only where a provider is installed already, which is as good.
+        // It fails only if a provider is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = resolve
             .iter()
@@ -117,7 +117,7 @@ impl Bot {
         Ok(())
     }
 
-    /// Asks for a link, and says what was answered, whatever it was.
+    /// Requests a link; the response, whatever its status.
     pub(crate) async fn ask_link(&self, wa_id: &str, login_url: Option<&str>) -> Result<LinkAnswer, AskError> {
         let counter = lock(&self.desk).clone().ok_or(AskError::NoDesk)?;
         let mut body = json!({"wa_id": wa_id});
@@ -180,7 +180,7 @@ async fn hear(State(world): State<Arc<World>>, headers: HeaderMap, body: Bytes) 
     Json(json!({"status": "heard", "duplicate": duplicate})).into_response()
 }
 
-/// CloudEvents 1.0 in structured JSON mode, and what the bots rely on beyond it. Says what is wrong.
+/// Validates an event: CloudEvents 1.0 in structured JSON mode, and what bots rely on beyond it.
 fn check_event(headers: &HeaderMap, event: &Value, webhook_id: &str) -> Result<(), &'static str> {
     let text = |name: &str| event[name].as_str().filter(|value| !value.is_empty());
     let content_type = headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Query strings and form bodies, decoded once, and where a request came in.
+//! Query strings and form bodies, and what else is read from a request.
 
 use axum::http::{HeaderMap, header};
 
@@ -12,23 +12,22 @@ impl Fields {
         Self(form_urlencoded::parse(encoded).into_owned().collect())
     }
 
-    /// Adds what another part of the request holds.
+    /// Adds the fields of another part of the request.
     pub(crate) fn and(mut self, other: Self) -> Self {
         self.0.extend(other.0);
         self
     }
 
-    /// The first value of that name, where it is not empty.
+    /// The first value of that name, unless it is empty.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
-    /// Does any name come twice? OAuth forbids it (RFC 6749 §3.1).
+    /// Whether a name occurs twice, which OAuth forbids (RFC 6749 §3.1).
     pub(crate) fn has_duplicates(&self) -> bool {
         self.0.iter().enumerate().any(|(index, (name, _))| self.0[..index].iter().any(|(earlier, _)| earlier == name))
     }
 
-    /// The pairs.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }

@@ -7,13 +7,13 @@
 //! | `/2010-04-01/…` | Twilio | [`twilio`] |
 //! | `/v{N}.0/{phone-number-id}/messages` | Meta's Cloud API | [`meta`] |
 //! | `/bot/events` | the bot's webhook | [`bot`] |
-//! | a port of its own | what stands between the functions and AWS | [`aws`] |
+//! | a port of its own | a proxy between the functions and AWS | [`aws`] |
 //! | `/`, `/chat/…` | the person's phone | [`chat`] |
-//! | `/control/…` | whoever runs the test: faults, journal, clock | [`control`] |
+//! | `/control/…` | the test's controls: faults, journal, clock | [`control`] |
 //!
-//! It speaks the protocols as the real parties do and knows nothing of how this project implements
-//! its side. It must not depend on `shared`: a mistake there would then be made on both sides and
-//! show in no test. Everything lives in memory and ends with the [`Sandbox`].
+//! It speaks the protocols as the real parties do and knows nothing of this project's implementation.
+//! It must not depend on `shared`: a mistake there would then be made on both sides, and no test would
+//! find it. Everything is kept in memory and ends with the [`Sandbox`].
 
 pub mod aws;
 pub mod bot;
@@ -46,7 +46,7 @@ use crate::{
     twilio::Twilio,
 };
 
-/// Where to listen and which credentials to ask for. The default has made-up ones and a free port.
+/// Where to listen and which credentials to expect. The default has made-up ones and a free port.
 #[derive(Clone)]
 #[expect(missing_debug_implementations, reason = "it holds credentials")]
 pub struct Config {
@@ -66,7 +66,7 @@ pub struct Config {
     pub meta_phone_number_id: String,
     /// The bot's webhook secret, `whsec_` and base64.
     pub webhook_secret: String,
-    /// Where the functions call AWS, and where that leads; `None` where nobody stands between them.
+    /// The proxy's port and AWS's URL; `None` for no proxy.
     pub aws: Option<(u16, String)>,
 }
 
@@ -86,19 +86,19 @@ impl Default for Config {
     }
 }
 
-/// Why the sandbox does not start.
+/// Why the sandbox cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The port is taken, or loopback cannot be used.
+    /// The port is in use, or loopback is unavailable.
     #[error("cannot listen on 127.0.0.1:{port}")]
     Listen {
         /// The port that was asked for.
         port: u16,
-        /// What the system says.
+        /// The system's error.
         #[source]
         source: std::io::Error,
     },
-    /// There is no HTTP client to pass calls on with.
+    /// The proxy's HTTP client cannot be built.
     #[error("no HTTP client")]
     Client(#[source] reqwest::Error),
     /// The webhook secret is not `whsec_` and base64.
@@ -141,9 +141,9 @@ impl Sandbox {
         Ok(Self { base_url: format!("http://{address}"), address, handle })
     }
 
-    /// Waits until the server ends, which it does only when something went wrong.
+    /// Waits until the server ends, which happens only after an error.
     pub async fn wait(&mut self) {
-        // A join error means it was aborted or panicked: ended, either way.
+        // A join error means that it was aborted or panicked: it has ended.
         let _ = (&mut self.handle).await;
     }
 }
@@ -154,7 +154,7 @@ impl Drop for Sandbox {
     }
 }
 
-/// Everything that the parties remember.
+/// The state of all parties.
 struct World {
     clock: Arc<Clock>,
     salesforce: Salesforce,
@@ -195,7 +195,7 @@ fn router(world: &Arc<World>) -> Router {
         .with_state(Arc::clone(world))
 }
 
-/// Locks, also after a panic elsewhere: a test that failed in one request must not fail the rest.
+/// Locks, even after a panic elsewhere: one failed request must not fail the others.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,6 +1,6 @@
-//! Runs the sandbox until it is told to stop. Configured by the environment:
-//! `SANDBOX_PORT`, `SANDBOX_AWS_PORT` with `SANDBOX_AWS_UPSTREAM`, and the credentials below; what is
-//! absent has [`Config`]'s default.
+//! Runs the sandbox until it is stopped. The environment configures it: `SANDBOX_PORT`,
+//! `SANDBOX_AWS_PORT` with `SANDBOX_AWS_UPSTREAM`, and the credentials below. What is absent has
+//! [`Config`]'s default.
 
 use std::{error::Error, io::Write as _};
 

@@ -1,10 +1,10 @@
 //! Meta's Cloud API: `POST /v{N}.0/{phone-number-id}/messages`.
 //!
-//! `GET` on the number alone names it: it shows whether the token is taken.
+//! `GET` on the number describes it; a caller can check its token with it.
 //!
-//! Takes `text` and `template` messages; what it takes appears in the chat of `to` (digits) or
-//! `recipient` (a business-scoped user id). The 24-hour window is not kept: 131047 and the like are
-//! faults to ask for.
+//! It accepts `text` and `template` messages, which appear in the chat of `to` (digits) or `recipient`
+//! (a business-scoped user id). It does not enforce the 24-hour window: 131047 and the like are
+//! injected as faults.
 
 use std::sync::Arc;
 
@@ -74,7 +74,7 @@ impl IntoResponse for GraphError {
     }
 }
 
-/// Whose request is it, and about which number?
+/// Authenticates a request and checks its phone number.
 fn authenticate(meta: &Meta, version: &str, phone_number_id: &str, headers: &HeaderMap) -> Result<(), GraphError> {
     if bearer(headers) != Some(meta.token.as_str()) {
         let message = "Invalid OAuth access token - Cannot parse access token".to_owned();
@@ -150,7 +150,7 @@ fn free_text(message: &Value) -> Result<String, GraphError> {
     }
 }
 
-/// What the person reads. The template's own words are not known here: its parameters stand for it.
+/// The text that the person reads. A template's text is not known here, so its parameters stand for it.
 fn template_text(template: &Value) -> Result<String, GraphError> {
     if template["name"].as_str().is_none_or(str::is_empty) {
         return Err(GraphError::parameter("The parameter template['name'] is required."));

@@ -1,5 +1,5 @@
-//! Accepts connections and serves the router on them, by hand and not by `axum::serve`: only so can
-//! a connection be closed without an answer, as networks do, and its other end be known.
+//! Accepts connections and serves the router on them. `axum::serve` could neither close a connection
+//! without a response nor tell who its client is.
 
 use std::net::SocketAddr;
 
@@ -9,23 +9,24 @@ use hyper_util::rt::TokioIo;
 use tokio::{net::TcpListener, task::JoinSet};
 use tower::ServiceExt as _;
 
-/// Marks a response that must not be sent: the connection is closed in its place.
+/// Marks a response that must not be sent: the connection is closed instead.
 #[derive(Clone, Copy)]
 struct HangUp;
 
-/// The connection that a request comes by. Only both ends name it: a client may have one port in several connections.
+/// The connection that a request came by. It takes both ends to identify it: a client may use one port for several
+/// connections.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ends {
     pub(crate) client: SocketAddr,
     pub(crate) server: SocketAddr,
 }
 
-/// What hyper is told in order to close the connection.
+/// The error that makes hyper close the connection.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection was dropped on purpose")]
 struct Dropped;
 
-/// A response that reaches nobody.
+/// A response that closes the connection instead of being sent.
 pub(crate) fn hang_up() -> Response {
     let mut response = Response::new(Body::empty());
     response.extensions_mut().insert(HangUp);
@@ -38,14 +39,14 @@ pub(crate) async fn serve(listener: TcpListener, router: Router) {
     loop {
         tokio::select! {
             accepted = listener.accept() => {
-                // A connection that ended before it was accepted is no reason to stop.
+                // An error here concerns one connection, so the server goes on.
                 let Ok((stream, client)) = accepted else { continue };
                 let Ok(server) = stream.local_addr() else { continue };
                 let ends = Ends { client, server };
                 let router = router.clone();
                 let service = service_fn(move |request| answer(router.clone(), ends, request));
                 let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-                // An error here is the client's going away, or our own `Dropped`.
+                // An error here is a disconnected client or our own `Dropped`.
                 connections.spawn(async move { drop(connection.await) });
             }
             Some(_) = connections.join_next() => {}

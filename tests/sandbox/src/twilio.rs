@@ -1,9 +1,9 @@
 //! Twilio's `Messages` resource: `POST /2010-04-01/Accounts/{Sid}/Messages.json`.
 //!
-//! `GET` on it lists messages, and there are none to list: it shows whether credentials are taken.
+//! `GET` on it returns an empty list; a caller can check its credentials with it.
 //!
-//! Takes free text (`Body`) and templates (`ContentSid`, `ContentVariables`); what it takes appears
-//! in the chat of `To`. The 24-hour window is not kept: 63016 and the like are faults to ask for.
+//! It accepts free text (`Body`) and templates (`ContentSid`, `ContentVariables`), which appear in the
+//! chat of `To`. It does not enforce the 24-hour window: 63016 and the like are injected as faults.
 
 use std::sync::Arc;
 
@@ -66,7 +66,7 @@ impl IntoResponse for TwilioError {
     }
 }
 
-/// Whose request is it?
+/// Authenticates a request.
 fn authenticate(twilio: &Twilio, account: &str, headers: &HeaderMap) -> Result<(), TwilioError> {
     let Twilio { account_sid, auth_token } = twilio;
     if basic(headers).is_none_or(|(sid, token)| sid != *account_sid || token != *auth_token) {
@@ -159,7 +159,7 @@ impl Message {
         Ok(Self { from: from.to_owned(), to: to.to_owned(), body: body.to_owned(), content_sid, variables })
     }
 
-    /// What the person reads. The template's own words are not known here: its variables stand for it.
+    /// The text that the person reads. A template's text is not known here, so its variables stand for it.
     fn text(&self) -> String {
         if self.content_sid.is_none() {
             return self.body.clone();

@@ -1,5 +1,5 @@
-//! Finds the process at the other end of a loopback connection, by `/proc` (proc(5)), and kills it:
-//! as sudden as a function's end can be. Only ever a function.
+//! Finds the process at the other end of a loopback connection in `/proc` (proc(5)) and kills it with
+//! SIGKILL. It kills nothing but functions.
 
 use std::{
     fs,
@@ -10,7 +10,7 @@ use std::{
 
 use crate::server::Ends;
 
-/// Kills the function that is this connection's client. Was there one?
+/// Kills the function that is this connection's client; whether there was one.
 pub(crate) fn kill(connection: Ends) -> bool {
     let Some(inode) = inode(connection) else { return false };
     let socket = format!("socket:[{inode}]");
@@ -22,7 +22,7 @@ pub(crate) fn kill(connection: Ends) -> bool {
 
 /// The inode of the client's socket.
 fn inode(Ends { client, server }: Ends) -> Option<String> {
-    let (client, server) = (written(client)?, written(server)?);
+    let (client, server) = (encoded(client)?, encoded(server)?);
     let table = fs::read_to_string("/proc/net/tcp").ok()?;
     table.lines().find_map(|line| {
         let mut columns = line.split_whitespace().skip(1);
@@ -31,8 +31,8 @@ fn inode(Ends { client, server }: Ends) -> Option<String> {
     })
 }
 
-/// An address as the table has it: in the byte order of the machine.
-fn written(address: SocketAddr) -> Option<String> {
+/// An address as `/proc/net/tcp` writes it, in the machine's byte order.
+fn encoded(address: SocketAddr) -> Option<String> {
     let IpAddr::V4(ip) = address.ip() else { return None };
     Some(format!("{:08X}:{:04X}", u32::from_ne_bytes(ip.octets()), address.port()))
 }

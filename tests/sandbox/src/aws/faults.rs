@@ -1,4 +1,4 @@
-//! Failures of AWS to come.
+//! The faults that are to be injected into calls of AWS.
 
 use std::{sync::Mutex, time::Duration};
 
@@ -10,7 +10,7 @@ use crate::{
     lock,
 };
 
-/// One failure, as it is asked for.
+/// A fault, as a request describes it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AwsFault {
@@ -26,12 +26,12 @@ fn once() -> u32 {
     1
 }
 
-/// The failures that have not happened yet.
+/// The faults that have not been used up yet.
 #[derive(Default)]
 pub(crate) struct AwsFaults(Mutex<Vec<(AwsFault, Option<Instant>)>>);
 
 impl AwsFaults {
-    /// Adds one that can be carried out.
+    /// Adds a fault, if it can be carried out.
     pub(crate) fn add(&self, fault: AwsFault) -> Result<(), InvalidAnswer> {
         fault.action.check()?;
         let end = fault.for_ms.map(|ms| Instant::now() + Duration::from_millis(ms));
@@ -39,24 +39,24 @@ impl AwsFaults {
         Ok(())
     }
 
-    /// Forgets those with just this text, or all.
+    /// Removes the faults with exactly this text, or all.
     pub(crate) fn clear(&self, containing: Option<&str>) {
         lock(&self.0).retain(|(fault, _)| containing.is_some() && fault.containing.as_deref() != containing);
     }
 
-    /// The fault that this call meets, which is used up by it.
+    /// The fault for this call, which counts as used once more.
     pub(crate) fn take(&self, operation: &str, body: &[u8]) -> Option<Action> {
         let mut faults = lock(&self.0);
         let now = Instant::now();
         faults.retain(|(fault, end)| fault.times > 0 && end.is_none_or(|end| now < end));
-        let (fault, _) = faults.iter_mut().find(|(fault, _)| fault.meets(operation, body))?;
+        let (fault, _) = faults.iter_mut().find(|(fault, _)| fault.matches(operation, body))?;
         fault.times -= 1;
         Some(fault.action.clone())
     }
 }
 
 impl AwsFault {
-    fn meets(&self, operation: &str, body: &[u8]) -> bool {
+    fn matches(&self, operation: &str, body: &[u8]) -> bool {
         let named = self.operation == operation
             || self.operation.strip_suffix('*').is_some_and(|service| operation.starts_with(service));
         let about =

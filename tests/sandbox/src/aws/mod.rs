@@ -1,17 +1,17 @@
-//! What stands between the functions and AWS: a proxy that passes every call on as it is and, when
-//! told to, fails in the ways that networks and services do.
+//! The proxy between the functions and AWS. It passes every call on unchanged and, on demand, fails
+//! as networks and services do.
 //!
 //! ```json
 //! {"operation": "dynamodb.UpdateItem", "containing": "0123456789abcdef", "times": 2,
 //!  "action": {"status": 400, "body": {"__type": "ProvisionedThroughputExceededException"}}}
 //! ```
 //!
-//! goes to `POST /control/aws/faults`; `DELETE` forgets all of them, or with `?containing=…` those
-//! that have just this text. `operation` is `<service>.<operation>` or `<service>.*`, `containing`
-//! a text of the request's body (an attempt's id, a chat), `times` is 1 where it is absent, and
-//! `for_ms` ends the fault by the clock. The actions are those of [`crate::control`]'s faults.
+//! is sent to `POST /control/aws/faults`; `DELETE` removes all of them, or with `?containing=…` those
+//! with exactly this text. `operation` is `<service>.<operation>` or `<service>.*`, `containing`
+//! a text in the request's body (an attempt's id, a chat), `times` defaults to 1, and
+//! `for_ms` ends the fault after a time. The actions are those of [`crate::control`]'s faults.
 //!
-//! It keeps nothing of what passes, because tokens do.
+//! It stores nothing of the requests and responses, because they hold tokens.
 
 mod client;
 mod faults;
@@ -44,7 +44,7 @@ pub(crate) struct Proxy {
     router: Router,
 }
 
-/// The proxy's way to AWS, or what stands in for it.
+/// The proxy's connection to AWS or its emulator.
 struct Upstream {
     client: Client,
     url: String,
@@ -56,7 +56,7 @@ impl Proxy {
     pub(crate) async fn listen(port: u16, upstream: String, world: Arc<World>) -> Result<Self, StartError> {
         let listen = |source| StartError::Listen { port, source };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(listen)?;
-        // Fails only where a provider is installed already, which is as good.
+        // It fails only if a provider is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client =
             Client::builder().redirect(Policy::none()).pool_max_idle_per_host(0).build().map_err(StartError::Client)?;
@@ -70,7 +70,7 @@ impl Proxy {
     }
 }
 
-/// A task of its own: AWS goes on with what it was asked although the client is gone.
+/// A task of its own: AWS carries out a request even if the client has disconnected.
 async fn pass(State(upstream): State<Arc<Upstream>>, request: Request) -> Response {
     let task = tokio::spawn(async move { upstream.pass(request).await });
     task.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
@@ -114,7 +114,7 @@ impl Upstream {
 
     async fn forward(&self, method: axum::http::Method, path: &str, headers: HeaderMap, body: Bytes) -> Response {
         let mut request = self.client.request(method, format!("{}{path}", self.url)).body(body);
-        // The host is part of the signature, so it stays the one that the client meant.
+        // The signature covers the Host header, so it stays as the client sent it.
         for (name, value) in headers.iter().filter(|(name, _)| !is_hop_by_hop(name)) {
             request = request.header(name, value);
         }
@@ -148,7 +148,7 @@ fn operation(headers: &HeaderMap) -> Option<String> {
     Some(format!("{service}.{operation}"))
 }
 
-/// RFC 9110 §7.6.1: what concerns one connection alone. The length is the body's own.
+/// Hop-by-hop headers (RFC 9110 §7.6.1), and the length, which is set from the body.
 fn is_hop_by_hop(name: &header::HeaderName) -> bool {
     [header::CONNECTION, header::TRANSFER_ENCODING, header::CONTENT_LENGTH, header::TE, header::UPGRADE].contains(name)
 }

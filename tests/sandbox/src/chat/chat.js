@@ -89,7 +89,7 @@ stream.onmessage = ({ data }) => {
 button.addEventListener("click", async () => {
   button.disabled = true;
   try {
-    // What comes of it, trouble too, arrives in the chat.
+    // The result, an error too, arrives in the chat.
     await fetch("/chat/connect", {
       method: "POST",
       headers: { "content-type": "application/json" },

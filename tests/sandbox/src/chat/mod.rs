@@ -1,8 +1,8 @@
-//! The person's phone: `GET /` is a page that looks like the chat, with what the bot heard beside it.
-//! `?wa_id=` chooses another chat than `whatsapp:+15551234567`.
+//! The person's phone: `GET /` is a page that looks like the chat, with the bot's events beside it.
+//! `?wa_id=` selects another chat than `whatsapp:+15551234567`.
 //!
-//! The page reads `GET /chat/stream?wa_id=` (server-sent events: everything so far, then what comes)
-//! and asks with `POST /chat/connect` `{"wa_id"}`, upon which the bot fetches a link and posts it.
+//! The page reads `GET /chat/stream?wa_id=` (server-sent events: all entries so far, then new ones).
+//! `POST /chat/connect` `{"wa_id"}` makes the bot request a link and post it.
 
 use std::{convert::Infallible, sync::Arc, sync::Mutex, time::Duration};
 
@@ -36,7 +36,7 @@ fn typed(content_type: &'static str, content: &'static str) -> impl IntoResponse
     ([(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "no-cache")], content)
 }
 
-/// One thing in a chat.
+/// An entry of a chat.
 #[derive(Clone, Serialize)]
 struct Entry {
     seq: u64,
@@ -47,11 +47,11 @@ struct Entry {
     content: Content,
 }
 
-/// What can be in a chat.
+/// The kinds of entries.
 #[derive(Clone, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(crate) enum Content {
-    /// The person writes.
+    /// A message from the person.
     Asked { text: String },
     /// A message to the person.
     Said {
@@ -65,13 +65,13 @@ pub(crate) enum Content {
         #[serde(skip_serializing_if = "Option::is_none")]
         expires_at: Option<String>,
     },
-    /// Something is wrong with the sandbox's set-up, and the person running it should know.
+    /// An error in the sandbox's setup, for whoever runs it.
     Trouble { text: String },
-    /// An event that the bot heard, beside the chat.
+    /// An event that the bot received, shown beside the chat.
     Heard { event: Value },
 }
 
-/// Who carried a message.
+/// The provider that carried a message.
 #[derive(Clone, Copy, Serialize)]
 #[serde(tag = "provider", rename_all = "snake_case")]
 pub(crate) enum Via {
@@ -89,8 +89,8 @@ impl Content {
 /// All chats.
 pub(crate) struct Chats {
     entries: Mutex<Vec<Entry>>,
-    /// The number of the last entry. Starts at the time, so that a page left open over a restart
-    /// never waits for numbers that are long past.
+    /// The number of the last entry. It starts at the current time, so that a page left open over a restart
+    /// does not wait for numbers that were used before.
     last: watch::Sender<u64>,
 }
 

@@ -1,4 +1,4 @@
-//! The endpoints that can fail and are journalled, and whose chat a request is about.
+//! The endpoints that have faults and a journal, and the chat that a request is about.
 
 use axum::http::HeaderMap;
 use serde::{Deserialize, Serialize};
@@ -36,7 +36,7 @@ impl Endpoint {
         Self::BotEvents,
     ];
 
-    /// As it is written in the control interface.
+    /// The name in the control interface.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::SalesforceToken => "salesforce.token",
@@ -48,7 +48,7 @@ impl Endpoint {
         }
     }
 
-    /// Whose chat a request is about, so that faults and journal can be kept to one chat.
+    /// The chat that a request is about, so that faults and journal can be limited to one chat.
     pub(crate) fn wa_id(self, world: &World, headers: &HeaderMap, body: &[u8]) -> Option<String> {
         let form = || Fields::parse(body);
         let json = || serde_json::from_slice::<Value>(body).ok();

@@ -1,20 +1,20 @@
-//! Failures on demand.
+//! Faults: failures of the parties, on demand.
 //!
 //! ```json
 //! {"endpoint": "salesforce.token", "times": 2, "wa_id": "whatsapp:+15551234567",
 //!  "action": {"status": 503, "body": "<html>…", "content_type": "text/html", "headers": {"Retry-After": "3"}}}
 //! ```
 //!
-//! `times` is 1 and `wa_id` is everybody where they are absent; with `wa_id`, only that chat's
-//! requests fail, so tests can run side by side. The actions:
+//! `times` defaults to 1. With `wa_id`, only that chat's requests fail, so that tests can run side by
+//! side. The actions:
 //!
-//! - `{"status", "body"?, "content_type"?, "headers"?}` answers that, and the request is not
-//!   processed. A `body` that is no string is sent as JSON.
-//! - `{"delay_ms"}` waits, then goes on as usual, whether or not the client still waits.
+//! - `{"status", "body"?, "content_type"?, "headers"?}` is the response, and the request is not
+//!   processed. A `body` that is not a string is sent as JSON.
+//! - `{"delay_ms"}` processes the request after a delay, even if the client has stopped waiting.
 //! - `{"drop": "before"}` closes the connection and processes nothing.
-//! - `{"kill": "before"}` and `{"kill": "after"}` do the same, and kill the function that asked, at once (-9).
+//! - `{"kill": "before"}` and `{"kill": "after"}` do the same, and kill the calling function (SIGKILL).
 //! - `{"drop": "after"}` processes the request, then closes the connection: the code is used, the
-//!   message is sent, and nobody hears of it.
+//!   message is sent, and the caller does not know.
 //!
 //! The faults of one endpoint happen in the order in which they were added.
 
@@ -31,7 +31,7 @@ use serde_json::Value;
 use super::Endpoint;
 use crate::lock;
 
-/// One failure to come.
+/// A fault.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Fault {
@@ -46,7 +46,7 @@ fn once() -> u32 {
     1
 }
 
-/// What happens in place of the usual.
+/// What happens instead of, or before, normal processing.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Action {
@@ -56,7 +56,7 @@ pub(crate) enum Action {
     Kill(Kill),
 }
 
-/// A made-up answer.
+/// A response of the test's choice.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Answer {
@@ -68,7 +68,7 @@ pub(crate) struct Answer {
     headers: BTreeMap<String, String>,
 }
 
-/// A pause before the usual.
+/// A delay before normal processing.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Delay {
@@ -82,14 +82,14 @@ pub(crate) struct Drop {
     pub(crate) drop: When,
 }
 
-/// The end of the process that asked.
+/// A kill of the calling process.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Kill {
     pub(crate) kill: When,
 }
 
-/// Is the request processed before its connection closes?
+/// Whether the request is processed before its connection closes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum When {
@@ -97,20 +97,20 @@ pub(crate) enum When {
     After,
 }
 
-/// The answer of a fault is not HTTP.
+/// A fault's response is not valid HTTP.
 #[derive(Debug, thiserror::Error)]
 #[error("the action's status or headers are not valid HTTP")]
 pub(crate) struct InvalidAnswer;
 
 impl Fault {
-    /// Can it be carried out?
+    /// Checks that it can be carried out.
     pub(crate) fn check(&self) -> Result<(), InvalidAnswer> {
         self.action.check()
     }
 }
 
 impl Action {
-    /// Can it be carried out?
+    /// Checks that it can be carried out.
     pub(crate) fn check(&self) -> Result<(), InvalidAnswer> {
         match self {
             Self::Answer(answer) => answer.response().map(drop),
@@ -120,7 +120,7 @@ impl Action {
 }
 
 impl Answer {
-    /// The answer as HTTP.
+    /// The response as HTTP.
     pub(crate) fn response(&self) -> Result<Response, InvalidAnswer> {
         let (body, usual_type) = match &self.body {
             Value::Null => (String::new(), "text/plain"),
@@ -140,7 +140,7 @@ impl Answer {
     }
 }
 
-/// The failures that have not happened yet.
+/// The faults that have not been used up yet.
 #[derive(Default)]
 pub(crate) struct Faults(Mutex<Vec<Fault>>);
 
@@ -149,18 +149,18 @@ impl Faults {
         lock(&self.0).push(fault);
     }
 
-    /// Forgets those of a chat, or all.
+    /// Removes the faults of a chat, or all.
     pub(crate) fn clear(&self, wa_id: Option<&str>) {
         lock(&self.0).retain(|fault| wa_id.is_some() && fault.wa_id.as_deref() != wa_id);
     }
 
-    /// The fault that this request meets, which is used up by it.
+    /// The fault for this request, which counts as used once more.
     pub(crate) fn take(&self, endpoint: Endpoint, wa_id: Option<&str>) -> Option<Action> {
         let mut faults = lock(&self.0);
         faults.retain(|fault| fault.times > 0);
-        let meets =
+        let matches =
             |fault: &Fault| fault.endpoint == endpoint && (fault.wa_id.is_none() || fault.wa_id.as_deref() == wa_id);
-        let fault = faults.iter_mut().find(|fault| meets(fault))?;
+        let fault = faults.iter_mut().find(|fault| matches(fault))?;
         fault.times -= 1;
         Some(fault.action.clone())
     }

@@ -1,4 +1,4 @@
-//! What every journalled endpoint passes through: the faults on the way in, the journal on the way out.
+//! The middleware of every journalled endpoint: it injects faults and writes the journal.
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,7 +24,7 @@ use crate::{
 
 const LARGEST_BODY: usize = 1 << 20;
 
-/// The handler behind the gate.
+/// The handler with the middleware.
 pub(crate) fn gated(
     world: &Arc<World>,
     endpoint: Endpoint,
@@ -33,8 +33,7 @@ pub(crate) fn gated(
     handler.layer(from_fn_with_state((Arc::clone(world), endpoint), gate))
 }
 
-/// Runs as a task of its own: a party goes on with what it was asked although the client gave up
-/// waiting, and that is the case worth testing.
+/// Runs as a task of its own: a party carries out a request even if the client has stopped waiting.
 async fn gate(State((world, endpoint)): State<(Arc<World>, Endpoint)>, request: Request, next: Next) -> Response {
     let task = tokio::spawn(async move { pass(&world, endpoint, request, next).await });
     task.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
@@ -81,7 +80,7 @@ async fn pass(world: &World, endpoint: Endpoint, request: Request, next: Next) -
     response
 }
 
-/// Reads the response for the journal and puts it together again.
+/// Reads the response's body for the journal and reassembles it.
 async fn processed(fault: Option<&'static str>, response: Response) -> (Outcome, Response) {
     let (parts, body) = response.into_parts();
     let body: Bytes = to_bytes(body, LARGEST_BODY).await.unwrap_or_default();

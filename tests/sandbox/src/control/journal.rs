@@ -1,17 +1,17 @@
-//! What was asked and answered, so that a test can say "exactly once".
+//! Requests and responses, so that a test can assert "exactly once".
 //!
 //! `GET /control/journal` has for each endpoint, called or not,
 //! `{"count", "succeeded", "records": […]}`. A record:
 //!
 //! - `seq`: the order over all endpoints; `at_ms`: when it was answered, by the unshifted clock;
-//! - `wa_id`: whose chat it is about, or null;
+//! - `wa_id`: the chat that it is about, or null;
 //! - `asked`: `{"at_ms", "method", "body"}`, and `bearer_sha256` or `webhook_id` where there was one;
 //! - `fault`: null, `answer`, `delay`, `drop_before` or `drop_after`;
-//! - `succeeded`: did the party do what it was asked, whether or not its answer arrived?
+//! - `succeeded`: whether the party carried out the request, even if its response was lost;
 //! - `answered`: `{"status", "body"}`, or null where the connection was dropped.
 //!
-//! Secrets are not kept: a field such as `code` stands there as `code_sha256` (hex), which can
-//! still be counted and compared.
+//! Secrets are not stored: `code`, for example, becomes `code_sha256` (hex), which can still be
+//! counted and compared.
 
 use std::sync::Mutex;
 
@@ -30,7 +30,7 @@ use crate::{
 const SECRET: [&str; 7] =
     ["code", "code_verifier", "client_secret", "access_token", "refresh_token", "token", "signature"];
 
-/// One request and what became of it.
+/// A request and its outcome.
 #[derive(Serialize)]
 pub(crate) struct Record {
     seq: u64,
@@ -43,7 +43,7 @@ pub(crate) struct Record {
     answered: Option<Value>,
 }
 
-/// What became of a request.
+/// The outcome of a request.
 pub(crate) struct Outcome {
     pub(crate) fault: Option<&'static str>,
     pub(crate) succeeded: bool,
@@ -87,7 +87,7 @@ impl Journal {
     }
 }
 
-/// A request as it is kept.
+/// A request as it is stored.
 pub(crate) fn asked(method: &str, headers: &HeaderMap, body: &[u8]) -> Value {
     let mut asked = json!({"method": method, "body": readable(headers, body)});
     if let Some(token) = bearer(headers) {
@@ -99,7 +99,7 @@ pub(crate) fn asked(method: &str, headers: &HeaderMap, body: &[u8]) -> Value {
     asked
 }
 
-/// An answer as it is kept.
+/// A response as it is stored.
 pub(crate) fn answered(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Value {
     json!({"status": status.as_u16(), "body": readable(headers, body)})
 }

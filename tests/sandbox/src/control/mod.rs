@@ -1,18 +1,18 @@
-//! The strings behind the scenes, as JSON: faults, journal, clock, and what a test would else do by
-//! hand. No outside party has these; nothing deployed may call them.
+//! The test's controls, as JSON: faults, journal, clock, and logins without a browser. No outside party
+//! has these, and nothing that is deployed may call them.
 //!
 //! | request | effect |
 //! | --- | --- |
 //! | `GET /control/health` | `{"status":"ok"}` |
 //! | `POST /control/faults` | makes an endpoint fail, see [`faults`] |
-//! | `DELETE /control/faults` | forgets the faults that have not happened yet; `?wa_id=` those of a chat |
+//! | `DELETE /control/faults` | removes the faults that have not been used up; `?wa_id=` those of a chat |
 //! | `POST /control/aws/faults`, `DELETE` | the same between the functions and AWS, see [`crate::aws`]; `?containing=` |
-//! | `GET /control/journal` | what was asked and answered, see [`journal`]; `?wa_id=` and `?endpoint=` narrow it |
-//! | `POST /control/clock` | `{"advance_ms"}`: Salesforce's clock goes forward; with `"wa_id"`, only that chat's codes age |
+//! | `GET /control/journal` | requests and responses, see [`journal`]; filtered by `?wa_id=` and `?endpoint=` |
+//! | `POST /control/clock` | `{"advance_ms"}`: advances Salesforce's clock; with `"wa_id"`, only that chat's codes age |
 //! | `POST /control/salesforce` | any of `client_id`, `client_secret`, `redirect_uris`, `require_pkce`: changes the connected app |
-//! | `POST /control/login` | `{"authorize_url","username"?,"allow"?}`: logs in and decides; answers `{"location"}`, where the browser is sent |
+//! | `POST /control/login` | `{"authorize_url","username"?,"allow"?}`: logs in and decides; returns `{"location"}`, the redirect |
 //! | `POST /control/bot` | tells the bot where `POST /links` is, see [`crate::bot`] |
-//! | `POST /control/bot/link` | `{"wa_id","login_url"?}`: the bot asks for a link; answers `{"status","body"}`, as it was answered |
+//! | `POST /control/bot/link` | `{"wa_id","login_url"?}`: the bot requests a link; returns the response as `{"status","body"}` |
 //!
 //! Logging in by hand instead: `POST /services/oauth2/authorize` with the query's parameters and
 //! `username`, `password` (`sandbox`) as a form gives the consent page; the same with its hidden
@@ -54,7 +54,7 @@ pub(crate) fn routes() -> Router<Arc<World>> {
         .route("/control/bot/link", post(ask_link))
 }
 
-/// A request to the control interface that makes no sense, and why.
+/// Why a request to the control interface is invalid.
 pub(crate) fn refuse(status: StatusCode, why: &str) -> Response {
     (status, Json(json!({"error": why}))).into_response()
 }

@@ -1,5 +1,5 @@
-//! `/services/oauth2/authorize`: checks the request, lets the person log in and decide, and sends
-//! the browser back.
+//! `/services/oauth2/authorize`: checks the request, lets the person log in and decide, and redirects
+//! the browser.
 
 use std::sync::Arc;
 
@@ -34,13 +34,13 @@ const SCOPES: [&str; 12] = [
     "offline_access",
     "chatter_api",
 ];
-/// What an app gets that asks for nothing in particular.
+/// The scope of a request without one.
 const DEFAULT_SCOPE: &str = "refresh_token api";
 
-/// A request that may be put to the person.
+/// A valid request.
 #[derive(Debug)]
 pub(crate) struct Authorization {
-    /// Where it came in: codes are good there and nowhere else.
+    /// The host that was called: a code is valid only there.
     pub(crate) base_url: String,
     pub(crate) client_id: String,
     pub(crate) redirect_uri: String,
@@ -51,15 +51,15 @@ pub(crate) struct Authorization {
     pub(crate) login_hint: Option<String>,
 }
 
-/// Why not.
+/// Why a request is invalid.
 pub(crate) enum Refusal {
-    /// Nobody to send the browser back to: a page of Salesforce's own.
+    /// No trusted redirect address: Salesforce shows an error page.
     Page(OAuthError),
-    /// The app hears it.
+    /// An error that is sent to the redirect address.
     Redirect(String),
 }
 
-/// An error of OAuth, in Salesforce's words.
+/// An OAuth error, as Salesforce words it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OAuthError {
     pub(crate) error: &'static str,
@@ -67,7 +67,7 @@ pub(crate) struct OAuthError {
 }
 
 impl Authorization {
-    /// Checks a request as Salesforce does: first whom to trust with an answer, then the rest.
+    /// Checks a request as Salesforce does: first the redirect address, then the rest.
     pub(super) fn check(fields: &Fields, base_url: &str, app: &App) -> Result<Self, Refusal> {
         let page = |error, description| Refusal::Page(OAuthError { error, description });
         if fields.has_duplicates() {
@@ -115,7 +115,7 @@ impl Authorization {
         }
     }
 
-    /// The redirect address, untouched, with the answer and the state appended.
+    /// The redirect address, unchanged, with the response and the state appended.
     pub(super) fn redirect(&self, answer: &[(&str, &str)]) -> String {
         let mut query = Serializer::new(String::new());
         query.extend_pairs(answer);

@@ -1,4 +1,4 @@
-//! Codes and tokens: what was granted, and whether it still holds. The time is an argument.
+//! Codes and tokens: what was granted, and whether it is still valid. The time is an argument.
 
 use std::collections::HashMap;
 
@@ -15,12 +15,12 @@ const CODE_LIFETIME_MS: u64 = 15 * 60 * 1000;
 const APPROVALS: usize = 5;
 const CODE_ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.";
 
-/// Everything granted since the start. Nothing is forgotten, so that a used code can be told from an unknown one.
+/// Everything granted since the start. Nothing is removed, so that a used code can be told from an unknown one.
 #[derive(Default)]
 pub(super) struct Ledger {
     codes: HashMap<String, Code>,
     grants: Vec<Grant>,
-    /// Access and refresh tokens that still work, and the grant they belong to.
+    /// The valid access and refresh tokens, and the grants that they belong to.
     access: HashMap<String, usize>,
     refresh: HashMap<String, usize>,
 }
@@ -34,7 +34,7 @@ struct Code {
     used: bool,
 }
 
-/// One person's yes to one app.
+/// One user's approval of one app.
 #[derive(Clone)]
 pub(super) struct Grant {
     pub(super) user: &'static User,
@@ -43,7 +43,7 @@ pub(super) struct Grant {
     wa_id: Option<String>,
 }
 
-/// What a client shows for a code.
+/// What a client presents with a code.
 pub(super) struct Redemption<'a> {
     pub(super) code: &'a str,
     pub(super) base_url: &'a str,
@@ -56,7 +56,7 @@ pub(super) struct Redemption<'a> {
 pub(super) struct Tokens {
     pub(super) grant: Grant,
     pub(super) access: String,
-    /// Only with the first access token, and only where the scope has it.
+    /// Only with the first access token, and only if the scope includes it.
     pub(super) refresh: Option<String>,
 }
 
@@ -64,7 +64,7 @@ const fn refused(error: &'static str, description: &'static str) -> OAuthError {
     OAuthError { error, description }
 }
 const UNKNOWN_CODE: OAuthError = refused("invalid_grant", "invalid authorization code");
-/// Also for a used one: Salesforce does not say which.
+/// Salesforce's error for an expired and for a used code.
 const EXPIRED_CODE: OAuthError = refused("invalid_grant", "expired authorization code");
 const WRONG_REDIRECT: OAuthError = refused("redirect_uri_mismatch", "redirect_uri must match configuration");
 const MISSING_VERIFIER: OAuthError = refused("invalid_request", "missing required code verifier");
@@ -93,7 +93,7 @@ impl Ledger {
         code
     }
 
-    /// Trades a code. A refused attempt leaves the code as it was.
+    /// Exchanges a code. A rejected request leaves the code valid.
     pub(super) fn redeem(&mut self, shown: &Redemption<'_>, now_ms: u64) -> Result<Tokens, OAuthError> {
         let code = self.codes.get_mut(shown.code).ok_or(UNKNOWN_CODE)?;
         if code.base_url != shown.base_url || code.grant.client_id != shown.client_id {
@@ -128,12 +128,12 @@ impl Ledger {
         Ok(Tokens { grant, access, refresh: None })
     }
 
-    /// Whose an access token is.
+    /// The user of an access token.
     pub(super) fn user_of(&self, access_token: &str) -> Option<&'static User> {
         self.access.get(access_token).map(|&id| self.grants[id].user)
     }
 
-    /// Ends an access token; or a refresh token, and every access token with it. Was it one?
+    /// Revokes an access token, or a refresh token with all its access tokens; whether it was valid.
     pub(super) fn revoke(&mut self, token: &str) -> bool {
         if let Some(id) = self.refresh.get(token).copied() {
             self.end(id);
@@ -177,7 +177,7 @@ impl Ledger {
         token
     }
 
-    /// A sixth approval ends the oldest.
+    /// A sixth approval revokes the oldest.
     fn make_room_for(&mut self, grant: &Grant) {
         let same = |id: &usize| self.grants[*id].user == grant.user && self.grants[*id].client_id == grant.client_id;
         let mut standing: Vec<usize> = self.refresh.values().copied().filter(same).collect();
@@ -198,7 +198,7 @@ fn s256(verifier: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, verifier.as_bytes()))
 }
 
-/// The bot's states name their chat: `wa:<wa_id>`, and perhaps `~` and more. Salesforce itself does not look.
+/// The chat in the bot's state, `wa:<wa_id>` with an optional `~…`. Salesforce itself does not read states.
 fn wa_id_of_state(state: &str) -> Option<String> {
     state.strip_prefix("wa:")?.split('~').next().map(str::to_owned)
 }

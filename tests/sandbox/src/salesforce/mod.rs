@@ -1,11 +1,11 @@
 //! Salesforce's OAuth 2.0 web server flow: `authorize` with its login and consent pages, `token`,
 //! `userinfo` and `revoke` under `/services/oauth2/`.
 //!
-//! Kept as Salesforce has it: codes of 74 characters that end in `==`, good once, for 15 minutes
-//! and on the host where they were made; every token error is HTTP 400; a used code and an expired
-//! one are answered alike; `issued_at` is a string; five approvals for each user and app.
+//! As at Salesforce: codes of 74 characters that end in `==`, valid once, for 15 minutes and on the
+//! host that issued them; every token error is HTTP 400; a used code and an expired
+//! one have the same error; `issued_at` is a string; five approvals for each user and app.
 //! Departures: every user's password is `sandbox`, `instance_url` is the address that was called,
-//! there is no `id_token`, and tokens do not age.
+//! there is no `id_token`, and tokens do not expire.
 //!
 //! `http://localhost:<port>` and `http://127.0.0.1:<port>` are two login hosts, as
 //! `login.salesforce.com` and `test.salesforce.com` are.
@@ -53,7 +53,7 @@ pub(crate) fn routes(world: &Arc<World>) -> Router<Arc<World>> {
 pub(crate) struct Salesforce {
     app: Mutex<App>,
     ledger: Mutex<Ledger>,
-    /// Who has logged in and not decided yet, by the ticket in the consent form.
+    /// Logins without a decision yet, by the ticket in the consent form.
     logged_in: Mutex<HashMap<String, &'static User>>,
     clock: Arc<Clock>,
 }
@@ -63,12 +63,12 @@ pub(crate) struct Salesforce {
 struct App {
     client_id: String,
     client_secret: String,
-    /// Empty: any https address, and http on loopback.
+    /// If empty, any https address, and http on loopback.
     redirect_uris: Vec<String>,
     require_pkce: bool,
 }
 
-/// What an administrator may change in the connected app; absent means unchanged.
+/// Changes of the connected app's settings; what is absent stays.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AppChange {
@@ -102,7 +102,7 @@ impl Salesforce {
         app.require_pkce = require_pkce.unwrap_or(app.require_pkce);
     }
 
-    /// What the login and consent pages do, without them. Answers where the browser is sent.
+    /// Logs in and decides without the pages; the URL that the browser is redirected to.
     pub(crate) fn log_in_and_decide(&self, url: &Url, username: &str, allow: bool) -> Result<String, LoginRefused> {
         let user = users::find(username).ok_or(LoginRefused::UnknownUser)?;
         let fields = Fields::parse(url.query().unwrap_or_default().as_bytes());
@@ -113,17 +113,17 @@ impl Salesforce {
         }
     }
 
-    /// Whose chat a code was made for, as far as its state says.
+    /// The chat that a code was issued for, by its state.
     pub(crate) fn wa_id_of_code(&self, code: &str) -> Option<String> {
         lock(&self.ledger).wa_id_of_code(code)
     }
 
-    /// Whose chat an access or refresh token was made for.
+    /// The chat that an access or refresh token was issued for.
     pub(crate) fn wa_id_of_token(&self, token: &str) -> Option<String> {
         lock(&self.ledger).wa_id_of_token(token)
     }
 
-    /// Makes the codes of one chat older, and says how many there were.
+    /// Ages the codes of one chat; how many there were.
     pub(crate) fn age_codes(&self, wa_id: &str, by_ms: u64) -> usize {
         lock(&self.ledger).age_codes(wa_id, by_ms)
     }
@@ -132,7 +132,7 @@ impl Salesforce {
         Authorization::check(fields, base_url, &lock(&self.app))
     }
 
-    /// Remembers a login until the person decides.
+    /// Stores a login until the person decides.
     fn remember(&self, user: &'static User) -> String {
         let ticket = random_text(32, ALPHANUMERIC);
         lock(&self.logged_in).insert(ticket.clone(), user);

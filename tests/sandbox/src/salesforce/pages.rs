@@ -1,4 +1,4 @@
-//! The pages that a person sees. The request's parameters travel in hidden fields.
+//! Salesforce's pages. They carry the request's parameters in hidden fields.
 
 use axum::{
     http::header,
@@ -15,10 +15,10 @@ use crate::fields::Fields;
 
 const STYLE: &str = include_str!("salesforce.css");
 
-/// Fields of our own forms, which are not part of the request.
+/// Fields of the forms that are not parameters of the request.
 const OWN: [&str; 4] = ["username", "password", "ticket", "decision"];
 
-/// The login page, with what went wrong the last time.
+/// The login page, with the previous try's error.
 pub(super) fn login(authorization: &Authorization, fields: &Fields, problem: Option<&str>) -> Response {
     let username = fields.get("username").or(authorization.login_hint.as_deref()).unwrap_or(users::USERS[0].username);
     page(
@@ -61,7 +61,7 @@ pub(super) fn consent(authorization: &Authorization, fields: &Fields, user: &Use
     )
 }
 
-/// The page for a request that may not be sent back to anybody.
+/// The error page for a request without a trusted redirect address.
 pub(super) fn error(error: OAuthError) -> Response {
     page(
         "Error | Salesforce sandbox",

@@ -1,4 +1,4 @@
-//! `token`, `userinfo` and `revoke`: what apps call.
+//! `token`, `userinfo` and `revoke`.
 
 use std::sync::Arc;
 
@@ -79,7 +79,7 @@ pub(super) async fn exchange(
     Ok(success(&tokens, &base_url, &client_secret, now_ms))
 }
 
-/// The client's id and its secret, which are right.
+/// The client's id and secret, verified.
 fn authenticate(world: &World, headers: &HeaderMap, form: &Fields) -> Result<(String, String), OAuthError> {
     let in_form =
         || Some((form.get("client_id")?.to_owned(), form.get("client_secret").unwrap_or_default().to_owned()));
@@ -116,7 +116,7 @@ fn success(tokens: &Tokens, base_url: &str, client_secret: &str, now_ms: u64) ->
     ([(header::CACHE_CONTROL, "no-cache, no-store")], Json(body)).into_response()
 }
 
-/// `GET /services/oauth2/userinfo`. A bad token is a 403 in plain text, as Salesforce has it.
+/// `GET /services/oauth2/userinfo`. An invalid token is a 403 in plain text, as at Salesforce.
 pub(super) async fn userinfo(State(world): State<Arc<World>>, headers: HeaderMap) -> Response {
     let Some(token) = bearer(&headers) else { return (StatusCode::FORBIDDEN, "Missing_OAuth_Token").into_response() };
     let Some(user) = lock(&world.salesforce.ledger).user_of(token) else {
@@ -146,7 +146,7 @@ pub(super) async fn userinfo(State(world): State<Arc<World>>, headers: HeaderMap
 }
 
 /// `POST /services/oauth2/revoke`, or `GET` with the token in the query. An unknown token is a 400
-/// whose body is a form, as Salesforce has it.
+/// whose body is form-encoded, as at Salesforce.
 pub(super) async fn revoke(State(world): State<Arc<World>>, RawQuery(query): RawQuery, body: Bytes) -> Response {
     let fields = Fields::parse(&body).and(Fields::parse(query.unwrap_or_default().as_bytes()));
     if fields.get("token").is_some_and(|token| lock(&world.salesforce.ledger).revoke(token)) {

@@ -1,4 +1,4 @@
-//! The people who can log in: three with names, and visitors without number.
+//! The users who can log in: three with names, and any number of visitors.
 
 use std::{collections::BTreeMap, sync::Mutex};
 
@@ -13,12 +13,12 @@ pub(crate) struct User {
     pub(crate) username: &'static str,
     pub(crate) name: &'static str,
     pub(crate) company: &'static str,
-    /// 18 characters: 15 and a check of their upper and lower case.
+    /// 18 characters: 15 and a checksum of their case.
     pub(crate) id: &'static str,
     pub(crate) org_id: &'static str,
 }
 
-/// Two colleagues, and one of another company.
+/// Two users of one organization, and one of another.
 pub(crate) static USERS: [User; 3] = [
     User {
         username: "ada@example.com",
@@ -43,7 +43,7 @@ pub(crate) static USERS: [User; 3] = [
     },
 ];
 
-/// The user of that name; `visitor-7@example.com` is one, and so is any other visitor with a number.
+/// The user with that name: one of the three, or `visitor-<number>@example.com`.
 pub(crate) fn find(username: &str) -> Option<&'static User> {
     let username = username.trim();
     USERS.iter().find(|user| user.username.eq_ignore_ascii_case(username)).or_else(|| visitor(username))
