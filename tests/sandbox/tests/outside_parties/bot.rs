@@ -1,4 +1,4 @@
-//! The bot: its webhook, and how it asks for links.
+//! The bot: its webhook, and its requests for links.
 
 use std::sync::Arc;
 
@@ -52,7 +52,7 @@ impl Stage {
 }
 
 #[tokio::test]
-async fn an_event_is_heard_once_and_its_duplicates_are_counted() {
+async fn an_event_is_received_once_and_its_duplicates_are_counted() {
     let stage = Stage::new().await;
     assert_eq!(stage.tell("evt_1", &event()).await, (200, json!({"status": "heard", "duplicate": false})));
     assert_eq!(stage.tell("evt_1", &event()).await, (200, json!({"status": "heard", "duplicate": true})));
@@ -67,7 +67,7 @@ async fn an_event_is_heard_once_and_its_duplicates_are_counted() {
 }
 
 #[tokio::test]
-async fn an_event_that_is_not_signed_right_is_refused() {
+async fn an_event_with_an_invalid_signature_is_refused() {
     let stage = Stage::new().await;
     let forged = "whsec_Zm9yZ2VkLWZvcmdlZC1mb3JnZWQtZm9yZ2Vk";
     assert_eq!(stage.tell_at(seconds_now(), forged, "evt_1", &event()).await.0, 401);
@@ -96,7 +96,7 @@ async fn an_event_that_is_no_cloud_event_is_refused() {
     }
 }
 
-/// What a stand-in for `POST /links` was asked.
+/// The request that the stand-in for `POST /links` received.
 type Asked = Arc<Mutex<Option<(HeaderMap, Value)>>>;
 
 /// A stand-in for the deployed API.
@@ -128,7 +128,7 @@ impl Stage {
 }
 
 #[tokio::test]
-async fn a_link_is_asked_for_with_a_signed_request() {
+async fn a_link_is_requested_with_a_signature() {
     let stage = Stage::new().await;
     let link = json!({"url": "https://x.example/connect/abc", "attempt_id": "1", "expires_at": "2026-11-23T08:45:00Z"});
     let (port, asked) = links(StatusCode::OK, link.clone()).await;
@@ -160,7 +160,7 @@ async fn the_button_brings_a_link_into_the_chat() {
 }
 
 #[tokio::test]
-async fn a_refused_link_is_said_as_it_is() {
+async fn a_refused_link_is_reported_unchanged() {
     let stage = Stage::new().await;
     let ask = json!({"wa_id": "whatsapp:+15551234567"});
     let nowhere = stage.client.post(stage.url("/control/bot/link")).json(&ask).send().await.unwrap();

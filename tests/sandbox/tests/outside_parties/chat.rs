@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::Stage;
 
 impl Stage {
-    /// The first entries of a chat, as soon as there are so many.
+    /// Waits for the first entries of a chat.
     pub(crate) async fn entries(&self, wa_id: &str, count: usize) -> Vec<Value> {
         let request = self.client.get(self.url("/chat/stream")).query(&[("wa_id", wa_id)]);
         let mut stream = request.send().await.unwrap();
@@ -38,7 +38,7 @@ impl Stage {
 }
 
 #[tokio::test]
-async fn the_page_has_the_button_and_needs_nothing_from_outside() {
+async fn the_page_has_the_button_and_loads_nothing_from_other_hosts() {
     let stage = Stage::new().await;
     for (path, content_type) in
         [("/", "text/html; charset=utf-8"), ("/chat/chat.css", "text/css"), ("/chat/chat.js", "text/javascript")]
@@ -67,7 +67,7 @@ async fn a_message_arrives_while_the_page_is_open() {
 }
 
 #[tokio::test]
-async fn a_page_that_comes_back_reads_on_where_it_was() {
+async fn a_page_that_reconnects_continues_where_it_was() {
     let stage = Stage::new().await;
     let wa_id = "whatsapp:+15551234567";
     stage.say(wa_id, "one").await;

@@ -1,4 +1,4 @@
-//! Faults, journal and what else a test can pull at.
+//! Faults, journal and the other controls of a test.
 
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ async fn is_healthy() {
 }
 
 #[tokio::test]
-async fn a_made_up_answer_comes_as_it_was_asked_for_and_then_no_more() {
+async fn a_fault_answers_as_often_as_it_was_added_for() {
     let stage = Stage::new().await;
     let action = json!({"status": 503, "body": "<h1>Maintenance</h1>", "content_type": "text/html", "headers": {"Retry-After": "3"}});
     stage.control("/control/faults", &json!({"endpoint": "twilio.messages", "times": 2, "action": action})).await;
@@ -60,7 +60,7 @@ async fn a_made_up_answer_comes_as_it_was_asked_for_and_then_no_more() {
 }
 
 #[tokio::test]
-async fn a_made_up_answer_may_be_json() {
+async fn a_faults_answer_may_be_json() {
     let stage = Stage::new().await;
     stage.fault("twilio.messages", json!({"status": 400, "body": {"code": 63016}})).await;
     let answer = stage.send().await.unwrap();
@@ -91,7 +91,7 @@ async fn a_connection_dropped_after_has_done_it() {
 }
 
 #[tokio::test]
-async fn a_delayed_request_is_processed_although_nobody_waits_for_it() {
+async fn a_delayed_request_is_processed_although_the_client_stopped_waiting() {
     let stage = Stage::new().await;
     stage.fault("twilio.messages", json!({"delay_ms": 300})).await;
     assert!(stage.send_within(Duration::from_millis(50)).await.unwrap_err().is_timeout());
@@ -99,7 +99,7 @@ async fn a_delayed_request_is_processed_although_nobody_waits_for_it() {
 }
 
 #[tokio::test]
-async fn faults_can_be_kept_to_one_chat_and_forgotten() {
+async fn faults_can_be_limited_to_one_chat_and_removed() {
     let stage = Stage::new().await;
     let fault = |wa_id: &str| json!({"endpoint": "twilio.messages", "wa_id": wa_id, "action": {"status": 500}});
     stage.control("/control/faults", &fault("whatsapp:+15557654321")).await;
@@ -110,7 +110,7 @@ async fn faults_can_be_kept_to_one_chat_and_forgotten() {
 }
 
 #[tokio::test]
-async fn a_fault_that_makes_no_sense_is_refused() {
+async fn an_invalid_fault_is_refused() {
     let stage = Stage::new().await;
     for fault in [
         json!({"endpoint": "salesforce.mood", "action": {"status": 500}}),
@@ -142,7 +142,7 @@ async fn every_endpoint_can_fail() {
 }
 
 #[tokio::test]
-async fn the_journal_is_narrowed_to_a_chat() {
+async fn the_journal_can_be_filtered_by_chat() {
     let stage = Stage::new().await;
     stage.send().await.unwrap();
     for (wa_id, count) in [(WA_ID, 1), ("whatsapp:+15557654321", 0)] {
@@ -156,7 +156,7 @@ async fn the_journal_is_narrowed_to_a_chat() {
 }
 
 #[tokio::test]
-async fn the_journal_follows_a_code_from_chat_to_userinfo_and_keeps_no_secret() {
+async fn the_journal_follows_a_code_from_chat_to_userinfo_and_stores_no_secret() {
     let stage = Stage::new().await;
     let redirect = "http://localhost:1/callback";
     let authorize = url::Url::parse_with_params(

@@ -1,4 +1,4 @@
-//! Each party of the sandbox, driven over real HTTP: what it takes, and every way in which it refuses.
+//! Each party of the sandbox, driven over real HTTP: what it accepts, and every way in which it refuses.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -22,7 +22,7 @@ struct Stage {
 
 impl Stage {
     async fn new() -> Self {
-        // Fails only where a provider is installed already, which is as good.
+        // It fails only if a provider is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let config = Config::default();
         let sandbox = Sandbox::start(config.clone()).await.unwrap();
@@ -34,7 +34,7 @@ impl Stage {
         format!("{}{path}", self.sandbox.base_url)
     }
 
-    /// A call of the control interface that succeeds.
+    /// A call of the control interface, which must succeed.
     async fn control(&self, path: &str, body: &Value) -> Value {
         let response = self.client.post(self.url(path)).json(body).send().await.unwrap();
         let status = response.status();

@@ -57,7 +57,7 @@ impl Stage {
         self.client.post(self.url("/services/oauth2/authorize")).form(fields).send().await.unwrap()
     }
 
-    /// Where the browser is sent after a login without pages.
+    /// The redirect after a login without pages.
     async fn log_in(&self, fields: &Fields<'_>, allow: bool) -> Url {
         let url = Url::parse_with_params(&self.url("/services/oauth2/authorize"), fields).unwrap();
         let answer = self
@@ -168,7 +168,7 @@ async fn a_denial_comes_back_with_the_state() {
 }
 
 #[tokio::test]
-async fn a_request_that_cannot_be_trusted_ends_on_a_page() {
+async fn a_request_with_an_untrusted_redirect_ends_on_an_error_page() {
     let stage = Stage::new().await;
     for (name, value, expected) in [
         ("client_id", Some("someone-else"), "client identifier invalid"),
@@ -190,7 +190,7 @@ async fn a_request_that_cannot_be_trusted_ends_on_a_page() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_wrong_otherwise_is_sent_back() {
+async fn another_invalid_request_redirects_with_an_error() {
     let stage = Stage::new().await;
     for (name, value, expected) in [
         ("response_type", Some("token"), "unsupported_response_type"),
@@ -210,7 +210,7 @@ async fn a_request_that_is_wrong_otherwise_is_sent_back() {
 }
 
 #[tokio::test]
-async fn pkce_is_compulsory_where_the_app_says_so() {
+async fn pkce_is_required_where_the_app_says_so() {
     let stage = Stage::new().await;
     let mut request = stage.authorization();
     unset(&mut request, "code_challenge");
@@ -233,7 +233,7 @@ async fn a_registered_redirect_address_is_the_only_one() {
 }
 
 #[tokio::test]
-async fn a_code_is_traded_for_tokens() {
+async fn a_code_is_exchanged_for_tokens() {
     let stage = Stage::new().await;
     let tokens = stage.tokens().await;
     let text = |name: &str| tokens[name].as_str().unwrap_or_else(|| panic!("{name} in {tokens}"));
@@ -273,7 +273,7 @@ async fn a_client_may_authenticate_by_basic() {
 }
 
 #[tokio::test]
-async fn a_wrong_request_is_refused_and_leaves_the_code_alone() {
+async fn an_invalid_request_is_refused_and_leaves_the_code_valid() {
     let stage = Stage::new().await;
     let code = stage.code().await;
     for (name, value, refusal) in [
@@ -314,7 +314,7 @@ async fn only_post_trades_a_code() {
 }
 
 #[tokio::test]
-async fn a_verifier_that_nobody_asked_for_is_refused() {
+async fn a_verifier_without_a_challenge_is_refused() {
     let stage = Stage::new().await;
     let mut request = stage.authorization();
     unset(&mut request, "code_challenge");
@@ -354,7 +354,7 @@ async fn a_code_lives_fifteen_minutes() {
 }
 
 #[tokio::test]
-async fn the_codes_of_one_chat_age_alone() {
+async fn the_codes_of_one_chat_can_be_aged() {
     let stage = Stage::new().await;
     let mut other = stage.authorization();
     set(&mut other, "state", "wa:whatsapp:+15557654321");
@@ -367,7 +367,7 @@ async fn the_codes_of_one_chat_age_alone() {
 }
 
 #[tokio::test]
-async fn a_code_is_good_on_its_own_host_only() {
+async fn a_code_is_valid_only_on_its_own_host() {
     let stage = Stage::new().await;
     let code = stage.code().await;
     let other = format!("http://localhost:{}/services/oauth2/token", stage.sandbox.address.port());
@@ -416,7 +416,7 @@ async fn userinfo_names_the_account() {
 }
 
 #[tokio::test]
-async fn userinfo_refuses_a_bad_token() {
+async fn userinfo_refuses_an_invalid_token() {
     let stage = Stage::new().await;
     let bad = stage.userinfo("00D5g00000Engne!unknown").await;
     assert_eq!((bad.status().as_u16(), bad.text().await.unwrap().as_str()), (403, "Bad_OAuth_Token"));
@@ -452,7 +452,7 @@ async fn revoking_an_unknown_token_is_refused() {
 }
 
 #[tokio::test]
-async fn a_sixth_approval_ends_the_oldest() {
+async fn a_sixth_approval_revokes_the_oldest() {
     let stage = Stage::new().await;
     let mut approvals = Vec::new();
     for _ in 0..6 {

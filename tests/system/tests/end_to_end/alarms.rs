@@ -1,6 +1,6 @@
-//! Each alarm against what it is for: none rings for people who connect, each rings for its fault.
+//! Each alarm against its fault: none rises for people who connect, each rises for its fault.
 //!
-//! They run on a cloud of their own, because the other tests' faults would ring as well.
+//! They run on a cloud of their own, because the other tests' faults would raise them too.
 
 use std::collections::BTreeSet;
 
@@ -15,12 +15,12 @@ use system::{
     new_chat, parameter,
 };
 
-/// What takes longer than a test may: each rings with a threshold of nothing.
+/// Alarms whose thresholds take longer than a test may: they are lowered to 0.
 const LOWERED: [&str; 3] = ["ExchangeBacklogAlarm", "ReceiverSlowAlarm", "NotifierLagAlarm"];
 const CODE_MS: u64 = 14 * 60_000;
 
 #[tokio::test]
-async fn no_alarm_rings_for_people_who_connect_and_each_rings_for_its_fault() {
+async fn no_alarm_rises_for_people_who_connect_and_each_rises_for_its_fault() {
     let cloud = Cloud::read();
     let main = cloud.stack("main");
     let all: BTreeSet<_> = cloud.alarms().await.iter().map(name).collect();
@@ -38,7 +38,7 @@ async fn no_alarm_rings_for_people_who_connect_and_each_rings_for_its_fault() {
     let denied = browser.log_in(&authorize_url, false).await;
     browser.visit(Method::GET, &denied).await;
 
-    // Whatever had raised for these people would be found beside the first.
+    // An alarm that had risen for these people would be found beside the first.
     cloud.connect_with_fault(1, "salesforce.token", 2, &refusal("invalid_client", "invalid client credentials")).await;
     cloud.rises(&mut raised, "MisconfiguredAlarm").await;
 
@@ -90,7 +90,7 @@ async fn no_alarm_rings_for_people_who_connect_and_each_rings_for_its_fault() {
     cloud.consent_by(&link).await;
     cloud.rises(&mut raised, "ExchangerErrorAlarm").await;
 
-    // New processes have no secrets yet.
+    // New processes have no secrets in their cache.
     let callback = browser.approve(&cloud.link(&new_chat()).await.url).await;
     cloud.aws_fault("secretsmanager.BatchGetSecretValue", None, 10_000, server_error()).await;
     cloud.give_up_after(main, 8).await;
@@ -117,5 +117,5 @@ async fn no_alarm_rings_for_people_who_connect_and_each_rings_for_its_fault() {
         cloud.rises(&mut raised, alarm).await;
     }
 
-    assert_eq!(raised, all, "an alarm that nothing here is for");
+    assert_eq!(raised, all, "an alarm without a fault here");
 }

@@ -1,4 +1,4 @@
-//! The whole way as a person goes it: in a real browser, from the chat to the message.
+//! From the chat to the message in a real browser.
 
 use std::{
     net::TcpListener,
@@ -54,7 +54,7 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        // It is gone already, or goes now.
+        // An error means that it has ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -64,7 +64,7 @@ impl Drop for Driver {
 async fn a_person_connects_from_the_chat_page() {
     let driver = Driver::start();
     let browser = driver.browser().await;
-    // Whatever happens, the browser is closed: it would outlive its driver.
+    // The browser is closed even after a panic, because it would outlive its driver.
     let walk = AssertUnwindSafe(connect_from_the_chat_page(&browser)).catch_unwind().await;
     browser.close().await.unwrap();
     if let Err(panic) = walk {

@@ -1,5 +1,5 @@
-//! The whole way, on the template as it is, deployed on the local cloud: API, binaries, queue,
-//! tables, stream. Only Salesforce, WhatsApp and the bot are the sandbox's.
+//! From the link to the message, on the unchanged template, deployed on the local cloud: API, binaries,
+//! queue, tables, stream. Only Salesforce, WhatsApp and the bot are the sandbox's.
 
 use futures::future::join_all;
 use reqwest::{Method, StatusCode, header};
@@ -14,7 +14,7 @@ fn attempts_table(stack: &Stack) -> &str {
     stack.output("AttemptTableName")
 }
 
-/// Is the person told, and the bot?
+/// Whether the person and the bot have been told.
 fn all_told(journal: &Journal) -> bool {
     !journal.messages().is_empty() && !journal.events().is_empty()
 }
@@ -104,7 +104,7 @@ async fn the_same_callback_five_times_at_once_connects_once() {
     assert!(answers.iter().all(|answer| answer.status() == StatusCode::OK));
 
     cloud.wait_for(&chat, "message and event", all_told).await;
-    // The other four are done when the queue has neither waiting nor travelling messages.
+    // The other four have been processed when no message is visible or in flight.
     drained(&cloud, "main").await;
     let journal = cloud.journal(&chat).await;
     assert_eq!(journal.count("salesforce.token"), 1);
@@ -153,7 +153,7 @@ async fn a_link_finished_in_another_browser_is_refused() {
     let link = cloud.link(&chat).await;
     let callback = Browser::new(&cloud).approve(&link.url).await;
 
-    // A victim without any cookie, and one whose browser pressed the button of a link of its own.
+    // A victim without a cookie, and one whose browser has pressed the button of another link.
     let mut other = Browser::new(&cloud);
     for attempt in 0..2 {
         if attempt == 1 {
@@ -307,7 +307,7 @@ async fn no_log_and_no_stream_record_holds_a_secret() {
     let verifiers = journal.verifier_hashes();
     assert_eq!(verifiers.len(), 1);
 
-    // A line that every way leaves behind, last of all: then the rest is there too.
+    // The last line of an attempt: the others have been written by then.
     let lines = wait_until("the notifier's line", async || {
         let lines = cloud.log_lines().await;
         let of_attempt = |line: &&String| line.contains(&link.attempt_id);
@@ -333,7 +333,7 @@ async fn no_log_and_no_stream_record_holds_a_secret() {
     }
 }
 
-/// Does a word of the text have one of these SHA-256 hashes?
+/// Whether a word of the text has one of these SHA-256 hashes.
 fn holds_preimage(text: &str, hashes: &[&str]) -> bool {
     text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_')).filter(|word| word.len() == 43).any(
         |word| {

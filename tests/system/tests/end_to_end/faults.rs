@@ -1,5 +1,5 @@
-//! What happens when something goes wrong on the way: the person ends connected, or with a plain
-//! reason and, where it helps, a fresh link. Each fault is kept to the test's own chat.
+//! Faults of Salesforce, WhatsApp and the bot: the person ends up connected, or with a reason and, where
+//! it helps, a new link. Each fault is limited to the test's own chat.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ pub(crate) fn told(journal: &Journal) -> (String, String, String) {
     (word(&event["type"]), word(&event["data"]["reason"]), word(&event["data"]["next"]))
 }
 
-/// Salesforce's answer leaves the person with this reason and next step; the number of exchanges.
+/// Asserts that Salesforce's response fails the attempt with this reason and next step; the number of exchanges.
 async fn ends_with(action: Value, times: u32, reason: &str, next: &str) -> u64 {
     let cloud = Cloud::read();
     let chat = new_chat();
@@ -28,8 +28,8 @@ async fn ends_with(action: Value, times: u32, reason: &str, next: &str) -> u64 {
     journal.count("salesforce.token")
 }
 
-/// Whatever Salesforce stumbles over, the person is connected after all; the number of exchanges.
-async fn connects_in_spite_of(endpoint: &str, times: u32, action: Value) -> Journal {
+/// Asserts that the person is connected in spite of a fault.
+async fn connects_despite(endpoint: &str, times: u32, action: Value) -> Journal {
     let cloud = Cloud::read();
     let chat = new_chat();
     cloud.fault(&chat, endpoint, times, action).await;
@@ -40,54 +40,54 @@ async fn connects_in_spite_of(endpoint: &str, times: u32, action: Value) -> Jour
 }
 
 #[tokio::test]
-async fn a_maintenance_page_is_waited_out_also_with_status_200() {
+async fn a_maintenance_page_is_retried_even_with_status_200() {
     for status in [503, 200] {
         let page =
             json!({"status": status, "body": "<html>We are down for maintenance</html>", "content_type": "text/html"});
-        let journal = connects_in_spite_of("salesforce.token", 2, page).await;
+        let journal = connects_despite("salesforce.token", 2, page).await;
         assert_eq!(journal.count("salesforce.token"), 3);
     }
 }
 
 #[tokio::test]
-async fn a_busy_salesforce_is_asked_again_when_it_says() {
+async fn a_throttled_exchange_is_retried_as_salesforce_says() {
     let busy = json!({"status": 429, "body": "", "headers": {"Retry-After": "1"}});
-    assert_eq!(connects_in_spite_of("salesforce.token", 1, busy).await.count("salesforce.token"), 2);
+    assert_eq!(connects_despite("salesforce.token", 1, busy).await.count("salesforce.token"), 2);
     let retry = refusal("unknown_error", "retry your request");
-    assert_eq!(connects_in_spite_of("salesforce.token", 1, retry).await.count("salesforce.token"), 2);
+    assert_eq!(connects_despite("salesforce.token", 1, retry).await.count("salesforce.token"), 2);
 }
 
 #[tokio::test]
-async fn a_longer_outage_is_outlived_on_the_queue() {
-    // More tries than one invocation makes: the message goes back and comes again.
-    let journal = connects_in_spite_of("salesforce.token", 9, json!({"status": 503, "body": ""})).await;
+async fn a_longer_outage_is_retried_by_the_queue() {
+    // More tries than one invocation makes, so the message returns to the queue.
+    let journal = connects_despite("salesforce.token", 9, json!({"status": 503, "body": ""})).await;
     assert_eq!(journal.count("salesforce.token"), 10);
 }
 
 #[tokio::test]
-async fn a_refused_grant_is_not_asked_twice_and_brings_a_fresh_link() {
+async fn a_refused_grant_is_not_retried_and_brings_a_new_link() {
     let expired = refusal("invalid_grant", "expired authorization code");
     assert_eq!(ends_with(expired, 1, "code_expired", "relink").await, 1);
 }
 
 #[tokio::test]
-async fn an_answer_that_was_lost_brings_a_fresh_link_and_no_blame() {
+async fn a_lost_response_brings_a_new_link_without_blame() {
     assert_eq!(ends_with(json!({"drop": "after"}), 1, "unknown", "relink").await, 2);
 }
 
 #[tokio::test]
-async fn what_only_an_administrator_can_cure_names_them() {
+async fn what_only_an_administrator_can_fix_names_them() {
     assert_eq!(ends_with(refusal("inactive_user", "user is inactive"), 1, "user_inactive", "contact_admin").await, 1);
     assert_eq!(ends_with(refusal("inactive_org", "org is locked"), 1, "org_inactive", "contact_admin").await, 1);
 }
 
 #[tokio::test]
-async fn too_many_logins_are_to_be_waited_out() {
+async fn too_many_logins_ask_the_person_to_wait() {
     assert_eq!(ends_with(refusal("invalid_grant", "login rate exceeded"), 1, "login_rate", "wait").await, 1);
 }
 
 #[tokio::test]
-async fn tokens_that_open_nothing_connect_nobody() {
+async fn invalid_tokens_connect_nobody() {
     let cloud = Cloud::read();
     let chat = new_chat();
     cloud.fault(&chat, "salesforce.userinfo", 1, json!({"status": 403, "body": "Bad_OAuth_Token"})).await;
@@ -98,7 +98,7 @@ async fn tokens_that_open_nothing_connect_nobody() {
 }
 
 #[tokio::test]
-async fn a_name_that_salesforce_does_not_tell_costs_no_consent() {
+async fn a_failed_userinfo_request_does_not_lose_the_consent() {
     let cloud = Cloud::read();
     let chat = new_chat();
     cloud.fault(&chat, "salesforce.userinfo", 30, json!({"status": 503, "body": ""})).await;
@@ -109,14 +109,14 @@ async fn a_name_that_salesforce_does_not_tell_costs_no_consent() {
 }
 
 #[tokio::test]
-async fn refused_settings_are_fetched_again_once() {
+async fn rejected_credentials_are_fetched_again_once() {
     let journal =
-        connects_in_spite_of("salesforce.token", 1, refusal("invalid_client", "invalid client credentials")).await;
+        connects_despite("salesforce.token", 1, refusal("invalid_client", "invalid client credentials")).await;
     assert_eq!(journal.count("salesforce.token"), 2);
 }
 
 #[tokio::test]
-async fn a_busy_whatsapp_gets_the_message_once() {
+async fn a_throttled_message_is_sent_once() {
     let busy = json!({"status": 429, "body": {"code": 20429, "message": "Too Many Requests", "status": 429}});
     let cloud = Cloud::read();
     let chat = new_chat();
@@ -129,7 +129,7 @@ async fn a_busy_whatsapp_gets_the_message_once() {
 }
 
 #[tokio::test]
-async fn a_person_who_cannot_be_reached_is_told_of_to_the_bot() {
+async fn the_bot_is_told_that_a_person_cannot_be_reached() {
     let cloud = Cloud::read();
     let chat = new_chat();
     let closed =
@@ -170,7 +170,7 @@ async fn a_failure_never_replaces_a_connection() {
     assert_eq!(cloud.outcome(&chat).await.messages(), [CONNECTED]);
     settled(&cloud, &chat).await;
 
-    // A denial in a second tab, and a code that Salesforce refuses.
+    // A denial in a second tab, and a code that Salesforce rejects.
     let denied = browser.log_in(&authorize_url, false).await;
     browser.visit(Method::GET, &denied).await;
     cloud.fault(&chat, "salesforce.token", 1, refusal("invalid_grant", "expired authorization code")).await;
@@ -184,7 +184,7 @@ async fn a_failure_never_replaces_a_connection() {
 }
 
 #[tokio::test]
-async fn a_bot_that_is_down_holds_up_nobody_and_hears_of_it_later() {
+async fn a_bot_that_is_down_delays_nobody_and_is_told_later() {
     let cloud = Cloud::read();
     let chat = new_chat();
     cloud.fault(&chat, "bot.events", 2, json!({"status": 503, "body": ""})).await;
@@ -197,7 +197,7 @@ async fn a_bot_that_is_down_holds_up_nobody_and_hears_of_it_later() {
 }
 
 #[tokio::test]
-async fn a_message_that_cannot_be_read_ends_in_the_dead_letter_queue_alone() {
+async fn an_unreadable_message_ends_in_the_dead_letter_queue_alone() {
     let cloud = Cloud::read();
     let main = cloud.stack("main");
     let chat = new_chat();
@@ -211,7 +211,7 @@ async fn a_message_that_cannot_be_read_ends_in_the_dead_letter_queue_alone() {
     assert!(!cloud.log_lines().await.iter().any(|line| line.contains(&body) || line.contains(&chat[10..])));
 }
 
-/// Waits until the chat's attempt says that everyone knows.
+/// Waits until the chat's attempt is marked as notified.
 async fn settled(cloud: &Cloud, chat: &str) {
     let scan = json!({
         "TableName": cloud.stack("main").output("AttemptTableName"),

@@ -1,5 +1,5 @@
-//! What outlives an invocation: codes that die on the queue, messages that are given up and redriven,
-//! settings that change while all of it runs.
+//! What outlasts an invocation: codes that expire on the queue, messages that become dead letters and are
+//! redriven, settings that change at run time.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ fn down() -> Value {
 }
 
 #[tokio::test]
-async fn a_code_that_dies_on_the_queue_brings_a_fresh_link() {
+async fn a_code_that_expires_on_the_queue_brings_a_new_link() {
     let cloud = Cloud::read();
     let chat = new_chat();
     cloud.fault(&chat, OUTAGE, 1000, down()).await;
@@ -25,9 +25,9 @@ async fn a_code_that_dies_on_the_queue_brings_a_fresh_link() {
     assert_eq!(cloud.statuses(cloud.stack("main"), &chat).await, ["failed"]);
 }
 
-/// Nobody listens there: the code is never sent, and so never blamed on a lost answer.
+/// No server listens there: the code is never sent, so the reason is not a lost response.
 #[tokio::test]
-async fn a_salesforce_that_cannot_be_reached_is_tried_until_the_code_is_dead() {
+async fn an_unreachable_salesforce_is_retried_until_the_code_expires() {
     let cloud = Cloud::read();
     let chat = new_chat();
     cloud.consent_at("http://localhost:9", "plain", &chat, 13 * 60_000 + 58_000).await;
@@ -36,42 +36,42 @@ async fn a_salesforce_that_cannot_be_reached_is_tried_until_the_code_is_dead() {
     assert_eq!((journal.meta_messages().len(), journal.count(OUTAGE)), (1, 0));
 }
 
-/// Salesforce is down for longer than messages are tried: here, twice.
+/// Salesforce is down for longer than a message is retried: here, two tries.
 #[tokio::test]
-async fn on_the_last_try_the_person_hears_of_the_delay_and_a_redrive_ends_in_an_outcome() {
+async fn the_last_try_tells_the_person_of_the_delay_and_a_redrive_ends_in_an_outcome() {
     let cloud = Cloud::read();
     let plain = cloud.stack("plain");
     cloud.give_up_after(plain, 2).await;
-    let (alive, dead) = (new_chat(), new_chat());
-    for chat in [&alive, &dead] {
-        // Two tries' worth and no more, so that Salesforce is well again afterwards.
+    let (valid, expired) = (new_chat(), new_chat());
+    for chat in [&valid, &expired] {
+        // Enough for two tries; after them Salesforce works again.
         let unknown = refusal("invalid_client", "invalid client credentials");
         cloud.fault(chat, OUTAGE, 4, unknown).await;
     }
-    cloud.consent_of("plain", &alive, 0).await;
-    cloud.consent_of("plain", &dead, 13 * 60_000 + 45_000).await;
-    for chat in [&alive, &dead] {
+    cloud.consent_of("plain", &valid, 0).await;
+    cloud.consent_of("plain", &expired, 13 * 60_000 + 45_000).await;
+    for chat in [&valid, &expired] {
         let journal = cloud.meta_message(chat, "takes longer than usual").await;
         assert!(journal.meta_messages()[0].contains("/connect/"));
         assert_eq!(cloud.bot_queue_message(chat).await["event"]["type"], "connection.delayed");
         cloud.dead_letter(plain, chat).await;
     }
-    // The fourteen minutes of one of them end.
+    // One of the codes reaches its fourteen minutes.
     let started = now_ms();
     wait_until("the end of a code", async || (now_ms() > started + 15_000).then_some(())).await;
 
     cloud.redrive(plain).await;
-    let connected = cloud.meta_message(&alive, CONNECTED).await;
+    let connected = cloud.meta_message(&valid, CONNECTED).await;
     assert_eq!(connected.meta_messages().len(), 2);
-    let over = cloud.meta_message(&dead, "took too long").await;
+    let over = cloud.meta_message(&expired, "took too long").await;
     assert_eq!((over.meta_messages().len(), over.count(OUTAGE)), (2, 4));
-    assert_eq!(cloud.statuses(plain, &alive).await, ["connected"]);
-    assert_eq!(cloud.statuses(plain, &dead).await, ["failed"]);
+    assert_eq!(cloud.statuses(plain, &valid).await, ["connected"]);
+    assert_eq!(cloud.statuses(plain, &expired).await, ["failed"]);
     assert_eq!(cloud.dead_letters(plain).await, 0);
 }
 
 #[tokio::test]
-async fn of_ten_messages_with_one_bad_nine_are_done_and_one_is_a_dead_letter() {
+async fn of_ten_messages_nine_are_processed_and_the_unreadable_one_becomes_a_dead_letter() {
     let cloud = Cloud::read();
     let main = cloud.stack("main");
     let chats: Vec<_> = (0..9).map(|_| new_chat()).collect();
@@ -92,7 +92,7 @@ async fn of_ten_messages_with_one_bad_nine_are_done_and_one_is_a_dead_letter() {
 
 #[tokio::test]
 #[expect(clippy::await_holding_lock, reason = "each test has a thread and a runtime of its own")]
-async fn a_client_secret_that_is_rotated_while_all_runs_is_taken_up() {
+async fn a_client_secret_rotated_at_run_time_is_picked_up() {
     let (cloud, _exclusive) = Cloud::exclusive();
     let (before, after) = (new_chat(), new_chat());
     cloud.consent(&before).await;
@@ -108,7 +108,7 @@ async fn a_client_secret_that_is_rotated_while_all_runs_is_taken_up() {
     assert_eq!(journal.messages(), [CONNECTED]);
     assert_eq!(journal.count(OUTAGE), 2, "once with the old secret, once with the new one");
 
-    // Other tests count exchanges: no process is left that has the old secret.
+    // Other tests count exchanges, so no process may keep the old secret.
     for stack in ["main", "plain"] {
         let renew = |configuration: &mut Value| configuration["Description"] = "Knows the rotated secret.".into();
         cloud.change_exchanger(cloud.stack(stack), renew).await;

@@ -1,7 +1,7 @@
-//! Functions that are killed (-9) at each of their await points, in the middle of a call: the next
-//! delivery ends in an outcome. A killed exchanger's message comes back when the queue's visibility
-//! time-out is over, so these tests wait for three minutes, side by side. They run without other
-//! tests, and each function is given one message at a time: a kill takes a whole batch along.
+//! Functions that are killed (SIGKILL) during each of their calls: the next delivery ends in an outcome.
+//! A killed exchanger's message becomes visible again after the queue's visibility timeout, so these
+//! tests wait for three minutes, side by side. They run on a cloud of their own with batches of one
+//! message, because a kill affects a whole batch.
 
 use serde_json::json;
 use tokio::sync::OnceCell;
@@ -9,7 +9,7 @@ use tokio::sync::OnceCell;
 use crate::faults::told;
 use system::{Cloud, Journal, consent::CONNECTED, new_chat};
 
-/// The cloud, whose functions are given one message at a time.
+/// The cloud, with batches of one message.
 async fn one_by_one() -> Cloud {
     static SET: OnceCell<()> = OnceCell::const_new();
     let cloud = Cloud::read();
@@ -17,7 +17,7 @@ async fn one_by_one() -> Cloud {
     cloud
 }
 
-/// Connects somebody while the exchanger dies at this call; what they were told in the end.
+/// Connects somebody while the exchanger is killed at this call; what they were told.
 async fn exchanger_dies(when: &str, at: &str) -> Journal {
     let cloud = one_by_one().await;
     let chat = new_chat();
@@ -35,7 +35,7 @@ fn is_connected_once(journal: &Journal) {
     assert_eq!(journal.succeeded("salesforce.token"), 1);
 }
 
-/// The code is used up, and nobody has the tokens: honest, and with a fresh link.
+/// The code has been used and the tokens are lost: the person is told so, with a new link.
 fn is_told_to_log_in_again(journal: &Journal) {
     assert_eq!(told(journal), ("connection.failed".to_owned(), "unknown".to_owned(), "relink".to_owned()));
     assert!(journal.messages()[0].contains("/connect/"));
@@ -58,12 +58,12 @@ async fn killed_before_the_code_is_sent() {
 }
 
 #[tokio::test]
-async fn killed_after_the_code_is_traded() {
+async fn killed_after_the_code_is_exchanged() {
     is_told_to_log_in_again(&exchanger_dies("after", "salesforce.token").await);
 }
 
 #[tokio::test]
-async fn killed_at_the_question_for_the_name() {
+async fn killed_during_the_userinfo_request() {
     is_told_to_log_in_again(&exchanger_dies("before", "salesforce.userinfo").await);
 }
 
@@ -78,22 +78,22 @@ async fn killed_after_the_tokens_are_stored() {
 }
 
 #[tokio::test]
-async fn killed_while_the_message_is_given_back() {
+async fn killed_while_the_message_is_returned_to_the_queue() {
     let cloud = one_by_one().await;
     let chat = new_chat();
     let link = cloud.link(&chat).await;
     let unknown = json!({"status": 400, "body": {"error": "invalid_client"}});
     cloud.fault(&chat, "salesforce.token", 2, unknown).await;
-    // The claim passes, the release does not.
+    // The claim succeeds; the release is killed.
     cloud.aws_fault("dynamodb.UpdateItem", &*link.attempt_id, 1, json!({"delay_ms": 0})).await;
     cloud.aws_fault("dynamodb.UpdateItem", &*link.attempt_id, 1, json!({"kill": "before"})).await;
     cloud.consent_by(&link).await;
     is_connected_once(&cloud.outcome(&chat).await);
 }
 
-/// At the send, nobody can know: then, and only then, the person may read it twice.
+/// A kill during the send is the only case in which the person may get the message twice.
 #[tokio::test]
-async fn a_notifier_killed_at_the_send_tells_everyone_and_at_most_twice() {
+async fn a_notifier_killed_during_the_send_tells_everyone_at_most_twice() {
     for (when, most) in [("before", 1), ("after", 2)] {
         let cloud = one_by_one().await;
         let chat = new_chat();
@@ -106,7 +106,7 @@ async fn a_notifier_killed_at_the_send_tells_everyone_and_at_most_twice() {
 }
 
 #[tokio::test]
-async fn a_notifier_killed_at_its_mark_or_at_the_bot_tells_the_bot_with_the_same_id() {
+async fn a_notifier_killed_while_it_tells_the_bot_repeats_the_event_with_the_same_id() {
     let cloud = one_by_one().await;
     let chat = new_chat();
     cloud.fault(&chat, "bot.events", 1, json!({"kill": "after"})).await;

@@ -1,4 +1,4 @@
-//! The template as it is, deployed on the local cloud, and driven from outside.
+//! The unchanged template, deployed on the local cloud and driven from outside.
 
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,4 +1,4 @@
-//! What happens when AWS itself refuses: the tables, the queue, the keys, the secrets.
+//! Failures of AWS: the tables, the queue, the keys, the secrets.
 
 use futures::future::join_all;
 use reqwest::{Method, StatusCode};
@@ -11,9 +11,8 @@ use system::{
     new_chat, parameter,
 };
 
-/// For two minutes, right after the exchange.
 #[tokio::test]
-async fn tokens_outlast_tables_that_take_no_write_for_two_minutes() {
+async fn tokens_survive_two_minutes_of_throttled_writes_after_the_exchange() {
     let cloud = Cloud::read();
     let chat = new_chat();
     let refusal = json!({"operation": "dynamodb.TransactWriteItems", "containing": chat, "times": 10_000,
@@ -30,7 +29,7 @@ async fn tokens_outlast_tables_that_take_no_write_for_two_minutes() {
 }
 
 #[tokio::test]
-async fn sealed_tokens_that_became_a_dead_letter_are_stored_by_a_redrive() {
+async fn encrypted_tokens_in_a_dead_letter_are_stored_after_a_redrive() {
     let cloud = Cloud::read();
     let plain = cloud.stack("plain");
     cloud.give_up_after(plain, 2).await;
@@ -51,15 +50,15 @@ async fn sealed_tokens_that_became_a_dead_letter_are_stored_by_a_redrive() {
     assert_eq!(cloud.statuses(plain, &chat).await, ["connected"]);
 }
 
-/// The code still lives, so a reload works.
+/// The code is still valid, so a reload works.
 #[tokio::test]
-async fn a_queue_that_cannot_be_reached_is_a_page_to_reload() {
+async fn a_queue_that_fails_is_answered_with_a_page_to_reload() {
     let cloud = Cloud::read();
     let chat = new_chat();
     let mut browser = Browser::new(&cloud);
     let link: Link = cloud.link(&chat).await;
     let callback = browser.approve(&link.url).await;
-    // The receiver tries three times by itself.
+    // The receiver's SDK client tries three times.
     cloud.aws_fault("sqs.SendMessage", &*parameter(&callback, "code"), 3, server_error()).await;
     let answer = browser.visit(Method::GET, &callback).await;
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
@@ -68,9 +67,9 @@ async fn a_queue_that_cannot_be_reached_is_a_page_to_reload() {
     assert_eq!(cloud.outcome(&chat).await.messages(), [CONNECTED]);
 }
 
-/// Refused, or done with the answer lost: each write to the tables, and each key.
+/// Each call of the tables: throttled, failed, lost before it and after it.
 #[tokio::test]
-async fn whatever_call_of_aws_fails_for_a_while_the_person_is_connected_once() {
+async fn whichever_table_call_fails_for_a_while_the_person_is_connected_once() {
     let cloud = Cloud::read();
     let actions = [throttled(), server_error(), json!({"drop": "before"}), json!({"drop": "after"})];
     let operations = ["dynamodb.UpdateItem", "dynamodb.TransactWriteItems", "dynamodb.GetItem"];

@@ -1,8 +1,8 @@
-//! The steps of docs/UPGRADE.md: the older system's table, states and queue go on working, until the
-//! door is closed.
+//! The steps of docs/UPGRADE.md: the older system's table, states and queue keep working until plain
+//! states are refused.
 //!
-//! The plain stack is deployed as the document says, but that its table is its own: what is in it
-//! is put there as the older system did.
+//! The plain stack is deployed as the document says, except that it has a table of its own, which the
+//! tests fill as the older system did.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ fn old_row(chat: &str) -> Value {
     })
 }
 
-/// The callback of a login that a bot of the older system began, and its browser.
+/// The browser and the callback URL of a login that a bot of the older system started.
 async fn old_login<'a>(cloud: &'a Cloud, stack: &str, chat: &str) -> (Browser<'a>, String) {
     let browser = Browser::new(cloud);
     let code = browser.approve_plainly(stack, chat).await.replace('=', "%3D");
@@ -54,7 +54,7 @@ async fn people_of_the_older_system_stay_connected_and_connect_again() {
 }
 
 #[tokio::test]
-async fn a_closed_door_takes_no_plain_state() {
+async fn a_plain_state_is_refused_after_the_switch_to_signed() {
     let cloud = Cloud::read();
     let chat = new_chat();
     let (browser, callback) = old_login(&cloud, "main", &chat).await;

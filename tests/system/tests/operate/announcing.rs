@@ -1,4 +1,4 @@
-//! Outcomes that the bot was not told: found and announced again, and nobody hears anything twice.
+//! Outcomes that the bot has not been told: they are found and redelivered, and nobody is told twice.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ async fn an_outcome_that_could_not_be_told_is_told_once() {
     assert_eq!(operator.json("events redeliver", 3)["found"], 0);
     operator.json(&format!("events redeliver --attempt {NEVER}"), 3);
 
-    // The bot is out of order until the notifier gives up.
+    // The bot is down until the notifier gives up.
     operator.change_event_source("Notifier", json!({"MaximumRetryAttempts": 0})).await;
     let chat = new_chat();
     cloud.fault(&chat, "bot.events", 1000, json!({"status": 503, "body": ""})).await;
@@ -38,7 +38,7 @@ async fn an_outcome_that_could_not_be_told_is_told_once() {
     .await;
     assert_eq!(operator.json("events redeliver --since 1h --confirm", 3)["found"], 0);
 
-    // Whoever knows already is told again only where that is asked for.
+    // Whoever has been told is told again only on demand.
     operator.json(&format!("events redeliver --attempt {attempt} --again bot --confirm"), 0);
     let journal = cloud.wait_for(&chat, "the event", |journal| journal.succeeded("bot.events") == 2).await;
     assert_eq!(journal.messages(), [CONNECTED]);

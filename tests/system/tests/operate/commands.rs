@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use system::operator::Operator;
 
 #[tokio::test]
-async fn what_makes_no_sense_is_a_usage_error() {
+async fn invalid_arguments_are_a_usage_error() {
     let operator = Operator::ready().await;
     for wrong in [
         "",
@@ -24,7 +24,7 @@ async fn what_makes_no_sense_is_a_usage_error() {
 }
 
 #[tokio::test]
-async fn what_fails_says_so_to_people_and_to_programs() {
+async fn errors_are_reported_as_text_and_as_json() {
     let operator = Operator::ready().await;
     let said = operator.wasf("--stack-name nowhere doctor");
     assert_eq!((said.code, said.out.as_str()), (1, ""));
@@ -34,7 +34,7 @@ async fn what_fails_says_so_to_people_and_to_programs() {
 }
 
 #[tokio::test]
-async fn nothing_that_matches_is_an_exit_code_of_its_own() {
+async fn no_match_has_its_own_exit_code() {
     let operator = Operator::ready().await;
     for nothing in [
         "dlq list",

@@ -1,4 +1,4 @@
-//! Two hundred dead letters of each kind there is, and an operator whose tool is killed half-way.
+//! Two hundred dead letters of all kinds, and an operator whose `wasf` is killed half-way.
 
 use std::process::Stdio;
 
@@ -10,11 +10,11 @@ use system::{
 };
 
 const OF_EACH: usize = 50;
-/// Of the fifty that need no code any more.
+/// Of the fifty whose code has been exchanged or denied.
 const SEALED: usize = 10;
 const MINUTE_MS: u64 = 60_000;
 
-/// Whose letters are dead; beside them are fifty that nobody can read.
+/// The people whose messages are dead letters; beside them are fifty unreadable messages.
 struct People {
     live: Vec<Person>,
     expired: Vec<Person>,
@@ -22,11 +22,11 @@ struct People {
     sealed: Vec<Person>,
 }
 
-/// Two hundred messages that the exchange queue gave up.
+/// Makes two hundred dead letters.
 async fn two_hundred(operator: &Operator) -> People {
     let cloud = &operator.cloud;
 
-    // Tokens that the table refuses go back on the queue, sealed, and are given up there.
+    // Tokens that the table rejects are put back on the queue encrypted, and become dead letters there.
     operator.give_up_after(1).await;
     let sealed = operator.people_who_approve(SEALED).await;
     for person in &sealed {
@@ -74,7 +74,7 @@ async fn two_hundred_dead_letters_end_in_one_outcome_each_though_wasf_is_killed(
     let cloud = &operator.cloud;
     let People { live, expired, denied, sealed } = two_hundred(&operator).await;
 
-    // Looking takes nothing.
+    // Reading removes nothing.
     let kinds = operator.json("dlq stats", 0)["kinds"].take();
     let of_kind = |holds: &str| -> u64 {
         let kinds = kinds.as_array().unwrap().iter().filter(|kind| kind["holds"] == holds);
@@ -94,7 +94,7 @@ async fn two_hundred_dead_letters_end_in_one_outcome_each_though_wasf_is_killed(
     assert!(operator.wasf("dlq list").out.contains("200 dead letters."));
     assert_eq!((operator.dead_letter_count().await, cloud.invisible_dead_letters(operator.stack()).await), (200, 0));
 
-    // Killed when a part of it is done.
+    // wasf is killed after a part of the redrive.
     let mut wasf = operator.command();
     let wasf = wasf.args("dlq redrive --only-alive --rate 20 --confirm".split(' ')).stdout(Stdio::null());
     let mut wasf = wasf.stderr(Stdio::null()).spawn().unwrap();
@@ -104,7 +104,7 @@ async fn two_hundred_dead_letters_end_in_one_outcome_each_though_wasf_is_killed(
     let left = operator.dead_letter_count().await;
     assert!(left > 150, "{left}");
 
-    // What it held shows again after a minute; then the same command does the rest.
+    // What it had received becomes visible again after a minute; then the same command does the rest.
     wait_until("all letters to be seen", async || {
         (cloud.invisible_dead_letters(operator.stack()).await == 0).then_some(())
     })
@@ -125,7 +125,7 @@ async fn two_hundred_dead_letters_end_in_one_outcome_each_though_wasf_is_killed(
     operator.all_end_with(&denied, "failed", "denied", 1).await;
     operator.all_end_with(&sealed, "connected", "", 1).await;
 
-    // What cannot be read comes back from SQS's own redrive, and stays until it is dropped.
+    // Unreadable messages return after SQS's own redrive, and stay until they are dropped.
     assert_eq!(operator.dead_letter_count().await, OF_EACH);
     operator.json("dlq redrive --confirm", 3);
     operator.give_up_after(1).await;

@@ -1,5 +1,5 @@
-//! `wasf doctor`: nine things are broken one after the other. Each is named, alone and with a remedy;
-//! when it is mended, all is well again.
+//! `wasf doctor` with nine faults, one after the other: each is found, alone and with a remedy, and when
+//! it is repaired no problem is left.
 
 use std::net::Ipv4Addr;
 
@@ -64,7 +64,7 @@ async fn a_role_that_may_not_decrypt() {
         let (_, document) = form_urlencoded::parse(encoded.as_bytes()).next().unwrap();
         let mut without: Value = serde_json::from_str(&document).unwrap();
         for statement in without["Statement"].as_array_mut().unwrap() {
-            // Of the exchanger's two, that by which messages and items are read.
+            // Of the exchanger's two statements, the one for reading messages and items.
             if statement["Action"] == "kms:Decrypt" || statement["Sid"] == "EncryptMessages" {
                 statement["Action"] = "kms:GenerateDataKey".into();
             }
@@ -81,7 +81,7 @@ async fn a_role_that_may_not_decrypt() {
 }
 
 #[tokio::test]
-async fn a_visibility_below_six_times_the_time_out() {
+async fn a_visibility_timeout_below_six_times_the_functions() {
     let operator = Operator::ready().await;
     operator.set_queue_attribute("VisibilityTimeout", "179").await;
     operator.doctor_finds("visibility", "180");
@@ -101,7 +101,7 @@ async fn an_event_source_that_is_disabled() {
 }
 
 #[tokio::test]
-async fn a_webhook_where_nobody_takes_events() {
+async fn a_webhook_that_does_not_exist() {
     let operator = Operator::ready().await;
     let nowhere = format!("{}/nowhere", operator.cloud.sandbox_url);
     let before = operator.set("Notifier", "BOT_WEBHOOK_URL", &nowhere).await;
@@ -111,7 +111,7 @@ async fn a_webhook_where_nobody_takes_events() {
 }
 
 #[tokio::test]
-async fn credentials_that_whatsapp_refuses() {
+async fn credentials_that_whatsapp_rejects() {
     let operator = Operator::ready().await;
     operator.put_secret("whatsapp", r#"{"account_sid":"AC1","auth_token":"of-another-account"}"#).await;
     operator.doctor_finds("whatsapp", "the secret whatsapp");
@@ -135,7 +135,7 @@ async fn a_subscription_that_nobody_has_confirmed() {
     operator.doctor_finds_nothing();
 }
 
-/// What SNS asks a subscriber to confirm with.
+/// The token with which SNS asks for a confirmation.
 async fn asked_to_confirm(subscriber: &TcpListener) -> String {
     let (mut connection, _) = subscriber.accept().await.unwrap();
     let mut request = String::new();

@@ -46,7 +46,7 @@ async fn from_an_empty_account_to_a_connection_and_its_end() {
 }
 
 #[tokio::test]
-async fn a_bot_that_cannot_be_told_of_a_revocation_is_told_of_in_the_report() {
+async fn a_revocation_reports_that_the_bot_could_not_be_told() {
     let operator = Operator::ready().await;
     let chat = new_chat();
     operator.connect(&chat).await;
@@ -58,7 +58,7 @@ async fn a_bot_that_cannot_be_told_of_a_revocation_is_told_of_in_the_report() {
 }
 
 #[tokio::test]
-async fn the_secrets_of_a_second_init_stay_unless_they_are_to_be_replaced() {
+async fn a_second_init_keeps_the_secrets_unless_they_are_to_be_replaced() {
     let operator = Operator::ready().await;
     let kept = |answer: &serde_json::Value| -> Vec<bool> {
         answer["secrets"].as_array().unwrap().iter().map(|secret| secret["kept"].as_bool().unwrap()).collect()

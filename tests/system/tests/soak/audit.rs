@@ -1,4 +1,4 @@
-//! Who ended how, seen from outside: nobody's consent is lost, and nobody is told twice.
+//! How each attempt ended, seen from outside: no consent is lost, and nobody is told twice.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::plan::Person;
 use system::{Cloud, Journal, consent::CONNECTED};
 
-/// What the attempt table holds, by chat.
+/// The attempt table's items, by chat.
 pub(crate) struct Attempts(HashMap<String, Vec<Value>>);
 
 impl Attempts {
@@ -23,7 +23,7 @@ impl Attempts {
         self.0.get(chat).map_or(&[], Vec::as_slice)
     }
 
-    /// How many people's attempts are not over and told of; how many of those are merely delayed.
+    /// How many people have not been told of an outcome yet; how many of those have been told of a delay.
     pub(crate) fn unfinished(&self, people: &[Person]) -> (usize, usize) {
         let (mut open, mut delayed) = (0, 0);
         for person in people {
@@ -60,15 +60,15 @@ async fn by_chat(cloud: &Cloud, table: &str) -> HashMap<String, Vec<Value>> {
     }
 }
 
-/// The audit.
+/// The findings.
 pub(crate) struct Audit {
-    /// Each fault's people, by how they ended.
+    /// For each fault, how its people's attempts ended.
     table: BTreeMap<&'static str, BTreeMap<String, usize>>,
     endings: BTreeMap<String, usize>,
     people: usize,
     lost: Vec<String>,
     twice: Vec<String>,
-    /// Told twice where nobody could know.
+    /// Told twice where it cannot be avoided.
     unknowable: usize,
     resent: Vec<String>,
     wrong_tokens: Vec<String>,
@@ -94,7 +94,7 @@ impl Audit {
         };
         for (index, person) in people.iter().enumerate() {
             let journal = cloud.journal(&person.chat).await;
-            // A number in place of the chat: a report may be kept.
+            // A number, not the chat, because a report may be stored.
             let who = || {
                 let faults: Vec<_> = person.faults.iter().map(|fault| fault.name).collect();
                 format!("person {index} ({})", faults.join(", "))
@@ -156,7 +156,7 @@ fn ending(attempts: &[Value]) -> String {
     }
 }
 
-/// Is it over, and does the person know, or does the bot know that they cannot be told?
+/// Whether it has an outcome, and the person knows it or the bot knows that they cannot be told.
 fn is_told(attempts: &[Value], journal: &Journal) -> bool {
     let [attempt] = attempts else { return false };
     let over = matches!(status(attempt), "connected" | "failed") && attempt.get("notified_at").is_some();
@@ -175,7 +175,7 @@ fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }
 
-/// How many messages reached the person that said what another had said.
+/// How many messages repeated an earlier one.
 fn repeated(journal: &Journal) -> usize {
     let mut counts: HashMap<&str, usize> = HashMap::new();
     for message in journal.sent() {
@@ -184,8 +184,8 @@ fn repeated(journal: &Journal) -> usize {
     counts.values().map(|count| count - 1).sum()
 }
 
-/// How many repetitions nobody could have avoided: each send whose answer was lost, each mark of a
-/// send that could not be written, and each delay that a redrive met again.
+/// How many repetitions cannot be avoided: each send whose response was lost, each mark of a send that
+/// could not be written, and each delay that was reported again after a redrive.
 fn excuses(person: &Person, journal: &Journal) -> usize {
     let lost = journal.faults("twilio.messages").iter().filter(|fault| fault.ends_with("_after")).count();
     let unmarked =
@@ -194,7 +194,7 @@ fn excuses(person: &Person, journal: &Journal) -> usize {
     lost + unmarked.count() * 2 + bot_killed.count()
 }
 
-/// Was a code sent again that Salesforce had accepted or refused for good, and had said so?
+/// Whether a code was sent again after Salesforce's response had accepted it or refused it for good.
 fn was_sent_after_an_answer(journal: &Journal) -> bool {
     let mut answered = false;
     for record in journal.records("salesforce.token") {
@@ -208,14 +208,14 @@ fn was_sent_after_an_answer(journal: &Journal) -> bool {
     false
 }
 
-/// Whoever was killed with the answer in hand cannot know of it, nor whoever could not write it
-/// down; and what took too long was not waited for.
+/// An exchanger that was killed with the response, or could not store it, does not know of it; nor does
+/// one that stopped waiting.
 fn may_send_again(person: &Person) -> bool {
     let excuse = ["killed", "record", "tokens", "slower than we wait", "visibility", "verifier"];
     person.faults.iter().any(|fault| excuse.iter().any(|word| fault.name.contains(word)))
 }
 
-/// Are the tokens in the table the ones that Salesforce gave last, and only where it is connected?
+/// Whether the tokens in the table are the last that Salesforce issued, and exist only where it is connected.
 fn wrong_tokens(ending: &str, stored: Option<&Vec<Value>>, journal: &Journal) -> Option<String> {
     let granted: Vec<_> = journal
         .records("salesforce.token")
@@ -234,7 +234,7 @@ fn wrong_tokens(ending: &str, stored: Option<&Vec<Value>>, journal: &Journal) ->
     }
 }
 
-/// Has the bot been told of the outcome, once?
+/// Whether the bot has been told of the outcome once.
 fn wrong_events(attempts: &[Value], journal: &Journal) -> Option<String> {
     let [attempt] = attempts else { return Some("not one attempt".to_owned()) };
     let mut kinds: HashMap<&str, &str> = HashMap::new();
@@ -246,7 +246,7 @@ fn wrong_events(attempts: &[Value], journal: &Journal) -> Option<String> {
         "connected" => "connection.created",
         _ => "connection.failed",
     };
-    // That the person cannot be reached is news of its own, for a bot that was told that they would be.
+    // If the person turns out to be unreachable, the bot gets a second event.
     let most = 1 + usize::from(attempt.get("message_error").is_some());
     (!(1..=most).contains(&count(expected))).then(|| format!("{} {expected} events", count(expected)))
 }

@@ -1,10 +1,10 @@
-//! Many connections while everything around them fails at random, and then the audit: is
-//! anybody's consent lost, and has anybody been told twice?
+//! Many people connect while everything around them fails at random; then an audit checks that no
+//! consent is lost and nobody has been told twice.
 //!
-//! `N` people (60) connect on a deployed stack, a few at a time; what goes wrong for whom is drawn
-//! from `SEED`, which is printed. Faults end by themselves or, where they outlast all tries, when
-//! everything else has settled: then the dead letters are redriven, as an operator would.
-//! The audit is from outside alone: the sandbox's journal, the tables and the queues.
+//! `N` people (60) connect on a deployed stack, a few at a time. Their faults are drawn from `SEED`,
+//! which is printed. Faults end by themselves or, if they outlast all tries, when everything else has
+//! settled; then the dead letters are redriven, as an operator would. The audit looks from outside
+//! only: at the sandbox's journal, the tables and the queues.
 
 #![expect(clippy::disallowed_methods, reason = "it reads the clock and the environment")]
 #![expect(clippy::print_stdout, reason = "its report")]
@@ -27,9 +27,9 @@ use self::{
 };
 use system::{Browser, Cloud, Link, now_ms, parameter};
 
-/// So many people at the same time.
+/// How many people connect at the same time.
 const AT_ONCE: usize = 12;
-/// Nothing has changed for so long: longer than a message is tried.
+/// The soak fails if nothing changes for this long, which is longer than a message is retried.
 const STALLED: Duration = Duration::from_mins(15);
 
 #[tokio::main(flavor = "current_thread")]
@@ -55,7 +55,7 @@ async fn main() -> ExitCode {
     if audit.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// One person's way through Salesforce and back. Did it leave an unreadable message behind?
+/// One person's way through Salesforce and back; whether an unreadable message was sent beside it.
 async fn connect(cloud: &Cloud, person: &Person) -> bool {
     let chat = &person.chat;
     let link = cloud.link(chat).await;
@@ -71,7 +71,7 @@ async fn connect(cloud: &Cloud, person: &Person) -> bool {
             Edge::Chat(operation) => cloud.aws_fault(operation, &**chat, times, action).await,
             Edge::Code(operation) if !code.is_empty() => cloud.aws_fault(operation, &*code, times, action).await,
             Edge::Code(_) => {}
-            // Whoever asks next: these calls do not say whom they are for.
+            // It affects the next caller, because these calls do not name a person.
             Edge::Anybody(operation) => cloud.aws_fault(operation, None, times, action).await,
         }
     }
@@ -86,12 +86,12 @@ async fn connect(cloud: &Cloud, person: &Person) -> bool {
     person.unreadable
 }
 
-/// A browser at the callback; a person reloads a page that asks for it.
+/// A browser at the callback; the person reloads a page that says so.
 async fn call_back(browser: &Browser<'_>, callback: &str) {
     for _ in 0..20 {
         match browser.visit(Method::GET, callback).await.status() {
             StatusCode::SERVICE_UNAVAILABLE => tokio::time::sleep(Duration::from_millis(500)).await,
-            // A denial is answered with a page, too.
+            // A denial is answered with a page as well.
             StatusCode::OK | StatusCode::BAD_REQUEST => return,
             other => panic!("the callback answered {other}"),
         }
@@ -99,7 +99,7 @@ async fn call_back(browser: &Browser<'_>, callback: &str) {
     panic!("the callback cannot be reached");
 }
 
-/// What the queue holds for a consent, as SQS may deliver it once more.
+/// A consent's exchange message, for a duplicate delivery.
 fn message(cloud: &Cloud, link: &Link, chat: &str, code: &str) -> Value {
     json!({
         "v": 1,
@@ -112,7 +112,7 @@ fn message(cloud: &Cloud, link: &Link, chat: &str, code: &str) -> Value {
     })
 }
 
-/// Waits until everybody's attempt is over and told of; redrives what needs it.
+/// Waits until everybody has been told of an outcome; redrives dead letters where it takes that.
 async fn settle(cloud: &Cloud, people: &[Person], unreadable: u64) {
     let main = cloud.stack("main");
     let mut last = (usize::MAX, 0);

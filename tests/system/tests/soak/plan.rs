@@ -1,4 +1,4 @@
-//! What goes wrong for whom: drawn from a seed, so that the same seed plans the same.
+//! Which faults each person has, drawn from a seed.
 
 use fastrand::Rng;
 use serde_json::{Value, json};
@@ -11,18 +11,18 @@ use system::{
 /// Somebody who connects.
 pub(crate) struct Person {
     pub(crate) chat: String,
-    /// They say no.
+    /// They deny.
     pub(crate) denies: bool,
-    /// So many browsers' tabs come back at once.
+    /// How many browser tabs call back at once.
     pub(crate) callbacks: u32,
-    /// The queue delivers the message once more.
+    /// The queue delivers the message twice.
     pub(crate) duplicate: bool,
-    /// A message that nobody can read comes beside theirs.
+    /// An unreadable message is sent beside theirs.
     pub(crate) unreadable: bool,
     pub(crate) faults: Vec<Fault>,
 }
 
-/// A failure of one kind, so many times.
+/// A fault, so many times.
 #[derive(Clone)]
 pub(crate) struct Fault {
     pub(crate) name: &'static str,
@@ -31,7 +31,7 @@ pub(crate) struct Fault {
     pub(crate) action: Value,
 }
 
-/// Between whom, and what tells the person's requests from others'.
+/// The call that fails, and what identifies the person's.
 #[derive(Clone, Copy)]
 pub(crate) enum Edge {
     /// An outside party: the chat.
@@ -42,11 +42,11 @@ pub(crate) enum Edge {
     Chat(&'static str),
     /// A call of AWS with the code.
     Code(&'static str),
-    /// A call of AWS that does not say whom it is for.
+    /// A call of AWS that does not name a person.
     Anybody(&'static str),
 }
 
-/// As long as it lasts: until the soak ends all faults.
+/// Until the soak ends all faults.
 const FOREVER: u32 = 1_000_000;
 
 const TOKEN: Edge = Edge::Party("salesforce.token");
@@ -58,7 +58,7 @@ const STORE: Edge = Edge::Chat("dynamodb.TransactWriteItems");
 const READ: Edge = Edge::Chat("dynamodb.GetItem");
 const REREAD: Edge = Edge::Attempt("dynamodb.GetItem");
 
-/// The people of a seed.
+/// The people for a seed.
 pub(crate) fn people(seed: u64, count: u64) -> Vec<Person> {
     let mut rng = Rng::with_seed(seed);
     (0..count).map(|_| person(&mut rng)).collect()
