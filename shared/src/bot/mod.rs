@@ -1,5 +1,7 @@
 //! The bot: its events, and the adapters that deliver them by webhook, by queue, or by both.
 
+#[cfg(test)]
+mod contract;
 pub mod event;
 mod queue;
 mod webhook;
