@@ -1,4 +1,4 @@
-"""What the system costs a month, from AWS's list prices and from what one connect does.
+"""What the stack costs in a month, from AWS's list prices and what one connect does.
 
     python cost.py            prints the tables of docs/COST.md
     python cost.py --update   writes them into it
@@ -19,25 +19,25 @@ MEMORY_GB = 0.25
 # What one connect does: name, how often, dollars for one, and why so often.
 PER_CONNECT = [
     ("HTTP API requests", 5, 1.00e-6, "link, preview, page, button, callback"),
-    ("Lambda requests", 8, 0.20e-6, "those five, one exchange, two of the notifier (the second finds all marked)"),
+    ("Lambda requests", 8, 0.20e-6, "those five, one exchange, two of the notifier (the second finds everything marked)"),
     ("Lambda time, GB s", MEMORY_GB * (5 * 0.02 + 0.7 + 0.5), 13.3334e-6, "arm64, 256 MB: 5 × 20 ms, 700 ms with Salesforce, 500 ms with WhatsApp and the bot"),
     ("SQS requests", 4, 0.40e-6, "send, receive, delete; the bot's queue"),
     ("DynamoDB write units", 11, 0.625e-6, "claim 1; transaction 2 × (3 for 3 kB of tokens, 1 for the outcome); marks 2"),
-    ("DynamoDB read units", 4, 0.125e-6, "the row before, the claim's look, the notifier's two"),
-    ("DynamoDB storage, GB months", 22.5e-6, 0.45, "with recovery: attempts 1 kB for 90 days; tokens 3 kB, as if all people were new, over the first year"),
-    ("KMS, symmetric and MAC", 6, 3.0e-6, "seal a link 1, open it 3, PKCE 2"),
+    ("DynamoDB read units", 4, 0.125e-6, "the token row before the exchange, the attempt, the notifier's two"),
+    ("DynamoDB storage, GB months", 22.5e-6, 0.45, "with point-in-time recovery: attempts 1 kB for 90 days; tokens 3 kB, on average over the first year if all people are new"),
+    ("KMS, symmetric and MAC", 6, 3.0e-6, "seal a link 1, open it 3, PKCE verifier 2"),
     ("KMS, signatures", 1, 15.0e-6, "the state"),
-    ("Logs, GB", 14e-6, 0.50, "some 50 lines: Lambda's own three for each invocation, ours, measurements, the API's"),
+    ("Logs, GB", 14e-6, 0.50, "about 50 lines: Lambda's three for each invocation, ours, metrics, the API's"),
 ]  # fmt: skip
 
-# What it costs while nobody connects: name, how many, dollars a month for one, why.
+# Fixed costs, while nobody connects: name, how many, dollars a month for one, why.
 STANDING = [
     ("KMS keys", 3, 1.00, "state, PKCE, encryption"),
     ("Secrets", 4, 0.40, "two of Salesforce, WhatsApp, webhook"),
-    ("Secrets Manager calls", 30_000, 5.0e-6, "each running function asks every few minutes"),
+    ("Secrets Manager calls", 30_000, 5.0e-6, "each execution environment, every five minutes"),
     ("Alarms", "alarms", 0.10, "one metric each"),
-    ("Dashboard", 1, 3.00, "beyond the account's first three it costs this"),
-    ("Metrics", 40, 0.30, "combinations of name and dimensions that occur in a month"),
+    ("Dashboard", 1, 3.00, "the account's first three are free"),
+    ("Metrics", 40, 0.30, "combinations of name and dimensions that occur within a month"),
     ("SQS polling", 5 * 3 * MONTH_MINUTES, 0.40e-6, "Lambda's five long polls of 20 s"),
 ]
 
@@ -59,17 +59,17 @@ def number(value):
 
 
 def tables():
-    lines = ["| one connect | how often | $ a million of these | $ a million connects | why |", "|---|--:|--:|--:|---|"]
+    lines = ["| per connect | count | $ per million | $ per million connects | why |", "|---|--:|--:|--:|---|"]
     for name, count, price, why in PER_CONNECT:
         lines.append(f"| {name} | {number(count) if count >= 1 else f'{count:.6g}'} | {price * 1e6:,.2f} | {count * price * 1e6:,.2f} | {why} |")
     per_connect = sum(count * price for _, count, price, _ in PER_CONNECT)
-    lines.append(f"| **together** | | | **{per_connect * 1e6:,.2f}** | |")
-    lines += ["", "| standing | how many | $ a month | why |", "|---|--:|--:|---|"]
+    lines.append(f"| **total** | | | **{per_connect * 1e6:,.2f}** | |")
+    lines += ["", "| fixed | count | $ a month | why |", "|---|--:|--:|---|"]
     for name, count, price, why in standing():
         lines.append(f"| {name} | {number(count)} | {count * price:,.2f} | {why} |")
     fixed = sum(count * price for _, count, price, _ in standing())
-    lines.append(f"| **together** | | **{fixed:,.2f}** | |")
-    lines += ["", "| connects a month | standing | connects | together, $ | for one, $ |", "|--:|--:|--:|--:|--:|"]
+    lines.append(f"| **total** | | **{fixed:,.2f}** | |")
+    lines += ["", "| connects a month | fixed, $ | connects, $ | total, $ | $ per connect |", "|--:|--:|--:|--:|--:|"]
     for volume in VOLUMES:
         total = fixed + volume * per_connect
         lines.append(f"| {volume:,} | {dollars(fixed)} | {dollars(volume * per_connect)} | **{dollars(total)}** | {total / volume:.5f} |")

@@ -458,7 +458,7 @@ def simulated(load, world="aws"):
 def table():
     rows = [
         "| load | callbacks | refused | queue wait p50, p95 | to connected p50, p95 | to message p50, p95 "
-        "| longest queue | functions at once | dead letters | untold |",
+        "| longest queue | functions at once | dead letters | not announced |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for load in inputs()["loads"]:
