@@ -76,6 +76,9 @@ fn event(connection: &Connection, now: Timestamp) -> CloudEvent<'_> {
 }
 
 #[cfg(test)]
+mod contract;
+
+#[cfg(test)]
 mod tests {
     use serde_json::json;
 

@@ -7,6 +7,8 @@
 mod attempts;
 mod batch;
 mod config;
+#[cfg(test)]
+mod contract;
 mod event;
 mod messages;
 mod messenger;

@@ -1,0 +1,26 @@
+//! The fields of `connection.revoked` against `docs/EVENTS.md`, in both directions.
+
+use ::contract::{EVENTS, Table, set};
+
+use super::*;
+use crate::records::tests::connection;
+
+#[test]
+fn the_document_has_every_field_of_a_revocation_and_says_whether_it_is_always_there() {
+    let sent = |connection: &Connection| {
+        let event = serde_json::to_value(event(connection, Timestamp::from_millis(0))).unwrap();
+        set(event["data"].as_object().unwrap().keys())
+    };
+    let known = connection();
+    let older = Connection {
+        attempt_id: None,
+        username: None,
+        org_id: None,
+        instance_url: None,
+        issued_at: None,
+        ..known.clone()
+    };
+    let table = Table::under(EVENTS, "## Data");
+    assert_eq!(table.column_where("field", "revoked", "always"), sent(&older));
+    assert_eq!(table.column_where("field", "revoked", "optional"), &sent(&known) - &sent(&older));
+}
