@@ -231,6 +231,9 @@ fn visible_ascii(text: &str) -> HeaderValue {
 }
 
 #[cfg(test)]
+mod contract;
+
+#[cfg(test)]
 mod tests {
     use proptest::prelude::*;
     use serde_json::{Value, json};

@@ -10,6 +10,9 @@ use shared::{
 
 use crate::refusal::Refusal;
 
+/// The parameters that are read.
+pub(crate) const PARAMETERS: [&str; 4] = ["state", "code", "error", "iss"];
+
 /// An authorization response (RFC 6749 §4.1.2), as it arrived.
 #[derive(Debug)]
 pub(crate) struct Callback {
@@ -36,7 +39,7 @@ impl Callback {
     /// # Errors
     /// [`Refusal`] where a parameter is missing, too long or a duplicate.
     pub(crate) fn read(request: Request<'_>) -> Result<Self, Refusal> {
-        let parameters = request.parameters(["state", "code", "error", "iss"]);
+        let parameters = request.parameters(PARAMETERS);
         let [state, code, error, issuer] = parameters.map_err(|error| match error {
             InvalidParameters::TooLong => Refusal::TooLong,
             InvalidParameters::Duplicate => Refusal::DuplicateParameter,

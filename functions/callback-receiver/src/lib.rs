@@ -5,6 +5,8 @@
 
 mod callback;
 mod config;
+#[cfg(test)]
+mod contract;
 mod queue;
 mod refusal;
 mod reply;

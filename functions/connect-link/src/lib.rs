@@ -7,6 +7,8 @@
 
 mod authorization;
 mod config;
+#[cfg(test)]
+mod contract;
 mod link_request;
 mod pages;
 mod refusal;

@@ -129,6 +129,15 @@ fn binding(cookie: &str, claims: &Claims) -> BrowserBinding {
 }
 
 #[tokio::test]
+async fn the_document_has_every_field_of_a_links_answer_and_no_other() {
+    let function = Function::start().await;
+    let made = call(&function.connect_link, link_request(&json!({ "wa_id": CHAT }))).await;
+    let made: Value = serde_json::from_str(text(&made)).unwrap();
+    let documented = contract::Table::under(contract::API, "### Response").column("field");
+    assert_eq!(documented, contract::set(made.as_object().unwrap().keys()));
+}
+
+#[tokio::test]
 async fn the_bot_gets_a_link_without_a_phone_number_in_it() {
     let function = Function::start().await;
     let made = call(&function.connect_link, link_request(&json!({ "wa_id": CHAT }))).await;

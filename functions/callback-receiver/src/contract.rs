@@ -1,0 +1,69 @@
+//! The receiver's parameters and errors against `docs/API.md`, in both directions.
+
+use std::collections::BTreeSet;
+
+use contract::{API, Table, set};
+use serde_json::Value;
+use shared::{AttemptId, web::Content};
+
+use crate::{refusal::Refusal, reply::Reply};
+
+/// Every reply that is an error. A new variant does not compile before it is here.
+fn errors() -> Vec<Reply> {
+    let id = AttemptId::from_bytes([7; 16]);
+    let all = [
+        Reply::Denied(id),
+        Reply::Unavailable,
+        Reply::Refused(Refusal::MissingCode),
+        Reply::Refused(Refusal::MissingState),
+        Reply::Refused(Refusal::DuplicateParameter),
+        Reply::Refused(Refusal::InvalidState),
+        Reply::Refused(Refusal::ExpiredState),
+        Reply::Refused(Refusal::WrongBrowser),
+        Reply::Refused(Refusal::TooLong),
+        Reply::Accepted(id),
+        Reply::Head,
+    ];
+    let is_error = |reply: &Reply| match reply {
+        Reply::Denied(_)
+        | Reply::Unavailable
+        | Reply::Refused(
+            Refusal::MissingCode
+            | Refusal::MissingState
+            | Refusal::DuplicateParameter
+            | Refusal::InvalidState
+            | Refusal::ExpiredState
+            | Refusal::WrongBrowser
+            | Refusal::TooLong,
+        ) => true,
+        Reply::Accepted(_) | Reply::Head => false,
+    };
+    all.into_iter().filter(is_error).collect()
+}
+
+fn json(reply: &Reply) -> (u16, Value) {
+    let response = reply.to_response(true, None);
+    match response.content {
+        Content::Json(text) => (response.status, serde_json::from_str(&text).unwrap()),
+        other => panic!("no JSON: {other:?}"),
+    }
+}
+
+#[test]
+fn the_document_has_every_error_with_its_status_and_no_other() {
+    let documented: BTreeSet<_> = Table::under(API, "## Errors")
+        .rows(["endpoint", "status", "error"])
+        .into_iter()
+        .filter(|[endpoint, ..]| endpoint == "/callback")
+        .collect();
+    let sent = errors().into_iter().map(|reply| {
+        let (status, body) = json(&reply);
+        ["/callback".to_owned(), status.to_string(), body["error"].as_str().unwrap().to_owned()]
+    });
+    assert_eq!(documented, sent.collect());
+}
+
+#[test]
+fn the_document_has_every_parameter_that_is_read_and_no_other() {
+    assert_eq!(Table::under(API, "## Callback").column("parameter"), set(crate::callback::PARAMETERS));
+}

@@ -1,0 +1,76 @@
+//! connect-link's errors against `docs/API.md`, in both directions.
+
+use std::collections::BTreeSet;
+
+use contract::{API, Table, set};
+use shared::AttemptId;
+
+use crate::{
+    link_request::InvalidLinkRequest,
+    refusal::{Refusal, Unavailable},
+};
+
+/// Every refusal, with the endpoints that answer it. A new variant does not compile before it is here.
+fn refusals() -> Vec<(Refusal, &'static [&'static str])> {
+    let all = [
+        Refusal::UnknownRoute,
+        Refusal::Unauthorised,
+        Refusal::LinkRequest(InvalidLinkRequest::Malformed),
+        Refusal::LinkRequest(InvalidLinkRequest::WaId),
+        Refusal::LinkRequest(InvalidLinkRequest::LoginUrl),
+        Refusal::LinkRequest(InvalidLinkRequest::TooLong),
+        Refusal::NotALink,
+        Refusal::Expired(AttemptId::from_bytes([7; 16])),
+        Refusal::CrossSite,
+        Refusal::Unavailable(Unavailable::Deadline),
+    ];
+    let endpoints = |refusal: &Refusal| -> &'static [&'static str] {
+        match refusal {
+            Refusal::Unauthorised
+            | Refusal::LinkRequest(
+                InvalidLinkRequest::Malformed
+                | InvalidLinkRequest::WaId
+                | InvalidLinkRequest::LoginUrl
+                | InvalidLinkRequest::TooLong,
+            ) => &["/links"],
+            Refusal::UnknownRoute | Refusal::NotALink | Refusal::Expired(_) | Refusal::CrossSite => &["/connect"],
+            Refusal::Unavailable(_) => &["/links", "/connect"],
+        }
+    };
+    all.into_iter().map(|refusal| (endpoints(&refusal), refusal)).map(|(at, refusal)| (refusal, at)).collect()
+}
+
+#[test]
+fn the_document_has_every_error_with_its_status_and_no_other() {
+    let documented: BTreeSet<_> = Table::under(API, "## Errors")
+        .rows(["endpoint", "status", "error"])
+        .into_iter()
+        .filter(|[endpoint, ..]| endpoint != "/callback")
+        .collect();
+    let sent = refusals().into_iter().flat_map(|(refusal, endpoints)| {
+        let answer = refusal.explain();
+        endpoints
+            .iter()
+            .map(move |endpoint| [(*endpoint).to_owned(), answer.status.to_string(), answer.label.to_owned()])
+    });
+    assert_eq!(documented, sent.collect());
+}
+
+#[test]
+fn the_document_has_every_field_of_a_request_for_a_link() {
+    let body = |names: &BTreeSet<String>| {
+        let value = |name: &str| if name == "wa_id" { "whatsapp:+15551234567" } else { "https://login.salesforce.com" };
+        let fields: serde_json::Map<_, _> = names.iter().map(|name| (name.clone(), value(name).into())).collect();
+        serde_json::to_vec(&fields).unwrap()
+    };
+    let allowed = "https://test.salesforce.com,https://login.salesforce.com".parse().unwrap();
+    let table = Table::under(API, "### Request");
+    let required = table.column_where("field", "", "required");
+    let parsed = crate::link_request::LinkRequest::parse(&body(&table.column("field")), &allowed).unwrap();
+    assert_eq!(parsed.login_url.as_str(), "https://login.salesforce.com");
+    assert!(crate::link_request::LinkRequest::parse(&body(&required), &allowed).is_ok());
+    for name in &required {
+        let without = &required - &set([name.as_str()]);
+        assert!(crate::link_request::LinkRequest::parse(&body(&without), &allowed).is_err(), "{name}");
+    }
+}

@@ -1,0 +1,55 @@
+//! The headers of every answer against `docs/API.md`, in both directions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ::contract::{API, Table, set};
+
+use super::*;
+
+/// A header as sent, by its name; cookies are sent in one of their own.
+fn headers(content: Content, retry_after: Option<u16>) -> BTreeMap<String, String> {
+    let event = Response { status: 200, content, retry_after }.into_event(false);
+    let sent = event.headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()));
+    sent.chain(event.cookies.into_iter().map(|cookie| ("set-cookie".to_owned(), cookie))).collect()
+}
+
+fn documented(on: &str) -> BTreeSet<String> {
+    Table::under(API, "## Headers").column_where("header", "on", on)
+}
+
+fn contents() -> [Content; 4] {
+    [
+        Content::Json("{}".to_owned()),
+        Content::Page("<p>".to_owned()),
+        Content::Form { page: "<form>".to_owned(), form_action: "'self'".to_owned() },
+        Content::Redirect { location: "https://example.com".to_owned(), cookie: "a=b".to_owned() },
+    ]
+}
+
+#[test]
+fn the_document_has_every_header_of_every_answer_and_no_other() {
+    let everywhere = documented("every answer");
+    for content in contents() {
+        let extra = if matches!(content, Content::Redirect { .. }) { documented("303") } else { set::<&str>([]) };
+        assert_eq!(set(headers(content, None).into_keys()), &everywhere | &extra);
+    }
+    let unavailable = set(headers(Content::Page(String::new()), Some(3)).into_keys());
+    assert_eq!(unavailable, &everywhere | &documented("503"));
+}
+
+#[test]
+fn the_document_has_the_value_of_each_header_that_never_changes() {
+    let table: BTreeMap<_, _> = Table::under(API, "## Headers")
+        .rows(["header", "value"])
+        .into_iter()
+        .map(|[name, value]| (name, value))
+        .collect();
+    for (name, value) in SECURITY_HEADERS {
+        assert!(table[name].contains(value), "{name}: {value}");
+    }
+    for content in contents() {
+        let sent = headers(content, None);
+        assert!(table["content-type"].contains(&sent["content-type"]), "{}", sent["content-type"]);
+        assert!(table["referrer-policy"].contains(&sent["referrer-policy"]), "{}", sent["referrer-policy"]);
+    }
+}
