@@ -67,3 +67,16 @@ def test_every_check_that_the_scanner_leaves_out_has_a_reason():
     for line in (ROOT / ".checkov.yaml").read_text().splitlines():
         if "CKV" in line:
             assert re.search(r"CKV_AWS_\d+ # \w+", line), line
+
+
+@pytest.mark.parametrize("crate", ["connect-link", "callback-receiver", "token-exchanger", "notifier", "shared", "cli"])
+def test_the_architecture_has_each_module_of_a_crate(crate):
+    """Of `cli` the folders and files at the top, of the other crates every module."""
+    folder = ROOT / crate if crate in ("shared", "cli") else ROOT / "functions" / crate
+    section = re.split(rf"^### {folder.relative_to(ROOT)}$", (ROOT / "docs/ARCHITECTURE.md").read_text(), flags=re.MULTILINE)[1]
+    rows = re.findall(r"^\| `.*", re.split(r"^##", section, flags=re.MULTILINE)[0], re.MULTILINE)
+    listed = {name for row in rows for name in [row.split("`")[1], *re.findall(r"`(\w+(?:::\w+)+)`", row)]}
+    files = (path.relative_to(folder / "src") for path in folder.glob("src/**/*.rs"))
+    modules = {"::".join(path.with_suffix("").parts).removesuffix("::mod") for path in files}
+    modules = {name for name in modules if not re.search(r"(^|_|::)(tests?|contract|main|lib)($|_)", name)}
+    assert listed == ({name.split("::")[0] for name in modules} if crate == "cli" else modules)

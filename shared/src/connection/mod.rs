@@ -3,6 +3,8 @@
 //! It names the attributes that the row has beside those in common with the attempt's ([`crate::attempt::attr`]), and
 //! [`NewTokens`] holds the rule of who may replace it, as data.
 
+#[cfg(test)]
+mod contract;
 mod new_tokens;
 
 pub use new_tokens::NewTokens;
