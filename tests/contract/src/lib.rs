@@ -85,6 +85,7 @@ fn code(cell: &str) -> &str {
 }
 
 /// Names as the tables have them.
+#[must_use]
 pub fn set<T: Into<String>>(names: impl IntoIterator<Item = T>) -> BTreeSet<String> {
     names.into_iter().map(Into::into).collect()
 }
