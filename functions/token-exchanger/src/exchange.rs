@@ -75,9 +75,7 @@ impl Work<'_> {
                 verifier: verifier.as_ref(),
                 credentials: &resources.config.credentials(&secrets)?,
             };
-            let Some(time) = self.budget.exchange_request() else {
-                return Err(Stop::Returned(Setback::OutOfTime));
-            };
+            let time = self.budget.exchange_request().ok_or(Setback::OutOfTime)?;
             course.send();
             let error = match resources.salesforce.exchange(&redemption, time).await {
                 Ok(grant) => return Ok(grant),

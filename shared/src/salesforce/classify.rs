@@ -84,7 +84,7 @@ fn by_word(error: &str, description: &str) -> Option<Class> {
         "invalid_app_access" | "invalid_app_org" => Class::Final(Reason::AppBlocked),
         "unknown_error" | "server_error" | "temporarily_unavailable" => return None,
         // invalid_client, invalid_client_id, redirect_uri_mismatch, unsupported_grant_type,
-        // invalid_request, and what nobody has seen yet: somebody has to look.
+        // invalid_request, and what is not known yet: the operator has to look.
         _ => Class::Operator,
     })
 }
