@@ -1,4 +1,4 @@
-//! A request with AWS's signature (Signature Version 4), where no SDK client makes it.
+//! A request with AWS's signature (Signature Version 4), for an API of our own: no SDK has a client for it.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -8,7 +8,7 @@ use aws_sigv4::{
     sign::v4,
 };
 use aws_types::SdkConfig;
-use reqwest::{Method, StatusCode, Url};
+use reqwest::{StatusCode, Url};
 use shared::Timestamp;
 
 use super::config::region;
@@ -30,19 +30,6 @@ pub(crate) async fn post_signed(
     json: String,
     now: Timestamp,
 ) -> Result<(StatusCode, Vec<u8>), Error> {
-    send_signed(aws, action, SERVICE, Method::POST, url, json, now).await
-}
-
-/// Sends a request of any method to any service, signed with the operator's credentials.
-pub(crate) async fn send_signed(
-    aws: &SdkConfig,
-    action: &str,
-    service: &str,
-    method: Method,
-    url: &str,
-    json: String,
-    now: Timestamp,
-) -> Result<(StatusCode, Vec<u8>), Error> {
     let failed = |why: &str| Error::failed(action, why);
     let unsigned = || failed("the request cannot be signed");
     let parsed: Url = url.parse().map_err(|_| failed("the API's URL is invalid"))?;
@@ -52,18 +39,17 @@ pub(crate) async fn send_signed(
     let parameters = v4::SigningParams::builder()
         .identity(&identity)
         .region(region(aws))
-        .name(service)
+        .name(SERVICE)
         .time(UNIX_EPOCH + Duration::from_millis(now.millis()))
         .settings(SigningSettings::default())
         .build()
         .map_err(|_| unsigned())?
         .into();
     let headers = [("content-type", "application/json")];
-    let signable =
-        SignableRequest::new(method.as_str(), url, headers.into_iter(), SignableBody::Bytes(json.as_bytes()));
+    let signable = SignableRequest::new("POST", url, headers.into_iter(), SignableBody::Bytes(json.as_bytes()));
     let (signature, _) = sign(signable.map_err(|_| unsigned())?, &parameters).map_err(|_| unsigned())?.into_parts();
 
-    let mut request = client_for(&parsed)?.request(method, parsed).body(json);
+    let mut request = client_for(&parsed)?.post(parsed).body(json);
     for (name, value) in headers.into_iter().chain(signature.headers()) {
         request = request.header(name, value);
     }

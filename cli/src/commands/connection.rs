@@ -64,6 +64,6 @@ async fn revoke_connection(
 /// Notifies the bot on the channels that the notifier uses; `false` where there is none.
 async fn notify_bot(connection: &Connection, target: &Target, clock: Clock) -> Result<bool, Error> {
     let notifier = target.stack.output("NotifierFunctionName")?;
-    let settings = Functions::new(&target.aws).settings(notifier, clock()).await?;
+    let settings = Functions::new(&target.aws).settings(notifier).await?;
     notify_revocation(&target.aws, &settings, connection, clock()).await
 }

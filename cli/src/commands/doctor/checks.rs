@@ -61,7 +61,7 @@ impl<'a> Checks<'a> {
         let functions = Functions::new(&target.aws);
         let read = async |output| {
             let name = target.stack.output(output)?.to_owned();
-            let settings = functions.settings(&name, clock()).await?;
+            let settings = functions.settings(&name).await?;
             Ok::<_, Error>(Function { output, name, settings })
         };
         Ok(Self {
@@ -239,10 +239,7 @@ impl<'a> Checks<'a> {
         let functions = Functions::new(&self.target.aws);
         let mut findings = Vec::new();
         for function in [&self.exchanger, &self.notifier] {
-            findings.extend(finding::event_sources(
-                function.title(),
-                &functions.event_sources(&function.name, (self.clock)()).await?,
-            ));
+            findings.extend(finding::event_sources(function.title(), &functions.event_sources(&function.name).await?));
         }
         Ok(findings)
     }
