@@ -10,6 +10,7 @@ part's output is printed when it ends; all of it is in `.local/gate` too. Standa
 """
 
 import argparse
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -117,6 +118,10 @@ class Gate:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # so that it can be ended with all that it started
             )
+        if part.compiles:
+            # Linux groups processes by session for scheduling, and `nice` then only counts within one.
+            with contextlib.suppress(OSError):
+                pathlib.Path(f"/proc/{part.process.pid}/autogroup").write_text("10")
         part.began = time.monotonic()
 
     def _collect(self):

@@ -17,8 +17,12 @@ use aws_sigv4::{
 use reqwest::{Client, Method, Response, StatusCode, redirect::Policy};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::{Journal, wait_until};
+
+/// A redrive takes every dead letter of its stack, those of another test too.
+static DEAD_LETTERS: Mutex<()> = Mutex::const_new(());
 
 /// Tests share the cloud, except one that changes what the others rely on.
 static CLOUD: RwLock<()> = RwLock::new(());
@@ -75,6 +79,11 @@ impl Cloud {
     pub fn exclusive() -> (Self, RwLockWriteGuard<'static, ()>) {
         let alone = CLOUD.write().unwrap_or_else(PoisonError::into_inner);
         (Self::from_state(), alone)
+    }
+
+    /// The plain stack, whose dead letters no other test touches for as long as the guard is held.
+    pub async fn plain_dead_letters(&self) -> (&Stack, MutexGuard<'static, ()>) {
+        (self.stack("plain"), DEAD_LETTERS.lock().await)
     }
 
     fn from_state() -> Self {

@@ -15,7 +15,7 @@ pub(crate) fn kill(connection: Ends) -> bool {
     let Some(inode) = inode(connection) else { return false };
     let socket = format!("socket:[{inode}]");
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let owner = processes.map(|entry| entry.path()).find(|process| holds(process, &socket) && is_function(process));
+    let owner = processes.map(|entry| entry.path()).find(|process| is_function(process) && holds(process, &socket));
     let Some(pid) = owner.as_deref().and_then(Path::file_name) else { return false };
     Command::new("kill").arg("-KILL").arg(pid).status().is_ok_and(|status| status.success())
 }

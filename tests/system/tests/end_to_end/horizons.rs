@@ -40,7 +40,7 @@ async fn an_unreachable_salesforce_is_retried_until_the_code_expires() {
 #[tokio::test]
 async fn the_last_try_tells_the_person_of_the_delay_and_a_redrive_ends_in_an_outcome() {
     let cloud = Cloud::read();
-    let plain = cloud.stack("plain");
+    let (plain, _turn) = cloud.plain_dead_letters().await;
     cloud.give_up_after(plain, 2).await;
     let (valid, expired) = (new_chat(), new_chat());
     for chat in [&valid, &expired] {
