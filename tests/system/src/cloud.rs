@@ -5,7 +5,7 @@
 use std::{
     collections::HashMap,
     net::SocketAddr,
-    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::SystemTime,
 };
 
@@ -46,6 +46,9 @@ pub struct Cloud {
     #[serde(default)]
     bot_queue_url: String,
     stacks: HashMap<String, Stack>,
+    /// Made once for each test, because it reads the system's root certificates; a test has a runtime of its own.
+    #[serde(skip)]
+    client: OnceLock<Client>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -109,14 +112,19 @@ impl Cloud {
         url.socket_addrs(|| None).expect("the endpoint's address")[0]
     }
 
-    /// A client without cookies and redirects.
+    /// A client without cookies, redirects and kept connections.
     pub fn client(&self) -> Client {
+        self.client.get_or_init(|| self.new_client()).clone()
+    }
+
+    fn new_client(&self) -> Client {
         // It fails only if a provider is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         ["connect.localhost", "plain.localhost"]
             .into_iter()
             .fold(Client::builder(), |builder, host| builder.resolve(host, self.address()))
             .redirect(Policy::none())
+            .pool_max_idle_per_host(0)
             .build()
             .expect("an HTTP client")
     }

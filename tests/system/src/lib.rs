@@ -55,7 +55,7 @@ pub async fn wait_until<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
             return answer;
         }
         assert!(began.elapsed() < PATIENCE, "waited {PATIENCE:?} for {what}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 
