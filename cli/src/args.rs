@@ -195,7 +195,7 @@ While wasf reads the queue, the messages are invisible to other readers. They be
 minute after it is killed.
 
 A code lives for 14 minutes after its callback. Expired codes are worth redriving too: their people get a message and a \
-fresh link. Sealed tokens do not expire: a redrive stores them at any age.
+new link. Sealed tokens do not expire: a redrive stores them at any age.
 
 Examples:
   wasf dlq list

@@ -41,7 +41,7 @@ impl Function {
         started(&self.aws, &[], clock).await
     }
 
-    /// A fresh link, as it appears in its URL.
+    /// A new link, as it appears in its URL.
     async fn link(&self) -> String {
         let made = call(&self.connect_link, link_request(&json!({ "wa_id": CHAT }))).await;
         let made: Value = serde_json::from_str(text(&made)).unwrap();

@@ -100,7 +100,7 @@ impl Ended {
         })
     }
 
-    /// The login host of a fresh link: that of this attempt if it is still allowed, or else the default.
+    /// The login host of a new link: that of this attempt if it is still allowed, or else the default.
     pub(crate) fn login_url<'a>(&'a self, allowed: &'a LoginUrls) -> &'a LoginUrl {
         self.login_url.as_ref().filter(|url| allowed.contains(url)).unwrap_or_else(|| allowed.default_url())
     }
@@ -155,7 +155,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_fresh_link_leads_to_the_same_host_while_it_is_allowed() {
+    fn a_new_link_leads_to_the_same_host_while_it_is_allowed() {
         let both: LoginUrls = "https://login.salesforce.com,https://test.salesforce.com".parse().unwrap();
         let one: LoginUrls = "https://login.salesforce.com".parse().unwrap();
         let ended_at = |login_url: Value| ended(json!({"login_url": login_url}));

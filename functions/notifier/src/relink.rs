@@ -1,4 +1,4 @@
-//! Fresh links for people whose attempt did not connect.
+//! New links for people whose attempt did not connect.
 
 use std::{sync::OnceLock, time::Duration};
 
@@ -16,7 +16,7 @@ use shared::{
 
 use crate::{outcome::Ended, setback::Setback};
 
-/// Makes fresh links.
+/// Makes new links.
 pub(crate) struct Relink {
     pub(crate) aws: SdkConfig,
     /// Made for the first link: most outcomes need none, and it is a tenth of a cold start.
@@ -30,7 +30,7 @@ pub(crate) struct Relink {
 }
 
 impl Relink {
-    /// The URL of a fresh link for the same person; `None` where no link helps.
+    /// The URL of a new link for the same person; `None` where no link helps.
     pub(crate) async fn url(&self, ended: &Ended, secrets: &Secrets) -> Result<Option<String>, Setback> {
         if !ended.outcome.wants_link() {
             return Ok(None);

@@ -286,7 +286,7 @@ async fn refused_credentials_are_fetched_again_once() {
 }
 
 #[tokio::test]
-async fn the_person_and_the_bot_receive_the_same_fresh_link_after_a_failure() {
+async fn the_person_and_the_bot_receive_the_same_new_link_after_a_failure() {
     let failed = item(json!({"status": "failed", "reason": "login_rate"}));
     let scene = Scene::new(World::with(failed)).await;
     assert!(scene.succeeds().await);

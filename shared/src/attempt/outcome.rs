@@ -72,11 +72,11 @@ pub enum Reason {
 /// What helps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// A fresh link.
+    /// A new link.
     Relink,
     /// Their Salesforce administrator.
     ContactAdmin,
-    /// Time, and then a fresh link.
+    /// Time, and then a new link.
     Wait,
 }
 
@@ -175,13 +175,13 @@ impl<Text> Outcome<Text> {
         }
     }
 
-    /// Whether a fresh link is part of what helps.
+    /// Whether a new link is part of what helps.
     #[must_use]
     pub const fn wants_link(&self) -> bool {
         matches!(self.next(), Some(Next::Relink | Next::Wait))
     }
 
-    /// How long a fresh link is of no use. Its lifetime begins after that.
+    /// How long a new link is of no use. Its lifetime begins after that.
     #[must_use]
     pub const fn pause(&self) -> Duration {
         match self {

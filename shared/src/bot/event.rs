@@ -194,7 +194,7 @@ pub struct NotConnected<'a> {
     pub user_message: &'a str,
     /// What helps.
     pub next: Next,
-    /// A fresh link, where one helps; it is in `user_message` too.
+    /// A new link, where one helps; it is in `user_message` too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub relink_url: Option<&'a str>,
 }

@@ -116,7 +116,7 @@ impl ExchangeError {
             Self::Refused(refusal) => refusal.class,
             // The code is used up, and what it gave is useless.
             Self::NoTokens => Class::Final(Reason::Unknown),
-            // A fresh link would end the same way: the operator has to look.
+            // A new link would end the same way: the operator has to look.
             Self::Untrusted(_) => Class::Final(Reason::Misconfigured),
         }
     }

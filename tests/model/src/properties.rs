@@ -49,7 +49,7 @@ pub fn all() -> Vec<Property<Protocol>> {
         ),
         Property::always("no redeemed code is reported as expired", |_, state: &State| {
             let expired = state.row.is(Status::Failed) && state.row.reason == Some(Reason::CodeExpired.as_str());
-            // An attempt remembers its last code alone, and either reason comes with a fresh link.
+            // An attempt remembers its last code alone, and either reason comes with a new link.
             let only_code = state.codes[Code::B as usize] == CodeState::None;
             !(expired && only_code && state.codes[Code::A as usize] == CodeState::Used)
         }),

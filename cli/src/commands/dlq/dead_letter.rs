@@ -16,7 +16,7 @@ use crate::report::{Table, duration_text};
 pub(super) enum Content {
     /// A code that has not expired.
     LiveCode,
-    /// A code that is too old: a redrive sends its person a fresh link.
+    /// A code that is too old: a redrive sends its person a new link.
     ExpiredCode,
     /// The person denied access.
     Denial,

@@ -191,7 +191,7 @@ async fn a_forged_or_changed_state_is_refused() {
 }
 
 #[tokio::test]
-async fn a_denial_ends_with_a_fresh_link_that_works() {
+async fn a_denial_ends_with_a_new_link_that_works() {
     let cloud = Cloud::read();
     let (main, chat) = (cloud.stack("main"), new_chat());
     let mut browser = Browser::new(&cloud);
@@ -206,7 +206,7 @@ async fn a_denial_ends_with_a_fresh_link_that_works() {
     assert_eq!(event["type"], "connection.failed");
     assert_eq!(event["data"]["reason"], "denied");
     assert_eq!(event["data"]["next"], "relink");
-    let relink = event["data"]["relink_url"].as_str().expect("a fresh link").to_owned();
+    let relink = event["data"]["relink_url"].as_str().expect("a new link").to_owned();
     assert_eq!(journal.messages().len(), 1);
     assert!(journal.messages()[0].contains(&relink), "the chat has another link than the bot");
     assert_eq!(cloud.item(tokens_table(main), "wa_id", &chat).await, None);

@@ -120,7 +120,7 @@ async fn two_hundred_dead_letters_end_in_one_outcome_each_though_wasf_is_killed(
 
     assert_eq!(operator.json("dlq redrive --confirm", 0)["redriven"], 100);
     for journal in operator.all_end_with(&expired, "failed", "code_expired", 1).await {
-        assert!(journal.messages()[0].contains("/connect/"), "a fresh link");
+        assert!(journal.messages()[0].contains("/connect/"), "a new link");
     }
     operator.all_end_with(&denied, "failed", "denied", 1).await;
     operator.all_end_with(&sealed, "connected", "", 1).await;
