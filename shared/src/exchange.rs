@@ -42,7 +42,7 @@ pub enum Consent {
         error: DenialError,
     },
     /// They approved, and the code has been exchanged for tokens that are still to be stored.
-    Traded {
+    Exchanged {
         /// The SHA-256 of the code, base64url without padding.
         code_sha256: String,
         /// The tokens, encrypted.
@@ -166,7 +166,7 @@ impl From<ExchangeMessage> for Wire {
         match consent {
             Consent::Granted { code, pkce } => Self { code: Some(code), pkce: Some(pkce), ..wire },
             Consent::Denied { error } => Self { denied: Some(error), ..wire },
-            Consent::Traded { code_sha256, sealed } => Self { traded: Some(Traded { code_sha256, sealed }), ..wire },
+            Consent::Exchanged { code_sha256, sealed } => Self { traded: Some(Traded { code_sha256, sealed }), ..wire },
         }
     }
 }
@@ -182,7 +182,7 @@ impl TryFrom<Wire> for ExchangeMessage {
         let consent = match (code, pkce, denied, traded) {
             (Some(code), Some(pkce), None, None) => Consent::Granted { code, pkce },
             (None, None, Some(error), None) => Consent::Denied { error },
-            (None, None, None, Some(Traded { code_sha256, sealed })) => Consent::Traded { code_sha256, sealed },
+            (None, None, None, Some(Traded { code_sha256, sealed })) => Consent::Exchanged { code_sha256, sealed },
             _ => return Err(InvalidMessage::Consent),
         };
         Ok(Self { attempt_id, wa_id, received_at, login_url, consent })
@@ -276,7 +276,7 @@ mod tests {
         fields.insert("traded".to_owned(), json!({"code_sha256": "ab", "key": "a2V5", "data": "ZGF0YQ=="}));
         let message = ExchangeMessage::from_body(&traded.to_string()).unwrap();
         assert_eq!(serde_json::from_str::<Value>(&message.to_body()).unwrap(), traded);
-        let Consent::Traded { sealed, .. } = message.consent else { panic!("{message:?}") };
+        let Consent::Exchanged { sealed, .. } = message.consent else { panic!("{message:?}") };
         assert_eq!((&*sealed.key, &*sealed.data), (&b"key"[..], &b"data"[..]));
 
         traded["code"] = json!("aPrx==");

@@ -4,7 +4,7 @@
 //! A login passes through these types. `connect-link` encrypts a [`link::Link`] for a [`WaId`]. Its button starts an
 //! attempt, named by an [`AttemptId`], with a signed [`state`], a [`binding`] to the browser and a [`pkce`] challenge, at
 //! one of the [`LoginUrls`]. `callback-receiver` verifies the state and queues an [`exchange::ExchangeMessage`] with the
-//! [`AuthorizationCode`]. `token-exchanger` trades the code at [`salesforce`] and writes the outcome with the rules of
+//! [`AuthorizationCode`]. `token-exchanger` exchanges the code at [`salesforce`] and writes the outcome with the rules of
 //! [`attempt::ledger`]. `notifier` sends the person a message and the [`bot`] an [event](bot::event).
 //!
 //! # Pure modules

@@ -1,5 +1,5 @@
-//! One attempt on its way from a message to its outcome. It decides what is tried again within
-//! this invocation; what happens to a message that did not come to an end is for the batch loop.
+//! One attempt, from a message to its outcome. It decides what is retried within this invocation; what happens to
+//! a message whose attempt has no outcome yet is for the batch loop.
 
 use shared::{
     AuthorizationCode, Reason, Timestamp,
@@ -21,7 +21,7 @@ use crate::{
 };
 
 impl Work<'_> {
-    /// Brings the message to an end, or says why not this time.
+    /// Processes the message until its attempt has an outcome, or says why it goes back to the queue.
     pub(crate) async fn run(&self) -> Result<Ending, Setback> {
         let given_up = self.resources.config.is_given_up(self.attempt.receives);
         match &self.message.consent {
@@ -30,29 +30,29 @@ impl Work<'_> {
                 self.give_up(false).await
             }
             Consent::Granted { code, pkce } => self.connect(code, *pkce).await,
-            Consent::Traded { .. } if given_up => self.give_up(true).await,
-            Consent::Traded { sealed, .. } => self.connect_traded(sealed).await,
+            Consent::Exchanged { .. } if given_up => self.give_up(true).await,
+            Consent::Exchanged { sealed, .. } => self.store_sealed(sealed).await,
         }
     }
 
-    /// The person said no.
+    /// The person denied access.
     async fn deny(&self, error: &DenialError) -> Result<Ending, Setback> {
         let outcome = Outcome::Failed { reason: Reason::Denied, salesforce_error: Some(error.as_str()) };
         match self.resources.tables.finish(&self.attempt, &outcome, Guard::Undecided, self.now()).await? {
             None => Ok(Ending::Failed(Reason::Denied.into())),
-            // A code that is on its way, too, brings the outcome.
+            // A code that is still being exchanged brings the outcome.
             Some(Conflict::Finished { .. } | Conflict::Delayed | Conflict::Held { .. }) => Ok(Ending::Duplicate),
         }
     }
 
-    /// The person said yes.
+    /// The person approved.
     async fn connect(&self, code: &AuthorizationCode, pkce: bool) -> Result<Ending, Setback> {
         let now = self.now();
         if self.message.code_has_expired(now) {
             return self.expire(now).await;
         }
         let claim = async {
-            // The lease is kept at once: what is fetched beside the claim may take all the time.
+            // The lease is kept at once: what is fetched concurrently may use up all the time.
             Ok::<_, TableError>(match self.resources.tables.claim(&self.attempt, now).await? {
                 Claim::Granted(lease) => Ok(self.lease.get_or_init(|| lease)),
                 Claim::Refused(conflict) => Err(conflict),
@@ -75,7 +75,7 @@ impl Work<'_> {
         }
     }
 
-    /// From the code to the connection, stored or on its way, while we hold the attempt.
+    /// From the code to the connection, stored or on the queue, while this invocation holds the attempt.
     async fn connect_under(
         &self,
         lease: &Lease,
@@ -85,15 +85,15 @@ impl Work<'_> {
         let grant = self.exchange(lease, code, inputs).await?;
         let (username, renewed) = tokio::join!(
             self.username(&grant),
-            // Asked here because it costs no time beside Salesforce; where it fails it is asked again.
+            // Read here because it takes no longer than Salesforce; a failure is retried when the tokens are stored.
             self.resources.tables.is_connected(self.attempt.wa_id),
         );
         let connection = Connection { username: username.map_err(Stop::Failed)?, grant };
         Ok(self.store_or_checkpoint(&connection, renewed.ok()).await?)
     }
 
-    /// The person said yes, and an earlier invocation exchanged their code: the tokens only have to be stored.
-    async fn connect_traded(&self, sealed: &Sealed) -> Result<Ending, Setback> {
+    /// An earlier invocation exchanged the code: the tokens only have to be stored.
+    async fn store_sealed(&self, sealed: &Sealed) -> Result<Ending, Setback> {
         let Self { resources, attempt, .. } = self;
         let key_id = &resources.config.checkpoint_key_id;
         let key = resources.kms.open_checkpoint_key(key_id, attempt.id, &sealed.key).await?;
@@ -105,12 +105,12 @@ impl Work<'_> {
     /// The code has expired before it was sent. No claim is made, because a claim would remove an outcome
     /// that nobody may have been told of yet.
     async fn expire(&self, now: Timestamp) -> Result<Ending, Setback> {
-        let lease = self.resources.tables.look(&self.attempt, now).await?;
+        let lease = self.resources.tables.read_lease(&self.attempt, now).await?;
         self.fail(Course::new(&lease).expired().into(), Guard::Claimable).await
     }
 
-    /// The message was tried often enough: makes sure that the person is told of the delay, and does no
-    /// more. Tokens stay on the queue unless they are stored already, because a redrive may store them.
+    /// The message has no tries left: makes sure that the person is notified of the delay, and does no more.
+    /// Tokens stay on the queue unless they are stored already, because a redrive may store them.
     async fn give_up(&self, has_tokens: bool) -> Result<Ending, Setback> {
         let outcome = Outcome::Delayed { reason: Reason::Misconfigured };
         match self.resources.tables.finish(&self.attempt, &outcome, Guard::Claimable, self.now()).await? {
@@ -133,8 +133,8 @@ impl Work<'_> {
         }
     }
 
-    /// After a setback: releases the attempt or, after the last try, records the delay, of which the
-    /// notifier then tells the person. Do they know, or will they?
+    /// After a setback: releases the attempt or, after the last try, writes the delay, of which the notifier then
+    /// notifies the person. Returns whether the person has been notified, or will be.
     pub(crate) async fn release(&self, setback: &Setback, now: Timestamp) -> Result<bool, TableError> {
         let (tables, attempt) = (&self.resources.tables, &self.attempt);
         match (setback.delay_reason(), self.lease.get()) {

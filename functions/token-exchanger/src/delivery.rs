@@ -55,7 +55,7 @@ impl Delivery {
     pub(crate) fn attempt<'a>(&self, message: &'a ExchangeMessage) -> Attempt<'a> {
         let code_sha256 = match &message.consent {
             Consent::Granted { code, .. } => Some(AuthorizationCode::sha256(code)),
-            Consent::Traded { code_sha256, .. } => Some(code_sha256.clone()),
+            Consent::Exchanged { code_sha256, .. } => Some(code_sha256.clone()),
             Consent::Denied { .. } => None,
         };
         Attempt {

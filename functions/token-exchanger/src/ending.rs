@@ -1,10 +1,10 @@
-//! How a message ends for good.
+//! How the processing of a message ends when no retry follows.
 
 use shared::{Reason, exchange::DenialError, salesforce::ExchangeError};
 
 use crate::setback::Setback;
 
-/// How a message ended for good: it is deleted.
+/// How the processing of a message ended. Lambda deletes the message.
 #[derive(Debug)]
 pub(crate) enum Ending {
     /// The outcome: tokens are stored.

@@ -28,7 +28,7 @@ pub(crate) struct ExchangeInputs {
 
 /// Why there are no tokens.
 pub(crate) enum Stop {
-    /// For good.
+    /// Finally: no retry can help.
     Failed(Failure),
     /// In this invocation.
     Returned(Setback),

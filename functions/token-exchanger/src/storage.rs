@@ -58,7 +58,7 @@ impl Work<'_> {
             wa_id: attempt.wa_id.clone(),
             received_at: message.received_at,
             login_url: attempt.login_url.clone(),
-            consent: Consent::Traded { code_sha256, sealed },
+            consent: Consent::Exchanged { code_sha256, sealed },
         };
         Ok(resources.queue.send(&message).await?)
     }

@@ -78,7 +78,7 @@ impl Tables {
     }
 
     /// The lease that a claim would grant now, without a claim.
-    pub(crate) async fn look(&self, attempt: &Attempt<'_>, now: Timestamp) -> Result<Lease, TableError> {
+    pub(crate) async fn read_lease(&self, attempt: &Attempt<'_>, now: Timestamp) -> Result<Lease, TableError> {
         let key = (attr::ATTEMPT_ID, &*attempt.id.to_string());
         let item = dynamodb::read(&self.client, &self.attempts, key).await?;
         Ok(attempt.lease(&item, now))

@@ -1,6 +1,6 @@
 //! The work on one delivery: whose attempt it is, with what and by when.
 //!
-//! The steps are in the files that extend it: `exchange` trades the code, `storage` stores the
+//! The steps are in the files that extend it: `exchange` exchanges the code, `storage` stores the
 //! tokens, `attempt` brings the steps into their order.
 
 use std::cell::OnceCell;

@@ -118,7 +118,7 @@ pub enum Status {
     Exchanging,
     /// Outcome: the tokens are stored.
     Connected,
-    /// Outcome: failed for good, for a [`Reason`].
+    /// Outcome: failed finally, for a [`Reason`].
     Failed,
     /// Outcome for now: it takes longer, and an operator has to help.
     Delayed,

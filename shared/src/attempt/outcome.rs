@@ -19,7 +19,7 @@ pub enum Outcome<Text = String> {
         /// There was a connection before.
         renewed: bool,
     },
-    /// It failed for good.
+    /// It failed, and no retry can help.
     Failed {
         /// Why.
         reason: Reason,

@@ -1,7 +1,7 @@
 //! One invocation of the token exchanger on one message, step by step.
 //!
 //! What a response means and what is written is the exchanger's own code. The order of the steps is mirrored here:
-//! `run`, `connect`, `expire`, `give_up`, `fail`, `deny`, `connect_traded` and `release` of its `attempt.rs`,
+//! `run`, `connect`, `expire`, `give_up`, `fail`, `deny`, `store_sealed` and `release` of its `attempt.rs`,
 //! `exchange` of its `exchange.rs`, `store_or_checkpoint` of its `storage.rs`, `connect` of its `tables.rs`,
 //! `return_to_queue` of its `lib.rs`, and, of its `setback.rs`, that every setback but `Held` and `GivenUp` delays the
 //! attempt.
@@ -65,7 +65,7 @@ enum At {
     Claim,
     /// The code has expired.
     Expire,
-    /// The message was tried often enough.
+    /// The message has no tries left.
     GiveUp,
     /// The top of the loop of `exchange`.
     Try,
@@ -159,8 +159,8 @@ impl Work {
             Kind::Granted(_) if given_up && !message.old => At::GiveUp,
             Kind::Granted(_) if message.old => At::Expire,
             Kind::Granted(_) => At::Claim,
-            Kind::Traded(_) if given_up => At::GiveUp,
-            Kind::Traded(_) => At::Store,
+            Kind::Exchanged(_) if given_up => At::GiveUp,
+            Kind::Exchanged(_) => At::Store,
         };
         Self { slot, kind: message.kind, receives: message.receives, held: None, at }
     }
@@ -196,7 +196,7 @@ impl Work {
 
     const fn code(&self) -> Option<Code> {
         match self.kind {
-            Kind::Granted(code) | Kind::Traded(code) => Some(code),
+            Kind::Granted(code) | Kind::Exchanged(code) => Some(code),
             Kind::Denied => None,
         }
     }
@@ -329,7 +329,7 @@ impl Work {
         }
         match Conflict::of(&state.row.item()) {
             // The dead-letter queue keeps the tokens.
-            Conflict::Finished { connected: false } if matches!(self.kind, Kind::Traded(_)) => {
+            Conflict::Finished { connected: false } if matches!(self.kind, Kind::Exchanged(_)) => {
                 At::ReturnTo(Place::Ready)
             }
             _ => conflict(&state.row),
@@ -345,15 +345,15 @@ impl Work {
         state.resent |= state.known[code as usize].definite;
         held.sent = true;
         let code_state = &mut state.codes[code as usize];
-        let traded =
-            matches!(result, StepResult::Success | StepResult::ExchangedResponseLost) && *code_state == CodeState::Good;
-        if traded {
+        let exchanged = matches!(result, StepResult::Success | StepResult::ExchangedResponseLost)
+            && *code_state == CodeState::Valid;
+        if exchanged {
             *code_state = CodeState::Used;
         }
         At::Answer(match result {
             StepResult::Failure(response) => Some(response),
             StepResult::ExchangedResponseLost => Some(Response::Ambiguous),
-            _ if traded => None,
+            _ if exchanged => None,
             _ => Some(Response::Expired),
         })
     }
@@ -400,7 +400,7 @@ impl Work {
         }
         match result {
             StepResult::Success => At::Done,
-            _ if matches!(self.kind, Kind::Traded(_)) => At::Return,
+            _ if matches!(self.kind, Kind::Exchanged(_)) => At::Return,
             _ if broken == Broken::NoCheckpoint => At::Return,
             _ => {
                 state.known[code as usize].definite = false;
@@ -413,7 +413,7 @@ impl Work {
     fn checkpoint(&mut self, state: &mut State, result: StepResult) -> At {
         let Some(code) = self.code() else { return At::Return };
         if result != StepResult::Refused {
-            state.send(Kind::Traded(code));
+            state.send(Kind::Exchanged(code));
         }
         if result == StepResult::Success { At::Done } else { At::StoreRetry }
     }

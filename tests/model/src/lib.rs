@@ -10,7 +10,7 @@
 //!   invocation was killed. A dead letter can be redriven at any later time.
 //! - **The exchanger** has two concurrent invocations. It is killed, or runs out of time, between any two steps. A
 //!   write succeeds, is refused, or succeeds with its response lost; then the SDK may retry.
-//! - **Salesforce** redeems a code once. It is down, refuses for good, rejects the settings, or its response is lost,
+//! - **Salesforce** redeems a code once. It is down, refuses finally, rejects the settings, or its response is lost,
 //!   with the code redeemed or not.
 //! - **The stream** delivers each outcome in order, at least once. **The notifier** is killed between the message and
 //!   its mark; WhatsApp rejects a message, or accepts it and the response is lost.

@@ -77,12 +77,12 @@ fn notified_of_outcome(state: &State) -> bool {
 
 fn are_kept(state: &State, code: Code) -> bool {
     let sealed =
-        |message: &crate::protocol::Message| message.kind == Kind::Traded(code) && message.place == Place::Dead;
+        |message: &crate::protocol::Message| message.kind == Kind::Exchanged(code) && message.place == Place::Dead;
     !state.known[code as usize].tokens
         || (state.row.is(Status::Connected) && state.tokens.is_some())
         || state.messages.iter().any(sealed)
 }
 
 fn brings_tokens(state: &State) -> bool {
-    state.messages.iter().any(|message| matches!(message.kind, Kind::Traded(_)))
+    state.messages.iter().any(|message| matches!(message.kind, Kind::Exchanged(_)))
 }

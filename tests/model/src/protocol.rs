@@ -34,7 +34,7 @@ pub enum Kind {
     /// The person's denial.
     Denied,
     /// Sealed tokens: a checkpoint.
-    Traded(Code),
+    Exchanged(Code),
 }
 
 /// How many faults may still happen.
@@ -107,8 +107,8 @@ pub enum CodeState {
     /// Not issued yet.
     #[default]
     None,
-    /// Good for one exchange.
-    Good,
+    /// Valid for one exchange.
+    Valid,
     /// 15 minutes old.
     Expired,
     /// Redeemed.
@@ -404,7 +404,7 @@ impl State {
         if let Kind::Granted(code) = kind {
             let code_state = &mut self.codes[code as usize];
             if *code_state == CodeState::None {
-                *code_state = CodeState::Good;
+                *code_state = CodeState::Valid;
             }
         }
         self.send(kind);
@@ -507,7 +507,7 @@ impl Model for Protocol {
                     message.old = true;
                 }
                 for code_state in &mut state.codes {
-                    if *code_state == CodeState::Good {
+                    if *code_state == CodeState::Valid {
                         *code_state = CodeState::Expired;
                     }
                 }

@@ -99,7 +99,7 @@ impl DeadLetter {
             Consent::Granted { .. } if age < CODE_LIFETIME => Content::LiveCode,
             Consent::Granted { .. } => Content::ExpiredCode,
             Consent::Denied { .. } => Content::Denial,
-            Consent::Traded { .. } => Content::SealedTokens,
+            Consent::Exchanged { .. } => Content::SealedTokens,
         };
         let about = Some(About { attempt_id, wa_id, received_at, login_url });
         Self { message_id, content, about, age, record: None }

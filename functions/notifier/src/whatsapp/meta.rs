@@ -92,7 +92,7 @@ fn error(status: StatusCode, code: Option<u32>) -> SendError {
         Some(131_047) => SendError::WindowClosed(text()),
         // Meta's own errors, and all rate limits.
         Some(1 | 2 | 4 | 80007 | 130_429 | 131_000 | 131_016 | 131_056) => SendError::Retry(text()),
-        // The person is not on WhatsApp or not reachable from this account, or Meta refuses the message for good.
+        // The person is not on WhatsApp or not reachable from this account, or Meta refuses the message finally.
         Some(100 | 368 | 131_026 | 131_030 | 131_031 | 131_042 | 131_048 | 131_049 | 131_062 | 132_000..=132_999) => {
             SendError::Undeliverable(text())
         }

@@ -306,7 +306,7 @@ async fn an_invalid_request_is_refused_and_leaves_the_code_valid() {
 }
 
 #[tokio::test]
-async fn only_post_trades_a_code() {
+async fn only_post_exchanges_a_code() {
     let stage = Stage::new().await;
     let code = stage.code().await;
     let request = stage.client.get(stage.url("/services/oauth2/token")).query(&stage.redemption(&code));
@@ -327,7 +327,7 @@ async fn a_verifier_without_a_challenge_is_refused() {
 }
 
 #[tokio::test]
-async fn a_code_is_good_once() {
+async fn a_code_is_valid_once() {
     let stage = Stage::new().await;
     let code = stage.code().await;
     assert_eq!(stage.token(&stage.redemption(&code)).await.0, 200);

@@ -1,4 +1,4 @@
-//! How each attempt ended, seen from outside: no consent is lost, and nobody is told twice.
+//! How each attempt ended, seen from outside: no consent is lost, and nobody is notified twice.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -68,8 +68,8 @@ pub(crate) struct Audit {
     people: usize,
     lost: Vec<String>,
     twice: Vec<String>,
-    /// Told twice where it cannot be avoided.
-    unknowable: usize,
+    /// Messages that were repeated where that cannot be avoided.
+    unavoidable: usize,
     resent: Vec<String>,
     wrong_tokens: Vec<String>,
     events: Vec<String>,
@@ -86,7 +86,7 @@ impl Audit {
             people: people.len(),
             lost: Vec::new(),
             twice: Vec::new(),
-            unknowable: 0,
+            unavoidable: 0,
             resent: Vec::new(),
             wrong_tokens: Vec::new(),
             events: Vec::new(),
@@ -108,10 +108,10 @@ impl Audit {
                 this.lost.push(format!("{}: {ending}", who()));
             }
             let repeated = repeated(&journal);
-            if repeated > excuses(person, &journal) {
+            if repeated > unavoidable_repeats(person, &journal) {
                 this.twice.push(format!("{}: {repeated} repeated", who()));
             }
-            this.unknowable += repeated.min(excuses(person, &journal));
+            this.unavoidable += repeated.min(unavoidable_repeats(person, &journal));
             if was_sent_after_an_answer(&journal) && !may_send_again(person) {
                 this.resent.push(who());
             }
@@ -186,7 +186,7 @@ fn repeated(journal: &Journal) -> usize {
 
 /// How many repetitions cannot be avoided: each send whose response was lost, each mark of a send that
 /// could not be written, and each delay that was reported again after a redrive.
-fn excuses(person: &Person, journal: &Journal) -> usize {
+fn unavoidable_repeats(person: &Person, journal: &Journal) -> usize {
     let lost = journal.faults("twilio.messages").iter().filter(|fault| fault.ends_with("_after")).count();
     let unmarked =
         person.faults.iter().filter(|fault| fault.name.starts_with("record") || fault.name.contains("claim"));
@@ -194,7 +194,7 @@ fn excuses(person: &Person, journal: &Journal) -> usize {
     lost + unmarked.count() * 2 + bot_killed.count()
 }
 
-/// Whether a code was sent again after Salesforce's response had accepted it or refused it for good.
+/// Whether a code was sent again after Salesforce's response had accepted it or finally refused it.
 fn was_sent_after_an_answer(journal: &Journal) -> bool {
     let mut answered = false;
     for record in journal.records("salesforce.token") {
@@ -270,7 +270,7 @@ impl fmt::Display for Audit {
         writeln!(f, "\n{:<40}  {}", format!("all {}", self.people), endings.join(", "))?;
         for (what, wrong) in [
             ("consents lost", &self.lost),
-            ("told twice", &self.twice),
+            ("notified twice", &self.twice),
             ("codes sent again after a final answer", &self.resent),
             ("wrong tokens", &self.wrong_tokens),
             ("wrong events", &self.events),
@@ -280,7 +280,7 @@ impl fmt::Display for Audit {
                 writeln!(f, "    {line}")?;
             }
         }
-        writeln!(f, "{:<40}  {}", "told twice, where nobody could know", self.unknowable)?;
+        writeln!(f, "{:<40}  {}", "notified twice, unavoidably", self.unavoidable)?;
         let (found, sent) = self.unreadable;
         write!(f, "{:<40}  {found} of {sent}", "unreadable messages in the dead letters")
     }

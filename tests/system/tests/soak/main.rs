@@ -1,5 +1,5 @@
 //! Many people connect while everything around them fails at random; then an audit checks that no
-//! consent is lost and nobody has been told twice.
+//! consent is lost and nobody has been notified twice.
 //!
 //! `N` people (60) connect on a deployed stack, a few at a time. Their faults are drawn from `SEED`,
 //! which is printed. Faults end by themselves or, if they outlast all tries, when everything else has
