@@ -32,7 +32,8 @@ impl Stack {
     /// An output. A stack without it is not made from our template.
     pub(crate) fn output(&self, name: &str) -> Result<&str, Error> {
         self.outputs.get(name).map(String::as_str).ok_or_else(|| {
-            let why = format!("it has no output {name}; check --stack-name, or deploy the version of this wasf");
+            let why =
+                format!("it has no output {name}; check --stack-name, or deploy wasf's own version of the template");
             Error::failed(format!("use the stack {}", self.name), why)
         })
     }

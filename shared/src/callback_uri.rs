@@ -20,7 +20,7 @@ pub struct CallbackUri {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidCallbackUri {
     /// Not a URL, or not spelled as browsers spell it.
-    #[error("not a web address in its usual spelling")]
+    #[error("not a URL in canonical form (lower-case host, no user name, no default port)")]
     Malformed,
     /// Anything but `https`, or `http` to a loopback host.
     #[error("not https")]

@@ -18,7 +18,7 @@ pub struct LoginUrl(String);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidLoginUrl {
     /// Not a URL, or without a host.
-    #[error("not a web address")]
+    #[error("not a URL with a host")]
     Malformed,
     /// Anything but `https`, or `http` to a loopback host.
     #[error("not https")]

@@ -24,7 +24,7 @@ pub fn environment() -> Settings<impl Fn(&str) -> Option<String>> {
 
 /// The system's source of random bytes failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the system has no random bytes")]
+#[error("cannot get random bytes from the system")]
 pub struct NoRandomness;
 
 /// A source of random bytes: [`random`] in `main.rs`, a counter in tests.

@@ -159,13 +159,13 @@ pub struct SignedState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidState {
     /// Neither plain nor signed.
-    #[error("the state has neither form")]
+    #[error("the state is malformed")]
     Malformed,
     /// Signed with a key that is not, or no longer, this stack's.
     #[error("the state is signed with an unknown key")]
     UnknownKey,
     /// Changed or forged.
-    #[error("the state's signature is wrong")]
+    #[error("the state's signature is invalid")]
     Signature,
     /// Genuine and too old.
     #[error("the state has expired")]

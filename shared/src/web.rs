@@ -36,8 +36,8 @@ pub enum InvalidParameters {
     /// One of them has more than [`MAX_PARAMETERS`] bytes.
     #[error("the query or the form is too long")]
     TooLong,
-    /// A parameter comes more than once (RFC 6749 §3.1 forbids it).
-    #[error("a parameter comes more than once")]
+    /// A parameter occurs more than once (RFC 6749 §3.1 forbids it).
+    #[error("a parameter occurs more than once")]
     Duplicate,
 }
 

@@ -1,4 +1,4 @@
-"""One instance of the local cloud: an emulator, a sandbox, the deployed stacks, and the file that tells of them.
+"""One instance of the local cloud: an emulator, a sandbox, the deployed stacks, and the file that describes them.
 
 It owns a directory with the state file and the logs, and every process that it started.
 """
@@ -24,7 +24,7 @@ STACKS = {
         "domain": "plain.localhost",
         "parameters": {
             "StatePolicy": "AcceptPlain",
-            # At the last, nobody listens: a Salesforce that cannot be reached.
+            # No process listens at the last one: a Salesforce that cannot be reached.
             "LoginUrls": "{login_urls},http://localhost:9",
             "TokenTableName": "salesforce_tokens_plain",
             "AttemptTableName": "connection_attempts_plain",
@@ -177,8 +177,8 @@ class Instance:
         return f"http://{STACKS[name]['domain']}:{self.state['ports']['emulator']}"
 
     def _introduce_bot(self):
-        """Tells the sandbox's bot where links are to be had, and as whom."""
-        desk = {
+        """Tells the sandbox's bot where `POST /links` is, and with which credentials to call it."""
+        links_api = {
             "links_url": f"{self._api('main')}/links",
             "region": self.state["region"],
             "resolve": {STACKS["main"]["domain"]: f"127.0.0.1:{self.state['ports']['emulator']}"},
@@ -186,7 +186,7 @@ class Instance:
         }
         request = urllib.request.Request(
             f"{self.state['sandbox_url']}/control/bot",
-            data=json.dumps(desk).encode(),
+            data=json.dumps(links_api).encode(),
             headers={"Content-Type": "application/json"},
         )
         urllib.request.urlopen(request, timeout=10).close()

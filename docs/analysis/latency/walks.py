@@ -1,4 +1,4 @@
-"""People on the local cloud: each has a link, has logged in and said yes, and is about to be sent back with a code.
+"""People on the local cloud: each has a link, has logged in and approved, and is about to be sent back with a code.
 
 It drives the deployed stack from outside, over HTTP, and reads afterwards what each party saw and logged. It owns no
 figure: what the times mean is for `latency.py`.
@@ -36,14 +36,14 @@ class Walk:
 
 
 class Cloud:
-    """The local cloud that `LOCAL_CLOUD_STATE` tells of."""
+    """The local cloud that `LOCAL_CLOUD_STATE` describes."""
 
     def __init__(self):
         self.state = json.loads(pathlib.Path(os.environ["LOCAL_CLOUD_STATE"]).read_text())
         self.outputs = self.state["stacks"]["main"]["outputs"]
 
     def new_walk(self, number):
-        """A link, the button, the login, the consent; a user of their own, because only five approvals of one stand."""
+        """A link, the button, the login, the consent; a user of their own, because Salesforce keeps only five approvals of one."""
         wa_id = f"whatsapp:+1666{os.getpid() % 10_000:04}{number:05}"
         link = self.control("/control/bot/link", {"wa_id": wa_id})["body"]
         status, headers, _ = _http("POST", link["url"], headers={"Origin": _origin(link["url"])})
@@ -54,7 +54,7 @@ class Cloud:
         return Walk(wa_id, link["attempt_id"], callback, headers["Set-Cookie"].split(";")[0])
 
     def control(self, path, order):
-        """Pulls one of the sandbox's strings."""
+        """Calls one of the sandbox's controls."""
         body = json.dumps(order)
         url = f"{self.state['sandbox_url']}{path}"
         status, _, answer = _http("POST", url, body, {"Content-Type": "application/json"})

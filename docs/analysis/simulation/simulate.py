@@ -140,7 +140,7 @@ class Function:
         self.new = Bucket(world["scaling_per_second"], world["scaling_burst"])
 
     def take(self, now):
-        """The seconds until one is ready; None where there is none to be had now."""
+        """The seconds until one is ready; None where there is none now."""
         if self.account.busy >= self.account.limit:
             return None
         if not self.warm and not self.new.admits(now):
@@ -193,15 +193,15 @@ class Simulation:
         account = self.account = Account(world["account_concurrency"])
         self.receiver, self.exchanger, self.notifier = (Function(account, world) for _ in range(3))
         self.whatsapp = Bucket(world["whatsapp_per_second"], world["whatsapp_per_second"])
-        # Stocks
+        # What is where
         self.receiving, self.queue, self.hidden, self.in_hand = set(), collections.deque(), set(), set()
         lanes = max(1, round(world["shards"] * settings.parallelization))
         self.lanes = [collections.deque() for _ in range(lanes)]
         self.in_stream, self.lane_busy = set(), [False] * lanes
-        # Flows
+        # Counters
         self.arrived = self.throttled = self.unserved = self.peak_queue = 0
         self.outcomes = collections.Counter()
-        self.done, self.dead, self.told, self.untold = [], [], [], []
+        self.done, self.dead, self.told, self.not_notified = [], [], [], []
         self.batches, self.polling_since, self.poll_due = 0, None, False
 
     def run(self, until=HORIZON_SECONDS):
@@ -227,7 +227,7 @@ class Simulation:
             found = median * math.exp(self.chance.gauss(0, math.log(late / median) / 2.326))
         return found / 1000 * (self.stretch if ours else 1)
 
-    # The way in
+    # Arrival
 
     def arrive(self):
         self.arrived += 1
@@ -260,7 +260,7 @@ class Simulation:
         """Hands out batches as far as pollers and environments go."""
         if self.polling_since is None:
             self.polling_since = self.now
-        while self.bury():
+        while self.remove_dead_letters():
             pollers = self.world["pollers"] + (self.now - self.polling_since) * self.world["pollers_per_second"]
             if self.batches >= min(pollers, self.settings.maximum_concurrency):
                 if pollers < self.settings.maximum_concurrency:
@@ -271,7 +271,7 @@ class Simulation:
                 self.poll_again(1)
                 return
             batch = []
-            while len(batch) < self.settings.exchange_batch and self.bury():
+            while len(batch) < self.settings.exchange_batch and self.remove_dead_letters():
                 batch.append(self.queue.popleft())
                 batch[-1].receives += 1
             self.in_hand.update(batch)
@@ -280,7 +280,7 @@ class Simulation:
         if not self.batches:
             self.polling_since = None
 
-    def bury(self):
+    def remove_dead_letters(self):
         """Moves what was received too often to the dead-letter queue, up to the first that was not: is there one?"""
         while self.queue and self.queue[0].receives >= self.settings.max_receives:
             self.dead.append(self.queue.popleft())
@@ -300,12 +300,12 @@ class Simulation:
         for callback in batch:
             if callback.waited is None:
                 callback.waited = self.now - callback.visible
-            end, outcome = self.trade(callback)
+            end, outcome = self.receive(callback)
             ends.append(end)
             self.at(end, self.end_of_try, callback, outcome)
         self.at(max(ends), self.end_of_batch)
 
-    def trade(self, callback):
+    def receive(self, callback):
         """When this receive ends, and with which outcome, if with one."""
         now, settings = self.now, self.settings
         if now - callback.arrived >= settings.code_lifetime:
@@ -365,9 +365,9 @@ class Simulation:
         if ready is None:
             self.at(self.now + 1, self.free, lane)
             return
-        self.at(self.now + ready + self.takes("lane_pause", ours=False), self.announce, lane)
+        self.at(self.now + ready + self.takes("lane_pause", ours=False), self.notify_batch, lane)
 
-    def announce(self, lane):
+    def notify_batch(self, lane):
         most = max(1, round(self.settings.notify_batch * self.world["batch_share"]))
         batch = [self.lanes[lane].popleft() for _ in range(min(len(self.lanes[lane]), most))]
         begin, ends, failed = self.now, [], None
@@ -402,7 +402,7 @@ class Simulation:
                     self.told.append(record)
             elif over:
                 self.in_stream.remove(record)
-                self.untold.append(record)
+                self.not_notified.append(record)
             # From the first failure on the batch comes again, also what is done.
             if failed is not None and place >= failed and not over:
                 kept.append(record)
@@ -425,7 +425,7 @@ class Simulation:
             "refused": self.throttled + self.unserved,
             "connected": self.outcomes["connected"],
             "dead": len(self.dead),
-            "untold": len(self.untold),
+            "not_notified": len(self.not_notified),
             "peak_queue": self.peak_queue,
             "peak_concurrency": self.account.peak,
             "queue_wait": _summary(found.waited for found in finished),
@@ -458,7 +458,7 @@ def simulated(load, world="aws"):
 def table():
     rows = [
         "| load | callbacks | refused | queue wait p50, p95 | to connected p50, p95 | to message p50, p95 "
-        "| longest queue | functions at once | dead letters | not announced |",
+        "| longest queue | functions at once | dead letters | not notified |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for load in inputs()["loads"]:
@@ -466,7 +466,7 @@ def table():
         times = " | ".join(_times(found[name]) for name in ("queue_wait", "to_connected", "to_message"))
         rows.append(
             f"| {load['name']} | {found['arrived']:,} | {found['refused']:,} | {times} | {found['peak_queue']:,} "
-            f"| {found['peak_concurrency']:,} | {found['dead']:,} | {found['untold']:,} |"
+            f"| {found['peak_concurrency']:,} | {found['dead']:,} | {found['not_notified']:,} |"
         )
     return "\n".join(rows)
 

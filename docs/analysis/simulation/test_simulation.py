@@ -1,4 +1,4 @@
-"""The simulation's laws, and that docs/SCALING.md says what it says."""
+"""The simulation's invariants, and that docs/SCALING.md says what it says."""
 
 import json
 
@@ -29,7 +29,7 @@ def test_every_callback_is_somewhere_at_every_moment(load, seed, until):
     in_queue = len(found.queue) + len(found.hidden) + len(found.in_hand)
     refused = found.throttled + found.unserved
     assert found.arrived == refused + len(found.receiving) + in_queue + len(found.done) + len(found.dead)
-    assert found.outcomes.total() == len(found.in_stream) + len(found.told) + len(found.untold)
+    assert found.outcomes.total() == len(found.in_stream) + len(found.told) + len(found.not_notified)
 
 
 @pytest.mark.parametrize("load", LOADS)
@@ -39,7 +39,7 @@ def test_in_the_end_nothing_waits(load):
     assert not found.events and not found.account.busy
 
 
-def test_whoever_is_dead_was_told_of_the_delay():
+def test_the_person_of_every_dead_letter_was_notified_of_the_delay():
     found = _run(LOADS["while Salesforce is down"])
     assert found.dead and len(found.dead) == found.outcomes["delayed"]
     assert all(callback.told is not None and callback.connected is None for callback in found.dead)

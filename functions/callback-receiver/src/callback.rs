@@ -1,4 +1,4 @@
-//! The authorization response in a request: parsed here, judged elsewhere.
+//! The authorization response in a request: parsed here, verified elsewhere.
 
 use shared::{
     AuthorizationCode,

@@ -70,7 +70,7 @@ impl Receiver {
         let keys = async { if self.config.state_keys.is_empty() { self.keys().await.map(drop) } else { Ok(()) } };
         let (keys, queue) = tokio::join!(keys, self.queue.dry_run());
         if let Err(error) = queue {
-            warn!(%error, "dry run of a message failed");
+            warn!(%error, "warm-up of the queue client failed");
         }
         if let Err(error) = keys {
             warn!(%error, "public keys not fetched");

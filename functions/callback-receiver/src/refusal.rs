@@ -11,17 +11,17 @@ pub(crate) enum Refusal {
     /// Nothing says whose login it is.
     #[error("the callback has no state")]
     MissingState,
-    /// A parameter came twice (RFC 6749 §3.1).
-    #[error("a parameter came more than once")]
+    /// A parameter occurs twice (RFC 6749 §3.1).
+    #[error("a parameter occurs more than once")]
     DuplicateParameter,
-    /// The state is not one that this stack made, or Salesforce is not where it sent the person.
-    #[error("the state was not made here")]
+    /// The state was not issued by this stack, or the callback comes from another host than the state names.
+    #[error("the state was not issued by this stack")]
     InvalidState,
     /// The state is genuine and too old.
     #[error("the state has expired")]
     ExpiredState,
-    /// The login was begun in another browser.
-    #[error("the login was begun in another browser")]
+    /// The login was started in another browser.
+    #[error("the login was started in another browser")]
     WrongBrowser,
     /// A parameter is longer than any that Salesforce sends.
     #[error("a parameter is too long")]

@@ -16,7 +16,7 @@ pub(crate) struct LinkRequest {
 /// Why a body is invalid. The text is for the bot's developer; it does not quote the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidLinkRequest {
-    #[error("the body must be a JSON object with the text wa_id and, if wanted, the text login_url")]
+    #[error("the body must be a JSON object with the string wa_id and, optionally, the string login_url")]
     Malformed,
     #[error("wa_id must be whatsapp:+<digits> or whatsapp:<CC>.<id>")]
     WaId,

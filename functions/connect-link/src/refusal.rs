@@ -14,9 +14,9 @@ use crate::{config::CallbackUriError, link_request::InvalidLinkRequest};
 /// Why a request is refused. The text is for the caller.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
-    #[error("there is nothing here")]
+    #[error("no such route")]
     UnknownRoute,
-    #[error("this needs a request signed by an allowed IAM principal")]
+    #[error("the request must be signed by an authorized IAM principal")]
     Unauthorised,
     #[error(transparent)]
     LinkRequest(#[from] InvalidLinkRequest),
@@ -41,7 +41,7 @@ pub(crate) enum Unavailable {
     CallbackUri(#[from] CallbackUriError),
     #[error(transparent)]
     Random(#[from] NoRandomness),
-    #[error("AWS did not answer within the time of a request")]
+    #[error("timed out waiting for AWS")]
     Deadline,
 }
 

@@ -8,8 +8,8 @@ use shared::{Next, Reason, attempt::Outcome};
 
 use crate::outcome::Ended;
 
-/// The event for an outcome. Its id is the same each time that this outcome is reported; but that the person cannot be
-/// reached is news of its own, and changes the id.
+/// The event for an outcome. Its id is the same each time that this outcome is reported; but a message
+/// that turns out to be undeliverable makes another event, with another id.
 pub(crate) fn event<'a>(
     ended: &'a Ended,
     message: MessageStatus,

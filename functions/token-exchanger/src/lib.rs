@@ -60,8 +60,8 @@ impl TokenExchanger {
         Ok(Self(Resources::new(config, aws, clock)?))
     }
 
-    /// Fetches the secrets. Where that fails it is tried again when a message needs them, and the person
-    /// then hears of it.
+    /// Fetches the secrets. Where that fails it is tried again when a message needs them, and
+    /// the person is notified if that fails too.
     pub async fn warm_up(&self) {
         if let Err(error) = self.0.secrets.current((self.0.clock)()).await {
             warn!(error = %error, "secrets not fetched");
@@ -124,7 +124,7 @@ impl TokenExchanger {
         }
         let mut timeout = setback.visibility_timeout(delivery.receives, told, now);
         if let Ok(message) = &delivery.message {
-            // No later than the code expires, so that the person hears of it then.
+            // No later than the code expires, so that the person is notified then.
             let time_left = message.code_time_left(now);
             if matches!(message.consent, Consent::Granted { .. }) && !time_left.is_zero() {
                 timeout = timeout.min(time_left + Duration::from_secs(1));

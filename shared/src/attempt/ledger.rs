@@ -45,7 +45,7 @@ pub struct Lease {
     until: Timestamp,
     /// Whether the code may be redeemed, by this holder or by an earlier one that lost the response.
     ///
-    /// A cell, because the exchange sets it in the midst of its work, and whoever releases the lease after a time-out
+    /// A cell, because the exchange sets it while it works, and whoever releases the lease after a time-out
     /// or a panic reads it.
     pub maybe_redeemed: Cell<bool>,
 }

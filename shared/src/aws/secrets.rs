@@ -150,7 +150,7 @@ impl SecretStore {
         // Boxed, since the future is large and most callers find the secrets in the cache.
         match (Box::pin(self.fetch(now)).await, cache.as_mut()) {
             (Err(error), Some(old)) => {
-                warn!(%error, "secrets not renewed, expired ones stay in use");
+                warn!(%error, "secrets not refreshed, cached ones stay in use");
                 old.expires_at = now.plus(RETRY_PAUSE);
                 Ok(Arc::clone(&old.secrets))
             }

@@ -1,4 +1,4 @@
-"""Where MiniStack departs from AWS, and how the departure is mended.
+"""Where MiniStack departs from AWS, and how the difference is fixed.
 
 Each fix is one function, named after the AWS behaviour that it restores; its docstring states the behaviour and
 the AWS document that describes it. Fixes do not depend on one another: each can be left out by its name, and

@@ -1,4 +1,4 @@
-"""SNS: who hears of what is published."""
+"""SNS: who receives what is published."""
 
 from ministack.services import sns
 

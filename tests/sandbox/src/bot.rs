@@ -47,20 +47,20 @@ const EVENT_TYPES: [&str; 5] =
     ["connection.created", "connection.renewed", "connection.delayed", "connection.failed", "connection.revoked"];
 
 pub(crate) fn routes(world: &Arc<World>) -> Router<Arc<World>> {
-    Router::new().route("/bot/events", gated(world, Endpoint::BotEvents, post(hear)))
+    Router::new().route("/bot/events", gated(world, Endpoint::BotEvents, post(receive_event)))
 }
 
 /// The bot's state.
 pub(crate) struct Bot {
     webhook: Webhook,
-    heard: Mutex<HashSet<String>>,
-    desk: Mutex<Option<Arc<Counter>>>,
+    seen_ids: Mutex<HashSet<String>>,
+    links_api: Mutex<Option<Arc<LinksClient>>>,
 }
 
 /// Where `POST /links` is and how to call it, as the control interface gives it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Desk {
+pub(crate) struct LinksApi {
     links_url: Url,
     region: String,
     access_key_id: String,
@@ -70,8 +70,8 @@ pub(crate) struct Desk {
     resolve: HashMap<String, SocketAddr>,
 }
 
-/// The desk with everything ready to call it.
-struct Counter {
+/// The API, and everything that a call of it needs.
+struct LinksClient {
     links_url: Url,
     region: String,
     credentials: Credentials,
@@ -87,23 +87,23 @@ pub(crate) struct LinkAnswer {
 /// Why the bot has no answer from `POST /links`.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AskError {
-    #[error("the bot does not know where to ask for links yet: POST /control/bot tells it")]
-    NoDesk,
-    #[error("the HTTP client cannot be made")]
+    #[error("the bot does not know where POST /links is: configure it by POST /control/bot")]
+    NotConfigured,
+    #[error("cannot build the HTTP client")]
     Client(#[source] reqwest::Error),
-    #[error("the request cannot be signed")]
+    #[error("cannot sign the request")]
     Sign,
-    #[error("POST /links cannot be reached")]
+    #[error("cannot reach POST /links")]
     Send(#[source] reqwest::Error),
 }
 
 impl Bot {
     pub(crate) fn new(webhook_secret: &str) -> Result<Self, WebhookError> {
-        Ok(Self { webhook: Webhook::new(webhook_secret)?, heard: Mutex::default(), desk: Mutex::default() })
+        Ok(Self { webhook: Webhook::new(webhook_secret)?, seen_ids: Mutex::default(), links_api: Mutex::default() })
     }
 
-    pub(crate) fn set_desk(&self, desk: Desk) -> Result<(), AskError> {
-        let Desk { links_url, region, access_key_id, secret_access_key, session_token, resolve } = desk;
+    pub(crate) fn set_links_api(&self, links_api: LinksApi) -> Result<(), AskError> {
+        let LinksApi { links_url, region, access_key_id, secret_access_key, session_token, resolve } = links_api;
         // It fails only if a provider is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = resolve
@@ -113,26 +113,26 @@ impl Bot {
             .build()
             .map_err(AskError::Client)?;
         let credentials = Credentials::new(access_key_id, secret_access_key, session_token, None, "sandbox bot");
-        *lock(&self.desk) = Some(Arc::new(Counter { links_url, region, credentials, client }));
+        *lock(&self.links_api) = Some(Arc::new(LinksClient { links_url, region, credentials, client }));
         Ok(())
     }
 
     /// Requests a link; the response, whatever its status.
     pub(crate) async fn ask_link(&self, wa_id: &str, login_url: Option<&str>) -> Result<LinkAnswer, AskError> {
-        let counter = lock(&self.desk).clone().ok_or(AskError::NoDesk)?;
+        let links = lock(&self.links_api).clone().ok_or(AskError::NotConfigured)?;
         let mut body = json!({"wa_id": wa_id});
         if let Some(login_url) = login_url {
             body["login_url"] = login_url.into();
         }
-        let request = counter.signed(body.to_string()).ok_or(AskError::Sign)?;
-        let response = counter.client.execute(request).await.map_err(AskError::Send)?;
+        let request = links.signed(body.to_string()).ok_or(AskError::Sign)?;
+        let response = links.client.execute(request).await.map_err(AskError::Send)?;
         let status = response.status().as_u16();
         let text = response.text().await.map_err(AskError::Send)?;
         Ok(LinkAnswer { status, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) })
     }
 }
 
-impl Counter {
+impl LinksClient {
     fn signed(&self, body: String) -> Option<reqwest::Request> {
         let headers = [("content-type", "application/json"), ("accept", "application/json")];
         let identity = self.credentials.clone().into();
@@ -163,7 +163,7 @@ impl Counter {
     }
 }
 
-async fn hear(State(world): State<Arc<World>>, headers: HeaderMap, body: Bytes) -> Response {
+async fn receive_event(State(world): State<Arc<World>>, headers: HeaderMap, body: Bytes) -> Response {
     if let Err(error) = world.bot.webhook.verify(&body, &headers) {
         return refuse(StatusCode::UNAUTHORIZED, &error.to_string());
     }
@@ -172,7 +172,7 @@ async fn hear(State(world): State<Arc<World>>, headers: HeaderMap, body: Bytes) 
     if let Err(wrong) = check_event(&headers, &event, webhook_id) {
         return refuse(StatusCode::BAD_REQUEST, wrong);
     }
-    let duplicate = !lock(&world.bot.heard).insert(webhook_id.to_owned());
+    let duplicate = !lock(&world.bot.seen_ids).insert(webhook_id.to_owned());
     if !duplicate {
         let wa_id = event["subject"].as_str().unwrap_or_default().to_owned();
         world.chats.post(&wa_id, Content::Heard { event }, world.clock.real_ms());

@@ -99,7 +99,7 @@ pub enum StartError {
         source: std::io::Error,
     },
     /// The proxy's HTTP client cannot be built.
-    #[error("no HTTP client")]
+    #[error("cannot build the HTTP client")]
     Client(#[source] reqwest::Error),
     /// The webhook secret is not `whsec_` and base64.
     #[error("the webhook secret is not base64")]

@@ -62,8 +62,8 @@ impl Cloud {
     /// Waits for a dead letter that contains this text; its body.
     pub async fn dead_letter(&self, stack: &Stack, text: &str) -> String {
         wait_until("the dead letter", async || {
-            let letters = self.peek(stack.output("ExchangeDlqUrl")).await;
-            letters.into_iter().find(|letter| letter.contains(text))
+            let messages = self.peek(stack.output("ExchangeDlqUrl")).await;
+            messages.into_iter().find(|message| message.contains(text))
         })
         .await
     }

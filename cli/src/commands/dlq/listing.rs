@@ -20,7 +20,7 @@ pub(super) async fn stats(queues: &Queues) -> Result<Report, Error> {
         ("dead letters", "dead_letters", queues.dead.counts().await?),
         ("notifier failures", "notifier_failures", queues.failures.counts().await?),
     ];
-    let letters = queues.read(&Filter { unreadable: true, ..Filter::default() }, usize::MAX).await?;
+    let dead_letters = queues.read(&Filter { unreadable: true, ..Filter::default() }, usize::MAX).await?;
     let mut table = Table::with_header(["QUEUE", "WAITING", "IN FLIGHT", "DELAYED"]);
     let mut json = json!({});
     for (name, key, counts) in counts {
@@ -30,8 +30,8 @@ pub(super) async fn stats(queues: &Queues) -> Result<Report, Error> {
         json[key] = json!({"waiting": counts.waiting, "held": counts.in_flight, "delayed": counts.delayed});
     }
     let mut kinds: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-    for letter in &letters {
-        *kinds.entry((letter.content.as_str(), letter.reason())).or_default() += 1;
+    for dead_letter in &dead_letters {
+        *kinds.entry((dead_letter.content.as_str(), dead_letter.reason())).or_default() += 1;
     }
     let mut text = table.text();
     if !kinds.is_empty() {
@@ -47,23 +47,24 @@ pub(super) async fn stats(queues: &Queues) -> Result<Report, Error> {
 }
 
 pub(super) async fn list(queues: &Queues, selection: &Selection) -> Result<Report, Error> {
-    let letters = queues.read(&selection.filter(true), selection.limit()).await?;
-    let exit = if letters.is_empty() { Exit::NothingMatched } else { Exit::Done };
-    let text = if letters.is_empty() {
+    let dead_letters = queues.read(&selection.filter(true), selection.limit()).await?;
+    let exit = if dead_letters.is_empty() { Exit::NothingMatched } else { Exit::Done };
+    let text = if dead_letters.is_empty() {
         format!("No dead letters{}.\n", queues.held_by_others().await?)
     } else {
-        format!("{}\n{}.\n", table(&letters), count(letters.len(), "dead letter"))
+        format!("{}\n{}.\n", table(&dead_letters), count(dead_letters.len(), "dead letter"))
     };
-    Ok(Report::new(text, json!({"messages": json_of(&letters), "found": letters.len()}), exit))
+    Ok(Report::new(text, json!({"messages": json_of(&dead_letters), "found": dead_letters.len()}), exit))
 }
 
 pub(super) async fn show(queues: &Queues, id: &str) -> Result<Report, Error> {
-    let letters = queues.read(&Filter { unreadable: true, ..Filter::default() }, usize::MAX).await?;
-    let is_it = |letter: &&DeadLetter| {
-        letter.message_id == id || letter.attempt_id().is_some_and(|attempt_id| attempt_id.to_string() == id)
+    let dead_letters = queues.read(&Filter { unreadable: true, ..Filter::default() }, usize::MAX).await?;
+    let is_it = |dead_letter: &&DeadLetter| {
+        dead_letter.message_id == id || dead_letter.attempt_id().is_some_and(|attempt_id| attempt_id.to_string() == id)
     };
-    let letter = letters.iter().find(is_it).ok_or_else(|| Error::NothingMatched(format!("no dead letter {id}")))?;
-    let json = letter.json();
+    let dead_letter =
+        dead_letters.iter().find(is_it).ok_or_else(|| Error::NothingMatched(format!("no dead letter {id}")))?;
+    let json = dead_letter.json();
     let mut fields = Table::default();
     for (name, value) in json.as_object().into_iter().flatten() {
         let shown = match value {

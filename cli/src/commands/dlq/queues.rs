@@ -64,7 +64,9 @@ impl Queues {
                 Ok(Some(held)) => {
                     read += held.len();
                     progress.show(read, Some(total.max(read)));
-                    found.extend(held.into_iter().map(|held| held.letter).filter(|letter| filter.selects(letter)));
+                    found.extend(
+                        held.into_iter().map(|held| held.dead_letter).filter(|dead_letter| filter.selects(dead_letter)),
+                    );
                 }
                 Ok(None) => break Ok(()),
                 Err(error) => break Err(error),
@@ -72,17 +74,17 @@ impl Queues {
         };
         let returned = reading.end().await;
         ended.and(returned)?;
-        found.sort_by_key(|letter| std::cmp::Reverse(letter.age));
+        found.sort_by_key(|dead_letter| std::cmp::Reverse(dead_letter.age));
         found.truncate(limit);
         Ok(found)
     }
 
-    /// A remark on messages that another reader holds, as a wasf that was just killed does.
+    /// A remark on messages in flight with another reader, such as a wasf that was just killed.
     pub(super) async fn held_by_others(&self) -> Result<String, Error> {
         let held = self.dead.counts().await?.in_flight;
         Ok(match held {
             0 => String::new(),
-            held => format!(" ({held} held by another reader: if that is wasf, for a minute at most)"),
+            held => format!(" ({held} in flight with another reader; those of a killed wasf return within a minute)"),
         })
     }
 

@@ -24,7 +24,7 @@ const MARGIN: usize = 1_000;
 /// A received dead letter, and its message to send or delete.
 #[derive(Debug)]
 pub(super) struct Held {
-    pub(super) letter: DeadLetter,
+    pub(super) dead_letter: DeadLetter,
     pub(super) message: Message,
 }
 
@@ -81,16 +81,16 @@ impl<'a> Reading<'a> {
     async fn parse(&self, messages: Vec<Message>) -> Result<Vec<Held>, Error> {
         let now: Timestamp = (self.clock)();
         let parse = |message: Message| {
-            let letter = DeadLetter::read(message.id.clone(), message.body.expose_secret(), message.sent_at, now);
-            Held { letter, message }
+            let dead_letter = DeadLetter::read(message.id.clone(), message.body.expose_secret(), message.sent_at, now);
+            Held { dead_letter, message }
         };
         let mut held: Vec<_> = messages.into_iter().map(parse).collect();
-        let mut ids: Vec<_> = held.iter().filter_map(|held| held.letter.attempt_id()).collect();
+        let mut ids: Vec<_> = held.iter().filter_map(|held| held.dead_letter.attempt_id()).collect();
         ids.sort_unstable_by_key(|id| *id.as_bytes());
         ids.dedup();
         let records = self.attempts.read_many(&ids).await?;
-        for Held { letter, .. } in &mut held {
-            letter.record = letter.attempt_id().and_then(|id| records.get(&id)).map(Record::from);
+        for Held { dead_letter, .. } in &mut held {
+            dead_letter.record = dead_letter.attempt_id().and_then(|id| records.get(&id)).map(Record::from);
         }
         Ok(held)
     }

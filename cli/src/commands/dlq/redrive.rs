@@ -85,7 +85,7 @@ async fn dry_run(
         .read(filter, selection.limit())
         .await?
         .into_iter()
-        .partition(|letter| force || !letter.content.is_consent());
+        .partition(|dead_letter| force || !dead_letter.content.is_consent());
     let json = json!({
         "dry_run": true,
         "found": selected.len(),
@@ -143,10 +143,10 @@ async fn apply_to_each(
             if tally.done.len() == limit {
                 break 'reading;
             }
-            if !filter.selects(&held.letter) {
+            if !filter.selects(&held.dead_letter) {
                 continue;
             }
-            if held.letter.content.is_consent() && !force {
+            if held.dead_letter.content.is_consent() && !force {
                 tally.spared += 1;
                 continue;
             }
@@ -163,8 +163,8 @@ async fn apply_to_each(
                 tally.error = Some(error);
                 break 'reading;
             }
-            reading.deleted(&held.letter.message_id);
-            tally.done.push(held.letter);
+            reading.deleted(&held.dead_letter.message_id);
+            tally.done.push(held.dead_letter);
             progress.show(tally.done.len(), Some(total.max(tally.done.len())));
         }
     }

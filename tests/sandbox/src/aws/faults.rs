@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn meet_their_operation_and_what_it_is_about() {
+    fn apply_to_their_operation_and_to_the_text_that_they_name() {
         let faults = faults([
             json!({"operation": "dynamodb.*", "containing": "07", "times": 2, "action": {"drop": "after"}}),
             json!({"operation": "sqs.SendMessage", "action": {"status": 500}}),
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn end_by_the_clock_or_when_told() {
+    fn end_after_their_time_or_when_removed() {
         let over = json!({"operation": "kms.*", "for_ms": 0, "action": {"drop": "before"}});
         assert!(faults([over]).take("kms.Sign", b"").is_none());
         let lasting =

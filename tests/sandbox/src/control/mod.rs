@@ -39,7 +39,7 @@ use url::Url;
 
 pub(crate) use self::faults::{Action, Delay, Drop, InvalidAnswer, Kill, When};
 pub(crate) use self::{endpoint::Endpoint, faults::Faults, gate::gated, journal::Journal};
-use crate::{World, aws::AwsFault, bot::Desk, salesforce::AppChange};
+use crate::{World, aws::AwsFault, bot::LinksApi, salesforce::AppChange};
 
 pub(crate) fn routes() -> Router<Arc<World>> {
     Router::new()
@@ -50,7 +50,7 @@ pub(crate) fn routes() -> Router<Arc<World>> {
         .route("/control/clock", post(advance_clock))
         .route("/control/salesforce", post(change_app))
         .route("/control/login", post(log_in))
-        .route("/control/bot", post(set_desk))
+        .route("/control/bot", post(set_links_api))
         .route("/control/bot/link", post(ask_link))
 }
 
@@ -140,8 +140,8 @@ async fn log_in(State(world): State<Arc<World>>, Json(login): Json<Login>) -> Re
     }
 }
 
-async fn set_desk(State(world): State<Arc<World>>, Json(desk): Json<Desk>) -> Response {
-    match world.bot.set_desk(desk) {
+async fn set_links_api(State(world): State<Arc<World>>, Json(links_api): Json<LinksApi>) -> Response {
+    match world.bot.set_links_api(links_api) {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(error) => refuse(StatusCode::BAD_REQUEST, &error.to_string()),
     }

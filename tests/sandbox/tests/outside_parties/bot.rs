@@ -114,16 +114,16 @@ async fn links(status: StatusCode, answer: Value) -> (u16, Asked) {
 }
 
 impl Stage {
-    async fn set_desk(&self, port: u16) {
+    async fn set_links_api(&self, port: u16) {
         let host = "links.localhost";
-        let desk = json!({
+        let links_api = json!({
             "links_url": format!("http://{host}:{port}/links"),
             "region": "eu-central-1",
             "access_key_id": "AKIDEXAMPLE",
             "secret_access_key": "secret",
             "resolve": {host: format!("127.0.0.1:{port}")},
         });
-        self.control("/control/bot", &desk).await;
+        self.control("/control/bot", &links_api).await;
     }
 }
 
@@ -132,7 +132,7 @@ async fn a_link_is_requested_with_a_signature() {
     let stage = Stage::new().await;
     let link = json!({"url": "https://x.example/connect/abc", "attempt_id": "1", "expires_at": "2026-11-23T08:45:00Z"});
     let (port, asked) = links(StatusCode::OK, link.clone()).await;
-    stage.set_desk(port).await;
+    stage.set_links_api(port).await;
     let ask = json!({"wa_id": "whatsapp:+15551234567", "login_url": "https://test.salesforce.com"});
     assert_eq!(stage.control("/control/bot/link", &ask).await, json!({"status": 200, "body": link}));
 
@@ -150,7 +150,7 @@ async fn a_link_is_requested_with_a_signature() {
 async fn the_button_brings_a_link_into_the_chat() {
     let stage = Stage::new().await;
     let (port, asked) = links(StatusCode::OK, json!({"url": "https://x.example/connect/abc"})).await;
-    stage.set_desk(port).await;
+    stage.set_links_api(port).await;
     let wa_id = "whatsapp:+15551234567";
     stage.control("/chat/connect", &json!({"wa_id": wa_id})).await;
     let chat = stage.entries(wa_id, 2).await;
@@ -167,7 +167,7 @@ async fn a_refused_link_is_reported_unchanged() {
     assert_eq!(nowhere.status(), 409);
 
     let (port, _) = links(StatusCode::FORBIDDEN, json!({"message": "Forbidden"})).await;
-    stage.set_desk(port).await;
+    stage.set_links_api(port).await;
     let answer = stage.control("/control/bot/link", &ask).await;
     assert_eq!(answer, json!({"status": 403, "body": {"message": "Forbidden"}}));
 

@@ -37,8 +37,8 @@ async fn encrypted_tokens_in_a_dead_letter_are_stored_after_a_redrive() {
     cloud.aws_fault("dynamodb.TransactWriteItems", &*chat, 10_000, throttled()).await;
     cloud.consent_of("plain", &chat, 0).await;
     cloud.meta_message(&chat, "takes longer than usual").await;
-    let letter = cloud.dead_letter(plain, &chat).await;
-    let body: Value = serde_json::from_str(&letter).unwrap();
+    let dead_letter = cloud.dead_letter(plain, &chat).await;
+    let body: Value = serde_json::from_str(&dead_letter).unwrap();
     assert_eq!((body.get("code"), body["traded"]["data"].is_string()), (None, true));
 
     cloud.end_aws_faults(&chat).await;
@@ -46,7 +46,7 @@ async fn encrypted_tokens_in_a_dead_letter_are_stored_after_a_redrive() {
     let journal = cloud.meta_message(&chat, CONNECTED).await;
     assert_eq!((journal.count("salesforce.token"), journal.meta_messages().len()), (1, 2));
     let tokens = cloud.tokens("plain", &chat).await;
-    assert!(!tokens.iter().any(|token| letter.contains(token)));
+    assert!(!tokens.iter().any(|token| dead_letter.contains(token)));
     assert_eq!(cloud.statuses(plain, &chat).await, ["connected"]);
 }
 

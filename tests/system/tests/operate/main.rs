@@ -3,8 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod announcing;
 mod commands;
 mod dead_letters;
 mod diagnosis;
 mod newcomer;
+mod redelivery;

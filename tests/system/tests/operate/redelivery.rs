@@ -1,4 +1,4 @@
-//! Outcomes that the bot has not been told: they are found and redelivered, and nobody is told twice.
+//! Outcomes that the bot was not notified of: they are found and redelivered, and nobody is notified twice.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use system::{consent::CONNECTED, new_chat, operator::Operator, wait_until};
 const NEVER: &str = "0123456789abcdef0123456789abcdef";
 
 #[tokio::test]
-async fn an_outcome_that_could_not_be_told_is_told_once() {
+async fn an_outcome_whose_notification_failed_is_notified_of_once() {
     let operator = Operator::ready().await;
     let cloud = &operator.cloud;
     assert_eq!(operator.json("events redeliver", 3)["found"], 0);
@@ -18,33 +18,35 @@ async fn an_outcome_that_could_not_be_told_is_told_once() {
     let chat = new_chat();
     cloud.fault(&chat, "bot.events", 1000, json!({"status": 503, "body": ""})).await;
     let attempt = operator.connect(&chat).await;
-    wait_until("an untold outcome", async || (operator.messages_in("NotifierFailureQueueUrl").await > 0).then_some(()))
-        .await;
+    wait_until("a failed notification", async || {
+        (operator.messages_in("NotifierFailureQueueUrl").await > 0).then_some(())
+    })
+    .await;
     operator.change_event_source("Notifier", json!({"MaximumRetryAttempts": 30})).await;
     cloud.end_all_faults().await;
-    let untold = cloud.journal(&chat).await;
-    assert_eq!((untold.messages(), untold.succeeded("bot.events")), (vec![CONNECTED], 0));
+    let before = cloud.journal(&chat).await;
+    assert_eq!((before.messages(), before.succeeded("bot.events")), (vec![CONNECTED], 0));
 
     let planned = operator.json("events redeliver --since 1h", 0);
     assert_eq!((&planned["dry_run"], &planned["redelivered"]), (&json!(true), &json!(0)));
     assert_eq!(planned["outcomes"][0]["attempt_id"], attempt.as_str());
     assert_eq!(operator.json("events redeliver --since 1h --confirm", 0)["redelivered"], 1);
     let journal = cloud.wait_for(&chat, "the event", |journal| journal.succeeded("bot.events") == 1).await;
-    assert_eq!(journal.messages(), [CONNECTED], "the person is not told twice");
-    wait_until("everybody to know", async || {
+    assert_eq!(journal.messages(), [CONNECTED], "the person is not notified twice");
+    wait_until("a complete notification", async || {
         let known = operator.json(&format!("attempt show {attempt}"), 0)["timeline"].to_string();
         known.contains("notification complete").then_some(())
     })
     .await;
     assert_eq!(operator.json("events redeliver --since 1h --confirm", 3)["found"], 0);
 
-    // Whoever has been told is told again only on demand.
+    // Whoever was notified is notified again only on request.
     operator.json(&format!("events redeliver --attempt {attempt} --again bot --confirm"), 0);
     let journal = cloud.wait_for(&chat, "the event", |journal| journal.succeeded("bot.events") == 2).await;
     assert_eq!(journal.messages(), [CONNECTED]);
-    let told = journal.records("bot.events").iter().filter(|record| record["succeeded"] == true);
-    let ids: Vec<&Value> = told.map(|record| &record["asked"]["webhook_id"]).collect();
-    assert_eq!(ids[0], ids[1], "the bot can know the repetition");
+    let accepted = journal.records("bot.events").iter().filter(|record| record["succeeded"] == true);
+    let ids: Vec<&Value> = accepted.map(|record| &record["asked"]["webhook_id"]).collect();
+    assert_eq!(ids[0], ids[1], "the bot recognizes the repetition");
 
     let failures = json!({"QueueUrl": operator.stack().output("NotifierFailureQueueUrl")});
     cloud.aws("sqs", "AmazonSQS.PurgeQueue", failures).await;
