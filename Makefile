@@ -42,7 +42,7 @@ status: ## show what is running
 
 # ── Change it
 
-quick: ## formats, lints, unit tests, model: the loop of minutes
+quick: ## formats, lints, unit tests, model: for the loop while you work
 	$(cargo) fmt --all --check
 	$(clippy)
 	@$(MAKE) --no-print-directory unit model

@@ -58,9 +58,9 @@ def test_an_alarm_names_a_section_of_the_runbook_and_a_command(template):
     assert set(sections) == named | REFERENCE
 
 
-def test_a_section_says_how_to_know_that_it_is_over():
+def test_a_section_says_how_to_know_that_the_problem_is_resolved():
     for anchor, text in _sections().items():
-        assert anchor in REFERENCE or re.search(r"^Over when ", text, flags=re.MULTILINE), anchor
+        assert anchor in REFERENCE or re.search(r"^Resolved when ", text, flags=re.MULTILINE), anchor
 
 
 def test_every_link_in_the_runbook_leads_to_a_section():
