@@ -31,7 +31,7 @@ pub(crate) enum Error {
     /// What the command is about does not exist.
     #[error("{0}")]
     NothingMatched(String),
-    /// AWS, another party or this machine did not do it.
+    /// An operation of AWS, of another party or of this machine failed.
     #[error("cannot {action}: {why}")]
     Failed {
         /// In the infinitive: `read the queue`.

@@ -33,7 +33,7 @@ pub enum Consent {
     Granted {
         /// The code that the callback brought.
         code: AuthorizationCode,
-        /// Was there a challenge in the authorization request?
+        /// Whether the authorization request had a PKCE challenge.
         pkce: bool,
     },
     /// They, or Salesforce, refused.
@@ -196,7 +196,7 @@ impl ExchangeMessage {
         CODE_LIFETIME.saturating_sub(now.since(self.received_at))
     }
 
-    /// Is the code too old to be tried?
+    /// Whether the code is too old to be tried.
     #[must_use]
     pub fn code_has_expired(&self, now: Timestamp) -> bool {
         self.code_time_left(now).is_zero()

@@ -58,14 +58,14 @@ impl LoginUrl {
         if text.contains("://") { text.parse() } else { format!("https://{text}").parse() }
     }
 
-    /// Does this URL have this origin? (`https://login.salesforce.com/id/…` has.)
+    /// Whether this URL has this origin, as `https://login.salesforce.com/id/…` has that of the default host.
     #[must_use]
     pub fn is_origin_of(&self, address: &Url) -> bool {
         address.origin().ascii_serialization() == self.0
     }
 }
 
-/// May a secret be sent to this URL? `https`, or `http` to a loopback host, which stays on the
+/// Whether a secret may be sent to this URL: `https`, or `http` to a loopback host, which stays on the
 /// machine (the exception of RFC 8252 §8.3; the local cloud uses it).
 #[must_use]
 pub fn is_confidential(address: &Url) -> bool {
@@ -129,7 +129,7 @@ impl LoginUrls {
         &self.default
     }
 
-    /// Is this host allowed?
+    /// Whether this host is allowed.
     #[must_use]
     pub fn contains(&self, url: &LoginUrl) -> bool {
         self.default == *url || self.others.contains(url)

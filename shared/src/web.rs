@@ -54,7 +54,7 @@ impl<'a> Request<'a> {
         &self.0.request_context.http.method
     }
 
-    /// Is it a HEAD request, which is answered with headers alone?
+    /// Whether it is a HEAD request, which is answered with headers alone.
     #[must_use]
     pub fn is_head(self) -> bool {
         self.method() == Method::HEAD
@@ -73,7 +73,7 @@ impl<'a> Request<'a> {
         self.0.cookies.iter().flatten().map(String::as_str).chain(in_headers)
     }
 
-    /// Does the client prefer JSON to HTML (RFC 9110 §12.5.1)?
+    /// Whether the client prefers JSON to HTML (RFC 9110 §12.5.1).
     ///
     /// Only media types that are named count. So a client that takes anything (`*/*`, or no `Accept`) gets HTML, and
     /// a library's `application/json, */*` gets JSON. A browser, which names `text/html`, gets HTML unless it gives

@@ -196,7 +196,7 @@ def _in_use(directory):
 
 @contextlib.contextmanager
 def _uninterrupted():
-    """A second Ctrl-C does not stop the tidying up."""
+    """A second Ctrl-C does not stop the clean-up."""
     before = {number: signal.signal(number, signal.SIG_IGN) for number in _ENDING}
     yield
     for number, handler in before.items():

@@ -60,7 +60,7 @@ def started_at(pid):
 
 
 def end_group(pid):
-    """Ends a process that leads a session, with everything it started: politely first, by force after a while."""
+    """Ends a process that leads a session, with everything it started: by SIGTERM, and after a while by SIGKILL."""
     deadline = time.monotonic() + _END_SECONDS
     _signal_group(pid, signal.SIGTERM)
     while _group_lives(pid):

@@ -85,7 +85,7 @@ def setup_beside(name):
     with concurrent.futures.ThreadPoolExecutor() as threads:
         making = threads.submit(_make, name)
         yield
-        with step(f"Python packages for {name}, begun before"):
+        with step(f"Python packages for {name}, started earlier"):
             making.result()
 
 

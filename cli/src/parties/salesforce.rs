@@ -17,7 +17,7 @@ pub(crate) enum Revocation {
     Unknown,
 }
 
-/// Revokes a token; with a refresh token, the access tokens that came of it too.
+/// Revokes a token; with a refresh token, its access tokens too.
 pub(crate) async fn revoke(host: &str, token: &SecretString) -> Result<Revocation, Error> {
     let failed = |why: String| Error::failed("revoke the tokens at Salesforce", why);
     let url = Url::parse(host).and_then(|host| host.join("/services/oauth2/revoke"));
@@ -39,7 +39,7 @@ pub(crate) enum AppStatus {
     Accepted,
     /// Salesforce's error code, or a status.
     Refused(String),
-    /// It did not say.
+    /// No usable response; the text says why.
     Unclear(&'static str),
 }
 

@@ -17,7 +17,7 @@ pub(crate) enum CredentialStatus {
     Malformed,
     /// The response's status.
     Refused(u16),
-    /// It did not say.
+    /// No usable response; the text says why.
     Unclear(&'static str),
 }
 

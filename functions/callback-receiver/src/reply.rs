@@ -10,7 +10,7 @@ use shared::{
 
 use crate::refusal::{Explanation, Refusal};
 
-/// Seconds until a reload is worth it.
+/// For `Retry-After`, in seconds.
 const RETRY_AFTER: u16 = 5;
 const ACCESS_DENIED: &str = "access_denied";
 

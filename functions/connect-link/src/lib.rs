@@ -52,7 +52,7 @@ pub const SERVICES: [&str; 3] = ["kms", "kms", "secretsmanager"];
 /// as one from the wrong browser.
 const COOKIE_GRACE: Duration = Duration::from_mins(15);
 
-/// Seconds until another try is worth it.
+/// For `Retry-After`, in seconds.
 const RETRY_AFTER: u16 = 3;
 
 /// For one request. It is less than the function's time-out, at which API Gateway would answer with an error page of

@@ -53,8 +53,8 @@ impl Initiator {
         }
     }
 
-    /// May another site have sent the form in the person's place (cross-site request forgery)? `our_origin` is that of
-    /// our pages.
+    /// Whether another site may have sent the form in the person's place (cross-site request forgery). `our_origin` is
+    /// that of our pages.
     pub(crate) fn is_foreign(&self, our_origin: &str) -> bool {
         match self {
             Self::Ours | Self::Unknown => false,

@@ -18,7 +18,7 @@ pub(crate) struct Attempts {
     table: String,
 }
 
-/// What became of a mark.
+/// The result of writing a mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Marked {
     Done,

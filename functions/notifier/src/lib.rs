@@ -1,4 +1,4 @@
-//! The notifier: tells the person in WhatsApp, and the bot, how an attempt ended.
+//! The notifier: notifies the person in WhatsApp, and the bot, of how an attempt ended.
 //!
 //! The attempt's item is a transactional outbox: its stream invokes this function for each outcome until the item is
 //! marked as notified. A step that is marked is not repeated. A step that was done and could not be marked is, because two

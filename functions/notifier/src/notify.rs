@@ -72,7 +72,7 @@ pub(crate) enum Skip {
     AlreadyNotified,
 }
 
-/// What the person and the bot are to know.
+/// What the person and the bot are notified of.
 struct Content<'a> {
     ended: &'a Ended,
     text: &'a str,
@@ -243,7 +243,7 @@ impl OutcomeNotifier {
         match notified {
             Ok(()) => {
                 progress.bot_notified = true;
-                self.mark(&ended.key, &Mark::BotTold, progress).await
+                self.mark(&ended.key, &Mark::BotNotified, progress).await
             }
             Err(error) => {
                 progress.setbacks.push(error.into());

@@ -78,7 +78,7 @@ impl OutcomeKey {
 
 impl Marks {
     pub(crate) fn of(item: &Item) -> Self {
-        // Several messages of one attempt may each find that it is delayed: the person is told once.
+        // Several messages of one attempt may each find that it is delayed: the person is notified once.
         let knows_of_delay = item.status() == Some(Status::Delayed) && item.delay_told_at.is_some();
         let person = match &item.message_error {
             _ if item.messaged_at.is_some() || knows_of_delay => Some(Told::Sent),

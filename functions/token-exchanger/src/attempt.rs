@@ -103,7 +103,7 @@ impl Work<'_> {
     }
 
     /// The code has expired before it was sent. No claim is made, because a claim would remove an outcome
-    /// that nobody may have been told of yet.
+    /// that nobody may have been notified of yet.
     async fn expire(&self, now: Timestamp) -> Result<Ending, Setback> {
         let lease = self.resources.tables.read_lease(&self.attempt, now).await?;
         self.fail(Course::new(&lease).expired().into(), Guard::Claimable).await

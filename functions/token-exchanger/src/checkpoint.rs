@@ -30,7 +30,7 @@ const NONCE: [u8; NONCE_LEN] = [0; NONCE_LEN];
 pub(crate) struct BrokenSeal;
 
 /// The tokens could neither be stored nor put back on the queue: they are lost with this
-/// invocation. All that can still be done is to tell the person, with a new link.
+/// invocation. All that can still be done is to notify the person, with a new link.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CheckpointError {
     #[error(transparent)]

@@ -18,7 +18,7 @@ pub struct Config {
     pub(crate) attempt_table: String,
     pub(crate) queue_url: String,
     /// How often a message is tried. The queue delivers it some more times, so that the person is still
-    /// told of the delay if the last try was killed.
+    /// notified of the delay if the last try was killed.
     max_tries: u32,
     pub(crate) pkce_key_id: String,
     /// Encrypts tokens that cannot be stored at once.
@@ -62,12 +62,12 @@ impl Config {
         })
     }
 
-    /// Was a message received more often than it is to be tried?
+    /// Whether a message with so many receives has no tries left.
     pub(crate) fn is_given_up(&self, receives: u32) -> bool {
         receives > self.max_tries
     }
 
-    /// Is this the last receive in which a message is tried, or a later one?
+    /// Whether this receive is the last in which a message is tried, or a later one.
     pub(crate) fn is_last_try(&self, receives: u32) -> bool {
         receives >= self.max_tries
     }

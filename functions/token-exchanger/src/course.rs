@@ -10,7 +10,7 @@ use shared::{Reason, attempt::ledger::Lease, salesforce::Class};
 #[derive(Debug)]
 pub struct Course<'a> {
     lease: &'a Lease,
-    /// May the code be used up, as known before it was last sent?
+    /// Whether the code may be used up, as known before it was last sent.
     maybe_redeemed: bool,
     lost: bool,
     refetched: bool,

@@ -87,7 +87,7 @@ impl TokenExchanger {
         Ok(response)
     }
 
-    /// Processes one delivery. Is its message done?
+    /// Processes one delivery. Returns whether its message is done and may be deleted.
     async fn process(&self, delivery: &Delivery, budget: Budget) -> bool {
         let began = Instant::now();
         let work = delivery.message.as_ref().map(|message| {
@@ -111,18 +111,18 @@ impl TokenExchanger {
         result.is_ok()
     }
 
-    /// Releases the attempt and sets when the message comes back. After the last try the person is told of
+    /// Releases the attempt and sets when the message comes back. After the last try the person is notified of
     /// the delay.
     async fn return_to_queue(&self, delivery: &Delivery, work: Option<&Work<'_>>, setback: &Setback) {
         let now = (self.0.clock)();
-        let mut told = false;
+        let mut notified = false;
         if let Some(work) = work {
             match work.release(setback, now).await {
-                Ok(done) => told = done,
+                Ok(done) => notified = done,
                 Err(error) => warn!(attempt_id = %work.attempt.id, error = %error, "attempt not released"),
             }
         }
-        let mut timeout = setback.visibility_timeout(delivery.receives, told, now);
+        let mut timeout = setback.visibility_timeout(delivery.receives, notified, now);
         if let Ok(message) = &delivery.message {
             // No later than the code expires, so that the person is notified then.
             let time_left = message.code_time_left(now);

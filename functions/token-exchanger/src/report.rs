@@ -1,4 +1,4 @@
-//! What a delivery came to: its one log line, and its measurements.
+//! The result of a delivery: its one log line, and its metrics.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ impl Report<'_> {
         }
     }
 
-    /// The measurements of a delivery.
+    /// The metrics of a delivery.
     pub(crate) fn measure(&self, meter: &Meter, now: Timestamp) {
         meter.count(now, Metric::Exchanges, &[("Result", self.label())]);
         match (self.result, &self.delivery.message) {

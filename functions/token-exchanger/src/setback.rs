@@ -1,4 +1,4 @@
-//! Why a message goes back to the queue, who is told, and when it comes back.
+//! Why a message goes back to the queue, who is notified, and when it comes back.
 
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ use crate::{
     tables::TableError,
 };
 
-/// The visibility timeout of a message that no try can help: it is on its way to the dead-letter queue.
+/// The visibility timeout of a message that no retry can help: only the dead-letter queue is left for it.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
-/// Why a message did not come to an end this time.
+/// Why the attempt of a message got no outcome this time.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Setback {
     #[error("unreadable message")]
@@ -78,8 +78,8 @@ impl Setback {
         }
     }
 
-    /// The reason that the person is told after the message's last try; `None` where nobody can be told, or
-    /// another message tells them.
+    /// The reason of the delay that the person is notified of after the message's last try; `None` where nobody can
+    /// be notified, or another message leads to that.
     pub(crate) fn delay_reason(&self) -> Option<Reason> {
         match self {
             Self::Unreadable(_) | Self::Held { .. } | Self::GivenUp => None,
@@ -100,11 +100,11 @@ impl Setback {
     }
 
     /// The message's visibility timeout: by the schedule, but no shorter than Salesforce asked. As short as
-    /// can be once the person was told and only the dead-letter queue is left.
-    pub(crate) fn visibility_timeout(&self, receives: u32, told: bool, now: Timestamp) -> Duration {
+    /// can be once the person was notified and only the dead-letter queue is left.
+    pub(crate) fn visibility_timeout(&self, receives: u32, notified: bool, now: Timestamp) -> Duration {
         match self {
             Self::Unreadable(_) | Self::BrokenSeal(_) | Self::GivenUp => AT_ONCE,
-            _ if told => AT_ONCE,
+            _ if notified => AT_ONCE,
             // By then the lease has ended; the holder may finish earlier.
             Self::Held { until } => retry::visibility_timeout(receives).min(until.since(now) + AT_ONCE),
             Self::Exchange(error) => match error.class() {
@@ -127,8 +127,8 @@ mod tests {
         Setback::Exchange(ExchangeError::Refused(Refusal { class, error: None }))
     }
 
-    fn seconds(setback: &Setback, receives: u32, told: bool) -> u64 {
-        setback.visibility_timeout(receives, told, NOW).as_secs()
+    fn seconds(setback: &Setback, receives: u32, notified: bool) -> u64 {
+        setback.visibility_timeout(receives, notified, NOW).as_secs()
     }
 
     #[test]
@@ -145,13 +145,13 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_no_try_can_help_comes_back_at_once() {
+    fn a_message_that_no_retry_can_help_comes_back_at_once() {
         assert_eq!(seconds(&Setback::Unreadable(InvalidMessage::Malformed), 1, false), 1);
         assert_eq!(seconds(&refused(Class::Operator), 10, true), 1);
     }
 
     #[test]
-    fn the_person_is_told_whether_salesforce_or_the_setup_is_the_cause() {
+    fn the_person_is_notified_whether_salesforce_or_the_setup_is_the_cause() {
         let transient = Class::Transient { retry_after: None };
         assert_eq!(refused(transient).delay_reason(), Some(Reason::SalesforceUnavailable));
         assert_eq!(refused(Class::Operator).delay_reason(), Some(Reason::Misconfigured));

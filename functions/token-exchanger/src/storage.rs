@@ -63,7 +63,7 @@ impl Work<'_> {
         Ok(resources.queue.send(&message).await?)
     }
 
-    /// Stores the connection, with retries until then. Did it replace one?
+    /// Stores the connection, with retries until then. Returns whether it replaced one.
     pub(crate) async fn store(
         &self,
         connection: &Connection,

@@ -38,7 +38,7 @@ pub(crate) enum Claim {
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) grant: Grant,
-    /// `None` where Salesforce did not tell it in time.
+    /// `None` where Salesforce did not return it in time.
     pub(crate) username: Option<String>,
 }
 

@@ -227,7 +227,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A text that the ledger asks about. To its conditions an attribute of another type is as good as absent.
+/// A text that the ledger asks about. An attribute of another type counts as absent, as it does in conditions.
 pub(super) fn text<'a>(attributes: &'a Attributes, name: &str) -> Option<&'a str> {
     attributes.get(name)?.as_text()
 }

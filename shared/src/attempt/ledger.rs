@@ -88,7 +88,7 @@ pub enum Mark {
     /// The message cannot be delivered, with WhatsApp's error code. The bot is notified of that too.
     Undeliverable(String),
     /// The bot was notified.
-    BotTold,
+    BotNotified,
     /// There was nothing left to send.
     Nothing,
 }
@@ -226,9 +226,9 @@ impl Mark {
                 write.set(attr::MESSAGED_AT, now).set(attr::DELAY_TOLD_AT, now)
             }
             Self::Messaged => write.set(attr::MESSAGED_AT, now),
-            // The bot may have been told that the message is on its way.
+            // The bot may have been notified that the message is on its way.
             Self::Undeliverable(code) => write.set(attr::MESSAGE_ERROR, code.as_str()).remove([attr::BOT_TOLD_AT]),
-            Self::BotTold => write.set(attr::BOT_TOLD_AT, now),
+            Self::BotNotified => write.set(attr::BOT_TOLD_AT, now),
             Self::Nothing => write,
         };
         if complete { write.set(attr::NOTIFIED_AT, now) } else { write }
@@ -354,9 +354,9 @@ mod tests {
 
         // It says so, or was killed and could not; what happened to one code says nothing of another.
         ours.maybe_redeemed.set(true);
-        let told = after([claim.clone(), ours.release(NOW)]);
+        let maybe_redeemed = after([claim.clone(), ours.release(NOW)]);
         let delayed = after([claim.clone(), of_code("a").finish(&DELAYED, Guard::Lease(&ours), NOW)]);
-        for left in [after([claim]), told, delayed] {
+        for left in [after([claim]), maybe_redeemed, delayed] {
             assert!(allows(&left, &of_code("a").claim(NOW.plus(2 * LEASE))));
             assert!(lease(&of_code("a"), &left).maybe_redeemed.get());
             assert!(!lease(&of_code("b"), &left).maybe_redeemed.get());
@@ -411,21 +411,21 @@ mod tests {
     #[test]
     fn a_later_outcome_has_no_marks() {
         let delay = of_code("a").finish(&DELAYED, Guard::Claimable, NOW);
-        let told = Mark::Messaged.write(Status::Delayed, NOW, true, LATER);
-        let mut item = after([delay, told.clone()]);
+        let mark = Mark::Messaged.write(Status::Delayed, NOW, true, LATER);
+        let mut item = after([delay, mark.clone()]);
         assert!(attr::MARKS.iter().any(|mark| item.contains_key(*mark)));
         assert!(made(&connect("a", false, LATER), &mut item));
         assert!(attr::MARKS.iter().all(|mark| !item.contains_key(*mark)));
-        assert!(!allows(&item, &told), "the mark was meant for the earlier one");
+        assert!(!allows(&item, &mark), "the mark was meant for the earlier one");
     }
 
     #[test]
     fn a_delay_that_recurs_stays_notified_until_the_attempt_is_finished() {
         let delay = of_code("a").finish(&DELAYED, Guard::Claimable, NOW);
-        let told = Mark::Messaged.write(Status::Delayed, NOW, false, LATER);
+        let mark = Mark::Messaged.write(Status::Delayed, NOW, false, LATER);
         let ours = lease(&of_code("a"), &Attributes::new());
         let again = of_code("a").finish(&DELAYED, Guard::Lease(&ours), NOW);
-        let item = after([delay, told, of_code("a").claim(NOW), again]);
+        let item = after([delay, mark, of_code("a").claim(NOW), again]);
         assert!(item.contains_key(attr::DELAY_TOLD_AT) && !item.contains_key(attr::MESSAGED_AT));
         let over = [connect("a", false, LATER), of_code("b").finish(&failed(Reason::Denied), Guard::Undecided, LATER)];
         for over in over {
@@ -440,7 +440,7 @@ mod tests {
         let mark = |mark: Mark, complete| mark.write(Status::Connected, NOW, complete, LATER);
         assert!(made(&mark(Mark::Messaged, false), &mut item));
         assert!(!item.contains_key(attr::NOTIFIED_AT));
-        assert!(made(&mark(Mark::BotTold, true), &mut item));
+        assert!(made(&mark(Mark::BotNotified, true), &mut item));
         for name in [attr::MESSAGED_AT, attr::BOT_TOLD_AT, attr::NOTIFIED_AT] {
             assert_eq!(item.get(name), Some(&LATER.into()), "{name}");
         }
@@ -452,7 +452,7 @@ mod tests {
 
     #[test]
     fn an_outcome_is_redelivered_unless_there_is_a_later_one() {
-        let told = |at: Timestamp| {
+        let notified = |at: Timestamp| {
             Attributes::from([
                 (attr::STATUS.to_owned(), Status::Failed.as_str().into()),
                 (attr::UPDATED_AT.to_owned(), at.into()),
@@ -461,10 +461,10 @@ mod tests {
             ])
         };
         let again = redelivery(Status::Failed, NOW, &[attr::NOTIFIED_AT], LATER);
-        let mut item = told(NOW);
+        let mut item = notified(NOW);
         assert!(again.apply(&mut item));
         assert!(!item.contains_key(attr::NOTIFIED_AT) && item.contains_key(attr::MESSAGED_AT));
         assert_eq!(time(&item, attr::UPDATED_AT), Some(NOW));
-        assert!(!again.apply(&mut told(LATER)));
+        assert!(!again.apply(&mut notified(LATER)));
     }
 }

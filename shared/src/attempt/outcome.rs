@@ -40,7 +40,7 @@ pub struct Account<Text = String> {
     pub org_id: Text,
     /// The base URL of the org's API.
     pub instance_url: Text,
-    /// `None` where Salesforce did not tell it in time.
+    /// `None` where Salesforce did not return it in time.
     pub username: Option<Text>,
     /// The scopes granted, where Salesforce named them.
     pub scope: Option<Text>,

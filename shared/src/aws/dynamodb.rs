@@ -139,7 +139,7 @@ fn values(values: HashMap<String, Value>) -> HashMap<String, AttributeValue> {
     values.into_iter().filter_map(|(name, of)| Some((name, value(of)?))).collect()
 }
 
-/// An item of an answer. An attribute that is null is as good as absent.
+/// An item of an answer. A null attribute counts as absent.
 #[must_use]
 pub fn attributes(item: impl IntoIterator<Item = (String, AttributeValue)>) -> Attributes {
     let value = |attribute| match attribute {

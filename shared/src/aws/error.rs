@@ -1,4 +1,4 @@
-//! An AWS client's error in words that may be logged.
+//! The error of an AWS operation, reduced to what may be logged.
 
 use std::error::Error;
 

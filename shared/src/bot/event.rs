@@ -155,7 +155,7 @@ impl<'a> Data<'a> {
     }
 }
 
-/// The tokens are stored. Fields that Salesforce did not tell are absent.
+/// The tokens are stored. Fields that Salesforce did not return are absent.
 #[derive(Clone, Debug, Serialize)]
 pub struct Connected<'a> {
     /// The attempt that made the connection.

@@ -12,7 +12,7 @@ use crate::{
 /// Tokens that Salesforce issued, to be stored.
 #[derive(Clone, Copy)]
 pub struct NewTokens<'a> {
-    /// The attempt that they came of.
+    /// The attempt that brought them.
     pub attempt_id: AttemptId,
     /// Where the person logged in.
     pub login_url: &'a LoginUrl,

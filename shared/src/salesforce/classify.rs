@@ -66,7 +66,7 @@ pub(super) fn token_endpoint(status: u16, retry_after: Option<&str>, body: &[u8]
     Some(Refusal { class, error })
 }
 
-/// The class of an OAuth error; `None` where the word says that a retry may do.
+/// The class of an OAuth error; `None` for the codes after which a retry may succeed.
 fn by_word(error: &str, description: &str) -> Option<Class> {
     let says = |words: &str| description.contains(words);
     Some(match error {
@@ -89,7 +89,7 @@ fn by_word(error: &str, description: &str) -> Option<Class> {
     })
 }
 
-/// Is it markup, in place of an answer?
+/// Whether it is markup, in place of an answer.
 fn is_page(body: &[u8]) -> bool {
     body.trim_ascii_start().starts_with(b"<")
 }

@@ -15,7 +15,7 @@ const MAX_BODY_BYTES: usize = 64 * 1024;
 #[derive(Clone, Debug)]
 pub struct Salesforce(pub(super) Client);
 
-/// The answer did not arrive whole.
+/// There is no answer, or an incomplete one.
 #[derive(Debug, thiserror::Error)]
 pub enum BodyError {
     /// The connection failed after the request was sent.
@@ -26,7 +26,7 @@ pub enum BodyError {
     TooLong,
 }
 
-/// An answer, read whole.
+/// A complete answer.
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) retry_after: Option<String>,

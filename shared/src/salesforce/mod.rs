@@ -1,6 +1,6 @@
 //! Salesforce as an outside party: its token endpoint, `/userinfo`, and what their answers mean.
 //!
-//! It sends each request once and says what came of it. Whether and when to try again is for the
+//! It sends each request once and returns the result. Whether and when to try again is for the
 //! caller to decide, and nothing here knows a queue, a table or a Lambda event.
 
 mod classify;

@@ -14,7 +14,7 @@ use super::{
 /// `/userinfo` did not name the account.
 #[derive(Debug, thiserror::Error)]
 pub enum UserinfoError {
-    /// No answer, or none that arrived whole.
+    /// No answer, or an incomplete one.
     #[error("no answer from /userinfo")]
     NoAnswer(#[source] BodyError),
     /// An answer without a name.

@@ -150,7 +150,7 @@ impl Notifying {
             At::Bot => {
                 self.bot_notified = result != StepResult::Rejected;
                 self.at = self.after_bot();
-                self.bot_notified.then_some(Mark::BotTold)
+                self.bot_notified.then_some(Mark::BotNotified)
             }
             At::MarkNothing => {
                 self.at = At::End;

@@ -129,7 +129,7 @@ impl Operator {
     /// `wasf` in the checkout.
     pub fn command(&self) -> Command {
         let mut command = Command::new(binaries().join("wasf"));
-        self.equip(&mut command);
+        self.set_environment(&mut command);
         command
     }
 
@@ -148,7 +148,7 @@ impl Operator {
     }
 
     fn start(&self, command: &mut Command, input: &str) -> process::Output {
-        self.equip(command);
+        self.set_environment(command);
         let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = command.spawn().expect("a process");
         // A command that does not read its input has ended already.
@@ -157,7 +157,7 @@ impl Operator {
     }
 
     /// The operator's shell: the account, `wasf` on the path, and the answers to `wasf init`'s questions.
-    fn equip(&self, command: &mut Command) {
+    fn set_environment(&self, command: &mut Command) {
         let text = |value: &Value| value.as_str().expect("a text").to_owned();
         let sandbox = &self.state["sandbox"];
         let port = self.state["ports"]["emulator"].as_u64().expect("a port");

@@ -1,4 +1,4 @@
-//! Returning a message to the queue: when it comes back, and who is told.
+//! Returning a message to the queue: when it comes back, and who is notified.
 
 use std::time::Duration;
 
@@ -69,7 +69,7 @@ async fn after_its_last_try_a_message_only_reports_the_delay() {
     let outcome = world.last_update();
     assert_eq!(outcome["status"], text("delayed"));
     assert_eq!(outcome["reason"], text("misconfigured"));
-    // A person who was told is not told again, and an attempt with an outcome is finished.
+    // A person who was notified is not notified again, and an attempt with an outcome is finished.
     world.refuse_next_update(&json!({ "status": text("delayed") }));
     assert_eq!(handle(&world.function(), &[record("one", &world.message(), 11)]).await, ["one"]);
     world.refuse_next_update(&json!({ "status": text("connected") }));
@@ -81,7 +81,7 @@ async fn after_its_last_try_a_message_only_reports_the_delay() {
 }
 
 #[tokio::test]
-async fn on_the_last_try_the_person_is_told_of_the_delay() {
+async fn after_the_last_try_the_person_is_notified_of_the_delay() {
     let world = World::start().await;
     world.token_endpoint_answers([Answer::new(400, WRONG_CLIENT), Answer::new(400, WRONG_CLIENT)]);
     assert_eq!(handle(&world.function(), &[record("one", &world.message(), 10)]).await, ["one"]);

@@ -74,7 +74,7 @@ async fn tokens_that_cannot_be_stored_are_put_back_sealed_and_stored_from_there(
 }
 
 #[tokio::test]
-async fn sealed_tokens_come_back_until_they_are_stored_and_the_person_is_told_of_the_last_try() {
+async fn sealed_tokens_come_back_until_they_are_stored_and_the_person_is_notified_after_the_last_try() {
     let world = World::start().await;
     let mut message = world.message();
     let fields = message.as_object_mut().unwrap();

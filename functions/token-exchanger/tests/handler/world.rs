@@ -152,7 +152,7 @@ pub(crate) async fn handle(function: &TokenExchanger, records: &[Value]) -> Vec<
     response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
 }
 
-/// Does the one message of the batch end here?
+/// Whether the one message of the batch is done.
 pub(crate) async fn ends(world: &World, message: &Value) -> bool {
     handle(&world.function(), &[record("one", message, 1)]).await.is_empty()
 }
