@@ -458,18 +458,18 @@ impl Work {
     /// `release` and `return_to_queue`: where the message goes.
     fn return_to_queue(&self, state: &mut State, protocol: &Protocol, result: StepResult) -> Place {
         let is_last = self.receives >= protocol.max_tries;
-        let mut told = false;
+        let mut notified = false;
         if result == StepResult::Refused {
             state.forget();
         } else if is_last {
             let made = self.write_outcome(state, protocol.broken, &Outcome::Delayed { reason: DELAY });
-            told = made || !matches!(Conflict::of(&state.row.item()), Conflict::Held { .. });
+            notified = made || !matches!(Conflict::of(&state.row.item()), Conflict::Held { .. });
         } else if let (Some(held), Some(code)) = (&self.held, self.code()) {
             held.course(code, protocol.broken, |lease, _| state.write(&lease.release(outcome_time(0))));
         }
         // After so many receives the schedule's pauses are longer than a lease.
         match state.row.lease {
-            LeaseEnd::Of(number) if is_last && !told => Place::Waiting(number),
+            LeaseEnd::Of(number) if is_last && !notified => Place::Waiting(number),
             _ => Place::Ready,
         }
     }

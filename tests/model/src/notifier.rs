@@ -100,8 +100,8 @@ impl Notifying {
 
     /// The mark of a sent message is lost.
     pub fn lose_mark(&self, state: &mut State) {
-        state.told[usize::from(self.record.outcome) - 1].doubts += 1;
-        state.delays_told -= i8::from(self.is_delay());
+        state.notifications[usize::from(self.record.outcome) - 1].doubts += 1;
+        state.delays_notified -= i8::from(self.is_delay());
     }
 
     /// The possible results of the next step.
@@ -127,11 +127,11 @@ impl Notifying {
         }
         let done = match self.at {
             At::Message => {
-                let told = &mut state.told[usize::from(self.record.outcome) - 1];
+                let notifications = &mut state.notifications[usize::from(self.record.outcome) - 1];
                 if result != StepResult::Rejected {
-                    told.messages += 1;
-                    state.delays_told += i8::from(self.is_delay());
-                    state.notified_needlessly |= told.messages > 1 + told.doubts;
+                    notifications.messages += 1;
+                    state.delays_notified += i8::from(self.is_delay());
+                    state.notified_needlessly |= notifications.messages > 1 + notifications.doubts;
                 }
                 if result == StepResult::ResponseLost {
                     self.lose_mark(state);
@@ -162,7 +162,7 @@ impl Notifying {
             && !self.mark(state, broken, &done)
         {
             // There is a later outcome: nothing is left to do, and what was done is not marked.
-            state.delays_told -= i8::from(done == Mark::Messaged && self.is_delay());
+            state.delays_notified -= i8::from(done == Mark::Messaged && self.is_delay());
             state.stream.remove(0);
             return None;
         }

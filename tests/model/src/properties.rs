@@ -44,7 +44,7 @@ pub fn all() -> Vec<Property<Protocol>> {
             |_, state: &State| {
                 // Of one code: another code's failure in between makes a second delay news.
                 let only_code = state.codes[Code::B as usize] == CodeState::None;
-                !only_code || state.delays_told <= 1
+                !only_code || state.delays_notified <= 1
             },
         ),
         Property::always("no redeemed code is reported as expired", |_, state: &State| {
@@ -63,7 +63,9 @@ pub fn all() -> Vec<Property<Protocol>> {
         Property::sometimes("failed, with an unknown result of the exchange", |_, state: &State| {
             state.row.is(Status::Failed) && state.row.reason == Some(Reason::Unknown.as_str())
         }),
-        Property::sometimes("notified twice", |_, state: &State| state.told.iter().any(|told| told.messages == 2)),
+        Property::sometimes("notified twice", |_, state: &State| {
+            state.notifications.iter().any(|sent| sent.messages == 2)
+        }),
     ]
 }
 
@@ -72,7 +74,9 @@ fn notified_of_outcome(state: &State) -> bool {
     let outcome = usize::from(state.row.outcome);
     let is_outcome = state.row.status.is_some() && !state.row.is(Status::Exchanging);
     let knows_of_delay = state.row.is(Status::Delayed) && state.row.delay_told;
-    is_outcome && outcome > 0 && (knows_of_delay || state.told.get(outcome - 1).is_some_and(|told| told.messages > 0))
+    is_outcome
+        && outcome > 0
+        && (knows_of_delay || state.notifications.get(outcome - 1).is_some_and(|sent| sent.messages > 0))
 }
 
 fn are_kept(state: &State, code: Code) -> bool {

@@ -129,7 +129,7 @@ pub type StatusText = &'static str;
 
 /// How often the person was notified of an outcome. For the properties alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Told {
+pub struct Notifications {
     /// How many messages of it WhatsApp accepted.
     pub messages: u8,
     /// How often a response or a mark was lost, so that a repetition is justified.
@@ -173,7 +173,7 @@ pub struct State {
     /// The faults that can still happen.
     pub left: Faults,
     /// Each outcome, by its number.
-    pub told: Vec<Told>,
+    pub notifications: Vec<Notifications>,
     /// By code.
     pub known: [Known; 2],
     /// A success was overwritten.
@@ -185,7 +185,7 @@ pub struct State {
     /// There was a delay.
     pub was_delayed: bool,
     /// How often the person was notified of one, less the times that a response or a mark was lost.
-    pub delays_told: i8,
+    pub delays_notified: i8,
 }
 
 /// An event.
@@ -262,8 +262,8 @@ impl State {
             }
         }
         let Some(status) = self.row.status.filter(|_| !self.row.is(Status::Exchanging)) else { return true };
-        if usize::from(self.row.outcome) > self.told.len() {
-            self.told.push(Told::default());
+        if usize::from(self.row.outcome) > self.notifications.len() {
+            self.notifications.push(Notifications::default());
             self.was_delayed |= self.row.is(Status::Delayed);
         }
         // The filter of the stream's event source.
@@ -276,7 +276,7 @@ impl State {
     /// The number of the next outcome.
     #[must_use]
     pub fn next_outcome(&self) -> u8 {
-        u8::try_from(self.told.len() + 1).unwrap_or(u8::MAX)
+        u8::try_from(self.notifications.len() + 1).unwrap_or(u8::MAX)
     }
 
     /// A holder's number that is not in use.
@@ -343,9 +343,9 @@ impl State {
             .iter()
             .map(|message| format!("{:?} {:?} after {} receives", message.kind, message.place, message.receives));
         let messages: Vec<_> = messages.collect();
-        let told: u8 = self.told.iter().map(|told| told.messages).sum();
+        let notified: u8 = self.notifications.iter().map(|sent| sent.messages).sum();
         let (status, reason) = (status.unwrap_or("new"), reason.unwrap_or_default());
-        format!("{status} {reason} (lease {lease:?}, notified {told}x) [{}]", messages.join(", "))
+        format!("{status} {reason} (lease {lease:?}, notified {notified}x) [{}]", messages.join(", "))
     }
 
     /// Whether nothing can happen any more but by an action from outside.
@@ -397,7 +397,8 @@ impl State {
         if let Some(notifying) = &mut self.notifying {
             notifying.rename(new(notifying.outcome()));
         }
-        self.told = numbers.iter().map(|number| self.told[usize::from(*number) - 1].clone()).collect();
+        self.notifications =
+            numbers.iter().map(|number| self.notifications[usize::from(*number) - 1].clone()).collect();
     }
 
     fn callback(&mut self, kind: Kind) {
@@ -427,13 +428,13 @@ impl Model for Protocol {
             stream: Vec::new(),
             notifying: None,
             left: self.faults.clone(),
-            told: Vec::new(),
+            notifications: Vec::new(),
             known: Default::default(),
             overwritten: false,
             resent: false,
             notified_needlessly: false,
             was_delayed: false,
-            delays_told: 0,
+            delays_notified: 0,
         };
         state.callback(Kind::Granted(Code::A));
         vec![state]

@@ -21,7 +21,7 @@ impl Cloud {
         assert_eq!(browser.visit(Method::GET, &callback).await.status(), StatusCode::OK);
     }
 
-    /// Waits until the person and the bot have been told of an outcome.
+    /// Waits until the person and the bot have been notified of an outcome.
     pub async fn outcome(&self, chat: &str) -> Journal {
         self.wait_for(chat, "message and event", |journal| {
             !journal.messages().is_empty() && journal.events().iter().any(|event| event["data"]["message"] == "sent")

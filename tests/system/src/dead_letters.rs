@@ -83,15 +83,15 @@ impl Operator {
         outcomes
     }
 
-    /// Waits until these people have been told, and asserts that each has just this outcome and so many messages.
+    /// Waits until these people have been notified, and asserts that each has just this outcome and so many messages.
     pub async fn all_end_with(&self, people: &[Person], status: &str, reason: &str, messages: usize) -> Vec<Journal> {
         let ends = |person: &Person| {
             let chat = person.chat.clone();
             async move {
-                let told = |journal: &Journal| {
+                let notified = |journal: &Journal| {
                     journal.messages().len() >= messages && journal.succeeded("bot.events") >= messages as u64
                 };
-                self.cloud.wait_for(&chat, "message and event", told).await
+                self.cloud.wait_for(&chat, "message and event", notified).await
             }
         };
         let journals: Vec<_> = stream::iter(people.iter().map(ends)).buffered(8).collect().await;

@@ -200,7 +200,7 @@ impl Operator {
         let names = ["client_secret", "twilio_auth_token", "webhook_secret"];
         let known = names.into_iter().map(|name| sandbox[name].as_str().expect("a secret"));
         for secret in known.chain(secrets.iter().map(String::as_str)) {
-            assert!(secret.len() > 20, "too short to be told from other text");
+            assert!(secret.len() > 20, "too short to be distinguished from other text");
             assert!(!all.contains(secret), "a command has printed a secret that begins with {}", &secret[..6]);
         }
         for word in all.split(|one: char| !one.is_ascii_alphanumeric() && one != '-' && one != '_') {
@@ -254,7 +254,7 @@ impl Operator {
         assert_eq!(browser.visit(Method::GET, &callback).await.status(), 200);
     }
 
-    /// Waits until the person and the bot have been told of an outcome.
+    /// Waits until the person and the bot have been notified of an outcome.
     pub async fn outcome(&self, chat: &str) -> Journal {
         self.cloud
             .wait_for(chat, "message and event", |journal| {

@@ -14,8 +14,8 @@ fn attempts_table(stack: &Stack) -> &str {
     stack.output("AttemptTableName")
 }
 
-/// Whether the person and the bot have been told.
-fn all_told(journal: &Journal) -> bool {
+/// Whether the person and the bot have been notified.
+fn all_notified(journal: &Journal) -> bool {
     !journal.messages().is_empty() && !journal.events().is_empty()
 }
 
@@ -46,7 +46,7 @@ async fn a_tap_and_a_login_end_with_connected_in_the_chat() {
     assert_eq!(answer.headers()[header::CACHE_CONTROL], "no-store");
     assert!(answer.text().await.unwrap().contains("go back to WhatsApp"));
 
-    let journal = cloud.wait_for(&chat, "message and event", all_told).await;
+    let journal = cloud.wait_for(&chat, "message and event", all_notified).await;
     assert_eq!(journal.messages(), [CONNECTED]);
     let messaged = journal.first_at_ms("twilio.messages").expect("a time");
     println!("callback answered in {} ms, message sent after {} ms", answered - called_back, messaged - called_back);
@@ -103,7 +103,7 @@ async fn the_same_callback_five_times_at_once_connects_once() {
     let answers = join_all((0..5).map(|_| browser.visit(Method::GET, &callback))).await;
     assert!(answers.iter().all(|answer| answer.status() == StatusCode::OK));
 
-    cloud.wait_for(&chat, "message and event", all_told).await;
+    cloud.wait_for(&chat, "message and event", all_notified).await;
     // The other four have been processed when no message is visible or in flight.
     drained(&cloud, "main").await;
     let journal = cloud.journal(&chat).await;
@@ -200,7 +200,7 @@ async fn a_denial_ends_with_a_new_link_that_works() {
     let callback = browser.log_in(&authorize_url, false).await;
     assert_eq!(cloud_json(&browser, &callback).await, (StatusCode::BAD_REQUEST, json!("access_denied")));
 
-    let journal = cloud.wait_for(&chat, "message and event", all_told).await;
+    let journal = cloud.wait_for(&chat, "message and event", all_notified).await;
     assert_eq!(journal.count("salesforce.token"), 0);
     let event = journal.events()[0];
     assert_eq!(event["type"], "connection.failed");
@@ -275,10 +275,10 @@ async fn a_plain_state_connects_where_the_operator_accepts_it_however_its_plus_a
         let tokens = cloud.item(tokens_table(plain), "wa_id", &chat).await.expect("tokens");
         assert_eq!(tokens["username"]["S"], "ada@example.com");
 
-        let told = cloud.bot_queue_message(&chat).await;
-        assert_eq!(told["channel_type"], "whatsapp");
-        assert_eq!(told["messages"], CONNECTED);
-        assert_eq!(told["event"]["type"], "connection.created");
+        let message = cloud.bot_queue_message(&chat).await;
+        assert_eq!(message["channel_type"], "whatsapp");
+        assert_eq!(message["messages"], CONNECTED);
+        assert_eq!(message["event"]["type"], "connection.created");
     }
 }
 
@@ -292,7 +292,7 @@ async fn no_log_and_no_stream_record_holds_a_secret() {
     let callback = browser.log_in(&authorize_url, true).await;
     browser.visit(Method::GET, &callback).await;
     cloud_json(&browser, &format!("{callback}&code=again")).await;
-    let journal = cloud.wait_for(&chat, "message and event", all_told).await;
+    let journal = cloud.wait_for(&chat, "message and event", all_notified).await;
     let tokens = cloud.item(tokens_table(main), "wa_id", &chat).await.expect("tokens");
 
     let (code, state) = (parameter(&callback, "code"), parameter(&callback, "state"));

@@ -8,7 +8,7 @@ use crate::connect::drained;
 use system::{Browser, Cloud, Journal, consent::CONNECTED, faults::refusal, new_chat, wait_until};
 
 /// The event's type, reason and next step.
-pub(crate) fn told(journal: &Journal) -> (String, String, String) {
+pub(crate) fn first_event(journal: &Journal) -> (String, String, String) {
     let event = journal.events()[0];
     let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     (word(&event["type"]), word(&event["data"]["reason"]), word(&event["data"]["next"]))
@@ -21,7 +21,7 @@ async fn ends_with(action: Value, times: u32, reason: &str, next: &str) -> u64 {
     cloud.fault(&chat, "salesforce.token", times, action).await;
     cloud.consent(&chat).await;
     let journal = cloud.outcome(&chat).await;
-    assert_eq!(told(&journal), ("connection.failed".to_owned(), reason.to_owned(), next.to_owned()));
+    assert_eq!(first_event(&journal), ("connection.failed".to_owned(), reason.to_owned(), next.to_owned()));
     assert_eq!(journal.messages().len(), 1);
     let linked = journal.messages()[0].contains("/connect/");
     assert_eq!(linked, next != "contact_admin", "{}", journal.messages()[0]);
@@ -93,7 +93,7 @@ async fn invalid_tokens_connect_nobody() {
     cloud.fault(&chat, "salesforce.userinfo", 1, json!({"status": 403, "body": "Bad_OAuth_Token"})).await;
     cloud.consent(&chat).await;
     let journal = cloud.outcome(&chat).await;
-    assert_eq!(told(&journal).1, "app_blocked");
+    assert_eq!(first_event(&journal).1, "app_blocked");
     assert_eq!(cloud.item(cloud.stack("main").output("TokenTableName"), "wa_id", &chat).await, None);
 }
 

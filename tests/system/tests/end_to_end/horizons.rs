@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::faults::told;
+use crate::faults::first_event;
 use system::{Cloud, consent::CONNECTED, faults::refusal, new_chat, now_ms, wait_until};
 
 const OUTAGE: &str = "salesforce.token";
@@ -19,7 +19,7 @@ async fn a_code_that_expires_on_the_queue_brings_a_new_link() {
     cloud.fault(&chat, OUTAGE, 1000, down()).await;
     cloud.consent_of("main", &chat, 13 * 60_000 + 55_000).await;
     let journal = cloud.outcome(&chat).await;
-    assert_eq!(told(&journal), ("connection.failed".to_owned(), "code_expired".to_owned(), "relink".to_owned()));
+    assert_eq!(first_event(&journal), ("connection.failed".to_owned(), "code_expired".to_owned(), "relink".to_owned()));
     assert!(journal.messages()[0].contains("/connect/"));
     assert!(journal.count(OUTAGE) > 0);
     assert_eq!(cloud.statuses(cloud.stack("main"), &chat).await, ["failed"]);

@@ -6,7 +6,7 @@
 use serde_json::json;
 use tokio::sync::OnceCell;
 
-use crate::faults::told;
+use crate::faults::first_event;
 use system::{Cloud, Journal, consent::CONNECTED, new_chat};
 
 /// The cloud, with batches of one message.
@@ -17,7 +17,7 @@ async fn one_by_one() -> Cloud {
     cloud
 }
 
-/// Connects somebody while the exchanger is killed at this call; what they were told.
+/// Connects somebody while the exchanger is killed at this call; what they were notified of.
 async fn exchanger_dies(when: &str, at: &str) -> Journal {
     let cloud = one_by_one().await;
     let chat = new_chat();
@@ -35,9 +35,9 @@ fn is_connected_once(journal: &Journal) {
     assert_eq!(journal.succeeded("salesforce.token"), 1);
 }
 
-/// The code has been used and the tokens are lost: the person is told so, with a new link.
+/// The code has been used and the tokens are lost: the person is notified of that, with a new link.
 fn is_told_to_log_in_again(journal: &Journal) {
-    assert_eq!(told(journal), ("connection.failed".to_owned(), "unknown".to_owned(), "relink".to_owned()));
+    assert_eq!(first_event(journal), ("connection.failed".to_owned(), "unknown".to_owned(), "relink".to_owned()));
     assert!(journal.messages()[0].contains("/connect/"));
     assert_eq!(journal.messages().len(), 1);
 }

@@ -39,10 +39,10 @@ async fn people_of_the_older_system_stay_connected_and_connect_again() {
 
     let (browser, callback) = old_login(&cloud, "plain", &returns).await;
     assert_eq!(browser.visit(Method::GET, &callback).await.status(), StatusCode::OK);
-    let told = cloud.bot_queue_message(&returns).await;
-    assert_eq!((&told["channel_type"], &told["from"]), (&json!("whatsapp"), &json!(returns)));
-    assert!(told["messages"].is_string());
-    assert_eq!(told["event"]["type"], "connection.renewed");
+    let message = cloud.bot_queue_message(&returns).await;
+    assert_eq!((&message["channel_type"], &message["from"]), (&json!("whatsapp"), &json!(returns)));
+    assert!(message["messages"].is_string());
+    assert_eq!(message["event"]["type"], "connection.renewed");
 
     let renewed = cloud.item(table, "wa_id", &returns).await.expect("tokens");
     for name in ["access_token", "refresh_token", "instance_url"] {

@@ -37,16 +37,16 @@ async fn from_an_empty_account_to_a_connection_and_its_end() {
     assert_eq!(done, json!({"salesforce": "revoked", "deleted": true, "bot_told": true}));
     assert_eq!(operator.tokens(&chat).await, None);
     let journal = operator.cloud.journal(&chat).await;
-    let told: Vec<_> = journal.events().into_iter().map(|event| event["type"].clone()).collect();
-    assert_eq!(told, ["connection.created", "connection.revoked"]);
-    assert_eq!(journal.messages().len(), 1, "the person is told nothing");
+    let events: Vec<_> = journal.events().into_iter().map(|event| event["type"].clone()).collect();
+    assert_eq!(events, ["connection.created", "connection.revoked"]);
+    assert_eq!(journal.messages().len(), 1, "the person gets no other message");
     operator.json(&format!("connection show {chat}"), 3);
 
     operator.never_printed(&tokens, &journal.verifier_hashes());
 }
 
 #[tokio::test]
-async fn a_revocation_reports_that_the_bot_could_not_be_told() {
+async fn a_revocation_reports_that_the_bot_could_not_be_notified() {
     let operator = Operator::ready().await;
     let chat = new_chat();
     operator.connect(&chat).await;

@@ -23,16 +23,16 @@ impl Attempts {
         self.0.get(chat).map_or(&[], Vec::as_slice)
     }
 
-    /// How many people have not been told of an outcome yet; how many of those have been told of a delay.
+    /// How many people have not been notified of an outcome yet; how many of those have been notified of a delay.
     pub(crate) fn unfinished(&self, people: &[Person]) -> (usize, usize) {
         let (mut open, mut delayed) = (0, 0);
         for person in people {
             let attempts = self.of(&person.chat);
-            let told = |attempt: &&Value| attempt.get("notified_at").is_some();
-            if attempts.iter().filter(told).any(|attempt| attempt["status"]["S"] == "delayed") {
+            let notified = |attempt: &&Value| attempt.get("notified_at").is_some();
+            if attempts.iter().filter(notified).any(|attempt| attempt["status"]["S"] == "delayed") {
                 delayed += 1;
             } else if attempts.is_empty()
-                || !attempts.iter().all(|attempt| told(&attempt) && status(attempt) != "exchanging")
+                || !attempts.iter().all(|attempt| notified(&attempt) && status(attempt) != "exchanging")
             {
                 open += 1;
             }
@@ -104,7 +104,7 @@ impl Audit {
             for name in names(person) {
                 *this.table.entry(name).or_default().entry(ending.clone()).or_default() += 1;
             }
-            if !is_told(attempts, &journal) {
+            if !is_notified(attempts, &journal) {
                 this.lost.push(format!("{}: {ending}", who()));
             }
             let repeated = repeated(&journal);
@@ -156,8 +156,8 @@ fn ending(attempts: &[Value]) -> String {
     }
 }
 
-/// Whether it has an outcome, and the person knows it or the bot knows that they cannot be told.
-fn is_told(attempts: &[Value], journal: &Journal) -> bool {
+/// Whether it has an outcome, and the person knows it or the bot knows that they cannot be notified.
+fn is_notified(attempts: &[Value], journal: &Journal) -> bool {
     let [attempt] = attempts else { return false };
     let over = matches!(status(attempt), "connected" | "failed") && attempt.get("notified_at").is_some();
     let event =
@@ -234,7 +234,7 @@ fn wrong_tokens(ending: &str, stored: Option<&Vec<Value>>, journal: &Journal) ->
     }
 }
 
-/// Whether the bot has been told of the outcome once.
+/// Whether the bot has been notified of the outcome once.
 fn wrong_events(attempts: &[Value], journal: &Journal) -> Option<String> {
     let [attempt] = attempts else { return Some("not one attempt".to_owned()) };
     let mut kinds: HashMap<&str, &str> = HashMap::new();

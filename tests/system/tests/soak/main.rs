@@ -112,7 +112,7 @@ fn message(cloud: &Cloud, link: &Link, chat: &str, code: &str) -> Value {
     })
 }
 
-/// Waits until everybody has been told of an outcome; redrives dead letters where it takes that.
+/// Waits until everybody has been notified of an outcome; redrives dead letters where it takes that.
 async fn settle(cloud: &Cloud, people: &[Person], unreadable: u64) {
     let main = cloud.stack("main");
     let mut last = (usize::MAX, 0);
