@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn every_dimension_and_metric_that_a_line_announces_is_in_it() {
+    fn every_dimension_and_metric_that_a_line_declares_is_in_it() {
         let line = meter().line(NOW, Metric::TimeToMessage, "Milliseconds", 84, &[]);
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
         assert_eq!(directive["Dimensions"], json!([["Stack"]]));

@@ -202,7 +202,7 @@ impl Response {
             Content::Form { page, form_action: allowed } => {
                 form_action = allowed;
                 // With `no-referrer` the form would be sent with `Origin: null` (Fetch, "append a
-                // request Origin header"), and an old browser's POST could not be told from a stranger's.
+                // request Origin header"), and an old browser's POST would look like another site's.
                 headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
                 (HTML, Body::Text(page))
             }

@@ -202,11 +202,11 @@ async fn what_is_marked_is_not_sent_again() {
     assert!(messaged.messages().is_empty());
     assert_eq!(messaged.events().len(), 1);
 
-    let told = Scene::new(World::with(item(json!({"bot_told_at": NOW})))).await;
-    assert!(told.succeeds().await);
-    assert_eq!(told.messages().len(), 1);
-    assert!(told.events().is_empty());
-    assert_eq!(told.marks(), ["SET messaged_at notified_at"]);
+    let notified = Scene::new(World::with(item(json!({"bot_told_at": NOW})))).await;
+    assert!(notified.succeeds().await);
+    assert_eq!(notified.messages().len(), 1);
+    assert!(notified.events().is_empty());
+    assert_eq!(notified.marks(), ["SET messaged_at notified_at"]);
 
     let both = Scene::new(World::with(item(json!({"messaged_at": NOW, "bot_told_at": NOW})))).await;
     assert!(both.succeeds().await);
@@ -247,8 +247,8 @@ async fn the_bot_is_notified_while_whatsapp_is_down() {
 
 #[tokio::test]
 async fn an_undeliverable_message_is_final_and_reported_to_a_bot_that_was_notified_before() {
-    let told_pending = item(json!({"bot_told_at": NOW}));
-    let world = World { twilio: vec![(400, r#"{"code":63024}"#)], ..World::with(told_pending) };
+    let notified_while_pending = item(json!({"bot_told_at": NOW}));
+    let world = World { twilio: vec![(400, r#"{"code":63024}"#)], ..World::with(notified_while_pending) };
     let scene = Scene::new(world).await;
     assert!(scene.succeeds().await);
     let event = &scene.events()[0];

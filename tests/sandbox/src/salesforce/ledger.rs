@@ -15,7 +15,7 @@ const CODE_LIFETIME_MS: u64 = 15 * 60 * 1000;
 const APPROVALS: usize = 5;
 const CODE_ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.";
 
-/// Everything granted since the start. Nothing is removed, so that a used code can be told from an unknown one.
+/// Everything granted since the start. Nothing is removed, so that a used code differs from an unknown one.
 #[derive(Default)]
 pub(super) struct Ledger {
     codes: HashMap<String, Code>,

@@ -129,7 +129,7 @@ async fn a_throttled_message_is_sent_once() {
 }
 
 #[tokio::test]
-async fn the_bot_is_told_that_a_person_cannot_be_reached() {
+async fn the_bot_is_notified_that_a_person_cannot_be_reached() {
     let cloud = Cloud::read();
     let chat = new_chat();
     let closed =
@@ -184,7 +184,7 @@ async fn a_failure_never_replaces_a_connection() {
 }
 
 #[tokio::test]
-async fn a_bot_that_is_down_delays_nobody_and_is_told_later() {
+async fn a_bot_that_is_down_delays_nobody_and_is_notified_later() {
     let cloud = Cloud::read();
     let chat = new_chat();
     cloud.fault(&chat, "bot.events", 2, json!({"status": 503, "body": ""})).await;
