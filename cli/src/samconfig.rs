@@ -48,7 +48,7 @@ impl SamConfig {
         [DEPLOY, GLOBAL].into_iter().find_map(|path| self.section(path)?.get(STACK_NAME)?.as_str())
     }
 
-    /// The template's parameters. The SAM CLI takes one text or a list, and splits both into words as a shell does.
+    /// The template's parameters. The SAM CLI takes one text or a list, and splits both into words.
     pub(crate) fn parameters(&self) -> Result<BTreeMap<String, String>, Error> {
         let texts: Vec<&str> = match self.section(DEPLOY).and_then(|section| section.get(OVERRIDES)) {
             Some(Item::Value(Value::Array(list))) => list.iter().filter_map(Value::as_str).collect(),
@@ -58,7 +58,7 @@ impl SamConfig {
         let mut parameters = BTreeMap::new();
         for text in texts {
             let unclosed = || Error::failed(format!("read {FILE}"), format!("{OVERRIDES} has an unclosed quote"));
-            let words = shlex::split(text).ok_or_else(unclosed)?;
+            let words = shlex::split(&for_shell(text)).ok_or_else(unclosed)?;
             let pairs = words.iter().filter_map(|word| word.split_once('='));
             parameters.extend(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())));
         }
@@ -96,6 +96,28 @@ impl SamConfig {
     fn section(&self, path: [&str; 3]) -> Option<&Item> {
         path.into_iter().try_fold(self.0.as_item(), |item, key| item.get(key))
     }
+}
+
+/// What the SAM CLI reads, as a shell would have to be told: outside double quotes the SAM CLI takes an apostrophe as it is,
+/// and a backslash too unless it comes before a space, a quote or a backslash.
+fn for_shell(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    let mut is_quoted = false;
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => match characters.next_if(|next| " \"\\".contains(*next)) {
+                Some(next) => escaped.extend(['\\', next]),
+                None => escaped.push_str("\\\\"),
+            },
+            '\'' if !is_quoted => escaped.push_str("\\'"),
+            _ => {
+                is_quoted ^= character == '"';
+                escaped.push(character);
+            }
+        }
+    }
+    escaped
 }
 
 /// A value in double quotes, the only ones that the SAM CLI knows, unless it is one word without them.
@@ -149,6 +171,13 @@ mod tests {
         let text = "[default.deploy.parameters]\nparameter_overrides = 'A=1 B=\"2'\n";
         let error = SamConfig::parse(text).unwrap().parameters().unwrap_err();
         assert_eq!(error.to_string(), "cannot read samconfig.toml: parameter_overrides has an unclosed quote");
+    }
+
+    #[test]
+    fn apostrophes_and_backslashes_have_no_meaning_outside_quotes() {
+        let text = "[default.deploy.parameters]\nparameter_overrides = [\"A=o'neil@example.com\", 'B=C:\\d']\n";
+        let expected = with(&[("A", "o'neil@example.com"), ("B", r"C:\d")]);
+        assert_eq!(SamConfig::parse(text).unwrap().parameters().unwrap(), expected);
     }
 
     #[test]

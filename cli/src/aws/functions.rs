@@ -42,9 +42,14 @@ impl Functions {
         let request = self.0.get_function_configuration().function_name(function);
         let answer =
             request.send().await.map_err(Error::aws("read a function's settings", "GetFunctionConfiguration"))?;
+        let lacking =
+            |what| move || Error::failed("read a function's settings", format!("Lambda's answer has no {what}"));
         Ok(Settings {
-            timeout_seconds: answer.timeout.and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or_default(),
-            role_arn: answer.role.unwrap_or_default(),
+            timeout_seconds: answer
+                .timeout
+                .and_then(|seconds| seconds.try_into().ok())
+                .ok_or_else(lacking("Timeout"))?,
+            role_arn: answer.role.ok_or_else(lacking("Role"))?,
             variables: answer.environment.and_then(|environment| environment.variables).unwrap_or_default(),
         })
     }

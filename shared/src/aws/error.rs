@@ -54,10 +54,8 @@ where
 {
     match error {
         SdkError::ServiceError(refusal) => refusal.err().code().unwrap_or("no error code").to_owned(),
-        // What could not be parsed is part of an answer.
-        SdkError::ResponseError(_) => error.to_string(),
         // No answer, so nothing of one can be quoted; the cause of the cause says which name or certificate it was.
-        _ => {
+        SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) => {
             let mut text = error.to_string();
             let mut source = error.source();
             while let Some(cause) = source {
@@ -66,6 +64,8 @@ where
             }
             text
         }
+        // A request that could not be made, or an answer that could not be parsed: the source may quote it.
+        _ => error.to_string(),
     }
 }
 

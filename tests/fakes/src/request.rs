@@ -46,7 +46,8 @@ impl Request {
 
     pub(crate) fn reaches(&self, endpoint: &str) -> bool {
         match self.operation() {
-            Some(operation) => operation == endpoint,
+            // AWS's JSON protocols have one address: <https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html>.
+            Some(operation) => operation == endpoint && self.method == Method::POST && self.path == "/",
             None => self.path.ends_with(endpoint),
         }
     }

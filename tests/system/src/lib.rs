@@ -44,8 +44,10 @@ pub use crate::{
     journal::Journal,
 };
 
-/// How long something asynchronous may take before a test gives up on it: far longer than it does on a busy machine.
-const PATIENCE: Duration = Duration::from_mins(10);
+/// How long something asynchronous may take before a test gives up on it: longer than the exchange queue's visibility
+/// timeout (3 minutes) on a busy machine, and shorter than two of them, so that it is the next delivery that ends an attempt
+/// whose exchanger was killed.
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Asks again until there is an answer; panics when `PATIENCE` ends.
 pub async fn wait_until<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {

@@ -1,6 +1,9 @@
 //! How attempts end: connected, denied, failed, or already finished.
 
-use fakes::Answer;
+use fakes::{
+    Answer,
+    salesforce::{TOKEN, USERINFO},
+};
 use serde_json::json;
 
 use crate::world::{
@@ -12,6 +15,11 @@ async fn a_consent_ends_connected() {
     let world = World::start().await;
     assert!(ends(&world, &world.message()).await);
 
+    let request = world.0.only_request(TOKEN);
+    assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", TOKEN));
+    assert_eq!(request.header("content-type"), "application/x-www-form-urlencoded");
+    let userinfo = world.0.only_request(USERINFO);
+    assert_eq!((userinfo.method.as_str(), userinfo.path.as_str()), ("GET", USERINFO));
     let form = world.token_forms().remove(0);
     let verifier = verifier(ATTEMPT);
     let expected = [

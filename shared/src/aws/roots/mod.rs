@@ -40,6 +40,7 @@ fn uses_amazon_roots(settings: &Settings<impl Fn(&str) -> Option<String>>, regio
     settings.optional("AWS_ENDPOINT_URL").is_none()
         && !tls::is_store_set(settings)
         && partition::domain(region) == partition::DEFAULT_DOMAIN
+        && !region.contains("-iso") // an isolated partition that the table does not know yet
 }
 
 #[cfg(test)]
@@ -91,7 +92,9 @@ mod tests {
         for region in ["us-east-1", "eu-central-1", "us-gov-west-1"] {
             assert!(uses_amazon_roots(&set("OTHER"), region), "{region}");
         }
-        for region in ["cn-north-1", "us-iso-east-1", "us-isob-east-1", "eu-isoe-west-1", "eusc-de-east-1"] {
+        for region in
+            ["cn-north-1", "us-iso-east-1", "us-isob-east-1", "eu-isoe-west-1", "eu-isox-west-1", "eusc-de-east-1"]
+        {
             assert!(!uses_amazon_roots(&set("OTHER"), region), "{region}");
         }
         for name in ["AWS_ENDPOINT_URL", "SSL_CERT_FILE", "SSL_CERT_DIR"] {
