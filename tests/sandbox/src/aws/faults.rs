@@ -6,7 +6,7 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use crate::{
-    control::{Action, InvalidAnswer},
+    control::{Action, Delay, InvalidAnswer},
     lock,
 };
 
@@ -20,7 +20,13 @@ pub(crate) struct AwsFault {
     times: u32,
     for_ms: Option<u64>,
     action: Action,
+    /// Whether the client of a call is being killed.
+    #[serde(skip)]
+    is_killing: bool,
 }
+
+/// How long a call is held whose client is being killed: longer than any client lives.
+const UNTIL_KILLED: Delay = Delay { delay_ms: 3_600_000 };
 
 fn once() -> u32 {
     1
@@ -45,13 +51,31 @@ impl AwsFaults {
     }
 
     /// The fault for this call, which counts as used once more.
+    ///
+    /// To find the process to kill takes a while, in which the SDK may give up the call and repeat it. So a fault that
+    /// kills is used up by [`Self::killed`], and until then it holds further calls.
     pub(crate) fn take(&self, operation: &str, body: &[u8]) -> Option<Action> {
         let mut faults = lock(&self.0);
         let now = Instant::now();
         faults.retain(|(fault, end)| fault.times > 0 && end.is_none_or(|end| now < end));
         let (fault, _) = faults.iter_mut().find(|(fault, _)| fault.matches(operation, body))?;
+        if matches!(fault.action, Action::Kill(_)) {
+            let is_repeated = std::mem::replace(&mut fault.is_killing, true);
+            return Some(if is_repeated { Action::Delay(UNTIL_KILLED) } else { fault.action.clone() });
+        }
         fault.times -= 1;
         Some(fault.action.clone())
+    }
+
+    /// The client of this call has been killed.
+    pub(crate) fn killed(&self, operation: &str, body: &[u8]) {
+        let mut faults = lock(&self.0);
+        if let Some((fault, _)) =
+            faults.iter_mut().find(|(fault, _)| fault.is_killing && fault.matches(operation, body))
+        {
+            fault.is_killing = false;
+            fault.times -= 1;
+        }
     }
 }
 
@@ -89,6 +113,16 @@ mod tests {
         assert!(faults.take("dynamodb.UpdateItem", b"{07}").is_some());
         assert!(faults.take("dynamodb.UpdateItem", b"{07}").is_none());
         assert!(faults.take("sqs.SendMessage", b"").is_some());
+    }
+
+    #[test]
+    fn a_call_that_is_repeated_while_its_client_is_killed_is_held() {
+        let faults = faults([json!({"operation": "dynamodb.*", "containing": "07", "action": {"kill": "before"}})]);
+        let take = || faults.take("dynamodb.UpdateItem", b"07");
+        assert!(matches!(take(), Some(Action::Kill(_))));
+        assert!(matches!(take(), Some(Action::Delay(_))));
+        faults.killed("dynamodb.UpdateItem", b"07");
+        assert!(take().is_none());
     }
 
     #[test]

@@ -81,7 +81,9 @@ impl Upstream {
         let ends = request.extensions().get::<Ends>().copied();
         let (parts, body) = request.into_parts();
         let Ok(body) = to_bytes(body, LARGEST_BODY).await else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
-        let fault = operation(&parts.headers).and_then(|operation| self.world.aws_faults.take(&operation, &body));
+        let operation = operation(&parts.headers).unwrap_or_default();
+        let fault = self.world.aws_faults.take(&operation, &body);
+        let of_fault = body.clone();
         let forward = self.forward(
             parts.method,
             parts.uri.path_and_query().map_or("/", |path| path.as_str()),
@@ -107,6 +109,7 @@ impl Upstream {
                     forward.await;
                 }
                 kill_client(ends).await;
+                self.world.aws_faults.killed(&operation, &of_fault);
                 hang_up()
             }
         }
