@@ -41,7 +41,10 @@ class Part:
 
 
 def parts():
-    """In the order in which they start, where nothing holds them up."""
+    """In the order in which they start, where nothing holds them up.
+
+    What others wait for comes first, and what mostly waits runs beside what compiles.
+    """
     return [
         Part("python packages", f"{CLOUD} setup ministack tools scan"),
         Part("chromium", "make browser"),
@@ -51,12 +54,12 @@ def parts():
         Part("kills", "make kills", after=("python packages", "programs")),
         Part("programs as shipped", f"{CLOUD} build --as-shipped --test operate", ("python packages",), compiles=True),
         Part("operate", "make operate", after=("programs as shipped",)),
-        Part("emulator", "make emulator", after=("python packages", "programs")),
+        Part("emulator", "make emulator", after=("programs as shipped",)),
         Part("unit", "make unit", compiles=True),
         Part("model", "make model", compiles=True),
         Part("rust", "make lint-rust", compiles=True),
-        Part("template", "make lint-template", after=("python packages",)),
-        Part("checks", "make checks", after=("python packages",)),
+        Part("template", "make lint-template", after=("python packages", "programs")),
+        Part("checks", "make checks", after=("python packages", "programs")),
     ]
 
 

@@ -53,7 +53,7 @@ impl AwsFaults {
     /// The fault for this call, which counts as used once more.
     ///
     /// To find the process to kill takes a while, in which the SDK may give up the call and repeat it. So a fault that
-    /// kills is used up by [`Self::killed`], and until then it holds further calls.
+    /// kills is used up by [`Self::end_kill`], and until then it holds further calls.
     pub(crate) fn take(&self, operation: &str, body: &[u8]) -> Option<Action> {
         let mut faults = lock(&self.0);
         let now = Instant::now();
@@ -67,14 +67,14 @@ impl AwsFaults {
         Some(fault.action.clone())
     }
 
-    /// The client of this call has been killed.
-    pub(crate) fn killed(&self, operation: &str, body: &[u8]) {
+    /// The client of this call has been killed, or the next call's will be.
+    pub(crate) fn end_kill(&self, operation: &str, body: &[u8], is_killed: bool) {
         let mut faults = lock(&self.0);
         if let Some((fault, _)) =
             faults.iter_mut().find(|(fault, _)| fault.is_killing && fault.matches(operation, body))
         {
             fault.is_killing = false;
-            fault.times -= 1;
+            fault.times -= u32::from(is_killed);
         }
     }
 }
@@ -121,7 +121,9 @@ mod tests {
         let take = || faults.take("dynamodb.UpdateItem", b"07");
         assert!(matches!(take(), Some(Action::Kill(_))));
         assert!(matches!(take(), Some(Action::Delay(_))));
-        faults.killed("dynamodb.UpdateItem", b"07");
+        faults.end_kill("dynamodb.UpdateItem", b"07", false);
+        assert!(matches!(take(), Some(Action::Kill(_))));
+        faults.end_kill("dynamodb.UpdateItem", b"07", true);
         assert!(take().is_none());
     }
 

@@ -108,8 +108,8 @@ impl Upstream {
                 if when == When::After {
                     forward.await;
                 }
-                kill_client(ends).await;
-                self.world.aws_faults.killed(&operation, &of_fault);
+                let is_killed = kill_client(ends).await;
+                self.world.aws_faults.end_kill(&operation, &of_fault, is_killed);
                 hang_up()
             }
         }
@@ -133,10 +133,19 @@ impl Upstream {
     }
 }
 
-/// Kills the function that is a connection's client.
-pub(crate) async fn kill_client(ends: Option<Ends>) {
-    let killed = tokio::task::spawn_blocking(move || ends.is_some_and(kill)).await;
-    assert!(killed.unwrap_or(false), "there is no function at the other end of the connection");
+/// Kills the function that is a connection's client; `false` where it gave the connection up before it was found.
+///
+/// The kernel's table of connections may lack a line while others come and go (`/proc/net/tcp` is read in parts), so it is
+/// read again.
+pub(crate) async fn kill_client(ends: Option<Ends>) -> bool {
+    for _ in 0..20 {
+        let killed = tokio::task::spawn_blocking(move || ends.is_some_and(kill)).await;
+        if killed.unwrap_or(false) {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    false
 }
 
 /// `dynamodb.UpdateItem`, of `DynamoDB_20120810.UpdateItem` and the like.

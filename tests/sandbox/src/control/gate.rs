@@ -67,7 +67,7 @@ async fn pass(world: &World, endpoint: Endpoint, request: Request, next: Next) -
                 When::After => processed(Some("kill_after"), process.await).await.0,
                 When::Before => Outcome { fault: Some("kill_before"), succeeded: false, answered: None },
             };
-            kill_client(ends).await;
+            assert!(kill_client(ends).await, "there is no function at the other end of the connection");
             (Outcome { answered: None, ..outcome }, hang_up())
         }
         Some(Action::Answer(answer)) => {
