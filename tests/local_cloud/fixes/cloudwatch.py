@@ -132,6 +132,10 @@ def queue_metrics():
 def alarm_evaluation():
     """An alarm reads the metric with its own dimensions, period by period, and says what missing data mean.
 
+    MiniStack adds up a metric whatever its dimensions, so that one function's errors would raise another one's alarm. It is
+    evaluated here because the end-to-end test of the alarms is what ties each alarm to its metric and its fault, and nothing
+    less does.
+
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
     """
