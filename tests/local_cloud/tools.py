@@ -116,7 +116,8 @@ def _install(name):
     else:
         uv = LOCAL / "venv-uv" / "bin" / "uv"
         run([uv, "venv", "--python", sys.executable, environment], log, _uv_environment())
-        installer = [uv, "pip", "install", "--python", python(name)]
+        # Compiled once: an emulator starts for most of its tests, and would compile itself each time.
+        installer = [uv, "pip", "install", "--compile-bytecode", "--python", python(name)]
     # The lock is complete; an older pip would look for extras beside their pinned packages.
     exactly = ["--require-hashes", "--no-deps", "--only-binary", ":all:", "-r", ENVIRONMENTS[name]]
     run([*installer, *exactly], log, _uv_environment(), advice="It needs the network (PyPI) once.")
