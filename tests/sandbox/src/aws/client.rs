@@ -15,8 +15,10 @@ pub(crate) fn kill(connection: Ends) -> bool {
     let Some(inode) = inode(connection) else { return false };
     let socket = format!("socket:[{inode}]");
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let owner = processes.map(|entry| entry.path()).find(|process| is_function(process) && holds(process, &socket));
-    let Some(pid) = owner.as_deref().and_then(Path::file_name) else { return false };
+    let owner =
+        processes.map(|entry| entry.path()).find(|process| is_named_as_function(process) && holds(process, &socket));
+    let Some(owner) = owner.filter(|process| is_function(process)) else { return false };
+    let Some(pid) = owner.file_name() else { return false };
     Command::new("kill").arg("-KILL").arg(pid).status().is_ok_and(|status| status.success())
 }
 
@@ -40,6 +42,12 @@ fn encoded(address: SocketAddr) -> Option<String> {
 fn holds(process: &Path, socket: &str) -> bool {
     let open = fs::read_dir(process.join("fd")).into_iter().flatten().flatten();
     open.filter_map(|entry| fs::read_link(entry.path()).ok()).any(|target| target.as_os_str() == socket)
+}
+
+/// Whether its program has the name of a function's. Unlike the environment, the kernel tells this without a lock of the
+/// process's memory, which a compiler that is starved of processor time may hold for seconds.
+fn is_named_as_function(process: &Path) -> bool {
+    fs::read(process.join("comm")).is_ok_and(|name| name == b"bootstrap\n")
 }
 
 fn is_function(process: &Path) -> bool {
