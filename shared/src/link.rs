@@ -8,10 +8,15 @@ use std::time::Duration;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 
-use crate::{AttemptId, LoginUrl, Timestamp, WaId};
+use crate::{AttemptId, LoginUrl, Timestamp, WaId, id::random_id};
 
 /// The longest link that is decoded, in characters: an encrypted one has some 400.
 pub const MAX_LENGTH: usize = 1_500;
+
+random_id! {
+    /// The id of one link: 128 bits, printed as 32 hexadecimal digits. Each press of its button is an attempt of its own.
+    LinkId
+}
 
 /// An invitation to connect, for one person at one login host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

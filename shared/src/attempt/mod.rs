@@ -3,12 +3,9 @@
 //! [`Item`] is the row as it is read, [`Outcome`] is how an attempt ended, and [`ledger`] holds the rules of writing
 //! the row, as data.
 
-use std::{fmt, fmt::Write as _, str::FromStr};
-
 use ring::digest::{Context, SHA256};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{AuthorizationCode, Timestamp, WaId};
+use crate::{AuthorizationCode, Timestamp, WaId, id::random_id};
 
 mod item;
 pub mod ledger;
@@ -21,31 +18,12 @@ pub use outcome::{Account, Next, Outcome, Reason};
 /// milliseconds.
 const DENIAL_WINDOW_MS: u64 = 10 * 60 * 1000;
 
-/// The id of one attempt to connect: 128 bits, printed as 32 hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct AttemptId([u8; Self::LENGTH]);
-
-/// The text is not an attempt id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not an attempt id (expected 32 hexadecimal digits)")]
-pub struct InvalidAttemptId;
+random_id! {
+    /// The id of one attempt to connect: 128 bits, printed as 32 hexadecimal digits.
+    AttemptId
+}
 
 impl AttemptId {
-    /// In bytes.
-    pub const LENGTH: usize = 16;
-
-    /// The id with these bytes; a new one has random bytes.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; Self::LENGTH]) -> Self {
-        Self(bytes)
-    }
-
-    /// The id as bytes.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; Self::LENGTH] {
-        &self.0
-    }
-
     /// The id of an attempt without a signed state, derived from its code: a reloaded callback has the same code, and
     /// so is the same attempt.
     #[must_use]
@@ -67,47 +45,7 @@ impl AttemptId {
         }
         let mut id = [0; Self::LENGTH];
         id.copy_from_slice(&context.finish().as_ref()[..Self::LENGTH]);
-        Self(id)
-    }
-}
-
-impl fmt::Display for AttemptId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = String::with_capacity(2 * Self::LENGTH);
-        for byte in self.0 {
-            write!(text, "{byte:02x}")?;
-        }
-        f.pad(&text)
-    }
-}
-
-impl fmt::Debug for AttemptId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl FromStr for AttemptId {
-    type Err = InvalidAttemptId;
-
-    fn from_str(text: &str) -> Result<Self, InvalidAttemptId> {
-        if text.len() != 2 * Self::LENGTH || !text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
-            return Err(InvalidAttemptId);
-        }
-        let number = u128::from_str_radix(text, 16).map_err(|_| InvalidAttemptId)?;
-        Ok(Self(number.to_be_bytes()))
-    }
-}
-
-impl Serialize for AttemptId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for AttemptId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        Self::from_bytes(id)
     }
 }
 
@@ -148,6 +86,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::id::InvalidId;
 
     #[test]
     fn a_reload_is_the_same_attempt() {
@@ -167,7 +106,7 @@ mod tests {
     #[test]
     fn rejects_what_is_not_an_id() {
         for text in ["", "0", &"g".repeat(32), &"A".repeat(32), &"a".repeat(33), "+0000000000000000000000000000000"] {
-            assert_eq!(text.parse::<AttemptId>(), Err(InvalidAttemptId), "{text}");
+            assert_eq!(text.parse::<AttemptId>(), Err(InvalidId), "{text}");
         }
     }
 
