@@ -3,14 +3,17 @@
 //! It sends each request once and returns the result. Whether and when to try again is for the
 //! caller to decide, and nothing here knows a queue, a table or a Lambda event.
 
+mod callback_error;
 mod classify;
 mod client;
 mod grant;
 mod token;
 mod token_endpoint;
 mod userinfo;
+mod words;
 
 pub use self::{
+    callback_error::callback_error,
     classify::{Class, Refusal, UserinfoFailure},
     client::{BodyError, Salesforce, TIMEOUT},
     grant::{Grant, Untrusted},

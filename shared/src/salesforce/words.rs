@@ -1,0 +1,83 @@
+//! An OAuth error and its description as Salesforce writes them, and the reasons that both endpoints give with them.
+//!
+//! The error alone is often too general (`invalid_grant`, `access_denied`): the reason then stands in the description,
+//! which is text for people and differs in case and spacing. Sources: Salesforce Help "OAuth 2.0 Authorization Errors",
+//! articles 005132365 and 000232413; forcedotcom/cli#3482; PipedreamHQ/pipedream#21557.
+
+use crate::Reason;
+
+/// An error and its description: lower case, single spaces; `_` in place of `-` and of spaces in the error.
+pub(super) struct Words {
+    error: String,
+    description: String,
+}
+
+impl Words {
+    /// Some answers append the description to the error, after a colon.
+    pub(super) fn new(error: &str, description: &str) -> Self {
+        let (error, appended) = error.split_once(':').unwrap_or((error, ""));
+        Self {
+            error: plain(error).replace(['-', ' '], "_"),
+            description: plain(&format!("{appended} {description}")).replace('\u{2019}', "'"),
+        }
+    }
+
+    /// The error.
+    pub(super) fn error(&self) -> &str {
+        &self.error
+    }
+
+    /// Whether the description has one of these phrases.
+    pub(super) fn says(&self, phrases: &[&str]) -> bool {
+        phrases.iter().any(|phrase| self.description.contains(phrase))
+    }
+
+    /// The reason of the person or of their administrator, where the words name one.
+    pub(super) fn reason(&self) -> Option<Reason> {
+        let is = |errors: &[&str]| errors.contains(&self.error());
+        let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| self.error.starts_with(prefix));
+        if is(&["rate_limit_exceeded", "login_rate_exceeded"]) || self.says(&["login rate exceeded"]) {
+            Some(Reason::LoginRate)
+        } else if is(&["inactive_user"]) || self.says(INACTIVE_USER) {
+            Some(Reason::UserInactive)
+        } else if is(&["inactive_org", "inactive_organization"]) || self.says(INACTIVE_ORG) {
+            Some(Reason::OrgInactive)
+        } else if is(BLOCKED) || begins(BLOCKED_PREFIXES) || self.says(BLOCKED_PHRASES) {
+            Some(Reason::AppBlocked)
+        } else {
+            None
+        }
+    }
+
+    /// Whether Salesforce says that it failed itself, so that the same request may succeed later.
+    pub(super) fn is_outage(&self) -> bool {
+        ["unknown_error", "server_error", "temporarily_unavailable", "internal_error"].contains(&self.error())
+            || self.says(&["retry your request", "already being processed"])
+    }
+}
+
+const INACTIVE_USER: &[&str] = &["inactive user", "user is inactive", "user is not active", "user is frozen"];
+const INACTIVE_ORG: &[&str] =
+    &["inactive org", "org is inactive", "organization is inactive", "organization is locked"];
+const BLOCKED: &[&str] = &["invalid_app_access", "invalid_app_org", "oauth_authorization_blocked"];
+/// `OAUTH_APP_BLOCKED`, `OAUTH_APP_ACCESS_DENIED`; `OAUTH_EC_APP_NOT_FOUND`; `OAUTH_APPROVAL_ERROR_GENERIC`, which is what an
+/// app that is not installed in the org ends with.
+const BLOCKED_PREFIXES: &[&str] = &["oauth_app_", "oauth_ec_app_", "oauth_approval_"];
+const BLOCKED_PHRASES: &[&str] = &[
+    "app is blocked",
+    "blocked by admin",
+    "app is not installed",
+    "app not installed",
+    "app must be installed",
+    "not admin approved",
+    "not approved",
+    "approved this consumer",
+    "cross-org oauth flows are not supported",
+    "ip restricted",
+    "ip address is not allowed",
+    "login hours",
+];
+
+fn plain(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+}
