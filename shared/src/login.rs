@@ -7,9 +7,9 @@ use url::{Host, Url};
 
 const MAX_LENGTH: usize = 128;
 
-/// The origin of a Salesforce login host, e.g. `https://login.salesforce.com`. No path, no
-/// trailing slash. A code that one host issued is invalid at another, so the host belongs to
-/// the attempt.
+/// Where people log in at Salesforce: the origin of a host, e.g. `https://login.salesforce.com`, and for an Experience Cloud
+/// site its path, e.g. `https://acme.my.site.com/portal`. No trailing slash. A code that one host issued is invalid at
+/// another, so the host belongs to the attempt.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
 pub struct LoginUrl(String);
@@ -23,22 +23,29 @@ pub enum InvalidLoginUrl {
     /// Anything but `https`, or `http` to a loopback host.
     #[error("not https")]
     Scheme,
-    /// It has more than scheme, host and port.
-    #[error("has more than scheme, host and port")]
-    NotAnOrigin,
+    /// It has a user, a query, a fragment, or a path that is not a site's.
+    #[error("has more than scheme, host, port and the path of a site")]
+    NotASite,
     /// Longer than a state has room for.
     #[error("too long")]
     TooLong,
 }
 
 impl LoginUrl {
-    /// The origin.
+    /// The URL.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The URL of an endpoint at this host; `path` begins with a slash.
+    /// Scheme, host and port.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        let host = self.0.find("://").map_or(0, |scheme| scheme + 3);
+        self.0[host..].find('/').map_or(&self.0, |path| &self.0[..host + path])
+    }
+
+    /// The URL of an endpoint of this host or site; `path` begins with a slash.
     #[must_use]
     pub fn endpoint(&self, path: &str) -> String {
         format!("{}{path}", self.0)
@@ -58,10 +65,10 @@ impl LoginUrl {
         if text.contains("://") { text.parse() } else { format!("https://{text}").parse() }
     }
 
-    /// Whether this URL has this origin, as `https://login.salesforce.com/id/…` has that of the default host.
+    /// Whether that URL has the same origin, as `https://login.salesforce.com/id/…` has that of the default host.
     #[must_use]
     pub fn is_origin_of(&self, address: &Url) -> bool {
-        address.origin().ascii_serialization() == self.0
+        address.origin().ascii_serialization() == self.origin()
     }
 }
 
@@ -78,22 +85,32 @@ pub fn is_confidential(address: &Url) -> bool {
     }
 }
 
+/// The URL of a host or of a site on it, to which secrets are sent: origin and path, without a trailing slash.
+///
+/// # Errors
+/// [`InvalidLoginUrl`].
+pub(crate) fn site(text: &str) -> Result<String, InvalidLoginUrl> {
+    let address = Url::parse(text).map_err(|_| InvalidLoginUrl::Malformed)?;
+    if !is_confidential(&address) {
+        return Err(InvalidLoginUrl::Scheme);
+    }
+    let path = address.path().strip_suffix('/').unwrap_or(address.path());
+    let site = format!("{}{path}", address.origin().ascii_serialization());
+    let is_whole = address.as_str().strip_suffix('/').unwrap_or(address.as_str()) == site;
+    if is_whole && path.split('/').skip(1).all(is_plain_segment) { Ok(site) } else { Err(InvalidLoginUrl::NotASite) }
+}
+
+/// Unreserved characters (RFC 3986 §2.3). Below `services` are Salesforce's endpoints: whoever gives one means its host.
+fn is_plain_segment(segment: &str) -> bool {
+    let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    !segment.is_empty() && segment.bytes().all(unreserved) && segment != "services"
+}
+
 impl FromStr for LoginUrl {
     type Err = InvalidLoginUrl;
 
     fn from_str(text: &str) -> Result<Self, InvalidLoginUrl> {
-        if text.len() > MAX_LENGTH {
-            return Err(InvalidLoginUrl::TooLong);
-        }
-        let address = Url::parse(text).map_err(|_| InvalidLoginUrl::Malformed)?;
-        if !is_confidential(&address) {
-            return Err(InvalidLoginUrl::Scheme);
-        }
-        let origin = address.origin().ascii_serialization();
-        if address.as_str() != format!("{origin}/") {
-            return Err(InvalidLoginUrl::NotAnOrigin);
-        }
-        Ok(Self(origin))
+        if text.len() > MAX_LENGTH { Err(InvalidLoginUrl::TooLong) } else { site(text).map(Self) }
     }
 }
 
@@ -158,6 +175,9 @@ mod tests {
             "https://test.salesforce.com",
             "https://acme--box.sandbox.my.salesforce.com",
             "https://acme.my.site.com",
+            "https://acme--uat.sandbox.my.site.com/portal",
+            "https://acme.my.site.com/portal/de-DE",
+            "http://localhost:8080/portal",
             "http://localhost:8080",
             "http://127.0.0.1:8080",
             "http://login.localhost",
@@ -170,6 +190,32 @@ mod tests {
             "https://LOGIN.salesforce.com/".parse::<LoginUrl>().unwrap().as_str(),
             "https://login.salesforce.com"
         );
+        let site: LoginUrl = "https://ACME.my.site.com/Portal/".parse().unwrap();
+        assert_eq!(site.as_str(), "https://acme.my.site.com/Portal");
+        assert_eq!(site.compact(), "acme.my.site.com/Portal");
+    }
+
+    #[test]
+    fn an_endpoint_of_a_site_is_below_its_path() {
+        let endpoint = |url: &str| url.parse::<LoginUrl>().unwrap().endpoint("/services/oauth2/token");
+        assert_eq!(endpoint("https://login.salesforce.com"), "https://login.salesforce.com/services/oauth2/token");
+        assert_eq!(
+            endpoint("https://acme.my.site.com/portal"),
+            "https://acme.my.site.com/portal/services/oauth2/token"
+        );
+    }
+
+    #[test]
+    fn the_origin_of_a_site_is_without_its_path() {
+        for (url, origin) in [
+            ("https://login.salesforce.com", "https://login.salesforce.com"),
+            ("https://acme.my.site.com/portal/de", "https://acme.my.site.com"),
+            ("http://localhost:8080/portal", "http://localhost:8080"),
+        ] {
+            let parsed: LoginUrl = url.parse().unwrap();
+            assert_eq!(parsed.origin(), origin);
+            assert!(parsed.is_origin_of(&format!("{origin}/id/00D/005").parse().unwrap()), "{url}");
+        }
     }
 
     #[test]
@@ -179,9 +225,21 @@ mod tests {
         assert_eq!(refusal("http://localhost.example.com"), InvalidLoginUrl::Scheme);
         assert_eq!(refusal("ftp://login.salesforce.com"), InvalidLoginUrl::Scheme);
         assert_eq!(refusal("login.salesforce.com"), InvalidLoginUrl::Malformed);
-        assert_eq!(refusal("https://login.salesforce.com/services"), InvalidLoginUrl::NotAnOrigin);
-        assert_eq!(refusal("https://user@login.salesforce.com"), InvalidLoginUrl::NotAnOrigin);
-        assert_eq!(refusal("https://login.salesforce.com?x"), InvalidLoginUrl::NotAnOrigin);
+        for url in [
+            "https://login.salesforce.com/services",
+            "https://login.salesforce.com/services/oauth2/authorize",
+            "https://acme.my.site.com//",
+            "https://acme.my.site.com//portal",
+            "https://acme.my.site.com/portal//",
+            "https://acme.my.site.com/my%20portal",
+            "https://acme.my.site.com/portal;x",
+            "https://acme.my.site.com/portal?x",
+            "https://acme.my.site.com/portal#x",
+            "https://user@login.salesforce.com",
+            "https://login.salesforce.com?x",
+        ] {
+            assert_eq!(refusal(url), InvalidLoginUrl::NotASite, "{url}");
+        }
         assert_eq!(refusal(&format!("https://{}.com", "a".repeat(130))), InvalidLoginUrl::TooLong);
     }
 

@@ -2,7 +2,7 @@
 
 use reqwest::{StatusCode, Url};
 use secrecy::{ExposeSecret as _, SecretString};
-use shared::login::is_confidential;
+use shared::{LoginUrl, login::is_confidential};
 
 use crate::{
     error::Error,
@@ -50,8 +50,9 @@ const CHALLENGE: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Requests the login page for this app and callback URL, and goes no further.
 pub(crate) async fn check_app(host: &str, client_id: &str, callback: &str) -> Result<AppStatus, Error> {
-    let url = Url::parse(host).and_then(|host| host.join("/services/oauth2/authorize"));
-    let Ok(url) = url else { return Ok(AppStatus::Unclear("invalid URL")) };
+    let endpoint = host.parse::<LoginUrl>().map(|host| host.endpoint("/services/oauth2/authorize"));
+    let url = endpoint.ok().and_then(|url| Url::parse(&url).ok());
+    let Some(url) = url else { return Ok(AppStatus::Unclear("invalid URL")) };
     let request = client_for(&url)?.get(url).query(&[
         ("response_type", "code"),
         ("client_id", client_id),

@@ -20,7 +20,7 @@ pub(crate) enum InvalidLinkRequest {
     Malformed,
     #[error("wa_id must be whatsapp:+<digits> or whatsapp:<CC>.<id>")]
     WaId,
-    #[error("login_url must be one of the stack's LoginUrls: scheme and host, no path")]
+    #[error("login_url must be one of the stack's LoginUrls")]
     LoginUrl,
     #[error("the body or login_url is too long")]
     TooLong,

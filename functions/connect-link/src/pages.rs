@@ -32,7 +32,7 @@ pub(crate) fn confirm(link: &Link) -> String {
 /// Chromium applies `form-action` to every redirect that follows a form, and Salesforce redirects on: to the
 /// org's own domain, to its identity provider, back to the callback. None of these is known here.
 pub(crate) fn form_action(login_url: &LoginUrl) -> String {
-    match login_url.as_str() {
+    match login_url.origin() {
         loopback if loopback.starts_with("http://") => format!("'self' https: {loopback}"),
         _ => "'self' https:".to_owned(),
     }
@@ -82,6 +82,10 @@ mod tests {
     fn the_form_may_lead_to_any_host_that_salesforce_redirects_to() {
         assert_eq!(form_action(&"https://login.salesforce.com".parse().unwrap()), "'self' https:");
         assert_eq!(form_action(&"http://localhost:4571".parse().unwrap()), "'self' https: http://localhost:4571");
+        assert_eq!(
+            form_action(&"http://localhost:4571/portal".parse().unwrap()),
+            "'self' https: http://localhost:4571"
+        );
     }
 
     #[test]
