@@ -41,6 +41,9 @@ impl Roots {
     }
 }
 
+/// The most response headers that are read. Gateways in front of Salesforce add many; hyper's own limit is 100.
+const MAX_RESPONSE_HEADERS: usize = 512;
+
 /// A client that never follows a redirect (a redirected POST loses its body), never reuses a
 /// connection (Lambda freezes between invocations, and reqwest does not retry a POST on a dead connection), and times out
 /// after `connect` for a connection and `total` for a request.
@@ -52,6 +55,7 @@ pub fn client(roots: Roots, connect: Duration, total: Duration) -> Result<Client
         .configure(Client::builder())
         .redirect(Policy::none())
         .pool_max_idle_per_host(0)
+        .http1_max_headers(MAX_RESPONSE_HEADERS)
         .connect_timeout(connect)
         .timeout(total)
         .user_agent(concat!("whatsapp-salesforce-connect/", env!("CARGO_PKG_VERSION")))

@@ -107,7 +107,7 @@ impl Work<'_> {
             match answer.map_err(|error| error.failure()) {
                 Ok(username) => return Ok(Some(username)),
                 Err(UserinfoFailure::Blocked) => return Err(Reason::AppBlocked.into()),
-                Err(UserinfoFailure::OutOfScope) => return Ok(None),
+                Err(UserinfoFailure::Undisclosed) => return Ok(None),
                 Err(UserinfoFailure::Transient { retry_after }) => {
                     if !pauses.next(retry_after).await {
                         return Ok(None);

@@ -1,10 +1,12 @@
 //! What an answer of Salesforce means. Pure functions of status, header and body; what follows
 //! from it is for the caller to decide.
+//!
+//! Sources: Salesforce Help "OAuth 2.0 Authorization Errors"; RFC 6749 §5.2; the reports named beside the words.
 
 use std::time::Duration;
 
+use super::{body::Fields, words::Words};
 use crate::{Reason, exchange::DenialError};
-use serde::Deserialize;
 
 /// The longest `Retry-After` that is honoured: any code has expired by then.
 const MAX_RETRY_AFTER: Duration = Duration::from_hours(1);
@@ -34,59 +36,53 @@ pub struct Refusal {
     pub error: Option<DenialError>,
 }
 
-/// RFC 6749 §5.2.
-#[derive(Deserialize)]
-struct Problem {
-    error: Option<String>,
-    error_description: Option<String>,
-}
-
-/// The refusal that an answer of the token endpoint is; `None` for one that should hold tokens.
-pub(super) fn token_endpoint(status: u16, retry_after: Option<&str>, body: &[u8]) -> Option<Refusal> {
-    let problem = serde_json::from_slice::<Problem>(body).ok();
-    let by_word = match &problem {
-        Some(Problem { error: Some(error), error_description }) => {
-            by_word(error, &error_description.as_deref().unwrap_or_default().to_ascii_lowercase())
-        }
-        Some(_) if status == 200 => return None,
-        Some(_) => Some(Class::Operator),
-        // A page, and no answer of OAuth: maintenance, a proxy, an outage; also with 200.
-        None => None,
+/// The refusal that an answer of the token endpoint is; `None` for one with tokens.
+///
+/// Whatever may have reached Salesforce is ambiguous, because the code may be used up: a failure of the application or of
+/// a gateway that waited for it (500, 502, 504), and a success without a readable answer. 503 and 429 turn a request
+/// away before it is processed (RFC 9110 §15.6.4, RFC 6585 §4), and Salesforce's own words say what it did.
+pub(super) fn token_endpoint(status: u16, retry_after: Option<&str>, fields: Option<&Fields>) -> Option<Refusal> {
+    let soon = Class::Transient { retry_after: retry_after.and_then(seconds) };
+    let error = fields.and_then(Fields::error);
+    let by_word = match (&error, fields) {
+        (Some(error), Some(fields)) => Some(by_word(&Words::new(error, &fields.description())).unwrap_or(soon)),
+        (None, Some(fields)) if fields.text("access_token").is_some() => return None,
+        _ => None,
     };
     let class = match (status, by_word) {
         (_, Some(class @ Class::Final(Reason::LoginRate))) => class,
+        (429 | 503, _) => soon,
+        // A page or a broken answer in place of tokens counts as well: maintenance, a proxy, a connection that broke off.
+        (500..=599, _) | (200..=299, None) => Class::Ambiguous,
         // The login host is not the org's own.
         (300..=399, _) => Class::Operator,
-        // Not a page, and not whole: the code was taken, and the answer broke off.
-        (200, None) if problem.is_none() && !is_page(body) => Class::Ambiguous,
-        (429 | 500..=599, _) | (_, None) => Class::Transient { retry_after: retry_after.and_then(seconds) },
         (_, Some(class)) => class,
+        // A page of a proxy in between, or nothing: Salesforce's own refusals are never without a word.
+        (_, None) if fields.is_none() => soon,
+        (_, None) => Class::Operator,
     };
-    let error = problem.and_then(|problem| problem.error).map(|error| DenialError::from_untrusted(&error));
-    Some(Refusal { class, error })
+    Some(Refusal { class, error: error.map(|error| DenialError::from_untrusted(&error)) })
 }
 
 /// The class of an OAuth error; `None` for the codes after which a retry may succeed.
-fn by_word(error: &str, description: &str) -> Option<Class> {
-    let says = |words: &str| description.contains(words);
-    Some(match error {
-        _ if says("login rate exceeded") => Class::Final(Reason::LoginRate),
-        "rate_limit_exceeded" | "login_rate_exceeded" => Class::Final(Reason::LoginRate),
-        "invalid_grant" if says("ip restricted") || says("login hours") || says("approved") => {
-            Class::Final(Reason::AppBlocked)
-        }
-        // The verifier is of our own making.
-        "invalid_grant" if says("code verifier") => Class::Operator,
-        "invalid_grant" => Class::Final(Reason::CodeExpired),
-        "inactive_user" => Class::Final(Reason::UserInactive),
-        "inactive_org" => Class::Final(Reason::OrgInactive),
-        "access_denied" | "access-denied" => Class::Final(Reason::Denied),
-        "invalid_app_access" | "invalid_app_org" => Class::Final(Reason::AppBlocked),
-        "unknown_error" | "server_error" | "temporarily_unavailable" => return None,
+fn by_word(words: &Words) -> Option<Class> {
+    if words.is_outage() {
+        return None;
+    }
+    if let Some(reason) = words.reason() {
+        return Some(Class::Final(reason));
+    }
+    Some(Class::Final(match words.error() {
+        // The verifier is a function of the attempt: this is the code of another one.
+        _ if words.says(&["code verifier", "code_verifier"]) => Reason::CodeExpired,
+        // The login failed, and not because of the code's age.
+        "invalid_grant" if words.says(&["authentication failure"]) => Reason::Unknown,
+        "invalid_grant" => Reason::CodeExpired,
+        "access_denied" => Reason::Denied,
         // invalid_client, invalid_client_id, redirect_uri_mismatch, unsupported_grant_type,
         // invalid_request, and what is not known yet: the operator has to look.
-        _ => Class::Operator,
-    })
+        _ => return Some(Class::Operator),
+    }))
 }
 
 /// Whether it is markup, in place of an answer.
@@ -104,8 +100,9 @@ fn seconds(retry_after: &str) -> Option<Duration> {
 pub enum UserinfoFailure {
     /// Fresh tokens are refused: the org's IP rules or the app's policies block this app.
     Blocked,
-    /// The tokens are valid, but their scope does not include the person's name.
-    OutOfScope,
+    /// The answer says nothing against the tokens, and another try would bring no name either: their scope does not
+    /// include it, or the org has no API calls left for today.
+    Undisclosed,
     /// Salesforce is unavailable.
     Transient {
         /// From the `Retry-After` header.
@@ -113,14 +110,25 @@ pub enum UserinfoFailure {
     },
 }
 
+/// How an answer of 403 says that it is the token that is refused: Salesforce Help "Identity URLs and `/userinfo`" for the
+/// plain words, REST API Developer Guide "Status Codes and Error Responses" for the others.
+const REFUSED_TOKEN: &[&str] =
+    &["bad_oauth_token", "missing_oauth_token", "invalid_session_id", "invalid_token", "oauth_app_", "ip restricted"];
+
 /// What an answer of `/userinfo` without a name means. A refusal is a plain word, such as
 /// `Bad_OAuth_Token` or `Invalid_Scope`, or a JSON error; HTML comes from a proxy in between.
+///
+/// Only what definitely refuses the tokens fails the attempt: a consent is worth more than a name.
 pub(super) fn userinfo(status: u16, retry_after: Option<&str>, body: &[u8]) -> UserinfoFailure {
-    let body = String::from_utf8_lossy(body).to_ascii_lowercase();
+    let text = String::from_utf8_lossy(body).to_ascii_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
     match status {
-        401 | 403 if body.trim_start().starts_with('<') => UserinfoFailure::Transient { retry_after: None },
-        401 | 403 if body.contains("scope") => UserinfoFailure::OutOfScope,
-        401 | 403 => UserinfoFailure::Blocked,
+        401 | 403 if is_page(body) => UserinfoFailure::Transient { retry_after: None },
+        401 | 403 if says(&["scope", "limit_exceeded"]) => UserinfoFailure::Undisclosed,
+        401 => UserinfoFailure::Blocked,
+        403 if says(REFUSED_TOKEN) => UserinfoFailure::Blocked,
+        200..=299 if !is_page(body) => UserinfoFailure::Undisclosed,
+        403 => UserinfoFailure::Undisclosed,
         _ => UserinfoFailure::Transient { retry_after: retry_after.and_then(seconds) },
     }
 }
@@ -131,67 +139,131 @@ mod tests {
 
     const SOON: Class = Class::Transient { retry_after: None };
     const PAGE: &str = "<!DOCTYPE html><html><body>We are down for maintenance</body></html>";
-    const EXPIRED: &str = r#"{"error":"invalid_grant","error_description":"expired authorization code"}"#;
 
-    /// The rows of the design's failure table that are answers, in its order.
+    fn class(status: u16, retry_after: Option<&str>, body: &str) -> Option<Class> {
+        let fields = Fields::read(body.as_bytes());
+        token_endpoint(status, retry_after, fields.as_ref()).map(|refusal| refusal.class)
+    }
+
+    fn described(error: &str, description: &str) -> Option<Class> {
+        class(400, None, &serde_json::json!({"error": error, "error_description": description}).to_string())
+    }
+
     #[test]
-    fn each_answer_has_its_class() {
+    fn each_status_has_its_class() {
         #[rustfmt::skip]
-        let table: [(&str, u16, &str, Class); 31] = [
-            // transient
+        let table: [(&str, u16, &str, Class); 21] = [
+            // Turned away before it was processed.
             ("429", 429, r#"{"error":"too_many_requests"}"#, SOON),
             ("429 without a word", 429, "", SOON),
-            ("5xx", 500, "", SOON),
-            ("5xx with a word", 503, r#"{"error":"invalid_client"}"#, SOON),
+            ("429 with a page", 429, PAGE, SOON),
+            ("503", 503, "", SOON),
+            ("503 with a word", 503, r#"{"error":"invalid_client"}"#, SOON),
             ("maintenance", 503, PAGE, SOON),
-            ("maintenance with 200", 200, PAGE, SOON),
-            ("maintenance with 404", 404, PAGE, SOON),
-            ("retry your request", 400, r#"{"error":"unknown_error","error_description":"retry your request"}"#, SOON),
-            // ambiguous
+            ("a page with 404", 404, PAGE, SOON),
+            ("a page with 403", 403, PAGE, SOON),
+            ("nothing with 400", 400, "", SOON),
+            // It may have been processed.
+            ("500", 500, "", Class::Ambiguous),
+            ("500 with a word", 500, r#"{"error":"unknown_error"}"#, Class::Ambiguous),
+            ("502", 502, PAGE, Class::Ambiguous),
+            ("504", 504, PAGE, Class::Ambiguous),
+            ("maintenance with 200", 200, PAGE, Class::Ambiguous),
             ("an empty 200", 200, "", Class::Ambiguous),
             ("a 200 that broke off", 200, r#"{"access_token":"00D!x"#, Class::Ambiguous),
             ("a 200 that is no JSON", 200, "OK", Class::Ambiguous),
-            // final
-            ("expired or used", 400, EXPIRED, Class::Final(Reason::CodeExpired)),
-            ("never a code", 400, r#"{"error":"invalid_grant"}"#, Class::Final(Reason::CodeExpired)),
-            ("frozen", 400, r#"{"error":"inactive_user"}"#, Class::Final(Reason::UserInactive)),
-            ("locked", 400, r#"{"error":"inactive_org"}"#, Class::Final(Reason::OrgInactive)),
-            ("denied", 400, r#"{"error":"access_denied"}"#, Class::Final(Reason::Denied)),
-            ("from an address not allowed", 400, r#"{"error":"invalid_grant","error_description":"IP restricted or invalid login hours"}"#, Class::Final(Reason::AppBlocked)),
-            ("not approved", 400, r#"{"error":"invalid_grant","error_description":"user hasn't approved this consumer"}"#, Class::Final(Reason::AppBlocked)),
-            ("app not assigned", 400, r#"{"error":"invalid_app_access"}"#, Class::Final(Reason::AppBlocked)),
-            // the operator's
-            ("wrong secret", 400, r#"{"error":"invalid_client","error_description":"invalid client credentials"}"#, Class::Operator),
-            ("wrong id", 400, r#"{"error":"invalid_client_id"}"#, Class::Operator),
-            ("wrong redirect", 400, r#"{"error":"redirect_uri_mismatch"}"#, Class::Operator),
-            ("wrong grant type", 400, r#"{"error":"unsupported_grant_type"}"#, Class::Operator),
-            ("PKCE", 400, r#"{"error":"invalid_request","error_description":"missing required code challenge"}"#, Class::Operator),
-            ("wrong verifier", 400, r#"{"error":"invalid_grant","error_description":"invalid code verifier"}"#, Class::Operator),
-            ("never seen", 400, r#"{"error":"brand_new"}"#, Class::Operator),
+            ("a 200 of somebody else", 200, r#"{"status":"maintenance"}"#, Class::Ambiguous),
+            // The operator's.
             ("no word", 400, "{}", Class::Operator),
             ("redirected", 302, "", Class::Operator),
-            // login rate
-            ("login rate", 400, r#"{"error":"rate_limit_exceeded"}"#, Class::Final(Reason::LoginRate)),
-            ("login rate, described", 400, r#"{"error":"invalid_grant","error_description":"Login Rate Exceeded"}"#, Class::Final(Reason::LoginRate)),
-            ("login rate with 429", 429, r#"{"error":"login_rate_exceeded"}"#, Class::Final(Reason::LoginRate)),
+            ("redirected with a page", 301, PAGE, Class::Operator),
         ];
-        for (name, status, body, class) in table {
-            assert_eq!(
-                token_endpoint(status, None, body.as_bytes()).map(|refusal| refusal.class),
-                Some(class),
-                "{name}"
-            );
+        for (name, status, body, expected) in table {
+            assert_eq!(class(status, None, body), Some(expected), "{name}");
+        }
+    }
+
+    #[test]
+    fn each_error_has_its_class() {
+        const EXPIRED: Class = Class::Final(Reason::CodeExpired);
+        const BLOCKED: Class = Class::Final(Reason::AppBlocked);
+        const USER: Class = Class::Final(Reason::UserInactive);
+        const ORG: Class = Class::Final(Reason::OrgInactive);
+        const RATE: Class = Class::Final(Reason::LoginRate);
+        #[rustfmt::skip]
+        let table: [(&str, &str, Class); 44] = [
+            // Salesforce Help "OAuth 2.0 Authorization Errors".
+            ("unknown_error", "retry your request", SOON),
+            ("server_error", "", SOON),
+            ("temporarily_unavailable", "", SOON),
+            ("access_denied", "end-user denied authorization", Class::Final(Reason::Denied)),
+            ("access-denied", "", Class::Final(Reason::Denied)),
+            ("inactive_user", "user is inactive", USER),
+            ("inactive_org", "organization is locked, closed, or suspended", ORG),
+            ("rate_limit_exceeded", "", RATE),
+            ("login_rate_exceeded", "", RATE),
+            ("invalid_grant", "Login Rate Exceeded", RATE),
+            ("invalid_app_access", "user is not admin approved to access this app", BLOCKED),
+            ("invalid_grant", "", EXPIRED),
+            ("invalid_grant", "expired authorization code", EXPIRED),
+            ("invalid_grant", "invalid authorization code", EXPIRED),
+            ("invalid_grant", "expired access/refresh token", EXPIRED),
+            ("invalid_grant", "authentication failure", Class::Final(Reason::Unknown)),
+            ("invalid_grant", "inactive user", USER),
+            ("Invalid_Grant", "  Inactive\tUSER ", USER),
+            ("invalid_grant", "inactive organization", ORG),
+            ("invalid_grant", "Inactive  Organization", ORG),
+            ("invalid_grant", "ip restricted or invalid login hours", BLOCKED),
+            ("invalid_grant", "IP restricted", BLOCKED),
+            ("invalid_grant", "user hasn't approved this consumer", BLOCKED),
+            ("invalid_grant", "user hasn\u{2019}t approved this consumer", BLOCKED),
+            ("invalid_client", "invalid client credentials", Class::Operator),
+            ("invalid_client_id", "client identifier invalid", Class::Operator),
+            ("redirect_uri_mismatch", "redirect_uri must match configuration", Class::Operator),
+            ("redirect_uri_missing", "", Class::Operator),
+            ("unsupported_grant_type", "grant type not supported", Class::Operator),
+            ("invalid_scope", "", Class::Operator),
+            ("invalid_request", "missing required code challenge", Class::Operator),
+            ("brand_new", "", Class::Operator),
+            // forcedotcom/sfdx-core#1342: an earlier request with this code or token is still being processed.
+            ("invalid_grant", "token request is already being processed", SOON),
+            ("invalid_grant", "Token Request Is Already Being Processed", SOON),
+            ("invalid_request", "token request is already  being processed", SOON),
+            // forcedotcom/cli#3482, PipedreamHQ/pipedream#21557, articles 005132365 and 000232413: the app in this org.
+            ("invalid_client_id", "External client app is not installed in this org", BLOCKED),
+            ("invalid_client", "external client app is not  installed in this org", BLOCKED),
+            ("OAUTH_EC_APP_NOT_FOUND", "", BLOCKED),
+            ("OAUTH_APP_BLOCKED", "this app is blocked by admin", BLOCKED),
+            ("OAUTH_APPROVAL_ERROR_GENERIC", "An unexpected error has occurred", BLOCKED),
+            // A code of another link: a stranger can cause it, and no setting helps.
+            ("invalid_grant", "invalid code verifier", EXPIRED),
+            ("invalid_grant", "Code verifier does not match code challenge", EXPIRED),
+            ("invalid_request", "code verifier without code challenge", EXPIRED),
+            ("invalid_request", "missing required code verifier", EXPIRED),
+        ];
+        for (error, description, expected) in table {
+            assert_eq!(described(error, description), Some(expected), "{error}: {description}");
+        }
+    }
+
+    #[test]
+    fn the_login_rate_counts_whatever_the_status() {
+        let rate = r#"{"error":"login_rate_exceeded"}"#;
+        for status in [400, 403, 429, 503] {
+            assert_eq!(class(status, None, rate), Some(Class::Final(Reason::LoginRate)), "{status}");
         }
     }
 
     #[test]
     fn tokens_are_no_refusal() {
-        assert_eq!(token_endpoint(200, None, br#"{"access_token":"00D!x"}"#), None);
+        for status in [200, 201, 203] {
+            assert_eq!(class(status, None, r#"{"access_token":"00D!x"}"#), None, "{status}");
+        }
     }
 
     #[test]
     fn retry_after_is_honoured_up_to_an_hour() {
-        let wait = |header| match token_endpoint(503, Some(header), b"").map(|refusal| refusal.class) {
+        let wait = |header| match class(503, Some(header), "") {
             Some(Class::Transient { retry_after }) => retry_after,
             other => panic!("{other:?}"),
         };
@@ -202,20 +274,36 @@ mod tests {
 
     #[test]
     fn the_error_code_is_kept_if_it_is_a_plain_word() {
-        let word = |body: &str| token_endpoint(400, None, body.as_bytes()).unwrap().error;
-        assert_eq!(word(EXPIRED).unwrap().as_str(), "invalid_grant");
+        let word = |body: &str| token_endpoint(400, None, Fields::read(body.as_bytes()).as_ref()).unwrap().error;
+        assert_eq!(word(r#"{"error":"invalid_grant"}"#).unwrap().as_str(), "invalid_grant");
         assert_eq!(word(r#"{"error":"<script>"}"#).unwrap().as_str(), "unknown");
         assert_eq!(word(PAGE), None);
     }
 
     #[test]
-    fn fresh_tokens_that_are_refused_mean_that_the_app_is_blocked() {
+    fn only_what_refuses_fresh_tokens_means_that_the_app_is_blocked() {
         let soon = UserinfoFailure::Transient { retry_after: None };
         for (status, body, meaning) in [
             (403, "Bad_OAuth_Token", UserinfoFailure::Blocked),
-            (401, r#"[{"errorCode":"INVALID_SESSION_ID"}]"#, UserinfoFailure::Blocked),
-            (403, "Invalid_Scope", UserinfoFailure::OutOfScope),
+            (401, "Bad_OAuth_Token", UserinfoFailure::Blocked),
+            (401, "", UserinfoFailure::Blocked),
+            (
+                401,
+                r#"[{"errorCode":"INVALID_SESSION_ID","message":"Session expired or invalid"}]"#,
+                UserinfoFailure::Blocked,
+            ),
+            (403, r#"[{"errorCode":"INVALID_SESSION_ID"}]"#, UserinfoFailure::Blocked),
+            (403, "Invalid_Scope", UserinfoFailure::Undisclosed),
+            (
+                403,
+                r#"[{"errorCode":"REQUEST_LIMIT_EXCEEDED","message":"TotalRequests Limit exceeded."}]"#,
+                UserinfoFailure::Undisclosed,
+            ),
+            (403, r#"[{"errorCode":"API_DISABLED_FOR_ORG"}]"#, UserinfoFailure::Undisclosed),
+            (403, "", UserinfoFailure::Undisclosed),
+            (200, r#"{"sub":"https://login.salesforce.com/id/00D/005"}"#, UserinfoFailure::Undisclosed),
             (403, PAGE, soon),
+            (401, PAGE, soon),
             (500, "", soon),
             (404, PAGE, soon),
         ] {

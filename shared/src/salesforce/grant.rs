@@ -4,25 +4,24 @@ use std::fmt;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::hmac;
-use serde::Deserialize;
 use url::Url;
 
-use super::token::{AccessToken, RefreshToken};
-use crate::{LoginUrl, Timestamp, login::is_confidential};
-
-/// Hosts of Salesforce. The signature does not cover `instance_url`, and the access token goes there.
-const INSTANCE_HOSTS: [&str; 4] = [".salesforce.com", ".force.com", ".my.site.com", ".salesforce.mil"];
+use super::{
+    body::Fields,
+    hosts::is_salesforce,
+    token::{AccessToken, RefreshToken},
+};
+use crate::{LoginUrl, Timestamp, login};
 
 /// The answer of the token endpoint as it is sent (RFC 6749 §5.1 and Salesforce's additions).
-#[derive(Deserialize)]
-pub(super) struct TokenAnswer {
+struct TokenAnswer {
     access_token: AccessToken,
     refresh_token: Option<RefreshToken>,
     instance_url: String,
     id: String,
     /// Milliseconds, as a string.
     issued_at: String,
-    signature: String,
+    signature: Option<String>,
     scope: Option<String>,
 }
 
@@ -32,7 +31,7 @@ pub struct Grant {
     pub access_token: AccessToken,
     /// Absent without the scope, or by the org's policy.
     pub refresh_token: Option<RefreshToken>,
-    /// The origin of the org's API.
+    /// The base URL of the org's API, without a trailing slash; at an Experience Cloud site with its path.
     pub instance_url: String,
     /// When Salesforce issued the tokens.
     pub issued_at: Timestamp,
@@ -61,34 +60,112 @@ pub enum Untrusted {
     Instance,
 }
 
+/// Tokens of an answer that failed verification. They are valid at Salesforce: another value of the client secret may prove
+/// them, and what nothing proves is to be revoked.
+#[derive(thiserror::Error)]
+#[error("{why}")]
+pub struct UntrustedTokens {
+    why: Untrusted,
+    answer: TokenAnswer,
+    login_url: LoginUrl,
+}
+
+impl UntrustedTokens {
+    /// Why they are not trusted.
+    #[must_use]
+    pub fn why(&self) -> Untrusted {
+        self.why
+    }
+
+    /// Verifies them again, by other values of the client secret: while it is rotated Salesforce accepts two, and signs
+    /// with either.
+    ///
+    /// # Errors
+    /// Themselves, where they cannot be trusted still.
+    pub fn verify(self, client_secrets: &[&str]) -> Result<Grant, Box<Self>> {
+        let Self { answer, login_url, .. } = self;
+        answer.verify(client_secrets, &login_url)
+    }
+
+    /// The token whose revocation ends all of them.
+    #[must_use]
+    pub fn to_revoke(&self) -> &str {
+        self.answer.refresh_token.as_ref().map_or_else(|| self.answer.access_token.secret(), RefreshToken::secret)
+    }
+}
+
+/// Reads an answer's tokens and verifies them: signature, identity and host. `None` where it has no token.
+pub(super) fn verify(
+    fields: &Fields,
+    client_secret: &str,
+    login_url: &LoginUrl,
+) -> Option<Result<Grant, Box<UntrustedTokens>>> {
+    TokenAnswer::of(fields).map(|answer| answer.verify(&[client_secret], login_url))
+}
+
 impl TokenAnswer {
-    /// Checks signature, identity and host.
-    pub(super) fn verify(self, client_secret: &str, login_url: &LoginUrl) -> Result<Grant, Untrusted> {
-        let signature = STANDARD.decode(&self.signature).map_err(|_| Untrusted::Signature)?;
-        let key = hmac::Key::new(hmac::HMAC_SHA256, client_secret.as_bytes());
-        // In constant time.
-        hmac::verify(&key, format!("{}{}", self.id, self.issued_at).as_bytes(), &signature)
-            .map_err(|_| Untrusted::Signature)?;
+    fn of(fields: &Fields) -> Option<Self> {
+        let text = |name| fields.text(name);
+        Some(Self {
+            access_token: AccessToken::parse(text("access_token")?).ok()?,
+            refresh_token: text("refresh_token").and_then(|token| RefreshToken::parse(token).ok()),
+            instance_url: text("instance_url").unwrap_or_default(),
+            id: text("id").unwrap_or_default(),
+            issued_at: text("issued_at").unwrap_or_default(),
+            signature: text("signature"),
+            scope: text("scope"),
+        })
+    }
+
+    fn verify(self, client_secrets: &[&str], login_url: &LoginUrl) -> Result<Grant, Box<UntrustedTokens>> {
+        match self.check(client_secrets, login_url) {
+            Ok((issued_at, (org_id, user_id), instance_url)) => Ok(Grant {
+                access_token: self.access_token,
+                refresh_token: self.refresh_token,
+                instance_url,
+                issued_at,
+                scope: self.scope,
+                org_id,
+                user_id,
+            }),
+            Err(why) => Err(Box::new(UntrustedTokens { why, answer: self, login_url: login_url.clone() })),
+        }
+    }
+
+    fn check(
+        &self,
+        client_secrets: &[&str],
+        login_url: &LoginUrl,
+    ) -> Result<(Timestamp, (String, String), String), Untrusted> {
+        if !self.is_signed(client_secrets) {
+            return Err(Untrusted::Signature);
+        }
         let issued_at = self.issued_at.parse().map(Timestamp::from_millis).map_err(|_| Untrusted::IssuedAt)?;
-        let (org_id, user_id) = identity(&self.id).ok_or(Untrusted::Identity)?;
-        Ok(Grant {
-            instance_url: instance(&self.instance_url, login_url).ok_or(Untrusted::Instance)?,
-            access_token: self.access_token,
-            refresh_token: self.refresh_token,
-            issued_at,
-            scope: self.scope,
-            org_id,
-            user_id,
+        let account = identity(&self.id).ok_or(Untrusted::Identity)?;
+        let instance = instance(&self.instance_url, login_url).ok_or(Untrusted::Instance)?;
+        Ok((issued_at, account, instance))
+    }
+
+    /// Whether one of these secrets signed it. Salesforce signs with the app's secret; an answer without a signature is
+    /// proven by TLS alone, as those of other providers are.
+    fn is_signed(&self, client_secrets: &[&str]) -> bool {
+        let Some(signature) = &self.signature else { return true };
+        let Ok(signature) = STANDARD.decode(signature) else { return false };
+        let signed = format!("{}{}", self.id, self.issued_at);
+        client_secrets.iter().any(|secret| {
+            let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+            // In constant time.
+            hmac::verify(&key, signed.as_bytes(), &signature).is_ok()
         })
     }
 }
 
-/// Org and user of `https://login.salesforce.com/id/{org}/{user}`.
+/// Org and user of `https://login.salesforce.com/id/{org}/{user}`; at an Experience Cloud site after its path.
 fn identity(id: &str) -> Option<(String, String)> {
     let id = Url::parse(id).ok()?;
     let path: Vec<_> = id.path_segments()?.collect();
     match path[..] {
-        ["id", org, user] if is_record_id(org) && is_record_id(user) => Some((org.to_owned(), user.to_owned())),
+        [.., "id", org, user] if is_record_id(org) && is_record_id(user) => Some((org.to_owned(), user.to_owned())),
         _ => None,
     }
 }
@@ -97,14 +174,18 @@ fn is_record_id(text: &str) -> bool {
     matches!(text.len(), 15 | 18) && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// The origin of the org's API: at Salesforce, or where the person logged in, which the operator
+/// The base URL of the org's API: at Salesforce, or where the person logged in, which the operator
 /// has listed.
 fn instance(text: &str, login_url: &LoginUrl) -> Option<String> {
     let address = Url::parse(text).ok()?;
-    let origin = address.origin().ascii_serialization();
-    let known = login_url.is_origin_of(&address)
-        || address.domain().is_some_and(|host| INSTANCE_HOSTS.iter().any(|end| host.ends_with(end)));
-    (known && is_confidential(&address) && address.as_str() == format!("{origin}/")).then_some(origin)
+    let known = login_url.is_origin_of(&address) || address.domain().is_some_and(is_salesforce);
+    if known { login::site(text).ok() } else { None }
+}
+
+impl fmt::Debug for UntrustedTokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UntrustedTokens").field("why", &self.why).finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for Grant {
@@ -136,14 +217,20 @@ mod tests {
         })
     }
 
-    fn verify(answer: Value) -> Result<Grant, Untrusted> {
-        let login_url = "https://login.salesforce.com".parse().unwrap();
-        serde_json::from_value::<TokenAnswer>(answer).unwrap().verify(SECRET, &login_url)
+    const LOGIN: &str = "https://login.salesforce.com";
+
+    fn verify_at(login_url: &str, answer: &Value) -> Result<Grant, Box<UntrustedTokens>> {
+        let fields = Fields::read(answer.to_string().as_bytes()).unwrap();
+        super::verify(&fields, SECRET, &login_url.parse().unwrap()).unwrap()
+    }
+
+    fn verify(answer: &Value) -> Result<Grant, Untrusted> {
+        verify_at(LOGIN, answer).map_err(|tokens| tokens.why())
     }
 
     #[test]
     fn an_answer_of_salesforce_is_trusted() {
-        let grant = verify(answer(ID, "https://acme.my.salesforce.com")).unwrap();
+        let grant = verify(&answer(ID, "https://acme.my.salesforce.com")).unwrap();
         assert_eq!(grant.instance_url, "https://acme.my.salesforce.com");
         assert_eq!(grant.issued_at, Timestamp::from_millis(1_790_000_000_123));
         assert_eq!((&*grant.org_id, &*grant.user_id), ("00Dxx0000001gPLEAY", "005xx000001SwiUAAS"));
@@ -152,11 +239,55 @@ mod tests {
     }
 
     #[test]
-    fn a_refresh_token_and_a_scope_may_be_absent() {
+    fn what_is_optional_may_be_absent_or_empty() {
+        for field in ["refresh_token", "scope", "signature", "token_type"] {
+            for absent in [Value::Null, "".into()] {
+                let mut answer = answer(ID, "https://acme.my.salesforce.com");
+                answer[field] = absent;
+                assert!(verify(&answer).is_ok(), "{field}");
+                answer.as_object_mut().unwrap().remove(field);
+                let grant = verify(&answer).unwrap();
+                assert_eq!(grant.refresh_token.is_none(), field == "refresh_token");
+                assert_eq!(grant.scope.is_none(), field == "scope");
+            }
+        }
+    }
+
+    #[test]
+    fn a_number_is_as_good_as_its_digits() {
         let mut answer = answer(ID, "https://acme.my.salesforce.com");
-        answer.as_object_mut().unwrap().retain(|key, _| key != "refresh_token" && key != "scope");
-        let grant = verify(answer).unwrap();
-        assert!(grant.refresh_token.is_none() && grant.scope.is_none());
+        answer["issued_at"] = 1_790_000_000_123_u64.into();
+        assert_eq!(verify(&answer).unwrap().issued_at, Timestamp::from_millis(1_790_000_000_123));
+    }
+
+    #[test]
+    fn tokens_are_read_from_a_form() {
+        let answer = answer(ID, "https://acme.my.salesforce.com");
+        let pairs = answer.as_object().unwrap().iter().map(|(name, value)| (name, value.as_str().unwrap()));
+        let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+        let grant = super::verify(&Fields::read(form.as_bytes()).unwrap(), SECRET, &LOGIN.parse().unwrap());
+        assert_eq!(grant.unwrap().unwrap().refresh_token.unwrap().secret(), "5AepREFRESH");
+    }
+
+    #[test]
+    fn an_answer_that_a_secret_did_not_sign_is_verified_by_another() {
+        let answer = answer(ID, "https://acme.my.salesforce.com");
+        let fields = Fields::read(answer.to_string().as_bytes()).unwrap();
+        let verify = |secret| super::verify(&fields, secret, &LOGIN.parse().unwrap()).unwrap().unwrap_err();
+        assert_eq!(verify("rotated").why(), Untrusted::Signature);
+        assert_eq!(verify("rotated").verify(&["another", SECRET]).unwrap().access_token.secret(), "00Dxx!ACCESS");
+        assert_eq!(verify("rotated").verify(&["another"]).unwrap_err().why(), Untrusted::Signature);
+        assert_eq!(verify("rotated").verify(&[]).unwrap_err().why(), Untrusted::Signature);
+    }
+
+    #[test]
+    fn what_is_not_trusted_can_be_revoked_and_never_prints() {
+        let mut answer = answer(ID, "https://evil.example");
+        let tokens = verify_at(LOGIN, &answer).unwrap_err();
+        assert_eq!(tokens.to_revoke(), "5AepREFRESH");
+        assert_eq!(format!("{tokens:?}"), "UntrustedTokens { why: Instance, .. }");
+        answer["refresh_token"] = Value::Null;
+        assert_eq!(verify_at(LOGIN, &answer).unwrap_err().to_revoke(), "00Dxx!ACCESS");
     }
 
     #[test]
@@ -169,14 +300,14 @@ mod tests {
         ] {
             let mut answer = answer(ID, "https://acme.my.salesforce.com");
             answer[key] = value.into();
-            assert_eq!(verify(answer).unwrap_err(), Untrusted::Signature, "{key}");
+            assert_eq!(verify(&answer).unwrap_err(), Untrusted::Signature, "{key}");
         }
     }
 
     #[test]
     fn an_identity_names_an_org_and_a_user() {
         for id in ["00D/005", "https://login.salesforce.com/id/00Dxx0000001gPLEAY", "https://x/id/00D/005/../.."] {
-            assert_eq!(verify(answer(id, "https://acme.my.salesforce.com")).unwrap_err(), Untrusted::Identity, "{id}");
+            assert_eq!(verify(&answer(id, "https://acme.my.salesforce.com")).unwrap_err(), Untrusted::Identity, "{id}");
         }
     }
 
@@ -189,8 +320,11 @@ mod tests {
             "https://acme.my.site.com",
             "https://acme.my.salesforce.mil",
             "https://login.salesforce.com",
+            "https://acme.my.sfcrmproducts.cn",
+            "https://acme.cloudforce.com",
+            "https://acme.my.crmforce.mil",
         ] {
-            assert!(verify(answer(ID, url)).is_ok(), "{url}");
+            assert!(verify(&answer(ID, url)).is_ok(), "{url}");
         }
         for url in [
             "http://acme.my.salesforce.com",
@@ -199,24 +333,37 @@ mod tests {
             "https://evilsalesforce.com",
             "https://acme.my.salesforce.com@evil.example",
             "https://user@acme.my.salesforce.com",
-            "https://acme.my.salesforce.com/path",
+            "https://acme.my.salesforce.com/path?query",
+            "https://acme.my.salesforce.com/my%20path",
             "http://127.0.0.1:8080",
             "nonsense",
         ] {
-            assert_eq!(verify(answer(ID, url)).unwrap_err(), Untrusted::Instance, "{url}");
+            assert_eq!(verify(&answer(ID, url)).unwrap_err(), Untrusted::Instance, "{url}");
         }
     }
 
     #[test]
     fn on_loopback_the_login_host_is_the_instance() {
-        let answer = serde_json::from_value::<TokenAnswer>(answer(ID, "http://localhost:8080")).unwrap();
-        let login_url = "http://localhost:8080".parse().unwrap();
-        assert_eq!(answer.verify(SECRET, &login_url).unwrap().instance_url, "http://localhost:8080");
+        let grant = verify_at("http://localhost:8080", &answer(ID, "http://localhost:8080")).unwrap();
+        assert_eq!(grant.instance_url, "http://localhost:8080");
+    }
+
+    #[test]
+    fn a_site_has_its_path_in_identity_and_instance() {
+        let site = "https://acme--uat.sandbox.my.site.com/portal";
+        let id = format!("{site}/id/00Dxx0000001gPLEAY/005xx000001SwiUAAS");
+        for instance in [site, "https://acme--uat.sandbox.my.site.com/portal/"] {
+            let grant = verify_at(site, &answer(&id, instance)).unwrap();
+            assert_eq!(grant.instance_url, site);
+            assert_eq!((&*grant.org_id, &*grant.user_id), ("00Dxx0000001gPLEAY", "005xx000001SwiUAAS"));
+        }
+        let own_domain = "https://login.acme.example/portal";
+        assert_eq!(verify_at(own_domain, &answer(&id, own_domain)).unwrap().instance_url, own_domain);
     }
 
     #[test]
     fn debug_hides_the_tokens() {
-        let debug = format!("{:?}", verify(answer(ID, "https://acme.my.salesforce.com")).unwrap());
+        let debug = format!("{:?}", verify(&answer(ID, "https://acme.my.salesforce.com")).unwrap());
         assert!(!debug.contains("ACCESS") && !debug.contains("REFRESH"), "{debug}");
     }
 }

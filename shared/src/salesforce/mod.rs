@@ -3,10 +3,12 @@
 //! It sends each request once and returns the result. Whether and when to try again is for the
 //! caller to decide, and nothing here knows a queue, a table or a Lambda event.
 
+mod body;
 mod callback_error;
 mod classify;
 mod client;
 mod grant;
+mod hosts;
 mod token;
 mod token_endpoint;
 mod userinfo;
@@ -16,7 +18,7 @@ pub use self::{
     callback_error::callback_error,
     classify::{Class, Refusal, UserinfoFailure},
     client::{BodyError, Salesforce, TIMEOUT},
-    grant::{Grant, Untrusted},
+    grant::{Grant, Untrusted, UntrustedTokens},
     token::{AccessToken, InvalidToken, RefreshToken},
     token_endpoint::{Credentials, ExchangeError, Redemption},
     userinfo::UserinfoError,

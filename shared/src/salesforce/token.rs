@@ -26,6 +26,14 @@ macro_rules! token {
         pub struct $name(SecretString);
 
         impl $name {
+            /// Takes a token as it was sent.
+            ///
+            /// # Errors
+            /// [`InvalidToken`].
+            pub(super) fn parse(text: String) -> Result<Self, InvalidToken> {
+                parse(text).map(Self)
+            }
+
             /// The token in plain text, for the token table and for Salesforce alone.
             #[must_use]
             pub fn secret(&self) -> &str {
@@ -35,7 +43,7 @@ macro_rules! token {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                parse(String::deserialize(deserializer)?).map(Self).map_err(serde::de::Error::custom)
+                Self::parse(String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
             }
         }
 

@@ -6,9 +6,10 @@ use reqwest::header;
 use serde::Serialize;
 
 use super::{
+    body::Fields,
     classify::{self, Class, Refusal},
     client::{Answer, BodyError, Salesforce},
-    grant::{Grant, TokenAnswer, Untrusted},
+    grant::{self, Grant, UntrustedTokens},
 };
 use crate::{AuthorizationCode, CallbackUri, LoginUrl, Reason, exchange::DenialError, pkce::PkceCodeVerifier};
 
@@ -59,12 +60,12 @@ pub enum ExchangeError {
     /// An OAuth error, or a page in place of an answer.
     #[error("Salesforce refused the code")]
     Refused(Refusal),
-    /// A success without tokens.
+    /// A success whose token is none.
     #[error("Salesforce's answer has no tokens")]
     NoTokens,
     /// Tokens that fail verification.
     #[error("Salesforce's answer cannot be trusted")]
-    Untrusted(#[from] Untrusted),
+    Untrusted(#[source] Box<UntrustedTokens>),
 }
 
 impl Salesforce {
@@ -93,11 +94,13 @@ impl Salesforce {
             .await
             .map_err(ExchangeError::unanswered)?;
         let answer = Answer::read(response).await.map_err(ExchangeError::Lost)?;
-        if let Some(refusal) = classify::token_endpoint(answer.status, answer.retry_after.as_deref(), &answer.body) {
+        let fields = Fields::read(&answer.body);
+        let retry_after = answer.retry_after.as_deref();
+        if let Some(refusal) = classify::token_endpoint(answer.status, retry_after, fields.as_ref()) {
             return Err(ExchangeError::Refused(refusal));
         }
-        let tokens: TokenAnswer = serde_json::from_slice(&answer.body).map_err(|_| ExchangeError::NoTokens)?;
-        Ok(tokens.verify(credentials.client_secret, login_url)?)
+        let grant = fields.and_then(|fields| grant::verify(&fields, credentials.client_secret, login_url));
+        grant.ok_or(ExchangeError::NoTokens)?.map_err(ExchangeError::Untrusted)
     }
 }
 

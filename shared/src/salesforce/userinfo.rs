@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use reqwest::header;
-use serde::Deserialize;
 
 use super::{
+    body::Fields,
     classify::{self, UserinfoFailure},
     client::{Answer, BodyError, Salesforce},
     grant::Grant,
@@ -20,11 +20,6 @@ pub enum UserinfoError {
     /// An answer without a name.
     #[error("/userinfo did not name the account: {0:?}")]
     NoName(UserinfoFailure),
-}
-
-#[derive(Deserialize)]
-struct UserInfo {
-    preferred_username: String,
 }
 
 impl Salesforce {
@@ -43,8 +38,9 @@ impl Salesforce {
             .await
             .map_err(|error| UserinfoError::NoAnswer(BodyError::Connection(error.without_url())))?;
         let answer = Answer::read(response).await.map_err(UserinfoError::NoAnswer)?;
-        match serde_json::from_slice(&answer.body) {
-            Ok(UserInfo { preferred_username }) if answer.status == 200 => Ok(preferred_username),
+        let name = Fields::read(&answer.body).and_then(|fields| fields.text("preferred_username"));
+        match name {
+            Some(name) if (200..=299).contains(&answer.status) => Ok(name),
             _ => Err(UserinfoError::NoName(classify::userinfo(
                 answer.status,
                 answer.retry_after.as_deref(),
