@@ -51,25 +51,88 @@ def test_a_role_is_lambdas_and_nobody_elses(template):
         assert role["Properties"]["AssumeRolePolicyDocument"]["Statement"] == [lambdas], name
 
 
-@pytest.mark.parametrize("name", ["StateKey", "PkceKey", "EncryptionKey"])
+# A key's policy beside IAM's: the tables under it are used through DynamoDB.
+OF_TABLES = {"EncryptionKey", "TokenKey"}
+KEYS = ["StateKey", "PkceKey", "EncryptionKey", "TokenKey"]
+THROUGH_DYNAMODB = {
+    "kms:CallerAccount": {"Ref": "AWS::AccountId"},
+    "kms:ViaService": {"Sub": "dynamodb.${AWS::Region}.${AWS::URLSuffix}"},
+}
+
+
+@pytest.mark.parametrize("name", KEYS)
 def test_a_key_is_used_by_leave_of_this_accounts_iam_or_through_its_tables(template, name):
     root = {"AWS": {"Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}}
     iam, *others = template["Resources"][name]["Properties"]["KeyPolicy"]["Statement"]
     assert (iam["Effect"], iam["Principal"]) == ("Allow", root)
-    assert [each["Sid"] for each in others] == (["ThroughDynamoDb"] if name == "EncryptionKey" else [])
+    assert [each["Sid"] for each in others] == (["ThroughDynamoDb"] if name in OF_TABLES else [])
     for statement in others:
         assert not any(action in ("*", "kms:*") for action in listed(statement["Action"]))
-        assert statement["Condition"] == {
-            "StringEquals": {
-                "kms:CallerAccount": {"Ref": "AWS::AccountId"},
-                "kms:ViaService": {"Sub": "dynamodb.${AWS::Region}.${AWS::URLSuffix}"},
-            }
-        }
+        assert statement["Condition"]["StringEquals"] == THROUGH_DYNAMODB
+
+
+def test_the_token_tables_key_is_the_named_roles_if_any_are_named(template):
+    _, through_dynamodb = template["Resources"]["TokenKey"]["Properties"]["KeyPolicy"]["Statement"]
+    named = {"aws:PrincipalArn": {"Ref": "TokenReaderRoleArns"}}
+    assert through_dynamodb["Condition"]["ArnLike"] == {"If": ["NamesTokenReaders", named, NOTHING]}
+    _, of_other_tables = template["Resources"]["EncryptionKey"]["Properties"]["KeyPolicy"]["Statement"]
+    assert set(of_other_tables["Condition"]) == {"StringEquals"}
 
 
 def test_every_key_is_known_here_and_the_one_that_can_be_rotated_is(template):
     keys = {name: key["Properties"] for name, key in resources(template, "AWS::KMS::Key")}
-    assert set(keys) == {"StateKey", "PkceKey", "EncryptionKey"}
+    assert set(keys) == set(KEYS)
     # KMS rotates symmetric encryption keys alone, which is what a key is whose spec is not given.
     for name, key in keys.items():
         assert key.get("EnableKeyRotation", False) is ("KeySpec" not in key), name
+
+
+def _queue_policies(template):
+    """The statements about each queue."""
+    found = {}
+    for _, policy in resources(template, "AWS::SQS::QueuePolicy"):
+        (queue,) = policy["Properties"]["Queues"]
+        found[queue["Ref"]] = policy["Properties"]["PolicyDocument"]["Statement"]
+    return found
+
+
+def test_a_queue_is_reached_over_tls_alone(template):
+    policies = _queue_policies(template)
+    assert set(policies) == {name for name, _ in resources(template, "AWS::SQS::Queue")}
+    for queue, (statement, *_) in policies.items():
+        assert statement == {
+            "Sid": "OnlyOverTls",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "sqs:*",
+            "Resource": {"GetAtt": f"{queue}.Arn"},
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+
+
+def test_no_queue_policy_allows_anything(template):
+    for queue, policy in _queue_policies(template).items():
+        assert {branches(each)[0]["Effect"] for each in policy} == {"Deny"}, queue
+
+
+def test_once_operators_are_named_only_they_and_two_functions_send_to_the_exchange_queue(template):
+    policies = _queue_policies(template)
+    assert {queue for queue, policy in policies.items() if len(policy) > 1} == {"ExchangeQueue"}
+    _, either = policies["ExchangeQueue"]
+    assert either["Fn::If"][0] == "NamesQueueOperators"
+    statement, otherwise = branches(either)
+    assert otherwise == NOTHING
+    assert (statement["Principal"], statement["Action"]) == ("*", "sqs:SendMessage")
+    assert statement["Resource"] == {"GetAtt": "ExchangeQueue.Arn"}
+    senders = statement["Condition"]["ArnNotLike"]["aws:PrincipalArn"]["Split"]
+    operators = {"Join": [",", {"Ref": "QueueOperatorRoleArns"}]}
+    roles = [{"GetAtt": "CallbackReceiverRole.Arn"}, {"GetAtt": "TokenExchangerRole.Arn"}]
+    assert senders == [",", {"Join": [",", [*roles, operators]]}]
+    # Whoever may send by its role is not denied by the queue.
+    sending = [
+        role
+        for role, each in statements(template)
+        if "sqs:SendMessage" in listed(branches(each)[0]["Action"])
+        and {"GetAtt": "ExchangeQueue.Arn"} in listed(branches(each)[0]["Resource"])
+    ]
+    assert sorted(sending) == ["CallbackReceiverRole", "TokenExchangerRole"]

@@ -22,12 +22,13 @@ PARAMETERS = """
     Architecture StatePolicy BrowserBinding LinkLifetimeMinutes LoginUrls Scopes CallbackUri TokenTableName
     AttemptTableName ClientIdSecretName ClientSecretSecretName CallbackUriSecretName WhatsAppProvider WhatsAppSender
     WhatsAppApiUrl WhatsAppTemplate WhatsAppSecretName BotWebhookUrl BotWebhookSecretName BotQueueUrl BotQueueArn
-    BotPhoneNumber SubnetIds SecurityGroupIds AlarmEmail LogLevel
+    BotPhoneNumber SubnetIds SecurityGroupIds AlarmEmail LogLevel TokenReaderRoleArns QueueOperatorRoleArns
+    ReceiverReservedConcurrency
 """.split()
 OUTPUTS = """
     CallbackUrl LinksUrl ConnectUrl ExchangeQueueUrl ExchangeDlqUrl ExchangeDlqArn NotifierFailureQueueUrl
     TokenTableName AttemptTableName DashboardUrl ConnectLinkFunctionName CallbackReceiverFunctionName
-    TokenExchangerFunctionName NotifierFunctionName
+    TokenExchangerFunctionName NotifierFunctionName TokenKeyArn
 """.split()
 
 
@@ -129,19 +130,35 @@ def test_the_dead_letter_queue_accepts_only_the_exchange_queue(template):
     assert source["Sub"].endswith(f":{queues['ExchangeQueue']['QueueName']['Sub']}")
 
 
-def test_what_holds_codes_or_tokens_is_encrypted_by_the_stacks_key(template):
+def test_what_holds_codes_or_tokens_is_encrypted_by_the_stacks_keys(template):
     key = {"GetAtt": "EncryptionKey.Arn"}
     for name, queue in _of_type(template, "AWS::SQS::Queue").items():
         assert queue.get("KmsMasterKeyId") == (key if name.startswith("Exchange") else None), name
     for name, table in _of_type(template, "AWS::DynamoDB::Table").items():
-        assert table["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": key}, name
+        wanted = {"GetAtt": "TokenKey.Arn"} if name == "TokenTable" else key
+        assert table["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": wanted}, name
 
 
 def test_tables_can_be_restored_and_outlive_the_stack(template):
     for name, table in _of_type(template, "AWS::DynamoDB::Table").items():
         assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}, name
+        assert table["DeletionProtectionEnabled"] is True, name
         assert template["Resources"][name]["DeletionPolicy"] == "RetainExceptOnCreate", name
         assert template["Resources"][name]["UpdateReplacePolicy"] == "Retain", name
+
+
+def test_the_webhooks_address_is_shown_nowhere(template):
+    assert template["Parameters"]["BotWebhookUrl"]["NoEcho"] is True
+    shown = [template["Outputs"], *_of_type(template, "AWS::CloudWatch::Dashboard").values()]
+    shown += _of_type(template, "AWS::CloudWatch::Alarm").values()
+    shown += [function["Description"] for function in _of_type(template, "AWS::Serverless::Function").values()]
+    assert "BotWebhookUrl" not in json.dumps(shown)
+
+
+def test_only_the_receiver_may_reserve_concurrency(functions):
+    reserved = {name: each["ReservedConcurrentExecutions"] for name, each in functions.items() if "ReservedConcurrentExecutions" in each}
+    amount = {"If": ["ReservesReceiver", {"Ref": "ReceiverReservedConcurrency"}, {"Ref": "AWS::NoValue"}]}
+    assert reserved == {"callback-receiver": amount}
 
 
 def test_the_tables_streams_carry_outcomes_and_no_token(template):
@@ -209,6 +226,14 @@ def test_a_role_uses_the_encryption_key_only_through_a_service_or_for_its_own_pu
                 assert condition[1] == purposes[role]
             else:
                 assert condition[0] == "kms:ViaService", role
+
+
+def test_a_role_uses_the_token_tables_key_only_through_dynamodb(template):
+    using = [each for each in _allowed(template) if {"GetAtt": "TokenKey.Arn"} in listed(each[1]["Resource"])]
+    assert [role for role, _ in using] == ["TokenExchangerRole"]
+    for _, statement in using:
+        through = {"kms:ViaService": {"Sub": "dynamodb.${AWS::Region}.${AWS::URLSuffix}"}}
+        assert statement["Condition"] == {"StringEquals": through}
 
 
 def test_each_function_has_a_role_of_its_own(functions):

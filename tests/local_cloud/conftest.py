@@ -74,13 +74,14 @@ class Cloud:
         processes.end_group(self.process.pid)
         _running.discard(self)
 
-    def client(self, service, key=(emulator.ACCESS_KEY_ID, emulator.SECRET_ACCESS_KEY)):
+    def client(self, service, key=(emulator.ACCESS_KEY_ID, emulator.SECRET_ACCESS_KEY), token=None):
         return boto3.client(
             service,
             region_name=emulator.REGION,
             endpoint_url=emulator.endpoint(self.port),
             aws_access_key_id=key[0],
             aws_secret_access_key=key[1],
+            aws_session_token=token,
             config=Config(retries={"total_max_attempts": 1}),
         )
 

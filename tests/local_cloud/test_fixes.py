@@ -231,6 +231,23 @@ def secure_transport(cloud):
 
 
 @expectation
+def principal_of_a_role_session(cloud):
+    deny = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "sqs:SendMessage",
+        "Resource": {"Fn::GetAtt": ["Queue", "Arn"]},
+        "Condition": {"ArnNotLike": {"aws:PrincipalArn": {"Fn::GetAtt": ["Role", "Arn"]}}},
+    }
+    policy = {"Queues": [{"Ref": "Queue"}], "PolicyDocument": {"Statement": [deny]}}
+    stack = cloud.deploy({"Queue": queue(), "Policy": {"Type": "AWS::SQS::QueuePolicy", "Properties": policy}})
+    role = f"arn:aws:iam::{ACCOUNT}:role/{stack['Role']}"
+    given = cloud.client("sts").assume_role(RoleArn=role, RoleSessionName="sender")["Credentials"]
+    sqs = cloud.client("sqs", (given["AccessKeyId"], given["SecretAccessKey"]), given["SessionToken"])
+    sqs.send_message(QueueUrl=stack["Queue"], MessageBody="hello")
+
+
+@expectation
 def kms_condition_keys(cloud):
     key = cloud.client("kms").create_key()["KeyMetadata"]["Arn"]
     iam = cloud.client("iam")

@@ -32,22 +32,23 @@ PER_CONNECT = [
 
 # Fixed costs, while nobody connects: name, how many, dollars a month for one, why.
 STANDING = [
-    ("KMS keys", 3, 1.00, "state, PKCE, encryption"),
+    ("KMS keys", "AWS::KMS::Key", 1.00, "state, PKCE, encryption, the token table's; rotated keys cost up to $2 more each after two years"),
     ("Secrets", 4, 0.40, "two of Salesforce, WhatsApp, webhook"),
     ("Secrets Manager calls", 30_000, 5.0e-6, "each execution environment, every five minutes"),
-    ("Alarms", "alarms", 0.10, "one metric each"),
+    ("Alarms", "AWS::CloudWatch::Alarm", 0.10, "one metric each"),
     ("Dashboard", 1, 3.00, "the account's first three are free"),
     ("Metrics", 40, 0.30, "combinations of name and dimensions that occur within a month"),
     ("SQS polling", 5 * 3 * MONTH_MINUTES, 0.40e-6, "Lambda's five long polls of 20 s"),
 ]
 
 
-def alarms():
-    return len(re.findall(r"Type: AWS::CloudWatch::Alarm$", (ROOT / "template.yaml").read_text(), flags=re.MULTILINE))
+def in_template(kind):
+    """How many resources of a type the template has."""
+    return len(re.findall(rf"Type: {kind}$", (ROOT / "template.yaml").read_text(), flags=re.MULTILINE))
 
 
 def standing():
-    return [(name, alarms() if count == "alarms" else count, price, why) for name, count, price, why in STANDING]
+    return [(name, in_template(count) if isinstance(count, str) else count, price, why) for name, count, price, why in STANDING]
 
 
 def dollars(amount):

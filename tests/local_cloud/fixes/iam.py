@@ -32,6 +32,25 @@ def secure_transport():
 
 
 @fix
+def principal_of_a_role_session():
+    """`aws:PrincipalArn` is the role's ARN for whoever has assumed it, not the session's.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalarn
+    """
+    resolve = iam_evaluator._resolve_condition_key
+
+    def resolve_role(key, context):
+        value = resolve(key, context)
+        if key.lower() != "aws:principalarn" or ":assumed-role/" not in str(value):
+            return value
+        name = iam_evaluator._role_name_from_assumed_arn(value)
+        role = iam._roles.get_scoped(context.principal_account, None, name)
+        return role["Arn"] if role else value
+
+    iam_evaluator._resolve_condition_key = resolve_role
+
+
+@fix
 def kms_condition_keys():
     """KMS shows a policy the encryption context and the algorithm that a request names.
 
