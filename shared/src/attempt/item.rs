@@ -165,10 +165,13 @@ impl Item {
         Status::parse(self.status.as_deref()?)
     }
 
-    /// Whether its lease has expired under an exchanger that has not finished it.
+    /// Whether its lease has expired under an exchanger that has not finished it. A lease that was released has ended
+    /// by the time of that write, which is the row's last.
     #[must_use]
     pub fn is_stuck(&self, now: Timestamp) -> bool {
-        self.status() == Some(Status::Exchanging) && self.lease_until.is_some_and(|until| until < now)
+        let is_released = |until| self.updated_at.is_some_and(|updated_at| until <= updated_at);
+        let is_exchanging = self.status() == Some(Status::Exchanging);
+        is_exchanging && self.lease_until.is_some_and(|until| until < now && !is_released(until))
     }
 
     /// How the attempt ended.
@@ -334,5 +337,15 @@ mod tests {
         assert!(is_stuck("exchanging", 59_999));
         assert!(!is_stuck("exchanging", 60_000));
         assert!(!is_stuck("connected", 0));
+    }
+
+    #[test]
+    fn an_attempt_whose_lease_was_released_is_not_stuck() {
+        for until in [0, 30_000] {
+            let mut attributes = with(attr::STATUS, "exchanging");
+            attributes.insert(attr::LEASE_UNTIL.to_owned(), until.into());
+            attributes.insert(attr::UPDATED_AT.to_owned(), 30_000.into());
+            assert!(!Item::read(&attributes, &[]).unwrap().is_stuck(Timestamp::from_millis(60_000)), "{until}");
+        }
     }
 }
