@@ -23,6 +23,8 @@
 //! | [`link`] | the content of a connect link |
 //! | [`login`] | the Salesforce hosts that people log in at |
 //! | [`pkce`] | PKCE's verifier and challenge |
+//! | [`printable`] | text of other parties, as people may be shown it |
+//! | [`secret_text`] | what the text of a secret means |
 //! | [`settings`] | a function's configuration |
 //! | [`state`] | the OAuth `state` |
 //! | [`timestamp`] | points in time |
@@ -68,6 +70,8 @@ pub mod logging;
 pub mod login;
 pub mod metrics;
 pub mod pkce;
+pub mod printable;
+pub mod secret_text;
 pub mod settings;
 pub mod state;
 pub mod timestamp;

@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 use tracing::warn;
 
 use super::{AwsError, SdkConfig};
-use crate::{SettingError, Settings, Timestamp};
+use crate::{SettingError, Settings, Timestamp, secret_text};
 
 /// How long fetched secrets are used before they are fetched again.
 const LIFETIME: Duration = Duration::from_mins(5);
@@ -185,8 +185,7 @@ impl SecretStore {
             .map_err(AwsError::of("BatchGetSecretValue"))?;
         for secret in response.secret_values.unwrap_or_default() {
             if let (Some(name), Some(value)) = (secret.name, secret.secret_string) {
-                // A secret that was created from a file often ends in a line break.
-                by_name.insert(name, SecretString::from(value.trim()));
+                by_name.insert(name, SecretString::from(secret_text::plain(&value)));
             }
         }
         let errors = response.errors.unwrap_or_default();
