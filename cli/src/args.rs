@@ -5,7 +5,6 @@ use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use humantime::parse_duration;
-use secrecy::SecretString;
 use shared::{AttemptId, LoginUrl, WaId};
 
 const EXAMPLES: &str = "\
@@ -20,9 +19,12 @@ Examples:
   wasf dlq list --json | jq '.messages[] | select(.code_alive)'";
 
 const INIT_HELP: &str = "\
-Run it in the checkout. Every answer can be given by a flag or its environment variable; wasf asks for the rest, for \
-secrets without echo. Give secrets in environment variables: other users of this machine can see flags in the process \
-list. Existing secrets keep their values unless --replace is given.
+Run it in the checkout. Every answer can be given by a flag or its environment variable; wasf asks for the rest, and \
+on a terminal again for what is invalid. Secrets are typed without echo, or given in WASF_CONSUMER_KEY, \
+WASF_CONSUMER_SECRET and WASF_WHATSAPP_TOKEN: other users of this machine can see flags in the process list. A webhook \
+URL that holds a secret belongs into WASF_BOT_WEBHOOK_URL for the same reason.
+
+Existing secrets keep their values; --replace replaces what was typed, and `wasf secret set` one secret alone.
 
 Examples:
   wasf init                    show what would be done
@@ -99,6 +101,9 @@ Examples:
   wasf doctor
   wasf doctor --json | jq '.findings[] | select(.level == \"wrong\")'")]
     Doctor,
+    /// Replace one secret of the stack.
+    #[command(subcommand)]
+    Secret(SecretCommand),
     /// Prepare a deployment: store its secrets and parameters.
     #[command(after_help = INIT_HELP)]
     Init(Box<InitArgs>),
@@ -112,6 +117,18 @@ Examples:
         /// The shell.
         shell: Shell,
     },
+}
+
+impl Command {
+    /// Whether it changes something, or says what it would change: then it names account, region and stack first.
+    pub(crate) const fn changes_something(&self) -> bool {
+        match self {
+            Self::Attempt(_) | Self::Doctor | Self::Completions { .. } | Self::Link(_) => false,
+            Self::Connection(command) => matches!(command, ConnectionCommand::Revoke { .. }),
+            Self::Dlq(command) => matches!(command, DlqCommand::Redrive { .. } | DlqCommand::Drop { .. }),
+            Self::Events(EventsCommand::Redeliver { .. }) | Self::Init(_) | Self::Secret(_) => true,
+        }
+    }
 }
 
 #[derive(Debug, ClapArgs)]
@@ -304,32 +321,46 @@ pub(crate) enum Again {
     Bot,
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum SecretCommand {
+    /// Replace the value of this secret, and of no other.
+    #[command(after_help = "\
+The value is typed without echo, or read from standard input: it is never an argument, because other users of this \
+machine can see those in the process list. Quotes, white space and a key/value form around it are removed; what no \
+function could use is refused. The functions read a refused secret again at once, and every secret within five minutes.
+
+WhatsApp's secret is the provider's JSON; on a terminal wasf asks for its parts.
+
+Examples:
+  wasf secret set sf_client_secret             show what would be replaced
+  wasf secret set sf_client_secret --confirm   ask for the value, and replace it
+  pass show salesforce | wasf secret set sf_client_secret --confirm")]
+    Set {
+        /// The secret's name in Secrets Manager, as `wasf doctor` shows it.
+        name: String,
+        /// Do it; without this flag it is a dry run.
+        #[arg(long)]
+        confirm: bool,
+    },
+}
+
 /// The answers of `wasf init`.
 #[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct InitArgs {
-    /// The Salesforce app's consumer key.
-    #[arg(long, value_name = "KEY", env = "WASF_CONSUMER_KEY", hide_env_values = true)]
-    pub(crate) consumer_key: Option<SecretString>,
-    /// The Salesforce app's consumer secret.
-    #[arg(long, value_name = "SECRET", env = "WASF_CONSUMER_SECRET", hide_env_values = true)]
-    pub(crate) consumer_secret: Option<SecretString>,
     /// The provider of WhatsApp messages.
     #[arg(long, value_name = "NAME", env = "WASF_WHATSAPP_PROVIDER")]
-    pub(crate) whatsapp_provider: Option<ProviderArg>,
+    pub(crate) whatsapp_provider: Option<String>,
     /// Twilio's account SID, AC…, or Meta's phone number id.
     #[arg(long, value_name = "ID", env = "WASF_WHATSAPP_ACCOUNT")]
     pub(crate) whatsapp_account: Option<String>,
-    /// Twilio's auth token, or Meta's access token.
-    #[arg(long, value_name = "TOKEN", env = "WASF_WHATSAPP_TOKEN", hide_env_values = true)]
-    pub(crate) whatsapp_token: Option<SecretString>,
     /// Twilio's sender: whatsapp:+14155238886.
     #[arg(long, value_name = "ADDRESS", env = "WASF_WHATSAPP_SENDER")]
-    pub(crate) whatsapp_sender: Option<WaId>,
+    pub(crate) whatsapp_sender: Option<String>,
     /// The bot's phone number, for the button back to its chat; - for none.
     #[arg(long, value_name = "NUMBER", env = "WASF_BOT_PHONE_NUMBER", allow_hyphen_values = true)]
     pub(crate) bot_phone_number: Option<String>,
     /// The bot's webhook for events; - for none.
-    #[arg(long, value_name = "URL", env = "WASF_BOT_WEBHOOK_URL", allow_hyphen_values = true)]
+    #[arg(long, value_name = "URL", env = "WASF_BOT_WEBHOOK_URL", hide_env_values = true, allow_hyphen_values = true)]
     pub(crate) bot_webhook_url: Option<String>,
     /// The callback URL on your own domain, which ends in /callback; - for the API's own.
     #[arg(long, value_name = "URL", env = "WASF_CALLBACK_URI", allow_hyphen_values = true)]
@@ -343,7 +374,7 @@ pub(crate) struct InitArgs {
     /// Never ask: a missing answer is an error.
     #[arg(long)]
     pub(crate) no_input: bool,
-    /// Replace the values of existing secrets.
+    /// Replace the values of existing secrets, but for the webhook's signing secret.
     #[arg(long)]
     pub(crate) replace: bool,
     /// Do it; without this flag it is a dry run.
@@ -361,6 +392,17 @@ pub(crate) enum ProviderArg {
     None,
 }
 
+impl ProviderArg {
+    /// The value of the template's parameter.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Twilio => "Twilio",
+            Self::Meta => "Meta",
+            Self::None => "None",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -370,6 +412,42 @@ mod tests {
             Command::Attempt(AttemptCommand::List { since, .. }) => Ok(since),
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn every_command_with_confirm_changes_something() {
+        let changes = |line: &str| Args::try_parse_from(line.split(' ')).unwrap().command.changes_something();
+        for line in [
+            "wasf init --confirm",
+            "wasf connection revoke whatsapp:+15551234567 --confirm",
+            "wasf dlq redrive --confirm",
+            "wasf dlq drop --confirm",
+            "wasf events redeliver --confirm",
+            "wasf secret set sf_client_secret --confirm",
+        ] {
+            assert!(changes(line), "{line}");
+        }
+        for line in ["wasf doctor", "wasf dlq list", "wasf attempt list", "wasf connection show whatsapp:+15551234567"]
+        {
+            assert!(!changes(line), "{line}");
+        }
+    }
+
+    /// Other users of a machine see its processes' arguments.
+    #[test]
+    fn no_argument_takes_a_secret() {
+        fn visit(command: &clap::Command, seen: &mut usize) {
+            for argument in command.get_arguments() {
+                let name = argument.get_id().as_str();
+                let is_secret = ["secret", "token", "password", "key"].iter().any(|word| name.contains(word));
+                assert!(!is_secret, "{} takes {name}", command.get_name());
+                *seen += 1;
+            }
+            command.get_subcommands().for_each(|command| visit(command, seen));
+        }
+        let mut seen = 0;
+        visit(&<Args as clap::CommandFactory>::command(), &mut seen);
+        assert!(seen > 30, "{seen}");
     }
 
     #[test]

@@ -28,6 +28,11 @@ pub(crate) fn client_for(url: &Url) -> Result<Client, Error> {
     })
 }
 
+/// A URL without its path, query and user, any of which may hold a secret.
+pub(crate) fn host_alone(url: &str) -> String {
+    Url::parse(url).map_or_else(|_| "(not a URL)".to_owned(), |url| url.origin().ascii_serialization())
+}
+
 /// Why a request got no response. The error's own text quotes the URL, which may hold a secret.
 pub(crate) fn failure(error: &reqwest::Error) -> &'static str {
     if error.is_connect() {

@@ -11,20 +11,27 @@ mod error;
 mod http;
 mod local;
 mod parties;
+mod prompt;
 mod records;
 mod report;
 mod samconfig;
+mod secret;
 mod stack;
 mod target;
 
-use std::{io::Write, process::ExitCode};
+use std::{
+    ffi::OsString,
+    io::{ErrorKind, Write},
+    process::ExitCode,
+};
 
+use clap::Parser as _;
 use shared::{process::Random, timestamp::Clock};
 
 pub use args::Args;
 use args::Command;
-use commands::{attempt, completions, connection, dlq, doctor, events, init, link};
-use error::Error;
+use commands::{attempt, completions, connection, dlq, doctor, events, init, link, secret as secret_command};
+use error::{Error, Exit};
 use report::Report;
 use target::Target;
 
@@ -35,6 +42,23 @@ pub struct Edge {
     pub now: Clock,
     /// The source of random bytes.
     pub random: Random,
+    /// The environment, where secrets may be given.
+    pub environment: Variable,
+}
+
+/// A variable of the environment; `None` if it is absent or empty.
+pub type Variable = fn(&'static str) -> Option<String>;
+
+/// Parses the command line. Help, the version, or what is wrong with the arguments is printed at once.
+///
+/// # Errors
+/// The exit code, where there is no command to run.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Args, ExitCode> {
+    Args::try_parse_from(arguments).map_err(|asked| match (asked.print(), asked.use_stderr()) {
+        (_, true) => Exit::Usage.into(),
+        (Err(error), false) if error.kind() != ErrorKind::BrokenPipe => Exit::Failed.into(),
+        (_, false) => Exit::Done.into(),
+    })
 }
 
 /// Runs a command and prints its report, or its error.
@@ -44,19 +68,20 @@ pub async fn run(args: Args, edge: Edge, output: &mut impl Write) -> ExitCode {
         report::print_error(&error);
         Report::of_error(&error)
     });
-    // A closed pipe (`| head`) is no error.
-    let _ = if json { writeln!(output, "{:#}", report.json) } else { output.write_all(report.text.as_bytes()) };
-    report.exit.into()
+    report::print(&report, json, output).into()
 }
 
 async fn dispatch(args: Args, edge: Edge) -> Result<Report, Error> {
     let Args { target, command, .. } = args;
     match command {
         Command::Completions { shell } => return Ok(completions::generate(shell)),
-        Command::Init(args) => return init::run(*args, &target, edge.random).await,
+        Command::Init(args) => return init::run(*args, &target, edge).await,
         _ => {}
     }
     let target = Target::open(&target).await?;
+    if command.changes_something() {
+        report::print_note(&format!("{}.", target.stack.place()));
+    }
     match command {
         Command::Link(args) => link::run(&args, &target, (edge.now)()).await,
         Command::Attempt(command) => attempt::run(command, &target, edge.now).await,
@@ -64,6 +89,7 @@ async fn dispatch(args: Args, edge: Edge) -> Result<Report, Error> {
         Command::Dlq(command) => dlq::run(command, &target, edge.now).await,
         Command::Events(command) => events::run(command, &target, edge.now).await,
         Command::Doctor => doctor::run(&target, edge.now).await,
+        Command::Secret(command) => secret_command::run(command, &target).await,
         Command::Completions { .. } | Command::Init(_) => unreachable!("handled above"),
     }
 }

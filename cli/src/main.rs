@@ -1,13 +1,16 @@
 //! Starts `wasf`.
 
-use std::{io, process::ExitCode};
+use std::{env, io, process::ExitCode};
 
-use clap::Parser as _;
 use shared::process;
-use wasf::{Args, Edge};
+use wasf::Edge;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let edge = Edge { now: process::now, random: process::random };
-    wasf::run(Args::parse(), edge, &mut io::stdout().lock()).await
+    let environment = |name| process::environment().optional(name);
+    let edge = Edge { now: process::now, random: process::random, environment };
+    match wasf::parse(env::args_os()) {
+        Ok(args) => wasf::run(args, edge, &mut io::stdout().lock()).await,
+        Err(exit) => exit,
+    }
 }

@@ -5,7 +5,7 @@
 
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use shared::{AttemptId, LoginUrl, Status, Timestamp, WaId, attempt::Item};
+use shared::{AttemptId, LoginUrl, Status, Timestamp, WaId, attempt::Item, printable::printable};
 
 use crate::{
     error::Exit,
@@ -54,6 +54,12 @@ fn timeline(attempt: &Item) -> Vec<(Timestamp, String)> {
     steps
 }
 
+/// Whether its last exchanger has released it, to be tried again.
+fn is_waiting(attempt: &Item, now: Timestamp) -> bool {
+    let is_exchanging = attempt.status() == Some(Status::Exchanging);
+    is_exchanging && !attempt.is_stuck(now) && attempt.lease_until.is_none_or(|until| until < now)
+}
+
 /// One attempt with its timeline, and with its chat unmasked.
 pub(crate) fn attempt_report(attempt: &Item, now: Timestamp) -> Report {
     let timeline = timeline(attempt);
@@ -70,13 +76,15 @@ pub(crate) fn attempt_report(attempt: &Item, now: Timestamp) -> Report {
     table.field("connected before", attempt.renewed.map(|renewed| if renewed { "yes" } else { "no" }));
     table.field("receives", attempt.receives);
     table.field("WhatsApp error", attempt.message_error.as_deref());
-    let leased = attempt.lease_until.filter(|_| attempt.status() == Some(Status::Exchanging));
+    let leased = attempt.lease_until.filter(|until| attempt.status() == Some(Status::Exchanging) && *until >= now);
     table.field("leased until", leased.map(clock_time));
     let mut text = table.text();
     if attempt.is_stuck(now) {
         text.push_str(
             "\nThe lease has expired: its exchanger crashed or timed out. The next delivery resumes the attempt.\n",
         );
+    } else if is_waiting(attempt, now) {
+        text.push_str("\nThe attempt waits for the next delivery of its message.\n");
     }
     let mut steps = Table::default();
     let first = timeline.first().map_or(now, |(at, _)| *at);
@@ -103,6 +111,7 @@ pub(crate) fn attempt_report(attempt: &Item, now: Timestamp) -> Report {
         "message_error": attempt.message_error,
         "lease_until": attempt.lease_until,
         "stuck": attempt.is_stuck(now),
+        "waiting": is_waiting(attempt, now),
         "timeline": steps,
     });
     Report::new(text, json, Exit::Done)
@@ -142,6 +151,48 @@ pub(crate) fn outcome_table(outcomes: &[Item], now: Timestamp) -> Table {
         ]);
     }
     table
+}
+
+/// An item of the attempt table that is not what this stack writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unreadable {
+    /// Its key, as it is stored.
+    pub(crate) key: String,
+    /// Which attribute is missing or of another form; never a value.
+    pub(crate) why: String,
+}
+
+/// What a scan of the attempt table found.
+#[derive(Debug, Default)]
+pub(crate) struct Listed {
+    pub(crate) attempts: Vec<Item>,
+    pub(crate) unreadable: Vec<Unreadable>,
+}
+
+impl Listed {
+    pub(crate) fn add(&mut self, read: Result<Item, Unreadable>) {
+        match read {
+            Ok(item) => self.attempts.push(item),
+            Err(unreadable) => self.unreadable.push(unreadable),
+        }
+    }
+}
+
+/// The items that could not be read, below a list; empty where there are none.
+pub(crate) fn unreadable_text(items: &[Unreadable]) -> String {
+    if items.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::with_header(["UNREADABLE", "WHY"]);
+    for Unreadable { key, why } in items {
+        table.row([key.clone(), why.clone()]);
+    }
+    format!("\n{}", table.text())
+}
+
+/// The same for programs.
+pub(crate) fn unreadable_json(items: &[Unreadable]) -> Value {
+    items.iter().map(|Unreadable { key, why }| json!({"attempt_id": key, "why": why})).collect()
 }
 
 /// A connection without its tokens.
@@ -200,8 +251,9 @@ impl Connection {
     pub(crate) fn dry_run(&self) -> Report {
         let whose = self.username.as_deref().unwrap_or("an unknown user");
         let text = format!(
-            "Dry run: would revoke the tokens of {whose} at {}, delete them, and notify the bot.\nRun it again with --confirm.\n",
-            self.host()
+            "Dry run: would revoke the tokens of {} at {}, delete them, and notify the bot.\nRun it again with --confirm.\n",
+            printable(whose),
+            printable(self.host()),
         );
         Report::new(text, json!({"dry_run": true, "username": self.username, "host": self.host()}), Exit::Done)
     }
@@ -241,6 +293,21 @@ pub(crate) mod tests {
         let attempt = attempt(&json!({"notified_at": 1_790_000_003_000_u64, "messaged_at": 1_790_000_002_000_u64}));
         let steps: Vec<_> = timeline(&attempt).into_iter().map(|(_, what)| what).collect();
         assert_eq!(steps, ["callback received", "connected", "person notified", "notification complete"]);
+    }
+
+    #[test]
+    fn a_released_attempt_waits_and_is_not_stuck() {
+        let now = Timestamp::from_millis(1_790_000_070_000);
+        let shown = |lease_until: u64| {
+            let row = json!({"status": "exchanging", "lease_until": lease_until});
+            let json = attempt_report(&attempt(&row), now).json;
+            (json["stuck"] == true, json["waiting"] == true)
+        };
+        // Released with the code certainly unused, and with a lost response.
+        assert_eq!(shown(0), (false, true));
+        assert_eq!(shown(1_790_000_001_000), (false, true));
+        assert_eq!(shown(1_790_000_061_000), (true, false));
+        assert_eq!(shown(1_790_000_071_000), (false, false));
     }
 
     #[test]

@@ -8,7 +8,10 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use shared::Timestamp;
+use shared::{
+    Timestamp,
+    printable::{has_hidden, printable, printable_json},
+};
 
 use crate::error::{Error, Exit};
 
@@ -21,7 +24,10 @@ pub(crate) struct Report {
 }
 
 impl Report {
+    /// The text may quote other parties: only its line breaks reach the terminal as they are.
     pub(crate) fn new(text: String, json: Value, exit: Exit) -> Self {
+        let is_printable = !text.split('\n').any(has_hidden);
+        let text = if is_printable { text } else { text.split('\n').map(printable).collect::<Vec<_>>().join("\n") };
         Self { text, json, exit }
     }
 
@@ -32,7 +38,29 @@ impl Report {
 
 /// Prints an error to standard error.
 pub(crate) fn print_error(error: &Error) {
-    let _ = writeln!(io::stderr(), "wasf: {error}");
+    print_note(&format!("wasf: {error}"));
+}
+
+/// Prints a line to standard error, where it is no part of the output.
+pub(crate) fn print_note(note: &str) {
+    let _ = writeln!(io::stderr(), "{}", printable(note));
+}
+
+/// Prints a report, and says how the command ended: not well where its output could not be written. A closed pipe
+/// (`| head`) is no error.
+pub(crate) fn print(report: &Report, as_json: bool, output: &mut impl io::Write) -> Exit {
+    let written = if as_json {
+        writeln!(output, "{}", printable_json(&format!("{:#}", report.json)))
+    } else {
+        output.write_all(report.text.as_bytes())
+    };
+    match written.and_then(|()| output.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            print_error(&Error::failed("write the output", error.to_string()));
+            Exit::Failed
+        }
+        _ => report.exit,
+    }
 }
 
 /// A table with a header, or fields with their values. Each column is as wide as its widest cell.
@@ -45,13 +73,13 @@ impl Table {
     }
 
     pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
-        self.0.push(cells.into());
+        self.0.push(cells.map(|cell| printable(&cell).into_owned()).into());
     }
 
     /// A field and its value; no row without a value.
     pub(crate) fn field(&mut self, name: &str, value: Option<impl ToString>) {
         if let Some(value) = value {
-            self.0.push(vec![name.to_owned(), value.to_string()]);
+            self.0.push(vec![name.to_owned(), printable(&value.to_string()).into_owned()]);
         }
     }
 
@@ -162,6 +190,51 @@ mod tests {
             [(0, "0 s"), (59, "59 s"), (60, "1 min"), (3_725, "1 h 2 min"), (86_400, "1 d"), (90_061, "1 d 1 h")]
         {
             assert_eq!(duration_text(Duration::from_secs(seconds)), text);
+        }
+    }
+
+    /// A name that clears a screen, starts a line of its own, and is written from right to left.
+    const HOSTILE: &str = "ada\u{1b}[2J\nwrong\u{202e}";
+
+    #[test]
+    fn text_of_other_parties_is_escaped_in_tables_and_sentences() {
+        let mut table = Table::default();
+        table.field("user", Some(HOSTILE));
+        table.row([HOSTILE.to_owned(), "x".to_owned()]);
+        let report = Report::new(format!("{}Revoked {HOSTILE}.\n", table.text()), Value::Null, Exit::Done);
+        let hidden = |character: char| character != '\n' && shared::printable::has_hidden(&character.to_string());
+        assert!(!report.text.contains(hidden), "{:?}", report.text);
+        assert!(report.text.contains(" ada\\u{1b}[2J\\nwrong\\u{202e}\n"), "{}", report.text);
+    }
+
+    #[test]
+    fn json_is_escaped_and_keeps_its_values() {
+        let report = Report::new(String::new(), json!({"user": HOSTILE}), Exit::Done);
+        let mut output = Vec::new();
+        print(&report, true, &mut output);
+        let printed = String::from_utf8(output).unwrap();
+        assert!(!printed.contains('\u{202e}') && !printed.contains('\u{1b}'), "{printed}");
+        assert_eq!(serde_json::from_str::<Value>(&printed).unwrap()["user"], HOSTILE);
+    }
+
+    struct Refusing(io::ErrorKind);
+
+    impl io::Write for Refusing {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Err(self.0.into())
+        }
+    }
+
+    #[test]
+    fn output_that_cannot_be_written_fails_the_command() {
+        for (text, as_json) in [("line\n", false), ("", false), ("", true)] {
+            let report = Report::new(text.to_owned(), json!({}), Exit::NothingMatched);
+            assert_eq!(print(&report, as_json, &mut Refusing(io::ErrorKind::StorageFull)), Exit::Failed);
+            assert_eq!(print(&report, as_json, &mut Refusing(io::ErrorKind::BrokenPipe)), Exit::NothingMatched);
         }
     }
 

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use toml_edit::{Array, DocumentMut, Item, Value, table};
+use toml_edit::{Array, DocumentMut, Item, TableLike, Value, table};
 
 use crate::error::Error;
 
@@ -48,32 +48,25 @@ impl SamConfig {
         [DEPLOY, GLOBAL].into_iter().find_map(|path| self.section(path)?.get(STACK_NAME)?.as_str())
     }
 
-    /// The template's parameters. The SAM CLI takes one text or a list, and splits both into words.
+    /// The template's parameters. Of what the SAM CLI takes, these forms are read: one text or a list of texts, both
+    /// split into `Name=value` or `ParameterKey=Name,ParameterValue=value`, and tables. Any other is an error: what is
+    /// not read would be lost when the file is written.
     pub(crate) fn parameters(&self) -> Result<BTreeMap<String, String>, Error> {
-        let texts: Vec<&str> = match self.section(DEPLOY).and_then(|section| section.get(OVERRIDES)) {
-            Some(Item::Value(Value::Array(list))) => list.iter().filter_map(Value::as_str).collect(),
-            Some(Item::Value(Value::String(text))) => vec![text.value()],
-            _ => Vec::new(),
-        };
+        let overrides = [DEPLOY, GLOBAL].into_iter().find_map(|path| self.section(path)?.get(OVERRIDES));
         let mut parameters = BTreeMap::new();
-        for text in texts {
-            let unclosed = || Error::failed(format!("read {FILE}"), format!("{OVERRIDES} has an unclosed quote"));
-            let words = shlex::split(&for_shell(text)).ok_or_else(unclosed)?;
-            let pairs = words.iter().filter_map(|word| word.split_once('='));
-            parameters.extend(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        match overrides {
+            None => {}
+            Some(Item::Value(value)) => read_value(value, &mut parameters)?,
+            Some(Item::Table(table)) => read_table(table, &mut parameters)?,
+            Some(_) => return Err(unreadable("has an unknown form")),
         }
         Ok(parameters)
     }
 
-    /// Sets parameters, or removes those with `None`; the others stay.
-    pub(crate) fn set_parameters(&mut self, parameters: &BTreeMap<&str, Option<String>>) -> Result<(), Error> {
+    /// Sets parameters; the others stay.
+    pub(crate) fn set_parameters(&mut self, parameters: &BTreeMap<&str, String>) -> Result<(), Error> {
         let mut all = self.parameters()?;
-        for (name, value) in parameters {
-            match value {
-                Some(value) => all.insert((*name).to_owned(), value.clone()),
-                None => all.remove(*name),
-            };
-        }
+        all.extend(parameters.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
         let mut list = Array::new();
         for (name, value) in all {
             let mut word = Value::from(format!("{name}={}", quoted(value)));
@@ -98,6 +91,47 @@ impl SamConfig {
     }
 }
 
+fn unreadable(why: &str) -> Error {
+    Error::failed(format!("read {FILE}"), format!("{OVERRIDES} {why}"))
+}
+
+fn read_value(value: &Value, parameters: &mut BTreeMap<String, String>) -> Result<(), Error> {
+    match value {
+        Value::String(text) => read_text(text.value(), parameters),
+        Value::Array(list) => list.iter().try_for_each(|value| read_value(value, parameters)),
+        Value::InlineTable(table) => read_table(table, parameters),
+        _ => Err(unreadable("has a value that is neither a text nor a table")),
+    }
+}
+
+fn read_table(table: &dyn TableLike, parameters: &mut BTreeMap<String, String>) -> Result<(), Error> {
+    for (name, value) in table.iter() {
+        let value = match value {
+            Item::Value(Value::String(text)) => text.value().clone(),
+            Item::Value(Value::Integer(number)) => number.value().to_string(),
+            _ => return Err(unreadable("has a table with a value that is neither a text nor a number")),
+        };
+        parameters.insert(name.to_owned(), value);
+    }
+    Ok(())
+}
+
+fn read_text(text: &str, parameters: &mut BTreeMap<String, String>) -> Result<(), Error> {
+    let words = shlex::split(&for_shell(text)).ok_or_else(|| unreadable("has an unclosed quote"))?;
+    for word in words {
+        let pair = match word.strip_prefix("ParameterKey=") {
+            Some(pair) => pair.split_once(",ParameterValue="),
+            None => word.split_once('='),
+        };
+        let pair = pair.filter(|(name, _)| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+        let (name, value) = pair.ok_or_else(|| {
+            unreadable("has something else than Name=value or ParameterKey=Name,ParameterValue=value; write it so")
+        })?;
+        parameters.insert(name.to_owned(), value.to_owned());
+    }
+    Ok(())
+}
+
 /// What the SAM CLI reads, as a shell would have to be told: outside double quotes the SAM CLI takes an apostrophe as it is,
 /// and a backslash too unless it comes before a space, a quote or a backslash.
 fn for_shell(text: &str) -> String {
@@ -110,7 +144,13 @@ fn for_shell(text: &str) -> String {
                 Some(next) => escaped.extend(['\\', next]),
                 None => escaped.push_str("\\\\"),
             },
-            '\'' if !is_quoted => escaped.push_str("\\'"),
+            // A value may be in single quotes, if they are closed.
+            '\'' if !is_quoted && escaped.ends_with('=') && characters.clone().any(|next| next == '\'') => {
+                escaped.push('\'');
+                escaped.extend(characters.by_ref().take_while(|next| *next != '\''));
+                escaped.push('\'');
+            }
+            '\'' | '#' if !is_quoted => escaped.extend(['\\', character]),
             _ => {
                 is_quoted ^= character == '"';
                 escaped.push(character);
@@ -120,9 +160,10 @@ fn for_shell(text: &str) -> String {
     escaped
 }
 
-/// A value in double quotes, the only ones that the SAM CLI knows, unless it is one word without them.
+/// A value in double quotes, the only ones that the SAM CLI knows, unless it is one word without them. An empty value takes the
+/// stack's previous one away.
 fn quoted(value: String) -> String {
-    if value.contains(|character: char| character.is_whitespace() || "\"'\\".contains(character)) {
+    if value.is_empty() || value.contains(|character: char| character.is_whitespace() || "\"'\\".contains(character)) {
         format!("\"{}\"", value.replace('\\', r"\\").replace('"', "\\\""))
     } else {
         value
@@ -148,22 +189,70 @@ mod tests {
     #[test]
     fn adds_parameters_and_keeps_the_rest() {
         let mut config = SamConfig::parse(TEXT).unwrap();
-        let given = |value: &str| Some(value.to_owned());
         let changes = BTreeMap::from([
-            ("Scopes", given("api refresh_token")),
-            ("LogLevel", given("info")),
-            ("AlarmEmail", given("ops@example.com")),
-            ("WhatsAppTemplate", given(r#"it's "quoted" \ here"#)),
+            ("Scopes", "api refresh_token".to_owned()),
+            ("LogLevel", "info".to_owned()),
+            ("AlarmEmail", "ops@example.com".to_owned()),
+            ("WhatsAppTemplate", r#"it's "quoted" \ here"#.to_owned()),
         ]);
         config.set_parameters(&changes).unwrap();
-        config.set_parameters(&BTreeMap::from([("LogLevel", given("warn")), ("AlarmEmail", None)])).unwrap();
+        let later = BTreeMap::from([("LogLevel", "warn".to_owned()), ("AlarmEmail", String::new())]);
+        config.set_parameters(&later).unwrap();
         let written = config.0.to_string();
         assert!(written.starts_with(TEXT), "{written}");
         let read = SamConfig::parse(&written).unwrap();
-        let kept =
-            [("LogLevel", "warn"), ("Scopes", "api refresh_token"), ("WhatsAppTemplate", r#"it's "quoted" \ here"#)];
+        let kept = [
+            ("AlarmEmail", ""),
+            ("LogLevel", "warn"),
+            ("Scopes", "api refresh_token"),
+            ("WhatsAppTemplate", r#"it's "quoted" \ here"#),
+        ];
         assert_eq!(read.parameters().unwrap(), with(&kept));
         assert!(written.contains("\n  \"LogLevel=warn\",\n"), "{written}");
+        assert!(written.contains(r#"AlarmEmail="""#), "an empty value takes the stack's away: {written}");
+    }
+
+    fn read(section: &str) -> Result<BTreeMap<String, String>, Error> {
+        SamConfig::parse(&format!("[default.deploy.parameters]\n{section}\n")).unwrap().parameters()
+    }
+
+    #[test]
+    fn each_form_of_parameters_is_kept() {
+        for text in [
+            r#"parameter_overrides = "A=x B=y""#,
+            r#"parameter_overrides = ["A=x", "B=y"]"#,
+            r#"parameter_overrides = "ParameterKey=A,ParameterValue=x ParameterKey=B,ParameterValue=y""#,
+            r#"parameter_overrides = ["ParameterKey=A,ParameterValue=x", "B='y'"]"#,
+            r#"parameter_overrides = 'ParameterKey=A,ParameterValue="x" ParameterKey=B,ParameterValue=y'"#,
+            r#"parameter_overrides = { A = "x", B = "y" }"#,
+            r#"parameter_overrides = [{ A = "x" }, ["B=y"]]"#,
+            "[default.deploy.parameters.parameter_overrides]\nA = \"x\"\nB = \"y\"",
+        ] {
+            assert_eq!(read(text).unwrap(), with(&[("A", "x"), ("B", "y")]), "{text}");
+        }
+    }
+
+    #[test]
+    fn parameters_in_another_form_are_refused_and_not_lost() {
+        for text in [
+            r#"parameter_overrides = "file://parameters.yaml""#,
+            r#"parameter_overrides = "A=x B""#,
+            r#"parameter_overrides = "A=x # B=y""#,
+            r#"parameter_overrides = "ParameterKey=A ParameterValue=x""#,
+            r#"parameter_overrides = ["A=x", 1]"#,
+            r#"parameter_overrides = { A = ["x"] }"#,
+        ] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn parameters_of_all_commands_are_kept_too() {
+        let text = "[default.global.parameters]\nparameter_overrides = \"A=x\"\n";
+        let mut config = SamConfig::parse(text).unwrap();
+        config.set_parameters(&BTreeMap::from([("B", "y".to_owned())])).unwrap();
+        let read = SamConfig::parse(&config.0.to_string()).unwrap();
+        assert_eq!(read.parameters().unwrap(), with(&[("A", "x"), ("B", "y")]));
     }
 
     #[test]

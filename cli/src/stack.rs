@@ -8,8 +8,14 @@ use crate::error::Error;
 #[derive(Clone, Debug)]
 pub(crate) struct Stack {
     name: String,
+    arn: String,
     outputs: HashMap<String, String>,
     resources: Vec<Resource>,
+}
+
+/// An account, a region and a stack in one line.
+pub(crate) fn place(account: &str, region: &str, stack: &str) -> String {
+    format!("Account {account}, region {region}, stack {stack}")
 }
 
 /// A resource: its name in the template, its name in the account, and its type.
@@ -21,8 +27,15 @@ pub(crate) struct Resource {
 }
 
 impl Stack {
-    pub(crate) fn new(name: String, outputs: HashMap<String, String>, resources: Vec<Resource>) -> Self {
-        Self { name, outputs, resources }
+    pub(crate) fn new(name: String, arn: String, outputs: HashMap<String, String>, resources: Vec<Resource>) -> Self {
+        Self { name, arn, outputs, resources }
+    }
+
+    /// Where it is, for an operator who is about to change something of it.
+    pub(crate) fn place(&self) -> String {
+        let mut parts = self.arn.split(':').skip(3);
+        let (region, account) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        place(account, region, &self.name)
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -47,5 +60,17 @@ impl Stack {
     pub(crate) fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
         let of_kind = self.resources.iter().filter(move |resource| resource.kind == kind);
         of_kind.map(|resource| (resource.logical.as_str(), resource.physical.as_str()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stack_says_where_it_is() {
+        let arn = "arn:aws:cloudformation:eu-west-1:123456789012:stack/connect/6a1b".to_owned();
+        let stack = Stack::new("connect".to_owned(), arn, HashMap::new(), Vec::new());
+        assert_eq!(stack.place(), "Account 123456789012, region eu-west-1, stack connect");
     }
 }

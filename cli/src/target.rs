@@ -41,7 +41,7 @@ impl Target {
 /// The account of the operator's credentials, or the local cloud.
 pub(crate) async fn account(args: &TargetArgs) -> Result<SdkConfig, Error> {
     let local = if args.local { Some(LocalCloud::find(args.local_state.as_deref())?) } else { None };
-    Ok(aws::config(args.region.as_deref(), args.profile.as_deref(), local.as_ref()).await)
+    aws::config(args.region.as_deref(), args.profile.as_deref(), local.as_ref()).await
 }
 
 /// The stack's name: from the command line, the local cloud's, or from `samconfig.toml`.

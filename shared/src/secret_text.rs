@@ -14,7 +14,7 @@ const QUOTES: [(char, char); 4] = [('"', '"'), ('\'', '\''), ('“', '”'), ('�
 pub fn plain(text: &str) -> String {
     let mut plain = trimmed(text).to_owned();
     while let Some(inner) = inner(&plain) {
-        plain = trimmed(&inner).to_owned();
+        trimmed(&inner).clone_into(&mut plain);
     }
     if !plain.starts_with('{') {
         plain.retain(|character| !is_hidden(character) || character.is_control());

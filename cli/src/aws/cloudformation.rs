@@ -36,6 +36,7 @@ pub(crate) async fn find_stack(config: &SdkConfig, name: &str) -> Result<Stack, 
     }
     Ok(Stack::new(
         name.to_owned(),
+        stack.stack_id.unwrap_or_default(),
         outputs.into_iter().filter_map(|output| Some((output.output_key?, output.output_value?))).collect(),
         resources,
     ))

@@ -3,6 +3,7 @@
 mod cloudformation;
 mod config;
 mod functions;
+mod identity;
 mod keys;
 mod queue;
 mod roles;
@@ -15,13 +16,14 @@ pub(crate) use aws_types::SdkConfig;
 
 pub(crate) use self::{
     cloudformation::find_stack,
-    config::config,
+    config::{config, region},
     functions::{EventSource, Functions, Settings},
+    identity::account_id,
     keys::Keys,
     queue::{Message, Queue},
     roles::{Context, Roles},
     secrets::{Presence, SecretsManager},
-    signed::post_signed,
+    signed::Signed,
     tables::{AttemptTable, ConnectionTable, Deleted},
     topics::{Subscriptions, Topics},
 };

@@ -32,14 +32,27 @@ impl SecretsManager {
         }
     }
 
-    /// Stores a new secret.
-    pub(crate) async fn create(&self, name: &str, value: &SecretString) -> Result<(), Error> {
+    /// Why nothing is stored in a secret that is deleted.
+    pub(crate) fn deleted(name: &str) -> Error {
+        let why = format!("it is deleted; restore it with aws secretsmanager restore-secret --secret-id {name}");
+        Error::failed(format!("store the secret {name}"), why)
+    }
+
+    /// Stores a value, in a new secret or in the one that exists.
+    pub(crate) async fn store(&self, name: &str, value: &SecretString, presence: Presence) -> Result<(), Error> {
+        match presence {
+            Presence::Present => self.replace(name, value).await,
+            Presence::Absent => self.create(name, value).await,
+            Presence::Deleted => Err(Self::deleted(name)),
+        }
+    }
+
+    async fn create(&self, name: &str, value: &SecretString) -> Result<(), Error> {
         let request = self.0.create_secret().name(name).secret_string(value.expose_secret());
         request.send().await.map(drop).map_err(Error::aws("create a secret", "CreateSecret"))
     }
 
-    /// Replaces the value of a secret.
-    pub(crate) async fn replace(&self, name: &str, value: &SecretString) -> Result<(), Error> {
+    async fn replace(&self, name: &str, value: &SecretString) -> Result<(), Error> {
         let request = self.0.put_secret_value().secret_id(name).secret_string(value.expose_secret());
         request.send().await.map(drop).map_err(Error::aws("replace a secret", "PutSecretValue"))
     }

@@ -1,6 +1,6 @@
 //! DynamoDB: the two tables, as an operator reads and changes them.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, fmt::Write as _};
 
 use aws_sdk_dynamodb::{
     Client,
@@ -12,7 +12,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use shared::{
     AttemptId, LoginUrl, Status, Timestamp, WaId,
-    attempt::{Item, attr},
+    attempt::{Item, UnreadableItem, attr},
     aws::dynamodb::{self, Update},
     conditional_write::ConditionalWrite,
     connection::{self, ACCESS_TOKEN, ISSUED_AT, REFRESH_TOKEN},
@@ -20,7 +20,7 @@ use shared::{
 
 use crate::{
     error::Error,
-    records::{Connection, Tokens},
+    records::{Connection, Listed, Tokens, Unreadable},
     report::Progress,
 };
 
@@ -49,11 +49,15 @@ impl AttemptTable {
             .send()
             .await
             .map_err(Error::aws("read the attempt", "GetItem"))?;
-        answer.item.map(read_attempt).transpose()
+        let read = answer.item.map(read_attempt).transpose();
+        read.map_err(|unreadable| Error::failed("read the attempt", unreadable.why))
     }
 
     /// Several attempts by their ids; those that do not exist are missing from the result.
-    pub(crate) async fn read_many(&self, ids: &[AttemptId]) -> Result<HashMap<AttemptId, Item>, Error> {
+    pub(crate) async fn read_many(
+        &self,
+        ids: &[AttemptId],
+    ) -> Result<HashMap<String, Result<Item, Unreadable>>, Error> {
         let mut found = HashMap::with_capacity(ids.len());
         for some in ids.chunks(BATCH) {
             let keys = some.iter().map(|id| HashMap::from([(attr::ATTEMPT_ID.to_owned(), text(id))])).collect();
@@ -64,8 +68,7 @@ impl AttemptTable {
                 let request = self.client.batch_get_item().set_request_items(Some(wanted));
                 let answer = request.send().await.map_err(Error::aws("read the attempts", "BatchGetItem"))?;
                 for item in answer.responses.unwrap_or_default().into_values().flatten() {
-                    let attempt = read_attempt(item)?;
-                    found.insert(attempt.attempt_id, attempt);
+                    found.insert(key_of(&item), read_attempt(item));
                 }
                 wanted = answer.unprocessed_keys.unwrap_or_default();
             }
@@ -73,41 +76,52 @@ impl AttemptTable {
         Ok(found)
     }
 
-    /// The attempts of these statuses that were updated since, the latest first. It scans the whole table.
+    /// The attempts of these statuses, or of any, that were updated since, the latest first; and what cannot be read,
+    /// which may be anywhere. It scans the whole table.
     pub(crate) async fn since(
         &self,
         since: Timestamp,
-        statuses: &[Status],
+        statuses: Option<&[Status]>,
         unnotified_only: bool,
         progress: &mut Progress,
-    ) -> Result<Vec<Item>, Error> {
-        let names: Vec<String> = (0..statuses.len()).map(|place| format!(":status{place}")).collect();
-        let unnotified =
-            if unnotified_only { format!(" AND attribute_not_exists({})", attr::NOTIFIED_AT) } else { String::new() };
-        let filter = format!("#updated_at >= :since AND #status IN ({}){unnotified}", names.join(", "));
-        let statuses = statuses.iter().map(|status| AttributeValue::S(status.as_str().to_owned()));
-        let since = (":since".to_owned(), AttributeValue::N(since.millis().to_string()));
+    ) -> Result<Listed, Error> {
+        let mut values = HashMap::from([
+            (":since".to_owned(), AttributeValue::N(since.millis().to_string())),
+            (":number".to_owned(), AttributeValue::S("N".to_owned())),
+            (":text".to_owned(), AttributeValue::S("S".to_owned())),
+        ]);
+        let mut wanted = "#updated_at >= :since".to_owned();
+        if let Some(statuses) = statuses {
+            let names: Vec<String> = (0..statuses.len()).map(|place| format!(":status{place}")).collect();
+            let _ = write!(wanted, " AND #status IN ({})", names.join(", "));
+            let statuses = statuses.iter().map(|status| AttributeValue::S(status.as_str().to_owned()));
+            values.extend(names.into_iter().zip(statuses));
+        }
+        if unnotified_only {
+            let _ = write!(wanted, " AND attribute_not_exists({})", attr::NOTIFIED_AT);
+        }
+        let foreign = "NOT attribute_type(#updated_at, :number) OR NOT attribute_type(#status, :text)";
         let mut pages = self
             .client
             .scan()
             .table_name(&self.table)
-            .filter_expression(filter)
+            .filter_expression(format!("({wanted}) OR {foreign}"))
             .expression_attribute_names("#updated_at", attr::UPDATED_AT)
             .expression_attribute_names("#status", attr::STATUS)
-            .set_expression_attribute_values(Some(names.into_iter().zip(statuses).chain([since]).collect()))
+            .set_expression_attribute_values(Some(values))
             .into_paginator()
             .send();
-        let (mut found, mut scanned) = (Vec::new(), 0);
+        let (mut listed, mut scanned) = (Listed::default(), 0);
         while let Some(page) = pages.next().await {
             let page = page.map_err(Error::aws("scan the attempt table", "Scan"))?;
             scanned += usize::try_from(page.scanned_count).unwrap_or_default();
             progress.show(scanned, None);
             for item in page.items.unwrap_or_default() {
-                found.push(read_attempt(item)?);
+                listed.add(read_attempt(item));
             }
         }
-        found.sort_by_key(|attempt| std::cmp::Reverse(attempt.updated_at.map(Timestamp::millis)));
-        Ok(found)
+        listed.attempts.sort_by_key(|attempt| std::cmp::Reverse(attempt.updated_at.map(Timestamp::millis)));
+        Ok(listed)
     }
 
     /// Puts the outcome on the stream again; `false` where a later one has replaced it.
@@ -268,8 +282,64 @@ fn text(id: &AttemptId) -> AttributeValue {
     AttributeValue::S(id.to_string())
 }
 
-fn read_attempt(item: HashMap<String, AttributeValue>) -> Result<Item, Error> {
+fn read_attempt(item: HashMap<String, AttributeValue>) -> Result<Item, Unreadable> {
+    let key = key_of(&item);
     // `wasf` does not print the scopes of an attempt.
     let item = Item::read(&dynamodb::attributes(item), &[attr::SCOPE]);
-    item.map_err(|error| Error::failed("read an attempt", error.to_string()))
+    let item = item.map_err(|error| Unreadable { key: key.clone(), why: error.to_string() })?;
+    let missing = [(attr::STATUS, item.status.is_none()), (attr::UPDATED_AT, item.updated_at.is_none())];
+    match missing.into_iter().find(|(_, is_missing)| *is_missing) {
+        Some((name, _)) => Err(Unreadable { key, why: UnreadableItem::Missing(name).to_string() }),
+        None => Ok(item),
+    }
+}
+
+/// The key of an attempt, as it is stored.
+fn key_of(item: &HashMap<String, AttributeValue>) -> String {
+    match item.get(attr::ATTEMPT_ID) {
+        Some(AttributeValue::S(key)) => key.clone(),
+        _ => "(no text)".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(changes: &[(&str, Option<AttributeValue>)]) -> HashMap<String, AttributeValue> {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let mut item = HashMap::from([
+            (attr::ATTEMPT_ID.to_owned(), text("07070707070707070707070707070707")),
+            (attr::STATUS.to_owned(), text("connected")),
+            (attr::UPDATED_AT.to_owned(), AttributeValue::N("1790000000000".to_owned())),
+        ]);
+        for (name, value) in changes {
+            match value {
+                Some(value) => item.insert((*name).to_owned(), value.clone()),
+                None => item.remove(*name),
+            };
+        }
+        item
+    }
+
+    #[test]
+    fn an_unreadable_item_is_set_aside_with_its_key_and_the_rest_is_listed() {
+        let text = |text: &str| Some(AttributeValue::S(text.to_owned()));
+        let mut listed = Listed::default();
+        for foreign in [
+            item(&[(attr::STATUS, None)]),
+            item(&[(attr::UPDATED_AT, text("yesterday"))]),
+            item(&[(attr::UPDATED_AT, None)]),
+            item(&[(attr::CREATED_AT, text("1790000000000"))]),
+            item(&[(attr::WA_ID, text("+15551234567"))]),
+            item(&[(attr::ATTEMPT_ID, text("another system's"))]),
+        ] {
+            listed.add(read_attempt(foreign));
+        }
+        listed.add(read_attempt(item(&[])));
+        assert_eq!((listed.attempts.len(), listed.unreadable.len()), (1, 6));
+        assert_eq!(listed.unreadable[0].key, "07070707070707070707070707070707");
+        assert_eq!(listed.unreadable[5].key, "another system's");
+        assert!(listed.unreadable.iter().all(|item| !item.why.contains("1555") && !item.why.contains("yesterday")));
+    }
 }

@@ -11,7 +11,8 @@ pub(crate) fn generate(shell: Shell) -> Report {
     clap_complete::generate(shell, &mut Args::command(), "wasf", &mut script);
     let script = String::from_utf8_lossy(&script).into_owned();
     let json = json!({"shell": shell.to_string(), "script": script});
-    Report::new(script, json, Exit::Done)
+    // The script's own tabs are for the shell.
+    Report { text: script, json, exit: Exit::Done }
 }
 
 #[cfg(test)]

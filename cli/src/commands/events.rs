@@ -18,7 +18,7 @@ use crate::{
     args::{Again, EventsCommand},
     aws::AttemptTable,
     error::{Error, Exit},
-    records::{attempt_summary, outcome_table},
+    records::{Listed, attempt_summary, outcome_table, unreadable_json, unreadable_text},
     report::{Progress, Report, count},
     target::Target,
 };
@@ -29,17 +29,17 @@ pub(crate) async fn run(command: EventsCommand, target: &Target, clock: Clock) -
     let EventsCommand::Redeliver { since, attempt, again, confirm } = command;
     let attempts = AttemptTable::new(&target.aws, target.stack.output("AttemptTableName")?);
     let now = clock();
-    let found = if let Some(id) = attempt {
-        vec![by_id(&attempts, id).await?]
+    let listed = if let Some(id) = attempt {
+        Listed { attempts: vec![by_id(&attempts, id).await?], unreadable: Vec::new() }
     } else {
-        attempts.since(now.minus(since), &OUTCOMES, true, &mut Progress::of("attempts scanned")).await?
+        attempts.since(now.minus(since), Some(&OUTCOMES), true, &mut Progress::of("attempts scanned")).await?
     };
-    if found.is_empty() {
+    if listed.attempts.is_empty() && listed.unreadable.is_empty() {
         let text = "Nothing to redeliver: every notification is complete.\n".to_owned();
         return Ok(Report::new(text, json!({"found": 0, "redelivered": 0, "outcomes": []}), Exit::NothingMatched));
     }
-    let redelivered = if confirm { redeliver_all(&attempts, &found, &again, clock).await? } else { 0 };
-    Ok(report(&found, redelivered, confirm, now))
+    let redelivered = if confirm { redeliver_all(&attempts, &listed.attempts, &again, clock).await? } else { 0 };
+    Ok(report(&listed, redelivered, confirm, now))
 }
 
 async fn by_id(attempts: &AttemptTable, id: AttemptId) -> Result<Item, Error> {
@@ -80,7 +80,8 @@ fn marks_to_remove(attempt: &Item, again: &[Again]) -> Vec<&'static str> {
     marks.into_iter().collect()
 }
 
-fn report(found: &[Item], redelivered: usize, confirm: bool, now: Timestamp) -> Report {
+fn report(listed: &Listed, redelivered: usize, confirm: bool, now: Timestamp) -> Report {
+    let Listed { attempts: found, unreadable } = listed;
     let (summary, exit) = if !confirm {
         (
             format!("Dry run: would redeliver {}. Run it again with --confirm.", count(found.len(), "outcome")),
@@ -98,14 +99,17 @@ fn report(found: &[Item], redelivered: usize, confirm: bool, now: Timestamp) -> 
         "found": found.len(),
         "redelivered": redelivered,
         "outcomes": found.iter().map(attempt_summary).collect::<Vec<_>>(),
+        "unreadable": unreadable_json(unreadable),
     });
-    Report::new(format!("{}\n{summary}\n", outcome_table(found, now).text()), json, exit)
+    let exit = if unreadable.is_empty() { exit } else { Exit::InPart };
+    let text = format!("{}{}\n{summary}\n", outcome_table(found, now).text(), unreadable_text(unreadable));
+    Report::new(text, json, exit)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::records::tests::attempt;
+    use crate::records::{Unreadable, tests::attempt};
 
     #[test]
     fn nobody_is_notified_twice_unless_requested() {
@@ -122,10 +126,19 @@ mod tests {
 
     #[test]
     fn a_replaced_outcome_is_reported_as_left() {
-        let outcomes = [attempt(&json!({})), attempt(&json!({}))];
+        let outcomes = Listed { attempts: vec![attempt(&json!({})), attempt(&json!({}))], unreadable: Vec::new() };
         let now = Timestamp::from_millis(1_790_000_002_000);
         assert_eq!(report(&outcomes, 2, true, now).exit, Exit::Done);
         assert_eq!(report(&outcomes, 1, true, now).exit, Exit::InPart);
         assert_eq!(report(&outcomes, 0, false, now).exit, Exit::Done);
+    }
+
+    #[test]
+    fn an_unreadable_item_keeps_no_outcome_from_being_redelivered() {
+        let foreign = Unreadable { key: "f0".to_owned(), why: "attempt unreadable: no status".to_owned() };
+        let outcomes = Listed { attempts: vec![attempt(&json!({}))], unreadable: vec![foreign] };
+        let report = report(&outcomes, 1, true, Timestamp::from_millis(1_790_000_002_000));
+        assert_eq!((report.exit, &report.json["redelivered"]), (Exit::InPart, &json!(1)));
+        assert!(report.text.contains("f0"), "{}", report.text);
     }
 }

@@ -8,3 +8,4 @@ pub(crate) mod doctor;
 pub(crate) mod events;
 pub(crate) mod init;
 pub(crate) mod link;
+pub(crate) mod secret;

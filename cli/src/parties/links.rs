@@ -5,7 +5,7 @@ use serde_json::json;
 use shared::{AttemptId, LoginUrl, Timestamp, WaId};
 
 use crate::{
-    aws::{SdkConfig, post_signed},
+    aws::{SdkConfig, Signed},
     error::Error,
 };
 
@@ -38,7 +38,14 @@ pub(crate) async fn request_link(
     if let Some(login_url) = login_url {
         request["login_url"] = json!(login_url);
     }
-    let (status, body) = post_signed(aws, ACTION, links_url, request.to_string(), now).await?;
+    let request = Signed {
+        action: ACTION,
+        url: links_url,
+        service: "execute-api",
+        content_type: "application/json",
+        body: request.to_string(),
+    };
+    let (status, body) = request.post(aws, now).await?;
     if status.is_success() {
         return serde_json::from_slice(&body).map_err(|_| Error::failed(ACTION, "the response is unreadable"));
     }

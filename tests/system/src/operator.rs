@@ -119,6 +119,11 @@ impl Operator {
         self.run(self.command().args(arguments.split_whitespace()), "")
     }
 
+    /// Runs `wasf` with this on its standard input.
+    pub fn typing(&self, arguments: &str, input: &str) -> Output {
+        self.run(self.command().args(arguments.split_whitespace()), input)
+    }
+
     /// Runs `wasf … --json`, which must end with this exit code; its JSON.
     pub fn json(&self, arguments: &str, exit: i32) -> Value {
         let said = self.wasf(&format!("{arguments} --json"));
@@ -238,6 +243,12 @@ impl Operator {
     pub async fn tokens(&self, chat: &str) -> Option<[String; 2]> {
         let item = self.cloud.item(self.stack().output("TokenTableName"), "wa_id", chat).await?;
         Some(["access_token", "refresh_token"].map(|name| item[name]["S"].as_str().expect("a token").to_owned()))
+    }
+
+    /// The value of a secret.
+    pub async fn secret(&self, name: &str) -> String {
+        let found = self.cloud.aws("secretsmanager", "secretsmanager.GetSecretValue", json!({"SecretId": name})).await;
+        found["SecretString"].as_str().expect("a secret").to_owned()
     }
 
     /// A person connects in their browser; the attempt's id.

@@ -9,7 +9,10 @@ use shared::{
     exchange::{CODE_LIFETIME, Consent, ExchangeMessage},
 };
 
-use crate::report::{Table, duration_text};
+use crate::{
+    records::Unreadable,
+    report::{Table, duration_text},
+};
 
 /// What a dead letter contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,8 +78,11 @@ pub(super) struct Record {
     pub(super) receives: Option<u64>,
 }
 
-impl From<&Item> for Record {
-    fn from(attempt: &Item) -> Self {
+impl From<&Result<Item, Unreadable>> for Record {
+    fn from(attempt: &Result<Item, Unreadable>) -> Self {
+        let Ok(attempt) = attempt else {
+            return Self { reason: Some(UNREADABLE_RECORD.to_owned()), ..Self::default() };
+        };
         Self {
             status: attempt.status.clone(),
             reason: attempt.reason.clone(),
@@ -86,7 +92,15 @@ impl From<&Item> for Record {
     }
 }
 
+/// The reason of a dead letter whose attempt is not in the form that this stack writes.
+const UNREADABLE_RECORD: &str = "attempt unreadable";
+
 impl DeadLetter {
+    /// Whether its attempt's row could not be read.
+    pub(super) fn has_unreadable_record(&self) -> bool {
+        self.record.as_ref().is_some_and(|record| record.reason.as_deref() == Some(UNREADABLE_RECORD))
+    }
+
     /// Parses a message's body; of an unreadable one it keeps nothing.
     pub(super) fn read(message_id: String, body: &str, sent_at: Option<Timestamp>, now: Timestamp) -> Self {
         let Ok(message) = ExchangeMessage::from_body(body) else {
@@ -257,6 +271,14 @@ mod tests {
     fn the_reason_is_the_attempts() {
         assert_eq!(coded(1).reason(), "not recorded");
         assert_eq!(with_reason("misconfigured", coded(1)).reason(), "misconfigured");
+    }
+
+    #[test]
+    fn a_dead_letter_is_listed_even_where_its_attempt_is_unreadable() {
+        let foreign = Err(Unreadable { key: "07".to_owned(), why: "attempt unreadable: no status".to_owned() });
+        let letter = DeadLetter { record: Some(Record::from(&foreign)), ..coded(1) };
+        assert!(letter.has_unreadable_record() && letter.content == Content::LiveCode);
+        assert_eq!(letter.reason(), "attempt unreadable");
     }
 
     #[test]

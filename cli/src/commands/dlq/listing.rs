@@ -48,7 +48,11 @@ pub(super) async fn stats(queues: &Queues) -> Result<Report, Error> {
 
 pub(super) async fn list(queues: &Queues, selection: &Selection) -> Result<Report, Error> {
     let dead_letters = queues.read(&selection.filter(true), selection.limit()).await?;
-    let exit = if dead_letters.is_empty() { Exit::NothingMatched } else { Exit::Done };
+    let exit = match dead_letters.as_slice() {
+        [] => Exit::NothingMatched,
+        some if some.iter().any(DeadLetter::has_unreadable_record) => Exit::InPart,
+        _ => Exit::Done,
+    };
     let text = if dead_letters.is_empty() {
         format!("No dead letters{}.\n", queues.held_by_others().await?)
     } else {

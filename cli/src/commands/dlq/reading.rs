@@ -90,7 +90,7 @@ impl<'a> Reading<'a> {
         ids.dedup();
         let records = self.attempts.read_many(&ids).await?;
         for Held { dead_letter, .. } in &mut held {
-            dead_letter.record = dead_letter.attempt_id().and_then(|id| records.get(&id)).map(Record::from);
+            dead_letter.record = dead_letter.attempt_id().and_then(|id| records.get(&id.to_string())).map(Record::from);
         }
         Ok(held)
     }

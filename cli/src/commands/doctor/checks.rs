@@ -22,6 +22,7 @@ use crate::{
     error::Error,
     parties::{check_app, check_meta, check_twilio, probe_page, probe_webhook, request_link},
     report::Progress,
+    secret::{Kind, StackSecret, of_stack},
     target::Target,
 };
 
@@ -101,13 +102,18 @@ impl<'a> Checks<'a> {
 
     async fn secrets(&self) -> Result<Vec<Finding>, Error> {
         let manager = SecretsManager::new(&self.target.aws);
-        let exchanger = ["SF_CLIENT_ID_SECRET_NAME", "SF_CLIENT_SECRET_SECRET_NAME", "SF_CALLBACK_URI_SECRET_NAME"];
-        let notifier = ["WHATSAPP_SECRET_NAME", "BOT_WEBHOOK_SECRET_NAME"];
-        let names = exchanger.into_iter().map(|name| self.exchanger.settings.get(name));
-        let names = names.chain(notifier.into_iter().map(|name| self.notifier.settings.get(name)));
         let mut findings = Vec::new();
-        for name in names.flatten() {
-            findings.push(finding::secret(name, manager.presence(name).await?));
+        for StackSecret { kind, name } in of_stack(&self.exchanger.settings, &self.notifier.settings) {
+            let presence = manager.presence(&name).await?;
+            // Others judge what is in the secrets of WhatsApp and of the callback URL.
+            let has_form = matches!(kind, Kind::ConsumerKey | Kind::ConsumerSecret | Kind::Webhook);
+            findings.push(match presence {
+                Presence::Present if has_form => match self.secret(&name).await {
+                    Ok(value) => finding::secret_value(&name, kind.parse(&value).err()),
+                    Err(error) => finding::unchecked("secrets", &error),
+                },
+                presence => finding::secret(&name, presence),
+            });
         }
         Ok(findings)
     }
@@ -303,8 +309,8 @@ impl<'a> Checks<'a> {
         let attempts = AttemptTable::new(&self.target.aws, self.target.stack.output("AttemptTableName")?);
         let now = (self.clock)();
         let mut progress = Progress::of("attempts scanned");
-        let leased = attempts.since(now.minus(STUCK_SINCE), &[Status::Exchanging], false, &mut progress).await?;
-        let stuck = leased.iter().filter(|attempt| attempt.is_stuck(now)).count();
-        Ok(vec![finding::stuck(stuck)])
+        let listed = attempts.since(now.minus(STUCK_SINCE), Some(&[Status::Exchanging]), false, &mut progress).await?;
+        let stuck = listed.attempts.iter().filter(|attempt| attempt.is_stuck(now)).count();
+        Ok([Some(finding::stuck(stuck)), finding::unreadable(&listed.unreadable)].into_iter().flatten().collect())
     }
 }

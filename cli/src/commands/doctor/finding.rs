@@ -9,6 +9,8 @@ use crate::{
     aws::{EventSource, Presence, Subscriptions},
     error::Error,
     parties::{AppStatus, CredentialStatus, Probe},
+    records::Unreadable,
+    report::count,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,6 +112,19 @@ pub(super) fn secret(name: &str, presence: Presence) -> Finding {
             format!("the secret {name} is deleted"),
             meaning,
             format!("Restore it: run aws secretsmanager restore-secret --secret-id {name}"),
+        ),
+    }
+}
+
+/// A secret that exists, and why its value cannot be what it should be.
+pub(super) fn secret_value(name: &str, wrong: Option<&str>) -> Finding {
+    match wrong {
+        None => Finding::ok("secrets", format!("the secret {name} exists")),
+        Some(why) => Finding::problem(
+            "secrets",
+            format!("the secret {name} cannot be used: {why}"),
+            "The functions that read it are refused, so nobody can connect or be notified.",
+            format!("Replace it: run wasf secret set {name} --confirm"),
         ),
     }
 }
@@ -252,14 +267,14 @@ pub(super) fn whatsapp(provider: &str, secret: &str, status: CredentialStatus) -
             format!("{provider} refuses the credentials ({status})"),
             meaning,
             format!(
-                "Put the account's current credentials into the secret {secret}; the notifier reads them within five minutes."
+                "Put the account's current credentials into the secret {secret}: run wasf secret set {secret} --confirm"
             ),
         ),
         CredentialStatus::Malformed => Finding::problem(
             check,
             format!("the secret {secret} does not have {provider}'s format"),
             meaning,
-            "Put the provider's JSON into it; the README describes it under Deploy it.",
+            format!("Put the provider's JSON into it: run wasf secret set {secret} --confirm"),
         ),
         CredentialStatus::Unclear(why) => Finding::problem(
             check,
@@ -355,6 +370,17 @@ pub(super) fn stuck(number: usize) -> Finding {
         "Their exchanger crashed or timed out. The queue's next delivery resumes them.",
         "Wait three minutes. If they remain, run wasf attempt list --status exchanging and wasf dlq list.",
     )
+}
+
+/// Attempts that nobody can read; `None` where there are none.
+pub(super) fn unreadable(items: &[Unreadable]) -> Option<Finding> {
+    let first = items.first()?;
+    Some(Finding::note(
+        "attempts",
+        format!("{} of another form in the attempt table, first {}", count(items.len(), "item"), first.key),
+        "Not written by this stack, or changed since. Nobody is notified of them.",
+        "Run wasf attempt list for their keys, and find out who writes them.",
+    ))
 }
 
 #[cfg(test)]

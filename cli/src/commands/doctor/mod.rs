@@ -7,7 +7,7 @@ mod key_policy;
 use std::fmt::Write as _;
 
 use serde_json::json;
-use shared::timestamp::Clock;
+use shared::{printable::printable, timestamp::Clock};
 
 use self::{checks::Checks, finding::Finding};
 use crate::{
@@ -24,12 +24,12 @@ pub(crate) async fn run(target: &Target, clock: Clock) -> Result<Report, Error> 
 fn report(stack: &str, findings: &[Finding]) -> Report {
     let mut text = format!("Stack {stack}\n\n");
     for Finding { check, level, title, meaning, remedy } in findings {
-        let _ = writeln!(text, "{:5}  {check:13}  {title}", level.as_str());
+        let _ = writeln!(text, "{:5}  {check:13}  {}", level.as_str(), printable(title));
         if !meaning.is_empty() {
             let _ = writeln!(text, "{:22}{meaning}", "");
         }
         if !remedy.is_empty() {
-            let _ = writeln!(text, "{:22}→ {remedy}", "");
+            let _ = writeln!(text, "{:22}→ {}", "", printable(remedy));
         }
     }
     let problems = findings.iter().filter(|finding| finding.is_problem()).count();

@@ -3,15 +3,14 @@
 use std::collections::BTreeMap;
 
 use secrecy::SecretString;
-use shared::{CallbackUri, LoginUrls, WaId, process::Random};
+use shared::process::Random;
 
-use super::{
-    prompt::Prompt,
-    secret::{Kind, credentials, signing_secret},
-};
+use super::rules;
 use crate::{
     args::{InitArgs, ProviderArg},
     error::Error,
+    prompt::{NONE, Prompt},
+    secret::{Kind, credentials, signing_secret},
 };
 
 const LOGIN_URLS: &str = "https://login.salesforce.com,https://test.salesforce.com";
@@ -26,150 +25,143 @@ const WEBHOOK: (&str, &str) = ("BotWebhookSecretName", "bot_webhook");
 #[derive(Debug)]
 pub(super) struct Answers {
     provider: ProviderArg,
-    sender: Option<WaId>,
     account: Option<String>,
-    bot_phone_number: Option<String>,
-    bot_webhook_url: Option<String>,
-    callback_uri: Option<String>,
-    login_urls: String,
-    alarm_email: Option<String>,
+    parameters: BTreeMap<&'static str, String>,
 }
 
 impl Answers {
     pub(super) fn collect(args: &InitArgs, prompt: &Prompt, known: &BTreeMap<String, String>) -> Result<Self, Error> {
-        let known = |name: &str| known.get(name).cloned();
-        let provider = if let Some(provider) = args.whatsapp_provider {
-            provider
-        } else {
-            let question = "The provider of WhatsApp messages: Twilio, Meta or None";
-            let text = prompt.text("--whatsapp-provider", question, known("WhatsAppProvider"))?;
-            clap::ValueEnum::from_str(&text, true)
-                .map_err(|_| Error::Usage(format!("invalid provider {text}; give Twilio, Meta or None")))?
-        };
-        let sender = match (&args.whatsapp_sender, provider) {
-            (_, ProviderArg::Meta | ProviderArg::None) => None,
-            (Some(sender), ProviderArg::Twilio) => Some(sender.clone()),
-            (None, ProviderArg::Twilio) => {
-                let text = prompt.text("--whatsapp-sender", "Twilio's sender, whatsapp:+…", known("WhatsAppSender"))?;
-                Some(text.parse().map_err(|why| Error::Usage(format!("invalid sender: {why}")))?)
-            }
-        };
-        let optional = |given: &Option<String>, flag, question, name| {
-            let text = match given {
-                Some(text) => text.clone(),
-                None => prompt.text(flag, question, Some(known(name).unwrap_or_else(|| "-".to_owned())))?,
-            };
-            Ok(Some(text).filter(|text| text != "-"))
-        };
-        let login_urls = if let Some(urls) = &args.login_urls {
-            urls.clone()
-        } else {
-            let default = known("LoginUrls").unwrap_or_else(|| LOGIN_URLS.to_owned());
-            prompt.text("--login-urls", "The login hosts, separated by commas", Some(default))?
-        };
-        let callback_uri = optional(
-            &args.callback_uri,
-            "--callback-uri",
-            "The callback URL on your own domain, - for the API's own",
-            "CallbackUri",
-        )?;
-        if let Some(uri) = &callback_uri {
-            uri.parse::<CallbackUri>().map_err(|why| Error::Usage(format!("invalid callback URL: {why}")))?;
+        let mut answers = Collected { prompt, known, parameters: BTreeMap::new() };
+        let given = args.whatsapp_provider.as_deref();
+        let question = "The provider of WhatsApp messages: Twilio, Meta or None";
+        let default = answers.known("WhatsAppProvider");
+        let provider = prompt.answer(given, "--whatsapp-provider", question, default.as_deref(), rules::provider)?;
+        answers.set("WhatsAppProvider", provider.as_str().to_owned());
+        if provider == ProviderArg::Twilio {
+            let default = answers.known("WhatsAppSender");
+            let given = args.whatsapp_sender.as_deref();
+            let question = "Twilio's sender, whatsapp:+…";
+            let sender = prompt.answer(given, "--whatsapp-sender", question, default.as_deref(), rules::sender)?;
+            answers.set("WhatsAppSender", sender);
+        } else if answers.known("WhatsAppSender").is_some() {
+            answers.set("WhatsAppSender", String::new());
         }
-        login_urls.parse::<LoginUrls>().map_err(|why| Error::Usage(format!("invalid login hosts: {why}")))?;
-        Ok(Self {
-            provider,
-            sender,
-            account: args.whatsapp_account.clone(),
-            bot_phone_number: optional(
-                &args.bot_phone_number,
-                "--bot-phone-number",
-                "The bot's phone number, - for none",
-                "BotPhoneNumber",
-            )?,
-            bot_webhook_url: optional(
-                &args.bot_webhook_url,
-                "--bot-webhook-url",
-                "The bot's webhook for events, - for none",
-                "BotWebhookUrl",
-            )?,
-            callback_uri,
-            login_urls,
-            alarm_email: optional(
-                &args.alarm_email,
-                "--alarm-email",
-                "The e-mail address that receives alarms, - for none",
-                "AlarmEmail",
-            )?,
-        })
+        let default = answers.known("LoginUrls").unwrap_or_else(|| LOGIN_URLS.to_owned());
+        let given = args.login_urls.as_deref();
+        let question = "The login hosts, separated by commas";
+        let login_urls = prompt.answer(given, "--login-urls", question, Some(&default), rules::login_urls)?;
+        answers.set("LoginUrls", login_urls);
+        answers.optional(
+            "CallbackUri",
+            args.callback_uri.as_deref(),
+            ("--callback-uri", "The callback URL on your own domain, - for the API's own"),
+            rules::callback_uri,
+        )?;
+        answers.optional(
+            "BotPhoneNumber",
+            args.bot_phone_number.as_deref(),
+            ("--bot-phone-number", "The bot's phone number, - for none"),
+            rules::phone_number,
+        )?;
+        answers.optional(
+            "BotWebhookUrl",
+            args.bot_webhook_url.as_deref(),
+            ("--bot-webhook-url", "The bot's webhook for events, - for none"),
+            rules::webhook_url,
+        )?;
+        answers.optional(
+            "AlarmEmail",
+            args.alarm_email.as_deref(),
+            ("--alarm-email", "The e-mail address that receives alarms, - for none"),
+            rules::email,
+        )?;
+        Ok(Self { provider, account: args.whatsapp_account.clone(), parameters: answers.parameters })
     }
 
-    /// The template's parameters; `None`: the template's default.
-    pub(super) fn parameters(&self) -> BTreeMap<&'static str, Option<String>> {
-        let provider = match self.provider {
-            ProviderArg::Twilio => "Twilio",
-            ProviderArg::Meta => "Meta",
-            ProviderArg::None => "None",
-        };
-        [
-            ("WhatsAppProvider", Some(provider.to_owned())),
-            ("WhatsAppSender", self.sender.as_ref().map(|sender| sender.as_str().to_owned())),
-            ("BotPhoneNumber", self.bot_phone_number.clone()),
-            ("BotWebhookUrl", self.bot_webhook_url.clone()),
-            ("CallbackUri", self.callback_uri.clone()),
-            ("LoginUrls", Some(self.login_urls.clone())),
-            ("AlarmEmail", self.alarm_email.clone()),
-        ]
-        .into()
+    /// The template's parameters that were answered. An empty one takes the stack's value away: the SAM CLI keeps the
+    /// previous value of a parameter that is not given.
+    pub(super) fn parameters(&self) -> &BTreeMap<&'static str, String> {
+        &self.parameters
     }
 
-    /// The secrets that a deployment with these answers reads.
+    /// The secrets that a deployment with these parameters reads.
     pub(super) fn secrets(&self, parameters: &BTreeMap<String, String>) -> Vec<(Kind, String)> {
-        let name = |(parameter, default): (&str, &str)| {
-            parameters.get(parameter).cloned().unwrap_or_else(|| default.to_owned())
-        };
+        let set = |parameter: &str| parameters.get(parameter).filter(|value| !value.is_empty());
+        let name = |(parameter, default): (&str, &str)| set(parameter).cloned().unwrap_or_else(|| default.to_owned());
         let mut secrets = vec![(Kind::ConsumerKey, name(CLIENT_ID)), (Kind::ConsumerSecret, name(CLIENT_SECRET))];
         if self.provider != ProviderArg::None {
-            secrets.push((Kind::WhatsApp, name(WHATSAPP)));
+            secrets.push((Kind::WhatsApp(self.provider), name(WHATSAPP)));
         }
-        if self.bot_webhook_url.is_some() {
+        if set("BotWebhookUrl").is_some() {
             secrets.push((Kind::Webhook, name(WEBHOOK)));
         }
         secrets
     }
 
-    /// A secret's value: given, typed, or generated.
-    pub(super) fn value(
-        &self,
-        kind: Kind,
-        args: &InitArgs,
-        prompt: &Prompt,
-        random: Random,
-    ) -> Result<SecretString, Error> {
-        let secret = |given: &Option<SecretString>, flag, question| match given {
-            Some(secret) => Ok(secret.clone()),
-            None => prompt.hidden(flag, question),
-        };
+    /// A secret's value: from the environment, typed, or generated.
+    pub(super) fn value(&self, kind: Kind, prompt: &Prompt, random: Random) -> Result<SecretString, Error> {
         match kind {
-            Kind::ConsumerKey => secret(&args.consumer_key, "WASF_CONSUMER_KEY", "The Salesforce app's consumer key"),
-            Kind::ConsumerSecret => {
-                secret(&args.consumer_secret, "WASF_CONSUMER_SECRET", "The Salesforce app's consumer secret")
-            }
-            Kind::WhatsApp => {
-                let question = match self.provider {
-                    ProviderArg::Meta => ("Meta's phone number id", "Meta's access token"),
-                    ProviderArg::Twilio | ProviderArg::None => ("Twilio's account SID", "Twilio's auth token"),
-                };
-                let account = match &self.account {
-                    Some(account) => account.clone(),
-                    None => prompt.text("--whatsapp-account", question.0, None)?,
-                };
-                let token = secret(&args.whatsapp_token, "WASF_WHATSAPP_TOKEN", question.1)?;
-                Ok(credentials(self.provider, &account, &token))
-            }
             Kind::Webhook => signing_secret(random),
+            kind => ask_for(kind, self.account.as_deref(), prompt),
         }
     }
+}
+
+/// The answers that have been given so far.
+struct Collected<'a> {
+    prompt: &'a Prompt,
+    /// The parameters that `samconfig.toml` has.
+    known: &'a BTreeMap<String, String>,
+    parameters: BTreeMap<&'static str, String>,
+}
+
+impl Collected<'_> {
+    fn known(&self, name: &str) -> Option<String> {
+        self.known.get(name).filter(|value| !value.is_empty()).cloned()
+    }
+
+    fn set(&mut self, name: &'static str, value: String) {
+        self.parameters.insert(name, value);
+    }
+
+    /// An answer that can be "none". Nobody's answer is no change.
+    fn optional(
+        &mut self,
+        name: &'static str,
+        given: Option<&str>,
+        (flag, question): (&str, &str),
+        rule: impl Fn(&str) -> Result<String, String>,
+    ) -> Result<(), Error> {
+        let is_answered = given.is_some() || self.prompt.interactive;
+        let default = self.known(name).unwrap_or_else(|| NONE.to_owned());
+        let rule = |text: &str| if text == NONE { Ok(String::new()) } else { rule(text) };
+        let answer = self.prompt.answer(given, flag, question, Some(&default), rule)?;
+        if is_answered || !answer.is_empty() {
+            self.set(name, answer);
+        }
+        Ok(())
+    }
+}
+
+/// A secret of the operator's, from the environment or typed; `account` is that of WhatsApp's provider.
+pub(crate) fn ask_for(kind: Kind, account: Option<&str>, prompt: &Prompt) -> Result<SecretString, Error> {
+    let (variable, question) = match kind {
+        Kind::ConsumerKey => ("WASF_CONSUMER_KEY", "The Salesforce app's consumer key"),
+        Kind::ConsumerSecret => ("WASF_CONSUMER_SECRET", "The Salesforce app's consumer secret"),
+        Kind::CallbackUri => ("WASF_CALLBACK_URI", "The callback URL"),
+        Kind::Webhook => ("WASF_BOT_WEBHOOK_SECRET", "The webhook's signing secret, whsec_…"),
+        Kind::WhatsApp(provider) => {
+            let (whose, which) = match provider {
+                ProviderArg::Meta => ("Meta's phone number id", "Meta's access token"),
+                ProviderArg::Twilio | ProviderArg::None => ("Twilio's account SID", "Twilio's auth token"),
+            };
+            let some = |text: &str| if text.is_empty() { Err("it is empty".to_owned()) } else { Ok(text.to_owned()) };
+            let account = prompt.answer(account, "--whatsapp-account", whose, None, some)?;
+            let token = prompt.hidden("WASF_WHATSAPP_TOKEN", which, |text| Kind::ConsumerSecret.parse(text))?;
+            return Ok(credentials(provider, &account, &token));
+        }
+    };
+    prompt.hidden(variable, question, |text| kind.parse(text))
 }
 
 #[cfg(test)]
@@ -180,6 +172,7 @@ mod tests {
     use crate::{
         args::{Args, Command},
         error::Exit,
+        prompt::tests::typing,
     };
 
     fn init_args(flags: &[&str]) -> InitArgs {
@@ -191,8 +184,14 @@ mod tests {
     }
 
     fn answers(flags: &[&str]) -> Result<Answers, Error> {
-        let args = init_args(flags);
-        Answers::collect(&args, &Prompt { interactive: false }, &BTreeMap::new())
+        Answers::collect(&init_args(flags), &typing(None), &BTreeMap::new())
+    }
+
+    /// The parameters that are set, where `samconfig.toml` has a webhook.
+    fn with_webhook(flags: &[&str], lines: Option<&'static str>) -> BTreeMap<&'static str, String> {
+        let known = BTreeMap::from([("BotWebhookUrl".to_owned(), "https://bot.example.com/events".to_owned())]);
+        let flags = [&TWILIO[..], flags].concat();
+        Answers::collect(&init_args(&flags), &typing(lines), &known).unwrap().parameters
     }
 
     const TWILIO: [&str; 4] = ["--whatsapp-provider", "Twilio", "--whatsapp-sender", "whatsapp:+14155238886"];
@@ -206,19 +205,39 @@ mod tests {
 
     #[test]
     fn an_optional_answer_is_left_to_the_template() {
-        let parameters = answers(&TWILIO).unwrap().parameters();
-        let names: Vec<_> = parameters.into_iter().filter_map(|(name, value)| value.map(|_| name)).collect();
+        let given = answers(&TWILIO).unwrap();
+        let names: Vec<_> = given.parameters().keys().copied().collect();
         assert_eq!(names, ["LoginUrls", "WhatsAppProvider", "WhatsAppSender"]);
+    }
+
+    #[test]
+    fn what_is_taken_away_is_given_as_empty() {
+        assert_eq!(with_webhook(&["--bot-webhook-url", "-"], None)["BotWebhookUrl"], "");
+        assert_eq!(with_webhook(&["--callback-uri=-", "--alarm-email=-"], None)["AlarmEmail"], "");
+        assert_eq!(with_webhook(&[], Some("\n\n\n-\n\n"))["BotWebhookUrl"], "");
+        assert_eq!(with_webhook(&[], None)["BotWebhookUrl"], "https://bot.example.com/events");
+    }
+
+    #[test]
+    fn a_sender_goes_with_its_provider() {
+        let known = BTreeMap::from([("WhatsAppSender".to_owned(), "whatsapp:+14155238886".to_owned())]);
+        let args = init_args(&["--whatsapp-provider", "Meta"]);
+        assert_eq!(Answers::collect(&args, &typing(None), &known).unwrap().parameters["WhatsAppSender"], "");
     }
 
     #[test]
     fn only_secrets_that_are_read_are_prepared() {
         let kinds = |flags: &[&str]| -> Vec<Kind> {
-            answers(flags).unwrap().secrets(&BTreeMap::new()).into_iter().map(|(kind, _)| kind).collect()
+            let answers = answers(flags).unwrap();
+            let set = answers.parameters().iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+            answers.secrets(&set).into_iter().map(|(kind, _)| kind).collect()
         };
         assert_eq!(kinds(&["--whatsapp-provider", "None"]), [Kind::ConsumerKey, Kind::ConsumerSecret]);
         let all = [&TWILIO[..], &["--bot-webhook-url", "https://bot.example.com/events"]].concat();
-        assert_eq!(kinds(&all), [Kind::ConsumerKey, Kind::ConsumerSecret, Kind::WhatsApp, Kind::Webhook]);
+        assert_eq!(
+            kinds(&all),
+            [Kind::ConsumerKey, Kind::ConsumerSecret, Kind::WhatsApp(ProviderArg::Twilio), Kind::Webhook]
+        );
     }
 
     #[test]
@@ -231,11 +250,5 @@ mod tests {
     fn a_callback_url_must_be_valid() {
         let elsewhere = [&TWILIO[..], &["--callback-uri", "https://example.com/"]].concat();
         assert_eq!(answers(&elsewhere).unwrap_err().exit(), Exit::Usage);
-    }
-
-    #[test]
-    fn arguments_do_not_print_secrets() {
-        let flags = [&TWILIO[..], &["--consumer-secret", "S3CRET", "--whatsapp-token", "S3CRET"]].concat();
-        assert!(!format!("{:?}", init_args(&flags)).contains("S3CRET"));
     }
 }

@@ -2,68 +2,80 @@
 //! the Salesforce app, which only a person can make, are printed.
 
 mod answers;
-mod prompt;
 mod report;
-mod secret;
+mod rules;
 
 use std::collections::BTreeMap;
 
-use shared::{CallbackUri, process::Random};
+use shared::CallbackUri;
 
-use self::{answers::Answers, prompt::Prompt, report::report, secret::PlannedSecret};
+pub(super) use self::answers::ask_for;
+use self::{
+    answers::Answers,
+    report::{PlannedSecret, report},
+};
 use crate::{
+    Edge,
     args::{InitArgs, TargetArgs},
-    aws::{Presence, SdkConfig, SecretsManager, find_stack},
+    aws::{Presence, SdkConfig, SecretsManager, account_id, find_stack, region},
     error::Error,
-    report::Report,
+    prompt::Prompt,
+    report::{Report, print_note},
     samconfig::{FILE, SamConfig, in_or_above},
+    secret::Kind,
+    stack::place,
     target::{account, stack_name},
 };
 
-pub(crate) async fn run(args: InitArgs, target: &TargetArgs, random: Random) -> Result<Report, Error> {
+pub(crate) async fn run(args: InitArgs, target: &TargetArgs, edge: Edge) -> Result<Report, Error> {
     let missing = || Error::Usage(format!("no {FILE} in this folder or above it; run wasf init in the checkout"));
     let path = in_or_above(FILE).ok_or_else(missing)?;
     let mut config = SamConfig::read(&path)?;
-    let prompt = Prompt::new(&args);
-    let answers = Answers::collect(&args, &prompt, &config.parameters()?)?;
-    config.set_parameters(&answers.parameters())?;
+    let known = config.parameters()?;
+    let stack = stack_name(target)?;
+    let prompt = Prompt::new(!args.no_input, edge.environment);
+    // What is wrong with the flags is a usage error, whatever the credentials are.
+    let early = if prompt.interactive { None } else { Some(Answers::collect(&args, &prompt, &known)?) };
+    let aws = account(target).await?;
+    print_note(&format!("{}.", place(&account_id(&aws, (edge.now)()).await?, region(&aws), &stack)));
+    let answers = match early {
+        Some(answers) => answers,
+        None => Answers::collect(&args, &prompt, &known)?,
+    };
+    config.set_parameters(answers.parameters())?;
     let parameters = config.parameters()?;
 
-    let aws = account(target).await?;
     let manager = SecretsManager::new(&aws);
     let mut secrets = Vec::new();
     for (kind, name) in answers.secrets(&parameters) {
         let presence = manager.presence(&name).await?;
-        secrets.push(PlannedSecret { kind, name, presence, keep: presence == Presence::Present && !args.replace });
+        // The bot verifies with the webhook's secret, which nobody has typed: only `wasf secret set` replaces it.
+        let keep = presence == Presence::Present && (!args.replace || kind == Kind::Webhook);
+        secrets.push(PlannedSecret { kind, name, presence, keep });
     }
     if let Some(deleted) = secrets.iter().find(|secret| secret.presence == Presence::Deleted) {
-        let name = &deleted.name;
-        let why = format!("it is deleted; restore it with aws secretsmanager restore-secret --secret-id {name}");
-        return Err(Error::failed(format!("store the secret {name}"), why));
+        return Err(SecretsManager::deleted(&deleted.name));
     }
     if args.confirm {
         // Every value is known before the first is stored: an operator who gives up has changed nothing.
         let mut values = Vec::new();
         for secret in secrets.iter().filter(|secret| !secret.keep) {
-            values.push((secret, answers.value(secret.kind, &args, &prompt, random)?));
+            values.push((secret, answers.value(secret.kind, &prompt, edge.random)?));
         }
         for (secret, value) in values {
-            match secret.presence {
-                Presence::Present => manager.replace(&secret.name, &value).await?,
-                Presence::Absent | Presence::Deleted => manager.create(&secret.name, &value).await?,
-            }
+            manager.store(&secret.name, &value, secret.presence).await?;
         }
         config.write(&path).map_err(|error| Error::failed(format!("write {FILE}"), error.to_string()))?;
     }
-    let callback = callback(&aws, target, &parameters).await;
+    let callback = callback(&aws, &stack, &parameters).await;
     Ok(report(&secrets, &parameters, callback.as_deref(), args.confirm))
 }
 
 /// The callback URL; unknown before the first deployment, unless it is on a domain of one's own.
-async fn callback(aws: &SdkConfig, target: &TargetArgs, parameters: &BTreeMap<String, String>) -> Option<String> {
-    if let Some(uri) = parameters.get("CallbackUri") {
+async fn callback(aws: &SdkConfig, stack: &str, parameters: &BTreeMap<String, String>) -> Option<String> {
+    if let Some(uri) = parameters.get("CallbackUri").filter(|uri| !uri.is_empty()) {
         return uri.parse::<CallbackUri>().ok().map(|uri| uri.as_str().to_owned());
     }
-    let stack = find_stack(aws, &stack_name(target).ok()?).await.ok()?;
+    let stack = find_stack(aws, stack).await.ok()?;
     stack.output("CallbackUrl").ok().map(str::to_owned)
 }

@@ -2,14 +2,30 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
+use serde_json::{Map, json};
 
-use super::secret::{Kind, PlannedSecret};
 use crate::{
     aws::Presence,
     error::Exit,
+    http::host_alone,
     report::{Report, Table},
+    secret::Kind,
 };
+
+pub(super) struct PlannedSecret {
+    pub(super) kind: Kind,
+    pub(super) name: String,
+    pub(super) presence: Presence,
+    pub(super) keep: bool,
+}
+
+/// A parameter's value as it is shown: the webhook's URL may hold a secret of the bot's.
+fn shown(name: &str, value: &str) -> String {
+    match name {
+        "BotWebhookUrl" if !value.is_empty() => host_alone(value),
+        _ => value.to_owned(),
+    }
+}
 
 pub(super) fn report(
     secrets: &[PlannedSecret],
@@ -29,7 +45,8 @@ pub(super) fn report(
         table.row([format!("secret {}", secret.name), state.to_owned()]);
     }
     for (name, value) in parameters {
-        table.row([format!("parameter {name}"), value.clone()]);
+        let value = if value.is_empty() { "none".to_owned() } else { shown(name, value) };
+        table.row([format!("parameter {name}"), value]);
     }
     let callback_url =
         callback.unwrap_or("the output CallbackUrl of the first `make deploy`; run `wasf init` again to see it");
@@ -58,8 +75,21 @@ pub(super) fn report(
     let json = json!({
         "dry_run": !confirmed,
         "secrets": secrets.iter().map(secret).collect::<Vec<_>>(),
-        "parameters": parameters,
+        "parameters": parameters.iter().map(|(name, value)| (name.clone(), shown(name, value).into())).collect::<Map<_, _>>(),
         "callback_url": callback,
     });
     Report::new(text, json, Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_the_webhook_only_the_host_is_shown() {
+        let url = "https://ada:S3CRET@bot.example.com/events/S3CRET?key=S3CRET".to_owned();
+        let report = report(&[], &BTreeMap::from([("BotWebhookUrl".to_owned(), url)]), None, false);
+        assert!(!report.text.contains("S3CRET") && !report.json.to_string().contains("S3CRET"), "{}", report.text);
+        assert_eq!(report.json["parameters"]["BotWebhookUrl"], "https://bot.example.com");
+    }
 }

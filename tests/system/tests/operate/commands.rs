@@ -1,6 +1,9 @@
 //! The command line itself: exit codes, JSON, help and completions.
 
-use std::process::{Command, Stdio};
+use std::{
+    fs::File,
+    process::{Command, Stdio},
+};
 
 use system::operator::Operator;
 
@@ -31,6 +34,35 @@ async fn errors_are_reported_as_text_and_as_json() {
     assert!(said.err.contains("no stack nowhere"), "{}", said.err);
     let error = operator.json("--stack-name nowhere dlq list", 1)["error"].take();
     assert!(error.as_str().unwrap().contains("no stack nowhere"));
+}
+
+#[tokio::test]
+async fn a_profile_that_does_not_exist_is_an_error_whatever_the_environment_has() {
+    let operator = Operator::ready().await;
+    let said = operator.wasf("--profile nope dlq stats");
+    assert_eq!((said.code, said.out.as_str()), (1, ""));
+    assert!(said.err.contains("cannot use the profile nope"), "{}", said.err);
+}
+
+#[tokio::test]
+async fn what_changes_something_names_account_region_and_stack_first() {
+    let operator = Operator::ready().await;
+    for command in ["dlq redrive", "events redeliver --since 1s", "init --no-input"] {
+        let said = operator.wasf(command);
+        let first = said.err.lines().next().unwrap_or_default();
+        assert!(first.starts_with("Account 0") && first.contains(", region "), "wasf {command}: {said:?}");
+        assert!(first.ends_with("stack whatsapp-salesforce-connect."), "wasf {command}: {said:?}");
+    }
+}
+
+#[tokio::test]
+async fn output_that_cannot_be_written_fails_the_command() {
+    let operator = Operator::ready().await;
+    for command in ["dlq stats", "dlq stats --json", "--help", "completions bash"] {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let status = operator.command().args(command.split(' ')).stdout(full).stderr(Stdio::null()).status().unwrap();
+        assert_eq!(status.code(), Some(1), "wasf {command}");
+    }
 }
 
 #[tokio::test]
@@ -81,6 +113,8 @@ async fn each_command_has_help_and_the_shells_take_the_completions() {
         "events",
         "events redeliver",
         "doctor",
+        "secret",
+        "secret set",
         "init",
         "completions",
     ] {

@@ -65,6 +65,31 @@ async fn a_second_init_keeps_the_secrets_unless_they_are_to_be_replaced() {
     };
     assert_eq!(kept(&operator.json("init --no-input --confirm", 0)), [true; 4]);
     let planned = operator.json("init --no-input --replace", 0);
-    assert_eq!((kept(&planned), &planned["dry_run"]), (vec![false; 4], &json!(true)));
+    // The bot verifies with the webhook's secret: only `wasf secret set` replaces it.
+    assert_eq!((kept(&planned), &planned["dry_run"]), (vec![false, false, false, true], &json!(true)));
     assert_eq!(planned["callback_url"], operator.stack().output("CallbackUrl"));
+}
+
+#[tokio::test]
+async fn one_secret_is_replaced_and_no_other() {
+    let operator = Operator::ready().await;
+    let value = async |name: &str| operator.secret(name).await;
+    let before = value("sf_client_secret").await;
+    let others = [value("sf_client_id").await, value("whatsapp").await, value("bot_webhook").await];
+
+    let planned = operator.json("secret set sf_client_secret", 0);
+    assert_eq!((&planned["dry_run"], &planned["secret"]), (&json!(true), &json!("sf_client_secret")));
+    assert_eq!(operator.typing("secret set sf_client_secret --confirm", "two words").code, 2);
+    assert_eq!(operator.typing("secret set of_somebody_else --confirm", "A1B2").code, 3);
+    assert_eq!(value("sf_client_secret").await, before);
+
+    let pasted = format!("{{\"sf_client_secret\": \"{before}\"}}\n");
+    operator.put_secret("sf_client_secret", "two words").await;
+    operator.doctor_finds("secrets", "wasf secret set sf_client_secret");
+    assert_eq!(operator.typing("secret set sf_client_secret --confirm", &pasted).code, 0);
+    assert_eq!(value("sf_client_secret").await, before);
+    assert_eq!([value("sf_client_id").await, value("whatsapp").await, value("bot_webhook").await], others);
+    operator.put_secret("sf_client_secret", &pasted).await;
+    operator.doctor_finds_nothing();
+    operator.put_secret("sf_client_secret", &before).await;
 }

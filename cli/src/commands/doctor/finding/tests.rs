@@ -16,6 +16,20 @@ fn a_secret_must_exist_and_not_be_deleted() {
 }
 
 #[test]
+fn a_secret_whose_value_no_function_could_use_is_named() {
+    assert_eq!(level(&secret_value("s", None)), Level::Ok);
+    let wrong = secret_value("s", Some("it is JSON with more than one value"));
+    assert!(level(&wrong) == Level::Problem && wrong.remedy.contains("wasf secret set s"), "{wrong:?}");
+}
+
+#[test]
+fn an_unreadable_attempt_is_named_by_its_key() {
+    assert_eq!(unreadable(&[]), None);
+    let found = unreadable(&[Unreadable { key: "0707".to_owned(), why: "no status".to_owned() }]).unwrap();
+    assert!(level(&found) == Level::Note && found.title.contains("0707"), "{found:?}");
+}
+
+#[test]
 fn what_another_finding_explains_is_no_second_problem() {
     let missing = Error::NothingMatched("the secret s is missing".to_owned());
     assert_eq!(level(&unchecked("whatsapp", &missing)), Level::Note);

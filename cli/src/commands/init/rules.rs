@@ -1,0 +1,131 @@
+//! What an answer has to look like: the template's own rules, so that a deployment does not refuse it later. Pure.
+
+use reqwest::Url;
+use shared::{CallbackUri, LoginUrl, WaId};
+
+use crate::args::ProviderArg;
+
+pub(super) fn provider(text: &str) -> Result<ProviderArg, String> {
+    clap::ValueEnum::from_str(text, true).map_err(|_| "give Twilio, Meta or None".to_owned())
+}
+
+/// Twilio's sender, which is a number.
+pub(super) fn sender(text: &str) -> Result<String, String> {
+    let prefixed = if text.starts_with("whatsapp:") { text.to_owned() } else { format!("whatsapp:{text}") };
+    let wa_id: WaId = prefixed.parse().map_err(|why| format!("{why}"))?;
+    let is_number = !wa_id.address().contains('.');
+    is_number.then(|| wa_id.as_str().to_owned()).ok_or_else(|| "give a phone number, whatsapp:+…".to_owned())
+}
+
+/// Login hosts, separated by commas, as the functions spell them.
+pub(super) fn login_urls(text: &str) -> Result<String, String> {
+    let spelled = |url: &str| {
+        let url = url.trim();
+        let parsed: LoginUrl = url.parse().map_err(|why| format!("{url} is {why}; give https://<host>"))?;
+        if !Url::parse(parsed.as_str()).is_ok_and(|url| has_usual_host(&url)) {
+            return Err(format!("{url} has an unusual host; give https://<host>"));
+        }
+        Ok(parsed.as_str().to_owned())
+    };
+    Ok(text.split(',').map(spelled).collect::<Result<Vec<_>, _>>()?.join(","))
+}
+
+/// The bot's webhook.
+pub(super) fn webhook_url(text: &str) -> Result<String, String> {
+    let is_plain = text.starts_with("https://") || text.starts_with("http://");
+    let url = Url::parse(text).ok().filter(|_| is_plain && !text.contains(char::is_whitespace));
+    let url = url.ok_or("it is not a URL; give https://…")?;
+    let is_usual = url.scheme() == "https" || has_usual_host(&url);
+    if is_usual { Ok(text.to_owned()) } else { Err("it is not https, which events need".to_owned()) }
+}
+
+pub(super) fn callback_uri(text: &str) -> Result<String, String> {
+    let uri: CallbackUri = text.parse().map_err(|why| format!("it is {why}"))?;
+    let url = Url::parse(uri.as_str()).map_err(|_| "it is not a URL")?;
+    let is_usual = url.scheme() == "https" || has_usual_host(&url);
+    if is_usual { Ok(uri.as_str().to_owned()) } else { Err("it is not https".to_owned()) }
+}
+
+pub(super) fn phone_number(text: &str) -> Result<String, String> {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    let is_number = (5..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number { Ok(text.to_owned()) } else { Err("give 5 to 15 digits after a +".to_owned()) }
+}
+
+pub(super) fn email(text: &str) -> Result<String, String> {
+    let has_both = text.split_once('@').is_some_and(|(who, host)| !who.is_empty() && !host.is_empty());
+    let is_address = has_both && !text.contains(char::is_whitespace);
+    if is_address { Ok(text.to_owned()) } else { Err("it is not an e-mail address".to_owned()) }
+}
+
+/// Over HTTPS a name, without it this machine, as the template has them.
+fn has_usual_host(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    match url.scheme() {
+        "https" => host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte)),
+        _ => host == "localhost" || host.ends_with(".localhost") || host == "127.0.0.1" || host == "[::1]",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::*;
+
+    #[test]
+    fn login_hosts_are_given_as_the_template_takes_them() {
+        assert_eq!(login_urls("https://login.salesforce.com/").unwrap(), "https://login.salesforce.com");
+        let two = "https://LOGIN.salesforce.com, http://localhost:1";
+        assert_eq!(login_urls(two).unwrap(), "https://login.salesforce.com,http://localhost:1");
+        for wrong in
+            ["", "login.salesforce.com", "http://example.com", "https://a.com,", "https://a_b.com", "http://127.0.0.2"]
+        {
+            assert!(login_urls(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_webhook_is_https_or_on_this_machine() {
+        for right in ["https://bot.example.com/events?key=1", "http://localhost:1/x", "http://127.0.0.1:2/bot/events"] {
+            assert_eq!(webhook_url(right).unwrap(), right);
+        }
+        for wrong in [
+            "ftp://x",
+            "http://bot.example.com",
+            "bot.example.com",
+            "HTTPS://x.com",
+            "https://x.com/a b",
+            "",
+            "https://",
+        ] {
+            assert!(webhook_url(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn numbers_and_addresses_are_those_of_the_template() {
+        assert_eq!(sender("+14155238886").unwrap(), "whatsapp:+14155238886");
+        assert_eq!(sender("whatsapp:+14155238886").unwrap(), "whatsapp:+14155238886");
+        assert!(sender("whatsapp:US.ABC123").is_err());
+        assert!(phone_number("+14155238886").is_ok() && phone_number("whatsapp:+1415").is_err());
+        assert!(email("ops@example.com").is_ok() && email("ops").is_err() && email("a b@example.com").is_err());
+        assert!(callback_uri("https://connect.example.com/callback").is_ok());
+        assert!(callback_uri("https://connect.example.com/").is_err());
+    }
+
+    #[test]
+    fn the_template_has_the_rules_that_these_were_made_from() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
+        let template = fs::read_to_string(path).unwrap();
+        let pattern = |parameter: &str| {
+            let of_parameter = template.split(&format!("\n  {parameter}:\n")).nth(1).unwrap();
+            of_parameter.split("AllowedPattern: ").nth(1).unwrap().lines().next().unwrap().to_owned()
+        };
+        let webhook = r"^(https://\S+|http://(([a-z0-9-]+\.)*localhost|127\.0\.0\.1|\[::1\])([:/]\S*)?)?$";
+        assert_eq!(pattern("BotWebhookUrl"), webhook);
+        assert_eq!(pattern("WhatsAppSender"), r"^((whatsapp:)?\+?[0-9]{5,20})?$");
+        assert_eq!(pattern("BotPhoneNumber"), r"^(\+?[0-9]{5,15})?$");
+        assert_eq!(pattern("AlarmEmail"), r"^(\S+@\S+)?$");
+    }
+}
