@@ -39,6 +39,12 @@ pub enum Condition {
     IsNot(&'static str, Value),
     /// The attribute is a smaller number.
     Below(&'static str, u64),
+    /// The attribute is a greater number.
+    Above(&'static str, u64),
+    /// The attribute is of another type than a number, or absent: it compares with no number.
+    NotNumber(&'static str),
+    /// The attribute is of another type than a string, empty, or absent.
+    NoText(&'static str),
     /// One of these is true.
     Any(Vec<Condition>),
     /// All of these are true.
@@ -57,6 +63,8 @@ pub struct ConditionalWrite {
 enum When {
     Always,
     WhereAbsent,
+    /// Added to the number that is there, or to zero.
+    Added,
 }
 
 /// A write as DynamoDB's expressions: `#name` stands for the attribute `name`, `:name` for its new value, and `:if0`,
@@ -94,6 +102,25 @@ impl ConditionalWrite {
         self
     }
 
+    /// Adds to a number; an absent one counts as zero.
+    #[must_use]
+    pub fn add(mut self, name: &'static str, number: u64) -> Self {
+        self.sets.insert(name, (When::Added, number.into()));
+        self
+    }
+
+    /// Whether the condition holds for this item.
+    #[must_use]
+    pub fn is_allowed(&self, item: &Attributes) -> bool {
+        self.condition.holds(item)
+    }
+
+    /// Whether it changes nothing, and only checks its condition.
+    #[must_use]
+    pub fn only_checks(&self) -> bool {
+        self.sets.is_empty() && self.removes.is_empty()
+    }
+
     /// Sets an attribute, or removes it.
     #[must_use]
     pub fn set_or_remove(self, name: &'static str, value: Option<impl Into<Value>>) -> Self {
@@ -116,9 +143,13 @@ impl ConditionalWrite {
             return false;
         }
         for (name, (when, value)) in &self.sets {
-            if *when == When::Always || !item.contains_key(*name) {
-                item.insert((*name).to_owned(), value.clone());
-            }
+            let before = item.get(*name);
+            let value = match (when, before) {
+                (When::WhereAbsent, Some(_)) => continue,
+                (When::Added, Some(Value::Number(before))) => (before + value.as_number().unwrap_or_default()).into(),
+                _ => value.clone(),
+            };
+            item.insert((*name).to_owned(), value);
         }
         for name in &self.removes {
             item.remove(*name);
@@ -143,6 +174,10 @@ impl ConditionalWrite {
             sets.push(match when {
                 When::Always => format!("{attribute} = :{name}"),
                 When::WhereAbsent => format!("{attribute} = if_not_exists({attribute}, :{name})"),
+                When::Added => {
+                    expressions.values.insert(":zero".to_owned(), 0.into());
+                    format!("{attribute} = if_not_exists({attribute}, :zero) + :{name}")
+                }
             });
         }
         let removes: Vec<_> = self.removes.iter().map(|name| expressions.name(name)).collect();
@@ -176,6 +211,15 @@ impl Expressions {
                 format!("(attribute_not_exists({name}) OR {name} <> {value})")
             }
             Condition::Below(name, number) => format!("{} < {}", self.name(name), self.value(&Value::Number(*number))),
+            Condition::Above(name, number) => format!("{} > {}", self.name(name), self.value(&Value::Number(*number))),
+            Condition::NotNumber(name) => {
+                let (name, number) = (self.name(name), self.value(&"N".into()));
+                format!("(attribute_not_exists({name}) OR NOT attribute_type({name}, {number}))")
+            }
+            Condition::NoText(name) => {
+                let (name, text, empty) = (self.name(name), self.value(&"S".into()), self.value(&"".into()));
+                format!("(attribute_not_exists({name}) OR NOT attribute_type({name}, {text}) OR {name} = {empty})")
+            }
             Condition::Any(conditions) => self.joined(conditions, " OR "),
             Condition::All(conditions) => self.joined(conditions, " AND "),
         }
@@ -196,6 +240,9 @@ impl Condition {
             Self::Is(name, value) => item.get(*name) == Some(value),
             Self::IsNot(name, value) => item.get(*name) != Some(value),
             Self::Below(name, number) => matches!(item.get(*name), Some(Value::Number(own)) if own < number),
+            Self::Above(name, number) => matches!(item.get(*name), Some(Value::Number(own)) if own > number),
+            Self::NotNumber(name) => !matches!(item.get(*name), Some(Value::Number(_))),
+            Self::NoText(name) => !matches!(item.get(*name), Some(Value::Text(text)) if !text.is_empty()),
             Self::Any(conditions) => conditions.iter().any(|condition| condition.holds(item)),
             Self::All(conditions) => conditions.iter().all(|condition| condition.holds(item)),
         }
@@ -337,6 +384,31 @@ mod tests {
         run_out.extend(item([("until", 8.into()), ("created", 1.into()), ("reason", "x".into())]));
         assert!(claim().apply(&mut run_out));
         assert_eq!((run_out.get("created"), run_out.get("reason")), (Some(&1.into()), None));
+    }
+
+    #[test]
+    fn an_addition_begins_at_zero() {
+        let count = ConditionalWrite::only_if(Condition::NotNumber("other")).add("codes", 1);
+        let mut row = Attributes::new();
+        assert!(count.apply(&mut row) && count.apply(&mut row));
+        assert_eq!(row.get("codes"), Some(&2.into()));
+        let Expressions { update, values, .. } = count.expressions();
+        assert_eq!(update, "SET #codes = if_not_exists(#codes, :zero) + :codes");
+        assert!(values.contains_key(":zero"));
+    }
+
+    #[test]
+    fn what_is_no_number_compares_with_none() {
+        let condition = Condition::NotNumber("a");
+        for (value, holds) in
+            [(None, true), (Some("17".into()), true), (Some(Value::Other), true), (Some(17.into()), false)]
+        {
+            let row = value.map(|value: Value| ("a".to_owned(), value)).into_iter().collect();
+            assert_eq!(condition.holds(&row), holds);
+            assert!(!holds || !Condition::Above("a", 0).holds(&row) && !Condition::Below("a", u64::MAX).holds(&row));
+        }
+        let expressions = ConditionalWrite::only_if(condition).set("b", 1).expressions();
+        assert_eq!(expressions.condition, "(attribute_not_exists(#a) OR NOT attribute_type(#a, :if0))");
     }
 
     #[test]
