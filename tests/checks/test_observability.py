@@ -25,6 +25,12 @@ def _alarms(template):
     return {name: each["Properties"] for name, each in resources(template, "AWS::CloudWatch::Alarm")}
 
 
+def _read_by(alarm):
+    """The metrics that an alarm reads, one or as many as it computes with: namespace, name and dimensions."""
+    for metric in [each["MetricStat"]["Metric"] for each in alarm.get("Metrics", []) if "MetricStat" in each] or [alarm]:
+        yield metric["Namespace"], metric["MetricName"], {each["Name"]: each["Value"] for each in metric["Dimensions"]}
+
+
 def _measured():
     """What the code measures: the names of the metrics, each with those of its dimensions."""
     source = (ROOT / "shared/src/metrics.rs").read_text()
@@ -82,15 +88,42 @@ def test_alarms_read_what_is_measured(template):
     for name, alarm in _alarms(template).items():
         assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "AlarmTopic"}], name
         assert alarm["TreatMissingData"] == "notBreaching", name
-        if alarm["Namespace"] != OURS:
-            assert alarm["Namespace"].startswith("AWS/")
-            continue
-        dimensions = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
-        assert dimensions.pop("Stack") == {"Ref": "AWS::StackName"}
-        assert tuple(dimensions) in measured[alarm["MetricName"]], name
-        for dimension, value in dimensions.items():
-            if isinstance(value, str):
-                assert value in words, f"{name}: nothing has {dimension}={value}"
+        for namespace, metric, dimensions in _read_by(alarm):
+            if namespace != OURS:
+                assert namespace.startswith("AWS/")
+                continue
+            assert dimensions.pop("Stack") == {"Ref": "AWS::StackName"}
+            assert tuple(dimensions) in measured[metric], name
+            for dimension, value in dimensions.items():
+                if isinstance(value, str):
+                    assert value in words, f"{name}: nothing has {dimension}={value}"
+
+
+def test_an_expression_of_an_alarm_reads_each_of_its_metrics_and_no_other(template):
+    for name, alarm in _alarms(template).items():
+        ids = {each["Id"] for each in alarm.get("Metrics", [])}
+        used = set(re.findall(r"\b[a-z_]+\b", " ".join(each.get("Expression", "") for each in alarm.get("Metrics", []))))
+        returned = {each["Id"] for each in alarm.get("Metrics", []) if each.get("ReturnData", True)}
+        assert used == ids - returned and len(returned) == bool(ids), name
+
+
+def test_every_refusal_of_a_callback_is_in_the_alarms_rate(template):
+    source = (ROOT / "functions/callback-receiver/src/refusal.rs").read_text()
+    labels = set(re.findall(r'(?:nothing_to_do|unusable)\("(\w+)"\)|label: "(\w+)"', source))
+    read = [dimensions["Result"] for *_, dimensions in _read_by(_alarms(template)["CallbacksRefusedAlarm"])]
+    assert sorted(read) == sorted(["accepted", *(one or other for one, other in labels)])
+
+
+def test_a_flood_is_half_of_what_the_api_lets_in(template):
+    limit = template["Resources"]["Api"]["Properties"]["DefaultRouteSettings"]["ThrottlingRateLimit"]
+    flood = _alarms(template)["ApiFloodAlarm"]
+    assert flood["Threshold"] == limit * flood["Period"] / 2
+
+
+def test_throttles_of_every_function_are_counted(template):
+    functions = {name for name, _ in resources(template, "AWS::Serverless::Function")}
+    read = {dimensions["FunctionName"]["Ref"] for *_, dimensions in _read_by(_alarms(template)["ThrottledAlarm"])}
+    assert read == functions
 
 
 def test_the_dashboard_shows_what_is_measured(template):

@@ -631,6 +631,7 @@ def api_metrics(cloud):
     stack.get("/fail")
     stack.get("/missing")
     assert [_total(cloud, "AWS/ApiGateway", name, ApiId=stack["Api"]) for name in ("Count", "4xx", "5xx")] == [2, 1, 1]
+    assert _total(cloud, "AWS/ApiGateway", "Latency", ApiId=stack["Api"]) > 0
 
 
 @expectation
@@ -680,6 +681,43 @@ def alarm_evaluation(cloud):
         return {each["AlarmName"]: each["StateValue"] for each in found["MetricAlarms"]}
 
     eventually(lambda: states() == {stack["Long"]: "ALARM", stack["Empty"]: "OK"}, seconds=5)
+
+
+@expectation
+def metric_math(cloud):
+    def metric(name):
+        read = {"Namespace": "Shop", "MetricName": name, "Dimensions": []}
+        return {"Id": name, "MetricStat": {"Metric": read, "Stat": "Sum", "Period": 300}, "ReturnData": False}
+
+    def alarm(expression):
+        rate = {"Id": "rate", "Expression": expression}
+        properties = {
+            "Metrics": [rate, *(metric(name) for name in ("sold", "returned", "broken", "missing"))],
+            "EvaluationPeriods": 1,
+            "ComparisonOperator": "GreaterThanThreshold",
+            "Threshold": 0.5,
+            "TreatMissingData": "notBreaching",
+        }
+        return {"Type": "AWS::CloudWatch::Alarm", "Properties": properties}
+
+    expressions = {
+        "High": "IF(returned >= 10 AND returned > sold, returned / (sold + returned), 0)",
+        "Filled": "FILL(missing, 0) + FILL(broken, 0)",
+        "Low": "IF(broken >= 10, 1, 0)",
+        "Nothing": "missing + returned",
+    }
+    stack = cloud.deploy({name: alarm(expression) for name, expression in expressions.items()})
+    values = {"sold": 5, "returned": 12, "broken": 1}
+    data = [{"MetricName": name, "Value": value} for name, value in values.items()]
+    cloud.client("cloudwatch").put_metric_data(Namespace="Shop", MetricData=data)
+
+    def states():
+        names = [stack[name] for name in expressions]
+        found = cloud.client("cloudwatch").describe_alarms(AlarmNames=names)["MetricAlarms"]
+        states = {each["AlarmName"]: each["StateValue"] for each in found}
+        return {name: states[stack[name]] for name in expressions}
+
+    eventually(lambda: states() == {"High": "ALARM", "Filled": "ALARM", "Low": "OK", "Nothing": "OK"}, seconds=5)
 
 
 def _total(cloud, namespace, name, **dimensions):

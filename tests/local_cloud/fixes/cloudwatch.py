@@ -1,11 +1,15 @@
 """CloudWatch: metrics that functions and queues publish, and alarms that read them."""
 
+import ast
 import json
+import operator
+import re
 import threading
 import time
 
 from ministack.core.responses import request_scope
 from ministack.services import apigateway, cloudwatch, lambda_svc, sqs
+from ministack.services.cloudformation import provisioners
 
 from . import fix
 
@@ -67,15 +71,17 @@ def function_metrics():
 
 @fix
 def api_metrics():
-    """`AWS/ApiGateway` metrics count the requests of an HTTP API, and its answers of 4xx and 5xx.
+    """`AWS/ApiGateway` metrics count the requests of an HTTP API, and its answers of 4xx and 5xx, and say how long they took.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
     """
     handle = apigateway._handle_execute_in_scope
 
     async def counted(api_id, *rest, **options):
+        started = time.monotonic()
         answer = await handle(api_id, *rest, **options)
-        hundreds = answer[0] // 100
+        hundreds, latency = answer[0] // 100, (time.monotonic() - started) * 1000
+        cloudwatch.record_metric("AWS/ApiGateway", "Latency", latency, "Milliseconds", {"ApiId": api_id})
         for name, value in (("Count", 1), ("4xx", int(hundreds == 4)), ("5xx", int(hundreds == 5))):
             cloudwatch.record_metric("AWS/ApiGateway", name, value, "Count", {"ApiId": api_id})
         return answer
@@ -141,7 +147,7 @@ def alarm_evaluation():
     """
 
     def evaluate(alarm):
-        if not alarm.get("Namespace") or not alarm.get("MetricName"):
+        if not alarm.get("Metrics") and not (alarm.get("Namespace") and alarm.get("MetricName")):
             return
         state, reason = _alarm_state(alarm, time.time())
         previous = alarm["StateValue"]
@@ -172,7 +178,7 @@ _COMPARISONS = {
 
 def _alarm_state(alarm, now):
     """The state of an alarm: whether enough of its last periods breach the threshold."""
-    period, periods = int(alarm.get("Period", 60)), int(alarm.get("EvaluationPeriods", 1))
+    period, periods = int(alarm.get("Period") or 60), int(alarm.get("EvaluationPeriods", 1))
     needed = int(alarm.get("DatapointsToAlarm") or periods)
     missing = alarm.get("TreatMissingData") or "missing"
     values = [_statistic(alarm, now - period * (age + 1), now - period * age) for age in range(periods)]
@@ -185,7 +191,91 @@ def _alarm_state(alarm, now):
     return ("ALARM" if count >= needed else "OK"), f"{count} of {periods} data points breach {threshold}"
 
 
+@fix
+def metric_math():
+    """An alarm may read an expression over several metrics; MiniStack refuses its template.
+
+    As much of the language as the template uses: arithmetic, comparisons, AND, OR, IF and FILL.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
+    """
+    record = provisioners._cw_metric_alarm_record
+
+    def record_with_metrics(name, properties):
+        metrics = properties.get("Metrics")
+        if not metrics:
+            return record(name, properties)
+        plain = {key: value for key, value in properties.items() if key != "Metrics"}
+        alarm = record(name, {**plain, "Namespace": "-", "MetricName": "-"})
+        periods = {int(each["MetricStat"]["Period"]) for each in metrics if "MetricStat" in each}
+        if len(periods) != 1 or sum(_returns_data(each) for each in metrics) != 1:
+            raise ValueError("Metrics of one period, and one of them or an expression that returns data")
+        for each in metrics:
+            if "Expression" in each:
+                _parsed(each["Expression"])
+        return {**alarm, "Metrics": metrics, "Period": periods.pop(), "Namespace": "", "MetricName": ""}
+
+    provisioners._cw_metric_alarm_record = record_with_metrics
+
+
+def _returns_data(metric):
+    return str(metric.get("ReturnData", True)).lower() == "true"
+
+
+_OPERATIONS = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
+    ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Lt: operator.lt, ast.LtE: operator.le,
+}  # fmt: skip
+
+
+def _parsed(expression):
+    """The expression as a tree. Python's grammar has CloudWatch's, once AND and OR are written as Python does."""
+    tree = ast.parse(re.sub(r"\b(AND|OR)\b", lambda found: found[0].lower(), expression.strip()), mode="eval").body
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", None) not in ("IF", "FILL"):
+            raise ValueError(f"unknown function in {expression}")
+    return tree
+
+
+def _value(node, value_of):
+    """An expression's value in one period; nothing where a metric in it has no value, and is not filled."""
+    match node:
+        case ast.Constant():
+            return node.value
+        case ast.Name():
+            return value_of(node.id)
+        case ast.Call(func=ast.Name(id="FILL"), args=[metric, otherwise]):
+            value = _value(metric, value_of)
+            return _value(otherwise, value_of) if value is None else value
+        case ast.Call(func=ast.Name(id="IF"), args=[condition, met, otherwise]):
+            holds = _value(condition, value_of)
+            return None if holds is None else _value(met if holds else otherwise, value_of)
+        case ast.BoolOp():
+            values = [_value(each, value_of) for each in node.values]
+            return None if None in values else (all if isinstance(node.op, ast.And) else any)(values)
+        case ast.BinOp(left=left, op=by, right=right) | ast.Compare(left=left, ops=[by], comparators=[right]):
+            values = _value(left, value_of), _value(right, value_of)
+            return None if None in values else _OPERATIONS[type(by)](*values)
+    raise ValueError(f"not an expression: {ast.dump(node)}")
+
+
+def _computed(metrics, start, end):
+    """The value that an alarm's metrics return in one period."""
+    named = {each["Id"]: each for each in metrics}
+
+    def value_of(name):
+        if expression := named[name].get("Expression"):
+            return _value(_parsed(expression), value_of)
+        read = named[name]["MetricStat"]
+        return _statistic({**read["Metric"], "Statistic": read["Stat"]}, start, end)
+
+    (returned,) = (each["Id"] for each in metrics if _returns_data(each))
+    return value_of(returned)
+
+
 def _statistic(alarm, start, end):
+    if alarm.get("Metrics"):
+        return _computed(alarm["Metrics"], start, end)
     dimensions = alarm.get("Dimensions") or {}
     if isinstance(dimensions, list):
         dimensions = cloudwatch._dims_from_list(dimensions)

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use futures::future::join_all;
+use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::{Cloud, new_chat, wait_until};
+use crate::{Cloud, Stack, new_chat, wait_until};
 
 impl Cloud {
     /// Calls CloudWatch.
@@ -40,6 +41,15 @@ impl Cloud {
             found[property] = value.into();
         }
         self.cloudwatch("PutMetricAlarm", found).await;
+    }
+
+    /// Sets how many invocations of a function may run at once.
+    pub async fn reserve(&self, stack: &Stack, function: &str, concurrency: u32) {
+        let name = stack.output(&format!("{function}FunctionName"));
+        let url = format!("{}/2017-10-31/functions/{name}/concurrency", self.endpoint);
+        let change = json!({"ReservedConcurrentExecutions": concurrency}).to_string();
+        let answer = self.signed("lambda", Method::PUT, &url, &[("content-type", "application/json")], change).await;
+        assert!(answer.status().is_success());
     }
 
     /// So many people connect, each with this fault.
