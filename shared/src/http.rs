@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, ClientBuilder, redirect::Policy};
+use reqwest::{Client, ClientBuilder, Response, redirect::Policy};
 use rustls::RootCertStore;
 
 use crate::{Settings, tls};
+
+/// The longest body of an answer that is read, in bytes. The client bounds the headers and the time.
+const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// The root certificates that Salesforce, WhatsApp's providers and the bot are verified against.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,9 +65,48 @@ pub fn client(roots: Roots, connect: Duration, total: Duration) -> Result<Client
         .build()
 }
 
+/// The body of an answer was not read to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// The connection failed after the request was sent.
+    #[error("the connection failed")]
+    Connection(#[source] reqwest::Error),
+    /// The answer is longer than any that the parties outside AWS send.
+    #[error("the answer is longer than {MAX_BODY_BYTES} bytes")]
+    TooLong,
+}
+
+/// Reads the body of an answer, up to 64 KiB: whoever answers must not choose how much memory that takes.
+///
+/// # Errors
+/// [`BodyError`]; the connection's error comes without its URL.
+pub async fn read_body(mut response: Response) -> Result<Vec<u8>, BodyError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| BodyError::Connection(error.without_url()))? {
+        if body.len() + chunk.len() > MAX_BODY_BYTES {
+            return Err(BodyError::TooLong);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
 #[cfg(test)]
 mod tests {
+    use fakes::Server;
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_body_is_read_up_to_a_limit() {
+        let http = client(Roots::default(), Duration::from_secs(2), Duration::from_secs(5)).unwrap();
+        for (length, is_read) in [(MAX_BODY_BYTES, true), (MAX_BODY_BYTES + 1, false), (300 * MAX_BODY_BYTES, false)] {
+            let server = Server::answering(201, &"x".repeat(length)).await;
+            let response = http.get(server.url()).send().await.unwrap();
+            let body = read_body(response).await;
+            assert_eq!(body.is_ok_and(|body| body.len() == length), is_read, "{length}");
+        }
+    }
 
     fn roots_where(name: &'static str) -> Roots {
         Roots::of(&Settings::new(move |asked: &str| (asked == name).then(|| "/certificates".to_owned())))

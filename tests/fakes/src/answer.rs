@@ -21,6 +21,8 @@ pub enum Answer {
         /// JSON, mostly.
         body: String,
     },
+    /// The headers of a response with this status, and then a body that never ends.
+    Endless(u16),
     /// The request arrives, and the connection breaks.
     Lost,
     /// The request arrives, and nothing comes back.
@@ -53,6 +55,10 @@ impl Answer {
                     response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
                 }
                 response
+            }
+            Self::Endless(status) => {
+                let endless = futures::stream::repeat_with(|| Ok::<_, io::Error>("x".repeat(16 * 1024)));
+                (StatusCode::from_u16(status).unwrap(), Body::from_stream(endless)).into_response()
             }
             Self::Lost => {
                 let broken = futures::stream::once(async { Err::<String, _>(io::Error::other("gone")) });
