@@ -5,13 +5,17 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Deserializer, Serialize};
 
 const PREFIX: &str = "whatsapp:";
+/// Stands between country code and id in a parent business-scoped user id.
+const PARENT: &str = "ENT.";
 /// A business-scoped user id has up to 128 characters after its country code and period.
 const MAX_SCOPED: usize = 128;
 /// E.164 allows 15 digits; some providers send a few more.
 const DIGITS: std::ops::RangeInclusive<usize> = 5..=20;
 
 /// The exact address that the bot knows a person by: `whatsapp:+15551234567`, or a
-/// business-scoped user id such as `whatsapp:US.ABC123XYZ`.
+/// business-scoped user id such as `whatsapp:US.ABC123XYZ`, or the form of it that linked businesses share,
+/// `whatsapp:US.ENT.ABC123XYZ`
+/// (<https://developers.facebook.com/docs/whatsapp/business-management-api/business-scoped-user-ids>).
 ///
 /// It is never normalized: some countries have two spellings of one number, and only the bot's reaches the chat. The one
 /// repair is of a `+` that a query string turned into a space or into `%2B`.
@@ -70,6 +74,7 @@ fn is_number(address: &str) -> bool {
 
 fn is_scoped_id(address: &str) -> bool {
     address.split_once('.').is_some_and(|(country, id)| {
+        let id = id.strip_prefix(PARENT).unwrap_or(id);
         country.len() == 2
             && country.bytes().all(|byte| byte.is_ascii_uppercase())
             && (4..=MAX_SCOPED).contains(&id.len())
@@ -109,6 +114,13 @@ mod tests {
     }
 
     #[test]
+    fn takes_parent_business_scoped_ids() {
+        for id in ["whatsapp:US.ENT.11815799212886844830", "whatsapp:BR.ENT.ABC123XYZ"] {
+            assert_eq!(id.parse::<WaId>().unwrap().as_str(), id);
+        }
+    }
+
+    #[test]
     fn repairs_a_plus_that_a_query_string_changed() {
         for damaged in ["whatsapp: 15551234567", "whatsapp:%2B15551234567", "whatsapp:%2b15551234567"] {
             assert_eq!(damaged.parse::<WaId>().unwrap().as_str(), "whatsapp:+15551234567");
@@ -129,6 +141,10 @@ mod tests {
             "whatsapp:us.ABC123",
             "whatsapp:USA.ABC123",
             "whatsapp:US.ABC~123",
+            "whatsapp:US.ENT.",
+            "whatsapp:US.ent.11815799212886844830",
+            "whatsapp:US.ENT.ENT.11815799212886844830",
+            "whatsapp:US.COM.11815799212886844830",
             "sms:+15551234567",
             "whatsapp:+123456789012345678901",
             "whatsapp:+١٢٣٤٥٦٧",
