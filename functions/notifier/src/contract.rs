@@ -20,10 +20,12 @@ fn sent(kind: &str) -> Vec<BTreeSet<String>> {
             ends.push(json!({"status": "delayed", "reason": reason, "salesforce_error": optional}));
         }
     }
-    let events = ends.into_iter().map(|end| {
-        let ended = ended(end);
-        let relink_url = ended.outcome.wants_link().then_some("https://connect.example.com/connect/x");
-        serde_json::to_value(event(&ended, MessageStatus::Sent, "What to do.", relink_url)).unwrap()
+    let events = ends.into_iter().map(ended).flat_map(|ended| {
+        // A link cannot always be made.
+        [Some("https://connect.example.com/connect/x"), None].map(|url| {
+            let relink_url = url.filter(|_| ended.outcome.wants_link());
+            serde_json::to_value(event(&ended, MessageStatus::Sent, "What to do.", relink_url)).unwrap()
+        })
     });
     let of_kind = events.filter(|event| event["type"] == format!("connection.{kind}"));
     of_kind.map(|event| set(event["data"].as_object().unwrap().keys())).collect()

@@ -25,8 +25,8 @@ pub struct Bot {
 /// The bot was not notified. No variant holds anything of the event.
 #[derive(Debug, thiserror::Error)]
 pub enum NotifyError {
-    /// The signing secret does not have the form `whsec_<base64>`.
-    #[error("the webhook's signing secret is not of the form whsec_<base64>")]
+    /// The signing secret is not base64, with or without `whsec_` in front.
+    #[error("the webhook's signing secret is not base64, with or without whsec_ in front")]
     Secret,
     /// The webhook's response was not a 2xx.
     #[error("the bot's webhook returned {0}")]
@@ -46,7 +46,8 @@ pub struct Notification<'a> {
     pub event: &'a CloudEvent<'a>,
     /// The text for the person: bots of the older system pass it on from the queue.
     pub user_message: &'a str,
-    /// Signs a webhook (`whsec_<base64>`); empty where there is no webhook.
+    /// Signs a webhook: base64, with or without `whsec_` in front, or several of these, separated by spaces. Empty
+    /// where there is no webhook.
     pub signing_secret: &'a str,
     /// The time of the signature.
     pub now: Timestamp,

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::{
+    Engine as _, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD},
+};
 use reqwest::Client;
 use ring::hmac;
 use url::Url;
@@ -20,7 +23,7 @@ pub mod header {
     pub const ID: &str = "webhook-id";
     /// When it was signed, in seconds since the epoch.
     pub const TIMESTAMP: &str = "webhook-timestamp";
-    /// `v1,` and the base64 of the HMAC-SHA-256 of `<id>.<timestamp>.<body>`.
+    /// For each secret `v1,` and the base64 of the HMAC-SHA-256 of `<id>.<timestamp>.<body>`, separated by spaces.
     pub const SIGNATURE: &str = "webhook-signature";
     /// Every header that is set.
     pub const ALL: [&str; 4] = [CONTENT_TYPE, ID, TIMESTAMP, SIGNATURE];
@@ -39,20 +42,34 @@ impl fmt::Debug for Webhook {
     }
 }
 
-/// A secret of the form `whsec_<base64>`. Its `Debug` is ring's, which shows the algorithm alone.
-#[derive(Debug)]
-struct SigningKey(hmac::Key);
+/// The base64 of a secret: people copy it with and without its padding.
+const SECRET_BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
-impl SigningKey {
+/// The keys in a secret: base64, with or without `whsec_` in front, as the reference libraries take it
+/// (<https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>). While a secret is
+/// rotated there are two, separated by white space. Their `Debug` is ring's, which shows the algorithm alone.
+#[derive(Debug)]
+struct SigningKeys(Vec<hmac::Key>);
+
+impl SigningKeys {
+    /// `None` where there is no key, or one of them is not base64.
     fn parse(text: &str) -> Option<Self> {
-        let key = STANDARD.decode(text.trim().strip_prefix("whsec_")?).ok()?;
-        (!key.is_empty()).then(|| Self(hmac::Key::new(hmac::HMAC_SHA256, &key)))
+        let key = |text: &str| {
+            let key = SECRET_BASE64.decode(text.strip_prefix("whsec_").unwrap_or(text)).ok()?;
+            (!key.is_empty()).then(|| hmac::Key::new(hmac::HMAC_SHA256, &key))
+        };
+        let keys: Vec<_> = text.split_ascii_whitespace().map(key).collect::<Option<_>>()?;
+        (!keys.is_empty()).then_some(Self(keys))
     }
 
-    /// The value of [`header::SIGNATURE`].
+    /// The value of [`header::SIGNATURE`]: one signature for each key.
     fn sign(&self, id: &str, timestamp: u64, body: &str) -> String {
-        let tag = hmac::sign(&self.0, format!("{id}.{timestamp}.{body}").as_bytes());
-        format!("v1,{}", STANDARD.encode(tag))
+        let signed = format!("{id}.{timestamp}.{body}");
+        let signature = |key| format!("v1,{}", STANDARD.encode(hmac::sign(key, signed.as_bytes())));
+        self.0.iter().map(signature).collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -63,9 +80,12 @@ impl Webhook {
         Self { http, url }
     }
 
-    /// Posts the event. Only a 2xx means that the bot has it.
-    pub(super) async fn post(&self, notification: &Notification<'_>) -> Result<(), NotifyError> {
-        let key = SigningKey::parse(notification.signing_secret).ok_or(NotifyError::Secret)?;
+    /// Posts the event. Only a 2xx means that the bot has it; nothing of the answer but its status is read.
+    ///
+    /// # Errors
+    /// [`NotifyError`].
+    pub async fn post(&self, notification: &Notification<'_>) -> Result<(), NotifyError> {
+        let keys = SigningKeys::parse(notification.signing_secret).ok_or(NotifyError::Secret)?;
         let (id, timestamp) = (&notification.event.id, notification.now.seconds());
         let body = to_json(notification.event);
         let request = self
@@ -74,7 +94,7 @@ impl Webhook {
             .header(header::CONTENT_TYPE, CONTENT_TYPE)
             .header(header::ID, id)
             .header(header::TIMESTAMP, timestamp)
-            .header(header::SIGNATURE, key.sign(id, timestamp, &body))
+            .header(header::SIGNATURE, keys.sign(id, timestamp, &body))
             .body(body);
         let status = request.send().await.map_err(|error| NotifyError::NoResponse(label(&error)))?.status();
         if status.is_success() { Ok(()) } else { Err(NotifyError::Refused(status.as_u16())) }
@@ -96,7 +116,7 @@ fn label(error: &reqwest::Error) -> &'static str {
 mod tests {
     use std::time::Duration;
 
-    use fakes::{ANY, Server};
+    use fakes::{ANY, Answer, Server};
 
     use super::*;
     use crate::{
@@ -112,13 +132,13 @@ mod tests {
         // The example of the reference libraries.
         let (id, timestamp) = ("msg_27UH4WbU6Z5A5EzD8u03UvzRbpk", 1_649_367_553);
         let body = r#"{"email":"test@example.com","username":"test_user"}"#;
-        let signature = SigningKey::parse(SECRET).unwrap().sign(id, timestamp, body);
+        let signature = SigningKeys::parse(SECRET).unwrap().sign(id, timestamp, body);
         assert_eq!(signature, "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=");
     }
 
     #[test]
     fn debug_hides_the_key() {
-        let shown = format!("{:?}", SigningKey::parse(SECRET).unwrap());
+        let shown = format!("{:?}", SigningKeys::parse(SECRET).unwrap());
         assert!(!shown.contains("C2FV") && !shown.contains("11, 97"), "{shown}");
     }
 
@@ -162,6 +182,40 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_secret_is_taken_with_or_without_its_prefix_and_its_padding() {
+        let bare = SECRET.strip_prefix("whsec_").unwrap();
+        let padded = ("whsec_C2FVsBQIhrscChlQIMV+bw==", "C2FVsBQIhrscChlQIMV+bw");
+        for (secret, verified_with) in [(bare, SECRET), (SECRET, bare), (padded.1, padded.0), (padded.0, padded.0)] {
+            let server = Server::answering(204, "").await;
+            post(&server, secret).await.unwrap();
+            let request = server.only_request(ANY);
+            let verifier = standardwebhooks::Webhook::new(verified_with).unwrap();
+            verifier.verify(&request.body, &request.headers).unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn during_a_rotation_the_event_is_signed_with_each_secret() {
+        let server = Server::answering(204, "").await;
+        post(&server, &format!("whsec_AAAA {SECRET}\nMfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")).await.unwrap();
+        let request = server.only_request(ANY);
+        assert_eq!(request.header("webhook-signature").split(' ').count(), 3);
+        for secret in ["whsec_AAAA", SECRET, "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"] {
+            let verifier = standardwebhooks::Webhook::new(secret).unwrap();
+            verifier.verify(&request.body, &request.headers).unwrap();
+        }
+        let stranger = standardwebhooks::Webhook::new("whsec_BBBB").unwrap();
+        stranger.verify(&request.body, &request.headers).unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_end_is_not_read() {
+        let server = Server::start().await;
+        server.on(ANY, |_| Answer::Endless(200));
+        post(&server, SECRET).await.unwrap();
+    }
+
+    #[tokio::test]
     async fn sets_the_headers_that_are_documented() {
         let server = Server::answering(204, "").await;
         post(&server, SECRET).await.unwrap();
@@ -188,7 +242,7 @@ mod tests {
     #[tokio::test]
     async fn sends_nothing_unsigned() {
         let server = Server::answering(200, "").await;
-        for secret in ["", "whsec_", "whsec_!", "C2FVsBQIhrscChlQIMV+b5sSYspob7oD"] {
+        for secret in ["", " ", "whsec_", "whsec_!", "s3cret!", &format!("{SECRET} whsec_!")] {
             assert!(matches!(post(&server, secret).await, Err(NotifyError::Secret)), "{secret}");
         }
         assert!(server.requests(ANY).is_empty());
