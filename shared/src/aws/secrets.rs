@@ -75,25 +75,29 @@ pub enum SecretsError {
     Unavailable(#[from] AwsError),
 }
 
-/// The secrets that one fetch returned.
+/// The secrets that one fetch returned. One that cannot be read is no reason to withhold the others.
 pub struct Secrets {
     fetched_at: Timestamp,
-    by_name: HashMap<String, SecretString>,
+    /// Each with its value, or with why it cannot be read.
+    by_name: HashMap<String, Result<SecretString, String>>,
 }
 
 impl Secrets {
     /// The value of a source.
     ///
     /// # Errors
-    /// [`SecretsError::Unreadable`] for a secret that the store was not made with.
+    /// [`SecretsError::Unreadable`], also for a secret that the store was not made with.
     pub fn get<'a>(&'a self, source: &'a Source) -> Result<&'a str, SecretsError> {
         match source {
             Source::Value(value) => Ok(value.expose_secret()),
-            Source::Secret(name) => self
-                .by_name
-                .get(name)
-                .map(ExposeSecret::expose_secret)
-                .ok_or_else(|| SecretsError::Unreadable { name: name.clone(), why: "not requested".to_owned() }),
+            Source::Secret(name) => {
+                let unreadable = |why: &str| SecretsError::Unreadable { name: name.clone(), why: why.to_owned() };
+                match self.by_name.get(name) {
+                    Some(Ok(value)) => Ok(value.expose_secret()),
+                    Some(Err(why)) => Err(unreadable(why)),
+                    None => Err(unreadable("not requested")),
+                }
+            }
         }
     }
 }
@@ -135,11 +139,12 @@ impl SecretStore {
         Self { client: Client::from_conf(config), names, cache: Mutex::new(None) }
     }
 
-    /// The secrets, from the cache or fetched now. If a fetch fails, expired secrets stay in use: they mostly still work,
-    /// and no secrets never do.
+    /// The secrets, from the cache or fetched now. What cannot be fetched again stays in use: expired secrets mostly still
+    /// work, and no secrets never do.
     ///
     /// # Errors
-    /// [`SecretsError`] if the first fetch fails.
+    /// [`SecretsError::Unavailable`] if the first fetch fails. That a single secret cannot be read is found by
+    /// [`Secrets::get`].
     pub async fn current(&self, now: Timestamp) -> Result<Arc<Secrets>, SecretsError> {
         let mut cache = self.cache.lock().await;
         if let Some(Cached { secrets, expires_at }) = &*cache
@@ -162,7 +167,7 @@ impl SecretStore {
     /// share one fetch.
     ///
     /// # Errors
-    /// [`SecretsError`].
+    /// [`SecretsError::Unavailable`].
     pub async fn newer_than(&self, refused: &Secrets, now: Timestamp) -> Result<Arc<Secrets>, SecretsError> {
         let mut cache = self.cache.lock().await;
         match &*cache {
@@ -185,26 +190,36 @@ impl SecretStore {
             .map_err(AwsError::of("BatchGetSecretValue"))?;
         for secret in response.secret_values.unwrap_or_default() {
             if let (Some(name), Some(value)) = (secret.name, secret.secret_string) {
-                by_name.insert(name, SecretString::from(secret_text::plain(&value)));
+                by_name.insert(name, Ok(SecretString::from(secret_text::plain(&value))));
             }
         }
         let errors = response.errors.unwrap_or_default();
-        match self.names.iter().find(|name| !by_name.contains_key(*name)) {
-            None => Ok(Secrets { fetched_at: now, by_name }),
-            Some(name) => {
-                let why = errors
-                    .into_iter()
-                    .find(|error| error.secret_id.as_deref() == Some(name))
-                    .and_then(|error| error.error_code)
-                    .unwrap_or_else(|| "no text".to_owned());
-                Err(SecretsError::Unreadable { name: name.clone(), why })
+        for name in &self.names {
+            if !by_name.contains_key(name) {
+                let error = errors.iter().find(|error| error.secret_id.as_deref() == Some(name));
+                let why = error.and_then(|error| error.error_code.clone()).unwrap_or_else(|| "no text".to_owned());
+                warn!(name, why, "secret not read");
+                by_name.insert(name.clone(), Err(why));
             }
         }
+        Ok(Secrets { fetched_at: now, by_name })
     }
 }
 
-fn store(cache: &mut Option<Cached>, fetched: Secrets) -> Arc<Secrets> {
-    let expires_at = fetched.fetched_at.plus(LIFETIME);
+/// Replaces the cached secrets. One that cannot be read any more keeps its value for a pause; one that never could is
+/// fetched again whenever secrets are needed.
+fn store(cache: &mut Option<Cached>, mut fetched: Secrets) -> Arc<Secrets> {
+    let mut lifetime = LIFETIME;
+    for (name, value) in fetched.by_name.iter_mut().filter(|(_, value)| value.is_err()) {
+        match cache.as_ref().and_then(|cached| cached.secrets.by_name.get(name)) {
+            Some(Ok(old)) => {
+                *value = Ok(old.clone());
+                lifetime = lifetime.min(RETRY_PAUSE);
+            }
+            _ => lifetime = Duration::ZERO,
+        }
+    }
+    let expires_at = fetched.fetched_at.plus(lifetime);
     Arc::clone(&cache.insert(Cached { secrets: Arc::new(fetched), expires_at }).secrets)
 }
 
@@ -234,10 +249,37 @@ mod tests {
         assert_eq!(error, SettingError::Missing("SF_REDIRECT_URI"));
     }
 
+    /// What a fetch returns: names with values, or with `None` where a secret cannot be read.
+    fn fetched(at: u64, secrets: &[(&str, Option<&str>)]) -> Secrets {
+        let value = |value: Option<&str>| value.map(SecretString::from).ok_or_else(|| "AccessDenied".to_owned());
+        let by_name = secrets.iter().map(|(name, text)| ((*name).to_owned(), value(*text))).collect();
+        Secrets { fetched_at: Timestamp::from_millis(at), by_name }
+    }
+
+    #[test]
+    fn a_secret_that_cannot_be_read_withholds_no_other() {
+        let mut cache = None;
+        let secrets = store(&mut cache, fetched(1, &[("one", Some("1")), ("two", None)]));
+        assert_eq!(secrets.get(&Source::Secret("one".to_owned())).unwrap(), "1");
+        let error = secrets.get(&Source::Secret("two".to_owned())).unwrap_err();
+        assert_eq!(error.to_string(), "secret two cannot be read: AccessDenied");
+        assert_eq!(cache.unwrap().expires_at, Timestamp::from_millis(1), "it is fetched again when it is needed");
+    }
+
+    #[test]
+    fn a_secret_that_cannot_be_read_any_more_stays_in_use_for_a_pause() {
+        let mut cache = None;
+        store(&mut cache, fetched(1, &[("one", Some("1")), ("two", Some("2"))]));
+        let secrets = store(&mut cache, fetched(2, &[("one", Some("new")), ("two", None)]));
+        assert_eq!(secrets.get(&Source::Secret("one".to_owned())).unwrap(), "new");
+        assert_eq!(secrets.get(&Source::Secret("two".to_owned())).unwrap(), "2");
+        assert_eq!(cache.unwrap().expires_at, Timestamp::from_millis(2).plus(RETRY_PAUSE));
+    }
+
     #[test]
     fn debug_hides_the_value() {
         assert_eq!(format!("{:?}", Source::Value("s3cret".into())), "Value(..)");
-        let by_name = HashMap::from([("name".to_owned(), SecretString::from("s3cret"))]);
+        let by_name = HashMap::from([("name".to_owned(), Ok(SecretString::from("s3cret")))]);
         assert!(!format!("{:?}", Secrets { fetched_at: Timestamp::from_millis(1), by_name }).contains("s3cret"));
     }
 }
