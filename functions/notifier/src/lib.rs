@@ -6,6 +6,7 @@
 
 mod attempts;
 mod batch;
+mod bot;
 mod config;
 #[cfg(test)]
 mod contract;

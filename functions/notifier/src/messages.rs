@@ -4,69 +4,111 @@
 
 use shared::{Reason, attempt::Outcome};
 
-/// The text for an outcome; `relink_url` is there where [`Outcome::wants_link`].
+/// What a text says.
+struct Words {
+    /// What happened.
+    what: &'static str,
+    /// What to do, where a link helps.
+    ask: Option<Ask>,
+}
+
+/// What to do where a link helps.
+struct Ask {
+    /// The link follows.
+    with_link: &'static str,
+    /// No link could be made: the bot makes one when it is asked.
+    without_link: &'static str,
+}
+
+const fn words(what: &'static str) -> Words {
+    Words { what, ask: None }
+}
+
+const fn asking(what: &'static str, with_link: &'static str, without_link: &'static str) -> Words {
+    Words { what, ask: Some(Ask { with_link, without_link }) }
+}
+
+/// The text for an outcome; `relink_url` is there where [`Outcome::wants_link`] and a link could be made.
 pub(crate) fn text(outcome: &Outcome, relink_url: Option<&str>) -> String {
-    let sentence = match outcome {
-        Outcome::Connected { .. } => "✅ Your Salesforce account is now connected!",
+    let Words { what, ask } = match outcome {
+        Outcome::Connected { .. } => words("✅ Your Salesforce account is now connected!"),
         Outcome::Failed { reason, .. } => failure(*reason),
-        Outcome::Delayed { .. } => {
-            "Connecting your Salesforce account takes longer than usual. We are looking into it. You can also try \
-             again with this link:"
-        }
+        Outcome::Delayed { .. } => asking(
+            "Connecting your Salesforce account takes longer than usual. We are looking into it.",
+            "You can also try again with this link:",
+            "You can also ask here for a new link.",
+        ),
     };
-    match relink_url {
-        Some(url) => format!("{sentence}\n{url}"),
-        None => sentence.to_owned(),
+    match (ask, relink_url) {
+        (Some(Ask { with_link, .. }), Some(url)) => format!("{what} {with_link}\n{url}"),
+        (Some(Ask { without_link, .. }), None) => format!("{what} {without_link}"),
+        (None, _) => what.to_owned(),
     }
 }
 
-fn failure(reason: Reason) -> &'static str {
+fn failure(reason: Reason) -> Words {
     match reason {
-        Reason::Denied => {
-            "Your Salesforce account was not connected, because access was not allowed. If you want to connect it, \
-             open this link and choose Allow:"
-        }
-        Reason::CodeExpired => {
-            "Your Salesforce account is not connected yet: the login took too long. Please log in again with this link:"
-        }
-        Reason::Unknown => {
-            "Salesforce did not tell us whether your login worked. To be sure, please log in again with this link:"
-        }
-        Reason::AppBlocked => {
+        Reason::Denied => asking(
+            "Your Salesforce account was not connected, because access was not allowed.",
+            "If you want to connect it, open this link and choose Allow:",
+            "If you want to connect it, ask here for a new link, and then choose Allow.",
+        ),
+        Reason::CodeExpired => asking(
+            "Your Salesforce account is not connected yet: the login took too long.",
+            "Please log in again with this link:",
+            "Please ask here for a new link, and log in again.",
+        ),
+        Reason::Unknown => asking(
+            "Salesforce did not tell us whether your login worked.",
+            "To be sure, please log in again with this link:",
+            "To be sure, please ask here for a new link, and log in again.",
+        ),
+        Reason::AppBlocked => words(
             "Your company's Salesforce does not allow this app yet. Please ask your Salesforce administrator to allow \
-             it, and then ask here for a new link."
-        }
-        Reason::UserInactive => {
+             it, and then ask here for a new link.",
+        ),
+        Reason::UserInactive => words(
             "Your Salesforce user is not active. Please ask your Salesforce administrator to activate it, and then \
-             ask here for a new link."
-        }
-        Reason::OrgInactive => {
+             ask here for a new link.",
+        ),
+        Reason::OrgInactive => words(
             "Your company's Salesforce is locked or closed. Please ask your Salesforce administrator about it, and \
-             then ask here for a new link."
-        }
-        Reason::LoginRate => {
-            "Salesforce has had too many logins of yours for now. Please wait an hour, and then try again with this \
-             link:"
-        }
-        Reason::Misconfigured => {
+             then ask here for a new link.",
+        ),
+        Reason::LoginRate => asking(
+            "Salesforce has had too many logins of yours for now.",
+            "Please wait an hour, and then try again with this link:",
+            "Please wait an hour, and then ask here for a new link.",
+        ),
+        Reason::Misconfigured => asking(
             "Your Salesforce account could not be connected, because something on our side is not set up right. You \
-             did nothing wrong. Please try again later with this link:"
-        }
-        Reason::SalesforceUnavailable => {
-            "Salesforce does not answer at the moment. Please try again in a few minutes with this link:"
-        }
+             did nothing wrong.",
+            "Please try again later with this link:",
+            "Please try again later: ask here for a new link.",
+        ),
+        Reason::SalesforceUnavailable => asking(
+            "Salesforce does not answer at the moment.",
+            "Please try again in a few minutes with this link:",
+            "Please try again in a few minutes: ask here for a new link.",
+        ),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::outcome::tests::ended;
     use serde_json::json;
+    use shared::{Reason, attempt::Outcome};
+
+    use crate::outcome::tests::ended;
 
     const URL: &str = "https://example.com/connect/abc";
 
+    fn ended_with(status: &str, reason: &str) -> Outcome {
+        ended(json!({"status": status, "reason": reason})).outcome
+    }
+
     fn text_for(status: &str, reason: &str) -> String {
-        let outcome = ended(json!({"status": status, "reason": reason})).outcome;
+        let outcome = ended_with(status, reason);
         super::text(&outcome, outcome.wants_link().then_some(URL))
     }
 
@@ -115,6 +157,17 @@ mod tests {
                 "Connecting your Salesforce account takes longer than usual. We are looking into it. You can also try \
                  again with this link:"
             );
+        }
+    }
+
+    #[test]
+    fn where_no_link_could_be_made_the_text_says_where_to_get_one() {
+        let link_helps = |(status, reason): &(&str, Reason)| ended_with(status, reason.as_str()).wants_link();
+        let ends = ["failed", "delayed"].into_iter().flat_map(|status| Reason::ALL.map(|reason| (status, reason)));
+        for (status, reason) in ends.filter(link_helps) {
+            let text = super::text(&ended_with(status, reason.as_str()), None);
+            assert!(text.contains("ask here for a new link") && text.ends_with('.'), "{text}");
+            assert!(!text.contains("this link"), "{text}");
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! The person comes first, and the event then says how that went. Neither waits for the other to succeed: a message
 //! that fails or takes too long is `pending` in the bot's event and is retried with the record, and a bot that is down
-//! leaves the message sent and marked.
+//! leaves the message sent and marked. A secret that only one of them needs stops that one alone, and where no new link
+//! can be made both are notified without it.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -14,16 +15,19 @@ use shared::{
     attempt::{Outcome, ledger::Mark},
     aws::{
         SdkConfig,
-        secrets::{SecretStore, Secrets, SecretsError, Source},
+        secrets::{SecretStore, Secrets, SecretsError},
     },
-    bot::{Bot, BotQueue, Notification, Webhook, event::MessageStatus},
+    bot::{BotQueue, Webhook, event::MessageStatus},
     metrics::{Meter, Metric},
     process::Random,
     timestamp::Clock,
 };
+use tokio::time::timeout;
+use tracing::warn;
 
 use crate::{
     attempts::{Attempts, Marked},
+    bot::Bot,
     config::Config,
     event, messages,
     messenger::Messenger,
@@ -35,6 +39,8 @@ use crate::{
 
 const CONNECT_TIME: Duration = Duration::from_secs(2);
 const REQUEST_TIME: Duration = Duration::from_secs(5);
+/// The time for a new link: who is told does not wait for KMS longer.
+const LINK_TIME: Duration = Duration::from_secs(4);
 
 /// Notifies of one outcome at a time.
 pub(crate) struct OutcomeNotifier {
@@ -44,7 +50,6 @@ pub(crate) struct OutcomeNotifier {
     /// `None` where the bot sends all messages.
     messenger: Option<Messenger>,
     bot: Bot,
-    webhook_secret: Option<Source>,
     meter: Meter,
     clock: Clock,
 }
@@ -118,8 +123,12 @@ impl OutcomeNotifier {
     pub(crate) fn new(config: Config, aws: &SdkConfig, clock: Clock, random: Random) -> Result<Self, reqwest::Error> {
         let http = shared::http::client(config.roots, CONNECT_TIME, REQUEST_TIME)?;
         let secrets = Arc::new(SecretStore::new(aws, config.sources()));
-        let (webhook, webhook_secret) =
-            config.webhook.map(|webhook| (Webhook::new(http.clone(), webhook.url), webhook.secret)).unzip();
+        let bot = Bot {
+            webhook: config.webhook.map(|webhook| (Webhook::new(http.clone(), webhook.url), webhook.secret)),
+            queue: config.bot_queue_url.map(|url| BotQueue::new(aws, url)),
+            secrets: Arc::clone(&secrets),
+            clock,
+        };
         Ok(Self {
             attempts: Attempts::new(aws, config.attempt_table),
             relink: Relink {
@@ -134,8 +143,7 @@ impl OutcomeNotifier {
             },
             messenger: config.whatsapp.map(|account| Messenger { account, http, secrets: Arc::clone(&secrets), clock }),
             secrets,
-            bot: Bot { webhook, queue: config.bot_queue_url.map(|url| BotQueue::new(aws, url)) },
-            webhook_secret,
+            bot,
             meter: config.meter,
             clock,
         })
@@ -168,7 +176,7 @@ impl OutcomeNotifier {
         }
         let ended = Ended::of(item)?;
         let secrets = secrets?;
-        let relink_url = self.relink.url(&ended, &secrets).await?;
+        let relink_url = self.link(&ended, &secrets).await;
         let text = messages::text(&ended.outcome, relink_url.as_deref());
         let content = Content { ended: &ended, text: &text, relink_url: relink_url.as_deref() };
 
@@ -188,6 +196,16 @@ impl OutcomeNotifier {
             self.mark(key, &Mark::Nothing, &mut progress).await?;
         }
         Ok(progress)
+    }
+
+    /// A new link where one helps. Without one people are told all the same: they can ask the bot for it.
+    async fn link(&self, ended: &Ended, secrets: &Secrets) -> Option<String> {
+        let making = timeout(LINK_TIME, self.relink.url(ended, secrets)).await;
+        making.unwrap_or(Err(Setback::OutOfTime)).unwrap_or_else(|error| {
+            warn!(attempt_id = %ended.key.attempt_id, %error, "no new link, told without it");
+            self.count_setback(&error);
+            None
+        })
     }
 
     async fn notify_person(
@@ -230,26 +248,18 @@ impl OutcomeNotifier {
     }
 
     async fn notify_bot(&self, content: &Content<'_>, secrets: &Secrets, progress: &mut Progress) -> Result<(), Stop> {
-        let signing_secret = match &self.webhook_secret {
-            Some(source) => secrets.get(source)?,
-            None => "",
-        };
         let Content { ended, text, relink_url } = *content;
         let event = event::event(ended, progress.message, text, relink_url);
-        let notification = Notification { event: &event, user_message: text, signing_secret, now: self.now() };
-        let notified = self.bot.notify(&notification).await;
-        let result = if notified.is_ok() { "told" } else { "refused" };
+        let setbacks = self.bot.notify(&event, text, secrets).await;
+        let result = if setbacks.is_empty() { "told" } else { "refused" };
         self.meter.count(self.now(), Metric::BotEvents, &[("Result", result)]);
-        match notified {
-            Ok(()) => {
-                progress.bot_notified = true;
-                self.mark(&ended.key, &Mark::BotNotified, progress).await
-            }
-            Err(error) => {
-                progress.setbacks.push(error.into());
-                Ok(())
-            }
+        if setbacks.is_empty() {
+            progress.bot_notified = true;
+            return self.mark(&ended.key, &Mark::BotNotified, progress).await;
         }
+        setbacks.iter().filter(|setback| matches!(setback, Setback::Secrets(_))).for_each(|it| self.count_setback(it));
+        progress.setbacks.extend(setbacks);
+        Ok(())
     }
 
     /// Writes a mark. A failure to do so stops nothing else: what is not marked is repeated.

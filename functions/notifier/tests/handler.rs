@@ -21,6 +21,8 @@ const SIGNING_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 const NOW: u64 = 1_790_000_060_000;
 const BOT: &str = "/bot/events";
 const TWILIO: &str = "/Messages.json";
+const ACCEPTED: (u16, &str) = (201, r#"{"sid":"SM1","status":"queued","error_code":null}"#);
+const WHATSAPP_SECRET: (&str, &str) = ("whatsapp", r#"{"account_sid":"AC1","auth_token":"t"}"#);
 
 /// How the outside parties respond.
 #[derive(Clone)]
@@ -37,15 +39,12 @@ struct World {
 
 impl World {
     fn with(item: Value) -> Self {
-        Self { items: vec![item], twilio: vec![(201, "{}")], bot: 200, mark: 200 }
+        Self { items: vec![item], twilio: vec![ACCEPTED], bot: 200, mark: 200 }
     }
 
     /// The server that responds so.
     async fn serve(self) -> Server {
-        let server = Server::start()
-            .await
-            .with_kms()
-            .with_secrets(&[("whatsapp", r#"{"account_sid":"AC1","auth_token":"t"}"#), ("webhook", SIGNING_SECRET)]);
+        let server = Server::start().await.with_kms().with_secrets(&[WHATSAPP_SECRET, ("webhook", SIGNING_SECRET)]);
         let Self { items, twilio, bot, mark } = self;
         server.on("GetItem", move |request| {
             let id = &request.json()["Key"]["attempt_id"]["S"];
@@ -70,6 +69,16 @@ impl World {
         });
         server
     }
+}
+
+/// What Secrets Manager answers where one of the secrets may not be read.
+fn secrets_but(unreadable: &str) -> Value {
+    let all = [WHATSAPP_SECRET, ("webhook", SIGNING_SECRET), ("callback", "https://connect.example.com/callback")];
+    let read = all.iter().filter(|(name, _)| *name != unreadable);
+    json!({
+        "SecretValues": read.map(|(name, text)| json!({"Name": name, "SecretString": text})).collect::<Vec<_>>(),
+        "Errors": [{"SecretId": unreadable, "ErrorCode": "AccessDeniedException", "Message": "no"}],
+    })
 }
 
 /// A notifier with its outside parties.
@@ -259,7 +268,7 @@ async fn an_undeliverable_message_is_final_and_reported_to_a_bot_that_was_notifi
 
 #[tokio::test]
 async fn outside_the_24_hour_window_the_template_is_sent_once() {
-    let world = World { twilio: vec![(400, r#"{"code":63016}"#), (201, "{}")], ..World::with(item(json!({}))) };
+    let world = World { twilio: vec![(400, r#"{"code":63016}"#), ACCEPTED], ..World::with(item(json!({}))) };
     let template = |name: &str| (name == "WHATSAPP_TEMPLATE").then_some("HX0123");
     let scene = Scene::configured(world.clone(), template).await;
     assert!(scene.succeeds().await);
@@ -275,7 +284,7 @@ async fn outside_the_24_hour_window_the_template_is_sent_once() {
 #[tokio::test]
 async fn refused_credentials_are_fetched_again_once() {
     let refused = (401, r#"{"code":20003}"#);
-    let scene = Scene::new(World { twilio: vec![refused, (201, "{}")], ..World::with(item(json!({}))) }).await;
+    let scene = Scene::new(World { twilio: vec![refused, ACCEPTED], ..World::with(item(json!({}))) }).await;
     assert!(scene.succeeds().await);
     assert_eq!(scene.messages().len(), 2);
     assert_eq!(scene.aws_calls("BatchGetSecretValue").len(), 2);
@@ -283,6 +292,111 @@ async fn refused_credentials_are_fetched_again_once() {
     let scene = Scene::new(World { twilio: vec![refused], ..World::with(item(json!({}))) }).await;
     assert!(!scene.succeeds().await);
     assert_eq!(scene.messages().len(), 2);
+}
+
+#[tokio::test]
+async fn a_signing_secret_that_cannot_be_read_does_not_stop_the_message_or_the_queue() {
+    let with_queue = |name: &str| (name == "BOT_QUEUE_URL").then_some("https://sqs.us-east-1.amazonaws.com/0/bot");
+    let scene = Scene::configured(World::with(item(json!({}))), with_queue).await;
+    scene.server.on("BatchGetSecretValue", |_| secrets_but("webhook").into());
+    assert!(!scene.succeeds().await, "the webhook has to be retried");
+    assert_eq!(scene.messages(), ["✅ Your Salesforce account is now connected!"]);
+    assert_eq!(scene.aws_calls("SendMessage").len(), 1);
+    assert!(scene.events().is_empty());
+    assert_eq!(scene.marks(), ["SET messaged_at"]);
+}
+
+#[tokio::test]
+async fn a_webhook_that_is_down_does_not_stop_the_queue_and_a_queue_that_is_down_not_the_webhook() {
+    let with_queue = |name: &str| (name == "BOT_QUEUE_URL").then_some("https://sqs.us-east-1.amazonaws.com/0/bot");
+    let scene = Scene::configured(World { bot: 503, ..World::with(item(json!({}))) }, with_queue).await;
+    assert!(!scene.succeeds().await);
+    assert_eq!(scene.aws_calls("SendMessage").len(), 1);
+
+    let scene = Scene::configured(World::with(item(json!({}))), with_queue).await;
+    scene.server.on("SendMessage", |_| Answer::json(400, &json!({"__type": "AccessDeniedException"})));
+    assert!(!scene.succeeds().await);
+    assert_eq!(scene.events().len(), 1);
+    assert_eq!(scene.messages().len(), 1);
+}
+
+#[tokio::test]
+async fn whatsapp_credentials_that_cannot_be_read_do_not_stop_the_event() {
+    let scene = Scene::new(World::with(item(json!({})))).await;
+    scene.server.on("BatchGetSecretValue", |_| secrets_but("whatsapp").into());
+    assert!(!scene.succeeds().await, "the message has to be retried");
+    assert!(scene.messages().is_empty());
+    assert_eq!(scene.events()[0]["data"]["message"], "pending");
+    assert_eq!(scene.marks(), ["SET bot_told_at"]);
+}
+
+#[tokio::test]
+async fn where_no_link_can_be_made_people_are_told_without_it() {
+    let failed = item(json!({"status": "failed", "reason": "code_expired"}));
+    let denied = |scene: &Scene| {
+        let denied = || Answer::json(400, &json!({"__type": "AccessDeniedException"}));
+        for operation in ["Encrypt", "GenerateMac", "Sign"] {
+            scene.server.on(operation, move |_| denied());
+        }
+    };
+    let without_kms = Scene::new(World::with(failed.clone())).await;
+    denied(&without_kms);
+    let by_secret = |name: &str| match name {
+        "SF_REDIRECT_URI" => Some(""),
+        "SF_CALLBACK_URI_SECRET_NAME" => Some("callback"),
+        _ => None,
+    };
+    let without_uri = Scene::configured(World::with(failed), by_secret).await;
+    without_uri.server.on("BatchGetSecretValue", |_| secrets_but("callback").into());
+    for scene in [without_kms, without_uri] {
+        assert!(scene.succeeds().await);
+        let text = "Your Salesforce account is not connected yet: the login took too long. Please ask here for a new \
+                    link, and log in again.";
+        assert_eq!(scene.messages(), [text]);
+        let data = &scene.events()[0]["data"];
+        assert_eq!(data["user_message"], text);
+        assert_eq!(data["next"], "relink");
+        assert_eq!(data.get("relink_url"), None);
+    }
+}
+
+#[tokio::test]
+async fn a_refused_signature_is_made_once_more_with_a_secret_that_has_changed() {
+    for status in [401, 403] {
+        let scene = Scene::new(World { bot: status, ..World::with(item(json!({}))) }).await;
+        let mended = json!({"SecretValues": [
+            {"Name": "whatsapp", "SecretString": WHATSAPP_SECRET.1},
+            {"Name": "webhook", "SecretString": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"},
+        ]});
+        scene.notifier.warm_up().await;
+        scene.server.on("BatchGetSecretValue", move |_| mended.clone().into());
+        scene.server.next(BOT, Answer::new(status, ""));
+        scene.server.on(BOT, |_| Answer::new(204, ""));
+        assert!(scene.succeeds().await);
+        let signatures: Vec<_> =
+            scene.server.requests(BOT).iter().map(|request| request.header("webhook-signature").to_owned()).collect();
+        assert_eq!(signatures.len(), 2);
+        assert_ne!(signatures[0], signatures[1]);
+        assert_eq!(scene.messages().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_refused_signature_is_not_repeated_with_the_same_secret() {
+    let scene = Scene::new(World { bot: 401, ..World::with(item(json!({}))) }).await;
+    assert!(!scene.succeeds().await);
+    assert_eq!(scene.events().len(), 1);
+    assert_eq!(scene.aws_calls("BatchGetSecretValue").len(), 2);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_the_account_or_the_template_is_nobodys_fault_and_is_retried() {
+    for refusal in [r#"{"code":63112}"#, r#"{"code":63041}"#] {
+        let scene = Scene::new(World { twilio: vec![(400, refusal)], ..World::with(item(json!({}))) }).await;
+        assert!(!scene.succeeds().await);
+        assert_eq!(scene.events()[0]["data"]["message"], "pending");
+        assert_eq!(scene.marks(), ["SET bot_told_at"]);
+    }
 }
 
 #[tokio::test]

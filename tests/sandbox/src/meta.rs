@@ -50,26 +50,37 @@ impl Meta {
 struct GraphError {
     status: StatusCode,
     code: u32,
+    /// 33: an object that does not exist.
+    subcode: Option<u32>,
     kind: &'static str,
     message: String,
 }
 
 impl GraphError {
     fn parameter(message: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, code: 100, kind: "OAuthException", message: message.into() }
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            code: 100,
+            subcode: None,
+            kind: "OAuthException",
+            message: message.into(),
+        }
     }
 }
 
 impl IntoResponse for GraphError {
     fn into_response(self) -> Response {
-        let Self { status, code, kind, message } = self;
-        let error = json!({
+        let Self { status, code, subcode, kind, message } = self;
+        let mut error = json!({
             "message": format!("(#{code}) {message}"),
             "type": kind,
             "code": code,
             "error_data": {"messaging_product": "whatsapp", "details": message},
             "fbtrace_id": random_text(22, ALPHANUMERIC),
         });
+        if let Some(subcode) = subcode {
+            error["error_subcode"] = subcode.into();
+        }
         (status, Json(json!({"error": error}))).into_response()
     }
 }
@@ -78,12 +89,19 @@ impl IntoResponse for GraphError {
 fn authenticate(meta: &Meta, version: &str, phone_number_id: &str, headers: &HeaderMap) -> Result<(), GraphError> {
     if bearer(headers) != Some(meta.token.as_str()) {
         let message = "Invalid OAuth access token - Cannot parse access token".to_owned();
-        return Err(GraphError { status: StatusCode::UNAUTHORIZED, code: 190, kind: "OAuthException", message });
+        return Err(GraphError {
+            status: StatusCode::UNAUTHORIZED,
+            code: 190,
+            subcode: None,
+            kind: "OAuthException",
+            message,
+        });
     }
     if !is_version(version) || phone_number_id != meta.phone_number_id {
         return Err(GraphError {
             status: StatusCode::BAD_REQUEST,
             code: 100,
+            subcode: Some(33),
             kind: "GraphMethodException",
             message: format!("Unsupported post request. Object with ID '{phone_number_id}' does not exist"),
         });

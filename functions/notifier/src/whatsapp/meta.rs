@@ -3,7 +3,6 @@
 use async_trait::async_trait;
 use reqwest::{Client, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::{
     WaId,
@@ -11,7 +10,7 @@ use shared::{
 };
 use url::Url;
 
-use super::{Message, SendError, WhatsApp, by_status, in_one_line, no_response};
+use super::{Answer, Message, SendError, WhatsApp, answer, by_status, code, in_one_line, not_accepted};
 
 const LANGUAGE: &str = "en";
 
@@ -21,15 +20,9 @@ pub(super) struct Meta {
     access_token: SecretString,
 }
 
-#[derive(Default, Deserialize)]
-struct Response {
-    error: Option<ResponseError>,
-}
-
-#[derive(Deserialize)]
-struct ResponseError {
-    code: u32,
-}
+/// The `message_status` of a message that Meta has taken; it is absent with free text
+/// (<https://developers.facebook.com/docs/whatsapp/cloud-api/reference/messages>).
+const ACCEPTED: [&str; 2] = ["accepted", "held_for_quality_assessment"];
 
 impl Meta {
     pub(super) fn new(http: Client, base: Option<&Url>, credentials: &str) -> Result<Self, InvalidCredentials> {
@@ -48,14 +41,24 @@ impl WhatsApp for Meta {
             .bearer_auth(self.access_token.expose_secret())
             .header("content-type", "application/json")
             .body(body);
-        let response = request.send().await.map_err(|error| no_response(&error))?;
-        let status = response.status();
-        let body = response.bytes().await.map_err(|error| no_response(&error))?;
-        let Response { error } = serde_json::from_slice(&body).unwrap_or_default();
-        match error {
-            None if status.is_success() => Ok(()),
-            error => Err(self::error(status, error.map(|error| error.code))),
-        }
+        outcome(&answer(request).await?)
+    }
+}
+
+/// Whether an answer says that the message was accepted.
+fn outcome(Answer { status, body }: &Answer) -> Result<(), SendError> {
+    let error_of = &body["error"];
+    if !error_of.is_null() {
+        return Err(code(&error_of["code"]).map_or_else(|| by_status(*status, None), |code| error(*status, code)));
+    }
+    let message = &body["messages"][0];
+    let has_id = message["id"].as_str().is_some_and(|id| !id.is_empty());
+    match &message["message_status"] {
+        // The template's quality is too low.
+        Value::String(state) if state == "paused" => Err(SendError::Template(state.clone())),
+        Value::String(state) if !ACCEPTED.contains(&state.as_str()) => Err(not_accepted(*status)),
+        _ if status.is_success() && has_id => Ok(()),
+        _ => Err(not_accepted(*status)),
     }
 }
 
@@ -84,20 +87,22 @@ fn body(to: &WaId, message: &Message<'_>) -> Value {
     body
 }
 
-/// Classifies an error by Meta's `error.code`: the HTTP status does not correspond to it.
-fn error(status: StatusCode, code: Option<u32>) -> SendError {
-    let text = || code.map(|code| code.to_string()).unwrap_or_default();
+/// Classifies an error by Meta's `error.code`, by whom it is about: the HTTP status does not correspond to it
+/// (<https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes>).
+fn error(status: StatusCode, code: u64) -> SendError {
+    let text = code.to_string();
     match code {
         // More than 24 hours since the person's last message.
-        Some(131_047) => SendError::WindowClosed(text()),
+        131_047 => SendError::WindowClosed(text),
         // Meta's own errors, and all rate limits.
-        Some(1 | 2 | 4 | 80007 | 130_429 | 131_000 | 131_016 | 131_056) => SendError::Retry(text()),
-        // The person is not on WhatsApp or not reachable from this account, or Meta refuses the message finally.
-        Some(100 | 368 | 131_026 | 131_030 | 131_031 | 131_042 | 131_048 | 131_049 | 131_062 | 132_000..=132_999) => {
-            SendError::Undeliverable(text())
-        }
-        // Such as 190: the token or its permissions.
-        _ => by_status(status, code),
+        1 | 2 | 4 | 80007 | 130_429 | 131_000 | 131_016 | 131_056 | 131_057 => SendError::Retry(text),
+        // The person is not on WhatsApp, is the sender, is not allowed or has opted out, or has had enough messages.
+        131_009 | 131_021 | 131_026 | 131_030 | 131_048 | 131_049 | 131_050 | 131_062 => SendError::Undeliverable(text),
+        132_000..=132_999 => SendError::Template(text),
+        // The account's or the app's: its parameters or phone number (with `error_subcode` 33), its token and permissions,
+        // its lock, its payment.
+        10 | 100 | 190 | 200..=299 | 368 | 131_031 | 131_042 => SendError::Operator(text),
+        _ => by_status(status, Some(code)),
     }
 }
 
@@ -106,7 +111,12 @@ mod tests {
     use fakes::{ANY, Server};
 
     use super::*;
-    use crate::whatsapp::{Template, tests::http};
+    use crate::whatsapp::{
+        Template,
+        tests::{Whose, http},
+    };
+
+    const ACCEPTED_ANSWER: &str = r#"{"messages":[{"id":"wamid.x"}]}"#;
 
     const CREDENTIALS: &str = r#"{"access_token":"t0ken","phone_number_id":"10001"}"#;
 
@@ -117,7 +127,7 @@ mod tests {
 
     #[tokio::test]
     async fn sends_text_to_the_digits_of_a_number() {
-        let server = Server::answering(200, r#"{"messages":[{"id":"wamid.x"}]}"#).await;
+        let server = Server::answering(200, ACCEPTED_ANSWER).await;
         send(&server, "whatsapp:+15551234567", Message::Text("✅ Yes")).await.unwrap();
         let request = server.only_request(ANY);
         assert_eq!(request.path, "/v26.0/10001/messages");
@@ -136,7 +146,7 @@ mod tests {
 
     #[tokio::test]
     async fn sends_to_a_business_scoped_user_id() {
-        let server = Server::answering(200, "{}").await;
+        let server = Server::answering(200, ACCEPTED_ANSWER).await;
         send(&server, "whatsapp:US.ABC123XYZ", Message::Text("x")).await.unwrap();
         let body = server.only_request(ANY).json();
         assert_eq!(body.get("to"), None);
@@ -144,8 +154,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn sends_to_a_parent_business_scoped_user_id() {
+        let server = Server::answering(200, ACCEPTED_ANSWER).await;
+        send(&server, "whatsapp:US.ENT.11815799212886844830", Message::Text("x")).await.unwrap();
+        let body = server.only_request(ANY).json();
+        assert_eq!(body.get("to"), None);
+        assert_eq!(body["recipient"], "US.ENT.11815799212886844830");
+    }
+
+    #[tokio::test]
     async fn sends_a_template_with_the_text_in_one_line() {
-        let server = Server::answering(200, "{}").await;
+        let server = Server::answering(200, ACCEPTED_ANSWER).await;
         let template = Template::parse("account_news:de");
         send(&server, "whatsapp:+15551234567", Message::Template(&template, "Again:\nhttps://x")).await.unwrap();
         let body = server.only_request(ANY).json();
@@ -162,38 +181,109 @@ mod tests {
 
     #[tokio::test]
     async fn uses_the_api_version_in_the_secret() {
-        let server = Server::answering(200, "{}").await;
+        let server = Server::answering(200, ACCEPTED_ANSWER).await;
         let credentials = r#"{"access_token":"t","phone_number_id":"10001","api_version":"v30.0"}"#;
         let meta = Meta::new(http(), Some(&server.url().parse().unwrap()), credentials).unwrap();
         meta.send(&"whatsapp:+15551234567".parse().unwrap(), &Message::Text("x")).await.unwrap();
         assert_eq!(server.only_request(ANY).path, "/v30.0/10001/messages");
     }
 
+    /// Meta's error codes (<https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes>).
+    const REFUSALS: [(u64, u16, Whose); 33] = [
+        (131_009, 400, Whose::Persons),      // Parameter value is not valid
+        (131_021, 400, Whose::Persons),      // Sender and recipient are the same
+        (131_026, 400, Whose::Persons),      // Message undeliverable
+        (131_030, 400, Whose::Persons),      // Recipient not in the list of allowed numbers
+        (131_048, 400, Whose::Persons),      // Spam rate limit
+        (131_049, 400, Whose::Persons),      // Meta chose not to deliver
+        (131_050, 400, Whose::Persons),      // The person has opted out
+        (131_062, 400, Whose::Persons),      // Not for business-scoped user ids
+        (10, 403, Whose::Operators),         // Permission denied
+        (100, 400, Whose::Operators),        // Invalid parameter; with error_subcode 33 the phone number
+        (190, 401, Whose::Operators),        // Access token expired
+        (200, 403, Whose::Operators),        // API permission
+        (299, 403, Whose::Operators),        // API permission
+        (368, 403, Whose::Operators),        // Temporarily blocked for policy violations
+        (131_005, 403, Whose::Operators),    // Access denied
+        (131_008, 400, Whose::Operators),    // Required parameter is missing
+        (131_031, 403, Whose::Operators),    // Account has been locked
+        (131_042, 402, Whose::Operators),    // Business eligibility: payment
+        (133_010, 400, Whose::Operators),    // Phone number not registered
+        (132_000, 400, Whose::Templates),    // Number of parameters does not match
+        (132_001, 404, Whose::Templates),    // Template does not exist
+        (132_007, 400, Whose::Templates),    // Template policy violated
+        (132_015, 400, Whose::Templates),    // Template paused
+        (132_016, 400, Whose::Templates),    // Template disabled
+        (131_047, 400, Whose::WindowClosed), // Re-engagement message
+        (1, 400, Whose::Nobodys),            // API unknown
+        (2, 503, Whose::Nobodys),            // API service
+        (4, 429, Whose::Nobodys),            // API too many calls
+        (80007, 429, Whose::Nobodys),        // Rate limit of the account
+        (130_429, 429, Whose::Nobodys),      // Rate limit
+        (131_000, 500, Whose::Nobodys),      // Something went wrong
+        (131_016, 500, Whose::Nobodys),      // Service unavailable
+        (131_056, 400, Whose::Nobodys),      // Rate limit of this pair of numbers
+    ];
+
     #[tokio::test]
-    async fn classifies_errors_by_code_and_not_by_status() {
-        for (status, code, class) in [
-            (400, 131_047, SendError::WindowClosed as fn(String) -> SendError),
-            (400, 130_429, SendError::Retry),
-            (400, 131_056, SendError::Retry),
-            (500, 131_026, SendError::Undeliverable),
-            (404, 132_001, SendError::Undeliverable),
-            (400, 190, SendError::Operator),
-            (403, 10, SendError::Operator),
-            (503, 999, SendError::Retry),
-        ] {
-            let server = Server::answering(status, &json!({"error": {"code": code}}).to_string()).await;
-            let error = send(&server, "whatsapp:+15551234567", Message::Text("x")).await;
-            assert_eq!(error, Err(class(code.to_string())), "{status} {code}");
+    async fn a_refusal_is_the_persons_the_operators_the_templates_or_for_later_by_its_code() {
+        for (code, usual, whose) in REFUSALS {
+            for status in [usual, 400] {
+                let error = json!({"error": {"code": code, "error_subcode": 33, "error_data": {"details": "x"}}});
+                let server = Server::answering(status, &error.to_string()).await;
+                let error = send(&server, "whatsapp:+15551234567", Message::Text("x")).await;
+                assert_eq!(error, Err(whose.with(&code)), "{status} {code}");
+            }
         }
     }
 
     #[tokio::test]
-    async fn classifies_a_response_that_is_not_json_by_its_status() {
-        for (status, class) in
-            [(502, SendError::Retry("http_502".to_owned())), (403, SendError::Operator("http_403".to_owned()))]
-        {
-            let server = Server::answering(status, "<html>").await;
-            assert_eq!(send(&server, "whatsapp:+15551234567", Message::Text("x")).await, Err(class));
+    async fn an_unknown_code_or_none_is_classified_by_the_status() {
+        for (status, body, class) in [
+            (400, r#"{"error":{"code":999999}}"#, Whose::Operators.with(&999_999)),
+            (503, r#"{"error":{"code":999999}}"#, Whose::Nobodys.with(&999_999)),
+            (400, r#"{"error":{}}"#, Whose::Operators.with("http_400")),
+            (502, "<html>", Whose::Nobodys.with("http_502")),
+            (403, "<html>", Whose::Operators.with("http_403")),
+        ] {
+            let server = Server::answering(status, body).await;
+            let error = send(&server, "whatsapp:+15551234567", Message::Text("x")).await;
+            assert_eq!(error, Err(class), "{status} {body}");
         }
+    }
+
+    #[tokio::test]
+    async fn only_what_says_accepted_counts_as_sent() {
+        let sent = async |status, body: &str| {
+            send(&Server::answering(status, body).await, "whatsapp:+15551234567", Message::Text("x")).await
+        };
+        for state in [Value::Null, json!("accepted"), json!("held_for_quality_assessment")] {
+            let answer = json!({"messages": [{"id": "wamid.x", "message_status": state}]}).to_string();
+            assert_eq!(sent(200, &answer).await, Ok(()), "{state}");
+        }
+        let paused = r#"{"messages":[{"id":"wamid.x","message_status":"paused"}]}"#;
+        assert_eq!(sent(200, paused).await, Err(Whose::Templates.with("paused")));
+        for (status, body) in [
+            (200, "<html>Welcome</html>"),
+            (200, ""),
+            (204, ""),
+            (200, "{}"),
+            (200, r#"{"messages":[]}"#),
+            (200, r#"{"messages":[{}]}"#),
+            (200, r#"{"messages":[{"id":""}]}"#),
+            (200, r#"{"messages":[{"id":"wamid.x","message_status":"lost"}]}"#),
+        ] {
+            assert_eq!(sent(status, body).await, Err(Whose::Nobodys.with("not_accepted")), "{status} {body}");
+        }
+        let refused = r#"{"error":{"code":131026}}"#;
+        assert_eq!(sent(200, refused).await, Err(Whose::Persons.with(&131_026)));
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_end_is_not_read() {
+        let server = Server::start().await;
+        server.on(ANY, |_| fakes::Answer::Endless(200));
+        let error = send(&server, "whatsapp:+15551234567", Message::Text("x")).await;
+        assert_eq!(error, Err(Whose::Nobodys.with("answer_too_long")));
     }
 }

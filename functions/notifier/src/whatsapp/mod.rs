@@ -1,13 +1,21 @@
 //! WhatsApp by either provider: one message to one person, and what the response means.
 //!
-//! An adapter speaks its provider's protocol and classifies the responses. It does not decide on retries.
+//! An adapter speaks its provider's protocol and classifies the responses: whose fault a refusal is decides who has to
+//! act. It does not decide on retries. Only an answer that says so counts as acceptance, and no answer is read without
+//! bounds.
 
 mod meta;
 mod twilio;
 
 use async_trait::async_trait;
-use reqwest::{Client, StatusCode};
-use shared::{WaId, aws::secrets::Source, whatsapp::InvalidCredentials};
+use reqwest::{Client, RequestBuilder, StatusCode};
+use serde_json::Value;
+use shared::{
+    WaId,
+    aws::secrets::Source,
+    http::{BodyError, read_body},
+    whatsapp::InvalidCredentials,
+};
 use url::Url;
 
 use self::{meta::Meta, twilio::Twilio};
@@ -45,12 +53,15 @@ pub(crate) enum SendError {
     /// Only a template can be delivered.
     #[error("the person's last message is more than 24 hours old ({0})")]
     WindowClosed(String),
-    /// No retry will succeed.
+    /// It is about this person alone: no retry will succeed.
     #[error("WhatsApp cannot deliver to the person ({0})")]
     Undeliverable(String),
-    /// The account is at fault, usually its credentials: an operator must act.
+    /// It is about the account or the app, usually its credentials, and so about everybody: an operator must act.
     #[error("WhatsApp refused the account ({0})")]
     Operator(String),
+    /// It is about the template, and so about everybody who needs it: an operator must act.
+    #[error("WhatsApp refused the template ({0})")]
+    Template(String),
 }
 
 impl SendError {
@@ -60,7 +71,7 @@ impl SendError {
             Self::Retry(_) => "retry",
             Self::WindowClosed(_) => "window_closed",
             Self::Undeliverable(_) => "undeliverable",
-            Self::Operator(_) => "refused",
+            Self::Operator(_) | Self::Template(_) => "refused",
         }
     }
 }
@@ -119,6 +130,35 @@ fn in_one_line(text: &str) -> String {
     text.replace('\n', " ")
 }
 
+/// A provider's answer.
+struct Answer {
+    status: StatusCode,
+    /// `null` where the body is not JSON.
+    body: Value,
+}
+
+/// Sends a request and reads its answer to the end.
+async fn answer(request: RequestBuilder) -> Result<Answer, SendError> {
+    let response = request.send().await.map_err(|error| no_response(&error))?;
+    let status = response.status();
+    let body = read_body(response).await.map_err(|error| match error {
+        BodyError::Connection(error) => no_response(&error),
+        BodyError::TooLong => SendError::Retry("answer_too_long".to_owned()),
+    })?;
+    Ok(Answer { status, body: serde_json::from_slice(&body).unwrap_or_default() })
+}
+
+/// A provider's error code, as a number or as text; zero means none.
+fn code(value: &Value) -> Option<u64> {
+    let code = value.as_u64().or_else(|| value.as_str()?.parse().ok());
+    code.filter(|code| *code != 0)
+}
+
+/// An answer that neither says that the message was accepted nor why not: a page, an empty body, no id.
+fn not_accepted(status: StatusCode) -> SendError {
+    if status.is_success() { SendError::Retry("not_accepted".to_owned()) } else { by_status(status, None) }
+}
+
 /// There is no response. The message may have been sent all the same, but two messages are better than none.
 fn no_response(error: &reqwest::Error) -> SendError {
     let code = if error.is_connect() {
@@ -131,14 +171,12 @@ fn no_response(error: &reqwest::Error) -> SendError {
     SendError::Retry(code.to_owned())
 }
 
-/// The class of a response whose code is unknown or absent.
-fn by_status(status: StatusCode, code: Option<u32>) -> SendError {
+/// The class of a response whose code is unknown or absent: what is not for later is the operator's, because an alarm
+/// about one person does less harm than silence about everybody.
+fn by_status(status: StatusCode, code: Option<u64>) -> SendError {
     let code = code.map_or_else(|| format!("http_{}", status.as_u16()), |code| code.to_string());
-    if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
-        SendError::Retry(code)
-    } else {
-        SendError::Operator(code)
-    }
+    let for_later = [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT].contains(&status);
+    if status.is_server_error() || for_later { SendError::Retry(code) } else { SendError::Operator(code) }
 }
 
 #[cfg(test)]
@@ -151,6 +189,36 @@ pub(crate) mod tests {
 
     pub(crate) fn http() -> Client {
         client(Roots::default(), Duration::from_secs(2), Duration::from_secs(5)).unwrap()
+    }
+
+    /// Whose fault a refusal is.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) enum Whose {
+        Persons,
+        Operators,
+        Templates,
+        WindowClosed,
+        Nobodys,
+    }
+
+    impl Whose {
+        pub(crate) fn with(self, code: &(impl ToString + ?Sized)) -> SendError {
+            let code = code.to_string();
+            match self {
+                Self::Persons => SendError::Undeliverable(code),
+                Self::Operators => SendError::Operator(code),
+                Self::Templates => SendError::Template(code),
+                Self::WindowClosed => SendError::WindowClosed(code),
+                Self::Nobodys => SendError::Retry(code),
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_everybodys_counts_as_refused_and_rings() {
+        assert_eq!(SendError::Operator(String::new()).label(), "refused");
+        assert_eq!(SendError::Template(String::new()).label(), "refused");
+        assert_eq!(SendError::Undeliverable(String::new()).label(), "undeliverable");
     }
 
     #[test]

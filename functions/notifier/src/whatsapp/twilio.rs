@@ -3,7 +3,6 @@
 use async_trait::async_trait;
 use reqwest::{Client, StatusCode};
 use secrecy::ExposeSecret;
-use serde::Deserialize;
 use serde_json::json;
 use shared::{
     WaId,
@@ -11,7 +10,7 @@ use shared::{
 };
 use url::Url;
 
-use super::{Message, SendError, WhatsApp, by_status, in_one_line, no_response};
+use super::{Answer, Message, SendError, WhatsApp, answer, by_status, code, in_one_line, not_accepted};
 
 pub(super) struct Twilio {
     http: Client,
@@ -20,14 +19,12 @@ pub(super) struct Twilio {
     credentials: whatsapp::Twilio,
 }
 
-/// The fields that are read: `code` of an error, `error_code` of a message that was accepted and failed at once.
-#[derive(Default, Deserialize)]
-struct Response {
-    #[serde(default)]
-    code: Option<u32>,
-    #[serde(default)]
-    error_code: Option<u32>,
-}
+/// The states of a message that Twilio has taken and not given up
+/// (<https://www.twilio.com/docs/messaging/api/message-resource#message-status-values>).
+const ACCEPTED: [&str; 8] =
+    ["accepted", "delivered", "partially_delivered", "queued", "read", "scheduled", "sending", "sent"];
+/// Those of a message that it has given up.
+const GIVEN_UP: [&str; 3] = ["canceled", "failed", "undelivered"];
 
 impl Twilio {
     pub(super) fn new(
@@ -57,41 +54,57 @@ impl WhatsApp for Twilio {
             .post(self.messages.clone())
             .basic_auth(&self.credentials.user, Some(self.credentials.password.expose_secret()))
             .form(&form);
-        let response = request.send().await.map_err(|error| no_response(&error))?;
-        let status = response.status();
-        let body = response.bytes().await.map_err(|error| no_response(&error))?;
-        let Response { code, error_code } = serde_json::from_slice(&body).unwrap_or_default();
-        match error_code.or(code) {
-            None if status.is_success() => Ok(()),
-            code => Err(error(status, code)),
-        }
+        outcome(&answer(request).await?)
+    }
+}
+
+/// Whether an answer says that the message was accepted. `code` is an error's, `error_code` that of a message that was
+/// accepted and failed at once.
+fn outcome(Answer { status, body }: &Answer) -> Result<(), SendError> {
+    if let Some(code) = code(&body["error_code"]).or_else(|| code(&body["code"])) {
+        return Err(error(*status, code));
+    }
+    let has_id = body["sid"].as_str().is_some_and(|sid| !sid.is_empty());
+    match body["status"].as_str() {
+        Some(state) if status.is_success() && has_id && ACCEPTED.contains(&state) => Ok(()),
+        Some(state) if status.is_success() && GIVEN_UP.contains(&state) => Err(SendError::Operator(state.to_owned())),
+        _ => Err(not_accepted(*status)),
     }
 }
 
 /// Classifies an error by Twilio's code (<https://www.twilio.com/docs/api/errors>), or else by the status.
-fn error(status: StatusCode, code: Option<u32>) -> SendError {
-    let text = || code.map(|code| code.to_string()).unwrap_or_default();
+fn error(status: StatusCode, code: u64) -> SendError {
+    let text = code.to_string();
     match code {
         // Outside the 24-hour window.
-        Some(63016) => SendError::WindowClosed(text()),
-        // Too many requests; WhatsApp's own errors; rate limits of the channel.
-        Some(20429 | 20500 | 20503 | 63010 | 63012 | 63018 | 63023) => SendError::Retry(text()),
-        // The recipient does not exist, is not on WhatsApp, or has blocked or left the sender; WhatsApp refuses the content.
-        Some(
-            21211 | 21610 | 21614 | 21617 | 63003 | 63005 | 63013 | 63014 | 63015 | 63021 | 63024 | 63032 | 63033
-            | 63036 | 63049,
-        ) => SendError::Undeliverable(text()),
-        _ => by_status(status, code),
+        63016 => SendError::WindowClosed(text),
+        // Too many requests; a full queue; WhatsApp's own errors; rate limits of the channel.
+        20429 | 20500 | 20503 | 21611 | 30001 | 63010 | 63012 | 63018 | 63023 => SendError::Retry(text),
+        // The recipient does not exist, is not on WhatsApp, cannot be reached from here, has blocked or left the sender or
+        // not joined the sandbox, or WhatsApp holds back what this person gets.
+        21211 | 21610 | 21612 | 21614 | 21910 | 63003 | 63014 | 63015 | 63024 | 63031..=63033 | 63036 | 63049 => {
+            SendError::Undeliverable(text)
+        }
+        // It does not exist, is rejected, paused or disabled, or has other variables than ours.
+        21655 | 21656 | 63027 | 63028 | 63040..=63042 => SendError::Template(text),
+        // The account's, whatever the status: its credentials, its content, its sender, its limit for a day.
+        20003 | 63001 | 63002 | 63005 | 63007 | 63013 | 63021 | 63038 | 63051 | 63112 => SendError::Operator(text),
+        _ => by_status(status, Some(code)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use fakes::{ANY, Server};
+    use serde_json::Value;
 
     use super::*;
-    use crate::whatsapp::{Template, tests::http};
+    use crate::whatsapp::{
+        Template,
+        tests::{Whose, http},
+    };
 
+    const ACCEPTED_ANSWER: &str = r#"{"sid":"SM1","status":"accepted","error_code":null}"#;
     const AUTH_TOKEN: &str = r#"{"account_sid":"AC123","auth_token":"t0ken"}"#;
 
     async fn send(server: &Server, credentials: &str, message: Message<'_>) -> Result<(), SendError> {
@@ -116,7 +129,7 @@ mod tests {
 
     #[tokio::test]
     async fn sends_a_template_with_the_text_in_one_line() {
-        let server = Server::answering(201, r#"{"sid":"SM1"}"#).await;
+        let server = Server::answering(201, ACCEPTED_ANSWER).await;
         let template = Template::parse("HX0123");
         send(&server, AUTH_TOKEN, Message::Template(&template, "Again:\nhttps://x")).await.unwrap();
         let form = server.only_request(ANY).form();
@@ -131,7 +144,7 @@ mod tests {
 
     #[tokio::test]
     async fn authenticates_with_an_api_key() {
-        let server = Server::answering(201, r#"{"sid":"SM1"}"#).await;
+        let server = Server::answering(201, ACCEPTED_ANSWER).await;
         let credentials = r#"{"account_sid":"AC123","api_key":"SK1","api_key_secret":"s3cret"}"#;
         send(&server, credentials, Message::Text("x")).await.unwrap();
         let request = server.only_request(ANY);
@@ -139,21 +152,123 @@ mod tests {
         assert_eq!(request.header("authorization"), "Basic U0sxOnMzY3JldA==");
     }
 
+    /// Twilio's error dictionary (<https://www.twilio.com/docs/api/errors>), each code by its page.
+    const REFUSALS: [(u64, u16, Whose); 43] = [
+        (21211, 400, Whose::Persons),      // Invalid 'To' phone number
+        (21610, 400, Whose::Persons),      // Attempt to send to an unsubscribed recipient
+        (21612, 400, Whose::Persons),      // The 'To' number is not reachable from this 'From'
+        (21614, 400, Whose::Persons),      // 'To' is not a valid mobile number
+        (21910, 400, Whose::Persons),      // 'From' and 'To' are not of the same channel
+        (63003, 400, Whose::Persons),      // Channel could not find 'To' address
+        (63014, 400, Whose::Persons),      // Blocked by user action
+        (63015, 400, Whose::Persons),      // The person has not joined the sandbox
+        (63024, 400, Whose::Persons),      // Invalid message recipient
+        (63031, 400, Whose::Persons),      // 'From' and 'To' are the same
+        (63032, 400, Whose::Persons),      // Cannot send to this user because of a WhatsApp limitation
+        (63033, 400, Whose::Persons),      // Recipient blocked to receive messages
+        (63036, 400, Whose::Persons),      // Recipient not available on the channel
+        (63049, 400, Whose::Persons),      // Meta chose not to deliver this message
+        (20003, 401, Whose::Operators),    // Permission denied: credentials
+        (20404, 404, Whose::Operators),    // Not found: the account
+        (21212, 400, Whose::Operators),    // Invalid 'From' number
+        (21408, 400, Whose::Operators),    // Permission for the region has not been enabled
+        (21617, 400, Whose::Operators),    // Message body exceeds the limit
+        (63001, 400, Whose::Operators),    // Channel could not authenticate the request
+        (63002, 400, Whose::Operators),    // Channel could not find 'From' address
+        (63005, 400, Whose::Operators),    // Channel did not accept the content
+        (63007, 400, Whose::Operators),    // No channel with that 'From' address
+        (63013, 400, Whose::Operators),    // Channel policy violation
+        (63021, 400, Whose::Operators),    // Channel invalid content error
+        (63038, 429, Whose::Operators),    // Account exceeded the daily messages limit
+        (63051, 403, Whose::Operators),    // WhatsApp Business Account is locked
+        (63112, 403, Whose::Operators),    // Meta has disabled the business account
+        (21655, 400, Whose::Templates),    // The ContentSid is invalid
+        (21656, 400, Whose::Templates),    // The ContentVariables parameter is invalid
+        (63027, 400, Whose::Templates),    // Template does not exist for the language
+        (63028, 400, Whose::Templates),    // Number of parameters does not match
+        (63040, 400, Whose::Templates),    // Template rejected
+        (63041, 400, Whose::Templates),    // Template paused
+        (63042, 400, Whose::Templates),    // Template disabled
+        (63016, 400, Whose::WindowClosed), // Outside the allowed window
+        (20429, 429, Whose::Nobodys),      // Too many requests
+        (20500, 500, Whose::Nobodys),      // Internal server error
+        (21611, 400, Whose::Nobodys),      // 'From' has exceeded its queue
+        (63010, 400, Whose::Nobodys),      // Channel provider's internal error
+        (63012, 400, Whose::Nobodys),      // Channel provider returned an internal service error
+        (63018, 429, Whose::Nobodys),      // Rate limit exceeded for the channel
+        (63023, 400, Whose::Nobodys),      // Channel generic error
+    ];
+
     #[tokio::test]
-    async fn classifies_errors_by_code_before_status() {
+    async fn a_refusal_is_the_persons_the_operators_the_templates_or_for_later_by_its_code() {
+        for (code, status, whose) in REFUSALS {
+            let server = Server::answering(status, &json!({"code": code, "status": status}).to_string()).await;
+            let error = send(&server, AUTH_TOKEN, Message::Text("x")).await;
+            assert_eq!(error, Err(whose.with(&code)), "{code}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_message_that_was_taken_and_failed_at_once_is_refused_by_its_code() {
+        for state in ["failed", "undelivered", "canceled", "queued"] {
+            for (code, _, whose) in REFUSALS {
+                let answer = json!({"sid": "SM1", "status": state, "error_code": code}).to_string();
+                let server = Server::answering(201, &answer).await;
+                let error = send(&server, AUTH_TOKEN, Message::Text("x")).await;
+                assert_eq!(error, Err(whose.with(&code)), "{state} {code}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn an_unknown_code_or_none_is_classified_by_the_status() {
         for (status, body, class) in [
-            (400, r#"{"code":63016}"#, SendError::WindowClosed("63016".to_owned())),
-            (201, r#"{"sid":"SM1","error_code":63016}"#, SendError::WindowClosed("63016".to_owned())),
-            (429, r#"{"code":20429}"#, SendError::Retry("20429".to_owned())),
-            (503, "<html>", SendError::Retry("http_503".to_owned())),
-            (400, r#"{"code":63024}"#, SendError::Undeliverable("63024".to_owned())),
-            (401, r#"{"code":20003}"#, SendError::Operator("20003".to_owned())),
-            (400, r#"{"code":21212}"#, SendError::Operator("21212".to_owned())),
-            (302, "", SendError::Operator("http_302".to_owned())),
+            (400, r#"{"code":29999}"#, Whose::Operators.with(&29999)),
+            (429, r#"{"code":29999}"#, Whose::Nobodys.with(&29999)),
+            (500, r#"{"code":"29999"}"#, Whose::Nobodys.with(&29999)),
+            (503, "<html>", Whose::Nobodys.with("http_503")),
+            (403, "<html>", Whose::Operators.with("http_403")),
+            (302, "", Whose::Operators.with("http_302")),
         ] {
             let server = Server::answering(status, body).await;
             assert_eq!(send(&server, AUTH_TOKEN, Message::Text("x")).await, Err(class), "{status} {body}");
         }
+    }
+
+    #[tokio::test]
+    async fn only_what_says_accepted_counts_as_sent() {
+        let sent = async |status, body: &str| {
+            send(&Server::answering(status, body).await, AUTH_TOKEN, Message::Text("x")).await
+        };
+        for state in ["queued", "accepted", "sending", "sent", "scheduled", "delivered", "read"] {
+            let answer: Value = json!({"sid": "SM1", "status": state, "error_code": null});
+            assert_eq!(sent(201, &answer.to_string()).await, Ok(()), "{state}");
+        }
+        for (status, body) in [
+            (200, "<html>Welcome</html>"),
+            (200, ""),
+            (204, ""),
+            (201, "{}"),
+            (201, "[]"),
+            (201, r#"{"status":"queued"}"#),
+            (201, r#"{"sid":"","status":"queued"}"#),
+            (201, r#"{"sid":"SM1"}"#),
+            (201, r#"{"sid":"SM1","status":"paused"}"#),
+        ] {
+            assert_eq!(sent(status, body).await, Err(Whose::Nobodys.with("not_accepted")), "{status} {body}");
+        }
+        for state in ["failed", "undelivered", "canceled"] {
+            let answer = json!({"sid": "SM1", "status": state, "error_code": null}).to_string();
+            assert_eq!(sent(201, &answer).await, Err(Whose::Operators.with(state)));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_end_is_not_read() {
+        let server = Server::start().await;
+        server.on(ANY, |_| fakes::Answer::Endless(201));
+        let error = send(&server, AUTH_TOKEN, Message::Text("x")).await;
+        assert_eq!(error, Err(Whose::Nobodys.with("answer_too_long")));
     }
 
     #[tokio::test]
