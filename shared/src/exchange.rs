@@ -1,45 +1,65 @@
 //! The message on the exchange queue: what a callback brought, for the token exchanger.
+//!
+//! It carries the state as it came, and nothing that the state says: whoever can write to the queue cannot choose whose
+//! login it is, because the exchanger verifies the state again. Version 1 said so in its own words; see [`version1`].
 
 use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AttemptId, AuthorizationCode, LoginUrl, Timestamp, WaId};
+use crate::{AttemptId, AuthorizationCode, Reason, Timestamp};
+
+pub mod version1;
+
+pub use self::version1::Version1;
 
 /// How long after its callback a code is tried: a minute less than the 15 minutes after which it expires at Salesforce
 /// (Salesforce Help, "OAuth 2.0 Web Server Flow").
 pub const CODE_LIFETIME: Duration = Duration::from_mins(14);
 
+/// The longest `error_description` that is kept, in characters.
+const MAX_DESCRIPTION: usize = 200;
+
 /// One callback. `received_at` is the only clock for the code's age: a redrive resets the queue's own.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(into = "Wire", try_from = "Wire")]
 pub struct ExchangeMessage {
-    /// The attempt that the callback belongs to.
-    pub attempt_id: AttemptId,
-    /// The chat that is to be connected.
-    pub wa_id: WaId,
+    /// The state as it came, plain or signed.
+    pub state: StateText,
     /// When the callback arrived.
     pub received_at: Timestamp,
-    /// The host that issued the code: no other host redeems it.
-    pub login_url: LoginUrl,
-    /// What the person decided.
+    /// What it brought.
     pub consent: Consent,
 }
 
-/// What the person decided at Salesforce.
+/// The body of a message, in either version.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// As it is sent now.
+    Current(ExchangeMessage),
+    /// As an earlier version of the stack sent it.
+    Version1(Version1),
+}
+
+/// The text of a state. It holds a phone number, and its `Debug` hides it.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StateText(String);
+
+/// What the person decided, or what became of it.
 #[derive(Clone, Debug)]
 pub enum Consent {
     /// They approved.
     Granted {
         /// The code that the callback brought.
         code: AuthorizationCode,
-        /// Whether the authorization request had a PKCE challenge.
-        pkce: bool,
     },
     /// They, or Salesforce, refused.
-    Denied {
-        /// Salesforce's error code.
-        error: DenialError,
+    Denied(Denial),
+    /// The receiver refused the callback, whose state is genuine.
+    Refused {
+        /// Why: [`Reason::is_refusal`].
+        reason: Reason,
     },
     /// They approved, and the code has been exchanged for tokens that are still to be stored.
     Exchanged {
@@ -48,6 +68,76 @@ pub enum Consent {
         /// The tokens, encrypted.
         sealed: Sealed,
     },
+    /// Tokens that are replaced, superseded or dropped, and are still to be revoked at Salesforce.
+    Revoke {
+        /// The attempt that they are encrypted for.
+        attempt_id: AttemptId,
+        /// The tokens, encrypted.
+        sealed: Sealed,
+    },
+}
+
+/// Why Salesforce sent no code: the authorization response's `error` (RFC 6749 §4.1.2.1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Denial {
+    /// The error code.
+    pub error: DenialError,
+    /// The description, a stranger's text: printable ASCII only, and shortened.
+    #[serde(rename = "error_description", default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<Description>,
+}
+
+/// A description that came from outside: printable ASCII, at most 200 characters.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Description(String);
+
+impl Description {
+    /// Keeps what is printable ASCII of the text; `None` where nothing is left.
+    #[must_use]
+    pub fn from_untrusted(text: &str) -> Option<Self> {
+        let kept: String = text.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(MAX_DESCRIPTION).collect();
+        (!kept.trim().is_empty()).then_some(Self(kept))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Description {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Description").finish_non_exhaustive()
+    }
+}
+
+impl<'de> Deserialize<'de> for Description {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::from_untrusted(&text).ok_or_else(|| serde::de::Error::custom("an empty description"))
+    }
+}
+
+impl StateText {
+    /// The text of a state as it came.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for StateText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StateText").finish_non_exhaustive()
+    }
 }
 
 /// Tokens that the token exchanger could not store at once, and that it alone can decrypt.
@@ -118,28 +208,28 @@ pub enum InvalidMessage {
     /// Another version of the format.
     #[error("unknown version of the exchange message")]
     Version,
-    /// Not exactly one of code, denial and sealed tokens.
-    #[error("an exchange message has exactly one of code, denial and sealed tokens")]
+    /// Not exactly one of code, denial, refusal, sealed tokens and tokens to revoke.
+    #[error("an exchange message has exactly one of code, denied, refused, traded and revoke")]
     Consent,
 }
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 #[derive(Serialize, Deserialize)]
 struct Wire {
     v: u32,
-    attempt_id: AttemptId,
-    wa_id: WaId,
+    state: StateText,
     received_at: Timestamp,
-    login_url: LoginUrl,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     code: Option<AuthorizationCode>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pkce: Option<bool>,
+    denied: Option<Denial>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    denied: Option<DenialError>,
+    refused: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     traded: Option<Traded>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    revoke: Option<Revoke>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -149,24 +239,31 @@ struct Traded {
     sealed: Sealed,
 }
 
+#[derive(Serialize, Deserialize)]
+struct Revoke {
+    attempt_id: AttemptId,
+    #[serde(flatten)]
+    sealed: Sealed,
+}
+
 impl From<ExchangeMessage> for Wire {
-    fn from(message: ExchangeMessage) -> Self {
-        let ExchangeMessage { attempt_id, wa_id, received_at, login_url, consent } = message;
+    fn from(ExchangeMessage { state, received_at, consent }: ExchangeMessage) -> Self {
         let wire = Self {
             v: VERSION,
-            attempt_id,
-            wa_id,
+            state,
             received_at,
-            login_url,
             code: None,
-            pkce: None,
             denied: None,
+            refused: None,
             traded: None,
+            revoke: None,
         };
         match consent {
-            Consent::Granted { code, pkce } => Self { code: Some(code), pkce: Some(pkce), ..wire },
-            Consent::Denied { error } => Self { denied: Some(error), ..wire },
+            Consent::Granted { code } => Self { code: Some(code), ..wire },
+            Consent::Denied(denial) => Self { denied: Some(denial), ..wire },
+            Consent::Refused { reason } => Self { refused: Some(reason.as_str().to_owned()), ..wire },
             Consent::Exchanged { code_sha256, sealed } => Self { traded: Some(Traded { code_sha256, sealed }), ..wire },
+            Consent::Revoke { attempt_id, sealed } => Self { revoke: Some(Revoke { attempt_id, sealed }), ..wire },
         }
     }
 }
@@ -175,33 +272,28 @@ impl TryFrom<Wire> for ExchangeMessage {
     type Error = InvalidMessage;
 
     fn try_from(wire: Wire) -> Result<Self, InvalidMessage> {
-        let Wire { v, attempt_id, wa_id, received_at, login_url, code, pkce, denied, traded } = wire;
+        let Wire { v, state, received_at, code, denied, refused, traded, revoke } = wire;
         if v != VERSION {
             return Err(InvalidMessage::Version);
         }
-        let consent = match (code, pkce, denied, traded) {
-            (Some(code), Some(pkce), None, None) => Consent::Granted { code, pkce },
-            (None, None, Some(error), None) => Consent::Denied { error },
-            (None, None, None, Some(Traded { code_sha256, sealed })) => Consent::Exchanged { code_sha256, sealed },
+        let consent = match (code, denied, refused, traded, revoke) {
+            (Some(code), None, None, None, None) => Consent::Granted { code },
+            (None, Some(denial), None, None, None) => Consent::Denied(denial),
+            (None, None, Some(reason), None, None) => {
+                let reason = Reason::parse(&reason).filter(|reason| reason.is_refusal());
+                Consent::Refused { reason: reason.ok_or(InvalidMessage::Consent)? }
+            }
+            (None, None, None, Some(Traded { code_sha256, sealed }), None) => {
+                Consent::Exchanged { code_sha256, sealed }
+            }
+            (None, None, None, None, Some(Revoke { attempt_id, sealed })) => Consent::Revoke { attempt_id, sealed },
             _ => return Err(InvalidMessage::Consent),
         };
-        Ok(Self { attempt_id, wa_id, received_at, login_url, consent })
+        Ok(Self { state, received_at, consent })
     }
 }
 
 impl ExchangeMessage {
-    /// How long the code can still be tried; zero once it has expired.
-    #[must_use]
-    pub fn code_time_left(&self, now: Timestamp) -> Duration {
-        CODE_LIFETIME.saturating_sub(now.since(self.received_at))
-    }
-
-    /// Whether the code is too old to be tried.
-    #[must_use]
-    pub fn code_has_expired(&self, now: Timestamp) -> bool {
-        self.code_time_left(now).is_zero()
-    }
-
     /// The body of the queue's message.
     ///
     /// # Panics
@@ -211,18 +303,30 @@ impl ExchangeMessage {
         #[expect(clippy::expect_used, reason = "every field has a JSON form")]
         serde_json::to_string(self).expect("every field has a JSON form")
     }
+}
 
+impl Body {
     /// Reads the body of the queue's message.
     ///
     /// # Errors
     /// [`InvalidMessage`]; serde's error is dropped, because it can quote the body.
-    pub fn from_body(body: &str) -> Result<Self, InvalidMessage> {
-        let wire: Wire = serde_json::from_str(body).map_err(|_| match serde_json::from_str::<Version>(body) {
-            Ok(Version { v }) if v != VERSION => InvalidMessage::Version,
-            _ => InvalidMessage::Malformed,
-        })?;
-        wire.try_into()
+    pub fn parse(body: &str) -> Result<Self, InvalidMessage> {
+        let Version { v } = serde_json::from_str(body).map_err(|_| InvalidMessage::Malformed)?;
+        match v {
+            VERSION => {
+                let wire: Wire = serde_json::from_str(body).map_err(|_| InvalidMessage::Malformed)?;
+                wire.try_into().map(Self::Current)
+            }
+            version1::VERSION => Version1::parse(body).map(Self::Version1),
+            _ => Err(InvalidMessage::Version),
+        }
     }
+}
+
+/// How long a code that was received then can still be tried; zero once it has expired.
+#[must_use]
+pub fn code_time_left(received_at: Timestamp, now: Timestamp) -> Duration {
+    CODE_LIFETIME.saturating_sub(now.since(received_at))
 }
 
 #[derive(Deserialize)]
@@ -238,71 +342,72 @@ mod tests {
 
     fn granted() -> Value {
         json!({
-            "v": 1,
-            "attempt_id": "00000000000000000000000000000007",
-            "wa_id": "whatsapp:+15551234567",
+            "v": 2,
+            "state": "wa:whatsapp:+15551234567~c2lnbmVk",
             "received_at": 1_790_000_000_000_u64,
-            "login_url": "https://login.salesforce.com",
             "code": "aPrxSECRET==",
-            "pkce": true,
         })
     }
 
-    fn with(mut value: Value, key: &str, new: Value) -> String {
-        value[key] = new;
-        value.to_string()
+    /// The same with another content.
+    fn holding(name: &str, content: &Value) -> Value {
+        let mut message = granted();
+        message.as_object_mut().unwrap().remove("code");
+        message[name] = content.clone();
+        message
+    }
+
+    fn parse(body: &Value) -> Result<ExchangeMessage, InvalidMessage> {
+        match Body::parse(&body.to_string())? {
+            Body::Current(message) => Ok(message),
+            Body::Version1(_) => panic!("an older version"),
+        }
     }
 
     #[test]
-    fn has_the_documented_form() {
-        let message = ExchangeMessage::from_body(&granted().to_string()).unwrap();
-        assert_eq!(serde_json::from_str::<Value>(&message.to_body()).unwrap(), granted());
-
-        let mut denied = granted();
-        let fields = denied.as_object_mut().unwrap();
-        fields.remove("code");
-        fields.remove("pkce");
-        fields.insert("denied".to_owned(), json!("access_denied"));
-        let message = ExchangeMessage::from_body(&denied.to_string()).unwrap();
-        assert_eq!(serde_json::from_str::<Value>(&message.to_body()).unwrap(), denied);
+    fn each_content_has_the_documented_form() {
+        let sealed = json!({"attempt_id": "00000000000000000000000000000007", "key": "a2V5", "data": "ZGF0YQ=="});
+        for message in [
+            granted(),
+            holding("denied", &json!({"error": "access_denied"})),
+            holding("denied", &json!({"error": "server_error", "error_description": "try again"})),
+            holding("refused", &json!("wrong_browser")),
+            holding("traded", &json!({"code_sha256": "ab", "key": "a2V5", "data": "ZGF0YQ=="})),
+            holding("revoke", &sealed),
+        ] {
+            let parsed = parse(&message).unwrap();
+            assert_eq!(serde_json::from_str::<Value>(&parsed.to_body()).unwrap(), message);
+        }
     }
 
     #[test]
-    fn carries_sealed_tokens_in_place_of_the_code() {
-        let mut traded = granted();
-        let fields = traded.as_object_mut().unwrap();
-        fields.remove("code");
-        fields.remove("pkce");
-        fields.insert("traded".to_owned(), json!({"code_sha256": "ab", "key": "a2V5", "data": "ZGF0YQ=="}));
-        let message = ExchangeMessage::from_body(&traded.to_string()).unwrap();
-        assert_eq!(serde_json::from_str::<Value>(&message.to_body()).unwrap(), traded);
-        let Consent::Exchanged { sealed, .. } = message.consent else { panic!("{message:?}") };
-        assert_eq!((&*sealed.key, &*sealed.data), (&b"key"[..], &b"data"[..]));
+    fn a_message_has_exactly_one_content() {
+        let mut both = granted();
+        both["denied"] = json!({"error": "access_denied"});
+        assert_eq!(parse(&both).unwrap_err(), InvalidMessage::Consent);
+        assert_eq!(parse(&holding("code", &Value::Null)).unwrap_err(), InvalidMessage::Consent);
+    }
 
-        traded["code"] = json!("aPrx==");
-        traded["pkce"] = json!(true);
-        assert_eq!(ExchangeMessage::from_body(&traded.to_string()).unwrap_err(), InvalidMessage::Consent);
+    #[test]
+    fn a_refusal_has_a_reason_of_the_receivers() {
+        for reason in ["connected", "denied", "", "weather"] {
+            assert_eq!(parse(&holding("refused", &json!(reason))).unwrap_err(), InvalidMessage::Consent, "{reason}");
+        }
     }
 
     #[test]
     fn says_what_is_wrong_without_quoting_it() {
-        let refusal = |body: &str| ExchangeMessage::from_body(body).unwrap_err();
+        let refusal = |body: &str| Body::parse(body).unwrap_err();
         assert_eq!(refusal("not json"), InvalidMessage::Malformed);
-        assert_eq!(refusal(&with(granted(), "wa_id", json!("sms:1"))), InvalidMessage::Malformed);
-        assert_eq!(refusal(&with(granted(), "v", json!(2))), InvalidMessage::Version);
-        assert_eq!(refusal(r#"{"v":2,"something":"else"}"#), InvalidMessage::Version);
-        assert_eq!(refusal(&with(granted(), "denied", json!("access_denied"))), InvalidMessage::Consent);
-        assert_eq!(refusal(&with(granted(), "pkce", Value::Null)), InvalidMessage::Consent);
+        assert_eq!(refusal(r#"{"v":2,"something":"else"}"#), InvalidMessage::Malformed);
+        assert_eq!(refusal(r#"{"v":3,"something":"else"}"#), InvalidMessage::Version);
     }
 
     #[test]
     fn a_code_expires_a_minute_before_salesforce_says_so() {
-        let message = ExchangeMessage::from_body(&granted().to_string()).unwrap();
-        let after = |seconds| message.received_at.plus(Duration::from_secs(seconds));
-        assert!(!message.code_has_expired(after(839)));
-        assert!(message.code_has_expired(after(840)));
-        assert_eq!(message.code_time_left(after(830)).as_secs(), 10);
-        assert_eq!(message.code_time_left(after(9_000)), Duration::ZERO);
+        let received_at = Timestamp::from_seconds(1_790_000_000);
+        let left = |seconds| code_time_left(received_at, received_at.plus(Duration::from_secs(seconds))).as_secs();
+        assert_eq!([0, 830, 840, 9_000].map(left), [840, 10, 0, 0]);
     }
 
     #[test]
@@ -314,9 +419,16 @@ mod tests {
     }
 
     #[test]
+    fn a_description_from_outside_is_kept_as_printable_text() {
+        let kept = |text: &str| Description::from_untrusted(text).map(|description| description.0);
+        assert_eq!(kept("end-user \u{1b}[2Jdenied\u{202e}\n").as_deref(), Some("end-user [2Jdenied"));
+        assert_eq!(kept(&"a".repeat(300)).map(|text| text.len()), Some(MAX_DESCRIPTION));
+        assert_eq!(kept(" \u{200b}"), None);
+    }
+
+    #[test]
     fn debug_hides_code_and_number() {
-        let message = ExchangeMessage::from_body(&granted().to_string()).unwrap();
-        let debug = format!("{message:?}");
+        let debug = format!("{:?}", parse(&granted()).unwrap());
         assert!(!debug.contains("SECRET") && !debug.contains("1555123"), "{debug}");
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 
-use crate::{AttemptId, LoginUrl, Timestamp, WaId, id::random_id};
+use crate::{LoginUrl, Timestamp, WaId, id::random_id};
 
 /// The longest link that is decoded, in characters: an encrypted one has some 400.
 pub const MAX_LENGTH: usize = 1_500;
@@ -21,15 +21,18 @@ random_id! {
 /// An invitation to connect, for one person at one login host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
-    /// The attempt that it starts.
+    /// Its id.
     #[serde(rename = "a")]
-    pub attempt_id: AttemptId,
+    pub link_id: LinkId,
     /// The person's chat.
     #[serde(rename = "w")]
     pub wa_id: WaId,
     /// Where they log in.
     #[serde(rename = "l")]
     pub login_url: LoginUrl,
+    /// When it was made.
+    #[serde(rename = "i")]
+    pub issued_at: Timestamp,
     /// When it stops working.
     #[serde(rename = "e")]
     pub expires_at: Timestamp,
@@ -43,8 +46,8 @@ pub struct InvalidLink;
 impl Link {
     /// A link that is valid for `lifetime` from `now` on.
     #[must_use]
-    pub fn new(attempt_id: AttemptId, wa_id: WaId, login_url: LoginUrl, now: Timestamp, lifetime: Duration) -> Self {
-        Self { attempt_id, wa_id, login_url, expires_at: now.plus(lifetime) }
+    pub fn new(link_id: LinkId, wa_id: WaId, login_url: LoginUrl, now: Timestamp, lifetime: Duration) -> Self {
+        Self { link_id, wa_id, login_url, issued_at: now, expires_at: now.plus(lifetime) }
     }
 
     /// The plaintext to encrypt: JSON.
@@ -90,7 +93,7 @@ mod tests {
     #[test]
     fn survives_encryption() {
         let link = Link::new(
-            AttemptId::from_bytes([3; 16]),
+            LinkId::from_bytes([3; 16]),
             "whatsapp:US.ABC123XYZ".parse().unwrap(),
             "https://test.salesforce.com".parse().unwrap(),
             Timestamp::from_seconds(100),

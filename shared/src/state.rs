@@ -3,10 +3,11 @@
 //! ```text
 //! plain    wa:whatsapp:+15551234567
 //! signed   wa:whatsapp:+15551234567~<base64url of claims and signature>
-//! claims   version 1 | attempt 16 | expiry 4 | key id 4 | n 1 | binding n | login host …
+//! claims   version 2 | attempt 16 | link 16 | link's time 4 | expiry 4 | key id 4 | n 1 | binding n | login host …
+//! version 1 has no link and no time of one; it is still read
 //! ```
 //!
-//! Numbers are big-endian, the expiry in seconds since the epoch. The signature (Ed25519,
+//! Numbers are big-endian, times in seconds since the epoch. The signature (Ed25519,
 //! 64 bytes) covers a fixed context, the chat's address and the claims. With the default login hosts
 //! and a phone number a state has at most 255 characters.
 
@@ -20,13 +21,15 @@ use ring::{
 };
 use subtle::ConstantTimeEq as _;
 
-use crate::{AttemptId, LoginUrl, Timestamp, WaId, binding::BrowserBinding};
+use crate::{AttemptId, LinkId, LoginUrl, Timestamp, WaId, binding::BrowserBinding};
 
 /// Domain separation: nothing else that this key signs begins with it.
 const CONTEXT: &[u8] = b"whatsapp-salesforce-connect state v1\0";
 const PREFIX: &str = "wa:";
 const SEPARATOR: char = '~';
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// States of logins that began before the stack was upgraded.
+const VERSION_1: u8 = 1;
 const SIGNATURE_LENGTH: usize = 64;
 /// The longest state that is parsed, in bytes; the longest address and login host fit.
 pub const MAX_LENGTH: usize = 1_024;
@@ -82,6 +85,8 @@ impl StateKey {
 pub struct Claims {
     /// The attempt that the login belongs to.
     pub attempt_id: AttemptId,
+    /// The link whose button was pressed; `None` in version 1, and where the login began without one.
+    pub link: Option<LinkOrigin>,
     /// The person's chat.
     pub wa_id: WaId,
     /// When it expires, to the second.
@@ -92,16 +97,36 @@ pub struct Claims {
     pub binding: Option<BrowserBinding>,
 }
 
+/// Where a login began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkOrigin {
+    /// The link.
+    pub link_id: LinkId,
+    /// When it was made, to the second.
+    pub issued_at: Timestamp,
+}
+
 impl Claims {
+    /// Whether it is too late to use them.
+    #[must_use]
+    pub fn have_expired(&self, now: Timestamp) -> bool {
+        now >= self.expires_at
+    }
+
     /// The state without its signature; `key` is the one that will sign.
     #[must_use]
     pub fn unsigned(self, key: KeyId) -> UnsignedState {
         let login_url = self.login_url.compact();
         let binding = self.binding.as_ref().map_or(&[][..], |binding| &binding.0);
-        let mut claims = Vec::with_capacity(32 + binding.len() + login_url.len() + SIGNATURE_LENGTH);
-        claims.push(VERSION);
+        let mut claims = Vec::with_capacity(52 + binding.len() + login_url.len() + SIGNATURE_LENGTH);
+        let seconds = |time: Timestamp| u32::try_from(time.seconds()).unwrap_or(u32::MAX).to_be_bytes();
+        claims.push(if self.link.is_some() { VERSION } else { VERSION_1 });
         claims.extend_from_slice(self.attempt_id.as_bytes());
-        claims.extend_from_slice(&u32::try_from(self.expires_at.seconds()).unwrap_or(u32::MAX).to_be_bytes());
+        if let Some(LinkOrigin { link_id, issued_at }) = self.link {
+            claims.extend_from_slice(link_id.as_bytes());
+            claims.extend_from_slice(&seconds(issued_at));
+        }
+        claims.extend_from_slice(&seconds(self.expires_at));
         claims.extend_from_slice(&key.0);
         // A binding has a fixed length of 16.
         claims.push(if binding.is_empty() { 0 } else { 16 });
@@ -194,11 +219,27 @@ impl State {
 }
 
 impl SignedState {
+    /// What it claims, which nothing has verified: to show to an operator.
+    #[must_use]
+    pub const fn unverified(&self) -> &Claims {
+        &self.claims
+    }
+
     fn read(wa_id: WaId, token: &[u8]) -> Option<Self> {
         let (claims, signature) = token.split_last_chunk::<SIGNATURE_LENGTH>()?;
         let message = signed_message(&wa_id, claims);
         let (&version, rest) = claims.split_first()?;
         let (attempt_id, rest) = rest.split_first_chunk::<{ AttemptId::LENGTH }>()?;
+        let (link, rest) = match version {
+            VERSION => {
+                let (link_id, rest) = rest.split_first_chunk::<{ LinkId::LENGTH }>()?;
+                let (issued_at, rest) = rest.split_first_chunk::<4>()?;
+                let (link_id, issued_at) = (LinkId::from_bytes(*link_id), time(*issued_at));
+                (Some(LinkOrigin { link_id, issued_at }), rest)
+            }
+            VERSION_1 => (None, rest),
+            _ => return None,
+        };
         let (expiry, rest) = rest.split_first_chunk::<4>()?;
         let (key, rest) = rest.split_first_chunk::<4>()?;
         let (&length, rest) = rest.split_first()?;
@@ -213,12 +254,13 @@ impl SignedState {
         let login_url = LoginUrl::from_compact(std::str::from_utf8(login_url).ok()?).ok()?;
         let claims = Claims {
             attempt_id: AttemptId::from_bytes(*attempt_id),
+            link,
             wa_id,
-            expires_at: Timestamp::from_seconds(u32::from_be_bytes(*expiry).into()),
+            expires_at: time(*expiry),
             login_url,
             binding,
         };
-        (version == VERSION).then_some(Self { claims, key: KeyId(*key), message, signature: *signature })
+        Some(Self { claims, key: KeyId(*key), message, signature: *signature })
     }
 
     /// Checks the signature, then the expiry: only a genuine state is called expired.
@@ -226,15 +268,25 @@ impl SignedState {
     /// # Errors
     /// [`InvalidState`], but never `Malformed`.
     pub fn verify(&self, keys: &[StateKey], now: Timestamp) -> Result<Claims, InvalidState> {
+        let claims = self.verify_signature(keys)?;
+        if claims.have_expired(now) { Err(InvalidState::Expired) } else { Ok(claims) }
+    }
+
+    /// Checks the signature alone: the claims are genuine, and may have expired.
+    ///
+    /// # Errors
+    /// [`InvalidState::UnknownKey`] and [`InvalidState::Signature`].
+    pub fn verify_signature(&self, keys: &[StateKey]) -> Result<Claims, InvalidState> {
         let key = keys.iter().find(|key| key.id == self.key).ok_or(InvalidState::UnknownKey)?;
         UnparsedPublicKey::new(&ED25519, key.public)
             .verify(&self.message, &self.signature)
             .map_err(|_| InvalidState::Signature)?;
-        if now >= self.claims.expires_at {
-            return Err(InvalidState::Expired);
-        }
         Ok(self.claims.clone())
     }
+}
+
+fn time(seconds: [u8; 4]) -> Timestamp {
+    Timestamp::from_seconds(u32::from_be_bytes(seconds).into())
 }
 
 impl BrowserBinding {
@@ -263,6 +315,10 @@ mod tests {
     fn claims(binding: Option<BrowserBinding>) -> Claims {
         Claims {
             attempt_id: AttemptId::from_bytes([7; 16]),
+            link: Some(LinkOrigin {
+                link_id: LinkId::from_bytes([8; 16]),
+                issued_at: Timestamp::from_seconds(NOW.seconds() - 60),
+            }),
             wa_id: "whatsapp:+15551234567".parse().unwrap(),
             expires_at: Timestamp::from_seconds(NOW.seconds() + 900),
             login_url: "https://login.salesforce.com".parse().unwrap(),
@@ -290,6 +346,12 @@ mod tests {
             let text = signed(claims(binding), 1);
             assert_eq!(verify(&text, NOW).unwrap(), claims(binding));
         }
+    }
+
+    #[test]
+    fn a_state_of_the_version_before_is_read() {
+        let old = Claims { link: None, ..claims(Some(BrowserBinding([9; 16]))) };
+        assert_eq!(verify(&signed(old.clone(), 1), NOW).unwrap(), old);
     }
 
     #[test]

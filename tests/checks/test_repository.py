@@ -12,12 +12,6 @@ from conftest import ROOT, branches, listed, resources, statements
 FUNCTIONS = sorted(path.name for path in (ROOT / "functions").iterdir())
 # Settings that the code reads from the environment if they are there; the template names their secrets instead.
 OVERRIDES = {"SF_CLIENT_ID", "SF_CLIENT_SECRET", "BOT_WEBHOOK_SECRET", "WHATSAPP_SECRET"}
-# Settings that the template gives before the code reads them.
-AHEAD = {
-    "token-exchanger": {"STATE_POLICY", "STATE_KEY_IDS", "STATE_PUBLIC_KEYS", "LINK_LIFETIME_MINUTES"},
-    "connect-link": {"LIMIT_TABLE_NAME"},
-    "notifier": {"LIMIT_TABLE_NAME"},
-}
 # Actions without a resource type.
 WITHOUT_RESOURCE = {"secretsmanager:BatchGetSecretValue", "dynamodb:ListStreams"}
 
@@ -31,7 +25,7 @@ PARAMETERS = """
 """.split()
 OUTPUTS = """
     CallbackUrl LinksUrl ConnectUrl ExchangeQueueUrl ExchangeDlqUrl ExchangeDlqArn NotifierFailureQueueUrl
-    TokenTableName AttemptTableName LimitTableName DashboardUrl ConnectLinkFunctionName CallbackReceiverFunctionName
+    TokenTableName AttemptTableName DashboardUrl ConnectLinkFunctionName CallbackReceiverFunctionName
     TokenExchangerFunctionName NotifierFunctionName TokenKeyArn
 """.split()
 
@@ -89,7 +83,9 @@ def test_a_function_reads_the_settings_that_the_template_gives_it(name, template
     read = {name or other for name, other in read} - OVERRIDES
     if "Meter::read(settings)" in source:
         read.add("STACK_NAME")
-    assert given - AHEAD.get(name, set()) == read - AHEAD.get(name, set())
+    if "StateSettings::read(settings)" in source:
+        read |= {"STATE_POLICY", "STATE_KEY_IDS", "STATE_PUBLIC_KEYS"}
+    assert given == read
 
 
 def test_the_queue_waits_six_times_as_long_as_the_exchanger_may_take(template, functions):
@@ -143,11 +139,8 @@ def test_what_holds_codes_or_tokens_is_encrypted_by_the_stacks_keys(template):
         assert table["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": wanted}, name
 
 
-def test_tables_of_people_can_be_restored_and_outlive_the_stack(template):
-    tables = _of_type(template, "AWS::DynamoDB::Table")
-    # Limits matter for minutes.
-    assert "TableName" not in tables.pop("LimitTable")
-    for name, table in tables.items():
+def test_tables_can_be_restored_and_outlive_the_stack(template):
+    for name, table in _of_type(template, "AWS::DynamoDB::Table").items():
         assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}, name
         assert table["DeletionProtectionEnabled"] is True, name
         assert template["Resources"][name]["DeletionPolicy"] == "RetainExceptOnCreate", name
@@ -171,7 +164,7 @@ def test_only_the_receiver_may_reserve_concurrency(functions):
 def test_the_tables_streams_carry_outcomes_and_no_token(template):
     tables = _of_type(template, "AWS::DynamoDB::Table").items()
     streams = {name: table.get("StreamSpecification") for name, table in tables}
-    assert streams == {"AttemptTable": {"StreamViewType": "NEW_IMAGE"}, "TokenTable": None, "LimitTable": None}
+    assert streams == {"AttemptTable": {"StreamViewType": "NEW_IMAGE"}, "TokenTable": None}
 
 
 def test_a_record_that_always_fails_blocks_the_stream_for_a_while_only(functions):
@@ -336,9 +329,9 @@ def test_every_dependency_says_what_it_is_for(path):
 def test_the_rules_of_the_model_are_the_functions_own():
     source = "".join(text for _, text in _sources("tests/model/src"))
     # An outcome that is written by other means than the ledger's would go unchecked.
-    for rule in (r"\.claim", r"\.finish", r"\.release", r"\.lease", r"\bmark\.write"):
+    for rule in (r"\.claims", r"\.finish", r"\.release", r"\.lease", r"\bmark\.write"):
         assert re.search(rf"{rule}\(", source), rule
-    assert "Guard::TokensStored" in source
+    assert "Guard::Exchanged" in source
     assert "Condition::" not in source and "ConditionalWrite::only_if" not in source
 
 

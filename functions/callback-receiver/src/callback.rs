@@ -3,7 +3,7 @@
 use shared::{
     AuthorizationCode,
     code::InvalidCode,
-    exchange::DenialError,
+    exchange::{Denial, DenialError, Description},
     state,
     web::{InvalidParameters, Request},
 };
@@ -11,7 +11,7 @@ use shared::{
 use crate::refusal::Refusal;
 
 /// The parameters that are read.
-pub(crate) const PARAMETERS: [&str; 4] = ["state", "code", "error", "iss"];
+pub(crate) const PARAMETERS: [&str; 5] = ["state", "code", "error", "error_description", "iss"];
 
 /// An authorization response (RFC 6749 §4.1.2), as it arrived.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub(crate) enum Answer {
     /// The person approved.
     Code(AuthorizationCode),
     /// The person, or Salesforce, did not.
-    Error(DenialError),
+    Error(Denial),
 }
 
 impl Callback {
@@ -40,7 +40,7 @@ impl Callback {
     /// [`Refusal`] where a parameter is missing, too long or a duplicate.
     pub(crate) fn read(request: Request<'_>) -> Result<Self, Refusal> {
         let parameters = request.parameters(PARAMETERS);
-        let [state, code, error, issuer] = parameters.map_err(|error| match error {
+        let [state, code, error, description, issuer] = parameters.map_err(|error| match error {
             InvalidParameters::TooLong => Refusal::TooLong,
             InvalidParameters::Duplicate => Refusal::DuplicateParameter,
         })?;
@@ -49,7 +49,10 @@ impl Callback {
             return Err(Refusal::TooLong);
         }
         let answer = match (error, code) {
-            (Some(error), _) => Some(Answer::Error(DenialError::from_untrusted(&error))),
+            (Some(error), _) => Some(Answer::Error(Denial {
+                error: DenialError::from_untrusted(&error),
+                description: description.as_deref().and_then(Description::from_untrusted),
+            })),
             (None, Some(code)) => parse_code(code)?.map(Answer::Code),
             (None, None) => None,
         };
@@ -168,7 +171,7 @@ mod tests {
     #[test]
     fn an_error_comes_before_a_code() {
         let callback = read(&get("error=access_denied&code=a&state=s&error_description=%3Cb%3E")).unwrap();
-        assert!(matches!(callback.answer, Some(Answer::Error(error)) if error.as_str() == "access_denied"));
+        assert!(matches!(callback.answer, Some(Answer::Error(denial)) if denial.error.as_str() == "access_denied"));
     }
 
     #[test]

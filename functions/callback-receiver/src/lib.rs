@@ -15,15 +15,16 @@ use std::str::FromStr as _;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use shared::{
-    AttemptId, AuthorizationCode, LoginUrl, Timestamp, WaId,
+    AttemptId, LoginUrl, Timestamp, WaId,
     aws::{
         SdkConfig,
         kms::{Kms, KmsError},
     },
     binding::BrowserSecret,
-    exchange::{Consent, DenialError, ExchangeMessage},
+    exchange::{Consent, ExchangeMessage, StateText},
     metrics::Metric,
     state::{Claims, InvalidState, State, StateKey},
+    state_settings::StatePolicy,
     timestamp::{Clock, millis},
     web::Request,
 };
@@ -32,7 +33,7 @@ use tracing::{info, warn};
 
 use self::{
     callback::{Answer, Callback},
-    config::{BrowserPolicy, StatePolicy},
+    config::BrowserPolicy,
     queue::ExchangeQueue,
     refusal::Refusal,
     reply::Reply,
@@ -67,7 +68,7 @@ impl Receiver {
     /// Prepares a message without sending it and, unless the settings hold them, fetches the public keys at
     /// the same time. What fails is tried again when a callback needs it.
     pub async fn warm_up(&self) {
-        let keys = async { if self.config.state_keys.is_empty() { self.keys().await.map(drop) } else { Ok(()) } };
+        let keys = async { if self.config.states.keys.is_empty() { self.keys().await.map(drop) } else { Ok(()) } };
         let (keys, queue) = tokio::join!(keys, self.queue.dry_run());
         if let Err(error) = queue {
             warn!(%error, "warm-up of the queue client failed");
@@ -87,8 +88,8 @@ impl Receiver {
     async fn keys(&self) -> Result<&[StateKey], KmsError> {
         let fetch = async || {
             let kms = Kms::new(&self.aws);
-            let mut keys = Vec::with_capacity(self.config.state_key_ids.len());
-            for key_id in &self.config.state_key_ids {
+            let mut keys = Vec::with_capacity(self.config.states.key_ids.len());
+            for key_id in &self.config.states.key_ids {
                 keys.push(kms.state_key(key_id).await?);
             }
             Ok(keys)
@@ -118,17 +119,20 @@ impl Receiver {
         let login = self.verify_state(&callback.state, now).await?;
         self.check_browser(&login, request)?;
         self.check_issuer(&login, callback.issuer.as_deref())?;
-        match callback.answer.ok_or(Refusal::MissingCode)? {
-            Answer::Code(code) => self.send(self.granted(login, code, now)).await.map(Reply::Accepted),
-            Answer::Error(error) => self.send(self.denied(login, error, now)).await.map(Reply::Denied),
-        }
-    }
-
-    async fn send(&self, message: ExchangeMessage) -> Result<AttemptId, Reply> {
+        let (reply, consent): (fn(AttemptId) -> Reply, _) = match callback.answer.ok_or(Refusal::MissingCode)? {
+            Answer::Code(code) => (Reply::Accepted, Consent::Granted { code }),
+            Answer::Error(denial) => (Reply::Denied, Consent::Denied(denial)),
+        };
+        let attempt_id = match (login, &consent) {
+            (Login::Signed(claims), _) => claims.attempt_id,
+            (Login::Plain(_), Consent::Granted { code }) => AttemptId::of_code(code),
+            (Login::Plain(wa_id), _) => AttemptId::of_denial(&wa_id, now),
+        };
+        let message = ExchangeMessage { state: StateText::new(callback.state), received_at: now, consent };
         match self.queue.send(&message).await {
-            Ok(()) => Ok(message.attempt_id),
+            Ok(()) => Ok(reply(attempt_id)),
             Err(error) => {
-                warn!(attempt_id = %message.attempt_id, %error, "callback not queued");
+                warn!(%attempt_id, %error, "callback not queued");
                 Err(Reply::Unavailable)
             }
         }
@@ -136,12 +140,12 @@ impl Receiver {
 
     async fn verify_state(&self, text: &str, now: Timestamp) -> Result<Login, Reply> {
         match State::parse(text).map_err(|_| Refusal::InvalidState)? {
-            State::Plain(wa_id) => match self.config.policy {
+            State::Plain(wa_id) => match self.config.states.policy {
                 StatePolicy::AcceptPlain => Ok(Login::Plain(wa_id)),
                 StatePolicy::Signed => Err(Refusal::InvalidState.into()),
             },
             State::Signed(state) => {
-                let claims = match state.verify(&self.config.state_keys, now) {
+                let claims = match state.verify(&self.config.states.keys, now) {
                     // The settings hold no key, or older ones.
                     Err(InvalidState::UnknownKey) => state.verify(self.fetched_keys().await?, now),
                     claims => claims,
@@ -184,24 +188,5 @@ impl Receiver {
             Login::Signed(claims) => &claims.login_url,
             Login::Plain(_) => self.config.login_urls.default_url(),
         }
-    }
-
-    fn granted(&self, login: Login, code: AuthorizationCode, received_at: Timestamp) -> ExchangeMessage {
-        let login_url = self.login_url(&login).clone();
-        let (attempt_id, wa_id, pkce) = match login {
-            Login::Signed(claims) => (claims.attempt_id, claims.wa_id, true),
-            // The older system's links have no challenge, and Salesforce refuses a verifier then.
-            Login::Plain(wa_id) => (AttemptId::of_code(&code), wa_id, false),
-        };
-        ExchangeMessage { attempt_id, wa_id, received_at, login_url, consent: Consent::Granted { code, pkce } }
-    }
-
-    fn denied(&self, login: Login, error: DenialError, received_at: Timestamp) -> ExchangeMessage {
-        let login_url = self.login_url(&login).clone();
-        let (attempt_id, wa_id) = match login {
-            Login::Signed(claims) => (claims.attempt_id, claims.wa_id),
-            Login::Plain(wa_id) => (AttemptId::of_denial(&wa_id, received_at), wa_id),
-        };
-        ExchangeMessage { attempt_id, wa_id, received_at, login_url, consent: Consent::Denied { error } }
     }
 }

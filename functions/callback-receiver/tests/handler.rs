@@ -80,6 +80,7 @@ fn get(parameters: &[(&str, &str)]) -> Value {
 fn claims() -> Claims {
     let attempt_id = AttemptId::from_str(ATTEMPT).unwrap();
     Claims {
+        link: None,
         attempt_id,
         wa_id: CHAT.parse().unwrap(),
         expires_at: NOW.plus(Duration::from_mins(15)),
@@ -92,6 +93,12 @@ fn signed(claims: Claims) -> String {
     let unsigned = claims.unsigned(StateKey::from_der(&state_public_key()).unwrap().id());
     let signature = state_key_pair().sign(&unsigned.message());
     unsigned.with_signature(signature.as_ref().try_into().unwrap())
+}
+
+/// The state in an event's query.
+fn state_of(event: &Value) -> String {
+    let query = event["rawQueryString"].as_str().unwrap().as_bytes();
+    form_urlencoded::parse(query).find(|(name, _)| name == "state").unwrap().1.into_owned()
 }
 
 async fn call(receiver: &Receiver, event: &Value) -> ApiGatewayV2httpResponse {
@@ -124,13 +131,10 @@ async fn a_code_is_queued_with_what_its_exchange_needs() {
     let response = call(&receiver(&aws), &sample("get")).await;
     assert_eq!(response.status_code, 200);
     let expected = json!({
-        "v": 1,
-        "attempt_id": ATTEMPT,
-        "wa_id": CHAT,
+        "v": 2,
+        "state": state_of(&sample("get")),
         "received_at": NOW.millis(),
-        "login_url": "https://login.salesforce.com",
         "code": SAMPLE_CODE,
-        "pkce": true,
     });
     assert_eq!(queued(&aws), [expected]);
     assert_eq!(aws.only_request("SendMessage").json()["QueueUrl"], format!("{}/queue", aws.url()));
@@ -162,7 +166,9 @@ async fn a_denial_is_queued_and_explained() {
     assert_eq!(response.status_code, 400);
     assert!(text(&response).contains("Not connected"));
     let [message] = &queued(&aws)[..] else { panic!("one message") };
-    assert_eq!((&message["attempt_id"], &message["denied"]), (&json!(ATTEMPT), &json!("access_denied")));
+    let denied = json!({ "error": "access_denied", "error_description": "end-user denied authorization" });
+    assert_eq!(message["denied"], denied);
+    assert_eq!(message["state"], state_of(&sample("denied")));
     assert_eq!(message.get("code"), None);
 }
 
@@ -176,7 +182,7 @@ async fn a_denial_is_an_error_to_a_program() {
 async fn an_unusual_error_is_queued_as_unknown() {
     let aws = aws().await;
     call(&receiver(&aws), &get(&[("error", "<b>no</b>"), ("state", &signed(claims()))])).await;
-    assert_eq!(queued(&aws)[0]["denied"], "unknown");
+    assert_eq!(queued(&aws)[0]["denied"], json!({ "error": "unknown" }));
 }
 
 #[tokio::test]
@@ -259,12 +265,14 @@ async fn a_plain_state_is_refused_where_states_are_signed() {
 async fn a_plain_state_is_accepted_where_the_operator_says_so() {
     let aws = aws().await;
     let receiver = receiver_with(&aws, &[("STATE_POLICY", "AcceptPlain")]);
-    assert_eq!(call(&receiver, &sample("plain")).await.status_code, 200);
+    let mut event = sample("plain");
+    event["headers"]["accept"] = "application/json".into();
+    let response = call(&receiver, &event).await;
     let [message] = &queued(&aws)[..] else { panic!("one message") };
+    assert_eq!(message["state"], format!("wa:{CHAT}"));
     let attempt_id = AttemptId::of_code(&AuthorizationCode::parse(SAMPLE_CODE.to_owned()).unwrap());
-    assert_eq!(message["attempt_id"], attempt_id.to_string());
-    assert_eq!(message["login_url"], "https://login.salesforce.com");
-    assert_eq!(message["pkce"], false, "the older system's links have no challenge");
+    let body: Value = serde_json::from_str(text(&response)).unwrap();
+    assert_eq!(body["attempt_id"], attempt_id.to_string());
 }
 
 #[tokio::test]
@@ -272,7 +280,7 @@ async fn a_signed_state_is_accepted_under_either_policy() {
     let aws = aws().await;
     let receiver = receiver_with(&aws, &[("STATE_POLICY", "AcceptPlain")]);
     assert_eq!(call(&receiver, &sample("get")).await.status_code, 200);
-    assert_eq!(queued(&aws)[0]["pkce"], true);
+    assert_eq!(queued(&aws)[0]["code"], SAMPLE_CODE);
 }
 
 #[tokio::test]
@@ -320,11 +328,12 @@ async fn another_browser_is_accepted_with_a_warning_where_the_binding_is_observe
     let aws = aws().await;
     let attempt_id = AttemptId::from_bytes([0xb0; 16]);
     let binding = Some(BrowserSecret::from_random(&[0; 32]).binding(attempt_id));
-    let mut event = get(&[("code", CODE), ("state", &signed(Claims { attempt_id, binding, ..claims() }))]);
+    let state = signed(Claims { attempt_id, binding, ..claims() });
+    let mut event = get(&[("code", CODE), ("state", &state)]);
     event["cookies"] = json!([]);
     let receiver = receiver_with(&aws, &[("BROWSER_BINDING", "Observe")]);
     assert_eq!(call(&receiver, &event).await.status_code, 200);
-    assert_eq!(queued(&aws)[0]["attempt_id"], attempt_id.to_string());
+    assert_eq!(queued(&aws)[0]["state"], state);
     let text = logs.text();
     let mut warnings = text.lines().filter(|line| line.contains("WARN") && line.contains(&attempt_id.to_string()));
     assert!(warnings.next().unwrap().contains("callback from another browser, allowed by configuration"), "{text}");

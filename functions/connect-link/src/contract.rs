@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use contract::{API, Table, set};
-use shared::AttemptId;
+use shared::LinkId;
 
 use crate::{
     link_request::InvalidLinkRequest,
@@ -20,7 +20,7 @@ fn refusals() -> Vec<(Refusal, &'static [&'static str])> {
         Refusal::LinkRequest(InvalidLinkRequest::LoginUrl),
         Refusal::LinkRequest(InvalidLinkRequest::TooLong),
         Refusal::NotALink,
-        Refusal::Expired(AttemptId::from_bytes([7; 16])),
+        Refusal::Expired(LinkId::from_bytes([7; 16])),
         Refusal::CrossSite,
         Refusal::Unavailable(Unavailable::Deadline),
     ];

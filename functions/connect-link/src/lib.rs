@@ -19,7 +19,7 @@ use std::{sync::Arc, time::Duration};
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use serde_json::json;
 use shared::{
-    AttemptId, CallbackUri, Timestamp,
+    AttemptId, CallbackUri, LinkId, Timestamp,
     aws::{
         SdkConfig,
         kms::{Kms, KmsError},
@@ -29,7 +29,7 @@ use shared::{
     link::Link,
     metrics::Metric,
     process::Random,
-    state::{Claims, KeyId},
+    state::{Claims, KeyId, LinkOrigin},
     timestamp::{Clock, millis},
     web::{Content, Response},
 };
@@ -73,7 +73,9 @@ pub struct ConnectLink {
 struct Served {
     status: u16,
     result: &'static str,
-    attempt_id: AttemptId,
+    link_id: LinkId,
+    /// With a press.
+    attempt_id: Option<AttemptId>,
     content: Content,
 }
 
@@ -115,18 +117,19 @@ impl ConnectLink {
         let result = served.as_ref().map_or_else(|refusal| refusal.explain().label, |served| served.result);
         self.config.meter.count(now, Metric::Requests, &[("Result", result)]);
         let response = match served {
-            Ok(Served { status, result, attempt_id, content }) => {
-                info!(route = name, status, result, %attempt_id, duration_ms, "request served");
+            Ok(Served { status, result, link_id, attempt_id, content }) => {
+                let attempt_id = attempt_id.map(tracing::field::display);
+                info!(route = name, status, result, %link_id, attempt_id, duration_ms, "request served");
                 Response { status, content, retry_after: None }
             }
             Err(refusal) => {
                 let explanation = refusal.explain();
                 let status = explanation.status;
-                let attempt_id = refusal.attempt_id().map(tracing::field::display);
+                let link_id = refusal.link_id().map(tracing::field::display);
                 if let Some(fault) = refusal.fault() {
-                    error!(route = name, status, result, attempt_id, duration_ms, error = %fault, "request failed");
+                    error!(route = name, status, result, link_id, duration_ms, error = %fault, "request failed");
                 } else {
-                    info!(route = name, status, result, attempt_id, duration_ms, "request refused");
+                    info!(route = name, status, result, link_id, duration_ms, "request refused");
                 }
                 let content = if wants_json {
                     Content::Json(json!({ "error": result, "error_description": refusal.to_string() }).to_string())
@@ -152,23 +155,29 @@ impl ConnectLink {
     async fn make_link(&self, body: &[u8], api_id: &str) -> Result<Served, Refusal> {
         let LinkRequest { wa_id, login_url } = LinkRequest::parse(body, &self.config.login_urls)?;
         let now = (self.clock)();
-        let attempt_id = AttemptId::from_bytes(self.random_bytes()?);
-        let link = Link::new(attempt_id, wa_id, login_url, now, self.config.link_lifetime);
+        let link_id = LinkId::from_bytes(self.random_bytes()?);
+        let link = Link::new(link_id, wa_id, login_url, now, self.config.link_lifetime);
         let ((_, callback_uri), sealed) = tokio::try_join!(self.settings(now, api_id), async {
             self.kms.seal(&self.config.link_key_id, &link).await.map_err(Unavailable::from)
         })?;
         let answer = json!({
             "url": callback_uri.connect_url(&sealed),
-            "attempt_id": attempt_id,
+            "link_id": link_id,
             "expires_at": link.expires_at.rfc3339(),
         });
-        Ok(Served { status: 200, result: "link_made", attempt_id, content: Content::Json(answer.to_string()) })
+        Ok(Served {
+            status: 200,
+            result: "link_made",
+            link_id,
+            attempt_id: None,
+            content: Content::Json(answer.to_string()),
+        })
     }
 
     async fn show_page(&self, text: &str) -> Result<Served, Refusal> {
         let link = self.open(text).await?;
         let content = Content::Form { page: pages::confirm(&link), form_action: pages::form_action(&link.login_url) };
-        Ok(Served { status: 200, result: "page_shown", attempt_id: link.attempt_id, content })
+        Ok(Served { status: 200, result: "page_shown", link_id: link.link_id, attempt_id: None, content })
     }
 
     async fn start_login(
@@ -184,7 +193,9 @@ impl ConnectLink {
         if initiator.is_foreign(callback_uri.origin()) {
             return Err(Refusal::CrossSite);
         }
-        let Link { attempt_id, wa_id, login_url, .. } = link?;
+        let Link { link_id, issued_at, wa_id, login_url, .. } = link?;
+        // Each press is an attempt of its own: two people at one link, or one person twice, do not share an outcome.
+        let attempt_id = AttemptId::from_bytes(self.random_bytes()?);
         let state_key = state_key.map_err(Unavailable::from)?;
         // A browser that has a secret keeps it, so that two links in two tabs both work.
         let secret = match secret {
@@ -193,6 +204,7 @@ impl ConnectLink {
         };
         let claims = Claims {
             attempt_id,
+            link: Some(LinkOrigin { link_id, issued_at }),
             wa_id,
             expires_at: now.plus(self.config.link_lifetime),
             login_url: login_url.clone(),
@@ -214,7 +226,7 @@ impl ConnectLink {
             location: request.at(&login_url),
             cookie: secret.set_cookie((self.config.link_lifetime + COOKIE_GRACE).as_secs()),
         };
-        Ok(Served { status: 303, result: "sent_to_salesforce", attempt_id, content })
+        Ok(Served { status: 303, result: "sent_to_salesforce", link_id, attempt_id: Some(attempt_id), content })
     }
 
     /// The secrets and the callback address. Callers join this with their call to KMS, because after some quiet
@@ -229,7 +241,7 @@ impl ConnectLink {
     async fn open(&self, text: &str) -> Result<Link, Refusal> {
         let link = self.kms.open(&self.config.link_key_id, text).await?;
         if (self.clock)() >= link.expires_at || !self.config.login_urls.contains(&link.login_url) {
-            return Err(Refusal::Expired(link.attempt_id));
+            return Err(Refusal::Expired(link.link_id));
         }
         Ok(link)
     }

@@ -51,14 +51,14 @@ pub(crate) fn refusal(explanation: &Explanation, bot: Option<&BotPhoneNumber>) -
 mod tests {
     use std::time::Duration;
 
-    use shared::{AttemptId, Timestamp};
+    use shared::{LinkId, Timestamp};
 
     use super::*;
     use crate::refusal::Refusal;
 
     fn link(login_url: &str) -> Link {
         Link::new(
-            AttemptId::from_bytes([3; 16]),
+            LinkId::from_bytes([3; 16]),
             "whatsapp:+15551234567".parse().unwrap(),
             login_url.parse().unwrap(),
             Timestamp::from_seconds(100),
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn the_page_of_a_refusal_says_what_to_do() {
         let bot = "14155238886".parse().unwrap();
-        let text = refusal(&Refusal::Expired(AttemptId::from_bytes([3; 16])).explain(), Some(&bot));
+        let text = refusal(&Refusal::Expired(LinkId::from_bytes([3; 16])).explain(), Some(&bot));
         assert!(text.contains("expired") && text.contains("https://wa.me/14155238886"), "{text}");
         let text = refusal(&Refusal::CrossSite.explain(), None);
         assert!(text.contains(r#"<a class="button" href="">"#), "{text}");

@@ -1,7 +1,7 @@
 //! The ways in which a request can be refused, and what each of them is called, answered and explained.
 
 use shared::{
-    AttemptId,
+    LinkId,
     aws::{
         kms::{KmsError, OpenError},
         secrets::SecretsError,
@@ -23,7 +23,7 @@ pub(crate) enum Refusal {
     #[error("not a connect link, or a damaged one")]
     NotALink,
     #[error("the link has expired")]
-    Expired(AttemptId),
+    Expired(LinkId),
     #[error("another site sent this request")]
     CrossSite,
     #[error("try again in a moment")]
@@ -100,9 +100,9 @@ impl Refusal {
         }
     }
 
-    pub(crate) const fn attempt_id(&self) -> Option<AttemptId> {
+    pub(crate) const fn link_id(&self) -> Option<LinkId> {
         match self {
-            Self::Expired(attempt_id) => Some(*attempt_id),
+            Self::Expired(link_id) => Some(*link_id),
             _ => None,
         }
     }

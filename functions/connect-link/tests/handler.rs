@@ -143,7 +143,7 @@ async fn the_bot_gets_a_link_without_a_phone_number_in_it() {
     let made = call(&function.connect_link, link_request(&json!({ "wa_id": CHAT }))).await;
     assert_eq!(made.status_code, 200);
     let made: Value = serde_json::from_str(text(&made)).unwrap();
-    assert_eq!(made["attempt_id"], "09".repeat(16));
+    assert_eq!(made["link_id"], "09".repeat(16));
     assert_eq!(made["expires_at"], "2026-09-21T14:28:20Z");
     let url = made["url"].as_str().unwrap();
     assert!(url.starts_with("https://abc.execute-api.us-east-1.amazonaws.com/connect/"), "{url}");

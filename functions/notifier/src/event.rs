@@ -17,7 +17,7 @@ pub(crate) fn event<'a>(
     relink_url: Option<&'a str>,
 ) -> CloudEvent<'a> {
     let (attempt_id, wa_id) = (ended.key.attempt_id, &ended.wa_id);
-    let not_connected = |reason: Reason, salesforce_error: Option<&'a str>, next: Next| NotConnected {
+    let not_connected = |reason: Reason, salesforce_error: Option<&'a str>, next: Option<Next>| NotConnected {
         attempt_id,
         wa_id,
         message,
@@ -43,7 +43,7 @@ pub(crate) fn event<'a>(
         Outcome::Failed { reason, salesforce_error } => {
             Data::Failed(not_connected(*reason, salesforce_error.as_deref(), reason.next()))
         }
-        Outcome::Delayed { reason } => Data::Delayed(not_connected(*reason, None, Next::Wait)),
+        Outcome::Delayed { reason } => Data::Delayed(not_connected(*reason, None, Some(Next::Wait))),
     };
     let suffix = if message == MessageStatus::Undeliverable { "_undeliverable" } else { "" };
     CloudEvent::new(format!("evt_{}{suffix}", ended.key), ended.key.updated_at, data)

@@ -48,12 +48,24 @@ pub(crate) fn text(outcome: &Outcome, relink_url: Option<&str>) -> String {
 
 fn failure(reason: Reason) -> Words {
     match reason {
+        Reason::Superseded => words("You have logged in again since, and the later login is the one that counts."),
+        Reason::WrongBrowser => asking(
+            "Your Salesforce account is not connected yet: the login came back in another browser than the one that \
+             opened the link.",
+            "Please open this link and log in within the same browser:",
+            "Please ask here for a new link, and log in within the browser that opens it.",
+        ),
+        Reason::InvalidCallback => asking(
+            "Your Salesforce account is not connected yet: Salesforce sent you back without what we need.",
+            "Please log in again with this link:",
+            "Please ask here for a new link, and log in again.",
+        ),
         Reason::Denied => asking(
             "Your Salesforce account was not connected, because access was not allowed.",
             "If you want to connect it, open this link and choose Allow:",
             "If you want to connect it, ask here for a new link, and then choose Allow.",
         ),
-        Reason::CodeExpired => asking(
+        Reason::CodeExpired | Reason::ExpiredState => asking(
             "Your Salesforce account is not connected yet: the login took too long.",
             "Please log in again with this link:",
             "Please ask here for a new link, and log in again.",

@@ -186,6 +186,8 @@ impl OutcomeNotifier {
         match (marks.person, &self.messenger) {
             (Some(Told::Sent), _) => progress.message = MessageStatus::Sent,
             (Some(Told::Undeliverable), _) => progress.message = MessageStatus::Undeliverable,
+            // Nothing is said of a consent that a later one has overtaken.
+            (None, _) if ended.outcome.is_silent() => progress.message = MessageStatus::Off,
             (None, None) => progress.message = MessageStatus::Off,
             (None, Some(messenger)) => self.notify_person(messenger, &content, &secrets, &mut progress).await?,
         }

@@ -3,7 +3,7 @@
 use std::{sync::OnceLock, time::Duration};
 
 use shared::{
-    AttemptId, CallbackUri, LoginUrls,
+    CallbackUri, LinkId, LoginUrls,
     aws::{
         SdkConfig,
         kms::Kms,
@@ -36,10 +36,10 @@ impl Relink {
             return Ok(None);
         }
         let callback_uri: CallbackUri = secrets.get(&self.callback_uri)?.parse()?;
-        let mut attempt_id = [0; AttemptId::LENGTH];
-        (self.random)(&mut attempt_id)?;
+        let mut link_id = [0; LinkId::LENGTH];
+        (self.random)(&mut link_id)?;
         let link = Link::new(
-            AttemptId::from_bytes(attempt_id),
+            LinkId::from_bytes(link_id),
             ended.wa_id.clone(),
             ended.login_url(&self.login_urls).clone(),
             (self.clock)(),

@@ -416,6 +416,7 @@ async fn the_person_and_the_bot_receive_the_same_new_link_after_a_failure() {
         link,
         json!({
             "a": "09090909090909090909090909090909",
+            "i": NOW,
             "w": "whatsapp:+15551234567",
             "l": "https://test.salesforce.com",
             // The hour that Salesforce wants, and then the usual lifetime.

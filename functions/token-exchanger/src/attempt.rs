@@ -7,7 +7,8 @@ use shared::{
         Outcome,
         ledger::{Conflict, Guard, Lease},
     },
-    exchange::{Consent, DenialError, Sealed},
+    exchange::{DenialError, Sealed},
+    salesforce::callback_error,
 };
 
 use crate::{
@@ -15,8 +16,9 @@ use crate::{
     course::Course,
     ending::{Ending, Failure},
     exchange::{ExchangeInputs, Stop},
+    message::Content,
     setback::Setback,
-    tables::{Claim, Connection, TableError},
+    tables::{Claim, Connection, Finish, TableError},
     work::Work,
 };
 
@@ -24,25 +26,42 @@ impl Work<'_> {
     /// Processes the message until its attempt has an outcome, or says why it goes back to the queue.
     pub(crate) async fn run(&self) -> Result<Ending, Setback> {
         let given_up = self.resources.config.is_given_up(self.attempt.receives);
-        match &self.message.consent {
-            Consent::Denied { error } => self.deny(error).await,
-            Consent::Granted { .. } if given_up && !self.message.code_has_expired(self.now()) => {
+        match &self.message.content {
+            Content::Denied { error, description } => self.deny(error, *description).await,
+            Content::Refused(reason) => self.refuse(*reason).await,
+            Content::Unproven { .. } => self.fail(Reason::CodeExpired.into(), Guard::SameCode).await,
+            Content::Granted { .. } if given_up && !self.message.code_has_expired(self.now()) => {
                 self.give_up(false).await
             }
-            Consent::Granted { code, pkce } => self.connect(code, *pkce).await,
-            Consent::Exchanged { .. } if given_up => self.give_up(true).await,
-            Consent::Exchanged { sealed, .. } => self.store_sealed(sealed).await,
+            Content::Granted { code, pkce } => self.connect(code, *pkce).await,
+            Content::Exchanged { .. } if given_up => self.give_up(true).await,
+            Content::Exchanged { sealed, .. } => self.store_sealed(sealed).await,
+            Content::Revoke { sealed, .. } => self.revoke_sealed(sealed).await,
         }
     }
 
-    /// The person denied access.
-    async fn deny(&self, error: &DenialError) -> Result<Ending, Setback> {
-        let outcome = Outcome::Failed { reason: Reason::Denied, salesforce_error: Some(error.as_str()) };
-        match self.resources.tables.finish(&self.attempt, &outcome, Guard::Undecided, self.now()).await? {
-            None => Ok(Ending::Failed(Reason::Denied.into())),
-            // A code that is still being exchanged brings the outcome.
-            Some(Conflict::Finished { .. } | Conflict::Delayed | Conflict::Held { .. }) => Ok(Ending::Duplicate),
-        }
+    /// Salesforce sent an error in place of a code.
+    async fn deny(&self, error: &DenialError, description: Option<&str>) -> Result<Ending, Setback> {
+        let reason = callback_error(error.as_str(), description);
+        let outcome = Outcome::Failed { reason, salesforce_error: Some(error.as_str()) };
+        // A code that is still being exchanged brings the outcome.
+        self.finish(&outcome, Guard::Undecided, reason.into()).await
+    }
+
+    /// The receiver refused the callback. Where the right browser followed, its callback brings the outcome.
+    async fn refuse(&self, reason: Reason) -> Result<Ending, Setback> {
+        let outcome = Outcome::Failed { reason, salesforce_error: None };
+        self.finish(&outcome, Guard::Untouched, reason.into()).await
+    }
+
+    /// Writes an outcome that is given up where the attempt has another.
+    async fn finish(&self, outcome: &Outcome<&str>, guard: Guard<'_>, failure: Failure) -> Result<Ending, Setback> {
+        let tables = &self.resources.tables;
+        Ok(match tables.finish(&self.attempt, &self.consent(), outcome, guard, self.now()).await? {
+            Finish::Written => Ending::Failed(failure),
+            Finish::Superseded => Ending::Failed(Reason::Superseded.into()),
+            Finish::Refused(_) => Ending::Duplicate,
+        })
     }
 
     /// The person approved.
@@ -61,7 +80,7 @@ impl Work<'_> {
         let (claim, inputs) = tokio::join!(claim, self.fetch_exchange_inputs(pkce, now));
         let lease = match claim? {
             Ok(lease) => lease,
-            Err(Conflict::Finished { .. }) => return Ok(Ending::Duplicate),
+            Err(Conflict::Finished { .. } | Conflict::TooManyCodes) => return Ok(Ending::Duplicate),
             Err(Conflict::Held { until }) => return Err(Setback::Held { until }),
             Err(Conflict::Delayed) => return Err(Setback::Held { until: now }),
         };
@@ -83,13 +102,20 @@ impl Work<'_> {
         inputs: ExchangeInputs,
     ) -> Result<Ending, Stop> {
         let grant = self.exchange(lease, code, inputs).await?;
-        let (username, renewed) = tokio::join!(
+        let (username, row) = tokio::join!(
             self.username(&grant),
             // Read here because it takes no longer than Salesforce; a failure is retried when the tokens are stored.
-            self.resources.tables.is_connected(self.attempt.wa_id),
+            self.resources.tables.read_tokens(self.attempt.wa_id),
         );
-        let connection = Connection { username: username.map_err(Stop::Failed)?, grant };
-        Ok(self.store_or_checkpoint(&connection, renewed.ok()).await?)
+        let username = match username {
+            Ok(username) => username,
+            Err(failure) => {
+                self.revoke_unused(&grant).await;
+                return Err(Stop::Failed(failure));
+            }
+        };
+        let connection = Connection { grant, username };
+        Ok(self.store_or_checkpoint(&connection, row.ok(), Some(lease)).await?)
     }
 
     /// An earlier invocation exchanged the code: the tokens only have to be stored.
@@ -98,8 +124,7 @@ impl Work<'_> {
         let key_id = &resources.config.checkpoint_key_id;
         let key = resources.kms.open_checkpoint_key(key_id, attempt.id, &sealed.key).await?;
         let connection = checkpoint::open(&key, attempt, &sealed.data)?;
-        let renewed = self.store(&connection, None, self.budget.work()).await?;
-        Ok(Ending::Connected { renewed })
+        self.store(&connection, None, None, self.budget.work()).await
     }
 
     /// The code has expired before it was sent. No claim is made, because a claim would remove an outcome
@@ -113,10 +138,13 @@ impl Work<'_> {
     /// Tokens stay on the queue unless they are stored already, because a redrive may store them.
     async fn give_up(&self, has_tokens: bool) -> Result<Ending, Setback> {
         let outcome = Outcome::Delayed { reason: Reason::Misconfigured };
-        match self.resources.tables.finish(&self.attempt, &outcome, Guard::Claimable, self.now()).await? {
-            Some(Conflict::Finished { connected }) if connected || !has_tokens => Ok(Ending::Duplicate),
-            None | Some(Conflict::Delayed | Conflict::Finished { .. }) => Err(Setback::GivenUp),
-            Some(Conflict::Held { until }) => Err(Setback::Held { until }),
+        let tables = &self.resources.tables;
+        match tables.finish(&self.attempt, &self.consent(), &outcome, Guard::Claimable, self.now()).await? {
+            Finish::Superseded if !has_tokens => Ok(Ending::Failed(Reason::Superseded.into())),
+            Finish::Refused(Conflict::Finished { connected }) if connected || !has_tokens => Ok(Ending::Duplicate),
+            Finish::Refused(Conflict::TooManyCodes) if !has_tokens => Ok(Ending::Duplicate),
+            Finish::Refused(Conflict::Held { until }) => Err(Setback::Held { until }),
+            Finish::Written | Finish::Superseded | Finish::Refused(_) => Err(Setback::GivenUp),
         }
     }
 
@@ -124,12 +152,13 @@ impl Work<'_> {
         let salesforce_error = failure.oauth_error().map(DenialError::as_str);
         let outcome = Outcome::Failed { reason: failure.reason, salesforce_error };
         let now = self.now();
-        match self.resources.tables.finish(&self.attempt, &outcome, guard, now).await? {
-            None => Ok(Ending::Failed(failure)),
-            Some(Conflict::Finished { .. }) => Ok(Ending::Duplicate),
+        match self.resources.tables.finish(&self.attempt, &self.consent(), &outcome, guard, now).await? {
+            Finish::Written => Ok(Ending::Failed(failure)),
+            Finish::Superseded => Ok(Ending::Failed(Reason::Superseded.into())),
+            Finish::Refused(Conflict::Finished { .. } | Conflict::TooManyCodes) => Ok(Ending::Duplicate),
             // Lost to another holder who has returned it since.
-            Some(Conflict::Delayed) => Err(Setback::Held { until: now }),
-            Some(Conflict::Held { until }) => Err(Setback::Held { until }),
+            Finish::Refused(Conflict::Delayed) => Err(Setback::Held { until: now }),
+            Finish::Refused(Conflict::Held { until }) => Err(Setback::Held { until }),
         }
     }
 
@@ -140,8 +169,9 @@ impl Work<'_> {
         match (setback.delay_reason(), self.lease.get()) {
             (Some(reason), lease) if self.resources.config.is_last_try(attempt.receives) => {
                 let guard = lease.map_or(Guard::Claimable, Guard::Lease);
-                let conflict = tables.finish(attempt, &Outcome::Delayed { reason }, guard, now).await?;
-                Ok(!matches!(conflict, Some(Conflict::Held { .. })))
+                let outcome = Outcome::Delayed { reason };
+                let finish = tables.finish(attempt, &self.consent(), &outcome, guard, now).await?;
+                Ok(!matches!(finish, Finish::Refused(Conflict::Held { .. })))
             }
             (_, Some(lease)) => tables.release(attempt.id, lease, now).await.map(|()| false),
             (_, None) => Ok(false),

@@ -1,11 +1,11 @@
-//! Tokens that could not be stored, encrypted for the way through the queue.
+//! Tokens that could not be stored, or are to be revoked, encrypted for the way through the queue.
 //!
 //! AES-256-GCM under a data key of KMS that is used once, bound to the attempt, its chat and its
 //! login host: sealed tokens that were moved to another message do not open. Pure.
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use secrecy::{
-    ExposeSecret as _,
+    ExposeSecret as _, SecretString,
     zeroize::{Zeroize as _, Zeroizing},
 };
 use serde::{Deserialize, Serialize};
@@ -67,6 +67,39 @@ struct Inbound {
     username: Option<String>,
 }
 
+/// A token that is to be revoked.
+#[derive(Deserialize)]
+pub(crate) struct Doomed {
+    #[serde(deserialize_with = "secret")]
+    token: SecretString,
+    hosts: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct DoomedOutbound<'a> {
+    token: &'a str,
+    hosts: &'a [String],
+}
+
+fn secret<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
+    String::deserialize(deserializer).map(Into::into)
+}
+
+impl Doomed {
+    /// A token, and the hosts to ask, in this order.
+    pub(crate) fn new(token: &str, hosts: Vec<String>) -> Self {
+        Self { token: token.into(), hosts }
+    }
+
+    pub(crate) fn token(&self) -> &str {
+        self.token.expose_secret()
+    }
+
+    pub(crate) fn hosts(&self) -> &[String] {
+        &self.hosts
+    }
+}
+
 /// Encrypts a connection of this attempt. The key must not be used for anything else.
 pub(crate) fn seal(key: &PlaintextKey, attempt: &Attempt<'_>, connection: &Connection) -> Result<Vec<u8>, BrokenSeal> {
     let Connection { grant, username } = connection;
@@ -80,19 +113,41 @@ pub(crate) fn seal(key: &PlaintextKey, attempt: &Attempt<'_>, connection: &Conne
         user_id: &grant.user_id,
         username: username.as_deref(),
     };
-    let mut data = serde_json::to_vec(&outbound).map_err(|_| BrokenSeal)?;
-    let sealed = cipher(key)?.seal_in_place_append_tag(nonce(), binding(attempt), &mut data);
+    encrypt(key, binding("checkpoint:v1", attempt), &outbound)
+}
+
+/// Encrypts tokens that are to be revoked. The key must not be used for anything else.
+pub(crate) fn seal_doomed(key: &PlaintextKey, attempt: &Attempt<'_>, tokens: &Doomed) -> Result<Vec<u8>, BrokenSeal> {
+    let outbound = DoomedOutbound { token: tokens.token(), hosts: &tokens.hosts };
+    encrypt(key, binding("revoke:v1", attempt), &outbound)
+}
+
+/// Decrypts what [`seal_doomed`] made for the same attempt.
+pub(crate) fn open_doomed(key: &PlaintextKey, attempt: &Attempt<'_>, data: &[u8]) -> Result<Doomed, BrokenSeal> {
+    let plaintext = decrypt(key, binding("revoke:v1", attempt), data)?;
+    serde_json::from_slice(&plaintext).map_err(|_| BrokenSeal)
+}
+
+fn encrypt(key: &PlaintextKey, binding: Aad<String>, content: &impl Serialize) -> Result<Vec<u8>, BrokenSeal> {
+    let mut data = serde_json::to_vec(content).map_err(|_| BrokenSeal)?;
+    let sealed = cipher(key)?.seal_in_place_append_tag(nonce(), binding, &mut data);
     if sealed.is_err() {
         data.zeroize();
     }
     sealed.map(|()| data).map_err(|_| BrokenSeal)
 }
 
+fn decrypt(key: &PlaintextKey, binding: Aad<String>, data: &[u8]) -> Result<Zeroizing<Vec<u8>>, BrokenSeal> {
+    let mut data = Zeroizing::new(data.to_vec());
+    let length = cipher(key)?.open_in_place(nonce(), binding, &mut data).map_err(|_| BrokenSeal)?.len();
+    data.truncate(length);
+    Ok(data)
+}
+
 /// Decrypts what [`seal`] made for the same attempt.
 pub(crate) fn open(key: &PlaintextKey, attempt: &Attempt<'_>, data: &[u8]) -> Result<Connection, BrokenSeal> {
-    let mut data = Zeroizing::new(data.to_vec());
-    let plaintext = cipher(key)?.open_in_place(nonce(), binding(attempt), &mut data).map_err(|_| BrokenSeal)?;
-    let inbound: Inbound = serde_json::from_slice(plaintext).map_err(|_| BrokenSeal)?;
+    let plaintext = decrypt(key, binding("checkpoint:v1", attempt), data)?;
+    let inbound: Inbound = serde_json::from_slice(&plaintext).map_err(|_| BrokenSeal)?;
     Ok(Connection {
         grant: Grant {
             access_token: inbound.access_token,
@@ -115,9 +170,9 @@ fn nonce() -> Nonce {
     Nonce::assume_unique_for_key(NONCE)
 }
 
-fn binding(attempt: &Attempt<'_>) -> Aad<String> {
+fn binding(purpose: &str, attempt: &Attempt<'_>) -> Aad<String> {
     // None of the parts can hold a line break.
-    Aad::from(format!("checkpoint:v1\n{}\n{}\n{}", attempt.id, attempt.wa_id.as_str(), attempt.login_url.as_str()))
+    Aad::from(format!("{purpose}\n{}\n{}\n{}", attempt.id, attempt.wa_id.as_str(), attempt.login_url.as_str()))
 }
 
 #[cfg(test)]
@@ -155,6 +210,8 @@ mod tests {
             ("https://login.salesforce.com".parse().unwrap(), "https://test.salesforce.com".parse().unwrap());
         let attempt = |id, wa_id, login_url| Attempt {
             id: AttemptId::from_bytes([id; 16]),
+            link_id: None,
+            is_plain: false,
             wa_id,
             login_url,
             code_sha256: None,

@@ -9,6 +9,7 @@ use shared::{
     http::Roots,
     metrics::Meter,
     salesforce::Credentials,
+    state_settings::StateSettings,
 };
 
 /// The settings of this function.
@@ -21,6 +22,8 @@ pub struct Config {
     /// notified of the delay if the last try was killed.
     max_tries: u32,
     pub(crate) pkce_key_id: String,
+    /// What the states of messages are verified with.
+    pub(crate) states: StateSettings,
     /// Encrypts tokens that cannot be stored at once.
     pub(crate) checkpoint_key_id: String,
     pub(crate) login_urls: LoginUrls,
@@ -52,6 +55,7 @@ impl Config {
             queue_url: settings.required("EXCHANGE_QUEUE_URL")?,
             max_tries: settings.parsed::<NonZeroU32>("MAX_TRIES")?.get(),
             pkce_key_id: settings.required("PKCE_KEY_ID")?,
+            states: StateSettings::read(settings)?,
             checkpoint_key_id: settings.required("CHECKPOINT_KEY_ID")?,
             login_urls: settings.parsed("LOGIN_URLS")?,
             roots: Roots::of(settings),
@@ -91,13 +95,15 @@ impl Config {
 mod tests {
     use super::*;
 
-    const COMPLETE: [(&str, &str); 11] = [
+    const COMPLETE: [(&str, &str); 13] = [
         ("DYNAMODB_PROFILE_TABLE_NAME", "salesforce_tokens"),
         ("ATTEMPT_TABLE_NAME", "connection_attempts"),
         ("EXCHANGE_QUEUE_URL", "https://queue"),
         ("MAX_TRIES", "10"),
         ("STACK_NAME", "connect"),
         ("PKCE_KEY_ID", "pkce"),
+        ("STATE_KEY_IDS", "arn:one"),
+        ("STATE_POLICY", "Signed"),
         ("CHECKPOINT_KEY_ID", "checkpoint"),
         ("LOGIN_URLS", "https://login.salesforce.com"),
         ("SF_CLIENT_ID_SECRET_NAME", "sf_client_id"),

@@ -1,11 +1,7 @@
 //! One receive of one message, as Lambda delivers it.
 
 use aws_lambda_events::sqs::SqsMessage;
-use shared::{
-    AuthorizationCode,
-    attempt::ledger::Attempt,
-    exchange::{Consent, ExchangeMessage, InvalidMessage},
-};
+use shared::exchange::{Body, InvalidMessage};
 use tracing::{Span, info_span};
 
 use crate::trace;
@@ -21,7 +17,7 @@ pub(crate) struct Delivery {
     pub(crate) receipt: String,
     pub(crate) receives: u32,
     trace_id: Option<String>,
-    pub(crate) message: Result<ExchangeMessage, InvalidMessage>,
+    pub(crate) body: Result<Body, InvalidMessage>,
 }
 
 impl Delivery {
@@ -42,7 +38,7 @@ impl Delivery {
                 .get("AWSTraceHeader")
                 .and_then(|header| trace::root(header))
                 .map(str::to_owned),
-            message: ExchangeMessage::from_body(message.body.as_deref().unwrap_or_default()),
+            body: Body::parse(message.body.as_deref().unwrap_or_default()),
         })
     }
 
@@ -50,28 +46,12 @@ impl Delivery {
     pub(crate) fn span(&self) -> Span {
         info_span!("delivery", trace_id = self.trace_id)
     }
-
-    /// What the message says of its attempt.
-    pub(crate) fn attempt<'a>(&self, message: &'a ExchangeMessage) -> Attempt<'a> {
-        let code_sha256 = match &message.consent {
-            Consent::Granted { code, .. } => Some(AuthorizationCode::sha256(code)),
-            Consent::Exchanged { code_sha256, .. } => Some(code_sha256.clone()),
-            Consent::Denied { .. } => None,
-        };
-        Attempt {
-            id: message.attempt_id,
-            wa_id: &message.wa_id,
-            login_url: &message.login_url,
-            code_sha256,
-            receives: self.receives,
-            received_at: message.received_at,
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use aws_lambda_events::sqs::SqsEvent;
+    use shared::exchange::Consent;
 
     use super::*;
 
@@ -82,8 +62,8 @@ mod tests {
             let batch: SqsEvent = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
             let deliveries: Vec<_> = batch.records.into_iter().map(|record| Delivery::parse(record).unwrap()).collect();
             assert_eq!(deliveries.len(), 1);
-            let message = deliveries[0].message.as_ref().unwrap();
-            assert_eq!(matches!(message.consent, Consent::Denied { .. }), denied, "{name}");
+            let Body::Current(message) = deliveries[0].body.as_ref().unwrap() else { panic!("an older version") };
+            assert_eq!(matches!(message.consent, Consent::Denied(_)), denied, "{name}");
         }
     }
 }

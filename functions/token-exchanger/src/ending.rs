@@ -19,6 +19,8 @@ pub(crate) enum Ending {
     },
     /// The outcome: no retry can help.
     Failed(Failure),
+    /// Tokens that nobody needs any more are revoked.
+    Revoked,
     /// The attempt had its outcome before, or another message brings it.
     Duplicate,
 }

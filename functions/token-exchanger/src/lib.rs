@@ -13,10 +13,12 @@ pub mod course;
 mod delivery;
 mod ending;
 mod exchange;
+mod message;
 mod queue;
 mod report;
 mod resources;
 mod retry;
+mod revocation;
 mod setback;
 mod storage;
 mod tables;
@@ -27,12 +29,18 @@ use std::{panic::AssertUnwindSafe, time::Duration};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use futures::{FutureExt as _, future::join_all};
-use shared::{Timestamp, aws::SdkConfig, exchange::Consent, timestamp::Clock};
+use shared::{Timestamp, aws::SdkConfig, state::InvalidState, timestamp::Clock};
 use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument as _, warn};
 
 use crate::{
-    budget::Budget, delivery::Delivery, ending::Ending, report::Report, resources::Resources, setback::Setback,
+    budget::Budget,
+    delivery::Delivery,
+    ending::Ending,
+    message::{Content, Forged, Message, Verifier},
+    report::Report,
+    resources::Resources,
+    setback::Setback,
     work::Work,
 };
 pub use crate::{config::Config, delivery::NamelessMessage};
@@ -90,25 +98,42 @@ impl TokenExchanger {
     /// Processes one delivery. Returns whether its message is done and may be deleted.
     async fn process(&self, delivery: &Delivery, budget: Budget) -> bool {
         let began = Instant::now();
-        let work = delivery.message.as_ref().map(|message| {
-            let attempt = delivery.attempt(message);
-            Work::new(&self.0, message, attempt, budget)
-        });
-        let result = match &work {
-            Ok(work) => run(work, budget).await,
-            Err(error) => Err(Setback::Unreadable(**error)),
+        let verified = AssertUnwindSafe(self.verify(delivery)).catch_unwind().await;
+        let (verified, refused) = match verified.unwrap_or(Err(Setback::Panic)) {
+            Ok(message) => (Some(message), None),
+            Err(setback) => (None, Some(setback)),
+        };
+        let work = verified.as_ref().map(|message| Work::new(&self.0, message, delivery.receives, budget));
+        let result = match (&work, refused) {
+            (Some(work), None) => run(work, budget).await,
+            (_, refused) => Err(refused.unwrap_or(Setback::OutOfTime)),
         };
         if let Err(setback) = &result {
-            let returning = self.return_to_queue(delivery, work.as_ref().ok(), setback);
+            let returning = self.return_to_queue(delivery, work.as_ref(), setback);
             if timeout_at(budget.return_to_queue(), returning).await.is_err() {
                 warn!(message_id = delivery.message_id, "message not returned to the queue in time");
             }
         }
         let is_last_try = self.0.config.is_last_try(delivery.receives);
-        let report = Report { delivery, result: &result, duration: began.elapsed(), is_last_try };
+        let report =
+            Report { delivery, message: verified.as_ref(), result: &result, duration: began.elapsed(), is_last_try };
         report.log((self.0.clock)());
         report.measure(&self.0.config.meter, (self.0.clock)());
         result.is_ok()
+    }
+
+    /// Verifies a message's state. A key that the settings do not hold is fetched.
+    async fn verify<'a>(&self, delivery: &'a Delivery) -> Result<Message<'a>, Setback> {
+        let body = delivery.body.as_ref().map_err(|error| *error)?;
+        let Resources { config, clock, .. } = &self.0;
+        let with = |keys| {
+            let (policy, login_urls, now) = (config.states.policy, &config.login_urls, clock());
+            Verifier { keys, policy, login_urls, now }.verify(body)
+        };
+        match with(&config.states.keys) {
+            Err(Forged::State(InvalidState::UnknownKey)) => Ok(with(self.0.fetch_state_keys().await?)?),
+            verified => Ok(verified?),
+        }
     }
 
     /// Releases the attempt and sets when the message comes back. After the last try the person is notified of
@@ -123,10 +148,10 @@ impl TokenExchanger {
             }
         }
         let mut timeout = setback.visibility_timeout(delivery.receives, notified, now);
-        if let Ok(message) = &delivery.message {
+        if let Some(Work { message, .. }) = work {
             // No later than the code expires, so that the person is notified then.
             let time_left = message.code_time_left(now);
-            if matches!(message.consent, Consent::Granted { .. }) && !time_left.is_zero() {
+            if matches!(message.content, Content::Granted { .. }) && !time_left.is_zero() {
                 timeout = timeout.min(time_left + Duration::from_secs(1));
             }
         }

@@ -48,11 +48,13 @@ impl ExchangeQueue {
             .map_err(AwsError::of("ChangeMessageVisibility"))
     }
 
-    pub(crate) async fn send(&self, message: &ExchangeMessage) -> Result<(), AwsError> {
+    /// Sends a message, which is not received before the delay is over.
+    pub(crate) async fn send(&self, message: &ExchangeMessage, delay: Duration) -> Result<(), AwsError> {
         self.client()
             .send_message()
             .queue_url(&self.url)
             .message_body(message.to_body())
+            .delay_seconds(i32::try_from(delay.as_secs()).unwrap_or_default())
             .send()
             .await
             .map(|_| ())

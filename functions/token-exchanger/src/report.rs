@@ -3,18 +3,20 @@
 use std::time::Duration;
 
 use shared::{
-    AttemptId, Timestamp,
+    AttemptId, LinkId, Timestamp,
     exchange::DenialError,
     metrics::{Meter, Metric},
     timestamp::millis,
 };
 use tracing::{error, info, warn};
 
-use crate::{delivery::Delivery, ending::Ending, setback::Setback};
+use crate::{delivery::Delivery, ending::Ending, message::Message, setback::Setback};
 
 /// A delivery and its result.
 pub(crate) struct Report<'a> {
     pub(crate) delivery: &'a Delivery,
+    /// `None` where it is unreadable or not believed.
+    pub(crate) message: Option<&'a Message<'a>>,
     pub(crate) result: &'a Result<Ending, Setback>,
     pub(crate) duration: Duration,
     pub(crate) is_last_try: bool,
@@ -23,6 +25,7 @@ pub(crate) struct Report<'a> {
 /// The log fields of every delivery whose message could be read.
 struct Fields {
     attempt_id: AttemptId,
+    link_id: Option<LinkId>,
     result: &'static str,
     receives: u32,
     code_age_ms: u64,
@@ -32,14 +35,30 @@ struct Fields {
 impl Report<'_> {
     /// The one line about a delivery.
     pub(crate) fn log(&self, now: Timestamp) {
-        let Delivery { message_id, receives, message, .. } = self.delivery;
+        let Delivery { message_id, receives, .. } = self.delivery;
         let (receives, result, duration_ms) = (*receives, self.label(), millis(self.duration));
-        let Ok(message) = message else {
-            error!(message_id, result, receives, duration_ms, "message unreadable");
+        let Some(message) = self.message else {
+            let error = self.result.as_ref().err().map(|error| chain(error));
+            match self.result {
+                Err(Setback::Unreadable(_)) => {
+                    error!(message_id, result, receives, duration_ms, error, "message unreadable");
+                }
+                Err(Setback::Forged(_)) => {
+                    error!(message_id, result, receives, duration_ms, error, "message not believed");
+                }
+                _ => warn!(message_id, result, receives, duration_ms, error, "message returned to the queue"),
+            }
             return;
         };
         let code_age_ms = millis(now.since(message.received_at));
-        let fields = Fields { attempt_id: message.attempt_id, result, receives, code_age_ms, duration_ms };
+        let fields = Fields {
+            attempt_id: message.attempt_id,
+            link_id: message.link_id,
+            result,
+            receives,
+            code_age_ms,
+            duration_ms,
+        };
         match self.result {
             Ok(ending) => fields.log_ending(ending),
             Err(setback) => fields.log_setback(setback, self.is_last_try),
@@ -49,8 +68,8 @@ impl Report<'_> {
     /// The metrics of a delivery.
     pub(crate) fn measure(&self, meter: &Meter, now: Timestamp) {
         meter.count(now, Metric::Exchanges, &[("Result", self.label())]);
-        match (self.result, &self.delivery.message) {
-            (Ok(Ending::Connected { .. }), Ok(message)) => {
+        match (self.result, self.message) {
+            (Ok(Ending::Connected { .. }), Some(message)) => {
                 meter.time(now, Metric::TimeToConnected, now.since(message.received_at));
             }
             (Ok(Ending::Checkpointed { .. }), _) => meter.count(now, Metric::Setbacks, &[("Class", "not_stored")]),
@@ -69,7 +88,9 @@ impl Report<'_> {
             Ok(Ending::Checkpointed { .. }) => "checkpointed",
             Ok(Ending::Duplicate) => "duplicate",
             Ok(Ending::Failed(_)) => "failed",
-            Err(_) if self.delivery.message.is_err() => "unreadable",
+            Ok(Ending::Revoked) => "revoked",
+            Err(Setback::Unreadable(_)) => "unreadable",
+            Err(Setback::Forged(_)) => "forged",
             Err(_) => "returned",
         }
     }
@@ -77,27 +98,31 @@ impl Report<'_> {
 
 impl Fields {
     fn log_ending(&self, ending: &Ending) {
-        let Self { attempt_id, result, receives, code_age_ms, duration_ms } = *self;
+        let Self { attempt_id, link_id, result, receives, code_age_ms, duration_ms } = *self;
+        let link_id = link_id.map(tracing::field::display);
         match ending {
             Ending::Connected { renewed } => {
-                info!(%attempt_id, result, renewed, receives, code_age_ms, duration_ms, "attempt finished");
+                info!(%attempt_id, link_id, result, renewed, receives, code_age_ms, duration_ms, "attempt finished");
             }
             Ending::Checkpointed { cause } => {
                 let error = chain(cause);
                 warn!(
-                    %attempt_id, result, error, receives, code_age_ms, duration_ms,
+                    %attempt_id, link_id, result, error, receives, code_age_ms, duration_ms,
                     "tokens put back on the queue",
                 );
             }
+            Ending::Revoked => {
+                info!(%attempt_id, link_id, result, receives, duration_ms, "tokens revoked at Salesforce");
+            }
             Ending::Duplicate => {
-                info!(%attempt_id, result, receives, code_age_ms, duration_ms, "duplicate delivery ignored");
+                info!(%attempt_id, link_id, result, receives, code_age_ms, duration_ms, "duplicate delivery ignored");
             }
             Ending::Failed(failure) => {
                 let reason = failure.reason.as_str();
                 let salesforce_error = failure.oauth_error().map(DenialError::as_str);
                 let error = failure.cause.as_ref().map(|error| chain(error));
                 info!(
-                    %attempt_id, result, reason, salesforce_error, error, receives, code_age_ms, duration_ms,
+                    %attempt_id, link_id, result, reason, salesforce_error, error, receives, code_age_ms, duration_ms,
                     "attempt finished",
                 );
             }
@@ -105,7 +130,8 @@ impl Fields {
     }
 
     fn log_setback(&self, setback: &Setback, is_last: bool) {
-        let Self { attempt_id, result, receives, code_age_ms, duration_ms } = *self;
+        let Self { attempt_id, link_id, result, receives, code_age_ms, duration_ms } = *self;
+        let link_id = link_id.map(tracing::field::display);
         let class = setback.label();
         let salesforce_error = match setback {
             Setback::Exchange(error) => error.oauth_error().map(DenialError::as_str),
@@ -113,7 +139,7 @@ impl Fields {
         };
         let error = chain(setback);
         warn!(
-            %attempt_id, result, class, salesforce_error, error, is_last, receives, code_age_ms, duration_ms,
+            %attempt_id, link_id, result, class, salesforce_error, error, is_last, receives, code_age_ms, duration_ms,
             "attempt returned to the queue",
         );
     }

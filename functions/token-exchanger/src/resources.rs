@@ -1,10 +1,16 @@
 //! What every message is processed with: the settings, the adapters, the clock.
 
 use shared::{
-    aws::{SdkConfig, kms::Kms, secrets::SecretStore},
+    aws::{
+        SdkConfig,
+        kms::{Kms, KmsError},
+        secrets::SecretStore,
+    },
     salesforce::Salesforce,
+    state::StateKey,
     timestamp::Clock,
 };
+use tokio::sync::OnceCell;
 
 use crate::{config::Config, queue::ExchangeQueue, tables::Tables};
 
@@ -15,6 +21,8 @@ pub(crate) struct Resources {
     pub(crate) salesforce: Salesforce,
     pub(crate) tables: Tables,
     pub(crate) queue: ExchangeQueue,
+    /// The public keys that the settings do not hold.
+    fetched_keys: OnceCell<Vec<StateKey>>,
     pub(crate) clock: Clock,
 }
 
@@ -27,8 +35,21 @@ impl Resources {
             salesforce: Salesforce::new(config.roots)?,
             tables: Tables::new(aws, config.attempt_table.clone(), config.token_table.clone()),
             queue: ExchangeQueue::new(aws, config.queue_url.clone()),
+            fetched_keys: OnceCell::new(),
             config,
             clock,
         })
+    }
+
+    /// Fetches the public keys, once.
+    pub(crate) async fn fetch_state_keys(&self) -> Result<&[StateKey], KmsError> {
+        let fetch = async || {
+            let mut keys = Vec::with_capacity(self.config.states.key_ids.len());
+            for key_id in &self.config.states.key_ids {
+                keys.push(self.kms.state_key(key_id).await?);
+            }
+            Ok(keys)
+        };
+        self.fetched_keys.get_or_try_init(fetch).await.map(Vec::as_slice)
     }
 }

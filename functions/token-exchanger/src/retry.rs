@@ -11,13 +11,24 @@ use crate::budget::left;
 
 /// The visibility timeout after a message's first receive, its second, and so on.
 const VISIBILITY_SECONDS: [u64; 6] = [2, 5, 15, 40, 90, 180];
+/// The same for tokens that are to be revoked: the eleven receives of a message span a day.
+const REVOCATION_SECONDS: [u64; 8] = [10, 60, 300, 900, 1_800, 3_600, 7_200, 14_400];
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
 /// The visibility timeout of a message that was received so many times.
 pub(crate) fn visibility_timeout(receives: u32) -> Duration {
+    after(receives, &VISIBILITY_SECONDS)
+}
+
+/// The visibility timeout of a message with tokens to revoke that was received so many times.
+pub(crate) fn revocation_timeout(receives: u32) -> Duration {
+    after(receives, &REVOCATION_SECONDS)
+}
+
+fn after(receives: u32, schedule: &[u64]) -> Duration {
     let index = usize::try_from(receives.saturating_sub(1)).unwrap_or(usize::MAX);
-    Duration::from_secs(VISIBILITY_SECONDS[index.min(VISIBILITY_SECONDS.len() - 1)])
+    Duration::from_secs(schedule[index.min(schedule.len() - 1)])
 }
 
 /// Exponential backoff with jitter, up to a point in time.

@@ -6,12 +6,13 @@ use shared::{
     Reason, Timestamp,
     aws::kms::KmsError,
     exchange::InvalidMessage,
-    salesforce::{Class, ExchangeError},
+    salesforce::{Class, ExchangeError, RevokeError},
 };
 
 use crate::{
     checkpoint::{BrokenSeal, CheckpointError},
     config::CredentialsError,
+    message::Forged,
     retry,
     tables::TableError,
 };
@@ -43,6 +44,10 @@ pub(crate) enum Setback {
     NotStored(#[source] TableError),
     #[error("the tokens were neither stored nor put back on the queue")]
     TokensLost(#[source] CheckpointError),
+    #[error("the message is not believed")]
+    Forged(#[from] Forged),
+    #[error("the tokens are not revoked")]
+    NotRevoked(#[source] RevokeError),
     #[error("the tokens of the message cannot be decrypted")]
     BrokenSeal(#[from] BrokenSeal),
     #[error("no tries left")]
@@ -58,6 +63,8 @@ impl Setback {
     pub(crate) fn label(&self) -> &'static str {
         match self {
             Self::Unreadable(_) => "unreadable",
+            Self::Forged(_) => "forged",
+            Self::NotRevoked(_) => "not_revoked",
             Self::Held { .. } => "held",
             Self::LoginUrl => "login_url",
             Self::Credentials(_) => "credentials",
@@ -82,7 +89,7 @@ impl Setback {
     /// be notified, or another message leads to that.
     pub(crate) fn delay_reason(&self) -> Option<Reason> {
         match self {
-            Self::Unreadable(_) | Self::Held { .. } | Self::GivenUp => None,
+            Self::Unreadable(_) | Self::Forged(_) | Self::NotRevoked(_) | Self::Held { .. } | Self::GivenUp => None,
             Self::Exchange(error) => Some(match error.class() {
                 Class::Transient { .. } | Class::Ambiguous => Reason::SalesforceUnavailable,
                 Class::Operator | Class::Final(_) => Reason::Misconfigured,
@@ -103,7 +110,9 @@ impl Setback {
     /// can be once the person was notified and only the dead-letter queue is left.
     pub(crate) fn visibility_timeout(&self, receives: u32, notified: bool, now: Timestamp) -> Duration {
         match self {
-            Self::Unreadable(_) | Self::BrokenSeal(_) | Self::GivenUp => AT_ONCE,
+            Self::Unreadable(_) | Self::Forged(_) | Self::BrokenSeal(_) | Self::GivenUp => AT_ONCE,
+            // Nobody waits for it, and an outage may last for hours.
+            Self::NotRevoked(_) => retry::revocation_timeout(receives),
             _ if notified => AT_ONCE,
             // By then the lease has ended; the holder may finish earlier.
             Self::Held { until } => retry::visibility_timeout(receives).min(until.since(now) + AT_ONCE),

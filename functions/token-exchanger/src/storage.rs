@@ -1,14 +1,23 @@
 //! From the grant to the tables, or back to the queue where the tables do not take it.
 
-use shared::exchange::{Consent, ExchangeMessage, Sealed};
+use std::time::Duration;
+
+use shared::{
+    Reason,
+    attempt::ledger::{Guard, Lease},
+    conditional_write::Attributes,
+    connection::StoredTokens,
+    exchange::{Consent, ExchangeMessage, Sealed},
+};
 use tokio::time::{Instant, timeout_at};
+use tracing::warn;
 
 use crate::{
     checkpoint::{self, CheckpointError},
     ending::Ending,
     retry::Pauses,
     setback::Setback,
-    tables::Connection,
+    tables::{Before, Connection, Finish, Stored, TableError},
     work::Work,
 };
 
@@ -17,12 +26,13 @@ impl Work<'_> {
     pub(crate) async fn store_or_checkpoint(
         &self,
         connection: &Connection,
-        renewed: Option<bool>,
+        row: Option<Attributes>,
+        lease: Option<&Lease>,
     ) -> Result<Ending, Setback> {
         let store_until = self.budget.store();
-        let stored = timeout_at(store_until, self.store(connection, renewed, store_until)).await;
+        let stored = timeout_at(store_until, self.store(connection, row, lease, store_until)).await;
         let cause = match stored.unwrap_or(Err(Setback::OutOfTime)) {
-            Ok(renewed) => return Ok(Ending::Connected { renewed }),
+            Ok(ending) => return Ok(ending),
             Err(cause) => cause,
         };
         // Neither the tables nor the queue may be back for long, so that both are tried in turn to the end.
@@ -39,9 +49,9 @@ impl Work<'_> {
                 return Err(Setback::TokensLost(trouble));
             }
             // Once, without a pause of its own.
-            let stored = timeout_at(until, self.store(connection, renewed, Instant::now())).await;
-            if let Ok(Ok(renewed)) = stored {
-                return Ok(Ending::Connected { renewed });
+            let stored = timeout_at(until, self.store(connection, None, lease, Instant::now())).await;
+            if let Ok(Ok(ending)) = stored {
+                return Ok(ending);
             }
         }
     }
@@ -49,41 +59,65 @@ impl Work<'_> {
     /// Puts the connection on the queue, sealed, in a message that takes the place of the code's.
     async fn checkpoint(&self, connection: &Connection) -> Result<(), CheckpointError> {
         let Self { resources, attempt, message, .. } = self;
+        // Only tokens of version 1 have no state: they are on the queue already.
+        let Some(state) = message.state else { return Ok(()) };
         let key = resources.kms.checkpoint_key(&resources.config.checkpoint_key_id, attempt.id).await?;
         let data = checkpoint::seal(&key.plaintext, attempt, connection)?;
         let sealed = Sealed { key: key.sealed, data };
         let code_sha256 = attempt.code_sha256.clone().unwrap_or_default();
         let message = ExchangeMessage {
-            attempt_id: attempt.id,
-            wa_id: attempt.wa_id.clone(),
+            state: state.clone(),
             received_at: message.received_at,
-            login_url: attempt.login_url.clone(),
             consent: Consent::Exchanged { code_sha256, sealed },
         };
-        Ok(resources.queue.send(&message).await?)
+        Ok(resources.queue.send(&message, Duration::ZERO).await?)
     }
 
-    /// Stores the connection, with retries until then. Returns whether it replaced one.
+    /// Stores the connection, with retries until then, unless a later consent of the chat has won.
+    ///
+    /// What it replaces is put on the queue, to be revoked, before it is replaced: a kill in between loses nothing,
+    /// because a token that is still in the row by then is left alone.
     pub(crate) async fn store(
         &self,
         connection: &Connection,
-        mut renewed: Option<bool>,
+        mut row: Option<Attributes>,
+        lease: Option<&Lease>,
         until: Instant,
-    ) -> Result<bool, Setback> {
-        let (tables, attempt) = (&self.resources.tables, &self.attempt);
-        let now = self.now();
+    ) -> Result<Ending, Setback> {
+        let (now, consent) = (self.now(), self.consent());
         let mut pauses = Pauses::until(until);
+        let (mut queued, mut unqueued) = (None, None);
         loop {
             let stored = async {
-                let renewed = match renewed {
-                    Some(renewed) => renewed,
-                    // Asked until it is known and then no more: the transaction is repeated as it was.
-                    None => *renewed.insert(tables.is_connected(attempt.wa_id).await?),
+                let before = match row.take() {
+                    Some(row) => row,
+                    None => self.resources.tables.read_tokens(self.attempt.wa_id).await?,
                 };
-                tables.connect(attempt, connection, renewed, now).await.map(|()| renewed)
+                if consent.is_superseded(&before, now) {
+                    return self.give_way(connection, lease).await.map(Some);
+                }
+                let before = Before::of(&before);
+                let replaced = before.tokens.as_ref().filter(|tokens| !connection.holds(tokens));
+                if let Some(tokens) = replaced
+                    && queued.as_ref().is_none_or(|queued: &StoredTokens| queued.to_revoke() != tokens.to_revoke())
+                {
+                    unqueued = self.revoke_replaced(tokens).await;
+                    queued = Some(tokens.clone());
+                }
+                let renewed = before.is_connected;
+                let stored = self.resources.tables.connect(&self.attempt, &consent, connection, &before, now).await?;
+                Ok::<_, TableError>((stored == Stored::Done).then_some(Ending::Connected { renewed }))
             };
             match stored.await {
-                Ok(renewed) => return Ok(renewed),
+                Ok(Some(ending)) => {
+                    if let Some(tokens) = unqueued {
+                        self.revoke_now(&tokens).await;
+                    }
+                    return Ok(ending);
+                }
+                // Another wrote to the row: it is read again at once.
+                Ok(None) if Instant::now() < until => {}
+                Ok(None) => return Err(Setback::OutOfTime),
                 Err(error) => {
                     if !pauses.next(None).await {
                         return Err(Setback::NotStored(error));
@@ -91,5 +125,18 @@ impl Work<'_> {
                 }
             }
         }
+    }
+
+    /// A later consent has won: these tokens are revoked, and the attempt ends.
+    async fn give_way(&self, connection: &Connection, lease: Option<&Lease>) -> Result<Ending, TableError> {
+        self.revoke_unused(&connection.grant).await;
+        let guard = lease.map_or(Guard::Exchanged, Guard::Lease);
+        Ok(match self.resources.tables.supersede(&self.attempt, guard, self.now()).await? {
+            Finish::Written | Finish::Superseded => Ending::Failed(Reason::Superseded.into()),
+            Finish::Refused(conflict) => {
+                warn!(attempt_id = %self.attempt.id, ?conflict, "superseded attempt has another outcome");
+                Ending::Duplicate
+            }
+        })
     }
 }

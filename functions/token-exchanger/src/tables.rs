@@ -3,9 +3,9 @@
 //!
 //! It decides no retries.
 
-use aws_sdk_dynamodb::{Client, config::BehaviorVersion, types::AttributeValue};
+use aws_sdk_dynamodb::{Client, config::BehaviorVersion};
 use shared::{
-    AttemptId, Timestamp, WaId,
+    AttemptId, Reason, Timestamp, WaId,
     attempt::{
         Account, Outcome, attr,
         ledger::{Attempt, Conflict, Guard, Lease},
@@ -14,8 +14,8 @@ use shared::{
         AwsError, SdkConfig,
         dynamodb::{self, Transaction, Update},
     },
-    conditional_write::ConditionalWrite,
-    connection::{self, NewTokens},
+    conditional_write::{Attributes, ConditionalWrite},
+    connection::{self, Consent, NewTokens, StoredTokens},
     salesforce::{Grant, RefreshToken},
 };
 
@@ -32,6 +32,30 @@ pub(crate) struct Tables {
 pub(crate) enum Claim {
     Granted(Lease),
     Refused(Conflict),
+}
+
+/// The result of writing an outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Finish {
+    Written,
+    /// Written as superseded, because a later consent of the chat has won.
+    Superseded,
+    Refused(Conflict),
+}
+
+/// The result of storing a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stored {
+    Done,
+    /// Not stored: the token row is not what it was, or a later consent's.
+    RowChanged,
+}
+
+/// What the token row held before a connection is stored.
+#[derive(Clone, Debug)]
+pub(crate) struct Before {
+    pub(crate) is_connected: bool,
+    pub(crate) tokens: Option<StoredTokens>,
 }
 
 /// A connection, ready to be stored.
@@ -54,27 +78,27 @@ impl Tables {
         Self { client: Client::from_conf(config.build()), attempts, tokens }
     }
 
-    /// Whether this chat is connected.
-    pub(crate) async fn is_connected(&self, wa_id: &WaId) -> Result<bool, TableError> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.tokens)
-            .key(attr::WA_ID, AttributeValue::S(wa_id.as_str().to_owned()))
-            .projection_expression(connection::ISSUED_AT)
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(AwsError::of("GetItem"))?;
-        Ok(answer.item.is_some_and(|item| item.contains_key(connection::ISSUED_AT)))
+    /// The chat's row in the token table; empty where there is none.
+    pub(crate) async fn read_tokens(&self, wa_id: &WaId) -> Result<Attributes, TableError> {
+        Ok(dynamodb::read(&self.client, &self.tokens, (attr::WA_ID, wa_id.as_str())).await?)
     }
 
     /// Claims the attempt for the time of a lease.
     pub(crate) async fn claim(&self, attempt: &Attempt<'_>, now: Timestamp) -> Result<Claim, TableError> {
-        Ok(match self.update(attempt.id, &attempt.claim(now)).await? {
-            Update::Done(before) => Claim::Granted(attempt.lease(&before, now)),
-            Update::ConditionFailed(item) => Claim::Refused(Conflict::of(&item)),
-        })
+        let mut conflict = Conflict::Finished { connected: false };
+        for claim in attempt.claims(now) {
+            match self.update(attempt.id, &claim).await? {
+                Update::Done(before) => return Ok(Claim::Granted(attempt.lease(&before, now))),
+                Update::ConditionFailed(item) => {
+                    conflict = attempt.conflict(&item);
+                    // The other write could be allowed only by an item that has changed since.
+                    if attempt.claims(now).iter().all(|claim| !claim.is_allowed(&item)) {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(Claim::Refused(conflict))
     }
 
     /// The lease that a claim would grant now, without a claim.
@@ -89,43 +113,75 @@ impl Tables {
         self.update(id, &lease.release(now)).await.map(|_| ())
     }
 
-    /// Writes how the attempt ended, unless the guard forbids it: then it returns the conflict.
+    /// Writes how the attempt ended, unless the guard forbids it. The failure or delay of a consent that a later one has
+    /// overtaken is written as superseded instead: nobody who is connected hears that they are not.
     pub(crate) async fn finish(
         &self,
         attempt: &Attempt<'_>,
+        consent: &Consent,
         outcome: &Outcome<&str>,
         guard: Guard<'_>,
         now: Timestamp,
-    ) -> Result<Option<Conflict>, TableError> {
-        Ok(match self.update(attempt.id, &attempt.finish(outcome, guard, now)).await? {
-            Update::Done(_) => None,
-            Update::ConditionFailed(item) => Some(Conflict::of(&item)),
+    ) -> Result<Finish, TableError> {
+        let write = attempt.finish(outcome, guard, now);
+        let (check, id) = (consent.check(now), attempt.id.to_string());
+        let writes = [
+            (&check, &*self.tokens, (attr::WA_ID, attempt.wa_id.as_str())),
+            (&write, &*self.attempts, (attr::ATTEMPT_ID, &*id)),
+        ];
+        match dynamodb::transact(&self.client, writes).await {
+            Ok(Transaction::Done) => return Ok(Finish::Written),
+            Ok(Transaction::ConditionFailed([true, _])) => return self.supersede(attempt, guard, now).await,
+            // The item says why. Or the token table is out of reach, which must keep nobody from hearing of it.
+            Ok(Transaction::ConditionFailed([false, _])) | Err(_) => {}
+        }
+        self.write_outcome(attempt, &write).await
+    }
+
+    /// Writes that a later consent of the chat has won.
+    pub(crate) async fn supersede(
+        &self,
+        attempt: &Attempt<'_>,
+        guard: Guard<'_>,
+        now: Timestamp,
+    ) -> Result<Finish, TableError> {
+        let superseded = Outcome::Failed { reason: Reason::Superseded, salesforce_error: None };
+        Ok(match self.write_outcome(attempt, &attempt.finish(&superseded, guard, now)).await? {
+            Finish::Written => Finish::Superseded,
+            conflict => conflict,
         })
     }
 
-    /// Stores tokens and outcome in one transaction. Tokens that were issued later stay, and the attempt ends connected
-    /// all the same. A repetition changes nothing.
+    async fn write_outcome(&self, attempt: &Attempt<'_>, write: &ConditionalWrite) -> Result<Finish, TableError> {
+        Ok(match self.update(attempt.id, write).await? {
+            Update::Done(_) => Finish::Written,
+            Update::ConditionFailed(item) => Finish::Refused(attempt.conflict(&item)),
+        })
+    }
+
+    /// Stores tokens and outcome in one transaction, where the consent wins and the token row still holds `before`. A
+    /// repetition changes nothing.
     pub(crate) async fn connect(
         &self,
         attempt: &Attempt<'_>,
+        consent: &Consent,
         connection: &Connection,
-        renewed: bool,
+        before: &Before,
         now: Timestamp,
-    ) -> Result<(), TableError> {
+    ) -> Result<Stored, TableError> {
         let id = attempt.id.to_string();
-        let tokens = connection.tokens(attempt).store(now);
-        let outcome = Outcome::Connected { account: connection.account(), renewed };
-        let outcome = attempt.finish(&outcome, Guard::TokensStored, now);
+        let tokens = connection.tokens(attempt).store(consent, before.tokens.as_ref(), now);
+        let outcome = Outcome::Connected { account: connection.account(), renewed: before.is_connected };
+        let outcome = attempt.finish(&outcome, Guard::Exchanged, now);
         let writes = [
             (&tokens, &*self.tokens, (attr::WA_ID, attempt.wa_id.as_str())),
             (&outcome, &*self.attempts, (attr::ATTEMPT_ID, &*id)),
         ];
-        match dynamodb::transact(&self.client, writes).await? {
+        Ok(match dynamodb::transact(&self.client, writes).await? {
             // The second condition fails where the attempt is connected already.
-            Transaction::Done | Transaction::ConditionFailed([_, true]) => Ok(()),
-            // There are newer tokens.
-            Transaction::ConditionFailed([_, false]) => self.update(attempt.id, &outcome).await.map(|_| ()),
-        }
+            Transaction::Done | Transaction::ConditionFailed([_, true]) => Stored::Done,
+            Transaction::ConditionFailed([_, false]) => Stored::RowChanged,
+        })
     }
 
     /// One write to an attempt.
@@ -134,7 +190,20 @@ impl Tables {
     }
 }
 
+impl Before {
+    pub(crate) fn of(row: &Attributes) -> Self {
+        Self { is_connected: connection::is_connected(row), tokens: StoredTokens::read(row) }
+    }
+}
+
 impl Connection {
+    /// Whether these are its own tokens, which were stored before.
+    pub(crate) fn holds(&self, tokens: &StoredTokens) -> bool {
+        let own =
+            self.grant.refresh_token.as_ref().map_or_else(|| self.grant.access_token.secret(), RefreshToken::secret);
+        own == tokens.to_revoke()
+    }
+
     fn account(&self) -> Account<&str> {
         let Self { grant, username } = self;
         Account {

@@ -8,15 +8,15 @@ use std::cell::OnceCell;
 use shared::{
     Timestamp,
     attempt::ledger::{Attempt, Lease},
-    exchange::ExchangeMessage,
+    connection::Consent,
 };
 
-use crate::{budget::Budget, resources::Resources};
+use crate::{budget::Budget, message::Message, resources::Resources};
 
 /// The context of one delivery whose message could be read.
 pub(crate) struct Work<'a> {
     pub(crate) resources: &'a Resources,
-    pub(crate) message: &'a ExchangeMessage,
+    pub(crate) message: &'a Message<'a>,
     pub(crate) attempt: Attempt<'a>,
     pub(crate) budget: Budget,
     /// Set once the attempt is claimed. It is here, and not in the future that does the work, so that it
@@ -25,13 +25,14 @@ pub(crate) struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    pub(crate) fn new(
-        resources: &'a Resources,
-        message: &'a ExchangeMessage,
-        attempt: Attempt<'a>,
-        budget: Budget,
-    ) -> Self {
+    pub(crate) fn new(resources: &'a Resources, message: &'a Message<'a>, receives: u32, budget: Budget) -> Self {
+        let attempt = message.attempt(receives);
         Self { resources, message, attempt, budget, lease: OnceCell::new() }
+    }
+
+    /// The consent, as far as its order among the chat's is concerned.
+    pub(crate) fn consent(&self) -> Consent {
+        self.message.consent()
     }
 
     pub(crate) fn now(&self) -> Timestamp {

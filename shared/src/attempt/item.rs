@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use super::{Account, AttemptId, Outcome, Reason, Status};
 use crate::{
-    Timestamp, WaId,
+    LinkId, Timestamp, WaId,
     conditional_write::{Attributes, Value},
 };
 
@@ -21,7 +21,13 @@ pub mod attr {
     pub const REASON: &str = "reason";
     /// S: Salesforce's own `error`, if any.
     pub const SALESFORCE_ERROR: &str = "salesforce_error";
-    /// S: the SHA-256 of the authorization code.
+    /// S: the [link](crate::LinkId) that it began with.
+    pub const LINK_ID: &str = "link_id";
+    /// BOOL, true: it began with a plain state, which anybody can make.
+    pub const PLAIN: &str = "plain";
+    /// N: how many authorization codes were tried.
+    pub const CODES: &str = "codes";
+    /// S: the SHA-256 of the authorization code that was tried last.
     pub const CODE_SHA256: &str = "code_sha256";
     /// N: when the lease expires.
     pub const LEASE_UNTIL: &str = "lease_until";
@@ -72,6 +78,12 @@ pub struct Item {
     pub attempt_id: AttemptId,
     /// [`attr::WA_ID`].
     pub wa_id: Option<WaId>,
+    /// [`attr::LINK_ID`].
+    pub link_id: Option<LinkId>,
+    /// [`attr::PLAIN`].
+    pub plain: Option<bool>,
+    /// [`attr::CODES`].
+    pub codes: Option<u64>,
     /// [`attr::STATUS`], as stored; [`Self::status`] parses it.
     pub status: Option<String>,
     /// [`attr::REASON`], as stored.
@@ -137,6 +149,9 @@ impl Item {
         Ok(Self {
             attempt_id: item.parsed(attr::ATTEMPT_ID)?.ok_or(UnreadableItem::Missing(attr::ATTEMPT_ID))?,
             wa_id: item.parsed(attr::WA_ID)?,
+            link_id: item.parsed(attr::LINK_ID)?,
+            plain: item.attribute(attr::PLAIN, Value::as_flag)?,
+            codes: item.attribute(attr::CODES, Value::as_number)?,
             status: item.text(attr::STATUS)?,
             reason: item.text(attr::REASON)?,
             salesforce_error: item.text(attr::SALESFORCE_ERROR)?,

@@ -11,14 +11,16 @@ use super::{
     item::{text, time},
 };
 use crate::{
-    LoginUrl, Timestamp, WaId,
-    conditional_write::{Attributes, Condition, ConditionalWrite},
+    LinkId, LoginUrl, Timestamp, WaId,
+    conditional_write::{Attributes, Condition, ConditionalWrite, Value},
 };
 
 /// Longer than the exchanger's time-out, so that a lease never expires under a running holder.
 pub const LEASE: Duration = Duration::from_mins(1);
 /// How long an attempt is kept.
 const RETENTION: Duration = Duration::from_hours(90 * 24);
+/// How many codes of one attempt are tried at most. A person needs one; another comes where they go back in the browser.
+pub const MAX_CODES: u64 = 3;
 /// The `lease_until` of a lease that was released while the code was certainly unused.
 const RELEASED: Timestamp = Timestamp::from_millis(0);
 
@@ -27,11 +29,15 @@ const RELEASED: Timestamp = Timestamp::from_millis(0);
 pub struct Attempt<'a> {
     /// The key of its row.
     pub id: AttemptId,
+    /// The link that it began with; `None` where there is none, or its version did not say so.
+    pub link_id: Option<LinkId>,
+    /// It began with a plain state, which anybody can make.
+    pub is_plain: bool,
     /// The chat.
     pub wa_id: &'a WaId,
     /// Where the person logged in.
     pub login_url: &'a LoginUrl,
-    /// The SHA-256 of the code; `None` for a denial.
+    /// The SHA-256 of the code; `None` where the callback brought none.
     pub code_sha256: Option<String>,
     /// How often the message has been received.
     pub receives: u32,
@@ -60,6 +66,8 @@ pub enum Conflict {
     },
     /// The attempt is delayed, and the person is notified of it.
     Delayed,
+    /// Other codes of the attempt were tried, as many as may be.
+    TooManyCodes,
     /// An exchanger holds it.
     Held {
         /// When its lease expires.
@@ -74,10 +82,14 @@ pub enum Guard<'a> {
     Lease(&'a Lease),
     /// The writer could claim the attempt.
     Claimable,
+    /// The writer could claim the attempt, and no other code was tried.
+    SameCode,
     /// The person denied access: that is final unless a code is being exchanged, or was before.
     Undecided,
-    /// The tokens are stored: that is the outcome, whoever holds the attempt, unless it was connected before.
-    TokensStored,
+    /// Nothing was written of the attempt.
+    Untouched,
+    /// The code was exchanged: how that ended is the outcome, whoever holds the attempt, unless it was connected before.
+    Exchanged,
 }
 
 /// Who was notified of an outcome, or could not be.
@@ -95,12 +107,19 @@ pub enum Mark {
 
 impl Attempt<'_> {
     /// Claims the attempt for the time of a lease: where it is new, delayed, left behind by a holder whose lease has
-    /// expired, or failed with another code. [`Self::lease`] reads the item as it was before.
+    /// expired, or failed with another code. Two writes, of which at most one is allowed by any item, because a code that
+    /// was not tried before is counted: the one that is expected comes first. [`Self::lease`] reads the item as it was
+    /// before.
     #[must_use]
-    pub fn claim(&self, now: Timestamp) -> ConditionalWrite {
-        self.write(self.is_claimable(now), Status::Exchanging, now)
-            .set(attr::LEASE_UNTIL, now.plus(LEASE))
-            .remove([attr::REASON, attr::SALESFORCE_ERROR])
+    pub fn claims(&self, now: Timestamp) -> [ConditionalWrite; 2] {
+        let claim = |condition| {
+            self.write(condition, Status::Exchanging, now)
+                .set(attr::LEASE_UNTIL, now.plus(LEASE))
+                .remove([attr::REASON, attr::SALESFORCE_ERROR])
+        };
+        let first = claim(self.is_claimable_with_a_new_code(now)).add(attr::CODES, 1);
+        let again = claim(self.is_claimable_again(now));
+        if self.receives > 1 { [again, first] } else { [first, again] }
     }
 
     /// The lease of a claim that was made at that time, on an item that was this before.
@@ -122,6 +141,10 @@ impl Attempt<'_> {
                 Condition::IsNot(attr::STATUS, Status::Delayed.as_str().into()),
             ]),
             (Guard::Claimable, _) => self.is_claimable(now),
+            (Guard::SameCode, _) => {
+                Condition::Any(vec![Condition::Absent(attr::ATTEMPT_ID), self.is_claimable_again(now)])
+            }
+            (Guard::Untouched, _) => Condition::Absent(attr::ATTEMPT_ID),
             (Guard::Undecided, _) => Condition::Any(vec![
                 Condition::Absent(attr::ATTEMPT_ID),
                 is(Status::Delayed),
@@ -130,7 +153,11 @@ impl Attempt<'_> {
                     Condition::IsNot(attr::REASON, Reason::Denied.as_str().into()),
                 ]),
             ]),
-            (Guard::TokensStored, _) => Condition::IsNot(attr::STATUS, Status::Connected.as_str().into()),
+            (Guard::Exchanged, Outcome::Failed { reason, .. }) => Condition::All(vec![
+                Condition::IsNot(attr::STATUS, Status::Connected.as_str().into()),
+                Condition::IsNot(attr::REASON, reason.as_str().into()),
+            ]),
+            (Guard::Exchanged, _) => Condition::IsNot(attr::STATUS, Status::Connected.as_str().into()),
         };
         let write = self.write(condition, outcome.status(), now);
         let write = match outcome {
@@ -150,7 +177,7 @@ impl Attempt<'_> {
                 // Kept, because the next holder has to know whether the code may be redeemed.
                 match guard {
                     Guard::Lease(lease) => write.set(attr::LEASE_UNTIL, lease.end(now)),
-                    Guard::Claimable | Guard::Undecided | Guard::TokensStored => write,
+                    _ => write,
                 }
             }
         };
@@ -167,23 +194,56 @@ impl Attempt<'_> {
             .set(attr::UPDATED_AT, now)
             .set_once(attr::CREATED_AT, self.received_at)
             .set(attr::EXPIRES_AT, now.plus(RETENTION).seconds());
-        match &self.code_sha256 {
+        let write = match &self.code_sha256 {
             Some(sha256) => write.set(attr::CODE_SHA256, sha256.as_str()),
             None => write,
-        }
+        };
+        let write = match self.link_id {
+            Some(link_id) => write.set(attr::LINK_ID, link_id.to_string()),
+            None => write,
+        };
+        if self.is_plain { write.set(attr::PLAIN, true) } else { write }
     }
 
     fn is_claimable(&self, now: Timestamp) -> Condition {
-        let mut cases = vec![
-            Condition::Absent(attr::ATTEMPT_ID),
-            is(Status::Delayed),
-            Condition::All(vec![is(Status::Exchanging), Condition::Below(attr::LEASE_UNTIL, now.millis())]),
-        ];
-        if let Some(sha256) = &self.code_sha256 {
-            let another = Condition::IsNot(attr::CODE_SHA256, sha256.as_str().into());
-            cases.push(Condition::All(vec![is(Status::Failed), another]));
+        Condition::Any(vec![self.is_claimable_with_a_new_code(now), self.is_claimable_again(now)])
+    }
+
+    /// Nobody has claimed it with this code, and more codes may be tried.
+    fn is_claimable_with_a_new_code(&self, now: Timestamp) -> Condition {
+        let Some(sha256) = &self.code_sha256 else { return Condition::Absent(attr::ATTEMPT_ID) };
+        let another = Condition::All(vec![
+            Condition::IsNot(attr::CODE_SHA256, sha256.as_str().into()),
+            Condition::Any(vec![Condition::NotNumber(attr::CODES), Condition::Below(attr::CODES, MAX_CODES)]),
+            Condition::Any(vec![is(Status::Failed), is_free(now)]),
+        ]);
+        Condition::Any(vec![Condition::Absent(attr::ATTEMPT_ID), another])
+    }
+
+    /// It was claimed with this code, and nobody holds it.
+    fn is_claimable_again(&self, now: Timestamp) -> Condition {
+        match &self.code_sha256 {
+            Some(sha256) => {
+                Condition::All(vec![Condition::Is(attr::CODE_SHA256, sha256.as_str().into()), is_free(now)])
+            }
+            None => is_free(now),
         }
-        Condition::Any(cases)
+    }
+
+    /// Why a write to this item was refused.
+    #[must_use]
+    pub fn conflict(&self, item: &Attributes) -> Conflict {
+        let is_another =
+            text(item, attr::CODE_SHA256).is_some_and(|sha256| Some(sha256) != self.code_sha256.as_deref());
+        let codes = item.get(attr::CODES).and_then(Value::as_number).unwrap_or_default();
+        let status = text(item, attr::STATUS).and_then(Status::parse);
+        match (status, time(item, attr::LEASE_UNTIL)) {
+            (Some(Status::Connected), _) => Conflict::Finished { connected: true },
+            _ if self.code_sha256.is_some() && is_another && codes >= MAX_CODES => Conflict::TooManyCodes,
+            (Some(Status::Exchanging), Some(until)) => Conflict::Held { until },
+            (Some(Status::Delayed), _) => Conflict::Delayed,
+            _ => Conflict::Finished { connected: false },
+        }
     }
 }
 
@@ -201,18 +261,6 @@ impl Lease {
     /// The `lease_until` that tells the next holder whether the code is certainly unused.
     fn end(&self, now: Timestamp) -> Timestamp {
         if self.maybe_redeemed.get() { now } else { RELEASED }
-    }
-}
-
-impl Conflict {
-    /// Why a write to this item was refused.
-    #[must_use]
-    pub fn of(item: &Attributes) -> Self {
-        match (text(item, attr::STATUS).and_then(Status::parse), time(item, attr::LEASE_UNTIL)) {
-            (Some(Status::Exchanging), Some(until)) => Self::Held { until },
-            (Some(Status::Delayed), _) => Self::Delayed,
-            (status, _) => Self::Finished { connected: status == Some(Status::Connected) },
-        }
     }
 }
 
@@ -249,222 +297,17 @@ fn is_current(status: Status, updated_at: Timestamp) -> Condition {
     Condition::All(vec![is(status), Condition::Is(attr::UPDATED_AT, updated_at.into())])
 }
 
+/// It is delayed, or was left behind by a holder whose lease has expired.
+fn is_free(now: Timestamp) -> Condition {
+    Condition::Any(vec![
+        is(Status::Delayed),
+        Condition::All(vec![is(Status::Exchanging), Condition::Below(attr::LEASE_UNTIL, now.millis())]),
+    ])
+}
+
 fn is(status: Status) -> Condition {
     Condition::Is(attr::STATUS, status.as_str().into())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::attempt::Account;
-
-    const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
-    const LATER: Timestamp = Timestamp::from_millis(1_790_000_000_001);
-
-    fn attempt(code: Option<&str>) -> Attempt<'static> {
-        Attempt {
-            id: AttemptId::from_bytes([7; 16]),
-            wa_id: Box::leak(Box::new("whatsapp:+15551234567".parse().unwrap())),
-            login_url: Box::leak(Box::new("https://login.salesforce.com".parse().unwrap())),
-            code_sha256: code.map(str::to_owned),
-            receives: 1,
-            received_at: NOW,
-        }
-    }
-
-    fn of_code(code: &str) -> Attempt<'static> {
-        attempt(Some(code))
-    }
-
-    const ACCOUNT: Account<&str> = Account { org_id: "00D", instance_url: "https://i", username: None, scope: None };
-
-    /// The item after these writes, each of which is allowed.
-    fn after(writes: impl IntoIterator<Item = ConditionalWrite>) -> Attributes {
-        let mut item = Attributes::new();
-        for write in writes {
-            assert!(made(&write, &mut item));
-        }
-        item
-    }
-
-    fn made(write: &ConditionalWrite, item: &mut Attributes) -> bool {
-        let made = write.apply(item);
-        if made {
-            item.insert(attr::ATTEMPT_ID.to_owned(), "07".into());
-        }
-        made
-    }
-
-    fn allows(item: &Attributes, write: &ConditionalWrite) -> bool {
-        write.apply(&mut item.clone())
-    }
-
-    fn lease(attempt: &Attempt<'_>, before: &Attributes) -> Lease {
-        attempt.lease(before, NOW)
-    }
-
-    fn failed(reason: Reason) -> Outcome<&'static str> {
-        Outcome::Failed { reason, salesforce_error: None }
-    }
-
-    fn connect(code: &str, renewed: bool, now: Timestamp) -> ConditionalWrite {
-        of_code(code).finish(&Outcome::Connected { account: ACCOUNT, renewed }, Guard::TokensStored, now)
-    }
-
-    const DELAYED: Outcome<&str> = Outcome::Delayed { reason: Reason::SalesforceUnavailable };
-
-    #[test]
-    fn an_attempt_is_held_by_one_until_the_lease_has_expired() {
-        let held = after([of_code("a").claim(NOW)]);
-        let end = NOW.plus(LEASE);
-        assert_eq!(Conflict::of(&held), Conflict::Held { until: end });
-        assert!(!allows(&held, &of_code("a").claim(end)));
-        assert!(!allows(&held, &of_code("b").claim(end)));
-        assert!(allows(&held, &of_code("a").claim(end.plus(Duration::from_millis(1)))));
-    }
-
-    #[test]
-    fn another_code_is_tried_after_a_failure_and_not_after_a_success() {
-        let ours = lease(&of_code("a"), &Attributes::new());
-        let settled = of_code("a").finish(&failed(Reason::CodeExpired), Guard::Lease(&ours), NOW);
-        let over = after([of_code("a").claim(NOW), settled]);
-        assert_eq!(Conflict::of(&over), Conflict::Finished { connected: false });
-        assert!(!allows(&over, &of_code("a").claim(LATER)));
-        assert!(allows(&over, &of_code("b").claim(LATER)));
-        let connected = after([of_code("a").claim(NOW), connect("a", false, NOW)]);
-        assert_eq!(Conflict::of(&connected), Conflict::Finished { connected: true });
-        assert!(!allows(&connected, &of_code("b").claim(LATER)));
-    }
-
-    #[test]
-    fn a_code_that_expired_is_notified_of_even_after_another_failed() {
-        let late = |code| of_code(code).finish(&failed(Reason::CodeExpired), Guard::Claimable, LATER);
-        let first = after([late("a")]);
-        assert!(!allows(&first, &late("a")));
-        assert!(allows(&first, &late("b")));
-    }
-
-    #[test]
-    fn a_holder_leaves_behind_whether_the_code_may_be_redeemed() {
-        let claim = of_code("a").claim(NOW);
-        let ours = lease(&of_code("a"), &Attributes::new());
-        assert!(!ours.maybe_redeemed.get());
-        let released = after([claim.clone(), ours.release(NOW)]);
-        assert!(!lease(&of_code("a"), &released).maybe_redeemed.get());
-
-        // It says so, or was killed and could not; what happened to one code says nothing of another.
-        ours.maybe_redeemed.set(true);
-        let maybe_redeemed = after([claim.clone(), ours.release(NOW)]);
-        let delayed = after([claim.clone(), of_code("a").finish(&DELAYED, Guard::Lease(&ours), NOW)]);
-        for left in [after([claim]), maybe_redeemed, delayed] {
-            assert!(allows(&left, &of_code("a").claim(NOW.plus(2 * LEASE))));
-            assert!(lease(&of_code("a"), &left).maybe_redeemed.get());
-            assert!(!lease(&of_code("b"), &left).maybe_redeemed.get());
-        }
-    }
-
-    #[test]
-    fn a_holder_that_lost_its_lease_writes_nothing() {
-        let lost = lease(&of_code("a"), &Attributes::new());
-        let later = NOW.plus(2 * LEASE);
-        let taken_over = after([of_code("a").claim(NOW), of_code("a").claim(later)]);
-        assert!(!allows(&taken_over, &lost.release(later)));
-        assert!(!allows(&taken_over, &of_code("a").finish(&DELAYED, Guard::Lease(&lost), later)));
-        // But once tokens are stored, that is the outcome.
-        assert!(allows(&taken_over, &connect("a", false, later)));
-    }
-
-    #[test]
-    fn a_delay_is_written_once_without_a_lease() {
-        let delay = of_code("a").finish(&DELAYED, Guard::Claimable, NOW);
-        let delayed = after([delay.clone()]);
-        assert!(!allows(&delayed, &delay));
-        assert_eq!(Conflict::of(&delayed), Conflict::Delayed);
-        assert!(allows(&delayed, &of_code("a").claim(NOW)));
-        // The last holder was killed.
-        let left = after([of_code("a").claim(NOW)]);
-        assert!(allows(&left, &of_code("a").finish(&DELAYED, Guard::Claimable, NOW.plus(2 * LEASE))));
-    }
-
-    #[test]
-    fn a_denial_is_final_unless_a_code_is_being_exchanged_or_was_before() {
-        let denial = attempt(None).finish(&failed(Reason::Denied), Guard::Undecided, NOW);
-        let denied = after([denial.clone()]);
-        assert!(!allows(&denied, &denial));
-        assert!(allows(&denied, &of_code("a").claim(NOW)));
-        assert!(!allows(&after([of_code("a").claim(NOW)]), &denial));
-        assert!(!allows(&after([connect("a", false, NOW)]), &denial));
-        assert!(allows(&after([of_code("a").finish(&DELAYED, Guard::Claimable, NOW)]), &denial));
-        assert!(!allows(&denied, &attempt(None).finish(&DELAYED, Guard::Claimable, LATER)));
-    }
-
-    #[test]
-    fn a_success_is_written_once_and_never_overwritten() {
-        let connected = after([connect("a", false, NOW)]);
-        assert!(!allows(&connected, &connect("a", true, LATER)));
-        for guard in [Guard::Claimable, Guard::Undecided] {
-            assert!(!allows(&connected, &of_code("b").finish(&failed(Reason::Unknown), guard, LATER)));
-            assert!(!allows(&connected, &of_code("b").finish(&DELAYED, guard, LATER)));
-        }
-    }
-
-    #[test]
-    fn a_later_outcome_has_no_marks() {
-        let delay = of_code("a").finish(&DELAYED, Guard::Claimable, NOW);
-        let mark = Mark::Messaged.write(Status::Delayed, NOW, true, LATER);
-        let mut item = after([delay, mark.clone()]);
-        assert!(attr::MARKS.iter().any(|mark| item.contains_key(*mark)));
-        assert!(made(&connect("a", false, LATER), &mut item));
-        assert!(attr::MARKS.iter().all(|mark| !item.contains_key(*mark)));
-        assert!(!allows(&item, &mark), "the mark was meant for the earlier one");
-    }
-
-    #[test]
-    fn a_delay_that_recurs_stays_notified_until_the_attempt_is_finished() {
-        let delay = of_code("a").finish(&DELAYED, Guard::Claimable, NOW);
-        let mark = Mark::Messaged.write(Status::Delayed, NOW, false, LATER);
-        let ours = lease(&of_code("a"), &Attributes::new());
-        let again = of_code("a").finish(&DELAYED, Guard::Lease(&ours), NOW);
-        let item = after([delay, mark, of_code("a").claim(NOW), again]);
-        assert!(item.contains_key(attr::DELAY_TOLD_AT) && !item.contains_key(attr::MESSAGED_AT));
-        let over = [connect("a", false, LATER), of_code("b").finish(&failed(Reason::Denied), Guard::Undecided, LATER)];
-        for over in over {
-            let mut item = item.clone();
-            assert!(made(&over, &mut item) && !item.contains_key(attr::DELAY_TOLD_AT));
-        }
-    }
-
-    #[test]
-    fn the_second_mark_completes_the_notification() {
-        let mut item = after([connect("a", false, NOW)]);
-        let mark = |mark: Mark, complete| mark.write(Status::Connected, NOW, complete, LATER);
-        assert!(made(&mark(Mark::Messaged, false), &mut item));
-        assert!(!item.contains_key(attr::NOTIFIED_AT));
-        assert!(made(&mark(Mark::BotNotified, true), &mut item));
-        for name in [attr::MESSAGED_AT, attr::BOT_TOLD_AT, attr::NOTIFIED_AT] {
-            assert_eq!(item.get(name), Some(&LATER.into()), "{name}");
-        }
-        // The bot is notified again of an undeliverable message.
-        assert!(made(&mark(Mark::Undeliverable("63024".to_owned()), false), &mut item));
-        assert_eq!(item.get(attr::MESSAGE_ERROR), Some(&"63024".into()));
-        assert!(!item.contains_key(attr::BOT_TOLD_AT));
-    }
-
-    #[test]
-    fn an_outcome_is_redelivered_unless_there_is_a_later_one() {
-        let notified = |at: Timestamp| {
-            Attributes::from([
-                (attr::STATUS.to_owned(), Status::Failed.as_str().into()),
-                (attr::UPDATED_AT.to_owned(), at.into()),
-                (attr::NOTIFIED_AT.to_owned(), at.into()),
-                (attr::MESSAGED_AT.to_owned(), at.into()),
-            ])
-        };
-        let again = redelivery(Status::Failed, NOW, &[attr::NOTIFIED_AT], LATER);
-        let mut item = notified(NOW);
-        assert!(again.apply(&mut item));
-        assert!(!item.contains_key(attr::NOTIFIED_AT) && item.contains_key(attr::MESSAGED_AT));
-        assert_eq!(time(&item, attr::UPDATED_AT), Some(NOW));
-        assert!(!again.apply(&mut notified(LATER)));
-    }
-}
+mod tests;

@@ -28,7 +28,13 @@ impl AttemptId {
     /// so is the same attempt.
     #[must_use]
     pub fn of_code(code: &AuthorizationCode) -> Self {
-        Self::hashed(&[b"plain-attempt:v1:", code.secret().as_bytes()])
+        Self::of_code_sha256(&code.sha256())
+    }
+
+    /// The same, by the [SHA-256 of the code](AuthorizationCode::sha256).
+    #[must_use]
+    pub fn of_code_sha256(sha256: &str) -> Self {
+        Self::hashed(&[b"plain-attempt:v2:", sha256.as_bytes()])
     }
 
     /// The id of a denial without a signed state.

@@ -67,6 +67,14 @@ pub enum Reason {
     Misconfigured,
     /// Salesforce did not answer in time.
     SalesforceUnavailable,
+    /// A later consent of the same chat won, or the connection was revoked after the link was made.
+    Superseded,
+    /// The callback came from another browser than the one that pressed the button.
+    WrongBrowser,
+    /// The callback came after the state had expired.
+    ExpiredState,
+    /// The callback had a genuine state and nothing that could be used.
+    InvalidCallback,
 }
 
 /// What helps.
@@ -82,7 +90,7 @@ pub enum Next {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::Denied,
         Self::CodeExpired,
         Self::Unknown,
@@ -92,6 +100,10 @@ impl Reason {
         Self::LoginRate,
         Self::Misconfigured,
         Self::SalesforceUnavailable,
+        Self::Superseded,
+        Self::WrongBrowser,
+        Self::ExpiredState,
+        Self::InvalidCallback,
     ];
 
     /// As stored and as sent to the bot.
@@ -107,6 +119,10 @@ impl Reason {
             Self::LoginRate => "login_rate",
             Self::Misconfigured => "misconfigured",
             Self::SalesforceUnavailable => "salesforce_unavailable",
+            Self::Superseded => "superseded",
+            Self::WrongBrowser => "wrong_browser",
+            Self::ExpiredState => "expired_state",
+            Self::InvalidCallback => "invalid_callback",
         }
     }
 
@@ -116,14 +132,26 @@ impl Reason {
         Self::ALL.into_iter().find(|reason| reason.as_str() == text)
     }
 
-    /// What helps.
+    /// What helps; `None` where nothing is wrong.
     #[must_use]
-    pub const fn next(self) -> Next {
+    pub const fn next(self) -> Option<Next> {
         match self {
-            Self::Denied | Self::CodeExpired | Self::Unknown => Next::Relink,
-            Self::AppBlocked | Self::UserInactive | Self::OrgInactive => Next::ContactAdmin,
-            Self::LoginRate | Self::Misconfigured | Self::SalesforceUnavailable => Next::Wait,
+            Self::Denied
+            | Self::CodeExpired
+            | Self::Unknown
+            | Self::WrongBrowser
+            | Self::ExpiredState
+            | Self::InvalidCallback => Some(Next::Relink),
+            Self::AppBlocked | Self::UserInactive | Self::OrgInactive => Some(Next::ContactAdmin),
+            Self::LoginRate | Self::Misconfigured | Self::SalesforceUnavailable => Some(Next::Wait),
+            Self::Superseded => None,
         }
+    }
+
+    /// Why the receiver refused a callback, if this is such a reason.
+    #[must_use]
+    pub const fn is_refusal(self) -> bool {
+        matches!(self, Self::WrongBrowser | Self::ExpiredState | Self::InvalidCallback)
     }
 }
 
@@ -170,7 +198,7 @@ impl<Text> Outcome<Text> {
     pub const fn next(&self) -> Option<Next> {
         match self {
             Self::Connected { .. } => None,
-            Self::Failed { reason, .. } => Some(reason.next()),
+            Self::Failed { reason, .. } => reason.next(),
             Self::Delayed { .. } => Some(Next::Wait),
         }
     }
@@ -179,6 +207,12 @@ impl<Text> Outcome<Text> {
     #[must_use]
     pub const fn wants_link(&self) -> bool {
         matches!(self.next(), Some(Next::Relink | Next::Wait))
+    }
+
+    /// Whether the person hears nothing of it.
+    #[must_use]
+    pub const fn is_silent(&self) -> bool {
+        matches!(self, Self::Failed { reason: Reason::Superseded, .. })
     }
 
     /// How long a new link is of no use. Its lifetime begins after that.

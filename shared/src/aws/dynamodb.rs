@@ -80,7 +80,8 @@ pub async fn update(
     }
 }
 
-/// Writes to the items with these keys in one transaction: all of them or none.
+/// Writes to the items with these keys in one transaction: all of them or none. A write that changes nothing only checks
+/// its condition.
 ///
 /// # Errors
 /// [`AwsError`], but for conditions that do not hold. A conflict with another transaction is one: the same may succeed
@@ -118,15 +119,26 @@ fn transact_item(
     key: (&str, &str),
 ) -> Result<types::TransactWriteItem, BuildError> {
     let Expressions { update, condition, names, values } = write.expressions();
+    let (values, item) = (self::values(values), types::TransactWriteItem::builder());
+    if write.only_checks() {
+        let check = types::ConditionCheck::builder()
+            .table_name(table)
+            .key(key.0, AttributeValue::S(key.1.to_owned()))
+            .condition_expression(condition)
+            .set_expression_attribute_names(Some(names))
+            .set_expression_attribute_values(Some(values))
+            .build()?;
+        return Ok(item.condition_check(check).build());
+    }
     let update = types::Update::builder()
         .table_name(table)
         .key(key.0, AttributeValue::S(key.1.to_owned()))
         .update_expression(update)
         .condition_expression(condition)
         .set_expression_attribute_names(Some(names))
-        .set_expression_attribute_values(Some(self::values(values)))
+        .set_expression_attribute_values(Some(values))
         .build()?;
-    Ok(types::TransactWriteItem::builder().update(update).build())
+    Ok(item.update(update).build())
 }
 
 fn values(values: HashMap<String, Value>) -> HashMap<String, AttributeValue> {

@@ -37,7 +37,8 @@ fn the_document_has_every_attribute_of_the_envelope_and_no_other() {
 
 #[test]
 fn the_documents_have_every_reason_with_what_helps() {
-    let reasons = Reason::ALL.map(|reason| [reason.as_str().to_owned(), reason.next().as_str().to_owned()]).into();
+    let next = |reason: Reason| reason.next().map_or("–", Next::as_str).to_owned();
+    let reasons = Reason::ALL.map(|reason| [reason.as_str().to_owned(), next(reason)]).into();
     assert_eq!(Table::under(EVENTS, "### Reasons").rows(["reason", "next"]), reasons);
     assert_eq!(Table::under(README, "### Failures").rows(["reason", "next"]), reasons);
 }

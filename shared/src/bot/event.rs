@@ -193,7 +193,8 @@ pub struct NotConnected<'a> {
     /// The text for the person, in full.
     pub user_message: &'a str,
     /// What helps.
-    pub next: Next,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<Next>,
     /// A new link, where one helps; it is in `user_message` too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub relink_url: Option<&'a str>,
@@ -266,7 +267,7 @@ pub(super) mod tests {
             reason: Reason::AppBlocked,
             salesforce_error: None,
             user_message: "Ask.",
-            next: Next::ContactAdmin,
+            next: Some(Next::ContactAdmin),
             relink_url: None,
         };
         let expected: Value = json!({

@@ -23,7 +23,9 @@ fn the_document_has_every_attribute_of_the_token_table_and_says_whether_it_is_al
             issued_at: Timestamp::from_millis(1),
         };
         let mut row = Attributes::new();
-        assert!(tokens.store(Timestamp::from_millis(2)).apply(&mut row));
+        let consent =
+            Consent { attempt_id: AttemptId::from_bytes([7; 16]), at: Timestamp::from_millis(1), link_issued_at: None };
+        assert!(tokens.store(&consent, None, Timestamp::from_millis(2)).apply(&mut row));
         set(row.into_keys())
     };
     let table = Table::under(API, "## Token table");

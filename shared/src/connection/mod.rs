@@ -1,21 +1,34 @@
 //! A chat's connection: its row in the token table, which bots read.
 //!
-//! It names the attributes that the row has beside those in common with the attempt's ([`crate::attempt::attr`]), and
-//! [`NewTokens`] holds the rule of who may replace it, as data.
+//! It names the attributes that the row has beside those in common with the attempt's ([`crate::attempt::attr`]).
+//! [`Consent`] holds the rule of which consent wins, and [`NewTokens`] and [`revoke`] who may replace the row, as data.
+//! Pure.
 
+mod consent;
 #[cfg(test)]
 mod contract;
 mod new_tokens;
+mod stored;
 
+pub use consent::{CLOCK_SKEW, Consent};
 pub use new_tokens::NewTokens;
+pub use stored::{StoredTokens, is_connected, revoke};
 
 /// S.
 pub const ACCESS_TOKEN: &str = "access_token";
 /// S; missing where the scopes or the org's policy give none.
 pub const REFRESH_TOKEN: &str = "refresh_token";
-/// N, in milliseconds: when Salesforce issued the tokens.
+/// N, in milliseconds: when Salesforce issued the tokens. Bots write it too, so nothing is ordered by it.
 pub const ISSUED_AT: &str = "issued_at";
 /// S: the Salesforce user's id.
 pub const USER_ID: &str = "user_id";
 /// N, in milliseconds.
 pub const CONNECTED_AT: &str = "connected_at";
+/// N, in milliseconds: when the callback of the winning consent was received, or the connection was revoked.
+pub const CONSENTED_AT: &str = "consented_at";
+/// N, in milliseconds: when the connection ended; missing while there is one.
+pub const ENDED_AT: &str = "ended_at";
+/// S: why it ended; [`REVOKED`] is the one reason.
+pub const ENDED_REASON: &str = "ended_reason";
+/// The bot or an operator ended the connection.
+pub const REVOKED: &str = "revoked";

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use super::{ACCESS_TOKEN, CONNECTED_AT, ISSUED_AT, REFRESH_TOKEN, USER_ID};
+use super::{
+    ACCESS_TOKEN, CONNECTED_AT, CONSENTED_AT, Consent, ENDED_AT, ENDED_REASON, ISSUED_AT, REFRESH_TOKEN, StoredTokens,
+    USER_ID,
+};
 use crate::{
     AttemptId, LoginUrl, Timestamp,
     attempt::{Account, attr},
@@ -29,26 +32,28 @@ pub struct NewTokens<'a> {
 }
 
 impl NewTokens<'_> {
-    /// Stores them, unless tokens that were issued later are there. A repetition changes nothing but `connected_at`.
-    /// Other attributes, which bots may keep there, stay.
+    /// Stores them where their consent wins and the row still holds what it held when `before` was read, so that
+    /// whoever replaces tokens knows which. Other attributes, which bots may keep there, stay.
     #[must_use]
-    pub fn store(&self, now: Timestamp) -> ConditionalWrite {
-        let issued_at = self.issued_at.millis();
-        ConditionalWrite::only_if(Condition::Any(vec![
-            Condition::Absent(ISSUED_AT),
-            Condition::Below(ISSUED_AT, issued_at.saturating_add(1)),
-        ]))
-        .set(ACCESS_TOKEN, self.access_token)
-        .set_or_remove(REFRESH_TOKEN, self.refresh_token)
-        .set(attr::INSTANCE_URL, self.account.instance_url)
-        .set(ISSUED_AT, issued_at)
-        .set(attr::ATTEMPT_ID, self.attempt_id.to_string())
-        .set_or_remove(attr::SCOPE, self.account.scope)
-        .set(attr::ORG_ID, self.account.org_id)
-        .set(USER_ID, self.user_id)
-        .set_or_remove(attr::USERNAME, self.account.username)
-        .set(attr::LOGIN_URL, self.login_url.as_str())
-        .set(CONNECTED_AT, now)
+    pub fn store(&self, consent: &Consent, before: Option<&StoredTokens>, now: Timestamp) -> ConditionalWrite {
+        let is_unchanged = match before {
+            Some(tokens) => tokens.are_unchanged(),
+            None => Condition::All(vec![Condition::NoText(REFRESH_TOKEN), Condition::NoText(ACCESS_TOKEN)]),
+        };
+        ConditionalWrite::only_if(Condition::All(vec![consent.wins(now), is_unchanged]))
+            .set(ACCESS_TOKEN, self.access_token)
+            .set_or_remove(REFRESH_TOKEN, self.refresh_token)
+            .set(attr::INSTANCE_URL, self.account.instance_url)
+            .set(ISSUED_AT, self.issued_at.millis())
+            .set(attr::ATTEMPT_ID, self.attempt_id.to_string())
+            .set_or_remove(attr::SCOPE, self.account.scope)
+            .set(attr::ORG_ID, self.account.org_id)
+            .set(USER_ID, self.user_id)
+            .set_or_remove(attr::USERNAME, self.account.username)
+            .set(attr::LOGIN_URL, self.login_url.as_str())
+            .set(CONNECTED_AT, now)
+            .set(CONSENTED_AT, consent.at)
+            .remove([ENDED_AT, ENDED_REASON])
     }
 }
 
@@ -63,7 +68,11 @@ mod tests {
     use super::*;
     use crate::conditional_write::Attributes;
 
-    fn store(access_token: &str, refresh_token: Option<&str>, issued_at: u64) -> ConditionalWrite {
+    fn consent(at: u64) -> Consent {
+        Consent { attempt_id: AttemptId::from_bytes([7; 16]), at: Timestamp::from_millis(at), link_issued_at: None }
+    }
+
+    fn store(access_token: &str, refresh_token: Option<&str>, at: u64, row: &mut Attributes) -> bool {
         let login_url = "https://login.salesforce.com".parse().unwrap();
         let tokens = NewTokens {
             attempt_id: AttemptId::from_bytes([7; 16]),
@@ -72,18 +81,19 @@ mod tests {
             user_id: "005",
             access_token,
             refresh_token,
-            issued_at: Timestamp::from_millis(issued_at),
+            issued_at: Timestamp::from_millis(1),
         };
-        tokens.store(Timestamp::from_millis(9))
+        let before = StoredTokens::read(row);
+        tokens.store(&consent(at), before.as_ref(), Timestamp::from_millis(9)).apply(row)
     }
 
     #[test]
-    fn tokens_replace_older_ones_and_never_newer_ones() {
+    fn tokens_replace_those_of_an_earlier_consent_and_never_of_a_later_one() {
         let mut row = Attributes::new();
-        assert!(store("first", Some("refresh"), 5).apply(&mut row));
-        assert!(!store("older", None, 4).apply(&mut row));
+        assert!(store("first", Some("refresh"), 5, &mut row));
+        assert!(!store("older", None, 4, &mut row));
         assert_eq!(row.get(ACCESS_TOKEN), Some(&"first".into()));
-        assert!(store("newer", None, 6).apply(&mut row));
+        assert!(store("newer", None, 6, &mut row));
         assert_eq!(row.get(ACCESS_TOKEN), Some(&"newer".into()));
         assert_eq!(row.get(REFRESH_TOKEN), None, "a refresh token of older tokens is not left beside newer ones");
     }
@@ -91,17 +101,44 @@ mod tests {
     #[test]
     fn the_same_tokens_can_be_stored_again() {
         let mut row = Attributes::new();
-        assert!(store("same", None, 5).apply(&mut row));
+        assert!(store("same", None, 5, &mut row));
         let stored = row.clone();
-        assert!(store("same", None, 5).apply(&mut row));
+        assert!(store("same", None, 5, &mut row));
         assert_eq!(row, stored);
+    }
+
+    #[test]
+    fn what_another_wrote_meanwhile_is_not_replaced_unseen() {
+        let mut row = Attributes::from([(REFRESH_TOKEN.to_owned(), "of the bot".into())]);
+        let login_url = "https://login.salesforce.com".parse().unwrap();
+        let tokens = NewTokens {
+            attempt_id: AttemptId::from_bytes([7; 16]),
+            login_url: &login_url,
+            account: Account { org_id: "00D", instance_url: "https://i", username: None, scope: None },
+            user_id: "005",
+            access_token: "new",
+            refresh_token: None,
+            issued_at: Timestamp::from_millis(1),
+        };
+        assert!(!tokens.store(&consent(5), None, Timestamp::from_millis(9)).apply(&mut row));
+        assert!(store("new", None, 5, &mut row));
     }
 
     #[test]
     fn what_a_bot_keeps_in_the_row_stays() {
         let mut row = Attributes::from([("of_the_bot".to_owned(), "note".into())]);
-        assert!(store("new", None, 5).apply(&mut row));
+        assert!(store("new", None, 5, &mut row));
         assert_eq!(row.get("of_the_bot"), Some(&"note".into()));
+    }
+
+    #[test]
+    fn a_time_that_a_bot_wrote_as_text_or_far_ahead_locks_nobody_out() {
+        for issued_at in ["1790000000123".into(), u64::MAX.into()] {
+            let mut row =
+                Attributes::from([(ISSUED_AT.to_owned(), issued_at), (ACCESS_TOKEN.to_owned(), "old".into())]);
+            assert!(store("new", None, 5, &mut row));
+            assert_eq!(row.get(ACCESS_TOKEN), Some(&"new".into()));
+        }
     }
 
     #[test]

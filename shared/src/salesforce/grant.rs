@@ -142,7 +142,7 @@ impl TokenAnswer {
         }
         let issued_at = self.issued_at.parse().map(Timestamp::from_millis).map_err(|_| Untrusted::IssuedAt)?;
         let account = identity(&self.id).ok_or(Untrusted::Identity)?;
-        let instance = instance(&self.instance_url, login_url).ok_or(Untrusted::Instance)?;
+        let instance = instance_origin(&self.instance_url, login_url).ok_or(Untrusted::Instance)?;
         Ok((issued_at, account, instance))
     }
 
@@ -176,7 +176,8 @@ fn is_record_id(text: &str) -> bool {
 
 /// The base URL of the org's API: at Salesforce, or where the person logged in, which the operator
 /// has listed.
-fn instance(text: &str, login_url: &LoginUrl) -> Option<String> {
+#[must_use]
+pub fn instance_origin(text: &str, login_url: &LoginUrl) -> Option<String> {
     let address = Url::parse(text).ok()?;
     let known = login_url.is_origin_of(&address) || address.domain().is_some_and(is_salesforce);
     if known { login::site(text).ok() } else { None }

@@ -9,6 +9,7 @@ mod classify;
 mod client;
 mod grant;
 mod hosts;
+mod revoke;
 mod token;
 mod token_endpoint;
 mod userinfo;
@@ -18,7 +19,8 @@ pub use self::{
     callback_error::callback_error,
     classify::{Class, Refusal, UserinfoFailure},
     client::{BodyError, Salesforce, TIMEOUT},
-    grant::{Grant, Untrusted, UntrustedTokens},
+    grant::{Grant, Untrusted, UntrustedTokens, instance_origin},
+    revoke::{Revocation, RevokeError},
     token::{AccessToken, InvalidToken, RefreshToken},
     token_endpoint::{Credentials, ExchangeError, Redemption},
     userinfo::UserinfoError,

@@ -18,7 +18,7 @@ use ring::{
     signature::{Ed25519KeyPair, KeyPair as _},
 };
 use serde_json::{Value, json};
-use shared::{exchange::ExchangeMessage, process, state::StateKey};
+use shared::{exchange, process, state::StateKey};
 use tokio::{net::TcpStream, time::sleep};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
@@ -181,7 +181,7 @@ impl Parties {
             }
             "SendMessage" => {
                 text("QueueUrl")?;
-                ExchangeMessage::from_body(text("MessageBody")?).map_err(|error| error.to_string())?;
+                exchange::Body::parse(text("MessageBody")?).map_err(|error| error.to_string())?;
                 json!({ "MessageId": "5fea7756-0ea4-451a-a703-a558b933e274" })
             }
             "GetPublicKey" => json!({

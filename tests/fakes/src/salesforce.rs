@@ -10,6 +10,8 @@ use crate::{Answer, Server};
 pub const TOKEN: &str = "/services/oauth2/token";
 /// The endpoint that says whose token it is.
 pub const USERINFO: &str = "/services/oauth2/userinfo";
+/// The endpoint that revokes tokens.
+pub const REVOKE: &str = "/services/oauth2/revoke";
 /// When the tokens are made, in milliseconds since the epoch.
 pub const ISSUED_AT: u64 = 1_790_000_000_123;
 

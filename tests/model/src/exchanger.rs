@@ -286,22 +286,22 @@ impl Work {
         if broken == Broken::ClaimIgnoresLease && state.row.lease != LeaseEnd::None {
             state.row.lease = LeaseEnd::Past;
         }
-        let claim = attempt(Some(code)).claim(claim_time(number));
         let lease = state.row.lease(code, number);
-        let mut made = state.write(&claim);
+        let claims = attempt(Some(code)).claims(claim_time(number));
+        let mut made = claims.iter().any(|claim| state.write(claim));
         if made && result == StepResult::ResponseLost {
             state.forget();
             return At::Return;
         }
         if result == StepResult::Retried {
-            made = state.write(&claim);
+            made = claims.iter().any(|claim| state.write(claim));
         }
         if made {
             let maybe_redeemed = lease.maybe_redeemed.get() && broken != Broken::RedemptionForgotten;
             self.held = Some(Held { number, maybe_redeemed, responses: Vec::new(), sent: false });
             At::Try
         } else {
-            conflict(&state.row)
+            conflict(Some(code), &state.row)
         }
     }
 
@@ -327,12 +327,12 @@ impl Work {
         if made {
             return At::ReturnTo(Place::Ready);
         }
-        match Conflict::of(&state.row.item()) {
+        match attempt(self.code()).conflict(&state.row.item()) {
             // The dead-letter queue keeps the tokens.
             Conflict::Finished { connected: false } if matches!(self.kind, Kind::Exchanged(_)) => {
                 At::ReturnTo(Place::Ready)
             }
-            _ => conflict(&state.row),
+            _ => conflict(self.code(), &state.row),
         }
     }
 
@@ -388,8 +388,7 @@ impl Work {
     fn store(&mut self, state: &mut State, broken: Broken, result: StepResult) -> At {
         let Some(code) = self.code() else { return At::Return };
         if result != StepResult::Refused {
-            let change =
-                attempt(Some(code)).finish(&CONNECTED, Guard::TokensStored, outcome_time(state.next_outcome()));
+            let change = attempt(Some(code)).finish(&CONNECTED, Guard::Exchanged, outcome_time(state.next_outcome()));
             let marks = (state.row.messaged, state.row.bot_told, state.row.notified);
             if state.write(&change) {
                 state.tokens = Some(code);
@@ -463,7 +462,7 @@ impl Work {
             state.forget();
         } else if is_last {
             let made = self.write_outcome(state, protocol.broken, &Outcome::Delayed { reason: DELAY });
-            notified = made || !matches!(Conflict::of(&state.row.item()), Conflict::Held { .. });
+            notified = made || !matches!(attempt(self.code()).conflict(&state.row.item()), Conflict::Held { .. });
         } else if let (Some(held), Some(code)) = (&self.held, self.code()) {
             held.course(code, protocol.broken, |lease, _| state.write(&lease.release(outcome_time(0))));
         }
@@ -476,9 +475,9 @@ impl Work {
 }
 
 /// A claim or an outcome was refused: the next step.
-fn conflict(row: &Row) -> At {
-    match (Conflict::of(&row.item()), row.lease) {
-        (Conflict::Finished { .. }, _) => At::Done,
+fn conflict(code: Option<Code>, row: &Row) -> At {
+    match (attempt(code).conflict(&row.item()), row.lease) {
+        (Conflict::Finished { .. } | Conflict::TooManyCodes, _) => At::Done,
         (Conflict::Held { .. }, LeaseEnd::Of(number)) => At::ReturnTo(Place::Waiting(number)),
         (Conflict::Held { .. } | Conflict::Delayed, _) => At::ReturnTo(Place::Ready),
     }
@@ -486,5 +485,8 @@ fn conflict(row: &Row) -> At {
 
 /// An outcome was refused. A denial leaves the attempt to its holder.
 fn conflict_on_finish(kind: Kind, row: &Row) -> At {
-    if kind == Kind::Denied { At::Done } else { conflict(row) }
+    match kind {
+        Kind::Denied => At::Done,
+        Kind::Granted(code) | Kind::Exchanged(code) => conflict(Some(code), row),
+    }
 }

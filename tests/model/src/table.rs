@@ -86,6 +86,8 @@ pub fn attempt(code: Option<Code>) -> Attempt<'static> {
     let (Some(wa_id), Some(login_url)) = (&*WA_ID, &*LOGIN_URL) else { unreachable!("both are well-formed") };
     Attempt {
         id: AttemptId::from_bytes([7; 16]),
+        link_id: None,
+        is_plain: false,
         wa_id,
         login_url,
         code_sha256: code.map(|code| code.sha256().to_owned()),
@@ -195,7 +197,9 @@ impl Row {
                 | attr::SALESFORCE_ERROR
                 | attr::ORG_ID
                 | attr::INSTANCE_URL
-                | attr::RENEWED => {}
+                | attr::RENEWED
+                // Two codes: fewer than may be tried.
+                | attr::CODES => {}
                 other => panic!("the model does not know {other}"),
             }
         }

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use shared::{
     AttemptId, LoginUrl, Timestamp, WaId,
     attempt::Item,
-    exchange::{CODE_LIFETIME, Consent, ExchangeMessage},
+    exchange::{Body, CODE_LIFETIME, Consent, ExchangeMessage, version1},
+    state::State,
 };
 
 use crate::{
@@ -23,6 +24,10 @@ pub(super) enum Content {
     ExpiredCode,
     /// The person denied access.
     Denial,
+    /// The receiver refused the callback.
+    Refusal,
+    /// Encrypted tokens that are to be revoked at Salesforce.
+    TokensToRevoke,
     /// Encrypted tokens that are not stored yet. They do not expire.
     SealedTokens,
     /// Not an exchange message.
@@ -35,6 +40,8 @@ impl Content {
             Self::LiveCode => "live code",
             Self::ExpiredCode => "expired code",
             Self::Denial => "denial",
+            Self::Refusal => "refused callback",
+            Self::TokensToRevoke => "tokens to revoke",
             Self::SealedTokens => "sealed tokens",
             Self::Unreadable => "unreadable",
         }
@@ -66,7 +73,8 @@ pub(super) struct About {
     pub(super) attempt_id: AttemptId,
     pub(super) wa_id: WaId,
     pub(super) received_at: Timestamp,
-    pub(super) login_url: LoginUrl,
+    /// `None` for a plain state, which names none.
+    pub(super) login_url: Option<LoginUrl>,
 }
 
 /// What the attempt table says of the attempt.
@@ -95,6 +103,53 @@ impl From<&Result<Item, Unreadable>> for Record {
 /// The reason of a dead letter whose attempt is not in the form that this stack writes.
 const UNREADABLE_RECORD: &str = "attempt unreadable";
 
+fn content(body: &Body, now: Timestamp) -> Content {
+    let code =
+        |received_at| if now.since(received_at) < CODE_LIFETIME { Content::LiveCode } else { Content::ExpiredCode };
+    match body {
+        Body::Current(ExchangeMessage { consent, received_at, .. }) => match consent {
+            Consent::Granted { .. } => code(*received_at),
+            Consent::Denied(_) => Content::Denial,
+            Consent::Refused { .. } => Content::Refusal,
+            Consent::Exchanged { .. } => Content::SealedTokens,
+            Consent::Revoke { .. } => Content::TokensToRevoke,
+        },
+        Body::Version1(message) => match message.content {
+            // The exchanger exchanges none of this version.
+            version1::Content::Code { .. } => Content::ExpiredCode,
+            version1::Content::Denied { .. } => Content::Denial,
+            version1::Content::Exchanged { .. } => Content::SealedTokens,
+        },
+    }
+}
+
+/// What the message says, unverified; the exchanger verifies it after a redrive.
+fn about(body: Body) -> Option<About> {
+    let ExchangeMessage { state, received_at, consent } = match body {
+        Body::Current(message) => message,
+        Body::Version1(message) => {
+            let version1::Version1 { attempt_id, wa_id, received_at, login_url, .. } = message;
+            return Some(About { attempt_id, wa_id, received_at, login_url: Some(login_url) });
+        }
+    };
+    Some(match State::parse(state.as_str()).ok()? {
+        State::Signed(state) => {
+            let claims = state.unverified();
+            let (wa_id, login_url) = (claims.wa_id.clone(), Some(claims.login_url.clone()));
+            About { attempt_id: claims.attempt_id, wa_id, received_at, login_url }
+        }
+        State::Plain(wa_id) => {
+            let attempt_id = match &consent {
+                Consent::Granted { code } => AttemptId::of_code(code),
+                Consent::Exchanged { code_sha256, .. } => AttemptId::of_code_sha256(code_sha256),
+                Consent::Revoke { attempt_id, .. } => *attempt_id,
+                Consent::Denied(_) | Consent::Refused { .. } => AttemptId::of_denial(&wa_id, received_at),
+            };
+            About { attempt_id, wa_id, received_at, login_url: None }
+        }
+    })
+}
+
 impl DeadLetter {
     /// Whether its attempt's row could not be read.
     pub(super) fn has_unreadable_record(&self) -> bool {
@@ -103,20 +158,13 @@ impl DeadLetter {
 
     /// Parses a message's body; of an unreadable one it keeps nothing.
     pub(super) fn read(message_id: String, body: &str, sent_at: Option<Timestamp>, now: Timestamp) -> Self {
-        let Ok(message) = ExchangeMessage::from_body(body) else {
+        let Some(about) = Body::parse(body).ok().and_then(|body| Some((content(&body, now), about(body)?))) else {
             let age = sent_at.map(|at| now.since(at)).unwrap_or_default();
             return Self { message_id, content: Content::Unreadable, about: None, age, record: None };
         };
-        let ExchangeMessage { attempt_id, wa_id, received_at, login_url, consent } = message;
-        let age = now.since(received_at);
-        let content = match consent {
-            Consent::Granted { .. } if age < CODE_LIFETIME => Content::LiveCode,
-            Consent::Granted { .. } => Content::ExpiredCode,
-            Consent::Denied { .. } => Content::Denial,
-            Consent::Exchanged { .. } => Content::SealedTokens,
-        };
-        let about = Some(About { attempt_id, wa_id, received_at, login_url });
-        Self { message_id, content, about, age, record: None }
+        let (content, about) = about;
+        let age = now.since(about.received_at);
+        Self { message_id, content, about: Some(about), age, record: None }
     }
 
     pub(super) fn attempt_id(&self) -> Option<AttemptId> {
@@ -128,7 +176,8 @@ impl DeadLetter {
         match self.content {
             Content::Unreadable => "unreadable",
             Content::Denial => "denied",
-            Content::LiveCode | Content::ExpiredCode | Content::SealedTokens => {
+            Content::TokensToRevoke => "not revoked",
+            Content::LiveCode | Content::ExpiredCode | Content::Refusal | Content::SealedTokens => {
                 self.record.as_ref().and_then(|record| record.reason.as_deref()).unwrap_or("not recorded")
             }
         }
@@ -139,7 +188,11 @@ impl DeadLetter {
         let code_alive = match self.content {
             Content::LiveCode => Some(true),
             Content::ExpiredCode => Some(false),
-            Content::Denial | Content::SealedTokens | Content::Unreadable => None,
+            Content::Denial
+            | Content::Refusal
+            | Content::SealedTokens
+            | Content::TokensToRevoke
+            | Content::Unreadable => None,
         };
         let record = self.record.as_ref();
         let about = self.about.as_ref();
@@ -149,14 +202,14 @@ impl DeadLetter {
             "chat": about.map(|about| about.wa_id.masked()),
             "holds": self.content.as_str(),
             "code_alive": code_alive,
-            "sealed": self.content == Content::SealedTokens,
+            "sealed": matches!(self.content, Content::SealedTokens | Content::TokensToRevoke),
             "reason": self.reason(),
             "salesforce_error": record.and_then(|record| record.salesforce_error.as_deref()),
             "status": record.and_then(|record| record.status.as_deref()),
             "receives": record.and_then(|record| record.receives),
             "age_seconds": self.age.as_secs(),
             "received_at": about.map(|about| about.received_at.rfc3339()),
-            "login_url": about.map(|about| about.login_url.as_str()),
+            "login_url": about.and_then(|about| about.login_url.as_ref()).map(LoginUrl::as_str),
         })
     }
 }
@@ -210,15 +263,12 @@ mod tests {
 
     fn letter(minutes_ago: u64, consent: &str) -> DeadLetter {
         let received_at = NOW.millis() - minutes_ago * 60_000;
-        let body = format!(
-            r#"{{"v":1,"attempt_id":"07070707070707070707070707070707","wa_id":"whatsapp:+15551234567",
-                "received_at":{received_at},"login_url":"https://login.salesforce.com",{consent}}}"#
-        );
+        let body = format!(r#"{{"v":2,"state":"wa:whatsapp:+15551234567","received_at":{received_at},{consent}}}"#);
         DeadLetter::read("m".to_owned(), &body, None, NOW)
     }
 
     fn coded(minutes_ago: u64) -> DeadLetter {
-        letter(minutes_ago, r#""code":"aPrxSECRET==","pkce":true"#)
+        letter(minutes_ago, r#""code":"aPrxSECRET==""#)
     }
 
     fn unreadable() -> DeadLetter {
@@ -227,7 +277,7 @@ mod tests {
     }
 
     fn denied() -> DeadLetter {
-        letter(60, r#""denied":"access_denied""#)
+        letter(60, r#""denied":{"error":"access_denied"}"#)
     }
 
     fn with_reason(reason: &str, letter: DeadLetter) -> DeadLetter {

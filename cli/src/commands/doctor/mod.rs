@@ -3,7 +3,6 @@
 mod checks;
 mod finding;
 mod key_policy;
-mod safety;
 
 use std::fmt::Write as _;
 

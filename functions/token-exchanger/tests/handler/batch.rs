@@ -8,15 +8,17 @@ use fakes::{
     logs::Logs,
 };
 use serde_json::{Value, json};
-use shared::Timestamp;
+use shared::{Timestamp, state::Claims};
 use token_exchanger::NamelessMessage;
 
-use crate::world::{CHAT, CLIENT_SECRET, CODE, DEADLINE, NOW, WRONG_CLIENT, World, handle, record, verifier};
+use crate::world::{
+    CHAT, CLIENT_SECRET, CODE, DEADLINE, NOW, WRONG_CLIENT, World, handle, message_of, record, verifier,
+};
 
 #[tokio::test]
 async fn an_unreadable_message_fails_alone_and_is_returned_without_delay() {
     let world = World::start().await;
-    let batch = [record("bad", &json!({ "v": 1, "code": CODE }), 1), record("good", &world.message(), 1)];
+    let batch = [record("bad", &json!({ "v": 2, "code": CODE }), 1), record("good", &world.message(), 1)];
     assert_eq!(handle(&world.function(), &batch).await, ["bad"]);
     assert_eq!(world.visibility_timeouts(), [1]);
     assert_eq!(world.calls("TransactWriteItems").len(), 1);
@@ -53,8 +55,8 @@ fn breaking_clock() -> Timestamp {
 #[tokio::test]
 async fn a_panic_fails_its_own_message_alone() {
     let world = World::start().await;
-    let mut other = world.message();
-    other["attempt_id"] = "00000000000000000000000000000008".into();
+    let other =
+        message_of(Claims { attempt_id: "00000000000000000000000000000008".parse().unwrap(), ..world.claims() });
     // Read once by the batch, and then by the first message.
     READS_UNTIL_PANIC.set(Some(1));
     let batch = [record("first", &world.message(), 1), record("second", &other, 1)];
@@ -84,8 +86,8 @@ async fn a_line_for_each_message_with_its_trace_and_nothing_secret_in_it() {
         world.0.tokens("another"),
     ]);
     let function = world.function();
-    let mut message = world.message();
-    message["attempt_id"] = "00000000000000000000000000000109".into();
+    let message =
+        message_of(Claims { attempt_id: "00000000000000000000000000000109".parse().unwrap(), ..world.claims() });
     let unreadable = json!({ "v": 1, "code": CODE, "wa_id": CHAT });
     for (id, message) in [("connects", &message), ("fails", &message), ("unreadable-109", &unreadable)] {
         let mut record = record(id, message, 1);

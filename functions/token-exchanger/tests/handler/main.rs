@@ -5,6 +5,7 @@
 
 mod batch;
 mod exchange;
+mod forged;
 mod outcome;
 mod return_to_queue;
 mod storage;

@@ -5,10 +5,15 @@ use fakes::{
     salesforce::{TOKEN, USERINFO},
 };
 use serde_json::json;
+use shared::state::Claims;
 
 use crate::world::{
-    ATTEMPT, CALLBACK, CHAT, CLIENT_SECRET, CODE, EXPIRED, NOW, World, ends, number, sets, text, verifier,
+    ATTEMPT, CALLBACK, CHAT, CLIENT_SECRET, CODE, EXPIRED, LINK, NOW, RECEIVED_AT, World, ends, holding, message_of,
+    number, sets, text, verifier,
 };
+
+/// Of the usual code.
+const CODE_SHA256: &str = "q8ORMjtiigeNmXWryCC2nkyahqYiZYPg1fuDJtmNpHk";
 
 #[tokio::test]
 async fn a_consent_ends_connected() {
@@ -34,7 +39,7 @@ async fn a_consent_ends_connected() {
     assert_eq!(form, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
     assert_eq!(world.bearers(), ["Bearer 00Dxx!ACCESS"]);
 
-    let claim = world.last_update();
+    let claim = sets(&world.calls("UpdateItem")[0]);
     assert_eq!(claim["status"], text("exchanging"));
     assert_eq!(claim["lease_until"], number(NOW.millis() + 60_000));
     assert_eq!(claim["expires_at"], number(NOW.seconds() + 90 * 24 * 3600));
@@ -61,9 +66,8 @@ async fn a_consent_ends_connected() {
 #[tokio::test]
 async fn a_consent_without_a_challenge_sends_no_verifier() {
     let world = World::start().await;
-    let mut message = world.message();
-    message["pkce"] = false.into();
-    assert!(ends(&world, &message).await);
+    let plain = json!({ "v": 2, "state": format!("wa:{CHAT}"), "received_at": RECEIVED_AT, "code": CODE });
+    assert!(ends(&world, &plain).await);
     assert!(!world.token_forms()[0].contains_key("code_verifier"));
     assert!(world.calls("GenerateMac").is_empty());
 }
@@ -83,17 +87,14 @@ async fn a_connection_in_place_of_another_is_renewed() {
 #[tokio::test]
 async fn a_denial_is_an_outcome() {
     let world = World::start().await;
-    let mut message = world.message();
-    let fields = message.as_object_mut().unwrap();
-    fields.retain(|name, _| name != "code" && name != "pkce");
-    fields.insert("denied".to_owned(), "access_denied".into());
+    let message = holding(world.message(), "denied", json!({ "error": "access_denied" }));
     assert!(ends(&world, &message).await);
     let outcome = world.last_update();
     assert_eq!(outcome["reason"], text("denied"));
     assert_eq!(outcome["salesforce_error"], text("access_denied"));
     assert_eq!(world.tries(), 0);
 
-    world.refuse_next_update(&json!({ "status": text("connected") }));
+    world.refuse_next_outcome(&json!({ "status": text("connected") }));
     assert!(ends(&world, &message).await);
 }
 
@@ -101,7 +102,7 @@ async fn a_denial_is_an_outcome() {
 async fn a_redelivered_message_exchanges_once() {
     let world = World::start().await;
     for status in ["connected", "failed"] {
-        world.refuse_next_update(&json!({ "status": text(status) }));
+        world.refuse_next_update(&json!({ "status": text(status), "code_sha256": text(CODE_SHA256) }));
         assert!(ends(&world, &world.message()).await);
     }
     assert_eq!(world.tries(), 0);
@@ -124,7 +125,7 @@ async fn a_final_refusal_is_an_outcome() {
         assert!(body.contains(outcome["salesforce_error"]["S"].as_str().unwrap()));
     }
     assert_eq!(world.tries(), 4);
-    assert!(world.calls("TransactWriteItems").is_empty());
+    assert!(world.stores().is_empty());
 }
 
 #[tokio::test]
@@ -142,11 +143,10 @@ async fn an_expired_code_that_may_have_been_used_fails_as_unknown() {
     let world = World::start().await;
     let mut message = world.message();
     message["received_at"] = (NOW.millis() - 14 * 60 * 1000).into();
-    let code_sha256 = "q8ORMjtiigeNmXWryCC2nkyahqYiZYPg1fuDJtmNpHk";
-    let killed = json!({ "status": text("exchanging"), "lease_until": number(1), "code_sha256": text(code_sha256) });
+    let killed = json!({ "status": text("exchanging"), "lease_until": number(1), "code_sha256": text(CODE_SHA256) });
     world.0.next("GetItem", json!({ "Item": killed }));
     assert!(ends(&world, &message).await);
-    assert_eq!(world.calls("UpdateItem").len(), 1, "no claim, which would hide an outcome");
+    assert_eq!(world.calls("UpdateItem").len(), 0, "no claim, which would hide an outcome");
     assert_eq!(world.last_update()["reason"], text("unknown"));
     assert_eq!(world.tries(), 0);
 }
@@ -154,9 +154,23 @@ async fn an_expired_code_that_may_have_been_used_fails_as_unknown() {
 #[tokio::test]
 async fn a_login_host_that_is_not_allowed_gets_no_code() {
     let world = World::start().await;
-    let mut message = world.message();
-    message["login_url"] = "https://evil.my.salesforce.com".into();
+    let login_url = "https://evil.my.salesforce.com".parse().unwrap();
+    let message = message_of(Claims { login_url, ..world.claims() });
     assert!(!ends(&world, &message).await);
     assert_eq!(world.tries(), 0);
     assert_eq!(world.visibility_timeouts(), [2]);
+}
+
+#[tokio::test]
+async fn a_refused_callback_ends_with_the_reason() {
+    let world = World::start().await;
+    let refused = holding(world.message(), "refused", json!("wrong_browser"));
+    assert!(ends(&world, &refused).await);
+    let outcome = world.last_update();
+    assert_eq!((&outcome["status"], &outcome["reason"]), (&text("failed"), &text("wrong_browser")));
+    assert_eq!(outcome["link_id"], text(LINK));
+    // The right browser was there first.
+    world.refuse_next_outcome(&json!({ "status": text("exchanging"), "lease_until": number(NOW.millis() + 9) }));
+    assert!(ends(&world, &refused).await);
+    assert_eq!(world.tries(), 0);
 }

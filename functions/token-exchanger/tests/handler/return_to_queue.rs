@@ -70,9 +70,9 @@ async fn after_its_last_try_a_message_only_reports_the_delay() {
     assert_eq!(outcome["status"], text("delayed"));
     assert_eq!(outcome["reason"], text("misconfigured"));
     // A person who was notified is not notified again, and an attempt with an outcome is finished.
-    world.refuse_next_update(&json!({ "status": text("delayed") }));
+    world.refuse_next_outcome(&json!({ "status": text("delayed") }));
     assert_eq!(handle(&world.function(), &[record("one", &world.message(), 11)]).await, ["one"]);
-    world.refuse_next_update(&json!({ "status": text("connected") }));
+    world.refuse_next_outcome(&json!({ "status": text("connected") }));
     assert!(handle(&world.function(), &[record("one", &world.message(), 11)]).await.is_empty());
     // An expired code is an outcome, whenever it comes.
     let mut expired = world.message();

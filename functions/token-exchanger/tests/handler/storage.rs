@@ -1,18 +1,110 @@
 //! Storing tokens, and sealing them on the queue where the tables refuse them.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use fakes::aws::{self, DATA_KEY};
+use fakes::{
+    Answer,
+    aws::{self, DATA_KEY},
+    salesforce::REVOKE,
+};
 use serde_json::{Value, json};
 use shared::Timestamp;
 
-use crate::world::{ATTEMPT, CODE, DEADLINE, NOW, RECEIVED_AT, World, ends, handle, number, record, sets, text};
+use crate::world::{
+    ATTEMPT, CHAT, CODE, DEADLINE, NOW, RECEIVED_AT, World, ends, handle, holding, number, record, sets, text,
+};
+
+/// The chat's row, of a consent at that time.
+fn row(consented_at: u64) -> Value {
+    json!({ "Item": {
+        "wa_id": text(CHAT), "attempt_id": text("99999999999999999999999999999999"), "issued_at": number(1),
+        "access_token": text("old access"), "refresh_token": text("old refresh"), "consented_at": number(consented_at),
+        "instance_url": text("https://evil.example"), "login_url": text("https://evil.example"),
+    } })
+}
 
 #[tokio::test]
-async fn newer_tokens_stay_and_the_attempt_ends_connected() {
+async fn a_consent_that_a_later_one_has_overtaken_ends_superseded_and_its_tokens_are_revoked() {
     let world = World::start().await;
+    world.0.next("GetItem", row(RECEIVED_AT + 1));
+    assert!(ends(&world, &world.message()).await);
+    assert!(world.stores().is_empty());
+    let outcome = world.last_update();
+    assert_eq!((&outcome["status"], &outcome["reason"]), (&text("failed"), &text("superseded")));
+    let [message] = &world.queued("revoke")[..] else { panic!("one revocation") };
+    assert!(!message.to_string().contains("REFRESH"), "{message}");
+
+    world.0.on(REVOKE, |_| Answer::new(200, ""));
+    assert!(ends(&world, message).await);
+    assert_eq!(world.0.only_request(REVOKE).form(), [("token".to_owned(), "5AepREFRESH".to_owned())]);
+}
+
+#[tokio::test]
+async fn what_a_consent_replaces_is_revoked_at_salesforce_and_nowhere_else() {
+    let world = World::start().await;
+    world.0.next("GetItem", row(RECEIVED_AT - 1));
+    assert!(ends(&world, &world.message()).await);
+    assert_eq!(world.stores().len(), 1);
+    assert_eq!(sets(&world.stores()[0]["TransactItems"][1]["Update"])["renewed"], json!({ "BOOL": true }));
+    let sent = world.calls("SendMessage").remove(0);
+    assert_eq!(sent["DelaySeconds"], 60, "longer than the invocation that replaces them");
+    let message = world.queued("revoke").remove(0);
+
+    world.0.on(REVOKE, |_| Answer::new(200, ""));
+    assert!(ends(&world, &message).await);
+    // The row names a host that is neither Salesforce's nor the operator's.
+    assert_eq!(world.0.only_request(REVOKE).form(), [("token".to_owned(), "old refresh".to_owned())]);
+}
+
+#[tokio::test]
+async fn tokens_that_are_still_in_the_row_are_not_revoked() {
+    let world = World::start().await;
+    world.0.next("GetItem", row(RECEIVED_AT - 1));
+    assert!(ends(&world, &world.message()).await);
+    world.0.next("GetItem", row(RECEIVED_AT - 1));
+    assert!(ends(&world, &world.queued("revoke").remove(0)).await);
+    assert!(world.0.requests(REVOKE).is_empty());
+}
+
+#[tokio::test]
+async fn a_revocation_that_fails_is_tried_again_later() {
+    let world = World::start().await;
+    world.0.next("GetItem", row(RECEIVED_AT + 1));
+    assert!(ends(&world, &world.message()).await);
+    world.0.on(REVOKE, |_| Answer::new(400, "error=unsupported_token_type"));
+    let message = world.queued("revoke").remove(0);
+    assert_eq!(handle(&world.function(), &[record("one", &message, 3)]).await, ["one"]);
+    assert_eq!(world.visibility_timeouts(), [300]);
+}
+
+#[tokio::test]
+async fn a_row_that_another_wrote_meanwhile_is_read_again() {
+    let world = World::start().await;
+    world.0.next("GetItem", json!({}));
+    world.0.next("GetItem", row(RECEIVED_AT - 1));
     world.cancel_next_transaction(["ConditionalCheckFailed", "None"]);
     assert!(ends(&world, &world.message()).await);
-    assert_eq!(world.last_update()["status"], text("connected"));
+    assert_eq!(world.stores().len(), 2);
+    assert_eq!(world.queued("revoke").len(), 1, "what the second look found is replaced");
+}
+
+#[tokio::test]
+async fn a_failure_of_an_overtaken_consent_is_superseded() {
+    let world = World::start().await;
+    let mut message = world.message();
+    message["received_at"] = (NOW.millis() - 14 * 60 * 1000).into();
+    world.cancel_next_transaction(["ConditionalCheckFailed", "None"]);
+    assert!(ends(&world, &message).await);
+    assert_eq!(world.last_update()["reason"], text("superseded"));
+}
+
+#[tokio::test]
+async fn a_failure_is_told_where_the_token_table_is_out_of_reach() {
+    let world = World::start().await;
+    let mut message = world.message();
+    message["received_at"] = (NOW.millis() - 14 * 60 * 1000).into();
+    world.refuse_transactions(1);
+    assert!(ends(&world, &message).await);
+    assert_eq!(world.last_update()["reason"], text("code_expired"));
 }
 
 #[tokio::test]
@@ -20,7 +112,7 @@ async fn a_connected_attempt_is_not_connected_again() {
     let world = World::start().await;
     world.cancel_next_transaction(["None", "ConditionalCheckFailed"]);
     assert!(ends(&world, &world.message()).await);
-    assert_eq!(world.calls("UpdateItem").len(), 1);
+    assert_eq!(world.calls("UpdateItem").len(), 1, "the claim");
 }
 
 #[tokio::test]
@@ -65,7 +157,7 @@ async fn tokens_that_cannot_be_stored_are_put_back_sealed_and_stored_from_there(
     let open = world.calls("Decrypt").remove(0);
     assert_eq!(open["EncryptionContext"], context);
     assert_eq!(open["CiphertextBlob"], message["traded"]["key"]);
-    let transaction = world.calls("TransactWriteItems").pop().unwrap();
+    let transaction = world.stores().pop().unwrap();
     let [tokens, attempt] = [0, 1].map(|index| sets(&transaction["TransactItems"][index]["Update"]));
     assert_eq!(tokens["access_token"], text("00Dxx!ACCESS"));
     assert_eq!(tokens["refresh_token"], text("5AepREFRESH"));
@@ -76,10 +168,8 @@ async fn tokens_that_cannot_be_stored_are_put_back_sealed_and_stored_from_there(
 #[tokio::test]
 async fn sealed_tokens_come_back_until_they_are_stored_and_the_person_is_notified_after_the_last_try() {
     let world = World::start().await;
-    let mut message = world.message();
-    let fields = message.as_object_mut().unwrap();
-    fields.retain(|name, _| name != "code" && name != "pkce");
-    fields.insert("traded".to_owned(), json!({ "code_sha256": "ab", "key": "a2V5", "data": "ZGF0YQ==" }));
+    let sealed = json!({ "code_sha256": "ab", "key": "a2V5", "data": "ZGF0YQ==" });
+    let message = holding(world.message(), "traded", sealed);
 
     world.0.on("Decrypt", |_| json!({ "Plaintext": STANDARD.encode(DATA_KEY) }).into());
     world.0.next("Decrypt", aws::error("AccessDeniedException"));
@@ -92,10 +182,10 @@ async fn sealed_tokens_come_back_until_they_are_stored_and_the_person_is_notifie
     assert_eq!(world.last_update()["status"], text("delayed"));
     // A failure that was written meanwhile does not discard the tokens; a connection does.
     for (status, left) in [("failed", true), ("connected", false)] {
-        world.refuse_next_update(&json!({ "status": text(status) }));
+        world.refuse_next_outcome(&json!({ "status": text(status) }));
         assert_eq!(handle(&world.function(), &[record("one", &message, 11)]).await.is_empty(), !left, "{status}");
     }
-    assert!(world.calls("TransactWriteItems").is_empty());
+    assert!(world.stores().is_empty());
 }
 
 #[tokio::test]

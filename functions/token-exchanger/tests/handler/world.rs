@@ -1,14 +1,18 @@
 //! What the function is run against, and how a message is handed to it.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use fakes::{
     Answer, Server,
-    aws::{self, setting},
+    aws::{self, setting, state_key_pair, state_public_key},
     salesforce::{TOKEN, USERINFO},
 };
 use serde_json::{Value, json};
-use shared::{AttemptId, Settings, Timestamp, pkce::PkceCodeVerifier};
+use shared::{
+    AttemptId, Settings, Timestamp,
+    pkce::PkceCodeVerifier,
+    state::{Claims, LinkOrigin, StateKey},
+};
 use token_exchanger::{Config, TokenExchanger};
 
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
@@ -18,6 +22,7 @@ pub(crate) const CHAT: &str = "whatsapp:+15551234567";
 pub(crate) const CODE: &str = "aPrxCODE==";
 pub(crate) const CLIENT_SECRET: &str = "5A4D0B0C";
 pub(crate) const ATTEMPT: &str = "00000000000000000000000000000007";
+pub(crate) const LINK: &str = "00000000000000000000000000000008";
 pub(crate) const CALLBACK: &str = "https://abc.execute-api.us-east-1.amazonaws.com/callback";
 
 /// Salesforce and AWS on one server.
@@ -46,7 +51,10 @@ impl World {
         answers.into_iter().for_each(|answer| self.0.next(USERINFO, answer));
     }
 
+    /// The attempt's item is as this says, and forbids the next write.
     pub(crate) fn refuse_next_update(&self, item: &Value) {
+        let mut item = item.clone();
+        item["attempt_id"] = text(ATTEMPT);
         let body =
             json!({ "__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException", "Item": item });
         self.0.next("UpdateItem", Answer::json(400, &body));
@@ -86,7 +94,29 @@ impl World {
 
     /// What the last write to the attempt set.
     pub(crate) fn last_update(&self) -> HashMap<String, Value> {
-        sets(self.calls("UpdateItem").last().unwrap())
+        let operations = ["UpdateItem", "TransactWriteItems"];
+        let last = self.0.operations().into_iter().rfind(|operation| operations.contains(&operation.as_str())).unwrap();
+        let call = self.calls(&last).pop().unwrap();
+        if last == "UpdateItem" { sets(&call) } else { sets(&call["TransactItems"][1]["Update"]) }
+    }
+
+    /// What was put on the queue with this content.
+    pub(crate) fn queued(&self, content: &str) -> Vec<Value> {
+        let bodies = self.calls("SendMessage").into_iter();
+        let bodies = bodies.map(|call| serde_json::from_str::<Value>(call["MessageBody"].as_str().unwrap()).unwrap());
+        bodies.filter(|body| body.get(content).is_some()).collect()
+    }
+
+    /// The transactions that store tokens.
+    pub(crate) fn stores(&self) -> Vec<Value> {
+        let calls = self.calls("TransactWriteItems").into_iter();
+        calls.filter(|call| call["TransactItems"][0].get("Update").is_some()).collect()
+    }
+
+    /// The attempt is as this says, and takes no outcome.
+    pub(crate) fn refuse_next_outcome(&self, item: &Value) {
+        self.cancel_next_transaction(["None", "ConditionalCheckFailed"]);
+        self.refuse_next_update(item);
     }
 
     pub(crate) fn visibility_timeouts(&self) -> Vec<u64> {
@@ -101,6 +131,8 @@ impl World {
         let settings = Settings::new(|name| {
             Some(match name {
                 "LOGIN_URLS" => self.0.url().to_owned(),
+                "STATE_POLICY" => "AcceptPlain".to_owned(),
+                "STATE_KEY_IDS" => "state".to_owned(),
                 "DYNAMODB_PROFILE_TABLE_NAME" => "salesforce_tokens".to_owned(),
                 "ATTEMPT_TABLE_NAME" => "connection_attempts".to_owned(),
                 "EXCHANGE_QUEUE_URL" => format!("{}/queue", self.0.url()),
@@ -118,16 +150,40 @@ impl World {
     }
 
     pub(crate) fn message(&self) -> Value {
-        json!({
-            "v": 1,
-            "attempt_id": ATTEMPT,
-            "wa_id": CHAT,
-            "received_at": RECEIVED_AT,
-            "login_url": self.0.url(),
-            "code": CODE,
-            "pkce": true,
-        })
+        message_of(self.claims())
     }
+
+    /// What the state of the usual message claims.
+    pub(crate) fn claims(&self) -> Claims {
+        let issued_at = Timestamp::from_millis(NOW.millis() - 20 * 60 * 1000);
+        Claims {
+            attempt_id: ATTEMPT.parse().unwrap(),
+            link: Some(LinkOrigin { link_id: LINK.parse().unwrap(), issued_at }),
+            wa_id: CHAT.parse().unwrap(),
+            expires_at: NOW.plus(Duration::from_mins(5)),
+            login_url: self.0.url().parse().unwrap(),
+            binding: None,
+        }
+    }
+}
+
+/// A message with a code and a state that claims this.
+pub(crate) fn message_of(claims: Claims) -> Value {
+    json!({ "v": 2, "state": signed(claims), "received_at": RECEIVED_AT, "code": CODE })
+}
+
+/// The state that claims this.
+pub(crate) fn signed(claims: Claims) -> String {
+    let unsigned = claims.unsigned(StateKey::from_der(&state_public_key()).unwrap().id());
+    let signature = state_key_pair().sign(&unsigned.message());
+    unsigned.with_signature(signature.as_ref().try_into().unwrap())
+}
+
+/// The message with another content in place of the code.
+pub(crate) fn holding(mut message: Value, name: &str, content: Value) -> Value {
+    message.as_object_mut().unwrap().remove("code");
+    message[name] = content;
+    message
 }
 
 /// The values that a write sets, by attribute.

@@ -9,7 +9,7 @@ use serde_json::json;
 use shared::{
     AuthorizationCode,
     binding::BrowserSecret,
-    exchange::{Consent, ExchangeMessage},
+    exchange::{Consent, ExchangeMessage, StateText},
     logging,
     page::{self, Mood},
     process,
@@ -36,7 +36,8 @@ impl Receiver {
                 _ => {}
             }
         }
-        let State::Signed(state) = State::parse(&state.ok_or("no state")?)? else { return Err("not signed".into()) };
+        let text = state.ok_or("no state")?;
+        let State::Signed(state) = State::parse(&text)? else { return Err("not signed".into()) };
         let claims = state.verify(std::slice::from_ref(&self.key), now)?;
         let cookies = request.cookies.iter().flatten().map(String::as_str);
         let is_bound = claims.binding.is_none_or(|binding| {
@@ -47,11 +48,9 @@ impl Receiver {
         }
         let code = AuthorizationCode::parse(code.ok_or("no code")?)?;
         let message = ExchangeMessage {
-            attempt_id: claims.attempt_id,
-            wa_id: claims.wa_id,
+            state: StateText::new(text),
             received_at: now,
-            login_url: claims.login_url,
-            consent: Consent::Granted { code, pkce: true },
+            consent: Consent::Granted { code },
         };
         let body = json!({ "QueueUrl": self.queue_url, "MessageBody": message.to_body() });
         self.queue.call("AmazonSQS.SendMessage", &body).await

@@ -1,0 +1,124 @@
+//! Tokens that nobody needs any more are revoked at Salesforce: those that a new consent replaces, those of a consent that
+//! a later one has overtaken, and those of an exchange whose attempt fails.
+//!
+//! They go onto the queue first, sealed, in a message of their own with tries of its own, so that neither an outage at
+//! Salesforce nor the end of this invocation leaves a token alive.
+
+use std::time::Duration;
+
+use shared::{
+    attempt::ledger::LEASE,
+    connection::StoredTokens,
+    exchange::{Consent, ExchangeMessage, Sealed},
+    salesforce::{self, Grant, RefreshToken, RevokeError},
+};
+use tokio::time::Instant;
+use tracing::{error, warn};
+
+use crate::{
+    budget::left,
+    checkpoint::{self, CheckpointError, Doomed},
+    ending::Ending,
+    retry::Pauses,
+    setback::Setback,
+    work::Work,
+};
+
+/// Longer than the function's time-out: by then the tokens were replaced, or this invocation never will replace them.
+const REPLACED_BY_THEN: Duration = LEASE;
+/// How long one invocation tries to put tokens on the queue.
+const QUEUE_LIMIT: Duration = Duration::from_secs(2);
+
+impl Work<'_> {
+    /// Has tokens revoked that were exchanged and are not stored.
+    pub(crate) async fn revoke_unused(&self, grant: &Grant) {
+        let token = grant.refresh_token.as_ref().map_or_else(|| grant.access_token.secret(), RefreshToken::secret);
+        let hosts = vec![self.attempt.login_url.as_str().to_owned(), grant.instance_url.clone()];
+        let tokens = Doomed::new(token, hosts);
+        if !self.queue_revocation(&tokens, Duration::ZERO).await {
+            self.revoke_now(&tokens).await;
+        }
+    }
+
+    /// Has tokens revoked that are about to be replaced. Returns those that could not be put on the queue:
+    /// [`Self::revoke_now`] is for them, once they are replaced.
+    pub(crate) async fn revoke_replaced(&self, tokens: &StoredTokens) -> Option<Doomed> {
+        let tokens = Doomed::new(tokens.to_revoke(), self.hosts(tokens));
+        (!self.queue_revocation(&tokens, REPLACED_BY_THEN).await).then_some(tokens)
+    }
+
+    /// Where tokens of a row can be revoked. Bots may have written the row, so a host of Salesforce's, or one that the
+    /// operator has listed, is asked and no other.
+    fn hosts(&self, tokens: &StoredTokens) -> Vec<String> {
+        let allowed = &self.resources.config.login_urls;
+        let login_url =
+            tokens.login_url.as_ref().and_then(|text| text.parse().ok()).filter(|url| allowed.contains(url));
+        let login_url = login_url.unwrap_or_else(|| self.attempt.login_url.clone());
+        let instance = tokens.instance_url.as_ref().and_then(|text| salesforce::instance_origin(text, &login_url));
+        instance.into_iter().chain([login_url.as_str().to_owned()]).collect()
+    }
+
+    /// Puts tokens on the queue, sealed; `false` where that fails.
+    async fn queue_revocation(&self, tokens: &Doomed, delay: Duration) -> bool {
+        let until = self.budget.checkpoint().min(Instant::now() + QUEUE_LIMIT);
+        let mut pauses = Pauses::until(until);
+        loop {
+            let queued = tokio::time::timeout_at(until, self.send_revocation(tokens, delay)).await;
+            match queued.unwrap_or(Err(CheckpointError::OutOfTime)) {
+                Ok(is_sent) => return is_sent,
+                Err(error) if !pauses.next(None).await => {
+                    warn!(attempt_id = %self.attempt.id, %error, "revocation not queued");
+                    return false;
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// `false` where the login has no state, as with version 1.
+    async fn send_revocation(&self, tokens: &Doomed, delay: Duration) -> Result<bool, CheckpointError> {
+        let Self { resources, attempt, message, .. } = self;
+        let Some(state) = message.state else { return Ok(false) };
+        let key = resources.kms.checkpoint_key(&resources.config.checkpoint_key_id, attempt.id).await?;
+        let data = checkpoint::seal_doomed(&key.plaintext, attempt, tokens)?;
+        let consent = Consent::Revoke { attempt_id: attempt.id, sealed: Sealed { key: key.sealed, data } };
+        let message = ExchangeMessage { state: state.clone(), received_at: message.received_at, consent };
+        resources.queue.send(&message, delay).await?;
+        Ok(true)
+    }
+
+    /// Revokes tokens within this invocation, because the queue did not take them.
+    pub(crate) async fn revoke_now(&self, tokens: &Doomed) {
+        if let Err(error) = self.revoke(tokens).await {
+            error!(attempt_id = %self.attempt.id, %error, "tokens not revoked: they may stay valid at Salesforce");
+        }
+    }
+
+    /// Tokens from the queue. Those that are in the row are left alone: the invocation that was to replace them did not,
+    /// and the one that does puts them on the queue again.
+    pub(crate) async fn revoke_sealed(&self, sealed: &Sealed) -> Result<Ending, Setback> {
+        let Self { resources, attempt, .. } = self;
+        let key =
+            resources.kms.open_checkpoint_key(&resources.config.checkpoint_key_id, attempt.id, &sealed.key).await?;
+        let tokens = checkpoint::open_doomed(&key, attempt, &sealed.data)?;
+        let row = resources.tables.read_tokens(attempt.wa_id).await?;
+        if StoredTokens::read(&row).is_some_and(|stored| stored.to_revoke() == tokens.token()) {
+            return Ok(Ending::Duplicate);
+        }
+        self.revoke(&tokens).await.map_err(Setback::NotRevoked)?;
+        Ok(Ending::Revoked)
+    }
+
+    /// Asks each host until one knows the token.
+    async fn revoke(&self, tokens: &Doomed) -> Result<(), RevokeError> {
+        let mut refused = RevokeError::Host;
+        for host in tokens.hosts() {
+            let time = left(self.budget.work()).min(salesforce::TIMEOUT);
+            match self.resources.salesforce.revoke(host, tokens.token(), time).await {
+                Ok(_) => return Ok(()),
+                Err(error) => refused = error,
+            }
+        }
+        Err(refused)
+    }
+}

@@ -1,0 +1,140 @@
+//! Which of a chat's consents wins.
+
+use std::time::Duration;
+
+use super::{CONSENTED_AT, ENDED_AT, ENDED_REASON, REVOKED};
+use crate::{
+    AttemptId, Timestamp,
+    attempt::attr,
+    conditional_write::{Attributes, Condition, ConditionalWrite},
+};
+
+/// How far two functions' clocks may differ. A time in a row that lies further ahead was not written by this stack.
+pub const CLOCK_SKEW: Duration = Duration::from_mins(5);
+/// A link's time is known to the second.
+const SECOND_MS: u64 = 1_000;
+
+/// A person's consent, as far as its order among a chat's consents is concerned.
+///
+/// The later consent wins, whenever the codes are exchanged. The order is by the callback's time alone: the times in the
+/// row that others write (`issued_at`) are not believed, and what cannot be compared is replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Consent {
+    /// The attempt that it belongs to.
+    pub attempt_id: AttemptId,
+    /// When the callback was received.
+    pub at: Timestamp,
+    /// When its link was made; `None` for logins without a link, and for those of a version that did not say so.
+    pub link_issued_at: Option<Timestamp>,
+}
+
+impl Consent {
+    /// What must be true of the chat's token row for this consent to win: the row is of an earlier consent, of this
+    /// one, or of nothing that compares; and no revocation came after the link was made.
+    #[must_use]
+    pub fn wins(&self, now: Timestamp) -> Condition {
+        let future = now.plus(CLOCK_SKEW).millis();
+        let is_latest = Condition::Any(vec![
+            Condition::NotNumber(CONSENTED_AT),
+            Condition::Below(CONSENTED_AT, self.at.millis()),
+            Condition::Above(CONSENTED_AT, future),
+            Condition::All(vec![
+                Condition::Is(CONSENTED_AT, self.at.into()),
+                Condition::Is(attr::ATTEMPT_ID, self.attempt_id.to_string().into()),
+            ]),
+        ]);
+        let Some(issued_at) = self.link_issued_at else { return is_latest };
+        let is_not_revoked = Condition::Any(vec![
+            Condition::NotNumber(ENDED_AT),
+            Condition::IsNot(ENDED_REASON, REVOKED.into()),
+            Condition::Below(ENDED_AT, issued_at.millis().saturating_add(SECOND_MS)),
+            Condition::Above(ENDED_AT, future),
+        ]);
+        Condition::All(vec![is_latest, is_not_revoked])
+    }
+
+    /// Whether the chat's row is of a later consent, or revoked since this one's link was made.
+    #[must_use]
+    pub fn is_superseded(&self, row: &Attributes, now: Timestamp) -> bool {
+        !self.wins(now).holds(row)
+    }
+
+    /// Checks in a transaction that this consent is not superseded. It changes nothing.
+    #[must_use]
+    pub fn check(&self, now: Timestamp) -> ConditionalWrite {
+        ConditionalWrite::only_if(self.wins(now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::conditional_write::Value;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+
+    fn consent(id: u8, at: u64) -> Consent {
+        Consent { attempt_id: AttemptId::from_bytes([id; 16]), at: Timestamp::from_millis(at), link_issued_at: None }
+    }
+
+    fn row<const N: usize>(attributes: [(&str, Value); N]) -> Attributes {
+        attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    fn of(consent: Consent) -> Attributes {
+        row([(CONSENTED_AT, consent.at.into()), (attr::ATTEMPT_ID, consent.attempt_id.to_string().into())])
+    }
+
+    #[test]
+    fn the_later_consent_wins() {
+        let (earlier, later) = (consent(1, NOW.millis() - 9), consent(2, NOW.millis() - 8));
+        assert!(later.wins(NOW).holds(&of(earlier)));
+        assert!(earlier.is_superseded(&of(later), NOW));
+    }
+
+    #[test]
+    fn a_consent_may_be_stored_again_and_no_other_of_the_same_time() {
+        let first = consent(1, NOW.millis());
+        assert!(first.wins(NOW).holds(&of(first)));
+        assert!(consent(2, NOW.millis()).is_superseded(&of(first), NOW));
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_compared_is_replaced() {
+        let any = consent(1, 1);
+        for odd in [
+            row([]),
+            row([(super::super::ISSUED_AT, "1790000000123".into())]),
+            row([(super::super::ISSUED_AT, u64::MAX.into())]),
+            row([(CONSENTED_AT, "1790000000123".into())]),
+            row([(CONSENTED_AT, Value::Other)]),
+            row([(CONSENTED_AT, true.into())]),
+            row([(CONSENTED_AT, NOW.plus(CLOCK_SKEW).plus(Duration::from_millis(1)).into())]),
+        ] {
+            assert!(any.wins(NOW).holds(&odd), "{odd:?}");
+        }
+    }
+
+    #[test]
+    fn a_link_from_before_a_revocation_loses() {
+        let revoked = row([(ENDED_AT, 5_500.into()), (ENDED_REASON, REVOKED.into()), (CONSENTED_AT, 5_500.into())]);
+        let of_link = |seconds| Consent { link_issued_at: Some(Timestamp::from_seconds(seconds)), ..consent(1, 9_000) };
+        assert!(of_link(4).is_superseded(&revoked, NOW));
+        // Within the second nobody knows: the person is given the benefit of it.
+        assert!(!of_link(5).is_superseded(&revoked, NOW));
+        assert!(!of_link(6).is_superseded(&revoked, NOW));
+        let ended_otherwise = row([(ENDED_AT, 5_500.into()), (ENDED_REASON, "expired".into())]);
+        assert!(!of_link(4).is_superseded(&ended_otherwise, NOW));
+    }
+
+    proptest! {
+        #[test]
+        fn of_two_consents_exactly_one_wins_over_the_other(a in 0u64..1_000, b in 0u64..1_000) {
+            prop_assume!(a != b);
+            let (first, second) = (consent(1, a), consent(2, b));
+            prop_assert_ne!(first.is_superseded(&of(second), NOW), second.is_superseded(&of(first), NOW));
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The tokens that a row holds, and how they leave it.
+
+use std::fmt;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{ACCESS_TOKEN, CONNECTED_AT, CONSENTED_AT, ENDED_AT, ENDED_REASON, ISSUED_AT, REFRESH_TOKEN, REVOKED};
+use crate::{
+    Timestamp,
+    attempt::attr,
+    conditional_write::{Attributes, Condition, ConditionalWrite, Value},
+};
+
+/// Whether the row is a connection: it has tokens, and was not ended.
+#[must_use]
+pub fn is_connected(row: &Attributes) -> bool {
+    (row.contains_key(ISSUED_AT) || row.contains_key(ACCESS_TOKEN)) && !row.contains_key(ENDED_AT)
+}
+
+/// The tokens in a row, to be revoked when they are replaced.
+#[derive(Clone)]
+pub struct StoredTokens {
+    refresh_token: Option<SecretString>,
+    access_token: Option<SecretString>,
+    /// The base URL of the org's API, as stored: a bot may have written it.
+    pub instance_url: Option<String>,
+    /// Where the person logged in, as stored.
+    pub login_url: Option<String>,
+}
+
+impl StoredTokens {
+    /// The tokens in this row; `None` where there is none that could be revoked.
+    #[must_use]
+    pub fn read(row: &Attributes) -> Option<Self> {
+        let text = |name| row.get(name).and_then(Value::as_text).filter(|text| !text.is_empty());
+        let secret = |name| text(name).map(SecretString::from);
+        let (refresh_token, access_token) = (secret(REFRESH_TOKEN), secret(ACCESS_TOKEN));
+        (refresh_token.is_some() || access_token.is_some()).then(|| Self {
+            refresh_token,
+            access_token,
+            instance_url: text(attr::INSTANCE_URL).map(str::to_owned),
+            login_url: text(attr::LOGIN_URL).map(str::to_owned),
+        })
+    }
+
+    /// The token whose revocation ends the grant: the refresh token, or the access token where there is none
+    /// (RFC 7009 §2.1).
+    #[must_use]
+    pub fn to_revoke(&self) -> &str {
+        self.refresh_token.as_ref().or(self.access_token.as_ref()).map_or("", ExposeSecret::expose_secret)
+    }
+
+    /// Whether these tokens are still the row's.
+    #[must_use]
+    pub fn are_in(&self, row: &Attributes) -> bool {
+        Self::read(row).is_some_and(|stored| stored.to_revoke() == self.to_revoke())
+    }
+
+    /// What is true of a row that still holds them: whoever replaces them knows what is replaced.
+    #[must_use]
+    pub fn are_unchanged(&self) -> Condition {
+        match (&self.refresh_token, &self.access_token) {
+            (Some(token), _) => Condition::Is(REFRESH_TOKEN, token.expose_secret().into()),
+            (None, Some(token)) => Condition::All(vec![
+                Condition::Is(ACCESS_TOKEN, token.expose_secret().into()),
+                Condition::NoText(REFRESH_TOKEN),
+            ]),
+            (None, None) => Condition::All(Vec::new()),
+        }
+    }
+}
+
+impl fmt::Debug for StoredTokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredTokens").finish_non_exhaustive()
+    }
+}
+
+/// Ends a connection whose tokens were revoked: they leave the row, and links that were made before lose. It is not made
+/// where the row holds other tokens by now.
+#[must_use]
+pub fn revoke(tokens: &StoredTokens, now: Timestamp) -> ConditionalWrite {
+    ConditionalWrite::only_if(tokens.are_unchanged())
+        .set(CONSENTED_AT, now)
+        .set(ENDED_AT, now)
+        .set(ENDED_REASON, REVOKED)
+        .remove([ACCESS_TOKEN, REFRESH_TOKEN, ISSUED_AT, CONNECTED_AT, attr::SCOPE])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(attributes: &[(&str, &str)]) -> Attributes {
+        attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect()
+    }
+
+    #[test]
+    fn the_refresh_token_is_what_ends_a_grant() {
+        let both = StoredTokens::read(&row(&[(ACCESS_TOKEN, "access"), (REFRESH_TOKEN, "refresh")])).unwrap();
+        assert_eq!(both.to_revoke(), "refresh");
+        let access = StoredTokens::read(&row(&[(ACCESS_TOKEN, "access"), (REFRESH_TOKEN, "")])).unwrap();
+        assert_eq!(access.to_revoke(), "access");
+        assert!(StoredTokens::read(&row(&[("of_the_bot", "note")])).is_none());
+    }
+
+    #[test]
+    fn a_revoked_connection_has_no_token_and_says_when_it_ended() {
+        let mut tokens = row(&[(ACCESS_TOKEN, "access"), (REFRESH_TOKEN, "refresh"), ("of_the_bot", "note")]);
+        tokens.insert(ISSUED_AT.to_owned(), 1.into());
+        assert!(is_connected(&tokens));
+        let stored = StoredTokens::read(&tokens).unwrap();
+        assert!(revoke(&stored, Timestamp::from_millis(7)).apply(&mut tokens));
+        assert!(!is_connected(&tokens) && StoredTokens::read(&tokens).is_none());
+        assert_eq!((tokens.get(ENDED_AT), tokens.get(CONSENTED_AT)), (Some(&7.into()), Some(&7.into())));
+        assert_eq!(tokens.get("of_the_bot"), Some(&"note".into()));
+    }
+
+    #[test]
+    fn a_row_whose_tokens_changed_meanwhile_is_not_revoked() {
+        let stored = StoredTokens::read(&row(&[(REFRESH_TOKEN, "old")])).unwrap();
+        let mut newer = row(&[(REFRESH_TOKEN, "new")]);
+        assert!(!revoke(&stored, Timestamp::from_millis(7)).apply(&mut newer));
+        assert!(!stored.are_in(&newer));
+    }
+
+    #[test]
+    fn debug_hides_the_tokens() {
+        let stored = StoredTokens::read(&row(&[(REFRESH_TOKEN, "s3cret")])).unwrap();
+        assert_eq!(format!("{stored:?}"), "StoredTokens { .. }");
+    }
+}

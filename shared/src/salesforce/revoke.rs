@@ -1,0 +1,84 @@
+//! Token revocation (RFC 7009): a refresh token takes its access tokens with it, and no other grant of the user.
+
+use std::time::Duration;
+
+use reqwest::Url;
+use serde::Serialize;
+
+use super::client::{Answer, BodyError, Salesforce};
+
+const PATH: &str = "/services/oauth2/revoke";
+
+/// What became of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revocation {
+    /// It is dead now.
+    Revoked,
+    /// It was dead before: revoked, expired, or never Salesforce's.
+    Unknown,
+}
+
+/// A token may be alive: it was not revoked.
+#[derive(Debug, thiserror::Error)]
+pub enum RevokeError {
+    /// No host of Salesforce's is known for the token, and it is sent to no other.
+    #[error("no host of Salesforce's to revoke the token at")]
+    Host,
+    /// No answer, or an incomplete one.
+    #[error("no answer to the revocation")]
+    NoAnswer(#[source] BodyError),
+    /// Salesforce did not revoke it.
+    #[error("Salesforce answered {0} to the revocation")]
+    Refused(u16),
+}
+
+#[derive(Serialize)]
+struct RevokeForm<'a> {
+    token: &'a str,
+}
+
+impl Salesforce {
+    /// Revokes a token at this host, once. The host is the caller's to check.
+    ///
+    /// # Errors
+    /// [`RevokeError`]: the token may be alive.
+    pub async fn revoke(&self, host: &str, token: &str, time: Duration) -> Result<Revocation, RevokeError> {
+        let url = Url::parse(&format!("{}{PATH}", host.trim_end_matches('/'))).map_err(|_| RevokeError::Host)?;
+        let no_answer = |error: reqwest::Error| RevokeError::NoAnswer(BodyError::Connection(error.without_url()));
+        let response = self.0.post(url).form(&RevokeForm { token }).timeout(time).send().await.map_err(no_answer)?;
+        let answer = Answer::read(response).await.map_err(RevokeError::NoAnswer)?;
+        meaning(answer.status, &answer.body)
+    }
+}
+
+/// A refusal names its error as JSON or as a form, whichever is asked for.
+fn meaning(status: u16, body: &[u8]) -> Result<Revocation, RevokeError> {
+    let is_unknown = || ["invalid_token", "invalid_grant"].iter().any(|word| contains(body, word.as_bytes()));
+    match status {
+        200 | 204 => Ok(Revocation::Revoked),
+        400 if is_unknown() => Ok(Revocation::Unknown),
+        _ => Err(RevokeError::Refused(status)),
+    }
+}
+
+fn contains(body: &[u8], word: &[u8]) -> bool {
+    body.windows(word.len()).any(|window| window == word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_answer_about_the_token_says_that_it_is_dead() {
+        assert_eq!(meaning(200, b"").unwrap(), Revocation::Revoked);
+        assert_eq!(meaning(400, br#"{"error":"invalid_token"}"#).unwrap(), Revocation::Unknown);
+        for (status, body) in [
+            (400, "error=unsupported_token_type&error_description=this+token+type+is+not+supported"),
+            (404, r#"{"error":"Bad_Id"}"#),
+            (503, "<html>"),
+        ] {
+            assert!(meaning(status, body.as_bytes()).is_err(), "{status} {body}");
+        }
+    }
+}
