@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::{Client, ClientBuilder, Response, redirect::Policy};
 use rustls::RootCertStore;
 
-use crate::{Settings, tls};
+use crate::{Settings, gzip, tls};
 
 /// The longest body of an answer that is read, in bytes. The client bounds the headers and the time.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -74,6 +74,9 @@ pub enum BodyError {
     /// The answer is longer than any that the parties outside AWS send.
     #[error("the answer is longer than {MAX_BODY_BYTES} bytes")]
     TooLong,
+    /// The answer is compressed, and cannot be read.
+    #[error("the answer cannot be decompressed")]
+    Encoding,
 }
 
 /// Reads the body of an answer, up to 64 KiB: whoever answers must not choose how much memory that takes.
@@ -88,7 +91,7 @@ pub async fn read_body(mut response: Response) -> Result<Vec<u8>, BodyError> {
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(body)
+    gzip::decompress(body, MAX_BODY_BYTES).map_err(|gzip::Broken| BodyError::Encoding)
 }
 
 #[cfg(test)]

@@ -89,6 +89,8 @@ pub mod aws;
 #[cfg(feature = "bot")]
 pub mod bot;
 #[cfg(feature = "http")]
+mod gzip;
+#[cfg(feature = "http")]
 pub mod http;
 #[cfg(feature = "salesforce")]
 pub mod salesforce;

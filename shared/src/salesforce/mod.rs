@@ -13,6 +13,8 @@ mod revoke;
 mod token;
 mod token_endpoint;
 mod userinfo;
+#[cfg(test)]
+mod wire_tests;
 mod words;
 
 pub use self::{

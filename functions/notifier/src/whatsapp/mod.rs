@@ -144,6 +144,7 @@ async fn answer(request: RequestBuilder) -> Result<Answer, SendError> {
     let body = read_body(response).await.map_err(|error| match error {
         BodyError::Connection(error) => no_response(&error),
         BodyError::TooLong => SendError::Retry("answer_too_long".to_owned()),
+        BodyError::Encoding => SendError::Retry("answer_broken".to_owned()),
     })?;
     Ok(Answer { status, body: serde_json::from_slice(&body).unwrap_or_default() })
 }
