@@ -20,6 +20,7 @@
 //! | [`conditional_write`] | a conditional write to a table, as data |
 //! | [`connection`] | the row of a connection's tokens |
 //! | [`exchange`] | the message on the exchange queue |
+//! | [`limit`] | how often a link may be pressed, and a chat told of failures |
 //! | [`link`] | the content of a connect link |
 //! | [`login`] | the Salesforce hosts that people log in at |
 //! | [`pkce`] | PKCE's verifier and challenge |
@@ -49,6 +50,7 @@
 //! | [`aws`] | the configuration of AWS clients, and a function's start | `aws` |
 //! | [`aws::dynamodb`] | conditional writes on the wire | `dynamodb` |
 //! | [`aws::kms`] | signatures, MACs, encrypted links and data keys | `kms` |
+//! | [`aws::limits`] | the limit table | `dynamodb` |
 //! | [`aws::secrets`] | the settings that are secret | `secrets` |
 //! | [`bot`] | events for the bot, by webhook and by queue | `bot` |
 //! | [`http`] | the HTTP client for parties outside AWS | `http` |
@@ -65,6 +67,7 @@ pub mod conditional_write;
 pub mod connection;
 pub mod exchange;
 pub mod id;
+pub mod limit;
 pub mod link;
 pub mod logging;
 pub mod login;

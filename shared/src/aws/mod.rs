@@ -9,6 +9,8 @@ pub mod error;
 pub mod http;
 #[cfg(feature = "kms")]
 pub mod kms;
+#[cfg(feature = "dynamodb")]
+pub mod limits;
 pub mod partition;
 mod roots;
 #[cfg(feature = "secrets")]

@@ -1,0 +1,139 @@
+//! The limit table: asks whether something may happen once more, by the rules of [`crate::limit`].
+
+use aws_sdk_dynamodb::{Client, config::BehaviorVersion};
+
+use super::{
+    AwsError, SdkConfig,
+    dynamodb::{self, Update},
+};
+use crate::{
+    LinkId, Timestamp, WaId,
+    limit::{self, FAILURE_MESSAGES, FailureMessage, attr},
+};
+
+/// The limit table.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    client: Client,
+    table: String,
+}
+
+impl Limits {
+    /// The table with this name.
+    #[must_use]
+    pub fn new(config: &SdkConfig, table: String) -> Self {
+        let config = aws_sdk_dynamodb::config::Builder::from(config).behavior_version(BehaviorVersion::v2026_01_12());
+        Self { client: Client::from_conf(config.build()), table }
+    }
+
+    /// Counts a press of a link's button; `false` where it was pressed too often.
+    ///
+    /// # Errors
+    /// [`AwsError`]: nothing is known then.
+    pub async fn allow_press(&self, link: LinkId, link_expires_at: Timestamp) -> Result<bool, AwsError> {
+        let (key, write) = (limit::press_id(link), limit::press(link_expires_at));
+        let update = dynamodb::update(&self.client, &self.table, (attr::ID, &key), &write).await?;
+        Ok(matches!(update, Update::Done(_)))
+    }
+
+    /// Takes one of the chat's slots for a message about a failure; `false` where the chat has been told enough.
+    /// `outcome` names the failure: the same one asking again is let through without another slot.
+    ///
+    /// # Errors
+    /// [`AwsError`]: nothing is known then.
+    pub async fn allow_failure_message(&self, wa_id: &WaId, outcome: &str, now: Timestamp) -> Result<bool, AwsError> {
+        let (key, message) = (limit::chat_id(wa_id), FailureMessage { outcome, now });
+        // Most chats have no item, so the first slot is tried without reading. Whenever a slot is refused, another asker
+        // has taken one, which can happen only as often as there are slots.
+        let mut slot = 0;
+        for _try in 0..=FAILURE_MESSAGES {
+            let write = message.take(slot);
+            match dynamodb::update(&self.client, &self.table, (attr::ID, &key), &write).await? {
+                Update::Done(_) => return Ok(true),
+                Update::ConditionFailed(item) => match message.slot(&item) {
+                    Some(next) => slot = next,
+                    None => return Ok(false),
+                },
+            }
+        }
+        Ok(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fakes::{Answer, Server, aws::setting};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::Settings;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
+
+    async fn limits() -> (Server, Limits) {
+        let server = Server::start().await;
+        let config = crate::aws::config(&Settings::new(|name: &str| setting(name, &server))).unwrap();
+        (server.clone(), Limits::new(&config, "limits".to_owned()))
+    }
+
+    /// The condition does not hold for this item.
+    fn refused(item: &Value) -> Answer {
+        Answer::json(400, &json!({ "__type": "ConditionalCheckFailedException", "Item": item }))
+    }
+
+    fn slots(outcomes: &[&str]) -> Value {
+        let mut item = json!({});
+        for (slot, outcome) in outcomes.iter().enumerate() {
+            item[attr::OUTCOME[slot]] = json!({ "S": outcome });
+            item[attr::TOLD_AT[slot]] = json!({ "N": NOW.millis().to_string() });
+        }
+        item
+    }
+
+    #[tokio::test]
+    async fn a_press_is_one_write_to_the_links_item() {
+        let (server, limits) = limits().await;
+        server.on("UpdateItem", |_| json!({}).into());
+        assert!(limits.allow_press(LinkId::from_bytes([3; 16]), NOW).await.unwrap());
+        let asked = server.only_request("UpdateItem").json();
+        assert_eq!(asked["TableName"], "limits");
+        assert_eq!(asked["Key"], json!({ "id": { "S": format!("link:{}", "03".repeat(16)) } }));
+        server.on("UpdateItem", |_| refused(&json!({ "presses": { "N": "20" } })));
+        assert!(!limits.allow_press(LinkId::from_bytes([3; 16]), NOW).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_failure_message_takes_the_slot_that_is_free() {
+        let (server, limits) = limits().await;
+        server.next("UpdateItem", refused(&slots(&["a"])));
+        // Another asker was faster at the second one.
+        server.next("UpdateItem", refused(&slots(&["a", "b"])));
+        server.next("UpdateItem", json!({}));
+        let chat = "whatsapp:+15551234567".parse().unwrap();
+        assert!(limits.allow_failure_message(&chat, "c", NOW).await.unwrap());
+        let taken: Vec<_> = server
+            .requests("UpdateItem")
+            .iter()
+            .map(|request| request.json()["ExpressionAttributeValues"].as_object().unwrap().keys().cloned().collect())
+            .map(|names: Vec<_>| names.into_iter().find(|name| name.starts_with(":told_at")).unwrap())
+            .collect();
+        assert_eq!(taken, [":told_at_0", ":told_at_1", ":told_at_2"]);
+    }
+
+    #[tokio::test]
+    async fn a_chat_that_was_told_enough_is_left_alone() {
+        let (server, limits) = limits().await;
+        let full = slots(&["a", "b", "c"]);
+        server.on("UpdateItem", move |_| refused(&full));
+        let chat = "whatsapp:+15551234567".parse().unwrap();
+        assert!(!limits.allow_failure_message(&chat, "d", NOW).await.unwrap());
+        assert_eq!(server.requests("UpdateItem").len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_table_that_cannot_be_reached_is_an_error() {
+        let (server, limits) = limits().await;
+        server.fail(fakes::aws::error("AccessDeniedException"));
+        assert!(limits.allow_press(LinkId::from_bytes([3; 16]), NOW).await.is_err());
+    }
+}
