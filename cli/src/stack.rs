@@ -9,6 +9,7 @@ use crate::error::Error;
 pub(crate) struct Stack {
     name: String,
     arn: String,
+    parameters: HashMap<String, String>,
     outputs: HashMap<String, String>,
     resources: Vec<Resource>,
 }
@@ -27,8 +28,19 @@ pub(crate) struct Resource {
 }
 
 impl Stack {
-    pub(crate) fn new(name: String, arn: String, outputs: HashMap<String, String>, resources: Vec<Resource>) -> Self {
-        Self { name, arn, outputs, resources }
+    pub(crate) fn new(
+        name: String,
+        arn: String,
+        parameters: HashMap<String, String>,
+        outputs: HashMap<String, String>,
+        resources: Vec<Resource>,
+    ) -> Self {
+        Self { name, arn, parameters, outputs, resources }
+    }
+
+    /// A parameter's value; empty where the stack has none. CloudFormation masks those that may hold a secret.
+    pub(crate) fn parameter(&self, name: &str) -> &str {
+        self.parameters.get(name).map(String::as_str).unwrap_or_default()
     }
 
     /// Where it is, for an operator who is about to change something of it.
@@ -70,7 +82,7 @@ mod tests {
     #[test]
     fn a_stack_says_where_it_is() {
         let arn = "arn:aws:cloudformation:eu-west-1:123456789012:stack/connect/6a1b".to_owned();
-        let stack = Stack::new("connect".to_owned(), arn, HashMap::new(), Vec::new());
+        let stack = Stack::new("connect".to_owned(), arn, HashMap::new(), HashMap::new(), Vec::new());
         assert_eq!(stack.place(), "Account 123456789012, region eu-west-1, stack connect");
     }
 }

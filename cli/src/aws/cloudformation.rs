@@ -24,6 +24,7 @@ pub(crate) async fn find_stack(config: &SdkConfig, name: &str) -> Result<Stack, 
         )
     })?;
     let outputs = stack.outputs.unwrap_or_default();
+    let parameters = stack.parameters.unwrap_or_default();
     let mut resources = Vec::new();
     let mut pages = client.list_stack_resources().stack_name(name).into_paginator().items().send();
     while let Some(resource) = pages.next().await {
@@ -37,6 +38,7 @@ pub(crate) async fn find_stack(config: &SdkConfig, name: &str) -> Result<Stack, 
     Ok(Stack::new(
         name.to_owned(),
         stack.stack_id.unwrap_or_default(),
+        parameters.into_iter().filter_map(|given| Some((given.parameter_key?, given.parameter_value?))).collect(),
         outputs.into_iter().filter_map(|output| Some((output.output_key?, output.output_value?))).collect(),
         resources,
     ))

@@ -54,6 +54,23 @@ impl Functions {
         })
     }
 
+    /// How many functions of the account may run at once, in this region.
+    pub(crate) async fn account_limit(&self) -> Result<u32, Error> {
+        const ACTION: &str = "read the account's limits";
+        let request = self.0.get_account_settings();
+        let answer = request.send().await.map_err(Error::aws(ACTION, "GetAccountSettings"))?;
+        let limit = answer.account_limit.and_then(|limit| limit.concurrent_executions.try_into().ok());
+        limit.ok_or_else(|| Error::failed(ACTION, "Lambda's answer has no AccountLimit"))
+    }
+
+    /// How many of a function are reserved, which is also how many may run at once.
+    pub(crate) async fn reserved(&self, function: &str) -> Result<Option<u32>, Error> {
+        let request = self.0.get_function_concurrency().function_name(function);
+        let answer =
+            request.send().await.map_err(Error::aws("read a function's concurrency", "GetFunctionConcurrency"))?;
+        Ok(answer.reserved_concurrent_executions.and_then(|reserved| reserved.try_into().ok()))
+    }
+
     pub(crate) async fn event_sources(&self, function: &str) -> Result<Vec<EventSource>, Error> {
         let request = self.0.list_event_source_mappings().function_name(function);
         let mut mappings = request.into_paginator().items().send();

@@ -16,6 +16,7 @@ use shared::{
 use super::{
     finding::{self, Finding},
     key_policy,
+    safety::{self, Concurrency},
 };
 use crate::{
     aws::{AttemptTable, Context, Functions, Keys, Presence, Queue, Roles, SecretsManager, Settings, Topics},
@@ -97,6 +98,8 @@ impl<'a> Checks<'a> {
         add("alarms", self.alarms().await);
         add("queues", self.queues().await);
         add("attempts", self.attempts().await);
+        add("safety", Ok(safety::settings(|name| self.target.stack.parameter(name).to_owned())));
+        add("concurrency", self.concurrency().await);
         findings
     }
 
@@ -192,7 +195,7 @@ impl<'a> Checks<'a> {
         let (links, tokens): (&Context<'_>, &Context<'_>) = (&[(PURPOSE, "connect-link")], &[(PURPOSE, "checkpoint")]);
         let signing: &Context<'_> = &[("kms:SigningAlgorithm", "ED25519_SHA_512"), ("kms:MessageType", "RAW")];
         let mac: &Context<'_> = &[("kms:MacAlgorithm", "HMAC_SHA_256")];
-        let uses: [(&Function, &str, &[&str], &Context<'_>); 12] = [
+        let uses: [(&Function, &str, &[&str], &Context<'_>); 14] = [
             (&self.connect_link, "EncryptionKey", &["kms:Encrypt", "kms:Decrypt"], links),
             (&self.connect_link, "StateKey", &["kms:Sign"], signing),
             (&self.connect_link, "StateKey", &["kms:GetPublicKey"], &[]),
@@ -202,15 +205,21 @@ impl<'a> Checks<'a> {
             (&self.exchanger, "EncryptionKey", &["kms:GenerateDataKey", "kms:Decrypt"], queue),
             (&self.exchanger, "EncryptionKey", &["kms:Decrypt"], table),
             (&self.exchanger, "EncryptionKey", &["kms:GenerateDataKey", "kms:Decrypt"], tokens),
+            (&self.exchanger, "TokenKey", &["kms:Decrypt"], table),
+            (&self.exchanger, "StateKey", &["kms:GetPublicKey"], &[]),
             (&self.exchanger, "PkceKey", &["kms:GenerateMac"], mac),
             (&self.notifier, "EncryptionKey", &["kms:Encrypt"], links),
             (&self.notifier, "EncryptionKey", &["kms:Decrypt"], table),
         ];
         let (keys, roles) = (Keys::new(&self.target.aws), Roles::new(&self.target.aws));
         let mut findings = Vec::new();
-        for logical in ["EncryptionKey", "StateKey", "PkceKey"] {
-            let missing = || Error::failed("find the key", format!("the stack has no {logical}; deploy again"));
-            let key = keys.read(self.target.stack.resource(logical).ok_or_else(missing)?).await?;
+        for logical in ["EncryptionKey", "StateKey", "PkceKey", "TokenKey"] {
+            let key = match self.target.stack.resource(logical) {
+                Some(id) => keys.read(id).await?,
+                // A table that the stack did not make has a key of its owner's.
+                None if logical == "TokenKey" && self.target.stack.parameter("CreateTokenTable") == "No" => continue,
+                None => return Err(Error::failed("find the key", format!("the stack has no {logical}; deploy again"))),
+            };
             if key.state != "Enabled" {
                 findings.push(finding::unusable_key(logical, &key.arn, &key.state));
                 continue;
@@ -234,6 +243,16 @@ impl<'a> Checks<'a> {
             findings.push(Finding::ok("kms", "the keys are enabled, and each function may use its own"));
         }
         Ok(findings)
+    }
+
+    async fn concurrency(&self) -> Result<Vec<Finding>, Error> {
+        let functions = Functions::new(&self.target.aws);
+        Ok(vec![safety::concurrency(Concurrency {
+            account: functions.account_limit().await?,
+            maximum: self.target.stack.parameter("MaximumConcurrency").parse().unwrap_or_default(),
+            receiver: functions.reserved(&self.receiver.name).await?,
+            exchanger: functions.reserved(&self.exchanger.name).await?,
+        })])
     }
 
     async fn visibility(&self) -> Result<Vec<Finding>, Error> {

@@ -3,6 +3,7 @@
 mod checks;
 mod finding;
 mod key_policy;
+mod safety;
 
 use std::fmt::Write as _;
 
