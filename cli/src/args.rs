@@ -188,7 +188,9 @@ pub(crate) enum ConnectionCommand {
     },
     /// End a connection: revoke its tokens at Salesforce, delete them, and send the bot `connection.revoked`.
     #[command(after_help = "\
-Deletes nothing while Salesforce is unreachable. Keeps a connection that is renewed at the same time.
+Changes nothing while Salesforce is unreachable: run it again then. Tokens that are renewed at the same time are revoked \
+too, and links from before connect no more; a new link does. The row stays, as that of a connection that has ended. Run \
+again, it notifies the bot again, with the same id.
 
 Examples:
   wasf connection revoke whatsapp:+15551234567             show what would be done

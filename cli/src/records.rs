@@ -1,11 +1,13 @@
 //! Attempts and connections, as the tables have them and as `wasf` prints them.
 //!
-//! Of an attempt's code only a hash is stored, and that is not read. Of a connection everything is printed but its
-//! tokens.
+//! Of an attempt's code only a hash is stored, and that is not read.
 
-use secrecy::SecretString;
+pub(crate) mod connection;
+
 use serde_json::{Value, json};
-use shared::{AttemptId, LoginUrl, Status, Timestamp, WaId, attempt::Item, printable::printable};
+use shared::{Status, Timestamp, WaId, attempt::Item};
+
+pub(crate) use self::connection::Connection;
 
 use crate::{
     error::Exit,
@@ -16,6 +18,7 @@ use crate::{
 pub(crate) fn attempt_summary(attempt: &Item) -> Value {
     json!({
         "attempt_id": attempt.attempt_id,
+        "link_id": attempt.link_id,
         "chat": attempt.wa_id.as_ref().map(WaId::masked),
         "status": attempt.status,
         "reason": attempt.reason,
@@ -66,6 +69,7 @@ pub(crate) fn attempt_report(attempt: &Item, now: Timestamp) -> Report {
     let mut table = Table::default();
     table.field("attempt", Some(attempt.attempt_id));
     table.field("chat", attempt.wa_id.as_ref().map(WaId::as_str));
+    table.field("link", attempt.link_id);
     table.field("status", attempt.status.as_deref());
     table.field("reason", attempt.reason.as_deref());
     table.field("Salesforce error", attempt.salesforce_error.as_deref());
@@ -74,6 +78,8 @@ pub(crate) fn attempt_report(attempt: &Item, now: Timestamp) -> Report {
     table.field("instance URL", attempt.instance_url.as_deref());
     table.field("login host", attempt.login_url.as_deref());
     table.field("connected before", attempt.renewed.map(|renewed| if renewed { "yes" } else { "no" }));
+    table.field("codes tried", attempt.codes);
+    table.field("state", attempt.plain.map(|plain| if plain { "plain, made by anybody" } else { "signed" }));
     table.field("receives", attempt.receives);
     table.field("WhatsApp error", attempt.message_error.as_deref());
     let leased = attempt.lease_until.filter(|until| attempt.status() == Some(Status::Exchanging) && *until >= now);
@@ -98,6 +104,7 @@ pub(crate) fn attempt_report(attempt: &Item, now: Timestamp) -> Report {
         timeline.iter().map(|(at, what)| json!({"at": at.rfc3339(), "at_ms": at, "what": what})).collect();
     let json = json!({
         "attempt_id": attempt.attempt_id,
+        "link_id": attempt.link_id,
         "wa_id": attempt.wa_id,
         "status": attempt.status,
         "reason": attempt.reason,
@@ -107,6 +114,8 @@ pub(crate) fn attempt_report(attempt: &Item, now: Timestamp) -> Report {
         "instance_url": attempt.instance_url,
         "login_url": attempt.login_url,
         "renewed": attempt.renewed,
+        "plain": attempt.plain,
+        "codes": attempt.codes,
         "receives": attempt.receives,
         "message_error": attempt.message_error,
         "lease_until": attempt.lease_until,
@@ -195,75 +204,6 @@ pub(crate) fn unreadable_json(items: &[Unreadable]) -> Value {
     items.iter().map(|Unreadable { key, why }| json!({"attempt_id": key, "why": why})).collect()
 }
 
-/// A connection without its tokens.
-#[derive(Clone, Debug)]
-pub(crate) struct Connection {
-    pub(crate) wa_id: WaId,
-    pub(crate) attempt_id: Option<AttemptId>,
-    pub(crate) username: Option<String>,
-    pub(crate) user_id: Option<String>,
-    pub(crate) org_id: Option<String>,
-    pub(crate) instance_url: Option<String>,
-    pub(crate) login_url: Option<LoginUrl>,
-    pub(crate) scope: Option<String>,
-    pub(crate) issued_at: Option<Timestamp>,
-    pub(crate) connected_at: Option<Timestamp>,
-    pub(crate) refreshable: bool,
-}
-
-/// A connection's tokens, to revoke them at Salesforce.
-#[derive(Debug)]
-pub(crate) struct Tokens {
-    pub(crate) refresh: Option<SecretString>,
-    pub(crate) access: Option<SecretString>,
-}
-
-impl Connection {
-    pub(crate) fn report(&self) -> Report {
-        let mut table = Table::default();
-        table.field("chat", Some(self.wa_id.as_str()));
-        table.field("user", self.username.as_deref());
-        table.field("user id", self.user_id.as_deref());
-        table.field("org", self.org_id.as_deref());
-        table.field("instance URL", self.instance_url.as_deref());
-        table.field("login host", self.login_url.as_ref().map(LoginUrl::as_str));
-        table.field("scopes", self.scope.as_deref());
-        table.field("tokens issued", self.issued_at.map(clock_time));
-        table.field("connected", self.connected_at.map(clock_time));
-        table.field("refreshable", Some(if self.refreshable { "yes" } else { "no, without a refresh token" }));
-        table.field("attempt", self.attempt_id);
-        let json = json!({
-            "wa_id": self.wa_id,
-            "username": self.username,
-            "user_id": self.user_id,
-            "org_id": self.org_id,
-            "instance_url": self.instance_url,
-            "login_url": self.login_url,
-            "scope": self.scope,
-            "issued_at": self.issued_at,
-            "connected_at": self.connected_at,
-            "refreshable": self.refreshable,
-            "attempt_id": self.attempt_id,
-        });
-        Report::new(table.text(), json, Exit::Done)
-    }
-
-    pub(crate) fn dry_run(&self) -> Report {
-        let whose = self.username.as_deref().unwrap_or("an unknown user");
-        let text = format!(
-            "Dry run: would revoke the tokens of {} at {}, delete them, and notify the bot.\nRun it again with --confirm.\n",
-            printable(whose),
-            printable(self.host()),
-        );
-        Report::new(text, json!({"dry_run": true, "username": self.username, "host": self.host()}), Exit::Done)
-    }
-
-    /// The host that revokes its tokens: where they were issued.
-    pub(crate) fn host(&self) -> &str {
-        self.login_url.as_ref().map(LoginUrl::as_str).or(self.instance_url.as_deref()).unwrap_or_default()
-    }
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
@@ -319,35 +259,5 @@ pub(crate) mod tests {
     #[test]
     fn a_list_shows_no_phone_number() {
         assert!(!attempt_summary(&attempt(&json!({}))).to_string().contains("1555123"));
-    }
-
-    pub(crate) fn connection() -> Connection {
-        Connection {
-            wa_id: "whatsapp:+15551234567".parse().unwrap(),
-            attempt_id: Some(AttemptId::from_bytes([7; 16])),
-            username: Some("ada@example.com".to_owned()),
-            user_id: None,
-            org_id: Some("00D000000000001".to_owned()),
-            instance_url: Some("https://acme.my.salesforce.com".to_owned()),
-            login_url: Some("https://test.salesforce.com".parse().unwrap()),
-            scope: None,
-            issued_at: Some(Timestamp::from_millis(1_790_000_000_000)),
-            connected_at: None,
-            refreshable: true,
-        }
-    }
-
-    #[test]
-    fn tokens_are_revoked_where_they_were_issued() {
-        assert_eq!(connection().host(), "https://test.salesforce.com");
-        let of_an_older_system = Connection { login_url: None, ..connection() };
-        assert_eq!(of_an_older_system.host(), "https://acme.my.salesforce.com");
-    }
-
-    #[test]
-    fn tokens_do_not_print() {
-        let tokens = Tokens { refresh: Some("5Aep".into()), access: Some("00Dx".into()) };
-        let shown = format!("{tokens:?}");
-        assert!(!shown.contains("5Aep") && !shown.contains("00Dx"), "{shown}");
     }
 }

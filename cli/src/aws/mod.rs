@@ -24,6 +24,6 @@ pub(crate) use self::{
     roles::{Context, Roles},
     secrets::{Presence, SecretsManager},
     signed::Signed,
-    tables::{AttemptTable, ConnectionTable, Deleted},
+    tables::{AttemptTable, ConnectionTable},
     topics::{Subscriptions, Topics},
 };

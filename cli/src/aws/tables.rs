@@ -4,23 +4,20 @@ use std::{collections::HashMap, fmt::Write as _};
 
 use aws_sdk_dynamodb::{
     Client,
-    operation::delete_item::DeleteItemError,
     types::{AttributeValue, KeysAndAttributes, Select},
 };
 use aws_types::SdkConfig;
-use secrecy::SecretString;
-use serde::Deserialize;
 use shared::{
-    AttemptId, LoginUrl, Status, Timestamp, WaId,
+    AttemptId, Status, Timestamp, WaId,
     attempt::{Item, UnreadableItem, attr},
     aws::dynamodb::{self, Update},
-    conditional_write::ConditionalWrite,
-    connection::{self, ACCESS_TOKEN, ISSUED_AT, REFRESH_TOKEN},
+    conditional_write::{Attributes, ConditionalWrite},
+    connection::{self, REFRESH_TOKEN},
 };
 
 use crate::{
     error::Error,
-    records::{Connection, Listed, Tokens, Unreadable},
+    records::{Connection, Listed, Unreadable},
     report::Progress,
 };
 
@@ -140,8 +137,8 @@ pub(crate) struct ConnectionTable {
     table: String,
 }
 
-/// Every attribute of a connection but its tokens.
-const PUBLIC: [&str; 10] = [
+/// Every attribute of a connection that is shown: all but its tokens.
+const PUBLIC: [&str; 13] = [
     attr::WA_ID,
     attr::ATTEMPT_ID,
     attr::USERNAME,
@@ -150,31 +147,12 @@ const PUBLIC: [&str; 10] = [
     attr::INSTANCE_URL,
     attr::LOGIN_URL,
     attr::SCOPE,
-    ISSUED_AT,
+    connection::ISSUED_AT,
     connection::CONNECTED_AT,
+    connection::CONSENTED_AT,
+    connection::ENDED_AT,
+    connection::ENDED_REASON,
 ];
-
-/// The result of a deletion.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Deleted {
-    Done,
-    /// A newer connection has replaced it.
-    Superseded,
-}
-
-#[derive(Deserialize)]
-struct Row {
-    wa_id: WaId,
-    attempt_id: Option<AttemptId>,
-    username: Option<String>,
-    user_id: Option<String>,
-    org_id: Option<String>,
-    instance_url: Option<String>,
-    login_url: Option<LoginUrl>,
-    scope: Option<String>,
-    issued_at: Option<Timestamp>,
-    connected_at: Option<Timestamp>,
-}
 
 impl ConnectionTable {
     pub(crate) fn new(config: &SdkConfig, table: &str) -> Self {
@@ -197,24 +175,8 @@ impl ConnectionTable {
             .await
             .map_err(Error::aws("read the connection", "GetItem"))?;
         let Some(item) = answer.item else { return Ok(None) };
-        // serde's error text can quote the item.
-        let item: Row = serde_dynamo::from_item(item)
-            .map_err(|_| Error::failed("read the connection", "the item is unreadable"))?;
         let refreshable = self.has_refresh_token(wa_id).await?;
-        let Row { wa_id, attempt_id, username, user_id, org_id, instance_url, login_url, scope, .. } = item;
-        Ok(Some(Connection {
-            wa_id,
-            attempt_id,
-            username,
-            user_id,
-            org_id,
-            instance_url,
-            login_url,
-            scope,
-            issued_at: item.issued_at,
-            connected_at: item.connected_at,
-            refreshable,
-        }))
+        Ok(Some(Connection::read(wa_id, &dynamodb::attributes(item), refreshable)))
     }
 
     async fn has_refresh_token(&self, wa_id: &WaId) -> Result<bool, Error> {
@@ -233,48 +195,25 @@ impl ConnectionTable {
         Ok(answer.count > 0)
     }
 
-    /// The chat's tokens, to revoke them at Salesforce.
-    pub(crate) async fn tokens(&self, wa_id: &WaId) -> Result<Tokens, Error> {
+    /// The chat's row with its tokens, to revoke them at Salesforce; empty where there is none.
+    pub(crate) async fn row(&self, wa_id: &WaId) -> Result<Attributes, Error> {
         let answer = self
             .client
             .get_item()
             .table_name(&self.table)
             .key(attr::WA_ID, AttributeValue::S(wa_id.as_str().to_owned()))
-            .projection_expression(format!("{ACCESS_TOKEN}, {REFRESH_TOKEN}"))
             .consistent_read(true)
             .send()
             .await
             .map_err(Error::aws("read the tokens", "GetItem"))?;
-        let mut item = answer.item.unwrap_or_default();
-        let mut secret = |name| match item.remove(name) {
-            Some(AttributeValue::S(token)) => Some(SecretString::from(token)),
-            _ => None,
-        };
-        Ok(Tokens { refresh: secret(REFRESH_TOKEN), access: secret(ACCESS_TOKEN) })
+        Ok(answer.item.map(dynamodb::attributes).unwrap_or_default())
     }
 
-    /// Deletes the chat's connection if its tokens are still those that were issued then.
-    pub(crate) async fn delete(&self, wa_id: &WaId, issued_at: Option<Timestamp>) -> Result<Deleted, Error> {
-        let request = self
-            .client
-            .delete_item()
-            .table_name(&self.table)
-            .key(attr::WA_ID, AttributeValue::S(wa_id.as_str().to_owned()));
-        let request = match issued_at {
-            Some(at) => request
-                .condition_expression(format!("{ISSUED_AT} = :issued_at"))
-                .expression_attribute_values(":issued_at", AttributeValue::N(at.millis().to_string())),
-            None => request.condition_expression(format!("attribute_not_exists({ISSUED_AT})")),
-        };
-        match request.send().await {
-            Ok(_) => Ok(Deleted::Done),
-            Err(error)
-                if matches!(error.as_service_error(), Some(DeleteItemError::ConditionalCheckFailedException(_))) =>
-            {
-                Ok(Deleted::Superseded)
-            }
-            Err(error) => Err(Error::aws("delete the connection", "DeleteItem")(error)),
-        }
+    /// Makes this write to the chat's row; `false` where its condition does not hold.
+    pub(crate) async fn write(&self, wa_id: &WaId, write: &ConditionalWrite) -> Result<bool, Error> {
+        let done = dynamodb::update(&self.client, &self.table, (attr::WA_ID, wa_id.as_str()), write).await;
+        let done = done.map_err(|error| Error::failed("end the connection", error.to_string()))?;
+        Ok(matches!(done, Update::Done(_)))
     }
 }
 

@@ -29,6 +29,7 @@ pub(crate) async fn notify_revocation(
     aws: &SdkConfig,
     settings: &Settings,
     connection: &Connection,
+    ended_at: Timestamp,
     now: Timestamp,
 ) -> Result<bool, Error> {
     let failed = |why: String| Error::failed("notify the bot", why);
@@ -54,16 +55,16 @@ pub(crate) async fn notify_revocation(
         Some(source) => secrets.get(source).map_err(|error| failed(error.to_string()))?,
         None => "",
     };
-    let event = event(connection, now);
+    let event = event(connection, ended_at, now);
     let notification = Notification { event: &event, user_message: USER_MESSAGE, signing_secret, now };
     bot.notify(&notification).await.map_err(|error| failed(error.to_string()))?;
     Ok(true)
 }
 
-/// The event's id is the same each time that the revocation of one connection is repeated.
-fn event(connection: &Connection, now: Timestamp) -> CloudEvent<'_> {
+/// The event's id is the same each time that the bot is notified of one revocation.
+fn event(connection: &Connection, ended_at: Timestamp, now: Timestamp) -> CloudEvent<'_> {
     let attempt = connection.attempt_id.map_or_else(|| "unknown".to_owned(), |id| id.to_string());
-    let issued_at = connection.issued_at.map(Timestamp::millis).unwrap_or_default();
+    let ended_at = ended_at.millis();
     let data = Revoked {
         attempt_id: connection.attempt_id,
         wa_id: &connection.wa_id,
@@ -72,7 +73,7 @@ fn event(connection: &Connection, now: Timestamp) -> CloudEvent<'_> {
         instance_url: connection.instance_url.as_deref(),
         user_message: USER_MESSAGE,
     };
-    CloudEvent::new(format!("evt_{attempt}_revoked_{issued_at}"), now, Data::Revoked(data))
+    CloudEvent::new(format!("evt_{attempt}_revoked_{ended_at}"), now, Data::Revoked(data))
 }
 
 #[cfg(test)]
@@ -83,13 +84,17 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::records::tests::connection;
+    use crate::records::connection::example;
 
     #[test]
     fn a_revocation_names_the_connection_and_keeps_its_id() {
-        let connection = connection();
-        let first = serde_json::to_value(event(&connection, Timestamp::from_millis(1_790_000_000_123))).unwrap();
-        let again = serde_json::to_value(event(&connection, Timestamp::from_millis(1_790_000_999_000))).unwrap();
+        let connection = example(&json!({}));
+        let ended_at = Timestamp::from_millis(1_790_000_000_000);
+        let first = event(&connection, ended_at, Timestamp::from_millis(1_790_000_000_123));
+        let first = serde_json::to_value(first).unwrap();
+        // By then the row has no tokens, and no time of theirs.
+        let ended = Connection { issued_at: None, ..connection.clone() };
+        let again = serde_json::to_value(event(&ended, ended_at, Timestamp::from_millis(1_790_000_999_000))).unwrap();
         assert_eq!(first["id"], again["id"]);
         assert_eq!(first["type"], "connection.revoked");
         assert_eq!(

@@ -1,34 +1,56 @@
 //! Salesforce: revoking tokens, and whether it accepts the app.
 
-use reqwest::{StatusCode, Url};
-use secrecy::{ExposeSecret as _, SecretString};
-use shared::{LoginUrl, login::is_confidential};
+use reqwest::Url;
+pub(crate) use shared::salesforce::Revocation;
+use shared::{
+    LoginUrl, LoginUrls,
+    connection::StoredTokens,
+    http::Roots,
+    salesforce::{RevokeError, Salesforce, TIMEOUT, instance_origin},
+};
 
 use crate::{
     error::Error,
     http::{client_for, failure},
 };
 
-/// The result of a revocation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Revocation {
-    Revoked,
-    /// Salesforce does not know the token: it was revoked before, or has expired.
-    Unknown,
+/// The host of Salesforce's where this row's tokens were issued, and the org's own. Bots may have written the row: no
+/// other host is sent a token.
+pub(crate) fn hosts(login_url: Option<&str>, instance_url: Option<&str>, login_urls: &LoginUrls) -> Vec<String> {
+    let stored: Option<LoginUrl> = login_url.and_then(|url| url.parse().ok());
+    let known = stored
+        .filter(|url| login_urls.contains(url) || instance_origin(url.as_str(), login_urls.default_url()).is_some());
+    let login_url = known.as_ref().unwrap_or_else(|| login_urls.default_url());
+    let instance = instance_url.and_then(|url| instance_origin(url, login_url));
+    let login = known.as_ref().map(|url| url.as_str().to_owned());
+    let mut hosts: Vec<_> = login.into_iter().chain(instance).collect();
+    hosts.dedup();
+    hosts
 }
 
-/// Revokes a token; with a refresh token, its access tokens too.
-pub(crate) async fn revoke(host: &str, token: &SecretString) -> Result<Revocation, Error> {
-    let failed = |why: String| Error::failed("revoke the tokens at Salesforce", why);
-    let url = Url::parse(host).and_then(|host| host.join("/services/oauth2/revoke"));
-    let url = url.ok().filter(is_confidential);
-    let url = url.ok_or_else(|| failed("the connection's host is not an HTTPS URL".to_owned()))?;
-    let request = client_for(&url)?.post(url).form(&[("token", token.expose_secret())]);
-    let response = request.send().await.map_err(|error| failed(failure(&error).to_owned()))?;
-    match response.status() {
-        StatusCode::OK => Ok(Revocation::Revoked),
-        StatusCode::BAD_REQUEST => Ok(Revocation::Unknown),
-        status => Err(failed(format!("it returned {}; try again later", status.as_u16()))),
+/// Revokes tokens: a refresh token takes its access tokens with it. A host that does not know the token says nothing of
+/// another (`404` at the login host), so each is asked until one has revoked it.
+pub(crate) async fn revoke(tokens: &StoredTokens, login_urls: &LoginUrls) -> Result<Revocation, Error> {
+    let failed = |why: &str| {
+        let why = format!("{why}; the tokens live, and the connection stays as it is. Run it again later");
+        Error::failed("revoke the tokens at Salesforce", why)
+    };
+    let salesforce = Salesforce::new(Roots::System).map_err(|_| failed("no root certificates"))?;
+    let (mut is_unknown, mut is_unsure, mut refused) = (false, false, None);
+    for host in hosts(tokens.login_url.as_deref(), tokens.instance_url.as_deref(), login_urls) {
+        match salesforce.revoke(&host, tokens.to_revoke(), TIMEOUT).await {
+            Ok(Revocation::Revoked) => return Ok(Revocation::Revoked),
+            Ok(Revocation::Unknown) => is_unknown = true,
+            Err(error) => {
+                is_unsure |= !matches!(error, RevokeError::Refused(404));
+                refused = Some(format!("{error} at {host}"));
+            }
+        }
+    }
+    match refused {
+        _ if is_unknown && !is_unsure => Ok(Revocation::Unknown),
+        Some(why) => Err(failed(&why)),
+        None => Err(failed("the row names no host of Salesforce's")),
     }
 }
 
@@ -74,4 +96,31 @@ pub(crate) async fn check_app(host: &str, client_id: &str, callback: &str) -> Re
         None if status.is_client_error() => AppStatus::Refused(format!("status {}", status.as_u16())),
         None => AppStatus::Accepted,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(login_url: Option<&str>, instance_url: Option<&str>) -> Vec<String> {
+        let login_urls = "https://login.salesforce.com,http://localhost:1".parse().unwrap();
+        hosts(login_url, instance_url, &login_urls)
+    }
+
+    #[test]
+    fn tokens_are_revoked_where_they_were_issued_or_at_the_orgs_own_host() {
+        let both = asked(Some("https://test.salesforce.com"), Some("https://acme.my.salesforce.com"));
+        assert_eq!(both, ["https://test.salesforce.com", "https://acme.my.salesforce.com"]);
+        assert_eq!(asked(None, Some("https://acme.my.salesforce.com")), ["https://acme.my.salesforce.com"]);
+        assert_eq!(asked(Some("http://localhost:1"), None), ["http://localhost:1"]);
+    }
+
+    #[test]
+    fn no_host_but_salesforces_is_sent_a_token() {
+        for elsewhere in
+            ["https://evil.example", "http://login.salesforce.com", "https://salesforce.com.evil.example", "x"]
+        {
+            assert_eq!(asked(Some(elsewhere), Some(elsewhere)), [""; 0], "{elsewhere}");
+        }
+    }
 }

@@ -36,11 +36,7 @@ impl NewTokens<'_> {
     /// whoever replaces tokens knows which. Other attributes, which bots may keep there, stay.
     #[must_use]
     pub fn store(&self, consent: &Consent, before: Option<&StoredTokens>, now: Timestamp) -> ConditionalWrite {
-        let is_unchanged = match before {
-            Some(tokens) => tokens.are_unchanged(),
-            None => Condition::All(vec![Condition::NoText(REFRESH_TOKEN), Condition::NoText(ACCESS_TOKEN)]),
-        };
-        ConditionalWrite::only_if(Condition::All(vec![consent.wins(now), is_unchanged]))
+        ConditionalWrite::only_if(Condition::All(vec![consent.wins(now), StoredTokens::unchanged(before)]))
             .set(ACCESS_TOKEN, self.access_token)
             .set_or_remove(REFRESH_TOKEN, self.refresh_token)
             .set(attr::INSTANCE_URL, self.account.instance_url)

@@ -56,6 +56,15 @@ impl StoredTokens {
         Self::read(row).is_some_and(|stored| stored.to_revoke() == self.to_revoke())
     }
 
+    /// What is true of a row that still holds what it held when `before` was read, or still nothing.
+    #[must_use]
+    pub fn unchanged(before: Option<&Self>) -> Condition {
+        before.map_or_else(
+            || Condition::All(vec![Condition::NoText(REFRESH_TOKEN), Condition::NoText(ACCESS_TOKEN)]),
+            Self::are_unchanged,
+        )
+    }
+
     /// What is true of a row that still holds them: whoever replaces them knows what is replaced.
     #[must_use]
     pub fn are_unchanged(&self) -> Condition {
@@ -76,11 +85,11 @@ impl fmt::Debug for StoredTokens {
     }
 }
 
-/// Ends a connection whose tokens were revoked: they leave the row, and links that were made before lose. It is not made
-/// where the row holds other tokens by now.
+/// Ends a connection whose tokens were revoked, or which has none: they leave the row, and links that were made before
+/// lose. It is not made where the row holds other tokens by now.
 #[must_use]
-pub fn revoke(tokens: &StoredTokens, now: Timestamp) -> ConditionalWrite {
-    ConditionalWrite::only_if(tokens.are_unchanged())
+pub fn revoke(tokens: Option<&StoredTokens>, now: Timestamp) -> ConditionalWrite {
+    ConditionalWrite::only_if(StoredTokens::unchanged(tokens))
         .set(CONSENTED_AT, now)
         .set(ENDED_AT, now)
         .set(ENDED_REASON, REVOKED)
@@ -110,7 +119,7 @@ mod tests {
         tokens.insert(ISSUED_AT.to_owned(), 1.into());
         assert!(is_connected(&tokens));
         let stored = StoredTokens::read(&tokens).unwrap();
-        assert!(revoke(&stored, Timestamp::from_millis(7)).apply(&mut tokens));
+        assert!(revoke(Some(&stored), Timestamp::from_millis(7)).apply(&mut tokens));
         assert!(!is_connected(&tokens) && StoredTokens::read(&tokens).is_none());
         assert_eq!((tokens.get(ENDED_AT), tokens.get(CONSENTED_AT)), (Some(&7.into()), Some(&7.into())));
         assert_eq!(tokens.get("of_the_bot"), Some(&"note".into()));
@@ -120,8 +129,9 @@ mod tests {
     fn a_row_whose_tokens_changed_meanwhile_is_not_revoked() {
         let stored = StoredTokens::read(&row(&[(REFRESH_TOKEN, "old")])).unwrap();
         let mut newer = row(&[(REFRESH_TOKEN, "new")]);
-        assert!(!revoke(&stored, Timestamp::from_millis(7)).apply(&mut newer));
+        assert!(!revoke(Some(&stored), Timestamp::from_millis(7)).apply(&mut newer));
         assert!(!stored.are_in(&newer));
+        assert!(!revoke(None, Timestamp::from_millis(7)).apply(&mut newer), "it has tokens by now");
     }
 
     #[test]

@@ -242,6 +242,8 @@ impl Operator {
     /// A chat's tokens; `None` where it has no connection.
     pub async fn tokens(&self, chat: &str) -> Option<[String; 2]> {
         let item = self.cloud.item(self.stack().output("TokenTableName"), "wa_id", chat).await?;
+        // The row of a connection that has ended stays, without tokens.
+        item["access_token"].as_object()?;
         Some(["access_token", "refresh_token"].map(|name| item[name]["S"].as_str().expect("a token").to_owned()))
     }
 

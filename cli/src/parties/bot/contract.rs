@@ -3,15 +3,16 @@
 use ::contract::{EVENTS, Table, set};
 
 use super::*;
-use crate::records::tests::connection;
+use crate::records::connection::example;
 
 #[test]
 fn the_document_has_every_field_of_a_revocation_and_says_whether_it_is_always_there() {
     let sent = |connection: &Connection| {
-        let event = serde_json::to_value(event(connection, Timestamp::from_millis(0))).unwrap();
+        let event =
+            serde_json::to_value(event(connection, Timestamp::from_millis(0), Timestamp::from_millis(0))).unwrap();
         set(event["data"].as_object().unwrap().keys())
     };
-    let known = connection();
+    let known = example(&serde_json::json!({}));
     let older = Connection {
         attempt_id: None,
         username: None,

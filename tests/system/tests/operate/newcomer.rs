@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use system::{consent::CONNECTED, new_chat, operator::Operator};
+use system::{consent::CONNECTED, new_chat, operator::Operator, wait_until};
 
 #[tokio::test]
 async fn from_an_empty_account_to_a_connection_and_its_end() {
@@ -40,7 +40,8 @@ async fn from_an_empty_account_to_a_connection_and_its_end() {
     let events: Vec<_> = journal.events().into_iter().map(|event| event["type"].clone()).collect();
     assert_eq!(events, ["connection.created", "connection.revoked"]);
     assert_eq!(journal.messages().len(), 1, "the person gets no other message");
-    operator.json(&format!("connection show {chat}"), 3);
+    let ended = operator.json(&format!("connection show {chat}"), 0);
+    assert_eq!((&ended["status"], &ended["ended_reason"]), (&json!("ended"), &json!("revoked")));
 
     operator.never_printed(&tokens, &journal.verifier_hashes());
 }
@@ -55,6 +56,48 @@ async fn a_revocation_reports_that_the_bot_could_not_be_notified() {
     let done = operator.json(&format!("connection revoke {chat} --confirm"), 4);
     assert_eq!(done, json!({"salesforce": "revoked", "deleted": true, "bot_told": false}));
     operator.cloud.end_all_faults().await;
+    let again = operator.json(&format!("connection revoke {chat} --confirm"), 0);
+    assert_eq!(again, json!({"salesforce": "none", "deleted": false, "bot_told": true}));
+}
+
+#[tokio::test]
+async fn a_revocation_that_salesforce_refuses_changes_nothing_and_can_be_repeated() {
+    let operator = Operator::ready().await;
+    let chat = new_chat();
+    operator.connect(&chat).await;
+    operator.outcome(&chat).await;
+    let tokens = operator.tokens(&chat).await;
+    for refusal in [json!({"status": 503, "body": ""}), json!({"status": 400, "body": "error=unsupported_token_type"})]
+    {
+        operator.cloud.fault(&chat, "salesforce.revoke", 2, refusal).await;
+        let said = operator.json(&format!("connection revoke {chat} --confirm"), 1);
+        assert!(said["error"].as_str().unwrap().contains("the tokens live"), "{said}");
+        operator.cloud.end_all_faults().await;
+        assert_eq!(operator.tokens(&chat).await, tokens);
+    }
+    assert_eq!(operator.json(&format!("connection revoke {chat} --confirm"), 0)["salesforce"], "revoked");
+}
+
+#[tokio::test]
+async fn a_link_from_before_a_revocation_connects_no_more() {
+    let operator = Operator::ready().await;
+    let chat = new_chat();
+    let before = operator.cloud.link(&chat).await;
+    operator.connect(&chat).await;
+    operator.outcome(&chat).await;
+    // A link's time is known to the second.
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    operator.json(&format!("connection revoke {chat} --confirm"), 0);
+    operator.consent(&before.url).await;
+    wait_until("the superseded attempt", async || {
+        let listed = operator.json("attempt list --status failed --since 1h", 0);
+        let attempts = listed["attempts"].as_array().unwrap().clone();
+        attempts.into_iter().find(|attempt| attempt["reason"] == "superseded").map(drop)
+    })
+    .await;
+    assert_eq!(operator.tokens(&chat).await, None);
+    operator.connect(&chat).await;
+    wait_until("the new connection", async || operator.tokens(&chat).await.map(drop)).await;
 }
 
 #[tokio::test]
