@@ -13,8 +13,8 @@ use crate::{
 
 pub(crate) async fn run(args: &LinkArgs, target: &Target, now: Timestamp) -> Result<Report, Error> {
     let links_url = target.own_url("/links")?;
-    let Link { url, attempt_id, expires_at } =
+    let Link { url, id, expires_at } =
         request_link(&target.aws, &links_url, &args.wa_id, args.login_url.as_ref(), now).await?;
-    let text = format!("{url}\n\nExpires at {expires_at}. Attempt {attempt_id}.\n");
-    Ok(Report::new(text, json!({"url": url, "attempt_id": attempt_id, "expires_at": expires_at}), Exit::Done))
+    let text = format!("{url}\n\nExpires at {expires_at}. Link {id}.\n");
+    Ok(Report::new(text, json!({"url": url, "link_id": id, "expires_at": expires_at}), Exit::Done))
 }

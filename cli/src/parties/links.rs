@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::json;
-use shared::{AttemptId, LoginUrl, Timestamp, WaId};
+use shared::{LinkId, LoginUrl, Timestamp, WaId};
 
 use crate::{
     aws::{SdkConfig, Signed},
@@ -13,7 +13,8 @@ use crate::{
 #[derive(Debug, Deserialize)]
 pub(crate) struct Link {
     pub(crate) url: String,
-    pub(crate) attempt_id: AttemptId,
+    #[serde(rename = "link_id")]
+    pub(crate) id: LinkId,
     pub(crate) expires_at: String,
 }
 

@@ -355,8 +355,8 @@ impl Cloud {
 pub struct Link {
     /// The link's address.
     pub url: String,
-    /// The attempt, 32 hexadecimal digits.
-    pub attempt_id: String,
+    /// The link's id, 32 hexadecimal digits. Each press of its button begins an attempt.
+    pub link_id: String,
     /// RFC 3339.
     pub expires_at: String,
 }

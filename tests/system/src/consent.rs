@@ -3,12 +3,37 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::{Browser, Cloud, Journal, Link, Stack, now_ms, parameter, wait_until};
+use crate::{Browser, Cloud, Journal, Link, Stack, attempt_of, now_ms, parameter, state::Claims, wait_until};
 
 /// The message after a success.
 pub const CONNECTED: &str = "✅ Your Salesforce account is now connected!";
 
+/// A login that has begun: the button is pressed, and Salesforce's page is open.
+pub struct Login<'a> {
+    /// The person's browser.
+    pub browser: Browser<'a>,
+    authorize_url: String,
+    /// The attempt that the press began.
+    pub attempt: String,
+}
+
+impl Login<'_> {
+    /// The person approves, and Salesforce sends their browser to the callback.
+    pub async fn approve(&self) {
+        let callback = self.browser.log_in(&self.authorize_url, true).await;
+        assert_eq!(self.browser.visit(Method::GET, &callback).await.status(), StatusCode::OK);
+    }
+}
+
 impl Cloud {
+    /// A person presses the button of a new link.
+    pub async fn begin_login(&self, chat: &str) -> Login<'_> {
+        let mut browser = Browser::new(self);
+        let authorize_url = browser.press(&self.link(chat).await.url).await;
+        let attempt = attempt_of(&authorize_url);
+        Login { browser, authorize_url, attempt }
+    }
+
     /// A person approves, and Salesforce sends their browser to the callback.
     pub async fn consent(&self, chat: &str) {
         self.consent_by(&self.link(chat).await).await;
@@ -46,17 +71,13 @@ impl Cloud {
     pub async fn consent_at(&self, login_url: &str, stack: &str, chat: &str, ago_ms: u64) -> String {
         let link: Link = self.ask_for_link(stack, json!({"wa_id": chat})).await.json().await.unwrap();
         let callback = Browser::new(self).approve(&link.url).await;
-        let message = json!({
-            "v": 1,
-            "attempt_id": link.attempt_id,
-            "wa_id": chat,
-            "received_at": now_ms() - ago_ms,
-            "login_url": login_url,
-            "code": parameter(&callback, "code"),
-            "pkce": true,
-        });
+        let (attempt, received_at) = (attempt_of(&callback), now_ms() - ago_ms);
+        let claims = Claims { attempt: &attempt, chat, login_url, received_at };
+        let state = self.sign_state(self.stack(stack), claims).await;
+        let code = parameter(&callback, "code");
+        let message = json!({"v": 2, "state": state, "received_at": received_at, "code": code});
         self.send(self.stack(stack), &message.to_string()).await;
-        link.attempt_id
+        attempt
     }
 
     /// Waits for a dead letter that contains this text; its body.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use futures::{StreamExt as _, stream};
 use serde_json::{Value, json};
 
-use crate::{Browser, Journal, new_chat, now_ms, operator::Operator, parameter, wait_until};
+use crate::{Browser, Journal, attempt_of, new_chat, now_ms, operator::Operator, parameter, state::Claims, wait_until};
 
 /// Somebody whose consent or denial is a dead letter.
 pub struct Person {
@@ -24,14 +24,11 @@ impl Operator {
     }
 
     /// A person's exchange message, received so long ago, without a code.
-    pub fn message(&self, person: &Person, ago_ms: u64) -> Value {
-        json!({
-            "v": 1,
-            "attempt_id": person.attempt,
-            "wa_id": person.chat,
-            "received_at": now_ms() - ago_ms,
-            "login_url": self.login_url(),
-        })
+    pub async fn message(&self, person: &Person, ago_ms: u64) -> Value {
+        let (login_url, received_at) = (self.login_url(), now_ms() - ago_ms);
+        let claims = Claims { attempt: &person.attempt, chat: &person.chat, login_url: &login_url, received_at };
+        let state = self.cloud.sign_state(self.stack(), claims).await;
+        json!({"v": 2, "state": state, "received_at": received_at})
     }
 
     /// Somebody approves; their code is not on the queue yet.
@@ -39,14 +36,13 @@ impl Operator {
         let chat = new_chat();
         let link = self.cloud.link(&chat).await;
         let callback = Browser::new(&self.cloud).approve(&link.url).await;
-        Person { chat, attempt: link.attempt_id, code: Some(parameter(&callback, "code")) }
+        Person { chat, attempt: attempt_of(&callback), code: Some(parameter(&callback, "code")) }
     }
 
     /// Puts a person's code on the exchange queue.
     pub async fn send_consent(&self, person: &Person) {
-        let mut message = self.message(person, 0);
+        let mut message = self.message(person, 0).await;
         message["code"] = json!(person.code);
-        message["pkce"] = true.into();
         self.send(&message.to_string()).await;
     }
 

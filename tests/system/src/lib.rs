@@ -10,6 +10,7 @@
 //! | [`journal`] | what Salesforce, WhatsApp and the bot saw of a chat |
 //! | [`faults`] | answers of a party or of AWS that fails |
 //! | [`operator`] | a checkout deployed by the README's commands, and what `wasf` printed |
+//! | [`state`] | states that a test signs itself |
 //! | [`dead_letters`] | people whose messages an operator finds among the dead letters |
 //!
 //! The tests are in `tests/`: `end_to_end` (with its kills and alarms), `operate` and `soak`. It never depends on
@@ -32,6 +33,7 @@ pub mod dead_letters;
 pub mod faults;
 pub mod journal;
 pub mod operator;
+pub mod state;
 
 use std::{
     sync::atomic::{AtomicU32, Ordering},
@@ -42,6 +44,7 @@ pub use crate::{
     browser::{Browser, parameter},
     cloud::{Cloud, Link, Stack},
     journal::Journal,
+    state::attempt_of,
 };
 
 /// How long something asynchronous may take before a test gives up on it: longer than the exchange queue's visibility

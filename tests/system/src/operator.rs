@@ -17,7 +17,7 @@ use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use crate::{Browser, Cloud, Journal, Stack, wait_until};
+use crate::{Browser, Cloud, Journal, Stack, attempt_of, wait_until};
 
 /// The stack's name, as samconfig.toml has it.
 const STACK: &str = "whatsapp-salesforce-connect";
@@ -255,16 +255,17 @@ impl Operator {
 
     /// A person connects in their browser; the attempt's id.
     pub async fn connect(&self, chat: &str) -> String {
-        let link = self.cloud.link(chat).await;
-        self.consent(&link.url).await;
-        link.attempt_id
+        let login = self.cloud.begin_login(chat).await;
+        login.approve().await;
+        login.attempt
     }
 
-    /// A person opens this link, approves, and comes to the callback.
-    pub async fn consent(&self, url: &str) {
+    /// A person opens this link, approves, and comes to the callback; the attempt's id.
+    pub async fn consent(&self, url: &str) -> String {
         let mut browser = Browser::new(&self.cloud);
         let callback = browser.approve(url).await;
         assert_eq!(browser.visit(Method::GET, &callback).await.status(), 200);
+        attempt_of(&callback)
     }
 
     /// Waits until the person and the bot have been notified of an outcome.

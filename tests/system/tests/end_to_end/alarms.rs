@@ -86,9 +86,9 @@ async fn no_alarm_rises_for_people_who_connect_and_each_rises_for_its_fault() {
     cloud.connect_with_fault(6, "bot.events", 1, &json!({"status": 500, "body": ""})).await;
     cloud.rises(&mut raised, "BotRefusedAlarm").await;
 
-    let link = cloud.link(&new_chat()).await;
-    cloud.aws_fault("dynamodb.UpdateItem", &*link.attempt_id, 1, json!({"kill": "before"})).await;
-    cloud.consent_by(&link).await;
+    let login = cloud.begin_login(&new_chat()).await;
+    cloud.aws_fault("dynamodb.UpdateItem", &*login.attempt, 1, json!({"kill": "before"})).await;
+    login.approve().await;
     cloud.rises(&mut raised, "ExchangerErrorAlarm").await;
 
     // New processes have no secrets in their cache.

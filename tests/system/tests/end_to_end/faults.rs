@@ -5,7 +5,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::connect::drained;
-use system::{Browser, Cloud, Journal, consent::CONNECTED, faults::refusal, new_chat, wait_until};
+use system::{Browser, Cloud, Journal, attempt_of, consent::CONNECTED, faults::refusal, new_chat, wait_until};
 
 /// The event's type, reason and next step.
 pub(crate) fn first_event(journal: &Journal) -> (String, String, String) {
@@ -177,7 +177,10 @@ async fn a_failure_never_replaces_a_connection() {
     let again = browser.log_in(&authorize_url, true).await;
     browser.visit(Method::GET, &again).await;
     drained(&cloud, "main").await;
-    let item = cloud.item(main.output("AttemptTableName"), "attempt_id", &link.attempt_id).await.expect("the attempt");
+    let item = cloud
+        .item(main.output("AttemptTableName"), "attempt_id", &attempt_of(&authorize_url))
+        .await
+        .expect("the attempt");
     assert_eq!(item["status"]["S"], "connected");
     let journal = cloud.journal(&chat).await;
     assert_eq!((journal.messages().len(), journal.events().len()), (1, 1));
@@ -201,7 +204,7 @@ async fn an_unreadable_message_ends_in_the_dead_letter_queue_alone() {
     let cloud = Cloud::read();
     let main = cloud.stack("main");
     let chat = new_chat();
-    let body = format!("{{\"v\":1,\"unreadable\":\"{chat}\"}}");
+    let body = format!("{{\"v\":2,\"unreadable\":\"{chat}\"}}");
     let message = json!({"QueueUrl": main.output("ExchangeQueueUrl"), "MessageBody": body});
     cloud.aws("sqs", "AmazonSQS.SendMessage", message).await;
     cloud.consent(&chat).await;

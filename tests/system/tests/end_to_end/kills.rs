@@ -21,12 +21,12 @@ async fn one_by_one() -> Cloud {
 async fn exchanger_dies(when: &str, at: &str) -> Journal {
     let cloud = one_by_one().await;
     let chat = new_chat();
-    let link = cloud.link(&chat).await;
+    let login = cloud.begin_login(&chat).await;
     match at.strip_prefix("salesforce.") {
         Some(_) => cloud.fault(&chat, at, 1, json!({"kill": when})).await,
-        None => cloud.aws_fault(at, &*link.attempt_id, 1, json!({"kill": when})).await,
+        None => cloud.aws_fault(at, &*login.attempt, 1, json!({"kill": when})).await,
     }
-    cloud.consent_by(&link).await;
+    login.approve().await;
     cloud.outcome(&chat).await
 }
 
@@ -81,13 +81,13 @@ async fn killed_after_the_tokens_are_stored() {
 async fn killed_while_the_message_is_returned_to_the_queue() {
     let cloud = one_by_one().await;
     let chat = new_chat();
-    let link = cloud.link(&chat).await;
+    let login = cloud.begin_login(&chat).await;
     let unknown = json!({"status": 400, "body": {"error": "invalid_client"}});
     cloud.fault(&chat, "salesforce.token", 2, unknown).await;
     // The claim succeeds; the release is killed.
-    cloud.aws_fault("dynamodb.UpdateItem", &*link.attempt_id, 1, json!({"delay_ms": 0})).await;
-    cloud.aws_fault("dynamodb.UpdateItem", &*link.attempt_id, 1, json!({"kill": "before"})).await;
-    cloud.consent_by(&link).await;
+    cloud.aws_fault("dynamodb.UpdateItem", &*login.attempt, 1, json!({"delay_ms": 0})).await;
+    cloud.aws_fault("dynamodb.UpdateItem", &*login.attempt, 1, json!({"kill": "before"})).await;
+    login.approve().await;
     is_connected_once(&cloud.outcome(&chat).await);
 }
 

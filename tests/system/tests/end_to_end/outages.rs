@@ -76,11 +76,11 @@ async fn whichever_table_call_fails_for_a_while_the_person_is_connected_once() {
     let faults = operations.iter().flat_map(|operation| actions.iter().map(move |action| (operation, action)));
     join_all(faults.map(async |(operation, action)| {
         let chat = new_chat();
-        let link = cloud.link(&chat).await;
-        for containing in [&chat, &link.attempt_id] {
+        let login = cloud.begin_login(&chat).await;
+        for containing in [&chat, &login.attempt] {
             cloud.aws_fault(operation, &**containing, 2, action.clone()).await;
         }
-        cloud.consent_by(&link).await;
+        login.approve().await;
         let journal = cloud.outcome(&chat).await;
         assert_eq!(journal.messages(), [CONNECTED], "{operation} {action}");
         assert_eq!(journal.succeeded("salesforce.token"), 1, "{operation} {action}");

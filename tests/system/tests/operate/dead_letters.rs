@@ -48,15 +48,14 @@ async fn two_hundred(operator: &Operator) -> People {
     };
     let expired: Vec<_> = (0..OF_EACH).map(nobody).collect();
     for person in &expired {
-        let mut message = operator.message(person, 20 * MINUTE_MS);
+        let mut message = operator.message(person, 20 * MINUTE_MS).await;
         message["code"] = format!("aPrx{}==", person.attempt).into();
-        message["pkce"] = true.into();
         operator.send(&message.to_string()).await;
     }
     let denied: Vec<_> = (OF_EACH..2 * OF_EACH - SEALED).map(nobody).collect();
     for person in &denied {
-        let mut message = operator.message(person, MINUTE_MS);
-        message["denied"] = "access_denied".into();
+        let mut message = operator.message(person, MINUTE_MS).await;
+        message["denied"] = json!({"error": "access_denied"});
         operator.send(&message.to_string()).await;
     }
     for _ in 0..OF_EACH {

@@ -10,9 +10,10 @@ async fn from_an_empty_account_to_a_connection_and_its_end() {
     let chat = new_chat();
 
     let link = operator.json(&format!("link {chat}"), 0);
-    let attempt = link["attempt_id"].as_str().unwrap();
-    assert_eq!(operator.json(&format!("attempt show {attempt}"), 3)["timeline"], json!(null));
-    operator.consent(link["url"].as_str().unwrap()).await;
+    let link_id = link["link_id"].as_str().unwrap();
+    assert_eq!(operator.json(&format!("attempt show {link_id}"), 3)["timeline"], json!(null));
+    let attempt = operator.consent(link["url"].as_str().unwrap()).await;
+    let attempt = attempt.as_str();
     let journal = operator.outcome(&chat).await;
     assert_eq!(journal.messages(), [CONNECTED]);
     let tokens = operator.tokens(&chat).await.unwrap();
@@ -21,12 +22,12 @@ async fn from_an_empty_account_to_a_connection_and_its_end() {
     assert_eq!((&shown["status"], &shown["wa_id"]), (&json!("connected"), &json!(chat)));
     let listed = operator.json("attempt list --status connected --since 1h", 0);
     let listed: Vec<_> = listed["attempts"].as_array().unwrap().iter().map(|attempt| &attempt["attempt_id"]).collect();
-    assert!(listed.contains(&&link["attempt_id"]));
+    assert!(listed.contains(&&json!(attempt)));
     let listed = operator.wasf("attempt list");
     assert!(listed.out.contains(attempt) && !listed.out.contains(&chat), "{}", listed.out);
 
     let connection = operator.json(&format!("connection show {chat}"), 0);
-    assert_eq!((&connection["attempt_id"], &connection["refreshable"]), (&link["attempt_id"], &json!(true)));
+    assert_eq!((&connection["attempt_id"], &connection["refreshable"]), (&json!(attempt), &json!(true)));
 
     let planned = operator.json(&format!("connection revoke {chat}"), 0);
     assert_eq!(planned["dry_run"], true);

@@ -19,13 +19,13 @@ use std::{
 
 use futures::{StreamExt as _, future::join_all, stream};
 use reqwest::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use self::{
     audit::{Attempts, Audit},
     plan::{Edge, Person},
 };
-use system::{Browser, Cloud, Link, now_ms, parameter};
+use system::{Browser, Cloud, attempt_of, now_ms, parameter};
 
 /// How many people connect at the same time.
 const AT_ONCE: usize = 12;
@@ -67,7 +67,7 @@ async fn connect(cloud: &Cloud, person: &Person) -> bool {
         let (times, action) = (fault.times, fault.action.clone());
         match fault.edge {
             Edge::Party(endpoint) => cloud.fault(chat, endpoint, times, action).await,
-            Edge::Attempt(operation) => cloud.aws_fault(operation, &*link.attempt_id, times, action).await,
+            Edge::Attempt(operation) => cloud.aws_fault(operation, &*attempt_of(&authorize_url), times, action).await,
             Edge::Chat(operation) => cloud.aws_fault(operation, &**chat, times, action).await,
             Edge::Code(operation) if !code.is_empty() => cloud.aws_fault(operation, &*code, times, action).await,
             Edge::Code(_) => {}
@@ -77,11 +77,11 @@ async fn connect(cloud: &Cloud, person: &Person) -> bool {
     }
     join_all((0..person.callbacks).map(|_| call_back(&browser, &callback))).await;
     if person.duplicate && !person.denies {
-        let message = message(cloud, &link, chat, &code);
+        let message = json!({"v": 2, "state": parameter(&callback, "state"), "received_at": now_ms(), "code": code});
         cloud.send(cloud.stack("main"), &message.to_string()).await;
     }
     if person.unreadable {
-        cloud.send(cloud.stack("main"), &json!({"v": 1, "nobody": chat}).to_string()).await;
+        cloud.send(cloud.stack("main"), &json!({"v": 2, "nobody": chat}).to_string()).await;
     }
     person.unreadable
 }
@@ -97,19 +97,6 @@ async fn call_back(browser: &Browser<'_>, callback: &str) {
         }
     }
     panic!("the callback cannot be reached");
-}
-
-/// A consent's exchange message, for a duplicate delivery.
-fn message(cloud: &Cloud, link: &Link, chat: &str, code: &str) -> Value {
-    json!({
-        "v": 1,
-        "attempt_id": link.attempt_id,
-        "wa_id": chat,
-        "received_at": now_ms(),
-        "login_url": cloud.sandbox_url.replace("127.0.0.1", "localhost"),
-        "code": code,
-        "pkce": true,
-    })
 }
 
 /// Waits until everybody has been notified of an outcome; redrives dead letters where it takes that.
