@@ -255,7 +255,8 @@ Examples:
     },
     /// Delete dead letters. Their people get no further message.
     #[command(after_help = "\
-Unexpired codes and sealed tokens are somebody's consent: they are kept unless --force is given.
+Unexpired codes and sealed tokens are somebody's consent, and tokens to revoke would stay alive: all are kept unless \
+--force is given.
 
 Examples:
   wasf dlq drop --reason unreadable             show what would be deleted
@@ -263,7 +264,7 @@ Examples:
     Drop {
         #[command(flatten)]
         selection: Selection,
-        /// Also delete unexpired codes and sealed tokens.
+        /// Also delete unexpired codes, sealed tokens and tokens to revoke.
         #[arg(long)]
         force: bool,
         /// Do it; without this flag it is a dry run.

@@ -9,7 +9,7 @@ from conftest import ROOT, resources
 OURS = "WhatsAppSalesforceConnect"
 RUNBOOK = (ROOT / "docs/RUNBOOK.md").read_text()
 # Sections that no alarm leads to.
-REFERENCE = {"rotating-secrets", "metrics"}
+REFERENCE = {"rotating-secrets", "ending-a-connection", "metrics"}
 
 
 def _anchor(title):

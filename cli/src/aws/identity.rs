@@ -1,9 +1,15 @@
 //! STS: whose account it is.
 
+use std::time::Duration;
+
+use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
 use aws_types::SdkConfig;
 use shared::{Timestamp, aws::partition};
 
-use super::{config::region, signed::Signed};
+use super::{
+    config::region,
+    signed::{Answer, Signed},
+};
 use crate::error::Error;
 
 const ACTION: &str = "find out whose account it is";
@@ -11,6 +17,17 @@ const ACTION: &str = "find out whose account it is";
 /// The account of the operator's credentials
 /// (<https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html>; it needs no permission).
 pub(crate) async fn account_id(aws: &SdkConfig, now: Timestamp) -> Result<String, Error> {
+    let Answer { status, body, .. } = ask(aws, now).await?;
+    let account = account_in(&String::from_utf8_lossy(&body)).filter(|_| status.is_success());
+    account.ok_or_else(|| Error::failed(ACTION, format!("STS returned {}; check your credentials", status.as_u16())))
+}
+
+/// How far this machine's clock is from AWS's; nothing where AWS does not say.
+pub(crate) async fn clock_error(aws: &SdkConfig, now: Timestamp) -> Option<Duration> {
+    difference(&ask(aws, now).await.ok()?.date?, now)
+}
+
+async fn ask(aws: &SdkConfig, now: Timestamp) -> Result<Answer, Error> {
     let regional = || format!("https://sts.{}.{}", region(aws), partition::domain(region(aws)));
     let host = aws.endpoint_url().map_or_else(regional, |endpoint| endpoint.trim_end_matches('/').to_owned());
     let request = Signed {
@@ -20,9 +37,12 @@ pub(crate) async fn account_id(aws: &SdkConfig, now: Timestamp) -> Result<String
         content_type: "application/x-www-form-urlencoded",
         body: "Action=GetCallerIdentity&Version=2011-06-15".to_owned(),
     };
-    let (status, body) = request.post(aws, now).await?;
-    let account = account_in(&String::from_utf8_lossy(&body)).filter(|_| status.is_success());
-    account.ok_or_else(|| Error::failed(ACTION, format!("STS returned {}; check your credentials", status.as_u16())))
+    request.post(aws, now).await
+}
+
+fn difference(date: &str, now: Timestamp) -> Option<Duration> {
+    let theirs = DateTime::from_str(date, DateTimeFormat::HttpDate).ok()?.to_millis().ok()?;
+    Some(Duration::from_millis(u64::try_from(theirs).ok()?.abs_diff(now.millis())))
 }
 
 fn account_in(xml: &str) -> Option<String> {
@@ -34,6 +54,14 @@ fn account_in(xml: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_is_compared_with_that_of_aws() {
+        let now = Timestamp::from_seconds(1_790_000_000);
+        assert_eq!(difference("Mon, 21 Sep 2026 14:13:50 GMT", now), Some(Duration::from_secs(30)));
+        assert_eq!(difference("Mon, 21 Sep 2026 14:12:50 GMT", now), Some(Duration::from_secs(30)));
+        assert_eq!(difference("yesterday", now), None);
+    }
 
     #[test]
     fn the_account_is_in_the_response() {

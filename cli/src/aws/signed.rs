@@ -29,9 +29,17 @@ pub(crate) struct Signed<'a> {
     pub(crate) body: String,
 }
 
+/// The response.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    /// The server's time, as HTTP writes it.
+    pub(crate) date: Option<String>,
+    pub(crate) body: Vec<u8>,
+}
+
 impl Signed<'_> {
-    /// Sends it once, signed with the operator's credentials; returns the response's status and body.
-    pub(crate) async fn post(self, aws: &SdkConfig, now: Timestamp) -> Result<(StatusCode, Vec<u8>), Error> {
+    /// Sends it once, signed with the operator's credentials; returns the response.
+    pub(crate) async fn post(self, aws: &SdkConfig, now: Timestamp) -> Result<Answer, Error> {
         let Self { action, url, service, content_type, body } = self;
         let failed = |why: &str| Error::failed(action, why);
         let unsigned = || failed("the request cannot be signed");
@@ -58,7 +66,8 @@ impl Signed<'_> {
         }
         let response = request.send().await.map_err(|error| failed(failure(&error)))?;
         let status = response.status();
+        let date = response.headers().get("date").and_then(|date| date.to_str().ok()).map(str::to_owned);
         let body = response.bytes().await.map_err(|error| failed(failure(&error)))?;
-        Ok((status, body.into()))
+        Ok(Answer { status, date, body: body.into() })
     }
 }

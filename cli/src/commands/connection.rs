@@ -1,5 +1,7 @@
 //! `wasf connection`: what a chat is connected to, and revoking it.
 
+use std::time::Duration;
+
 use serde_json::json;
 use shared::{
     LoginUrls, Timestamp, WaId,
@@ -10,7 +12,7 @@ use shared::{
 
 use crate::{
     args::ConnectionCommand,
-    aws::{ConnectionTable, Functions},
+    aws::{ConnectionTable, Functions, clock_error},
     error::{Error, Exit},
     parties::{Revocation, notify_revocation, revoke},
     records::Connection,
@@ -18,6 +20,8 @@ use crate::{
     target::Target,
 };
 
+/// How far the operator's clock may be from AWS's, which links are dated by.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(10);
 /// How often the tokens may change while they are revoked.
 const ROUNDS: usize = 5;
 
@@ -43,6 +47,10 @@ async fn revoke_connection(
     target: &Target,
     clock: Clock,
 ) -> Result<Report, Error> {
+    if clock_error(&target.aws, clock()).await.is_some_and(|error| error > CLOCK_TOLERANCE) {
+        let why = "this machine's clock is wrong, and links are compared with the time of the revocation; set it";
+        return Err(Error::failed("end the connection", why));
+    }
     let exchanger = target.stack.output("TokenExchangerFunctionName")?;
     let settings = Functions::new(&target.aws).settings(exchanger).await?;
     let login_urls: LoginUrls = settings.get("LOGIN_URLS").unwrap_or_default().parse().map_err(|_| {

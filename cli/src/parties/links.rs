@@ -5,7 +5,7 @@ use serde_json::json;
 use shared::{LinkId, LoginUrl, Timestamp, WaId};
 
 use crate::{
-    aws::{SdkConfig, Signed},
+    aws::{Answer, SdkConfig, Signed},
     error::Error,
 };
 
@@ -46,7 +46,7 @@ pub(crate) async fn request_link(
         content_type: "application/json",
         body: request.to_string(),
     };
-    let (status, body) = request.post(aws, now).await?;
+    let Answer { status, body, .. } = request.post(aws, now).await?;
     if status.is_success() {
         return serde_json::from_slice(&body).map_err(|_| Error::failed(ACTION, "the response is unreadable"));
     }

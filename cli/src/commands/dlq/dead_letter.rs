@@ -47,9 +47,9 @@ impl Content {
         }
     }
 
-    /// Whether deleting it loses somebody's consent.
-    pub(super) const fn is_consent(self) -> bool {
-        matches!(self, Self::LiveCode | Self::SealedTokens)
+    /// Whether deleting it loses somebody's consent, or leaves tokens alive that nobody needs.
+    pub(super) const fn is_needed(self) -> bool {
+        matches!(self, Self::LiveCode | Self::SealedTokens | Self::TokensToRevoke)
     }
 }
 
@@ -351,10 +351,10 @@ mod tests {
     }
 
     #[test]
-    fn only_live_codes_and_sealed_tokens_are_somebodys_consent() {
-        assert!(Content::LiveCode.is_consent() && Content::SealedTokens.is_consent());
-        assert!(
-            !Content::ExpiredCode.is_consent() && !Content::Denial.is_consent() && !Content::Unreadable.is_consent()
-        );
+    fn only_live_codes_and_tokens_are_needed() {
+        for needed in [Content::LiveCode, Content::SealedTokens, Content::TokensToRevoke] {
+            assert!(needed.is_needed(), "{needed:?}");
+        }
+        assert!(!Content::ExpiredCode.is_needed() && !Content::Denial.is_needed() && !Content::Unreadable.is_needed());
     }
 }

@@ -85,7 +85,7 @@ async fn dry_run(
         .read(filter, selection.limit())
         .await?
         .into_iter()
-        .partition(|dead_letter| force || !dead_letter.content.is_consent());
+        .partition(|dead_letter| force || !dead_letter.content.is_needed());
     let json = json!({
         "dry_run": true,
         "found": selected.len(),
@@ -146,7 +146,7 @@ async fn apply_to_each(
             if !filter.selects(&held.dead_letter) {
                 continue;
             }
-            if held.dead_letter.content.is_consent() && !force {
+            if held.dead_letter.content.is_needed() && !force {
                 tally.spared += 1;
                 continue;
             }
@@ -215,7 +215,10 @@ async fn report(queues: &Queues, action: Action, tally: &Tally) -> Result<Report
 fn spared_text(spared: usize) -> String {
     match spared {
         0 => String::new(),
-        spared => format!(" {} kept: consents are deleted only with --force.", count(spared, "dead letter")),
+        spared => format!(
+            " {} kept: consents, and tokens to revoke, are deleted only with --force.",
+            count(spared, "dead letter")
+        ),
     }
 }
 
