@@ -13,7 +13,7 @@ FUNCTIONS = sorted(path.name for path in (ROOT / "functions").iterdir())
 # Settings that the code reads from the environment if they are there; the template names their secrets instead.
 OVERRIDES = {"SF_CLIENT_ID", "SF_CLIENT_SECRET", "BOT_WEBHOOK_SECRET", "WHATSAPP_SECRET"}
 # Settings that the template gives before the code reads them.
-AHEAD = {"connect-link": {"LIMIT_TABLE_NAME"}, "notifier": {"LIMIT_TABLE_NAME"}}
+AHEAD = {"connect-link": {"LIMIT_TABLE_NAME"}}
 # Actions without a resource type.
 WITHOUT_RESOURCE = {"secretsmanager:BatchGetSecretValue", "dynamodb:ListStreams"}
 

@@ -13,6 +13,7 @@ use crate::whatsapp::{Account, Provider, Template};
 #[derive(Debug)]
 pub struct Config {
     pub(crate) attempt_table: String,
+    pub(crate) limit_table: String,
     /// The account that messages are sent from; `None` where the bot sends them.
     pub(crate) whatsapp: Option<Account>,
     pub(crate) webhook: Option<WebhookConfig>,
@@ -75,6 +76,7 @@ impl Config {
         let minutes: u32 = settings.parsed("LINK_LIFETIME_MINUTES")?;
         Ok(Self {
             attempt_table: settings.required("ATTEMPT_TABLE_NAME")?,
+            limit_table: settings.required("LIMIT_TABLE_NAME")?,
             whatsapp: whatsapp(settings)?,
             webhook: webhook(settings)?,
             bot_queue_url: settings.optional("BOT_QUEUE_URL"),
@@ -133,6 +135,7 @@ mod tests {
         Config::read(&Settings::new(|name| {
             let usual = match name {
                 "ATTEMPT_TABLE_NAME" => "connection_attempts",
+                "LIMIT_TABLE_NAME" => "limits",
                 "WHATSAPP_PROVIDER" => "Twilio",
                 "WHATSAPP_SENDER" => "+14155238886",
                 "WHATSAPP_TEMPLATE" => "HX0123",
@@ -173,7 +176,9 @@ mod tests {
 
     #[test]
     fn names_the_setting_that_is_missing_or_invalid() {
-        for name in ["ATTEMPT_TABLE_NAME", "WHATSAPP_PROVIDER", "WHATSAPP_SENDER", "WHATSAPP_SECRET_NAME"] {
+        for name in
+            ["ATTEMPT_TABLE_NAME", "LIMIT_TABLE_NAME", "WHATSAPP_PROVIDER", "WHATSAPP_SENDER", "WHATSAPP_SECRET_NAME"]
+        {
             assert_eq!(read_with(name, "").unwrap_err(), SettingError::Missing(name));
         }
         for name in ["BOT_WEBHOOK_SECRET_NAME", "LINK_KEY_ID", "LINK_LIFETIME_MINUTES", "LOGIN_URLS"] {

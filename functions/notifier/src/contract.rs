@@ -11,13 +11,13 @@ use crate::{event::event, outcome::tests::ended};
 /// The fields of an event's data, by the event's type: one set for each way in which an attempt can end.
 fn sent(kind: &str) -> Vec<BTreeSet<String>> {
     let mut ends = Vec::new();
-    for optional in [json!("known"), Value::Null] {
+    for (optional, link_id) in [(json!("known"), json!("0a".repeat(16))), (Value::Null, Value::Null)] {
         for renewed in [true, false] {
-            ends.push(json!({"renewed": renewed, "username": optional, "scope": optional}));
+            ends.push(json!({"renewed": renewed, "username": optional, "scope": optional, "link_id": link_id}));
         }
         for reason in Reason::ALL.map(Reason::as_str) {
-            ends.push(json!({"status": "failed", "reason": reason, "salesforce_error": optional}));
-            ends.push(json!({"status": "delayed", "reason": reason, "salesforce_error": optional}));
+            ends.push(json!({"status": "failed", "reason": reason, "salesforce_error": optional, "link_id": link_id}));
+            ends.push(json!({"status": "delayed", "reason": reason, "salesforce_error": optional, "link_id": link_id}));
         }
     }
     let events = ends.into_iter().map(ended).flat_map(|ended| {

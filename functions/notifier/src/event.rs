@@ -16,9 +16,10 @@ pub(crate) fn event<'a>(
     user_message: &'a str,
     relink_url: Option<&'a str>,
 ) -> CloudEvent<'a> {
-    let (attempt_id, wa_id) = (ended.key.attempt_id, &ended.wa_id);
+    let (attempt_id, link_id, wa_id) = (ended.key.attempt_id, ended.link_id, &ended.wa_id);
     let not_connected = |reason: Reason, salesforce_error: Option<&'a str>, next: Option<Next>| NotConnected {
         attempt_id,
+        link_id,
         wa_id,
         message,
         reason,
@@ -31,6 +32,7 @@ pub(crate) fn event<'a>(
         Outcome::Connected { account, renewed } => {
             let connected = Connected {
                 attempt_id,
+                link_id,
                 wa_id,
                 message,
                 username: account.username.as_deref(),

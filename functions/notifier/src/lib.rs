@@ -18,6 +18,7 @@ mod outcome;
 mod relink;
 mod setback;
 mod whatsapp;
+mod withheld;
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 

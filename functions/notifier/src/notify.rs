@@ -15,6 +15,7 @@ use shared::{
     attempt::{Outcome, ledger::Mark},
     aws::{
         SdkConfig,
+        limits::Limits,
         secrets::{SecretStore, Secrets, SecretsError},
     },
     bot::{BotQueue, Webhook, event::MessageStatus},
@@ -23,7 +24,7 @@ use shared::{
     timestamp::Clock,
 };
 use tokio::time::timeout;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::{
     attempts::{Attempts, Marked},
@@ -35,6 +36,7 @@ use crate::{
     relink::Relink,
     setback::Setback,
     whatsapp::SendError,
+    withheld::Restraint,
 };
 
 const CONNECT_TIME: Duration = Duration::from_secs(2);
@@ -47,6 +49,7 @@ pub(crate) struct OutcomeNotifier {
     attempts: Attempts,
     secrets: Arc<SecretStore>,
     relink: Relink,
+    restraint: Restraint,
     /// `None` where the bot sends all messages.
     messenger: Option<Messenger>,
     bot: Bot,
@@ -131,6 +134,7 @@ impl OutcomeNotifier {
         };
         Ok(Self {
             attempts: Attempts::new(aws, config.attempt_table),
+            restraint: Restraint { limits: Limits::new(aws, config.limit_table), clock },
             relink: Relink {
                 aws: aws.clone(),
                 kms: OnceLock::new(),
@@ -183,13 +187,10 @@ impl OutcomeNotifier {
         let bot_notified = marks.bot || !self.bot.is_configured();
         let mut progress =
             Progress { message: MessageStatus::Pending, bot_notified, complete: false, setbacks: Vec::new() };
-        match (marks.person, &self.messenger) {
-            (Some(Told::Sent), _) => progress.message = MessageStatus::Sent,
-            (Some(Told::Undeliverable), _) => progress.message = MessageStatus::Undeliverable,
-            // Nothing is said of a consent that a later one has overtaken.
-            (None, _) if ended.outcome.is_silent() => progress.message = MessageStatus::Off,
-            (None, None) => progress.message = MessageStatus::Off,
-            (None, Some(messenger)) => self.notify_person(messenger, &content, &secrets, &mut progress).await?,
+        match marks.person {
+            Some(Told::Sent) => progress.message = MessageStatus::Sent,
+            Some(Told::Undeliverable) => progress.message = MessageStatus::Undeliverable,
+            None => self.notify_person(&content, &secrets, &mut progress).await?,
         }
         if !progress.bot_notified {
             self.notify_bot(&content, &secrets, &mut progress).await?;
@@ -212,12 +213,28 @@ impl OutcomeNotifier {
 
     async fn notify_person(
         &self,
-        messenger: &Messenger,
         content: &Content<'_>,
         secrets: &Secrets,
         progress: &mut Progress,
     ) -> Result<(), Stop> {
         let ended = content.ended;
+        match self.restraint.withheld(ended).await {
+            Ok(None) => {}
+            Ok(Some(withheld)) => {
+                info!(attempt_id = %ended.key.attempt_id, why = withheld.label(), "message withheld");
+                progress.message = MessageStatus::Withheld;
+                return Ok(());
+            }
+            Err(setback) => {
+                self.count_setback(&setback);
+                progress.setbacks.push(setback);
+                return Ok(());
+            }
+        }
+        let Some(messenger) = &self.messenger else {
+            progress.message = MessageStatus::Off;
+            return Ok(());
+        };
         let sent = messenger.send(&ended.wa_id, content.text, secrets).await;
         self.measure(messenger, ended, &sent);
         let mark = match sent {

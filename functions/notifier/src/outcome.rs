@@ -3,7 +3,7 @@
 use std::fmt;
 
 use shared::{
-    AttemptId, LoginUrl, LoginUrls, Status, Timestamp, WaId,
+    AttemptId, LinkId, LoginUrl, LoginUrls, Status, Timestamp, WaId,
     attempt::{Item, Outcome, UnreadableItem, attr},
     conditional_write::Attributes,
 };
@@ -42,7 +42,11 @@ pub(crate) enum Told {
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) key: OutcomeKey,
+    /// The link that it began with.
+    pub(crate) link_id: Option<LinkId>,
     pub(crate) wa_id: WaId,
+    /// It began with a plain state, which anybody can make.
+    pub(crate) plain: bool,
     pub(crate) outcome: Outcome,
     /// When the callback was received.
     pub(crate) began_at: Option<Timestamp>,
@@ -50,7 +54,7 @@ pub(crate) struct Ended {
 }
 
 /// Attributes of the item that the notifier does not use.
-const UNUSED: [&str; 3] = [attr::LEASE_UNTIL, attr::RECEIVES, attr::REDELIVERED_AT];
+const UNUSED: [&str; 4] = [attr::CODES, attr::LEASE_UNTIL, attr::RECEIVES, attr::REDELIVERED_AT];
 
 /// Reads the item of an attempt.
 pub(crate) fn read(attributes: &Attributes) -> Result<Item, UnreadableItem> {
@@ -93,6 +97,8 @@ impl Ended {
     pub(crate) fn of(item: Item) -> Result<Self, UnreadableItem> {
         Ok(Self {
             key: OutcomeKey::of(&item)?,
+            link_id: item.link_id,
+            plain: item.plain.unwrap_or(false),
             outcome: item.outcome()?,
             wa_id: item.wa_id.ok_or(UnreadableItem::Missing(attr::WA_ID))?,
             began_at: item.created_at,

@@ -2,7 +2,7 @@
 
 use shared::{
     attempt::UnreadableItem,
-    aws::{kms::KmsError, secrets::SecretsError},
+    aws::{AwsError, kms::KmsError, secrets::SecretsError},
     bot::NotifyError,
     callback_uri::InvalidCallbackUri,
     process::NoRandomness,
@@ -29,6 +29,8 @@ pub(crate) enum Setback {
     Message(#[from] SendError),
     #[error(transparent)]
     Bot(#[from] NotifyError),
+    #[error("limit table: {0}")]
+    Limits(AwsError),
     #[error("out of time")]
     OutOfTime,
     #[error("panic")]
@@ -46,6 +48,7 @@ impl Setback {
             Self::Randomness(_) => "randomness",
             Self::Message(_) => "whatsapp",
             Self::Bot(_) => "bot",
+            Self::Limits(_) => "limit_table",
             Self::OutOfTime => "out_of_time",
             Self::Panic => "panic",
         }

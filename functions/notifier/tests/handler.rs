@@ -20,6 +20,7 @@ use shared::{
 const SIGNING_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 const NOW: u64 = 1_790_000_060_000;
 const BOT: &str = "/bot/events";
+const LIMITS: &str = "limits";
 const TWILIO: &str = "/Messages.json";
 const ACCEPTED: (u16, &str) = (201, r#"{"sid":"SM1","status":"queued","error_code":null}"#);
 const WHATSAPP_SECRET: (&str, &str) = ("whatsapp", r#"{"account_sid":"AC1","auth_token":"t"}"#);
@@ -51,7 +52,8 @@ impl World {
             let item = items.iter().find(|item| item["attempt_id"] == *id).map(attributes);
             item.map_or_else(|| json!({}), |item| json!({"Item": item})).into()
         });
-        server.on("UpdateItem", move |_| match mark {
+        server.on("UpdateItem", move |request| match mark {
+            _ if request.json()["TableName"] == LIMITS => json!({}).into(),
             200 => json!({}).into(),
             status => {
                 let error = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
@@ -111,6 +113,7 @@ impl Scene {
             let usual = match name {
                 "WHATSAPP_API_URL" => server.url(),
                 "ATTEMPT_TABLE_NAME" => "connection_attempts",
+                "LIMIT_TABLE_NAME" => LIMITS,
                 "WHATSAPP_PROVIDER" => "Twilio",
                 "WHATSAPP_SENDER" => "+14155238886",
                 "WHATSAPP_SECRET_NAME" => "whatsapp",
@@ -154,13 +157,13 @@ impl Scene {
 
     /// The attributes that each mark set and removed.
     fn marks(&self) -> Vec<String> {
-        let updates = self.aws_calls("UpdateItem");
+        let updates = self.aws_calls("UpdateItem").into_iter().filter(|update| update["TableName"] != LIMITS);
         let names = |update: &Value| {
             let words = update["UpdateExpression"].as_str().unwrap().split(' ');
             let names: Vec<_> = words.filter(|word| !word.starts_with([':', '='])).collect();
             names.join(" ").replace('#', "")
         };
-        updates.iter().map(names).collect()
+        updates.map(|update| names(&update)).collect()
     }
 
     /// The requests for an operation of AWS.
@@ -423,6 +426,123 @@ async fn the_person_and_the_bot_receive_the_same_new_link_after_a_failure() {
             "e": NOW + (60 + 15) * 60 * 1000,
         })
     );
+}
+
+/// Failures that nobody may hear of, and why.
+fn withheld() -> [Value; 3] {
+    [
+        item(json!({"status": "failed", "reason": "superseded"})),
+        item(json!({"status": "failed", "reason": "code_expired", "plain": true})),
+        item(json!({"status": "delayed", "reason": "salesforce_unavailable", "plain": true})),
+    ]
+}
+
+#[tokio::test]
+async fn of_what_is_superseded_or_a_strangers_plain_state_the_bot_alone_hears() {
+    let bot_sends = |name: &str| (name == "WHATSAPP_PROVIDER").then_some("None");
+    for failure in withheld() {
+        for scene in [
+            Scene::new(World::with(failure.clone())).await,
+            Scene::configured(World::with(failure.clone()), bot_sends).await,
+        ] {
+            assert!(scene.succeeds().await);
+            assert!(scene.messages().is_empty());
+            assert_eq!(scene.events()[0]["data"]["message"], "withheld");
+            assert_eq!(scene.marks(), ["SET bot_told_at notified_at"]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_event_of_what_is_superseded_offers_nothing() {
+    let scene = Scene::new(World::with(withheld()[0].clone())).await;
+    assert!(scene.succeeds().await);
+    let data = &scene.events()[0]["data"];
+    assert_eq!(data["reason"], "superseded");
+    assert_eq!(data.get("next"), None);
+    assert_eq!(data.get("relink_url"), None);
+}
+
+#[tokio::test]
+async fn a_success_of_a_plain_state_is_told_without_asking_for_a_limit() {
+    let scene = Scene::new(World::with(item(json!({"plain": true})))).await;
+    assert!(scene.succeeds().await);
+    assert_eq!(scene.messages(), ["✅ Your Salesforce account is now connected!"]);
+    assert!(scene.aws_calls("UpdateItem").iter().all(|update| update["TableName"] != LIMITS));
+}
+
+#[tokio::test]
+async fn an_event_names_the_link_that_the_attempt_began_with() {
+    let link_id = "0a".repeat(16);
+    for end in [json!({"link_id": link_id}), json!({"link_id": link_id, "status": "failed", "reason": "denied"})] {
+        let scene = Scene::new(World::with(item(end))).await;
+        assert!(scene.succeeds().await);
+        assert_eq!(scene.events()[0]["data"]["link_id"], link_id);
+    }
+}
+
+/// The limit table refuses: the chat's places are taken.
+fn told_enough(request: &Request) -> Answer {
+    if request.json()["TableName"] != LIMITS {
+        return json!({}).into();
+    }
+    let slots = (0..3).flat_map(|slot| {
+        let told_at = (format!("told_at_{slot}"), json!({"N": (NOW - 1000).to_string()}));
+        [told_at, (format!("outcome_{slot}"), json!({"S": format!("another {slot}")}))]
+    });
+    let item: Value = slots.collect();
+    let error = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
+    Answer::json(400, &json!({"__type": error, "Item": item}))
+}
+
+#[tokio::test]
+async fn a_chat_that_was_told_of_enough_failures_hears_of_no_more_and_of_every_success() {
+    let failed = item(json!({"status": "failed", "reason": "code_expired"}));
+    let scene = Scene::new(World::with(failed)).await;
+    scene.server.on("UpdateItem", told_enough);
+    assert!(scene.succeeds().await);
+    assert!(scene.messages().is_empty());
+    assert_eq!(scene.events()[0]["data"]["message"], "withheld");
+    assert_eq!(scene.marks(), ["SET bot_told_at notified_at"]);
+
+    let scene = Scene::new(World::with(item(json!({})))).await;
+    scene.server.on("UpdateItem", told_enough);
+    assert!(scene.succeeds().await);
+    assert_eq!(scene.messages().len(), 1);
+}
+
+#[tokio::test]
+async fn a_failure_takes_one_of_its_chats_places_under_its_own_name() {
+    let scene = Scene::new(World::with(item(json!({"status": "failed", "reason": "code_expired"})))).await;
+    assert!(scene.succeeds().await);
+    let asked: Vec<_> =
+        scene.aws_calls("UpdateItem").into_iter().filter(|update| update["TableName"] == LIMITS).collect();
+    assert_eq!(asked.len(), 1);
+    assert_eq!(asked[0]["Key"], json!({"id": {"S": "chat:whatsapp:+15551234567"}}));
+    let values = asked[0]["ExpressionAttributeValues"].to_string();
+    assert!(values.contains("07070707070707070707070707070707_failed_1790000000123"), "{values}");
+}
+
+#[tokio::test]
+async fn a_limit_table_that_cannot_be_reached_delays_a_failure_for_minutes_and_silences_nobody() {
+    let unreachable = |request: &Request| -> Answer {
+        if request.json()["TableName"] == LIMITS {
+            return Answer::json(400, &json!({"__type": "AccessDeniedException"}));
+        }
+        json!({}).into()
+    };
+    let failed_at = |at: u64| item(json!({"status": "failed", "reason": "code_expired", "updated_at": at}));
+    let fresh = Scene::new(World::with(failed_at(NOW - 60_000))).await;
+    fresh.server.on("UpdateItem", unreachable);
+    assert!(!fresh.succeeds().await, "it is retried");
+    assert!(fresh.messages().is_empty());
+    assert_eq!(fresh.events()[0]["data"]["message"], "pending");
+
+    let old = Scene::new(World::with(failed_at(NOW - 5 * 60_000))).await;
+    old.server.on("UpdateItem", unreachable);
+    assert!(old.succeeds().await);
+    assert_eq!(old.messages().len(), 1);
+    assert_eq!(old.events()[0]["data"]["message"], "sent");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@
 
 use serde::{Serialize, Serializer};
 
-use crate::{AttemptId, Next, Reason, Timestamp, WaId};
+use crate::{AttemptId, LinkId, Next, Reason, Timestamp, WaId};
 
 const SPEC_VERSION: &str = "1.0";
 const SOURCE: &str = "whatsapp-salesforce-connect";
@@ -58,13 +58,16 @@ pub enum MessageStatus {
     Pending,
     /// WhatsApp cannot deliver it: the bot must find another way.
     Undeliverable,
+    /// Not sent, on purpose, and the bot must not tell the person either: a later consent won, or a stranger may be
+    /// behind it.
+    Withheld,
     /// This stack sends no messages: the bot does.
     Off,
 }
 
 impl MessageStatus {
     /// Every status that is sent.
-    pub const ALL: [Self; 4] = [Self::Sent, Self::Pending, Self::Undeliverable, Self::Off];
+    pub const ALL: [Self; 5] = [Self::Sent, Self::Pending, Self::Undeliverable, Self::Withheld, Self::Off];
 
     /// As sent, and as logged.
     #[must_use]
@@ -73,6 +76,7 @@ impl MessageStatus {
             Self::Sent => "sent",
             Self::Pending => "pending",
             Self::Undeliverable => "undeliverable",
+            Self::Withheld => "withheld",
             Self::Off => "off",
         }
     }
@@ -160,6 +164,9 @@ impl<'a> Data<'a> {
 pub struct Connected<'a> {
     /// The attempt that made the connection.
     pub attempt_id: AttemptId,
+    /// The link that it began with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link_id: Option<LinkId>,
     /// The chat's address.
     pub wa_id: &'a WaId,
     /// Whether the person knows.
@@ -181,6 +188,9 @@ pub struct Connected<'a> {
 pub struct NotConnected<'a> {
     /// The attempt.
     pub attempt_id: AttemptId,
+    /// The link that it began with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link_id: Option<LinkId>,
     /// The chat's address.
     pub wa_id: &'a WaId,
     /// Whether the person knows.
@@ -262,6 +272,7 @@ pub(super) mod tests {
         let wa_id = "whatsapp:+15551234567".parse().unwrap();
         let data = NotConnected {
             attempt_id: AttemptId::from_bytes([7; 16]),
+            link_id: None,
             wa_id: &wa_id,
             message: MessageStatus::Pending,
             reason: Reason::AppBlocked,

@@ -182,6 +182,7 @@ impl Program {
             Role::Notifier => &[
                 ("LOGIN_URLS", "https://login.salesforce.com"),
                 ("ATTEMPT_TABLE_NAME", "connection_attempts"),
+                ("LIMIT_TABLE_NAME", "limits"),
                 ("WHATSAPP_PROVIDER", "Twilio"),
                 ("WHATSAPP_SENDER", "whatsapp:+14155238886"),
                 ("WHATSAPP_API_URL", &url),
