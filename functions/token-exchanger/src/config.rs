@@ -30,7 +30,7 @@ pub struct Config {
     pub(crate) roots: Roots,
     pub(crate) meter: Meter,
     client_id: Source,
-    client_secret: Source,
+    pub(crate) client_secret: Source,
     callback_uri: Source,
 }
 

@@ -7,7 +7,7 @@ use shared::{
     attempt::ledger::Lease,
     aws::secrets::Secrets,
     pkce::PkceCodeVerifier,
-    salesforce::{Grant, Redemption, UserinfoFailure},
+    salesforce::{ExchangeError, Grant, Redemption, Untrusted, UntrustedTokens, UserinfoFailure},
 };
 
 use crate::{
@@ -79,6 +79,7 @@ impl Work<'_> {
             course.send();
             let error = match resources.salesforce.exchange(&redemption, time).await {
                 Ok(grant) => return Ok(grant),
+                Err(ExchangeError::Untrusted(tokens)) => return self.prove(tokens, &secrets).await,
                 Err(error) => error,
             };
             let retry = match course.answered(error.class()) {
@@ -95,6 +96,25 @@ impl Work<'_> {
                 return Err(Stop::Returned(Setback::Exchange(error)));
             }
         }
+    }
+
+    /// Tokens that the client secret in use did not prove. While it is rotated Salesforce accepts two and signs with either:
+    /// the value of now and that of before the last change are tried, once. What none proves is revoked.
+    async fn prove(&self, tokens: Box<UntrustedTokens>, used: &Secrets) -> Result<Grant, Stop> {
+        let mut tokens = tokens;
+        if tokens.why() == Untrusted::Signature {
+            let (store, source, now) = (&self.resources.secrets, &self.resources.config.client_secret, self.now());
+            let (newer, previous) = tokio::join!(store.newer_than(used, now), store.previous(source, now));
+            let newer = newer.ok();
+            let secrets = [newer.as_deref(), previous.as_ref()].into_iter().flatten();
+            let known: Vec<_> = secrets.filter_map(|secrets| secrets.get(source).ok()).map(str::trim).collect();
+            tokens = match tokens.verify(&known) {
+                Ok(grant) => return Ok(grant),
+                Err(tokens) => tokens,
+            };
+        }
+        self.revoke_untrusted(&tokens).await;
+        Err(Stop::Failed(Failure { reason: Reason::Misconfigured, cause: Some(ExchangeError::Untrusted(tokens)) }))
     }
 
     /// The name of the account. Where Salesforce does not answer in time the tokens are stored without it,

@@ -10,7 +10,7 @@ use shared::{
     attempt::ledger::LEASE,
     connection::StoredTokens,
     exchange::{Consent, ExchangeMessage, Sealed},
-    salesforce::{self, Grant, RefreshToken, RevokeError},
+    salesforce::{self, Grant, RefreshToken, RevokeError, UntrustedTokens},
 };
 use tokio::time::Instant;
 use tracing::{error, warn};
@@ -34,9 +34,18 @@ impl Work<'_> {
     pub(crate) async fn revoke_unused(&self, grant: &Grant) {
         let token = grant.refresh_token.as_ref().map_or_else(|| grant.access_token.secret(), RefreshToken::secret);
         let hosts = vec![self.attempt.login_url.as_str().to_owned(), grant.instance_url.clone()];
-        let tokens = Doomed::new(token, hosts);
-        if !self.queue_revocation(&tokens, Duration::ZERO).await {
-            self.revoke_now(&tokens).await;
+        self.revoke_soon(&Doomed::new(token, hosts)).await;
+    }
+
+    /// Has tokens revoked that nothing proves, where the code was issued: the host that they name is not known.
+    pub(crate) async fn revoke_untrusted(&self, tokens: &UntrustedTokens) {
+        let hosts = vec![self.attempt.login_url.as_str().to_owned()];
+        self.revoke_soon(&Doomed::new(tokens.to_revoke(), hosts)).await;
+    }
+
+    async fn revoke_soon(&self, tokens: &Doomed) {
+        if !self.queue_revocation(tokens, Duration::ZERO).await {
+            self.revoke_now(tokens).await;
         }
     }
 

@@ -176,6 +176,16 @@ impl SecretStore {
         }
     }
 
+    /// The value that a source had before its last change, as the secrets of that time; `None` where there is none, or it
+    /// cannot be read.
+    pub async fn previous(&self, source: &Source, now: Timestamp) -> Option<Secrets> {
+        let Source::Secret(name) = source else { return None };
+        let response = self.client.get_secret_value().secret_id(name).version_stage("AWSPREVIOUS").send().await;
+        let value = response.map_err(AwsError::of("GetSecretValue")).ok()?.secret_string?;
+        let value = Ok(SecretString::from(secret_text::plain(&value)));
+        Some(Secrets { fetched_at: now, by_name: HashMap::from([(name.clone(), value)]) })
+    }
+
     async fn fetch(&self, now: Timestamp) -> Result<Secrets, SecretsError> {
         let mut by_name = HashMap::with_capacity(self.names.len());
         if self.names.is_empty() {

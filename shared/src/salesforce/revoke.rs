@@ -5,7 +5,11 @@ use std::time::Duration;
 use reqwest::Url;
 use serde::Serialize;
 
-use super::client::{Answer, BodyError, Salesforce};
+use super::{
+    body::Fields,
+    client::{Answer, BodyError, Salesforce},
+    words::Words,
+};
 
 const PATH: &str = "/services/oauth2/revoke";
 
@@ -51,18 +55,16 @@ impl Salesforce {
     }
 }
 
-/// A refusal names its error as JSON or as a form, whichever is asked for.
+/// Only an answer about this very token says that it is dead: RFC 7009 §2.2.1 gives `unsupported_token_type` to a server that
+/// does not revoke such tokens, so it lives, and a login host answers 404 `Bad_Id` for the tokens of an org that it does not
+/// know, whose own host is to be asked. Salesforce names the error as JSON or as a form, whichever is asked for.
 fn meaning(status: u16, body: &[u8]) -> Result<Revocation, RevokeError> {
-    let is_unknown = || ["invalid_token", "invalid_grant"].iter().any(|word| contains(body, word.as_bytes()));
-    match status {
-        200 | 204 => Ok(Revocation::Revoked),
-        400 if is_unknown() => Ok(Revocation::Unknown),
+    let error = Fields::read(body).and_then(|fields| fields.error()).map(|error| Words::new(&error, ""));
+    match (status, error.as_ref().map(Words::error)) {
+        (200..=299, None) => Ok(Revocation::Revoked),
+        (400, Some("invalid_token" | "invalid_grant")) => Ok(Revocation::Unknown),
         _ => Err(RevokeError::Refused(status)),
     }
-}
-
-fn contains(body: &[u8], word: &[u8]) -> bool {
-    body.windows(word.len()).any(|window| window == word)
 }
 
 #[cfg(test)]
@@ -72,10 +74,24 @@ mod tests {
     #[test]
     fn only_an_answer_about_the_token_says_that_it_is_dead() {
         assert_eq!(meaning(200, b"").unwrap(), Revocation::Revoked);
-        assert_eq!(meaning(400, br#"{"error":"invalid_token"}"#).unwrap(), Revocation::Unknown);
+        for body in [
+            r#"{"error":"invalid_token"}"#,
+            r#"{"error":"invalid_token","error_description":"this token type is not supported"}"#,
+            "error=invalid_token&error_description=invalid+token",
+            "error=INVALID_TOKEN",
+        ] {
+            assert_eq!(meaning(400, body.as_bytes()).unwrap(), Revocation::Unknown, "{body}");
+        }
         for (status, body) in [
             (400, "error=unsupported_token_type&error_description=this+token+type+is+not+supported"),
+            (400, r#"{"error":"unsupported_token_type","error_description":"invalid_token"}"#),
+            (400, "error=other&error_description=no+invalid_token"),
+            (400, ""),
             (404, r#"{"error":"Bad_Id"}"#),
+            (404, "Bad_Id"),
+            (200, r#"{"error":"server_error"}"#),
+            (302, ""),
+            (429, ""),
             (503, "<html>"),
         ] {
             assert!(meaning(status, body.as_bytes()).is_err(), "{status} {body}");

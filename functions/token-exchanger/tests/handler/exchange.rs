@@ -82,12 +82,32 @@ async fn a_lost_answer_is_remembered_over_the_next_receive() {
 }
 
 #[tokio::test]
+async fn tokens_signed_by_the_secret_of_before_a_rotation_are_stored() {
+    let world = World::start().await;
+    world.0.on("GetSecretValue", |_| json!({ "Name": "sf_client_secret", "SecretString": "before" }).into());
+    world.token_endpoint_answers([world.0.tokens("before")]);
+    assert!(ends(&world, &world.message()).await);
+    assert_eq!((world.tries(), world.stores().len()), (1, 1));
+    assert_eq!(world.calls("GetSecretValue")[0]["VersionStage"], "AWSPREVIOUS");
+}
+
+#[tokio::test]
+async fn tokens_signed_by_the_secret_of_after_a_rotation_are_stored() {
+    let world = World::start().await;
+    let before = json!({ "SecretValues": [{ "Name": "sf_client_secret", "SecretString": "before" }] });
+    world.0.next("BatchGetSecretValue", before);
+    assert!(ends(&world, &world.message()).await);
+    assert_eq!((world.tries(), world.stores().len()), (1, 1));
+}
+
+#[tokio::test]
 async fn tokens_signed_by_another_are_not_stored() {
     let world = World::start().await;
     world.token_endpoint_answers([world.0.tokens("another secret")]);
     assert!(ends(&world, &world.message()).await);
     assert_eq!(world.last_update()["reason"], text("misconfigured"));
     assert!(world.bearers().is_empty() && world.stores().is_empty());
+    assert_eq!(world.calls("SendMessage").len(), 1, "they are revoked");
 }
 
 #[tokio::test]

@@ -35,6 +35,7 @@ impl World {
             .with_kms()
             .with_secrets(&[("sf_client_secret", &format!("{CLIENT_SECRET}\n"))])
             .with_salesforce(CLIENT_SECRET);
+        server.on("GetSecretValue", |_| aws::error("ResourceNotFoundException"));
         for operation in ["ChangeMessageVisibility", "GetItem", "SendMessage", "TransactWriteItems", "UpdateItem"] {
             server.on(operation, |_| json!({}).into());
         }

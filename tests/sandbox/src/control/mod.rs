@@ -10,7 +10,7 @@
 //! | `GET /control/journal` | requests and responses, see [`journal`]; filtered by `?wa_id=` and `?endpoint=` |
 //! | `POST /control/clock` | `{"advance_ms"}`: advances Salesforce's clock; with `"wa_id"`, only that chat's codes age |
 //! | `POST /control/salesforce` | any of `client_id`, `client_secret`, `redirect_uris`, `require_pkce`: changes the connected app |
-//! | `POST /control/login` | `{"authorize_url","username"?,"allow"?}`: logs in and decides; returns `{"location"}`, the redirect |
+//! | `POST /control/login` | `{"authorize_url","username"?,"allow"?}`: logs in and decides; returns `{"location"}`, the redirect; with `"error"` and `"error_description"?` Salesforce refuses with that |
 //! | `POST /control/bot` | tells the bot where `POST /links` is, see [`crate::bot`] |
 //! | `POST /control/bot/link` | `{"wa_id","login_url"?}`: the bot requests a link; returns the response as `{"status","body"}` |
 //!
@@ -39,7 +39,12 @@ use url::Url;
 
 pub(crate) use self::faults::{Action, Delay, Drop, InvalidAnswer, Kill, When};
 pub(crate) use self::{endpoint::Endpoint, faults::Faults, gate::gated, journal::Journal};
-use crate::{World, aws::AwsFault, bot::LinksApi, salesforce::AppChange};
+use crate::{
+    World,
+    aws::AwsFault,
+    bot::LinksApi,
+    salesforce::{AppChange, Decision},
+};
 
 pub(crate) fn routes() -> Router<Arc<World>> {
     Router::new()
@@ -123,6 +128,8 @@ struct Login {
     username: String,
     #[serde(default = "yes")]
     allow: bool,
+    error: Option<String>,
+    error_description: Option<String>,
 }
 
 fn first_user() -> String {
@@ -134,7 +141,13 @@ fn yes() -> bool {
 }
 
 async fn log_in(State(world): State<Arc<World>>, Json(login): Json<Login>) -> Response {
-    match world.salesforce.log_in_and_decide(&login.authorize_url, &login.username, login.allow) {
+    let Login { authorize_url, username, allow, error, error_description } = login;
+    let decision = match error {
+        Some(error) => Decision::Refused { error, description: error_description },
+        None if allow => Decision::Allowed,
+        None => Decision::Denied,
+    };
+    match world.salesforce.log_in_and_decide(&authorize_url, &username, &decision) {
         Ok(location) => Json(json!({"location": location})).into_response(),
         Err(refusal) => refuse(StatusCode::BAD_REQUEST, &refusal.to_string()),
     }

@@ -12,7 +12,7 @@ use axum::{
 use form_urlencoded::Serializer;
 use url::{Host, Url};
 
-use super::{App, Salesforce, pages, users};
+use super::{App, Decision, Salesforce, pages, users};
 use crate::{
     World,
     fields::{Fields, called_base_url},
@@ -177,7 +177,10 @@ fn answer(salesforce: &Salesforce, fields: &Fields, headers: &HeaderMap) -> Resp
     if let (Some(ticket), Some(decision)) = (fields.get("ticket"), fields.get("decision")) {
         let logged_in = lock(&salesforce.logged_in).remove(ticket);
         return match logged_in {
-            Some(user) => redirect(&salesforce.decide(&authorization, user, decision == "allow")),
+            Some(user) => {
+                let decision = if decision == "allow" { Decision::Allowed } else { Decision::Denied };
+                redirect(&salesforce.decide(&authorization, user, &decision))
+            }
             None => pages::login(&authorization, fields, Some("Your session has ended. Please log in again."))
                 .into_response(),
         };

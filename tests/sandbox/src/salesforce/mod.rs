@@ -78,6 +78,16 @@ pub(crate) struct AppChange {
     require_pkce: Option<bool>,
 }
 
+/// How a login ends.
+pub(crate) enum Decision {
+    /// The person allows access.
+    Allowed,
+    /// The person denies it.
+    Denied,
+    /// Salesforce refuses it, or fails, whatever the person decides.
+    Refused { error: String, description: Option<String> },
+}
+
 /// Why a headless login did not end in a redirect.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LoginRefused {
@@ -103,11 +113,16 @@ impl Salesforce {
     }
 
     /// Logs in and decides without the pages; the URL that the browser is redirected to.
-    pub(crate) fn log_in_and_decide(&self, url: &Url, username: &str, allow: bool) -> Result<String, LoginRefused> {
+    pub(crate) fn log_in_and_decide(
+        &self,
+        url: &Url,
+        username: &str,
+        decision: &Decision,
+    ) -> Result<String, LoginRefused> {
         let user = users::find(username).ok_or(LoginRefused::UnknownUser)?;
         let fields = Fields::parse(url.query().unwrap_or_default().as_bytes());
         match self.authorization(&fields, &url.origin().ascii_serialization()) {
-            Ok(authorization) => Ok(self.decide(&authorization, user, allow)),
+            Ok(authorization) => Ok(self.decide(&authorization, user, decision)),
             Err(Refusal::Redirect(location)) => Ok(location),
             Err(Refusal::Page(error)) => Err(LoginRefused::Request(error.description)),
         }
@@ -139,12 +154,19 @@ impl Salesforce {
         ticket
     }
 
-    fn decide(&self, authorization: &Authorization, user: &'static User, allow: bool) -> String {
-        if !allow {
-            return authorization
-                .redirect(&[("error", "access_denied"), ("error_description", "end-user denied authorization")]);
+    fn decide(&self, authorization: &Authorization, user: &'static User, decision: &Decision) -> String {
+        match decision {
+            Decision::Allowed => {
+                let code = lock(&self.ledger).issue_code(authorization, user, self.clock.now_ms());
+                authorization.redirect(&[("code", &code)])
+            }
+            Decision::Denied => authorization
+                .redirect(&[("error", "access_denied"), ("error_description", "end-user denied authorization")]),
+            Decision::Refused { error, description } => {
+                let description = description.as_deref().map(|text| ("error_description", text));
+                let answer: Vec<_> = std::iter::once(("error", error.as_str())).chain(description).collect();
+                authorization.redirect(&answer)
+            }
         }
-        let code = lock(&self.ledger).issue_code(authorization, user, self.clock.now_ms());
-        authorization.redirect(&[("code", &code)])
     }
 }

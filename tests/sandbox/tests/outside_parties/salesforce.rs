@@ -168,6 +168,26 @@ async fn a_denial_comes_back_with_the_state() {
 }
 
 #[tokio::test]
+async fn any_error_can_come_back_in_place_of_a_decision() {
+    let stage = Stage::new().await;
+    let url = Url::parse_with_params(&stage.url("/services/oauth2/authorize"), stage.authorization()).unwrap();
+    for (error, description) in [
+        ("OAUTH_APP_BLOCKED", Some("this app is blocked by admin")),
+        ("OAUTH_EC_APP_NOT_FOUND", None),
+        ("server_error", None),
+        ("invalid_scope", Some("the requested scope is not allowed")),
+    ] {
+        let login = json!({"authorize_url": url, "error": error, "error_description": description});
+        let answer = stage.control("/control/login", &login).await;
+        let location: Url = answer["location"].as_str().unwrap().parse().unwrap();
+        assert_eq!(parameter(&location, "error").as_deref(), Some(error));
+        assert_eq!(parameter(&location, "error_description").as_deref(), description);
+        assert_eq!(parameter(&location, "state").as_deref(), Some(STATE));
+        assert_eq!(parameter(&location, "code"), None);
+    }
+}
+
+#[tokio::test]
 async fn a_request_with_an_untrusted_redirect_ends_on_an_error_page() {
     let stage = Stage::new().await;
     for (name, value, expected) in [
