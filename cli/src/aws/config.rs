@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use aws_config::{
     BehaviorVersion, Region,
-    default_provider::region::DefaultRegionChain,
     profile::{ProfileFileCredentialsProvider, credentials::Builder},
     provider_config::ProviderConfig,
 };
@@ -33,20 +32,14 @@ pub(crate) async fn config(
         loader =
             loader.endpoint_url(&local.endpoint).region(Region::new(local.region.clone())).credentials_provider(keys);
     }
-    let region = region.map(|region| Region::new(region.to_owned()));
-    if let Some(region) = &region {
-        loader = loader.region(region.clone());
+    if let Some(region) = region {
+        loader = loader.region(Region::new(region.to_owned()));
     }
-    if let Some(profile) = profile {
-        let region = match region {
-            Some(region) => Some(region),
-            None => DefaultRegionChain::builder().profile_name(profile).build().region().await,
-        };
-        let provider = ProviderConfig::without_region().with_http_client(http_client).with_region(region);
-        let files = ProfileFileCredentialsProvider::builder().configure(&provider);
-        loader = loader.profile_name(profile).credentials_provider(of_profile(files, profile).await?);
-    }
-    Ok(loader.load().await)
+    let Some(profile) = profile else { return Ok(loader.load().await) };
+    let config = loader.profile_name(profile).load().await;
+    let provider = ProviderConfig::without_region().with_http_client(http_client).with_region(config.region().cloned());
+    let files = ProfileFileCredentialsProvider::builder().configure(&provider);
+    Ok(config.into_builder().credentials_provider(of_profile(files, profile).await?).build())
 }
 
 /// The credentials of this profile alone. In the SDK's default chain those of the environment would come first, and an
@@ -54,11 +47,10 @@ pub(crate) async fn config(
 async fn of_profile(files: Builder, profile: &str) -> Result<SharedCredentialsProvider, Error> {
     let provider = files.profile_name(profile).build();
     let failed = |error: CredentialsError| {
-        let why = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
-        Error::failed(
-            format!("use the profile {profile}"),
-            format!("{why}; aws configure list-profiles shows those known"),
-        )
+        let why = std::error::Error::source(&error).map(ToString::to_string);
+        let why = why.unwrap_or_else(|| "it does not exist, or has no credentials".to_owned());
+        let known = "aws configure list-profiles shows those that exist";
+        Error::failed(format!("use the profile {profile}"), format!("{why}; {known}"))
     };
     provider.provide_credentials().await.map_err(failed)?;
     Ok(SharedCredentialsProvider::new(provider))
