@@ -5,6 +5,7 @@
 mod alarms;
 mod browser;
 mod connect;
+mod consents;
 mod faults;
 mod horizons;
 mod kills;
