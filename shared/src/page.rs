@@ -12,11 +12,12 @@ const HIDE_QUERY: &str = "history.replaceState(null,'',location.pathname)";
 const STYLE: &str = include_str!("page.css");
 
 /// Headers of every response, pages and JSON alike: it is not cached, its address is not sent on as a referrer, its
-/// content type is not guessed.
-pub const SECURITY_HEADERS: [(&str, &str); 4] = [
+/// content type is not guessed, and no window of another site that opened it, or that it opened, holds a reference to it.
+pub const SECURITY_HEADERS: [(&str, &str); 5] = [
     ("cache-control", "no-store"),
     ("referrer-policy", "no-referrer"),
     ("x-content-type-options", "nosniff"),
+    ("cross-origin-opener-policy", "same-origin"),
     ("strict-transport-security", "max-age=31536000"),
 ];
 

@@ -21,7 +21,10 @@ use ring::{
 };
 use subtle::ConstantTimeEq as _;
 
-use crate::{AttemptId, LinkId, LoginUrl, Timestamp, WaId, binding::BrowserBinding};
+use crate::{
+    AttemptId, LinkId, LoginUrl, Timestamp, WaId,
+    binding::{BrowserBinding, CookieName},
+};
 
 /// Domain separation: nothing else that this key signs begins with it.
 const CONTEXT: &[u8] = b"whatsapp-salesforce-connect state v1\0";
@@ -111,6 +114,12 @@ impl Claims {
     #[must_use]
     pub fn have_expired(&self, now: Timestamp) -> bool {
         now >= self.expires_at
+    }
+
+    /// The name of the cookie that holds the browser's secret.
+    #[must_use]
+    pub fn cookie_name(&self) -> CookieName {
+        if self.link.is_some() { CookieName::of(self.attempt_id) } else { CookieName::VERSION_1 }
     }
 
     /// The state without its signature; `key` is the one that will sign.

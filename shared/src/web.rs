@@ -19,7 +19,7 @@ use url::form_urlencoded;
 
 use crate::page::{SECURITY_HEADERS, content_security_policy};
 
-/// The longest query, and the longest form, that is parsed, in bytes.
+/// The longest query, and the longest form, that is in order, in bytes.
 pub const MAX_PARAMETERS: usize = 16 * 1024;
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -30,15 +30,25 @@ const JSON: &str = "application/json";
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a>(&'a ApiGatewayV2httpRequest);
 
-/// Why a query and a form cannot be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidParameters {
-    /// One of them has more than [`MAX_PARAMETERS`] bytes.
-    #[error("the query or the form is too long")]
-    TooLong,
-    /// A parameter occurs more than once (RFC 6749 §3.1 forbids it).
-    #[error("a parameter occurs more than once")]
-    Duplicate,
+/// A parameter of a query or a form.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Parameter {
+    /// It does not occur.
+    #[default]
+    Absent,
+    /// It occurs once, with this value.
+    Once(String),
+    /// It occurs more than once (RFC 6749 §3.1 forbids it).
+    Repeated,
+}
+
+/// The parameters that were asked for, in their order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameters<const N: usize> {
+    /// As they occur.
+    pub values: [Parameter; N],
+    /// The query or the form has more than [`MAX_PARAMETERS`] bytes.
+    pub are_too_long: bool,
 }
 
 impl<'a> Request<'a> {
@@ -68,9 +78,9 @@ impl<'a> Request<'a> {
 
     /// The `Cookie` headers, each with one `name=value` or several. API Gateway moves them out of the
     /// headers into a list of its own; other ways to invoke a function leave them there.
-    pub fn cookies(self) -> impl Iterator<Item = &'a str> {
-        let in_headers = self.0.headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-        self.0.cookies.iter().flatten().map(String::as_str).chain(in_headers)
+    pub fn cookies(self) -> impl Iterator<Item = &'a [u8]> {
+        let in_headers = self.0.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
+        self.0.cookies.iter().flatten().map(String::as_bytes).chain(in_headers)
     }
 
     /// Whether the client prefers JSON to HTML (RFC 9110 §12.5.1).
@@ -108,23 +118,22 @@ impl<'a> Request<'a> {
     ///
     /// The query is parsed as it was sent: API Gateway's own map joins duplicates with commas.
     ///
-    /// # Errors
-    /// [`InvalidParameters`].
-    pub fn parameters<const N: usize>(self, names: [&str; N]) -> Result<[Option<String>; N], InvalidParameters> {
+    /// Nothing that is wrong with one parameter keeps the others from being read: a callback that cannot be used still
+    /// says whose it is.
+    #[must_use]
+    pub fn parameters<const N: usize>(self, names: [&str; N]) -> Parameters<N> {
         let query = self.0.raw_query_string.as_deref().unwrap_or_default();
         let form = self.form();
-        if query.len() > MAX_PARAMETERS || form.len() > MAX_PARAMETERS {
-            return Err(InvalidParameters::TooLong);
-        }
-        let mut values = [const { None }; N];
+        let mut values = [const { Parameter::Absent }; N];
         for (name, value) in form_urlencoded::parse(query.as_bytes()).chain(form_urlencoded::parse(&form)) {
-            if let Some(index) = names.iter().position(|known| *known == name)
-                && values[index].replace(value.into_owned()).is_some()
-            {
-                return Err(InvalidParameters::Duplicate);
+            if let Some(index) = names.iter().position(|known| *known == name) {
+                values[index] = match values[index] {
+                    Parameter::Absent => Parameter::Once(value.into_owned()),
+                    Parameter::Once(_) | Parameter::Repeated => Parameter::Repeated,
+                };
             }
         }
-        Ok(values)
+        Parameters { values, are_too_long: query.len() > MAX_PARAMETERS || form.len() > MAX_PARAMETERS }
     }
 
     fn form(self) -> Cow<'a, [u8]> {
@@ -161,6 +170,8 @@ pub struct Response {
     pub content: Content,
     /// Seconds, for `Retry-After`.
     pub retry_after: Option<u16>,
+    /// The values of `Set-Cookie`.
+    pub cookies: Vec<String>,
 }
 
 /// What is answered.
@@ -177,12 +188,10 @@ pub enum Content {
         /// Where the form may lead: the sources of the policy's `form-action`.
         form_action: String,
     },
-    /// The browser goes to another address, with a cookie of ours.
+    /// The browser goes to another address.
     Redirect {
         /// The address, percent-encoded.
         location: String,
-        /// The value of `Set-Cookie`.
-        cookie: String,
     },
 }
 
@@ -206,9 +215,8 @@ impl Response {
                 headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
                 (HTML, Body::Text(page))
             }
-            Content::Redirect { location, cookie } => {
+            Content::Redirect { location } => {
                 headers.insert(LOCATION, visible_ascii(&location));
-                event.cookies.push(cookie);
                 (HTML, Body::Empty)
             }
         };
@@ -219,6 +227,7 @@ impl Response {
         }
         event.status_code = self.status.into();
         event.headers = headers;
+        event.cookies = self.cookies;
         event.body = (!is_head).then_some(body);
         event
     }
@@ -310,7 +319,10 @@ mod tests {
     #[test]
     fn cookies_are_found_in_either_place() {
         let more = json!({ "cookies": ["a=1", "b=2"], "headers": { "cookie": "c=3; d=4" } });
-        assert_eq!(Request::new(&event("GET", &more)).cookies().collect::<Vec<_>>(), ["a=1", "b=2", "c=3; d=4"]);
+        assert_eq!(
+            Request::new(&event("GET", &more)).cookies().collect::<Vec<_>>(),
+            [&b"a=1"[..], b"b=2", b"c=3; d=4"]
+        );
         assert_eq!(Request::new(&event("GET", &json!({}))).cookies().count(), 0);
     }
 
@@ -329,39 +341,44 @@ mod tests {
         event(method, &json!({ "rawQueryString": query, "body": body, "headers": headers }))
     }
 
+    fn once(value: &str) -> Parameter {
+        Parameter::Once(value.to_owned())
+    }
+
     #[test]
     fn parameters_are_decoded_once() {
         let event = form("GET", "a=%2B%3D&b=a%253D+c", "");
-        let values = Request::new(&event).parameters(["a", "b", "c"]).unwrap();
-        assert_eq!(values, [Some("+=".to_owned()), Some("a%3D c".to_owned()), None]);
+        let values = Request::new(&event).parameters(["a", "b", "c"]).values;
+        assert_eq!(values, [once("+="), once("a%3D c"), Parameter::Absent]);
     }
 
     #[test]
     fn a_form_is_read_on_post_alone() {
-        let read = |method| Request::new(&form(method, "a=1", "b=2")).parameters(["b"]).unwrap();
-        assert_eq!(read("POST"), [Some("2".to_owned())]);
-        assert_eq!(read("GET"), [None]);
+        let read = |method| Request::new(&form(method, "a=1", "b=2")).parameters(["b"]).values;
+        assert_eq!(read("POST"), [once("2")]);
+        assert_eq!(read("GET"), [Parameter::Absent]);
         let json = json!({ "body": "b=2", "headers": { "content-type": "application/json" } });
-        assert_eq!(Request::new(&event("POST", &json)).parameters(["b"]), Ok([None]));
+        assert_eq!(Request::new(&event("POST", &json)).parameters(["b"]).values, [Parameter::Absent]);
     }
 
     #[test]
     fn a_known_parameter_may_come_once() {
         for (query, body) in [("a=1&a=1", ""), ("a=1", "a=2"), ("", "a=&a="), ("a&%61", "")] {
             let event = form("POST", query, body);
-            assert_eq!(Request::new(&event).parameters(["a"]), Err(InvalidParameters::Duplicate), "{query} {body}");
+            assert_eq!(Request::new(&event).parameters(["a"]).values, [Parameter::Repeated], "{query} {body}");
         }
-        assert!(Request::new(&form("POST", "a=1&b=1&b=2", "")).parameters(["a"]).is_ok());
+        assert_eq!(Request::new(&form("POST", "a=1&b=1&b=2", "")).parameters(["a"]).values, [once("1")]);
     }
 
     #[test]
     fn a_query_and_a_form_have_a_greatest_length() {
         let long = "a".repeat(MAX_PARAMETERS + 1);
         for (query, body) in [(long.as_str(), ""), ("", long.as_str())] {
-            let event = form("POST", query, body);
-            assert_eq!(Request::new(&event).parameters(["a"]), Err(InvalidParameters::TooLong));
+            assert!(Request::new(&form("POST", query, body)).parameters(["a"]).are_too_long);
         }
-        assert!(Request::new(&form("POST", &long[1..], "")).parameters(["a"]).is_ok());
+        assert!(!Request::new(&form("POST", &long[1..], "")).parameters(["a"]).are_too_long);
+        let read = form("POST", &format!("state=s&{long}"), "");
+        assert_eq!(Request::new(&read).parameters(["state"]).values, [once("s")], "what is in it is read");
     }
 
     proptest! {
@@ -375,7 +392,7 @@ mod tests {
     }
 
     fn respond(content: Content) -> ApiGatewayV2httpResponse {
-        Response { status: 200, content, retry_after: None }.into_event(false)
+        Response { status: 200, content, retry_after: None, cookies: Vec::new() }.into_event(false)
     }
 
     fn header<'a>(response: &'a ApiGatewayV2httpResponse, name: &str) -> Option<&'a str> {
@@ -388,7 +405,7 @@ mod tests {
             Content::Json("{}".to_owned()),
             Content::Page("<p>".to_owned()),
             Content::Form { page: "<form>".to_owned(), form_action: "'self'".to_owned() },
-            Content::Redirect { location: "https://example.com".to_owned(), cookie: "a=b".to_owned() },
+            Content::Redirect { location: "https://example.com".to_owned() },
         ] {
             let response = respond(content);
             assert_eq!(header(&response, "cache-control"), Some("no-store"));
@@ -413,7 +430,8 @@ mod tests {
 
     #[test]
     fn head_has_the_headers_alone() {
-        let page = Response { status: 200, content: Content::Page("<p>".to_owned()), retry_after: None };
+        let page =
+            Response { status: 200, content: Content::Page("<p>".to_owned()), retry_after: None, cookies: Vec::new() };
         let response = page.into_event(true);
         assert!(response.body.is_none());
         assert_eq!(header(&response, "content-type"), Some(HTML));
@@ -421,7 +439,8 @@ mod tests {
 
     #[test]
     fn a_temporary_failure_says_when_to_come_back() {
-        let page = Response { status: 503, content: Content::Page(String::new()), retry_after: Some(3) };
+        let page =
+            Response { status: 503, content: Content::Page(String::new()), retry_after: Some(3), cookies: Vec::new() };
         assert_eq!(header(&page.into_event(false), "retry-after"), Some("3"));
         assert_eq!(header(&respond(Content::Page(String::new())), "retry-after"), None);
     }

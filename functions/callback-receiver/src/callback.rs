@@ -5,7 +5,10 @@ use shared::{
     code::InvalidCode,
     exchange::{Denial, DenialError, Description},
     state,
-    web::{InvalidParameters, Request},
+    web::{
+        Parameter::{Absent, Once, Repeated},
+        Parameters, Request,
+    },
 };
 
 use crate::refusal::Refusal;
@@ -18,8 +21,8 @@ pub(crate) const PARAMETERS: [&str; 5] = ["state", "code", "error", "error_descr
 pub(crate) struct Callback {
     /// Not yet verified.
     pub(crate) state: String,
-    /// What Salesforce answers; `None` where it sends neither a code nor an error.
-    pub(crate) answer: Option<Answer>,
+    /// What Salesforce answers. Where it is of no use, the state still says whose login it is.
+    pub(crate) answer: Result<Answer, Refusal>,
     /// Who answers (RFC 9207), where Salesforce says so.
     pub(crate) issuer: Option<String>,
 }
@@ -37,36 +40,44 @@ impl Callback {
     /// Reads the query, and on POST a form too. Unknown parameters are ignored.
     ///
     /// # Errors
-    /// [`Refusal`] where a parameter is missing, too long or a duplicate.
+    /// [`Refusal`] where the state is missing, too long or a duplicate: nothing says whose login it is.
     pub(crate) fn read(request: Request<'_>) -> Result<Self, Refusal> {
-        let parameters = request.parameters(PARAMETERS);
-        let [state, code, error, description, issuer] = parameters.map_err(|error| match error {
-            InvalidParameters::TooLong => Refusal::TooLong,
-            InvalidParameters::Duplicate => Refusal::DuplicateParameter,
-        })?;
-        let state = state.filter(|text| !text.is_empty()).ok_or(Refusal::MissingState)?;
-        if state.len() > state::MAX_LENGTH {
-            return Err(Refusal::TooLong);
-        }
-        let answer = match (error, code) {
-            (Some(error), _) => Some(Answer::Error(Denial {
-                error: DenialError::from_untrusted(&error),
-                description: description.as_deref().and_then(Description::from_untrusted),
-            })),
-            (None, Some(code)) => parse_code(code)?.map(Answer::Code),
-            (None, None) => None,
+        let Parameters { values, are_too_long } = request.parameters(PARAMETERS);
+        let repeated = values.contains(&Repeated);
+        let [state, code, error, description, issuer] = values;
+        let state = match state {
+            Once(state) if state.len() > state::MAX_LENGTH => return Err(Refusal::TooLong),
+            Once(state) if !state.is_empty() => state,
+            Repeated => return Err(Refusal::DuplicateParameter),
+            Once(_) | Absent => return Err(if are_too_long { Refusal::TooLong } else { Refusal::MissingState }),
         };
-        Ok(Self { state, answer, issuer })
+        let answer = match (error, code) {
+            _ if are_too_long => Err(Refusal::TooLong),
+            _ if repeated => Err(Refusal::DuplicateParameter),
+            (Once(error), _) => Ok(Answer::Error(Denial {
+                error: DenialError::from_untrusted(&error),
+                description: once(description).as_deref().and_then(Description::from_untrusted),
+            })),
+            (_, Once(code)) => parse_code(code),
+            _ => Err(Refusal::MissingCode),
+        };
+        Ok(Self { state, answer, issuer: once(issuer) })
     }
 }
 
-fn parse_code(text: String) -> Result<Option<AuthorizationCode>, Refusal> {
-    match AuthorizationCode::parse(text) {
-        Ok(code) => Ok(Some(code)),
-        Err(InvalidCode::TooLong) => Err(Refusal::TooLong),
-        // Salesforce cannot have made it, so it counts as missing.
-        Err(InvalidCode::Empty | InvalidCode::Character) => Ok(None),
+fn once(parameter: shared::web::Parameter) -> Option<String> {
+    match parameter {
+        Once(value) => Some(value),
+        Absent | Repeated => None,
     }
+}
+
+fn parse_code(text: String) -> Result<Answer, Refusal> {
+    AuthorizationCode::parse(text).map(Answer::Code).map_err(|error| match error {
+        InvalidCode::TooLong => Refusal::TooLong,
+        // Salesforce cannot have made it, so it counts as missing.
+        InvalidCode::Empty | InvalidCode::Character => Refusal::MissingCode,
+    })
 }
 
 #[cfg(test)]
@@ -101,9 +112,9 @@ mod tests {
     }
 
     fn code(callback: &Callback) -> &str {
-        match callback.answer.as_ref().unwrap() {
-            Answer::Code(code) => code.secret(),
-            Answer::Error(error) => panic!("{error:?}"),
+        match &callback.answer {
+            Ok(Answer::Code(code)) => code.secret(),
+            other => panic!("{other:?}"),
         }
     }
 
@@ -124,7 +135,16 @@ mod tests {
 
     #[test]
     fn refuses_a_parameter_that_comes_twice() {
-        for query in ["code=a&code=a&state=s", "code=a&state=s&state=t", "error=x&error=y&state=s", "state=&state=s"] {
+        for query in ["code=a&code=a&state=s", "error=x&error=y&state=s", "code=a&iss=x&iss=x&state=s"] {
+            let callback = read(&get(query)).unwrap();
+            assert_eq!(callback.answer.unwrap_err(), Refusal::DuplicateParameter, "{query}");
+            assert_eq!(callback.state, "s", "{query}");
+        }
+    }
+
+    #[test]
+    fn refuses_a_state_that_comes_twice() {
+        for query in ["code=a&state=s&state=t", "state=&state=s"] {
             assert_eq!(read(&get(query)).unwrap_err(), Refusal::DuplicateParameter, "{query}");
         }
         let in_both = request("POST", "state=s", Some("code=a&state=s"), false);
@@ -139,7 +159,7 @@ mod tests {
         assert_eq!(code(&read(&encoded).unwrap()), "a=");
         assert_eq!(read(&request("GET", "", Some("code=a&state=s"), false)).unwrap_err(), Refusal::MissingState);
         let broken = request("POST", "state=s", Some("%%%"), true);
-        assert!(read(&broken).unwrap().answer.is_none());
+        assert_eq!(read(&broken).unwrap().answer.unwrap_err(), Refusal::MissingCode);
     }
 
     #[test]
@@ -147,18 +167,21 @@ mod tests {
         let long = |n: usize| "c".repeat(n);
         for query in [
             format!("state=s&code={}", long(code::MAX_LENGTH + 1)),
-            format!("state={}&code=a", long(state::MAX_LENGTH + 1)),
             format!("state=s&code=a&x={}", long(MAX_PARAMETERS)),
         ] {
+            let callback = read(&get(&query)).unwrap();
+            assert_eq!((&*callback.state, callback.answer.unwrap_err()), ("s", Refusal::TooLong));
+        }
+        for query in [format!("state={}&code=a", long(state::MAX_LENGTH + 1)), format!("x={}", long(MAX_PARAMETERS))] {
             assert_eq!(read(&get(&query)).unwrap_err(), Refusal::TooLong);
         }
-        assert!(read(&get(&format!("state=s&code={}", long(code::MAX_LENGTH)))).is_ok());
+        assert!(read(&get(&format!("state=s&code={}", long(code::MAX_LENGTH)))).unwrap().answer.is_ok());
     }
 
     #[test]
     fn a_code_that_salesforce_cannot_have_made_counts_as_missing() {
         for query in ["state=s", "state=s&code=", "state=s&code=%00", "state=s&code=%FF"] {
-            assert!(read(&get(query)).unwrap().answer.is_none(), "{query}");
+            assert_eq!(read(&get(query)).unwrap().answer.unwrap_err(), Refusal::MissingCode, "{query}");
         }
     }
 
@@ -171,7 +194,7 @@ mod tests {
     #[test]
     fn an_error_comes_before_a_code() {
         let callback = read(&get("error=access_denied&code=a&state=s&error_description=%3Cb%3E")).unwrap();
-        assert!(matches!(callback.answer, Some(Answer::Error(denial)) if denial.error.as_str() == "access_denied"));
+        assert!(matches!(callback.answer, Ok(Answer::Error(denial)) if denial.error.as_str() == "access_denied"));
     }
 
     #[test]
@@ -181,8 +204,8 @@ mod tests {
             let event = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
             let callback = read(&event).unwrap();
             assert!(shared::state::State::parse(&callback.state).is_ok(), "{name}");
-            assert_eq!(matches!(callback.answer, Some(Answer::Error(_))), denied, "{name}");
-            assert_eq!(matches!(callback.answer, Some(Answer::Code(_))), !denied, "{name}");
+            assert_eq!(matches!(callback.answer, Ok(Answer::Error(_))), denied, "{name}");
+            assert_eq!(matches!(callback.answer, Ok(Answer::Code(_))), !denied, "{name}");
             assert_eq!(Request::new(&event).cookies().count(), usize::from(name != "plain"), "{name}");
         }
     }

@@ -14,13 +14,13 @@ fn errors() -> Vec<Reply> {
     let all = [
         Reply::Denied(id),
         Reply::Unavailable,
-        Reply::Refused(Refusal::MissingCode),
-        Reply::Refused(Refusal::MissingState),
-        Reply::Refused(Refusal::DuplicateParameter),
-        Reply::Refused(Refusal::InvalidState),
-        Reply::Refused(Refusal::ExpiredState),
-        Reply::Refused(Refusal::WrongBrowser),
-        Reply::Refused(Refusal::TooLong),
+        Reply::Refused(Refusal::MissingCode, None),
+        Reply::Refused(Refusal::MissingState, None),
+        Reply::Refused(Refusal::DuplicateParameter, None),
+        Reply::Refused(Refusal::InvalidState, None),
+        Reply::Refused(Refusal::ExpiredState, None),
+        Reply::Refused(Refusal::WrongBrowser, None),
+        Reply::Refused(Refusal::TooLong, None),
         Reply::Accepted(id),
         Reply::Head,
     ];
@@ -35,6 +35,7 @@ fn errors() -> Vec<Reply> {
             | Refusal::ExpiredState
             | Refusal::WrongBrowser
             | Refusal::TooLong,
+            _,
         ) => true,
         Reply::Accepted(_) | Reply::Head => false,
     };

@@ -11,7 +11,7 @@ mod queue;
 mod refusal;
 mod reply;
 
-use std::str::FromStr as _;
+use std::{str::FromStr as _, time::Duration};
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use shared::{
@@ -20,15 +20,18 @@ use shared::{
         SdkConfig,
         kms::{Kms, KmsError},
     },
-    binding::BrowserSecret,
+    binding::{BrowserSecret, CookieName},
     exchange::{Consent, ExchangeMessage, StateText},
     metrics::Metric,
     state::{Claims, InvalidState, State, StateKey},
     state_settings::StatePolicy,
     timestamp::{Clock, millis},
-    web::Request,
+    web::{Request, Response},
 };
-use tokio::sync::OnceCell;
+use tokio::{
+    sync::OnceCell,
+    time::{Instant, timeout_at},
+};
 use tracing::{info, warn};
 
 use self::{
@@ -39,6 +42,12 @@ use self::{
     reply::Reply,
 };
 pub use config::{Config, services};
+
+/// For one request. It is less than the function's time-out, at which API Gateway would answer with an error page of
+/// its own.
+const DEADLINE: Duration = Duration::from_secs(9);
+
+const TIMED_OUT: &str = "timed out waiting for AWS";
 
 /// Whose login it is, by a verified state.
 enum Login {
@@ -101,69 +110,115 @@ impl Receiver {
     pub async fn handle(&self, event: &ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
         let request = Request::new(event);
         let started = (self.clock)();
-        let reply = if request.is_head() {
-            Reply::Head
-        } else {
-            self.process(request, started).await.unwrap_or_else(|reply| reply)
-        };
+        // Once the queue has the answer, the browser's secret has served.
+        let (reply, served) =
+            if request.is_head() { (Reply::Head, None) } else { self.process(request, started).await };
         let now = (self.clock)();
         let (result, attempt_id) = (reply.label(), reply.attempt_id().map(tracing::field::display));
         info!(result, attempt_id, duration_ms = millis(now.since(started)), "{}", reply.message());
         self.config.meter.count(now, Metric::Callbacks, &[("Result", result)]);
-        reply.to_response(request.wants_json(), self.config.bot_phone_number.as_ref()).into_event(request.is_head())
+        let response = reply.to_response(request.wants_json(), self.config.bot_phone_number.as_ref());
+        let cookies = served.map(CookieName::clear).into_iter().collect();
+        Response { cookies, ..response }.into_event(request.is_head())
     }
 
-    /// `Err` where nothing is put on the queue.
-    async fn process(&self, request: Request<'_>, now: Timestamp) -> Result<Reply, Reply> {
-        let callback = Callback::read(request)?;
-        let login = self.verify_state(&callback.state, now).await?;
-        self.check_browser(&login, request)?;
-        self.check_issuer(&login, callback.issuer.as_deref())?;
-        let (reply, consent): (fn(AttemptId) -> Reply, _) = match callback.answer.ok_or(Refusal::MissingCode)? {
-            Answer::Code(code) => (Reply::Accepted, Consent::Granted { code }),
-            Answer::Error(denial) => (Reply::Denied, Consent::Denied(denial)),
+    /// Verifies whose login it is, and puts on the queue what the callback brings.
+    async fn process(&self, request: Request<'_>, now: Timestamp) -> (Reply, Option<CookieName>) {
+        let deadline = Instant::now() + DEADLINE;
+        let Callback { state, answer, issuer } = match Callback::read(request) {
+            Ok(callback) => callback,
+            Err(refusal) => return (refusal.into(), None),
         };
-        let attempt_id = match (login, &consent) {
-            (Login::Signed(claims), _) => claims.attempt_id,
-            (Login::Plain(_), Consent::Granted { code }) => AttemptId::of_code(code),
-            (Login::Plain(wa_id), _) => AttemptId::of_denial(&wa_id, now),
-        };
-        let message = ExchangeMessage { state: StateText::new(callback.state), received_at: now, consent };
-        match self.queue.send(&message).await {
-            Ok(()) => Ok(reply(attempt_id)),
-            Err(error) => {
-                warn!(%attempt_id, %error, "callback not queued");
-                Err(Reply::Unavailable)
+        let login = match timeout_at(deadline, self.verify_state(&state)).await {
+            Ok(Ok(login)) => login,
+            Ok(Err(reply)) => return (reply, None),
+            Err(_) => {
+                warn!("timed out fetching the public keys");
+                return (Reply::Unavailable, None);
             }
+        };
+        let message = |consent| ExchangeMessage { state: StateText::new(state), received_at: now, consent };
+        let (reply, consent): (fn(AttemptId) -> Reply, _) =
+            match self.check(&login, answer, issuer.as_deref(), request, now) {
+                Ok(Answer::Code(code)) => (Reply::Accepted, Consent::Granted { code }),
+                Ok(Answer::Error(denial)) => (Reply::Denied, Consent::Denied(denial)),
+                Err(refusal) => return (self.refuse(refusal, &login, message, deadline).await, None),
+            };
+        let (attempt_id, cookie) = match (&login, &consent) {
+            (Login::Signed(claims), _) => (claims.attempt_id, claims.binding.map(|_| claims.cookie_name())),
+            (Login::Plain(_), Consent::Granted { code }) => (AttemptId::of_code(code), None),
+            (Login::Plain(wa_id), _) => (AttemptId::of_denial(wa_id, now), None),
+        };
+        match timeout_at(deadline, self.queue.send(&message(consent))).await {
+            Ok(Ok(())) => return (reply(attempt_id), cookie),
+            Ok(Err(error)) => warn!(%attempt_id, %error, "callback not queued"),
+            Err(_) => warn!(%attempt_id, error = TIMED_OUT, "callback not queued"),
         }
+        (Reply::Unavailable, None)
     }
 
-    async fn verify_state(&self, text: &str, now: Timestamp) -> Result<Login, Reply> {
+    /// Tells the exchanger that a callback with a genuine state is refused: the person waits for an answer in the chat.
+    /// The page is the same whether that works or not.
+    async fn refuse(
+        &self,
+        refusal: Refusal,
+        login: &Login,
+        message: impl FnOnce(Consent) -> ExchangeMessage,
+        deadline: Instant,
+    ) -> Reply {
+        // A plain state proves nothing, so it gives nobody a reason to write to its chat.
+        let Login::Signed(Claims { attempt_id, .. }) = login else { return refusal.into() };
+        let message = message(Consent::Refused { reason: refusal.reason() });
+        match timeout_at(deadline, self.queue.send_refusal(&message)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => warn!(%attempt_id, %error, "refusal not queued"),
+            Err(_) => warn!(%attempt_id, error = TIMED_OUT, "refusal not queued"),
+        }
+        Reply::Refused(refusal, Some(*attempt_id))
+    }
+
+    /// Verifies that this stack made the state. It may have expired.
+    async fn verify_state(&self, text: &str) -> Result<Login, Reply> {
         match State::parse(text).map_err(|_| Refusal::InvalidState)? {
             State::Plain(wa_id) => match self.config.states.policy {
                 StatePolicy::AcceptPlain => Ok(Login::Plain(wa_id)),
                 StatePolicy::Signed => Err(Refusal::InvalidState.into()),
             },
             State::Signed(state) => {
-                let claims = match state.verify(&self.config.states.keys, now) {
+                let claims = match state.verify_signature(&self.config.states.keys) {
                     // The settings hold no key, or older ones.
-                    Err(InvalidState::UnknownKey) => state.verify(self.fetched_keys().await?, now),
+                    Err(InvalidState::UnknownKey) => state.verify_signature(self.fetched_keys().await?),
                     claims => claims,
                 };
-                claims.map(Login::Signed).map_err(|error| match error {
-                    InvalidState::Expired => Refusal::ExpiredState.into(),
-                    _ => Refusal::InvalidState.into(),
-                })
+                claims.map(Login::Signed).map_err(|_| Refusal::InvalidState.into())
             }
         }
     }
 
+    /// The answer, if it came in time, to the right browser and from the right host.
+    fn check(
+        &self,
+        login: &Login,
+        answer: Result<Answer, Refusal>,
+        issuer: Option<&str>,
+        request: Request<'_>,
+        now: Timestamp,
+    ) -> Result<Answer, Refusal> {
+        if matches!(login, Login::Signed(claims) if claims.have_expired(now)) {
+            return Err(Refusal::ExpiredState);
+        }
+        self.check_browser(login, request)?;
+        self.check_issuer(login, issuer)?;
+        answer
+    }
+
     /// The callback must come from the browser that pressed the button, whose secret the state has a hash of.
     fn check_browser(&self, login: &Login, request: Request<'_>) -> Result<(), Refusal> {
-        let Login::Signed(Claims { attempt_id, binding: Some(binding), .. }) = login else {
+        let Login::Signed(claims @ Claims { attempt_id, binding: Some(binding), .. }) = login else {
             return Ok(());
         };
-        let bound = BrowserSecret::among(request.cookies()).any(|secret| secret.binding(*attempt_id).matches(binding));
+        let bound = BrowserSecret::find(request.cookies(), claims.cookie_name())
+            .is_some_and(|secret| secret.binding(*attempt_id).matches(binding));
         match self.config.browser {
             _ if bound => Ok(()),
             BrowserPolicy::Enforce => Err(Refusal::WrongBrowser),
@@ -174,19 +229,29 @@ impl Receiver {
         }
     }
 
-    /// The issuer, where it is named, must be the host that the person was sent to (RFC 9207 §2.4).
+    /// The issuer, where it is named, must not be another login host of ours (RFC 9207 §2.4). It may be the org's own
+    /// domain, which nobody knows before the login.
     fn check_issuer(&self, login: &Login, issuer: Option<&str>) -> Result<(), Refusal> {
-        match issuer.map(LoginUrl::from_str) {
-            None => Ok(()),
-            Some(Ok(issuer)) if issuer == *self.login_url(login) => Ok(()),
-            Some(_) => Err(Refusal::InvalidState),
+        let Some(issuer) = issuer else { return Ok(()) };
+        let (expected, attempt_id) = match login {
+            Login::Signed(claims) => (&claims.login_url, Some(tracing::field::display(claims.attempt_id))),
+            Login::Plain(_) => (self.config.login_urls.default_url(), None),
+        };
+        match LoginUrl::from_str(issuer) {
+            Ok(issuer) if issuer == *expected => Ok(()),
+            Ok(issuer) if self.config.login_urls.contains(&issuer) => Err(Refusal::InvalidState),
+            _ => {
+                warn!(attempt_id, "the issuer is no login host of this stack, the callback is accepted");
+                Ok(())
+            }
         }
     }
+}
 
-    fn login_url<'a>(&'a self, login: &'a Login) -> &'a LoginUrl {
-        match login {
-            Login::Signed(claims) => &claims.login_url,
-            Login::Plain(_) => self.config.login_urls.default_url(),
-        }
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_callback_is_answered_before_the_functions_timeout() {
+        assert!(super::DEADLINE < fakes::template::timeout("CallbackReceiverFunction"));
     }
 }

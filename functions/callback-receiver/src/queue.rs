@@ -6,6 +6,8 @@ use shared::{
     exchange::ExchangeMessage,
 };
 
+/// In seconds.
+const REFUSAL_DELAY: i32 = 10;
 const SEND_MESSAGE: &str = "SendMessage";
 
 /// The exchange queue.
@@ -41,6 +43,16 @@ impl ExchangeQueue {
     /// [`AwsError`].
     pub(crate) async fn send(&self, message: &ExchangeMessage) -> Result<(), AwsError> {
         self.message(message.to_body()).send().await.map(drop).map_err(AwsError::of(SEND_MESSAGE))
+    }
+
+    /// The same for a callback that was refused. The exchanger receives the message a little later: the right callback
+    /// of the same login may be under way.
+    ///
+    /// # Errors
+    /// [`AwsError`].
+    pub(crate) async fn send_refusal(&self, message: &ExchangeMessage) -> Result<(), AwsError> {
+        let message = self.message(message.to_body()).delay_seconds(REFUSAL_DELAY);
+        message.send().await.map(drop).map_err(AwsError::of(SEND_MESSAGE))
     }
 
     fn message(&self, body: impl Into<String>) -> SendMessageFluentBuilder {

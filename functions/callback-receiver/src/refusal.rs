@@ -1,6 +1,6 @@
 //! The ways in which a callback can be wrong, and what each of them is called, answered and explained.
 
-use shared::page::Mood;
+use shared::{Reason, page::Mood};
 
 /// Why a callback is refused. The text is for programs; it quotes nothing of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -67,6 +67,17 @@ impl Refusal {
 
     pub(crate) const fn label(self) -> &'static str {
         self.explain().label
+    }
+
+    /// How the attempt ends that the callback belongs to, if its state is genuine and nothing better follows.
+    pub(crate) const fn reason(self) -> Reason {
+        match self {
+            Self::ExpiredState => Reason::ExpiredState,
+            Self::WrongBrowser => Reason::WrongBrowser,
+            Self::MissingCode | Self::MissingState | Self::DuplicateParameter | Self::InvalidState | Self::TooLong => {
+                Reason::InvalidCallback
+            }
+        }
     }
 }
 

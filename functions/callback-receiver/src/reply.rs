@@ -21,8 +21,8 @@ pub(crate) enum Reply {
     Accepted(AttemptId),
     /// Salesforce sent an error in place of a code, and the queue has it.
     Denied(AttemptId),
-    /// Nothing is on the queue, and nothing will be.
-    Refused(Refusal),
+    /// It cannot be used. Where the state is genuine its attempt is known, and the queue has the reason.
+    Refused(Refusal, Option<AttemptId>),
     /// It could not be verified or queued just now: the code is still valid, a reload works.
     Unavailable,
     /// The headers of the page (HEAD); the callback is not processed.
@@ -31,7 +31,7 @@ pub(crate) enum Reply {
 
 impl From<Refusal> for Reply {
     fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
+        Self::Refused(refusal, None)
     }
 }
 
@@ -40,7 +40,7 @@ impl Reply {
     pub(crate) const fn message(&self) -> &'static str {
         match self {
             Self::Accepted(_) | Self::Denied(_) => "callback accepted",
-            Self::Refused(_) => "callback refused",
+            Self::Refused(..) => "callback refused",
             Self::Unavailable => "callback failed, a reload works",
             Self::Head => "HEAD request answered",
         }
@@ -51,17 +51,18 @@ impl Reply {
         match self {
             Self::Accepted(_) => "accepted",
             Self::Denied(_) => ACCESS_DENIED,
-            Self::Refused(refusal) => refusal.label(),
+            Self::Refused(refusal, _) => refusal.label(),
             Self::Unavailable => "unavailable",
             Self::Head => "looked",
         }
     }
 
-    /// The attempt that is on the queue.
+    /// The attempt that the callback belongs to, where that is certain.
     pub(crate) const fn attempt_id(&self) -> Option<AttemptId> {
         match self {
             Self::Accepted(id) | Self::Denied(id) => Some(*id),
-            Self::Refused(_) | Self::Unavailable | Self::Head => None,
+            Self::Refused(_, id) => *id,
+            Self::Unavailable | Self::Head => None,
         }
     }
 
@@ -71,6 +72,7 @@ impl Reply {
             status: self.status(),
             content: if wants_json { Content::Json(self.json().to_string()) } else { Content::Page(self.page(bot)) },
             retry_after: matches!(self, Self::Unavailable).then_some(RETRY_AFTER),
+            cookies: Vec::new(),
         }
     }
 
@@ -78,7 +80,7 @@ impl Reply {
         match self {
             Self::Accepted(_) | Self::Head => 200,
             Self::Denied(_) => 400,
-            Self::Refused(refusal) => refusal.explain().status,
+            Self::Refused(refusal, _) => refusal.explain().status,
             Self::Unavailable => 503,
         }
     }
@@ -89,7 +91,7 @@ impl Reply {
             Self::Denied(_) => {
                 json!({"error": ACCESS_DENIED, "error_description": "access was denied at Salesforce"})
             }
-            Self::Refused(refusal) => json!({"error": refusal.label(), "error_description": refusal.to_string()}),
+            Self::Refused(refusal, _) => json!({"error": refusal.label(), "error_description": refusal.to_string()}),
             Self::Unavailable => json!({
                 "error": "temporarily_unavailable",
                 "error_description": "the callback could not be taken just now; repeat it as it is",
@@ -110,7 +112,7 @@ impl Reply {
                 "Not connected",
                 "Salesforce was not allowed to share your account, so nothing was connected. If that was a mistake, the chat has a fresh link for you.",
             ),
-            Self::Refused(refusal) => {
+            Self::Refused(refusal, _) => {
                 let Explanation { mood, title, text, .. } = refusal.explain();
                 (mood, title, text)
             }

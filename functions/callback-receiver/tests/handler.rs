@@ -16,9 +16,9 @@ use form_urlencoded::Serializer;
 use futures::future::{Either, select};
 use serde_json::{Value, json};
 use shared::{
-    AttemptId, AuthorizationCode, Settings, Timestamp,
+    AttemptId, AuthorizationCode, LinkId, Settings, Timestamp,
     binding::BrowserSecret,
-    state::{Claims, StateKey},
+    state::{Claims, LinkOrigin, StateKey},
 };
 
 const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
@@ -110,6 +110,32 @@ fn text(response: &ApiGatewayV2httpResponse) -> &str {
         Some(Body::Text(text)) => text,
         other => panic!("no text: {other:?}"),
     }
+}
+
+/// The claims of a login that a link's button began, in the browser of the samples.
+fn link_claims() -> Claims {
+    let origin = LinkOrigin { link_id: LinkId::from_bytes([8; 16]), issued_at: NOW };
+    Claims { link: Some(origin), ..claims() }
+}
+
+/// The browser's cookie, as it sends it back.
+fn cookie(claims: &Claims) -> String {
+    format!("{}={}", claims.cookie_name(), "A".repeat(43))
+}
+
+/// A callback with these parameters and the signed state, from the browser that pressed the button.
+fn callback(claims: Claims, parameters: &[(&str, &str)]) -> Value {
+    let cookie = cookie(&claims);
+    let state = signed(claims);
+    let mut event = get(&[parameters, &[("state", &state)]].concat());
+    event["cookies"] = json!([cookie]);
+    event
+}
+
+/// The one message that is queued; the exchanger receives it later.
+fn only_refusal(aws: &Server) -> Value {
+    assert_eq!(aws.only_request("SendMessage").json()["DelaySeconds"], 10);
+    queued(aws).remove(0)
 }
 
 /// The status and the `error` of a program's answer.
@@ -216,15 +242,28 @@ async fn a_post_may_have_some_in_the_query_and_some_in_the_form() {
 
 #[tokio::test]
 async fn a_duplicate_parameter_is_refused() {
+    for twice in ["code", "error", "iss"] {
+        let aws = aws().await;
+        let event = callback(link_claims(), &[("code", CODE), (twice, "x"), (twice, "x")]);
+        assert_eq!(refusal(&receiver(&aws), event).await, (400, "duplicate_parameter".to_owned()), "{twice}");
+        assert_eq!(only_refusal(&aws)["refused"], "invalid_callback", "{twice}");
+    }
+    let aws = aws().await;
+    let mut in_query_and_form = sample("post");
+    in_query_and_form["rawQueryString"] = encoded(&[("code", "x"), ("error", "x")]).into();
+    assert_eq!(refusal(&receiver(&aws), in_query_and_form).await, (400, "duplicate_parameter".to_owned()));
+    assert_eq!(only_refusal(&aws)["refused"], "invalid_callback");
+}
+
+#[tokio::test]
+async fn two_states_say_whose_neither_is() {
     let aws = aws().await;
     let state = signed(claims());
-    for twice in ["code", "state", "error", "iss"] {
-        let event = get(&[("code", CODE), ("state", &state), (twice, "x"), (twice, "x")]);
-        assert_eq!(refusal(&receiver(&aws), event).await, (400, "duplicate_parameter".to_owned()), "{twice}");
-    }
     let mut in_query_and_form = sample("post");
     in_query_and_form["rawQueryString"] = encoded(&[("state", &state)]).into();
-    assert_eq!(refusal(&receiver(&aws), in_query_and_form).await, (400, "duplicate_parameter".to_owned()));
+    for event in [in_query_and_form, callback(link_claims(), &[("code", CODE), ("state", &state)])] {
+        assert_eq!(refusal(&receiver(&aws), event).await, (400, "duplicate_parameter".to_owned()));
+    }
     assert!(queued(&aws).is_empty());
 }
 
@@ -238,20 +277,25 @@ async fn a_callback_without_a_state_is_refused() {
 }
 
 #[tokio::test]
-async fn a_callback_without_a_code_or_an_error_is_refused() {
-    let aws = aws().await;
-    let refused = refusal(&receiver(&aws), get(&[("state", &signed(claims()))])).await;
-    assert_eq!(refused, (400, "missing_code".to_owned()));
-    assert!(queued(&aws).is_empty());
+async fn a_callback_without_a_usable_code_leaves_a_message() {
+    for parameters in [&[][..], &[("code", "")], &[("code", "\u{1}")], &[("error_description", "x")]] {
+        let aws = aws().await;
+        let event = callback(link_claims(), parameters);
+        let state = state_of(&event);
+        assert_eq!(refusal(&receiver(&aws), event).await, (400, "missing_code".to_owned()));
+        let expected = json!({ "v": 2, "state": state, "received_at": NOW.millis(), "refused": "invalid_callback" });
+        assert_eq!(only_refusal(&aws), expected, "{parameters:?}");
+    }
 }
 
 #[tokio::test]
-async fn a_callback_that_is_too_long_is_refused() {
-    let aws = aws().await;
-    let long = "c".repeat(20_000);
-    let refused = refusal(&receiver(&aws), get(&[("code", &long), ("state", &signed(claims()))])).await;
-    assert_eq!(refused, (400, "too_long".to_owned()));
-    assert!(queued(&aws).is_empty());
+async fn a_callback_that_is_too_long_leaves_a_message() {
+    for length in [5_000, 20_000] {
+        let aws = aws().await;
+        let event = callback(link_claims(), &[("code", &"c".repeat(length))]);
+        assert_eq!(refusal(&receiver(&aws), event).await, (400, "too_long".to_owned()));
+        assert_eq!(only_refusal(&aws)["refused"], "invalid_callback", "{length}");
+    }
 }
 
 #[tokio::test]
@@ -301,25 +345,158 @@ async fn a_state_in_no_known_form_is_refused() {
 }
 
 #[tokio::test]
-async fn an_expired_state_is_refused() {
+async fn an_expired_state_leaves_a_message() {
+    for (name, value) in [("code", CODE), ("error", "access_denied"), ("x", "y")] {
+        let aws = aws().await;
+        let event = callback(Claims { expires_at: NOW, ..link_claims() }, &[(name, value)]);
+        assert_eq!(refusal(&receiver(&aws), event.clone()).await, (400, "expired_state".to_owned()));
+        assert_eq!(only_refusal(&aws)["refused"], "expired_state");
+        assert!(text(&call(&receiver(&aws), &event).await).contains("This login took too long"));
+    }
+}
+
+#[tokio::test]
+async fn another_browser_is_refused_and_leaves_a_message() {
+    let (old, new) = (claims(), link_claims());
+    let another = Claims { attempt_id: AttemptId::from_bytes([9; 16]), ..link_claims() };
+    for (claims, cookies) in [
+        (&old, json!([])),
+        (&old, json!([format!("__Host-connect={}", "B".repeat(43))])),
+        (&old, json!([cookie(&new)])),
+        (&new, json!([])),
+        (&new, json!([cookie(&old), cookie(&another)])),
+        (&new, json!([cookie(&new).replace('A', "B")])),
+    ] {
+        let aws = aws().await;
+        let mut event = callback(claims.clone(), &[("code", CODE)]);
+        event["cookies"] = cookies.clone();
+        assert_eq!(refusal(&receiver(&aws), event.clone()).await, (400, "wrong_browser".to_owned()), "{cookies}");
+        assert_eq!(only_refusal(&aws)["refused"], "wrong_browser");
+        assert!(text(&call(&receiver(&aws), &event).await).contains("Please finish where you began"));
+    }
+}
+
+/// As an attacker would plant it from a sibling domain, in a browser that refuses it under our own name.
+#[tokio::test]
+async fn a_planted_cookie_that_looks_like_ours_is_another_browsers() {
     let aws = aws().await;
-    let expired = signed(Claims { expires_at: NOW, ..claims() });
-    let event = get(&[("code", CODE), ("state", &expired)]);
-    assert!(text(&call(&receiver(&aws), &event).await).contains("This login took too long"));
-    assert_eq!(refusal(&receiver(&aws), event).await, (400, "expired_state".to_owned()));
+    for claims in [claims(), link_claims()] {
+        let right = cookie(&claims);
+        for odd in ["\u{2000}", "\u{a0}", "\u{85}", "\u{3000}", "\u{feff}", "\u{b}", "\0", "\""] {
+            let mut event = callback(claims.clone(), &[("code", CODE)]);
+            event["cookies"] = json!([format!("{odd}{right}")]);
+            let mut in_header = event.clone();
+            in_header["cookies"] = json!([]);
+            if !odd.contains(char::is_control) {
+                in_header["headers"]["cookie"] = format!("theme=dark; {odd}{right}").into();
+            }
+            for event in [event, in_header] {
+                assert_eq!(refusal(&receiver(&aws), event).await, (400, "wrong_browser".to_owned()), "{odd:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn two_cookies_of_a_login_are_another_browsers() {
+    let aws = aws().await;
+    for claims in [claims(), link_claims()] {
+        let right = cookie(&claims);
+        for other in [right.clone(), right.replace('A', "B"), format!("{}=x", claims.cookie_name())] {
+            for cookies in [[&right, &other], [&other, &right]] {
+                let mut event = callback(claims.clone(), &[("code", CODE)]);
+                event["cookies"] = json!(cookies);
+                assert_eq!(refusal(&receiver(&aws), event).await, (400, "wrong_browser".to_owned()), "{cookies:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_cookie_is_cleared_once_the_answer_is_queued() {
+    let aws = aws().await;
+    for claims in [claims(), link_claims()] {
+        let cleared = format!("{}=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax", claims.cookie_name());
+        for answer in [("code", CODE), ("error", "access_denied")] {
+            let response = call(&receiver(&aws), &callback(claims.clone(), &[answer])).await;
+            assert_eq!(response.cookies, [&*cleared]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_cookie_stays_as_long_as_a_reload_needs_it() {
+    let aws = aws().await;
+    let event = callback(link_claims(), &[("code", CODE)]);
+    aws.next("SendMessage", error("AccessDenied"));
+    let unavailable = call(&receiver(&aws), &event).await;
+    assert_eq!((unavailable.status_code, unavailable.cookies), (503, Vec::new()));
+    let refused = call(&receiver(&aws), &callback(link_claims(), &[])).await;
+    assert!(refused.cookies.is_empty(), "the right callback may still come");
+    assert_eq!(call(&receiver(&aws), &event).await.status_code, 200);
+}
+
+#[tokio::test]
+async fn a_refusal_is_answered_as_such_even_if_it_cannot_be_queued() {
+    let logs = Logs::capture();
+    let aws = aws().await;
+    let attempt_id = AttemptId::from_bytes([0xc2; 16]);
+    let binding = Some(BrowserSecret::from_random(&[0; 32]).binding(attempt_id));
+    let event = callback(Claims { attempt_id, binding, ..link_claims() }, &[]);
+    aws.next("SendMessage", error("AccessDenied"));
+    assert_eq!(refusal(&receiver(&aws), event).await, (400, "missing_code".to_owned()));
+    let text = logs.text();
+    let lines: Vec<_> = text.lines().filter(|line| line.contains(&attempt_id.to_string())).collect();
+    let [warning, refused] = lines[..] else { panic!("{text}") };
+    assert!(warning.contains("WARN") && warning.contains(r#""message":"refusal not queued""#), "{warning}");
+    assert!(refused.contains(r#""message":"callback refused","result":"missing_code""#), "{refused}");
+}
+
+#[tokio::test]
+async fn a_refused_plain_state_leaves_nothing() {
+    let aws = aws().await;
+    let receiver = receiver_with(&aws, &[("STATE_POLICY", "AcceptPlain")]);
+    for parameters in [&[("code", "")][..], &[("error_description", "x")], &[("code", "a"), ("code", "b")]] {
+        let event = get(&[parameters, &[("state", "wa:whatsapp:+15551234567")]].concat());
+        assert_eq!(call(&receiver, &event).await.status_code, 400, "{parameters:?}");
+    }
     assert!(queued(&aws).is_empty());
 }
 
 #[tokio::test]
-async fn another_browser_is_refused_where_the_binding_is_enforced() {
+async fn a_refused_callback_that_hangs_is_still_refused_in_time() {
     let aws = aws().await;
-    for cookies in [json!([]), json!([format!("__Host-connect={}", "B".repeat(43))])] {
-        let mut event = sample("get");
-        event["cookies"] = cookies;
-        assert!(text(&call(&receiver(&aws), &event).await).contains("Please finish where you began"));
-        assert_eq!(refusal(&receiver(&aws), event).await, (400, "wrong_browser".to_owned()));
-    }
-    assert!(queued(&aws).is_empty());
+    aws.on("SendMessage", |_| Answer::Never);
+    let (receiver, event) = (receiver(&aws), callback(link_claims(), &[]));
+    let call = pin!(call(&receiver, &event));
+    let sent = pin!(async {
+        while aws.requests("SendMessage").is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    });
+    let Either::Right(((), call)) = select(call, sent).await else { panic!("answered without a message") };
+    // From here on every timer fires at once.
+    tokio::time::pause();
+    assert_eq!(call.await.status_code, 400);
+}
+
+#[tokio::test]
+async fn a_request_that_waits_for_kms_and_the_queue_has_one_deadline() {
+    let aws = aws().await;
+    aws.on("GetPublicKey", |_| Answer::Never);
+    let receiver = receiver_with(&aws, &[("STATE_PUBLIC_KEYS", ""), ("STATE_KEY_IDS", "one,two,three")]);
+    let event = sample("get");
+    let call = pin!(call(&receiver, &event));
+    let sent = pin!(async {
+        while aws.requests("GetPublicKey").is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    });
+    let Either::Right(((), call)) = select(call, sent).await else { panic!("answered without a key") };
+    tokio::time::pause();
+    let begun = tokio::time::Instant::now();
+    assert_reload_works(&call.await);
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]
@@ -342,10 +519,14 @@ async fn another_browser_is_accepted_with_a_warning_where_the_binding_is_observe
 #[tokio::test]
 async fn one_right_cookie_among_others_is_enough() {
     let aws = aws().await;
-    let mut event = sample("get");
-    let right = event["cookies"][0].take();
-    event["cookies"] = json!(["theme=dark", format!("__Host-connect={}", "B".repeat(43)), right]);
-    assert_eq!(call(&receiver(&aws), &event).await.status_code, 200);
+    for claims in [claims(), link_claims()] {
+        let other = Claims { attempt_id: AttemptId::from_bytes([9; 16]), ..link_claims() };
+        let cookies =
+            ["theme=dark".to_owned(), cookie(&other), cookie(&claims), format!("\u{2000}{}", cookie(&claims))];
+        let mut event = callback(claims, &[("code", CODE)]);
+        event["cookies"] = json!(cookies);
+        assert_eq!(call(&receiver(&aws), &event).await.status_code, 200);
+    }
 }
 
 #[tokio::test]
@@ -357,15 +538,28 @@ async fn a_state_without_a_binding_needs_no_cookie() {
 }
 
 #[tokio::test]
-async fn an_issuer_must_be_the_host_that_the_person_was_sent_to() {
+async fn an_issuer_that_is_another_login_host_is_refused() {
     let aws = aws().await;
-    let state = signed(claims());
-    for issuer in ["https://test.salesforce.com", "https://evil.example", "login.salesforce.com", ""] {
-        let event = get(&[("code", CODE), ("state", &state), ("iss", issuer)]);
-        assert_eq!(refusal(&receiver(&aws), event).await, (400, "invalid_state".to_owned()), "{issuer}");
+    let event = callback(link_claims(), &[("code", CODE), ("iss", "https://test.salesforce.com")]);
+    assert_eq!(refusal(&receiver(&aws), event).await, (400, "invalid_state".to_owned()));
+    assert_eq!(only_refusal(&aws)["refused"], "invalid_callback");
+}
+
+/// Salesforce may name the org's own domain.
+#[tokio::test]
+async fn an_issuer_that_is_no_login_host_is_accepted_with_a_warning() {
+    let logs = Logs::capture();
+    let aws = aws().await;
+    for (number, issuer) in ["https://acme.my.salesforce.com", "login.salesforce.com", ""].into_iter().enumerate() {
+        let attempt_id = AttemptId::from_bytes([0xd0 + u8::try_from(number).unwrap(); 16]);
+        let binding = None;
+        let event = callback(Claims { attempt_id, binding, ..link_claims() }, &[("code", CODE), ("iss", issuer)]);
+        assert_eq!(call(&receiver(&aws), &event).await.status_code, 200, "{issuer}");
+        let text = logs.text();
+        let of_attempt = |line: &&str| line.contains("WARN") && line.contains(&attempt_id.to_string());
+        assert_eq!(text.lines().filter(of_attempt).count(), 1, "{issuer}: {text}");
     }
-    assert!(queued(&aws).is_empty());
-    let event = get(&[("code", CODE), ("state", &state), ("iss", "https://login.salesforce.com")]);
+    let event = callback(link_claims(), &[("code", CODE), ("iss", "https://login.salesforce.com")]);
     assert_eq!(call(&receiver(&aws), &event).await.status_code, 200);
 }
 
@@ -520,6 +714,7 @@ async fn every_answer_has_the_security_headers() {
             assert_eq!(headers["referrer-policy"], "no-referrer", "{event}");
             assert_eq!(headers["x-content-type-options"], "nosniff", "{event}");
             assert!(headers.contains_key("strict-transport-security"), "{event}");
+            assert_eq!(headers["cross-origin-opener-policy"], "same-origin", "{event}");
             let policy = headers["content-security-policy"].to_str().unwrap();
             assert!(policy.starts_with("default-src 'none'") && policy.contains("form-action 'none'"), "{event}");
         }

@@ -25,7 +25,7 @@ use shared::{
         kms::{Kms, KmsError},
         secrets::{SecretStore, Secrets},
     },
-    binding::BrowserSecret,
+    binding::{BrowserSecret, CookieName},
     link::Link,
     metrics::Metric,
     process::Random,
@@ -77,6 +77,8 @@ struct Served {
     /// With a press.
     attempt_id: Option<AttemptId>,
     content: Content,
+    /// The values of `Set-Cookie`.
+    cookies: Vec<String>,
 }
 
 impl ConnectLink {
@@ -117,10 +119,10 @@ impl ConnectLink {
         let result = served.as_ref().map_or_else(|refusal| refusal.explain().label, |served| served.result);
         self.config.meter.count(now, Metric::Requests, &[("Result", result)]);
         let response = match served {
-            Ok(Served { status, result, link_id, attempt_id, content }) => {
+            Ok(Served { status, result, link_id, attempt_id, content, cookies }) => {
                 let attempt_id = attempt_id.map(tracing::field::display);
                 info!(route = name, status, result, %link_id, attempt_id, duration_ms, "request served");
-                Response { status, content, retry_after: None }
+                Response { status, content, retry_after: None, cookies }
             }
             Err(refusal) => {
                 let explanation = refusal.explain();
@@ -136,7 +138,7 @@ impl ConnectLink {
                 } else {
                     Content::Page(pages::refusal(&explanation, self.config.bot_phone_number.as_ref()))
                 };
-                Response { status, content, retry_after: refusal.fault().map(|_| RETRY_AFTER) }
+                Response { status, content, retry_after: refusal.fault().map(|_| RETRY_AFTER), cookies: Vec::new() }
             }
         };
         response.into_event(is_head)
@@ -147,7 +149,9 @@ impl ConnectLink {
             Route::MakeLink { authorised: false, .. } => Err(Refusal::Unauthorised),
             Route::MakeLink { authorised: true, body } => self.make_link(&body, api_id).await,
             Route::ShowPage { link } => self.show_page(&link).await,
-            Route::StartLogin { link, initiator, secret } => self.start_login(&link, &initiator, secret, api_id).await,
+            Route::StartLogin { link, initiator, surplus } => {
+                self.start_login(&link, &initiator, &surplus, api_id).await
+            }
             Route::Unknown => Err(Refusal::UnknownRoute),
         }
     }
@@ -171,20 +175,28 @@ impl ConnectLink {
             link_id,
             attempt_id: None,
             content: Content::Json(answer.to_string()),
+            cookies: Vec::new(),
         })
     }
 
     async fn show_page(&self, text: &str) -> Result<Served, Refusal> {
         let link = self.open(text).await?;
         let content = Content::Form { page: pages::confirm(&link), form_action: pages::form_action(&link.login_url) };
-        Ok(Served { status: 200, result: "page_shown", link_id: link.link_id, attempt_id: None, content })
+        Ok(Served {
+            status: 200,
+            result: "page_shown",
+            link_id: link.link_id,
+            attempt_id: None,
+            content,
+            cookies: Vec::new(),
+        })
     }
 
     async fn start_login(
         &self,
         text: &str,
         initiator: &Initiator,
-        secret: Option<BrowserSecret>,
+        surplus: &[CookieName],
         api_id: &str,
     ) -> Result<Served, Refusal> {
         let now = (self.clock)();
@@ -197,11 +209,8 @@ impl ConnectLink {
         // Each press is an attempt of its own: two people at one link, or one person twice, do not share an outcome.
         let attempt_id = AttemptId::from_bytes(self.random_bytes()?);
         let state_key = state_key.map_err(Unavailable::from)?;
-        // A browser that has a secret keeps it, so that two links in two tabs both work.
-        let secret = match secret {
-            Some(secret) => secret,
-            None => BrowserSecret::from_random(&self.random_bytes()?),
-        };
+        // No cookie that the browser sends is read: it may have been planted.
+        let secret = BrowserSecret::from_random(&self.random_bytes()?);
         let claims = Claims {
             attempt_id,
             link: Some(LinkOrigin { link_id, issued_at }),
@@ -222,11 +231,11 @@ impl ConnectLink {
             state: &state,
             code_challenge: &verifier.challenge(),
         };
-        let content = Content::Redirect {
-            location: request.at(&login_url),
-            cookie: secret.set_cookie((self.config.link_lifetime + COOKIE_GRACE).as_secs()),
-        };
-        Ok(Served { status: 303, result: "sent_to_salesforce", link_id, attempt_id: Some(attempt_id), content })
+        let lifetime = self.config.link_lifetime + COOKIE_GRACE;
+        let cookie = secret.set_cookie(CookieName::of(attempt_id), lifetime.as_secs());
+        let cookies = surplus.iter().map(|name| name.clear()).chain([cookie]).collect();
+        let (attempt_id, content) = (Some(attempt_id), Content::Redirect { location: request.at(&login_url) });
+        Ok(Served { status: 303, result: "sent_to_salesforce", link_id, attempt_id, content, cookies })
     }
 
     /// The secrets and the callback address. Callers join this with their call to KMS, because after some quiet

@@ -19,6 +19,8 @@ pub(crate) fn confirm(link: &Link) -> String {
             div.chat { (link.wa_id.masked()) }
             p { "You’ll log in at " strong { (link.login_url.compact().trim_start_matches("http://")) } "." }
             p { strong { "Only go on if this is your own chat and you asked for this link there." } }
+            // The style lets it be pressed half a second after it shows, and after a pointer enters the page: the second
+            // click of a double click that another site began does not reach it ("double clickjacking").
             form method="post" {
                 button.button type="submit" { "Continue to Salesforce" }
             }

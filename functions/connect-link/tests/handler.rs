@@ -125,7 +125,8 @@ fn verified(state: &str) -> Claims {
 }
 
 fn binding(cookie: &str, claims: &Claims) -> BrowserBinding {
-    BrowserSecret::among([cookie]).next().unwrap().binding(claims.attempt_id)
+    let pair = cookie.split(';').next().unwrap();
+    BrowserSecret::find([pair.as_bytes()], claims.cookie_name()).unwrap().binding(claims.attempt_id)
 }
 
 #[tokio::test]
@@ -209,14 +210,38 @@ async fn the_button_sends_the_browser_to_salesforce_with_a_state_that_verifies()
 }
 
 #[tokio::test]
-async fn a_browser_keeps_its_secret() {
+async fn no_cookie_of_the_browser_is_set_again() {
     let function = Function::start().await;
     let link = function.link().await;
-    let cookie = format!("__Host-connect={}", "k".repeat(43));
-    let sent = call(&function.connect_link, connect("POST", &link, &json!({ "cookie": cookie }))).await;
-    assert!(sent.cookies[0].starts_with(&cookie), "{:?}", sent.cookies);
-    let claims = verified(&location(&sent).1["state"]);
-    assert_eq!(claims.binding, Some(binding(&cookie, &claims)));
+    let planted = "k".repeat(43);
+    for name in [
+        "__Host-connect".to_owned(),
+        "\u{2000}__Host-connect".to_owned(),
+        format!("__Host-connect-{}", "09".repeat(16)),
+    ] {
+        let mut event = connect("POST", &link, &json!({}));
+        event["cookies"] = json!([format!("{name}={planted}")]);
+        let sent = call(&function.connect_link, event).await;
+        let [cookie] = &sent.cookies[..] else { panic!("{:?}", sent.cookies) };
+        assert!(!cookie.contains(&planted), "{cookie}");
+        let claims = verified(&location(&sent).1["state"]);
+        assert_eq!(claims.binding, Some(binding(cookie, &claims)));
+    }
+}
+
+#[tokio::test]
+async fn a_browser_with_too_many_logins_under_way_loses_the_oldest() {
+    let function = Function::start().await;
+    let link = function.link().await;
+    let cookies: Vec<_> = (0..10).map(|number| format!("__Host-connect-{number:032x}={}", "k".repeat(43))).collect();
+    let mut event = connect("POST", &link, &json!({}));
+    event["cookies"] = json!(cookies);
+    let sent = call(&function.connect_link, event).await;
+    let [first, second, new] = &sent.cookies[..] else { panic!("{:?}", sent.cookies) };
+    for (number, cleared) in [first, second].into_iter().enumerate() {
+        assert!(cleared.starts_with(&format!("__Host-connect-{number:032x}=; ")) && cleared.contains("Max-Age=0"));
+    }
+    assert!(new.contains("Max-Age=1800"), "{new}");
 }
 
 #[tokio::test]

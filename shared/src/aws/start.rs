@@ -15,7 +15,10 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 use aws_types::{SdkConfig, region::Region};
 use hyper::Uri;
-use tokio::{task::yield_now, time::timeout};
+use tokio::{
+    task::yield_now,
+    time::{Instant, timeout, timeout_at},
+};
 use tracing::warn;
 
 use super::{
@@ -29,11 +32,16 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(8);
 const ATTEMPTS: u32 = 3;
 
+/// For a whole start. Lambda ends one that takes 10 s, and begins it again within the first request's time (Lambda
+/// Developer Guide, "Lambda execution environment lifecycle").
+const START_DEADLINE: Duration = Duration::from_secs(7);
+
 /// A start that is under way: connections are being opened, and logs are written.
 #[derive(Debug)]
 pub struct Start {
     aws: SdkConfig,
     connector: Connector,
+    deadline: Instant,
 }
 
 impl Start {
@@ -47,12 +55,13 @@ impl Start {
         settings: &Settings<impl Fn(&str) -> Option<String>>,
         services: &[&str],
     ) -> Result<Self, SettingError> {
+        let deadline = Instant::now() + START_DEADLINE;
         let (client, connector) = http_client(settings)?;
         let endpoints = services.iter().filter_map(|service| endpoint(settings, service).transpose());
         open(&connector, &endpoints.collect::<Result<Vec<_>, _>>()?).await;
         let aws = sdk_config(settings, client)?;
         logging::start(settings)?;
-        Ok(Self { aws, connector })
+        Ok(Self { aws, connector, deadline })
     }
 
     /// The configuration for the function's AWS clients; see [`config`].
@@ -64,15 +73,21 @@ impl Start {
     /// Warms the function up while the connections open, and then waits for those that still do.
     ///
     /// The wait ends after the time of one request: what is not connected by then connects when a request needs it.
-    /// Without the wait, Lambda would freeze the function in the middle of a handshake.
+    /// Without the wait, Lambda would freeze the function in the middle of a handshake. Whatever hangs, the whole start
+    /// ends at its deadline, and a request repeats what was left undone.
     ///
     /// The future is boxed, since a page of stack costs as much as a page of heap, and stack frames are touched whole.
     pub fn finish(self, warm_up: impl Future<Output = ()>) -> Pin<Box<impl Future<Output = ()>>> {
         Box::pin(async move {
-            yield_to_io().await;
-            warm_up.await;
-            if timeout(ATTEMPT_TIMEOUT, self.connector.wait()).await.is_err() {
-                warn!("connections not opened in time");
+            let ready = async {
+                yield_to_io().await;
+                warm_up.await;
+                if timeout(ATTEMPT_TIMEOUT, self.connector.wait()).await.is_err() {
+                    warn!("connections not opened in time");
+                }
+            };
+            if timeout_at(self.deadline, ready).await.is_err() {
+                warn!("start not finished in time");
             }
         })
     }
@@ -94,22 +109,17 @@ pub fn config(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<Sd
 
 /// Begins to open a connection to each of these endpoints.
 ///
-/// Names are resolved by threads of tokio's, but for the first endpoint, whose name is resolved here: that is one thread
-/// less to make.
+/// Names are resolved by threads of tokio's. The system's resolver has no limit that could be set here, and on the only
+/// thread of the runtime it would stop every deadline.
 async fn open(connector: &Connector, endpoints: &[Uri]) {
-    if let [here, elsewhere @ ..] = endpoints {
-        for endpoint in elsewhere {
-            connector.open_ahead(endpoint.clone());
-        }
-        yield_now().await;
-        // The threads that resolve the other names may be scheduled behind this one, which is about to block on its own.
-        for _ in elsewhere {
-            thread::yield_now();
-        }
-        connector.resolve_here(here);
-        connector.open_ahead(here.clone());
+    for endpoint in endpoints {
+        connector.open_ahead(endpoint.clone());
     }
     yield_now().await;
+    // The threads that resolve the names may be scheduled behind this one.
+    for _ in endpoints {
+        thread::yield_now();
+    }
     yield_to_io().await;
 }
 
@@ -192,6 +202,35 @@ mod tests {
             listener.accept().await.unwrap();
         }
         assert!(timeout(Duration::from_millis(10), listener.accept()).await.is_err(), "one more was opened");
+    }
+
+    /// A server that accepts connections and says nothing, so that TLS never begins.
+    #[allow(clippy::unwrap_used, reason = "a helper of tests, which clippy takes for other code")]
+    async fn silent() -> (TcpListener, String) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let url = format!("https://{}", listener.local_addr().unwrap());
+        (listener, url)
+    }
+
+    #[tokio::test]
+    async fn a_start_ends_in_time_whatever_hangs() {
+        let (_listener, url) = silent().await;
+        let settings = Settings::new(|name: &str| match name {
+            "AWS_ENDPOINT_URL" => Some(url.clone()),
+            "AWS_REGION" | "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("any".to_owned()),
+            _ => None,
+        });
+        // TLS alone hangs, then a call of the warm-up too; the third warm-up ends shortly before the deadline.
+        for (warm_up, limit) in [(0, ATTEMPT_TIMEOUT), (3_600, START_DEADLINE), (6, START_DEADLINE)] {
+            let start = Start::begin(&settings, &["sqs", "kms"]).await.unwrap();
+            tokio::time::pause();
+            let begun = Instant::now();
+            start.finish(tokio::time::sleep(Duration::from_secs(warm_up))).await;
+            // The timer's resolution is a millisecond.
+            assert!(begun.elapsed() <= limit + Duration::from_millis(10), "{warm_up} s: {:?}", begun.elapsed());
+            tokio::time::resume();
+        }
+        assert!(START_DEADLINE < Duration::from_secs(10), "Lambda's limit");
     }
 
     /// The URL that the SDK's own rules give a service.

@@ -10,10 +10,10 @@ use std::{
 
 use serde_json::{Value, json};
 use shared::{
-    AttemptId,
-    binding::BrowserSecret,
+    AttemptId, LinkId,
+    binding::{BrowserSecret, CookieName},
     process,
-    state::{Claims, UnsignedState},
+    state::{Claims, LinkOrigin, UnsignedState},
 };
 
 use crate::{
@@ -244,6 +244,7 @@ fn callback(fakes: &Fakes) -> Result<Value, Failed> {
     let browser = BrowserSecret::from_random(&[9; 32]);
     let claims = Claims {
         attempt_id,
+        link: Some(LinkOrigin { link_id: LinkId::from_bytes([8; LinkId::LENGTH]), issued_at: process::now() }),
         wa_id: "whatsapp:+15551234567".parse()?,
         expires_at: process::now().plus(Duration::from_hours(1)),
         login_url: "https://login.salesforce.com".parse()?,
@@ -258,7 +259,7 @@ fn callback(fakes: &Fakes) -> Result<Value, Failed> {
     let code = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "code").ok_or("no code")?.1;
     let query =
         form_urlencoded::Serializer::new(String::new()).extend_pairs([("code", &*code), ("state", &state)]).finish();
-    let cookie = browser.set_cookie(900);
+    let cookie = browser.set_cookie(CookieName::of(attempt_id), 900);
     event["rawQueryString"] = query.into();
     event["cookies"] = json!([cookie.split(';').next()]);
     Ok(event)

@@ -48,7 +48,7 @@ impl<'a> Browser<'a> {
         let response = self.visit(Method::POST, link).await;
         assert_eq!(response.status(), StatusCode::SEE_OTHER);
         let set_cookie = response.headers()[header::SET_COOKIE].to_str().expect("a cookie").to_owned();
-        for attribute in ["__Host-connect=", "Path=/", "Secure", "HttpOnly", "SameSite=Lax"] {
+        for attribute in ["__Host-connect-", "Path=/", "Secure", "HttpOnly", "SameSite=Lax"] {
             assert!(set_cookie.contains(attribute), "the cookie has no {attribute}");
         }
         self.cookie = set_cookie.split(';').next().map(str::to_owned);

@@ -6,13 +6,10 @@ use std::{
     error::Error,
     fmt,
     future::{poll_fn, ready},
-    io,
-    net::{SocketAddr, ToSocketAddrs as _},
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
     time::Duration,
-    vec,
 };
 
 use hyper::{
@@ -20,13 +17,7 @@ use hyper::{
     rt::{Read as _, ReadBuf},
 };
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
-use hyper_util::{
-    client::legacy::connect::{
-        HttpConnector,
-        dns::{GaiResolver, Name},
-    },
-    rt::TokioIo,
-};
+use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
 use rustls::{RootCertStore, client::Resumption};
 use tokio::{net::TcpStream, task::yield_now};
 use tower_service::Service;
@@ -44,23 +35,21 @@ type Connecting = Pin<Box<dyn Future<Output = Result<Connection, Box<dyn Error +
 /// Connects to endpoints, or hands out a connection that was opened ahead. Clones share those.
 #[derive(Clone)]
 pub(crate) struct Connector {
-    https: HttpsConnector<HttpConnector<Resolver>>,
-    resolver: Resolver,
+    https: HttpsConnector<HttpConnector>,
     /// The oldest first. An endpoint that has several connections is there several times.
     opened: Arc<Mutex<VecDeque<(Uri, Connecting)>>>,
 }
 
 impl Connector {
     pub(super) fn new(roots: RootCertStore, connect_timeout: Duration) -> Self {
-        let resolver = Resolver { resolved: Arc::default(), system: GaiResolver::new() };
-        let mut tcp = HttpConnector::new_with_resolver(resolver.clone());
+        let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(connect_timeout));
         let mut tls = tls::client_config(roots);
         tls.resumption = Resumption::in_memory_sessions(TLS_SESSIONS);
         let https = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
-        Self { https: https.wrap_connector(tcp), resolver, opened: Arc::default() }
+        Self { https: https.wrap_connector(tcp), opened: Arc::default() }
     }
 
     /// Begins to open a connection, on this thread's runtime, for the next request to this endpoint that needs one. If
@@ -70,13 +59,6 @@ impl Connector {
         let uri = endpoint.clone();
         let connecting = tokio::spawn(async move { https.call(uri).await });
         self.opened().push_back((endpoint, Box::pin(async { connecting.await? })));
-    }
-
-    /// Resolves the endpoint's name for the next connection to it, and blocks this thread.
-    pub(crate) fn resolve_here(&self, endpoint: &Uri) {
-        let resolve = |host: &str| Some((host.to_owned(), (host, 0).to_socket_addrs().ok()?.collect()));
-        // Without addresses, the connection resolves the name again and reports the error.
-        *self.resolver.resolved() = endpoint.host().and_then(resolve);
     }
 
     /// Waits until all connections that were begun are open or have failed.
@@ -145,43 +127,9 @@ async fn is_open(connection: &mut Connection) -> bool {
     .await
 }
 
-/// The system's resolver on threads of its own, and one name that was resolved before.
-#[derive(Clone)]
-struct Resolver {
-    resolved: Arc<Mutex<Resolved>>,
-    system: GaiResolver,
-}
-
-/// A host and its addresses.
-type Resolved = Option<(String, Vec<SocketAddr>)>;
-
-impl Resolver {
-    fn resolved(&self) -> MutexGuard<'_, Resolved> {
-        self.resolved.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Service<Name> for Resolver {
-    type Response = vec::IntoIter<SocketAddr>;
-    type Error = io::Error;
-    type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.system.poll_ready(context)
-    }
-
-    fn call(&mut self, name: Name) -> Self::Future {
-        if let Some((_, addresses)) = self.resolved().take_if(|(host, _)| host == name.as_str()) {
-            return Box::pin(ready(Ok(addresses.into_iter())));
-        }
-        let resolving = self.system.call(name);
-        Box::pin(async { Ok(resolving.await?.collect::<Vec<_>>().into_iter()) })
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
+    use std::net::{Ipv4Addr, SocketAddr};
 
     use tokio::net::TcpListener;
 
@@ -259,32 +207,5 @@ mod tests {
         connector.wait().await;
         listener.accept().await.unwrap();
         assert_eq!(connector.opened().len(), 1);
-    }
-
-    #[test]
-    fn a_name_is_resolved_on_this_thread() {
-        let connector = connector();
-        connector.resolve_here(&"http://localhost/".parse().unwrap());
-        let (host, addresses) = connector.resolver.resolved().clone().unwrap();
-        assert_eq!(host, "localhost");
-        assert!(addresses.iter().all(|address| address.ip().is_loopback()), "{addresses:?}");
-    }
-
-    #[test]
-    fn a_name_that_does_not_resolve_leaves_no_addresses() {
-        let connector = connector();
-        *connector.resolver.resolved() = Some(("localhost".to_owned(), Vec::new()));
-        connector.resolve_here(&"http://nobody.invalid/".parse().unwrap());
-        assert_eq!(*connector.resolver.resolved(), None);
-    }
-
-    #[tokio::test]
-    async fn a_resolved_name_serves_one_connection() {
-        let server = TestServer::start(OK).await.unwrap();
-        let url = server.url.replace("127.0.0.1", "nobody.invalid");
-        let connector = connector();
-        *connector.resolver.resolved() = Some(("nobody.invalid".to_owned(), vec![(Ipv4Addr::LOCALHOST, 0).into()]));
-        assert_eq!(send_by(&connector, &url).await, 200);
-        assert!(send(&Http1::new(connector), &url).await.unwrap_err().is_io());
     }
 }

@@ -39,9 +39,10 @@ impl Receiver {
         let text = state.ok_or("no state")?;
         let State::Signed(state) = State::parse(&text)? else { return Err("not signed".into()) };
         let claims = state.verify(std::slice::from_ref(&self.key), now)?;
-        let cookies = request.cookies.iter().flatten().map(String::as_str);
+        let cookies = request.cookies.iter().flatten().map(String::as_bytes);
         let is_bound = claims.binding.is_none_or(|binding| {
-            BrowserSecret::among(cookies).any(|secret| secret.binding(claims.attempt_id).matches(&binding))
+            BrowserSecret::find(cookies, claims.cookie_name())
+                .is_some_and(|secret| secret.binding(claims.attempt_id).matches(&binding))
         });
         if !is_bound {
             return Err("another browser".into());
