@@ -53,7 +53,7 @@ def test_a_role_is_lambdas_and_nobody_elses(template):
 
 # A key's policy beside IAM's: the tables under it are used through DynamoDB.
 OF_TABLES = {"EncryptionKey", "TokenKey"}
-KEYS = ["StateKey", "PkceKey", "EncryptionKey", "TokenKey"]
+KEYS = ["StateKey", "PkceKey", "LinkKey", "EncryptionKey", "TokenKey"]
 THROUGH_DYNAMODB = {
     "kms:CallerAccount": {"Ref": "AWS::AccountId"},
     "kms:ViaService": {"Sub": "dynamodb.${AWS::Region}.${AWS::URLSuffix}"},

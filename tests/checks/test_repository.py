@@ -13,7 +13,7 @@ FUNCTIONS = sorted(path.name for path in (ROOT / "functions").iterdir())
 # Settings that the code reads from the environment if they are there; the template names their secrets instead.
 OVERRIDES = {"SF_CLIENT_ID", "SF_CLIENT_SECRET", "BOT_WEBHOOK_SECRET", "WHATSAPP_SECRET"}
 # Settings that the template gives before the code reads them.
-AHEAD = {"connect-link": {"LIMIT_TABLE_NAME"}}
+AHEAD = {}
 # Actions without a resource type.
 WITHOUT_RESOURCE = {"secretsmanager:BatchGetSecretValue", "dynamodb:ListStreams"}
 
@@ -223,7 +223,7 @@ def test_each_function_logs_to_a_group_of_its_own_with_a_retention(template, fun
 
 
 def test_a_role_uses_the_encryption_key_only_through_a_service_or_for_its_own_purpose(template):
-    purposes = {"TokenExchangerRole": "checkpoint", "ConnectLinkRole": "connect-link", "NotifierRole": "connect-link"}
+    purposes = {"TokenExchangerRole": "checkpoint"}
     for role, statement in _allowed(template):
         if {"GetAtt": "EncryptionKey.Arn"} in listed(statement["Resource"]):
             (condition,) = statement["Condition"]["StringEquals"].items()
@@ -231,6 +231,13 @@ def test_a_role_uses_the_encryption_key_only_through_a_service_or_for_its_own_pu
                 assert condition[1] == purposes[role]
             else:
                 assert condition[0] == "kms:ViaService", role
+
+
+def test_only_two_roles_may_derive_the_key_of_links(template):
+    using = [each for each in _allowed(template) if {"GetAtt": "LinkKey.Arn"} in listed(each[1]["Resource"])]
+    assert [(role, statement["Action"]) for role, statement in using] == [
+        ("ConnectLinkRole", "kms:GenerateMac"), ("NotifierRole", "kms:GenerateMac"),
+    ]
 
 
 def test_a_role_uses_the_token_tables_key_only_through_dynamodb(template):

@@ -32,7 +32,7 @@ PER_CONNECT = [
 
 # Fixed costs, while nobody connects: name, how many, dollars a month for one, why.
 STANDING = [
-    ("KMS keys", "AWS::KMS::Key", 1.00, "state, PKCE, encryption, the token table's; rotated keys cost up to $2 more each after two years"),
+    ("KMS keys", "AWS::KMS::Key", 1.00, "state, PKCE, links, encryption, the token table's; rotated keys cost up to $2 more each after two years"),
     ("Secrets", 4, 0.40, "two of Salesforce, WhatsApp, webhook"),
     ("Secrets Manager calls", 30_000, 5.0e-6, "each execution environment, every five minutes"),
     ("Alarms' metrics", "alarms", 0.10, "one for most of the alarms, eight and four for those that compute with several"),

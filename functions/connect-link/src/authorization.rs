@@ -1,5 +1,7 @@
 //! The authorization request (RFC 6749 §4.1.1, RFC 7636 §4.3): the URL that the browser is sent to.
 
+use std::str::FromStr;
+
 use form_urlencoded::Serializer;
 use shared::{CallbackUri, LoginUrl};
 
@@ -9,6 +11,46 @@ pub(crate) struct AuthorizationRequest<'a> {
     pub(crate) scope: &'a str,
     pub(crate) state: &'a str,
     pub(crate) code_challenge: &'a str,
+    pub(crate) prompt: Prompt,
+}
+
+/// What Salesforce asks of a person who is logged in already (Salesforce Help, "OAuth 2.0 Web Server Flow", `prompt`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Prompt {
+    /// Nothing: a live session of an app that was approved before connects at once, whoever's it is.
+    None,
+    /// To log in again.
+    Login,
+    /// To approve again.
+    Consent,
+    /// To choose the account.
+    SelectAccount,
+}
+
+impl Prompt {
+    /// The parameter's value; `None` where it is not sent.
+    const fn as_str(self) -> Option<&'static str> {
+        match self {
+            Self::None => None,
+            Self::Login => Some("login"),
+            Self::Consent => Some("consent"),
+            Self::SelectAccount => Some("select_account"),
+        }
+    }
+}
+
+impl FromStr for Prompt {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "none" => Ok(Self::None),
+            "login" => Ok(Self::Login),
+            "consent" => Ok(Self::Consent),
+            "select_account" => Ok(Self::SelectAccount),
+            _ => Err("none of login, consent, select_account, none"),
+        }
+    }
 }
 
 impl AuthorizationRequest<'_> {
@@ -25,6 +67,7 @@ impl AuthorizationRequest<'_> {
             .append_pair("state", self.state)
             .append_pair("code_challenge", self.code_challenge)
             .append_pair("code_challenge_method", "S256")
+            .extend_pairs(self.prompt.as_str().map(|prompt| ("prompt", prompt)))
             .finish();
         // The serializer encodes a plus as `%2B`, so every `+` that is left stands for a space.
         format!("{}?{}", login_url.endpoint("/services/oauth2/authorize"), query.replace('+', "%20"))
@@ -43,13 +86,17 @@ mod tests {
             scope: "api refresh_token",
             state: "wa:whatsapp:+15551234567~AQ-_",
             code_challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+            prompt: Prompt::SelectAccount,
         };
         assert_eq!(
             request.at(&"https://test.salesforce.com".parse().unwrap()),
             "https://test.salesforce.com/services/oauth2/authorize?response_type=code&client_id=3MVG9.a_b\
              &redirect_uri=https%3A%2F%2Fabc.example%2Fcallback&scope=api%20refresh_token\
              &state=wa%3Awhatsapp%3A%2B15551234567%7EAQ-_\
-             &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256"
+             &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256\
+             &prompt=select_account"
         );
+        let at_once = AuthorizationRequest { prompt: Prompt::None, ..request };
+        assert!(!at_once.at(&"https://test.salesforce.com".parse().unwrap()).contains("prompt"));
     }
 }

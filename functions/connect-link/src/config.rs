@@ -10,16 +10,20 @@ use shared::{
     page::BotPhoneNumber,
 };
 
+use crate::authorization::Prompt;
+
 /// The settings of this function.
 #[derive(Debug)]
 pub struct Config {
     pub(crate) state_key_id: String,
     pub(crate) pkce_key_id: String,
     pub(crate) link_key_id: String,
+    pub(crate) limit_table: String,
     pub(crate) link_lifetime: Duration,
     pub(crate) login_urls: LoginUrls,
     pub(crate) meter: Meter,
     pub(crate) scopes: String,
+    pub(crate) prompt: Prompt,
     pub(crate) bot_phone_number: Option<BotPhoneNumber>,
     pub(crate) client_id: Source,
     pub(crate) callback_uri: CallbackUriSource,
@@ -58,10 +62,12 @@ impl Config {
             state_key_id: settings.required("STATE_KEY_ID")?,
             pkce_key_id: settings.required("PKCE_KEY_ID")?,
             link_key_id: settings.required("LINK_KEY_ID")?,
+            limit_table: settings.required("LIMIT_TABLE_NAME")?,
             link_lifetime: Duration::from_mins(minutes.get().into()),
             login_urls: settings.parsed("LOGIN_URLS")?,
             meter: Meter::read(settings)?,
             scopes: settings.required("SCOPES")?,
+            prompt: settings.parsed("OAUTH_PROMPT")?,
             bot_phone_number: settings.parsed_optional("BOT_PHONE_NUMBER")?,
             client_id: Source::read(settings, "SF_CLIENT_ID", "SF_CLIENT_ID_SECRET_NAME")?,
             callback_uri: CallbackUriSource::read(settings)?,
@@ -102,14 +108,16 @@ impl CallbackUriSource {
 mod tests {
     use super::*;
 
-    const COMPLETE: [(&str, &str); 9] = [
+    const COMPLETE: [(&str, &str); 11] = [
         ("STATE_KEY_ID", "state"),
         ("PKCE_KEY_ID", "pkce"),
         ("LINK_KEY_ID", "link"),
+        ("LIMIT_TABLE_NAME", "limits"),
         ("LINK_LIFETIME_MINUTES", "15"),
         ("STACK_NAME", "connect"),
         ("LOGIN_URLS", "https://login.salesforce.com"),
         ("SCOPES", "api refresh_token"),
+        ("OAUTH_PROMPT", "select_account"),
         ("SF_CLIENT_ID_SECRET_NAME", "sf_client_id"),
         ("API_DOMAIN_SUFFIX", "execute-api.us-east-1.amazonaws.com"),
     ];

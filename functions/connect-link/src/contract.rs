@@ -20,7 +20,8 @@ fn refusals() -> Vec<(Refusal, &'static [&'static str])> {
         Refusal::LinkRequest(InvalidLinkRequest::LoginUrl),
         Refusal::LinkRequest(InvalidLinkRequest::TooLong),
         Refusal::NotALink,
-        Refusal::Expired(LinkId::from_bytes([7; 16])),
+        Refusal::Expired(None),
+        Refusal::TooManyPresses(LinkId::from_bytes([7; 16])),
         Refusal::CrossSite,
         Refusal::Unavailable(Unavailable::Deadline),
     ];
@@ -33,7 +34,11 @@ fn refusals() -> Vec<(Refusal, &'static [&'static str])> {
                 | InvalidLinkRequest::LoginUrl
                 | InvalidLinkRequest::TooLong,
             ) => &["/links"],
-            Refusal::UnknownRoute | Refusal::NotALink | Refusal::Expired(_) | Refusal::CrossSite => &["/connect"],
+            Refusal::UnknownRoute
+            | Refusal::NotALink
+            | Refusal::Expired(_)
+            | Refusal::TooManyPresses(_)
+            | Refusal::CrossSite => &["/connect"],
             Refusal::Unavailable(_) => &["/links", "/connect"],
         }
     };

@@ -1,9 +1,9 @@
 //! Links: makes them for the bot, shows the page behind them, and sends the browser to Salesforce.
 //!
-//! Nothing is stored. KMS encrypts a link, signs the state of the login that it starts, and computes the PKCE
-//! verifier as a MAC. Showing a link changes nothing, however often it happens: link previews and scanners
-//! open links before people do. Only the button binds a browser and starts a login. No link, chat address
-//! or state is ever logged.
+//! Nothing is stored but a count of presses. A link is sealed under a key that is derived once per process; KMS signs the
+//! state of the login that the link starts, and computes the PKCE verifier as a MAC. Showing a link changes nothing,
+//! however often it happens: link previews and scanners open links before people do. Only the button binds a browser and
+//! starts a login. No link, chat address or state is ever logged.
 
 mod authorization;
 mod config;
@@ -23,10 +23,11 @@ use shared::{
     aws::{
         SdkConfig,
         kms::{Kms, KmsError},
+        limits::Limits,
         secrets::{SecretStore, Secrets},
     },
     binding::{BrowserSecret, CookieName},
-    link::Link,
+    link::{Link, LinkKey, SealedLink},
     metrics::Metric,
     process::Random,
     state::{Claims, KeyId, LinkOrigin},
@@ -45,8 +46,8 @@ use crate::{
 };
 
 /// The AWS services that connections are opened to at the start, as [`shared::aws::Start`] names them: two to KMS,
-/// because the button makes two calls at once.
-pub const SERVICES: [&str; 3] = ["kms", "kms", "secretsmanager"];
+/// because the start and the button make two calls at once.
+pub const SERVICES: [&str; 4] = ["kms", "kms", "secretsmanager", "dynamodb"];
 
 /// The cookie outlives the state by the lifetime of a code, so that a late callback is refused as expired and not
 /// as one from the wrong browser.
@@ -54,6 +55,9 @@ const COOKIE_GRACE: Duration = Duration::from_mins(15);
 
 /// For `Retry-After`, in seconds.
 const RETRY_AFTER: u16 = 3;
+
+/// For counting a press. After it the press is allowed: nobody is to wait for a count.
+const COUNT_TIME: Duration = Duration::from_secs(1);
 
 /// For one request. It is less than the function's time-out, at which API Gateway would answer with an error page of
 /// its own.
@@ -64,7 +68,9 @@ pub struct ConnectLink {
     config: Config,
     kms: Kms,
     secrets: SecretStore,
+    limits: Limits,
     state_key: OnceCell<KeyId>,
+    link_key: OnceCell<LinkKey>,
     clock: Clock,
     random: Random,
 }
@@ -85,13 +91,25 @@ impl ConnectLink {
     /// A function that has fetched nothing and opened no connection yet.
     #[must_use]
     pub fn new(config: Config, aws: &SdkConfig, clock: Clock, random: Random) -> Self {
-        let (kms, secrets) = (Kms::new(aws), SecretStore::new(aws, config.sources()));
-        Self { config, kms, secrets, state_key: OnceCell::new(), clock, random }
+        Self {
+            kms: Kms::new(aws),
+            secrets: SecretStore::new(aws, config.sources()),
+            limits: Limits::new(aws, config.limit_table.clone()),
+            config,
+            state_key: OnceCell::new(),
+            link_key: OnceCell::new(),
+            clock,
+            random,
+        }
     }
 
-    /// Fetches what the button needs. What fails is tried again when somebody presses it; the page needs none of it.
+    /// Fetches what links and the button need. What fails is tried again when a request needs it.
     pub async fn warm_up(&self) {
-        let (state_key, secrets) = tokio::join!(self.state_key(), self.secrets.current((self.clock)()));
+        let (link_key, state_key, secrets) =
+            tokio::join!(self.link_key(), self.state_key(), self.secrets.current((self.clock)()));
+        if let Err(error) = link_key {
+            warn!(%error, "link key not derived");
+        }
         if let Err(error) = state_key {
             warn!(%error, "public key not fetched");
         }
@@ -104,6 +122,11 @@ impl ConnectLink {
     async fn state_key(&self) -> Result<KeyId, KmsError> {
         let fetch = async || Ok(self.kms.state_key(&self.config.state_key_id).await?.id());
         self.state_key.get_or_try_init(fetch).await.copied()
+    }
+
+    /// The key that seals and opens links.
+    async fn link_key(&self) -> Result<&LinkKey, KmsError> {
+        self.link_key.get_or_try_init(|| self.kms.link_key(&self.config.link_key_id)).await
     }
 
     /// Answers a request, and logs one line about it.
@@ -161,9 +184,9 @@ impl ConnectLink {
         let now = (self.clock)();
         let link_id = LinkId::from_bytes(self.random_bytes()?);
         let link = Link::new(link_id, wa_id, login_url, now, self.config.link_lifetime);
-        let ((_, callback_uri), sealed) = tokio::try_join!(self.settings(now, api_id), async {
-            self.kms.seal(&self.config.link_key_id, &link).await.map_err(Unavailable::from)
-        })?;
+        let ((_, callback_uri), key) =
+            tokio::try_join!(self.settings(now, api_id), async { self.link_key().await.map_err(Unavailable::from) })?;
+        let sealed = key.seal(&link, self.random_bytes()?);
         let answer = json!({
             "url": callback_uri.connect_url(&sealed),
             "link_id": link_id,
@@ -200,7 +223,12 @@ impl ConnectLink {
         api_id: &str,
     ) -> Result<Served, Refusal> {
         let now = (self.clock)();
-        let (settings, link, state_key) = tokio::join!(self.settings(now, api_id), self.open(text), self.state_key());
+        let link = async {
+            let link = self.open(text).await?;
+            self.count_press(&link).await?;
+            Ok::<_, Refusal>(link)
+        };
+        let (settings, link, state_key) = tokio::join!(self.settings(now, api_id), link, self.state_key());
         let (secrets, callback_uri) = settings?;
         if initiator.is_foreign(callback_uri.origin()) {
             return Err(Refusal::CrossSite);
@@ -230,6 +258,7 @@ impl ConnectLink {
             scope: &self.config.scopes,
             state: &state,
             code_challenge: &verifier.challenge(),
+            prompt: self.config.prompt,
         };
         let lifetime = self.config.link_lifetime + COOKIE_GRACE;
         let cookie = secret.set_cookie(CookieName::of(attempt_id), lifetime.as_secs());
@@ -246,13 +275,31 @@ impl ConnectLink {
         Ok((secrets, callback_uri))
     }
 
-    /// Opens a link that has not expired and whose login host is still allowed.
+    /// Opens a link that has not expired and whose login host is still allowed. A text that cannot be a link needs no key.
     async fn open(&self, text: &str) -> Result<Link, Refusal> {
-        let link = self.kms.open(&self.config.link_key_id, text).await?;
+        let sealed: SealedLink = text.parse()?;
+        let link = self.link_key().await.map_err(Unavailable::from)?.open(&sealed)?;
         if (self.clock)() >= link.expires_at || !self.config.login_urls.contains(&link.login_url) {
-            return Err(Refusal::Expired(link.link_id));
+            return Err(Refusal::Expired(Some(link.link_id)));
         }
         Ok(link)
+    }
+
+    /// Refuses a press that is one too many. A press that cannot be counted is allowed: our outage keeps nobody out.
+    async fn count_press(&self, link: &Link) -> Result<(), Refusal> {
+        let counting = self.limits.allow_press(link.link_id, link.expires_at);
+        match tokio::time::timeout(COUNT_TIME, counting).await {
+            Ok(Ok(true)) => Ok(()),
+            Ok(Ok(false)) => Err(Refusal::TooManyPresses(link.link_id)),
+            Ok(Err(error)) => {
+                warn!(link_id = %link.link_id, %error, "press not counted");
+                Ok(())
+            }
+            Err(_) => {
+                warn!(link_id = %link.link_id, error = "timed out", "press not counted");
+                Ok(())
+            }
+        }
     }
 
     fn random_bytes<const N: usize>(&self) -> Result<[u8; N], Unavailable> {

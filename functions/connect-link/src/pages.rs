@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn the_page_of_a_refusal_says_what_to_do() {
         let bot = "14155238886".parse().unwrap();
-        let text = refusal(&Refusal::Expired(LinkId::from_bytes([3; 16])).explain(), Some(&bot));
+        let text = refusal(&Refusal::Expired(None).explain(), Some(&bot));
         assert!(text.contains("expired") && text.contains("https://wa.me/14155238886"), "{text}");
         let text = refusal(&Refusal::CrossSite.explain(), None);
         assert!(text.contains(r#"<a class="button" href="">"#), "{text}");

@@ -2,10 +2,8 @@
 
 use shared::{
     LinkId,
-    aws::{
-        kms::{KmsError, OpenError},
-        secrets::SecretsError,
-    },
+    aws::{kms::KmsError, secrets::SecretsError},
+    link::InvalidLink,
     process::NoRandomness,
 };
 
@@ -23,7 +21,10 @@ pub(crate) enum Refusal {
     #[error("not a connect link, or a damaged one")]
     NotALink,
     #[error("the link has expired")]
-    Expired(LinkId),
+    /// Without the id where it is a link of an earlier version, which nobody can open any more.
+    Expired(Option<LinkId>),
+    #[error("the link was opened too often")]
+    TooManyPresses(LinkId),
     #[error("another site sent this request")]
     CrossSite,
     #[error("try again in a moment")]
@@ -83,6 +84,13 @@ impl Refusal {
                 text: "Links work only for a short while, to keep your Salesforce safe. Go back to the chat and ask the bot for a new one.",
                 way_on: WayOn::Chat,
             },
+            Self::TooManyPresses(_) => Explanation {
+                status: 429,
+                label: "too_many_presses",
+                title: "This link was opened too often",
+                text: "To keep your Salesforce safe, a link starts only so many logins. Go back to the chat and ask the bot for a new one.",
+                way_on: WayOn::Chat,
+            },
             Self::CrossSite => Explanation {
                 status: 403,
                 label: "cross_site",
@@ -102,7 +110,8 @@ impl Refusal {
 
     pub(crate) const fn link_id(&self) -> Option<LinkId> {
         match self {
-            Self::Expired(link_id) => Some(*link_id),
+            Self::Expired(link_id) => *link_id,
+            Self::TooManyPresses(link_id) => Some(*link_id),
             _ => None,
         }
     }
@@ -128,11 +137,11 @@ impl Explanation {
     }
 }
 
-impl From<OpenError> for Refusal {
-    fn from(error: OpenError) -> Self {
+impl From<InvalidLink> for Refusal {
+    fn from(error: InvalidLink) -> Self {
         match error {
-            OpenError::NotALink => Self::NotALink,
-            OpenError::Kms(error) => Unavailable::from(error).into(),
+            InvalidLink::NotALink => Self::NotALink,
+            InvalidLink::OlderVersion => Self::Expired(None),
         }
     }
 }

@@ -5,9 +5,10 @@
 use std::collections::BTreeMap;
 
 use aws_lambda_events::{apigw::ApiGatewayV2httpResponse, encodings::Body};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use connect_link::{Config, ConnectLink};
 use fakes::{
-    Server,
+    Answer, Server,
     aws::{error, mac, setting, state_public_key},
 };
 use serde_json::{Value, json};
@@ -23,7 +24,7 @@ const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
 const AFTER_THE_LINK: Timestamp = Timestamp::from_seconds(1_790_000_900);
 const CHAT: &str = "whatsapp:+15551234567";
 
-/// The function, with its KMS and a Secrets Manager that holds nothing.
+/// The function, with its KMS, its limit table and a Secrets Manager that holds nothing.
 struct Function {
     aws: Server,
     connect_link: ConnectLink,
@@ -32,6 +33,7 @@ struct Function {
 impl Function {
     async fn start() -> Self {
         let aws = Server::start().await.with_kms().with_secrets(&[]);
+        aws.on("UpdateItem", |_| json!({}).into());
         let connect_link = started(&aws, &[], || NOW).await;
         Self { aws, connect_link }
     }
@@ -59,10 +61,12 @@ async fn started(aws: &Server, changed: &[(&str, &str)], clock: fn() -> Timestam
             "STATE_KEY_ID" => "state".to_owned(),
             "PKCE_KEY_ID" => "pkce".to_owned(),
             "LINK_KEY_ID" => "link".to_owned(),
+            "LIMIT_TABLE_NAME" => "limits".to_owned(),
             "LINK_LIFETIME_MINUTES" => "15".to_owned(),
             "STACK_NAME" => "connect".to_owned(),
             "LOGIN_URLS" => "https://login.salesforce.com,https://test.salesforce.com".to_owned(),
             "SCOPES" => "api refresh_token".to_owned(),
+            "OAUTH_PROMPT" => "select_account".to_owned(),
             "SF_CLIENT_ID" => "3MVG9.client".to_owned(),
             "API_DOMAIN_SUFFIX" => "execute-api.us-east-1.amazonaws.com".to_owned(),
             _ => return setting(name, aws),
@@ -158,7 +162,7 @@ async fn an_unauthenticated_caller_gets_no_link() {
     event["requestContext"]["authorizer"].take();
     let refused = call(&function.connect_link, event).await;
     assert_eq!(refused.status_code, 403);
-    assert_eq!(function.aws.requests("Encrypt").len(), 0);
+    assert!(text(&refused).contains(r#""error":"forbidden""#), "{}", text(&refused));
 }
 
 #[tokio::test]
@@ -172,17 +176,103 @@ async fn a_login_host_that_is_not_allowed_gets_no_link() {
 }
 
 #[tokio::test]
-async fn showing_a_link_a_hundred_times_only_decrypts_it() {
+async fn showing_a_link_a_hundred_times_asks_aws_for_nothing() {
     let function = Function::start().await;
     let link = function.link().await;
+    let before = function.aws.operations();
     for method in ["GET", "HEAD"].repeat(50) {
         let shown = call(&function.connect_link, connect(method, &link, &json!({}))).await;
         assert_eq!(shown.status_code, 200);
         assert!(shown.cookies.is_empty());
         assert_eq!(shown.body.is_some(), method == "GET");
     }
+    assert_eq!(function.aws.operations(), before);
+}
+
+/// Texts of many kinds that are no links of this stack.
+fn garbage(link: &str) -> Vec<String> {
+    let bytes = URL_SAFE_NO_PAD.decode(link).unwrap();
+    let mut texts =
+        vec![String::new(), "x".to_owned(), "U0VDZ2FyYmFnZQ".to_owned(), format!("{link}="), "A".repeat(20_000)];
+    for number in 0..250_usize {
+        let mut changed = bytes.clone();
+        changed[number % bytes.len()] ^= 1 << (number % 8);
+        // Of another version, of the right form, cut off, and any text.
+        texts.push(URL_SAFE_NO_PAD.encode([number.to_le_bytes().as_slice(), &bytes].concat()));
+        texts.push(URL_SAFE_NO_PAD.encode(changed));
+        texts.push(link[..number % link.len()].to_owned());
+        texts.push(format!("{number}%2F../{}", "é".repeat(number)));
+    }
+    texts
+}
+
+#[tokio::test]
+async fn a_thousand_garbage_links_cost_no_call_of_kms_after_the_start() {
+    let function = Function::start().await;
+    let link = function.link().await;
+    let before = function.aws.operations();
+    assert_eq!(before.iter().filter(|operation| *operation == "GenerateMac").count(), 1, "{before:?}");
+    let texts = garbage(&link);
+    assert!(texts.len() > 1_000);
+    for text in texts {
+        for method in ["GET", "POST"] {
+            let refused = call(&function.connect_link, connect(method, &text, &json!({}))).await;
+            assert!(matches!(refused.status_code, 404 | 410), "{method} {text}: {}", refused.status_code);
+        }
+    }
+    assert_eq!(function.aws.operations(), before);
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_link_is_refused_before_there_is_a_key() {
+    let function = Function::start().await;
+    function.aws.fail(error("DisabledException"));
+    let started = function.at(|| NOW).await;
+    let before = function.aws.operations();
+    assert_eq!(call(&started, connect("GET", "U0VDZ2FyYmFnZQ", &json!({}))).await.status_code, 404);
+    assert_eq!(function.aws.operations(), before);
+}
+
+#[tokio::test]
+async fn a_link_that_was_made_before_an_upgrade_has_expired() {
+    let function = Function::start().await;
+    let refused = call(&function.connect_link, connect("GET", "AQICAHh2ZXJ5IG9sZCBsaW5r", &json!({}))).await;
+    assert_eq!(refused.status_code, 410);
+    assert!(text(&refused).contains("This link has expired"), "{}", text(&refused));
+}
+
+#[tokio::test]
+async fn every_environment_opens_the_same_links() {
+    let function = Function::start().await;
+    let link = function.link().await;
+    let another = function.at(|| NOW).await;
+    assert_eq!(call(&another, connect("GET", &link, &json!({}))).await.status_code, 200);
+}
+
+#[tokio::test]
+async fn a_press_too_many_starts_no_login() {
+    let function = Function::start().await;
+    let link = function.link().await;
+    function.aws.on("UpdateItem", |_| error("ConditionalCheckFailedException"));
+    let refused = call(&function.connect_link, connect("POST", &link, &json!({}))).await;
+    assert_eq!(refused.status_code, 429);
+    assert!(text(&refused).contains("opened too often") && refused.cookies.is_empty(), "{}", text(&refused));
+    let program = connect("POST", &link, &json!({ "accept": "application/json" }));
+    let refused = call(&function.connect_link, program).await;
+    assert!(text(&refused).contains(r#""error":"too_many_presses""#), "{}", text(&refused));
+    // One MAC is the start's.
     let calls = |operation| function.aws.requests(operation).len();
-    assert_eq!(["Decrypt", "Sign", "GenerateMac"].map(calls), [100, 0, 0]);
+    assert_eq!(["Sign", "GenerateMac"].map(calls), [0, 1]);
+}
+
+#[tokio::test]
+async fn a_press_that_cannot_be_counted_starts_a_login() {
+    for outage in [error("AccessDeniedException"), Answer::Never] {
+        let function = Function::start().await;
+        let link = function.link().await;
+        function.aws.on("UpdateItem", move |_| outage.clone());
+        assert_eq!(call(&function.connect_link, connect("POST", &link, &json!({}))).await.status_code, 303);
+    }
 }
 
 #[tokio::test]
@@ -295,10 +385,14 @@ async fn a_kms_failure_is_answered_with_try_again() {
     let function = Function::start().await;
     let link = function.link().await;
     function.aws.fail(error("DisabledException"));
+    // One that has its key shows pages and makes links without KMS.
+    assert_eq!(call(&function.connect_link, connect("GET", &link, &json!({}))).await.status_code, 200);
+    assert_eq!(call(&function.connect_link, connect("POST", &link, &json!({}))).await.status_code, 503);
+    let without_key = started(&function.aws, &[], || NOW).await;
     for event in
         [connect("GET", &link, &json!({})), connect("POST", &link, &json!({})), link_request(&json!({ "wa_id": CHAT }))]
     {
-        let refused = call(&function.connect_link, event).await;
+        let refused = call(&without_key, event).await;
         assert_eq!(refused.status_code, 503);
         assert!(refused.headers.contains_key("retry-after"));
     }

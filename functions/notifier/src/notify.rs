@@ -5,10 +5,7 @@
 //! leaves the message sent and marked. A secret that only one of them needs stops that one alone, and where no new link
 //! can be made both are notified without it.
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use shared::{
     Timestamp,
@@ -23,7 +20,7 @@ use shared::{
     process::Random,
     timestamp::Clock,
 };
-use tokio::time::timeout;
+use tokio::{sync::OnceCell, time::timeout};
 use tracing::{info, warn};
 
 use crate::{
@@ -137,7 +134,7 @@ impl OutcomeNotifier {
             restraint: Restraint { limits: Limits::new(aws, config.limit_table), clock },
             relink: Relink {
                 aws: aws.clone(),
-                kms: OnceLock::new(),
+                key: OnceCell::new(),
                 key_id: config.link_key_id,
                 callback_uri: config.callback_uri,
                 login_urls: config.login_urls,

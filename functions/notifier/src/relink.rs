@@ -1,6 +1,6 @@
 //! New links for people whose attempt did not connect.
 
-use std::{sync::OnceLock, time::Duration};
+use std::time::Duration;
 
 use shared::{
     CallbackUri, LinkId, LoginUrls,
@@ -9,18 +9,19 @@ use shared::{
         kms::Kms,
         secrets::{Secrets, Source},
     },
-    link::Link,
+    link::{Link, LinkKey, NONCE_LENGTH},
     process::Random,
     timestamp::Clock,
 };
+use tokio::sync::OnceCell;
 
 use crate::{outcome::Ended, setback::Setback};
 
 /// Makes new links.
 pub(crate) struct Relink {
     pub(crate) aws: SdkConfig,
-    /// Made for the first link: most outcomes need none, and it is a tenth of a cold start.
-    pub(crate) kms: OnceLock<Kms>,
+    /// Derived for the first link: most outcomes need none, and a client of KMS is a tenth of a cold start.
+    pub(crate) key: OnceCell<LinkKey>,
     pub(crate) key_id: String,
     pub(crate) callback_uri: Source,
     pub(crate) login_urls: LoginUrls,
@@ -45,7 +46,9 @@ impl Relink {
             (self.clock)(),
             ended.outcome.pause() + self.lifetime,
         );
-        let sealed = self.kms.get_or_init(|| Kms::new(&self.aws)).seal(&self.key_id, &link).await?;
-        Ok(Some(callback_uri.connect_url(&sealed)))
+        let key = self.key.get_or_try_init(async || Kms::new(&self.aws).link_key(&self.key_id).await).await?;
+        let mut nonce = [0; NONCE_LENGTH];
+        (self.random)(&mut nonce)?;
+        Ok(Some(callback_uri.connect_url(&key.seal(&link, nonce))))
     }
 }

@@ -1,26 +1,24 @@
-//! AWS KMS: it signs states, makes PKCE verifiers and encrypts links and data keys, with keys that never leave it.
+//! AWS KMS: it signs states, derives PKCE verifiers and the key of links, and encrypts data keys, with keys that never
+//! leave it.
 //! Which key is the caller's to say, and so are retries beyond the SDK's.
 
 use aws_sdk_kms::{
     Client,
     config::BehaviorVersion,
-    operation::decrypt::DecryptError,
     primitives::Blob,
     types::{DataKeySpec, MacAlgorithmSpec, MessageType, SigningAlgorithmSpec},
 };
-use secrecy::{SecretBox, zeroize::Zeroize as _};
+use secrecy::{ExposeSecret as _, SecretBox, zeroize::Zeroize as _};
 
 use super::{AwsError, SdkConfig};
 use crate::{
     AttemptId,
     attempt::attr,
-    link::{self, Link},
+    link::LinkKey,
     pkce::PkceCodeVerifier,
     state::{StateKey, UnsignedState},
 };
 
-/// The encryption context of links, by which a role's permissions can be limited to links.
-const LINK_PURPOSE: (&str, &str) = ("purpose", "connect-link");
 /// The encryption context of tokens that are on the queue because they could not be stored, beside the attempt's id.
 const CHECKPOINT_PURPOSE: (&str, &str) = ("purpose", "checkpoint");
 
@@ -43,17 +41,6 @@ pub type PlaintextKey = SecretBox<[u8; 32]>;
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct KmsError(#[from] AwsError);
-
-/// A link could not be decrypted.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// It was not made by this stack, or it was changed.
-    #[error("not a connect link")]
-    NotALink,
-    /// KMS failed, so nothing is known about the link.
-    #[error(transparent)]
-    Kms(#[from] KmsError),
-}
 
 fn unexpected(operation: &'static str) -> KmsError {
     AwsError::unexpected(operation).into()
@@ -103,65 +90,30 @@ impl Kms {
     /// # Errors
     /// [`KmsError`].
     pub async fn pkce_verifier(&self, key_id: &str, attempt: AttemptId) -> Result<PkceCodeVerifier, KmsError> {
+        let mac = self.mac(key_id, &PkceCodeVerifier::mac_input(attempt)).await?;
+        Ok(PkceCodeVerifier::from_bytes(mac.expose_secret()))
+    }
+
+    /// The key that seals and opens links (`GenerateMac`): the same KMS key always gives the same one.
+    ///
+    /// # Errors
+    /// [`KmsError`].
+    pub async fn link_key(&self, key_id: &str) -> Result<LinkKey, KmsError> {
+        Ok(LinkKey::new(self.mac(key_id, LinkKey::DERIVED_FROM).await?))
+    }
+
+    async fn mac(&self, key_id: &str, message: &[u8]) -> Result<SecretBox<[u8; 32]>, KmsError> {
         let operation = "GenerateMac";
         let response = self
             .0
             .generate_mac()
             .key_id(key_id)
             .mac_algorithm(MacAlgorithmSpec::HmacSha256)
-            .message(Blob::new(PkceCodeVerifier::mac_input(attempt)))
+            .message(Blob::new(message))
             .send()
             .await
             .map_err(AwsError::of(operation))?;
-        let mac = response.mac.ok_or_else(|| unexpected(operation))?;
-        let mac = mac.as_ref().try_into().map_err(|_| unexpected(operation))?;
-        Ok(PkceCodeVerifier::from_bytes(mac))
-    }
-
-    /// Encrypts a link into the text that a URL has in its place (`Encrypt`).
-    ///
-    /// # Errors
-    /// [`KmsError`].
-    pub async fn seal(&self, key_id: &str, link: &Link) -> Result<String, KmsError> {
-        let operation = "Encrypt";
-        let (name, purpose) = LINK_PURPOSE;
-        let response = self
-            .0
-            .encrypt()
-            .key_id(key_id)
-            .encryption_context(name, purpose)
-            .plaintext(Blob::new(link.to_plaintext()))
-            .send()
-            .await
-            .map_err(AwsError::of(operation))?;
-        let sealed = response.ciphertext_blob.ok_or_else(|| unexpected(operation))?;
-        Ok(link::encode(sealed.as_ref()))
-    }
-
-    /// Decrypts what [`Self::seal`] made (`Decrypt`). It does not check the expiry.
-    ///
-    /// # Errors
-    /// [`OpenError`].
-    pub async fn open(&self, key_id: &str, text: &str) -> Result<Link, OpenError> {
-        let operation = "Decrypt";
-        let sealed = link::decode(text).map_err(|_| OpenError::NotALink)?;
-        let (name, purpose) = LINK_PURPOSE;
-        let response = self
-            .0
-            .decrypt()
-            .key_id(key_id)
-            .encryption_context(name, purpose)
-            .ciphertext_blob(Blob::new(sealed))
-            .send()
-            .await
-            .map_err(|error| match error.as_service_error() {
-                Some(DecryptError::InvalidCiphertextException(_) | DecryptError::IncorrectKeyException(_)) => {
-                    OpenError::NotALink
-                }
-                _ => KmsError::from(AwsError::of(operation)(error)).into(),
-            })?;
-        let plaintext = response.plaintext.ok_or_else(|| unexpected(operation))?;
-        Link::from_plaintext(plaintext.as_ref()).map_err(|_| OpenError::NotALink)
+        secret_bytes(response.mac.ok_or_else(|| unexpected(operation))?, operation)
     }
 
     /// A new key to encrypt the tokens of an attempt with (`GenerateDataKey`).
@@ -184,7 +136,7 @@ impl Kms {
         let (Some(plaintext), Some(sealed)) = (response.plaintext, response.ciphertext_blob) else {
             return Err(unexpected(operation));
         };
-        Ok(DataKey { plaintext: plaintext_key(plaintext, operation)?, sealed: sealed.into_inner() })
+        Ok(DataKey { plaintext: secret_bytes(plaintext, operation)?, sealed: sealed.into_inner() })
     }
 
     /// Decrypts a key that [`Self::checkpoint_key`] made for the same attempt (`Decrypt`).
@@ -209,11 +161,11 @@ impl Kms {
             .send()
             .await
             .map_err(AwsError::of(operation))?;
-        plaintext_key(response.plaintext.ok_or_else(|| unexpected(operation))?, operation)
+        secret_bytes(response.plaintext.ok_or_else(|| unexpected(operation))?, operation)
     }
 }
 
-fn plaintext_key(blob: Blob, operation: &'static str) -> Result<PlaintextKey, KmsError> {
+fn secret_bytes(blob: Blob, operation: &'static str) -> Result<SecretBox<[u8; 32]>, KmsError> {
     let mut bytes = blob.into_inner();
     let key = <[u8; 32]>::try_from(&bytes[..]).map_err(|_| unexpected(operation));
     bytes.zeroize();
@@ -222,7 +174,10 @@ fn plaintext_key(blob: Blob, operation: &'static str) -> Result<PlaintextKey, Km
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_kms::error::{ErrorMetadata, SdkError};
+    use aws_sdk_kms::{
+        error::{ErrorMetadata, SdkError},
+        operation::decrypt::DecryptError,
+    };
 
     use super::*;
 

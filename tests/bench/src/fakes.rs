@@ -192,7 +192,6 @@ impl Parties {
                 let key = hmac::Key::new(hmac::HMAC_SHA256, text("KeyId")?.as_bytes());
                 json!({ "Mac": STANDARD.encode(hmac::sign(&key, &bytes("Message")?)) })
             }
-            "Encrypt" => json!({ "CiphertextBlob": text("Plaintext")?, "KeyId": text("KeyId")? }),
             "BatchGetSecretValue" => {
                 let names = body["SecretIdList"].as_array().ok_or("no SecretIdList")?;
                 let values: Vec<_> = names

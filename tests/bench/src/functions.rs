@@ -162,8 +162,10 @@ impl Program {
                 ("STATE_KEY_ID", key),
                 ("PKCE_KEY_ID", key),
                 ("LINK_KEY_ID", key),
+                ("LIMIT_TABLE_NAME", "limits"),
                 ("LINK_LIFETIME_MINUTES", "15"),
                 ("SCOPES", "api refresh_token"),
+                ("OAUTH_PROMPT", "select_account"),
                 ("SF_CLIENT_ID_SECRET_NAME", "sf_client_id"),
                 ("API_DOMAIN_SUFFIX", "execute-api.us-east-1.amazonaws.com"),
             ],
@@ -203,9 +205,8 @@ impl Role {
     /// The operations that an invocation must have called once for each message of its event.
     pub(crate) fn operations(self) -> &'static [&'static str] {
         match self {
-            Self::HelloWorld => &[],
+            Self::HelloWorld | Self::ConnectLink => &[],
             Self::Receiver => &["SendMessage"],
-            Self::ConnectLink => &["Encrypt"],
             Self::Exchanger => &["token", "userinfo", "TransactWriteItems"],
             Self::Notifier => &["message", "event"],
         }

@@ -62,17 +62,12 @@ impl Server {
     #[must_use]
     pub fn with_kms(self) -> Self {
         let sealed = Sealed::default();
-        let (encrypted, generated) = (Arc::clone(&sealed), Arc::clone(&sealed));
+        let generated = Arc::clone(&sealed);
         self.on("GetPublicKey", |_| json!({ "PublicKey": STANDARD.encode(state_public_key()) }).into());
         self.on("Sign", |request| {
             json!({ "Signature": STANDARD.encode(state_key_pair().sign(&bytes(request, "Message"))) }).into()
         });
         self.on("GenerateMac", |request| json!({ "Mac": STANDARD.encode(mac(&bytes(request, "Message"))) }).into());
-        self.on("Encrypt", move |request| {
-            let request = request.json();
-            let plaintext = request["Plaintext"].as_str().unwrap();
-            json!({ "CiphertextBlob": seal(&encrypted, &request["EncryptionContext"], plaintext) }).into()
-        });
         self.on("GenerateDataKey", move |request| {
             let plaintext = STANDARD.encode(DATA_KEY);
             let ciphertext = seal(&generated, &request.json()["EncryptionContext"], &plaintext);

@@ -192,11 +192,12 @@ impl<'a> Checks<'a> {
         let domain = partition::domain(region);
         let [queue, table] = ["sqs", "dynamodb"].map(|service| format!("{service}.{region}.{domain}"));
         let (queue, table): (&Context<'_>, &Context<'_>) = (&[(VIA, &queue)], &[(VIA, &table)]);
-        let (links, tokens): (&Context<'_>, &Context<'_>) = (&[(PURPOSE, "connect-link")], &[(PURPOSE, "checkpoint")]);
+        let tokens: &Context<'_> = &[(PURPOSE, "checkpoint")];
         let signing: &Context<'_> = &[("kms:SigningAlgorithm", "ED25519_SHA_512"), ("kms:MessageType", "RAW")];
         let mac: &Context<'_> = &[("kms:MacAlgorithm", "HMAC_SHA_256")];
-        let uses: [(&Function, &str, &[&str], &Context<'_>); 14] = [
-            (&self.connect_link, "EncryptionKey", &["kms:Encrypt", "kms:Decrypt"], links),
+        let uses: [(&Function, &str, &[&str], &Context<'_>); 15] = [
+            (&self.connect_link, "EncryptionKey", &["kms:Decrypt"], table),
+            (&self.connect_link, "LinkKey", &["kms:GenerateMac"], mac),
             (&self.connect_link, "StateKey", &["kms:Sign"], signing),
             (&self.connect_link, "StateKey", &["kms:GetPublicKey"], &[]),
             (&self.connect_link, "PkceKey", &["kms:GenerateMac"], mac),
@@ -208,12 +209,12 @@ impl<'a> Checks<'a> {
             (&self.exchanger, "TokenKey", &["kms:Decrypt"], table),
             (&self.exchanger, "StateKey", &["kms:GetPublicKey"], &[]),
             (&self.exchanger, "PkceKey", &["kms:GenerateMac"], mac),
-            (&self.notifier, "EncryptionKey", &["kms:Encrypt"], links),
+            (&self.notifier, "LinkKey", &["kms:GenerateMac"], mac),
             (&self.notifier, "EncryptionKey", &["kms:Decrypt"], table),
         ];
         let (keys, roles) = (Keys::new(&self.target.aws), Roles::new(&self.target.aws));
         let mut findings = Vec::new();
-        for logical in ["EncryptionKey", "StateKey", "PkceKey", "TokenKey"] {
+        for logical in ["EncryptionKey", "StateKey", "PkceKey", "LinkKey", "TokenKey"] {
             let key = match self.target.stack.resource(logical) {
                 Some(id) => keys.read(id).await?,
                 // A table that the stack did not make has a key of its owner's.
