@@ -138,6 +138,7 @@ def walk(window, chat_url):
     # In the same window: a phone shows one page at a time.
     window.open(window.do("GET", f"/element/{link}/attribute/href"))
     window.find("form button")
+    _settle()  # the button takes no press in its first half second
     yield "Check that it is your chat", window.screenshot()
 
     window.click("form button")

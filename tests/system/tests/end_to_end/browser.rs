@@ -93,7 +93,8 @@ async fn connect_from_the_chat_page(browser: &Client) {
     let button = wait().for_element(Locator::Css("form button")).await.unwrap();
     let text = browser.find(Locator::Css("main")).await.unwrap().text().await.unwrap();
     assert!(text.contains(&chat[chat.len() - 4..]) && !text.contains(&chat[10..]), "{text}");
-    button.click().await.unwrap();
+    // It takes no press in its first half second.
+    wait_until("the button to take the press", async || button.click().await.ok()).await;
 
     // The sandbox's Salesforce has filled in a user.
     wait().for_element(Locator::Id("Login")).await.unwrap().click().await.unwrap();
