@@ -27,12 +27,13 @@ CLOUD = f"{sys.executable} tests/local_cloud/cloud.py"
 
 @dataclasses.dataclass
 class Part:
-    """A command of the gate; `compiles` if cargo's target directory is locked by it."""
+    """A command of the gate; `compiles` if cargo's target directory is locked by it, `patient` if nothing waits for it."""
 
     name: str
     command: str
     after: tuple = ()
     compiles: bool = False
+    patient: bool = False
     process: subprocess.Popen | None = None
     began: float = 0
     took: float = 0
@@ -58,8 +59,8 @@ def parts():
         Part("unit", "make unit", compiles=True),
         Part("model", "make model", compiles=True),
         Part("rust", "make lint-rust", compiles=True),
-        Part("template", "make lint-template", after=("python packages", "programs")),
-        Part("checks", "make checks", after=("python packages", "programs")),
+        Part("template", "make lint-template", after=("python packages", "programs"), patient=True),
+        Part("checks", "make checks", after=("python packages", "programs"), patient=True),
     ]
 
 
@@ -110,7 +111,7 @@ class Gate:
     def _start(self, part):
         self._say(f"{part.name} …")
         environment = {**os.environ, "GATE": "1", "CARGO_TERM_QUIET": "true", "MAKEFLAGS": "--no-print-directory"}
-        command = ["nice", "-n", "10"] if part.compiles else []
+        command = ["nice", "-n", "10"] if part.compiles or part.patient else []
         with open(self._log(part), "wb") as log:
             part.process = subprocess.Popen(
                 [*command, "bash", "-euc", part.command],
@@ -121,7 +122,7 @@ class Gate:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # so that it can be ended with all that it started
             )
-        if part.compiles:
+        if part.compiles or part.patient:
             # Linux groups processes by session for scheduling, and `nice` then only counts within one.
             with contextlib.suppress(OSError):
                 pathlib.Path(f"/proc/{part.process.pid}/autogroup").write_text("10")

@@ -103,6 +103,11 @@ pub(crate) enum When {
 pub(crate) struct InvalidAnswer;
 
 impl Fault {
+    /// Kills the client of the next such request before it is carried out.
+    pub(crate) fn kill_before(endpoint: Endpoint, wa_id: Option<String>) -> Self {
+        Self { endpoint, wa_id, times: 1, action: Action::Kill(Kill { kill: When::Before }) }
+    }
+
     /// Checks that it can be carried out.
     pub(crate) fn check(&self) -> Result<(), InvalidAnswer> {
         self.action.check()

@@ -13,7 +13,7 @@ use axum::{
 
 use super::{
     Endpoint,
-    faults::{Action, Delay, Drop, Kill, When},
+    faults::{Action, Delay, Drop, Fault, Kill, When},
     journal::{Outcome, answered, asked},
 };
 use crate::{
@@ -67,7 +67,11 @@ async fn pass(world: &World, endpoint: Endpoint, request: Request, next: Next) -
                 When::After => processed(Some("kill_after"), process.await).await.0,
                 When::Before => Outcome { fault: Some("kill_before"), succeeded: false, answered: None },
             };
-            assert!(kill_client(ends).await, "there is no function at the other end of the connection");
+            if !kill_client(ends).await {
+                // It gave the request up, or died with another's. What was carried out must not be repeated by a fault.
+                assert_eq!(when, When::Before, "there is no function at the other end of the connection");
+                world.faults.add(Fault::kill_before(endpoint, wa_id.clone()));
+            }
             (Outcome { answered: None, ..outcome }, hang_up())
         }
         Some(Action::Answer(answer)) => {
