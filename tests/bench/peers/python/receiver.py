@@ -38,25 +38,17 @@ def handle(event, _context):
     wa_id, token = state.removeprefix("wa:").rsplit("~", 1)
     token = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
     claims, signature = token[:-64], token[-64:]
-    if claims[0] != 1 or claims[21:25] != key_id:
+    if claims[0] != 2 or claims[41:45] != key_id:
         raise ValueError("state not signed here")
     key.verify(signature, CONTEXT + wa_id.encode() + b"\0" + claims)
-    if now >= int.from_bytes(claims[17:21], "big"):
+    if now >= int.from_bytes(claims[37:41], "big"):
         raise ValueError("expired")
-    attempt_id, bound, login_host = claims[1:17], claims[26 : 26 + claims[25]], claims[26 + claims[25] :].decode()
+    attempt_id, bound = claims[1:17], claims[46 : 46 + claims[45]]
     cookies = http.cookies.SimpleCookie("; ".join(event.get("cookies", [])))
-    secret = cookies["__Host-connect"].value.encode()
+    secret = cookies[f"__Host-connect-{attempt_id.hex()}"].value.encode()
     if hashlib.sha256(secret + b"." + attempt_id).digest()[:16] != bound:
         raise ValueError("another browser")
-    message = {
-        "v": 1,
-        "attempt_id": attempt_id.hex(),
-        "wa_id": wa_id,
-        "received_at": int(now * 1000),
-        "login_url": f"https://{login_host}",
-        "code": code,
-        "pkce": True,
-    }
+    message = {"v": 2, "state": state, "received_at": int(now * 1000), "code": code}
     sqs.send_message(QueueUrl=queue_url, MessageBody=json.dumps(message))
     print(json.dumps({"level": "INFO", "message": "callback accepted", "result": "accepted", "attempt_id": attempt_id.hex()}))
     title = html.escape("Almost done: go back to WhatsApp")
