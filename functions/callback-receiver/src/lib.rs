@@ -95,14 +95,7 @@ impl Receiver {
     }
 
     async fn keys(&self) -> Result<&[StateKey], KmsError> {
-        let fetch = async || {
-            let kms = Kms::new(&self.aws);
-            let mut keys = Vec::with_capacity(self.config.states.key_ids.len());
-            for key_id in &self.config.states.key_ids {
-                keys.push(kms.state_key(key_id).await?);
-            }
-            Ok(keys)
-        };
+        let fetch = async || Kms::new(&self.aws).state_keys(&self.config.states.key_ids).await;
         self.keys.get_or_try_init(fetch).await.map(Vec::as_slice)
     }
 

@@ -43,13 +43,7 @@ impl Resources {
 
     /// Fetches the public keys, once.
     pub(crate) async fn fetch_state_keys(&self) -> Result<&[StateKey], KmsError> {
-        let fetch = async || {
-            let mut keys = Vec::with_capacity(self.config.states.key_ids.len());
-            for key_id in &self.config.states.key_ids {
-                keys.push(self.kms.state_key(key_id).await?);
-            }
-            Ok(keys)
-        };
+        let fetch = || self.kms.state_keys(&self.config.states.key_ids);
         self.fetched_keys.get_or_try_init(fetch).await.map(Vec::as_slice)
     }
 }

@@ -64,6 +64,18 @@ impl Kms {
         response.public_key.and_then(|der| StateKey::from_der(der.as_ref()).ok()).ok_or_else(|| unexpected(operation))
     }
 
+    /// The public halves of these keys, in their order.
+    ///
+    /// # Errors
+    /// As for [`Self::state_key`].
+    pub async fn state_keys(&self, key_ids: &[String]) -> Result<Vec<StateKey>, KmsError> {
+        let mut keys = Vec::with_capacity(key_ids.len());
+        for key_id in key_ids {
+            keys.push(self.state_key(key_id).await?);
+        }
+        Ok(keys)
+    }
+
     /// Signs a state (`Sign`).
     ///
     /// # Errors
