@@ -3,7 +3,7 @@
 use shared::{
     AuthorizationCode,
     code::InvalidCode,
-    exchange::{Denial, DenialError, Description},
+    exchange::{Denial, DenialError, Description, StateText},
     state,
     web::{
         Parameter::{Absent, Once, Repeated},
@@ -20,7 +20,7 @@ pub(crate) const PARAMETERS: [&str; 5] = ["state", "code", "error", "error_descr
 #[derive(Debug)]
 pub(crate) struct Callback {
     /// Not yet verified.
-    pub(crate) state: String,
+    pub(crate) state: StateText,
     /// What Salesforce answers. Where it is of no use, the state still says whose login it is.
     pub(crate) answer: Result<Answer, Refusal>,
     /// Who answers (RFC 9207), where Salesforce says so.
@@ -61,7 +61,7 @@ impl Callback {
             (_, Once(code)) => parse_code(code),
             _ => Err(Refusal::MissingCode),
         };
-        Ok(Self { state, answer, issuer: once(issuer) })
+        Ok(Self { state: StateText::new(state), answer, issuer: once(issuer) })
     }
 }
 
@@ -122,7 +122,8 @@ mod tests {
     fn decodes_once() {
         let callback = read(&get("code=aPrx%3D%3D&state=wa%3Awhatsapp%3A%2B15551234567&x=%25")).unwrap();
         assert_eq!(code(&callback), "aPrx==");
-        assert_eq!(callback.state, "wa:whatsapp:+15551234567");
+        assert_eq!(callback.state.as_str(), "wa:whatsapp:+15551234567");
+        assert!(!format!("{callback:?}").contains("1555"), "the state holds a phone number");
         let twice = read(&get("code=a%253D&state=s")).unwrap();
         assert_eq!(code(&twice), "a%3D");
     }
@@ -138,7 +139,7 @@ mod tests {
         for query in ["code=a&code=a&state=s", "error=x&error=y&state=s", "code=a&iss=x&iss=x&state=s"] {
             let callback = read(&get(query)).unwrap();
             assert_eq!(callback.answer.unwrap_err(), Refusal::DuplicateParameter, "{query}");
-            assert_eq!(callback.state, "s", "{query}");
+            assert_eq!(callback.state.as_str(), "s", "{query}");
         }
     }
 
@@ -170,7 +171,7 @@ mod tests {
             format!("state=s&code=a&x={}", long(MAX_PARAMETERS)),
         ] {
             let callback = read(&get(&query)).unwrap();
-            assert_eq!((&*callback.state, callback.answer.unwrap_err()), ("s", Refusal::TooLong));
+            assert_eq!((callback.state.as_str(), callback.answer.unwrap_err()), ("s", Refusal::TooLong));
         }
         for query in [format!("state={}&code=a", long(state::MAX_LENGTH + 1)), format!("x={}", long(MAX_PARAMETERS))] {
             assert_eq!(read(&get(&query)).unwrap_err(), Refusal::TooLong);
@@ -203,7 +204,7 @@ mod tests {
             let path = format!("{}/../../events/callback-{name}.json", env!("CARGO_MANIFEST_DIR"));
             let event = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
             let callback = read(&event).unwrap();
-            assert!(shared::state::State::parse(&callback.state).is_ok(), "{name}");
+            assert!(shared::state::State::parse(callback.state.as_str()).is_ok(), "{name}");
             assert_eq!(matches!(callback.answer, Ok(Answer::Error(_))), denied, "{name}");
             assert_eq!(matches!(callback.answer, Ok(Answer::Code(_))), !denied, "{name}");
             assert_eq!(Request::new(&event).cookies().count(), usize::from(name != "plain"), "{name}");

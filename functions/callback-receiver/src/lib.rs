@@ -21,7 +21,7 @@ use shared::{
         kms::{Kms, KmsError},
     },
     binding::{BrowserSecret, CookieName},
-    exchange::{Consent, ExchangeMessage, StateText},
+    exchange::{Consent, ExchangeMessage},
     metrics::Metric,
     state::{Claims, InvalidState, State, StateKey},
     state_settings::StatePolicy,
@@ -122,7 +122,7 @@ impl Receiver {
             Ok(callback) => callback,
             Err(refusal) => return (refusal.into(), None),
         };
-        let login = match timeout_at(deadline, self.verify_state(&state)).await {
+        let login = match timeout_at(deadline, self.verify_state(state.as_str())).await {
             Ok(Ok(login)) => login,
             Ok(Err(reply)) => return (reply, None),
             Err(_) => {
@@ -130,7 +130,7 @@ impl Receiver {
                 return (Reply::Unavailable, None);
             }
         };
-        let message = |consent| ExchangeMessage { state: StateText::new(state), received_at: now, consent };
+        let message = |consent| ExchangeMessage { state, received_at: now, consent };
         let (reply, consent): (fn(AttemptId) -> Reply, _) =
             match self.check(&login, answer, issuer.as_deref(), request, now) {
                 Ok(Answer::Code(code)) => (Reply::Accepted, Consent::Granted { code }),
