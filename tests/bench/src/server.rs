@@ -27,7 +27,7 @@ use tokio_rustls::{
         client::Resumption,
         crypto::{
             CryptoProvider,
-            aws_lc_rs::{cipher_suite, default_provider},
+            ring::{cipher_suite, default_provider},
         },
         pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
     },
