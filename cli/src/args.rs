@@ -1,11 +1,20 @@
 //! The command line.
 
-use std::{num::NonZeroU32, path::PathBuf, time::Duration};
+mod dlq;
+mod init;
+mod records;
 
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
 use clap_complete::Shell;
-use humantime::parse_duration;
-use shared::{AttemptId, LoginUrl, WaId};
+use shared::{LoginUrl, WaId};
+
+pub(crate) use self::{
+    dlq::{DlqCommand, Selection},
+    init::{InitArgs, ProviderArg},
+    records::{Again, AttemptCommand, ConnectionCommand, EventsCommand, StatusArg},
+};
 
 const EXAMPLES: &str = "\
 Exit codes: 0 done, 1 failed, 2 usage, 3 nothing matched, 4 done in part.
@@ -17,21 +26,6 @@ Examples:
   wasf dlq redrive --confirm           put them back on the exchange queue
   wasf --local attempt list            list attempts on the local cloud
   wasf dlq list --json | jq '.messages[] | select(.code_alive)'";
-
-const INIT_HELP: &str = "\
-Run it in the checkout. Every answer can be given by a flag or its environment variable; wasf asks for the rest, and \
-on a terminal again for what is invalid. Secrets are typed without echo, or given in WASF_CONSUMER_KEY, \
-WASF_CONSUMER_SECRET and WASF_WHATSAPP_TOKEN: other users of this machine can see flags in the process list. A webhook \
-URL that holds a secret belongs into WASF_BOT_WEBHOOK_URL for the same reason.
-
-Existing secrets keep their values; --replace replaces what was typed, and `wasf secret set` one secret alone.
-
-Examples:
-  wasf init                    show what would be done
-  wasf init --confirm          ask for what is missing, and do it
-  WASF_CONSUMER_KEY=… WASF_CONSUMER_SECRET=… WASF_WHATSAPP_TOKEN=… wasf init --no-input --confirm \\
-    --whatsapp-provider Twilio --whatsapp-account AC… --whatsapp-sender whatsapp:+14155238886 \\
-    --bot-webhook-url https://bot.example.com/events --bot-phone-number +14155238886 --alarm-email ops@example.com";
 
 /// The heading of the options that every command takes.
 const GLOBAL: &str = "Global options";
@@ -105,7 +99,7 @@ Examples:
     #[command(subcommand)]
     Secret(SecretCommand),
     /// Prepare a deployment: store its secrets and parameters.
-    #[command(after_help = INIT_HELP)]
+    #[command(after_help = init::HELP)]
     Init(Box<InitArgs>),
     /// Print a shell's completion script.
     #[command(after_help = "\
@@ -141,190 +135,6 @@ pub(crate) struct LinkArgs {
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum AttemptCommand {
-    /// Show one attempt: its timeline and its chat, unmasked.
-    #[command(after_help = "Example: wasf attempt show 0123456789abcdef0123456789abcdef")]
-    Show {
-        /// The attempt's id, as in logs, events and responses of POST /links.
-        attempt_id: AttemptId,
-    },
-    /// List attempts, the latest first, with masked phone numbers.
-    #[command(after_help = "\
-Scans the whole table, which has no index by time, and so costs read capacity: a million attempts take about a minute.
-
-Examples:
-  wasf attempt list
-  wasf attempt list --status failed --since 1d
-  wasf attempt list --status exchanging --json | jq '.attempts[].attempt_id'")]
-    List {
-        /// Only attempts with this status.
-        #[arg(long)]
-        status: Option<StatusArg>,
-        /// Only what was updated within this time: 90s, 15m, 2h, 7d.
-        #[arg(long, default_value = "2h", value_name = "DURATION", value_parser = parse_duration)]
-        since: Duration,
-        /// Show at most this many.
-        #[arg(long, default_value_t = 100)]
-        max: usize,
-    },
-}
-
-/// An attempt's status, as it is stored.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum StatusArg {
-    Exchanging,
-    Connected,
-    Failed,
-    Delayed,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ConnectionCommand {
-    /// Show which Salesforce user a chat is connected to. Tokens are neither shown nor read.
-    #[command(after_help = "Example: wasf connection show whatsapp:+15551234567")]
-    Show {
-        /// The chat's address, exactly as the bot uses it.
-        wa_id: WaId,
-    },
-    /// End a connection: revoke its tokens at Salesforce, delete them, and send the bot `connection.revoked`.
-    #[command(after_help = "\
-Changes nothing while Salesforce is unreachable: run it again then. Tokens that are renewed at the same time are revoked \
-too, and links from before connect no more; a new link does. The row stays, as that of a connection that has ended. Run \
-again, it notifies the bot again, with the same id.
-
-Examples:
-  wasf connection revoke whatsapp:+15551234567             show what would be done
-  wasf connection revoke whatsapp:+15551234567 --confirm   do it")]
-    Revoke {
-        /// The chat's address, exactly as the bot uses it.
-        wa_id: WaId,
-        /// Do it; without this flag it is a dry run.
-        #[arg(long)]
-        confirm: bool,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum DlqCommand {
-    /// Count the messages in each queue, and the dead letters by content and reason.
-    Stats,
-    /// List the dead letters, with masked phone numbers. The queue stays as it is.
-    #[command(after_help = "\
-While wasf reads the queue, the messages are invisible to other readers. They become visible again when it ends, or a \
-minute after it is killed.
-
-A code lives for 14 minutes after its callback. Expired codes are worth redriving too: their people get a message and a \
-new link. Sealed tokens do not expire: a redrive stores them at any age.
-
-Examples:
-  wasf dlq list
-  wasf dlq list --reason misconfigured
-  wasf dlq list --json | jq '[.messages[] | select(.code_alive)] | length'")]
-    List {
-        #[command(flatten)]
-        selection: Selection,
-    },
-    /// Show one dead letter, without its code or tokens.
-    Show {
-        /// The id of the message or of its attempt.
-        id: String,
-    },
-    /// Put dead letters back on the exchange queue.
-    #[command(after_help = "\
-Each message is sent to the exchange queue before it is deleted: if wasf is killed, nothing is lost, and a message that \
-was sent twice is exchanged once. Unreadable messages stay, because they would only come back; --reason unreadable \
-redrives them all the same.
-
-Examples:
-  wasf dlq redrive                                  show what would be redriven
-  wasf dlq redrive --confirm                        redrive all readable messages
-  wasf dlq redrive --only-alive --rate 20 --confirm redrive unexpired codes, 20 a second
-  wasf dlq redrive --native --confirm               start SQS's own redrive and follow it")]
-    Redrive {
-        #[command(flatten)]
-        selection: Selection,
-        /// At most this many messages a second.
-        #[arg(long, value_name = "N")]
-        rate: Option<NonZeroU32>,
-        /// Use SQS's own redrive, which moves all messages.
-        #[arg(long, conflicts_with_all = ["only_alive", "reason", "max"])]
-        native: bool,
-        /// Do it; without this flag it is a dry run.
-        #[arg(long)]
-        confirm: bool,
-    },
-    /// Delete dead letters. Their people get no further message.
-    #[command(after_help = "\
-Unexpired codes and sealed tokens are somebody's consent, and tokens to revoke would stay alive: all are kept unless \
---force is given.
-
-Examples:
-  wasf dlq drop --reason unreadable             show what would be deleted
-  wasf dlq drop --reason unreadable --confirm   delete it")]
-    Drop {
-        #[command(flatten)]
-        selection: Selection,
-        /// Also delete unexpired codes, sealed tokens and tokens to revoke.
-        #[arg(long)]
-        force: bool,
-        /// Do it; without this flag it is a dry run.
-        #[arg(long)]
-        confirm: bool,
-    },
-}
-
-/// Which dead letters are selected.
-#[derive(Clone, Debug, Default, ClapArgs)]
-pub(crate) struct Selection {
-    /// Only unexpired codes.
-    #[arg(long)]
-    pub(crate) only_alive: bool,
-    /// Only those with this reason, as in `wasf dlq list`; `unreadable` selects unreadable messages.
-    #[arg(long, value_name = "REASON")]
-    pub(crate) reason: Option<String>,
-    /// At most this many.
-    #[arg(long, value_name = "N")]
-    pub(crate) max: Option<usize>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum EventsCommand {
-    /// Put outcomes with an incomplete notification on the stream again.
-    #[command(after_help = "\
-Updates redelivered_at of outcomes that have no notified_at, which puts them on the table's stream again; the notifier \
-resumes where it stopped. Nobody is notified twice, and an event keeps its webhook-id.
-
-With --attempt, the notification may be complete: then notified_at is removed. With --again, the person or the bot is \
-notified once more, which they may notice.
-
-Examples:
-  wasf events redeliver --since 1d               show what would be done
-  wasf events redeliver --since 1d --confirm     do it
-  wasf events redeliver --attempt 0123456789abcdef0123456789abcdef --again bot --confirm")]
-    Redeliver {
-        /// Only what was updated within this time: 90s, 15m, 2h, 7d.
-        #[arg(long, default_value = "2h", value_name = "DURATION", value_parser = parse_duration)]
-        since: Duration,
-        /// Only this attempt.
-        #[arg(long, value_name = "ID", conflicts_with = "since")]
-        attempt: Option<AttemptId>,
-        /// Notify them even if they were notified before.
-        #[arg(long, value_name = "WHO", requires = "attempt")]
-        again: Vec<Again>,
-        /// Do it; without this flag it is a dry run.
-        #[arg(long)]
-        confirm: bool,
-    },
-}
-
-/// Who is notified again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Again {
-    Person,
-    Bot,
-}
-
-#[derive(Debug, Subcommand)]
 pub(crate) enum SecretCommand {
     /// Replace the value of this secret, and of no other.
     #[command(after_help = "\
@@ -347,67 +157,10 @@ Examples:
     },
 }
 
-/// The answers of `wasf init`.
-#[derive(Clone, Debug, ClapArgs)]
-pub(crate) struct InitArgs {
-    /// The provider of WhatsApp messages.
-    #[arg(long, value_name = "NAME", env = "WASF_WHATSAPP_PROVIDER")]
-    pub(crate) whatsapp_provider: Option<String>,
-    /// Twilio's account SID, AC…, or Meta's phone number id.
-    #[arg(long, value_name = "ID", env = "WASF_WHATSAPP_ACCOUNT")]
-    pub(crate) whatsapp_account: Option<String>,
-    /// Twilio's sender: whatsapp:+14155238886.
-    #[arg(long, value_name = "ADDRESS", env = "WASF_WHATSAPP_SENDER")]
-    pub(crate) whatsapp_sender: Option<String>,
-    /// The bot's phone number, for the button back to its chat; - for none.
-    #[arg(long, value_name = "NUMBER", env = "WASF_BOT_PHONE_NUMBER", allow_hyphen_values = true)]
-    pub(crate) bot_phone_number: Option<String>,
-    /// The bot's webhook for events; - for none.
-    #[arg(long, value_name = "URL", env = "WASF_BOT_WEBHOOK_URL", hide_env_values = true, allow_hyphen_values = true)]
-    pub(crate) bot_webhook_url: Option<String>,
-    /// The callback URL on your own domain, which ends in /callback; - for the API's own.
-    #[arg(long, value_name = "URL", env = "WASF_CALLBACK_URI", allow_hyphen_values = true)]
-    pub(crate) callback_uri: Option<String>,
-    /// The login hosts, separated by commas; the first is the default.
-    #[arg(long, value_name = "URLS", env = "WASF_LOGIN_URLS")]
-    pub(crate) login_urls: Option<String>,
-    /// The e-mail address that receives alarms; - for none.
-    #[arg(long, value_name = "ADDRESS", env = "WASF_ALARM_EMAIL", allow_hyphen_values = true)]
-    pub(crate) alarm_email: Option<String>,
-    /// Never ask: a missing answer is an error.
-    #[arg(long)]
-    pub(crate) no_input: bool,
-    /// Replace the values of existing secrets, but for the webhook's signing secret.
-    #[arg(long)]
-    pub(crate) replace: bool,
-    /// Do it; without this flag it is a dry run.
-    #[arg(long)]
-    pub(crate) confirm: bool,
-}
-
-/// The provider of WhatsApp messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "PascalCase")]
-pub(crate) enum ProviderArg {
-    Twilio,
-    Meta,
-    /// The bot sends the messages.
-    None,
-}
-
-impl ProviderArg {
-    /// The value of the template's parameter.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Twilio => "Twilio",
-            Self::Meta => "Meta",
-            Self::None => "None",
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn since(text: &str) -> Result<Duration, clap::Error> {

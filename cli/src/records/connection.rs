@@ -13,9 +13,10 @@ use shared::{
     printable::printable,
 };
 
+use super::Record;
 use crate::{
     error::Exit,
-    report::{Report, Table, clock_time},
+    report::{Report, clock_time},
 };
 
 #[derive(Clone, Debug)]
@@ -79,41 +80,26 @@ impl Connection {
             (None, true) => Some("yes"),
             (None, false) => Some("no, without a refresh token"),
         };
-        let mut table = Table::default();
-        table.field("chat", Some(self.wa_id.as_str()));
-        table.field("status", Some(status));
-        table.field("user", self.username.as_deref());
-        table.field("user id", self.user_id.as_deref());
-        table.field("org", self.org_id.as_deref());
-        table.field("instance URL", self.instance_url.as_deref());
-        table.field("login host", self.login_url.as_deref());
-        table.field("scopes", self.scope.as_deref());
-        table.field("tokens issued", self.issued_at.map(clock_time));
-        table.field("connected", self.connected_at.map(clock_time));
-        table.field("consented", self.consented_at.filter(|_| self.ended.is_none()).map(clock_time));
-        table.field("ended", self.ended_at().map(clock_time));
-        table.field("refreshable", refreshable);
-        table.field("attempt", self.attempt_id);
-        table.field("unreadable", Some(self.unreadable.join(", ")).filter(|names| !names.is_empty()));
-        let json = json!({
-            "wa_id": self.wa_id,
-            "status": if self.ended.is_some() { "ended" } else { "connected" },
-            "username": self.username,
-            "user_id": self.user_id,
-            "org_id": self.org_id,
-            "instance_url": self.instance_url,
-            "login_url": self.login_url,
-            "scope": self.scope,
-            "issued_at": self.issued_at,
-            "connected_at": self.connected_at,
-            "consented_at": self.consented_at,
-            "ended_at": self.ended_at(),
-            "ended_reason": self.ended.as_ref().and_then(|end| end.reason.as_deref()),
-            "refreshable": self.refreshable,
-            "attempt_id": self.attempt_id,
-            "unreadable": self.unreadable,
-        });
-        Report::new(table.text(), json, if self.unreadable.is_empty() { Exit::Done } else { Exit::InPart })
+        let mut record = Record::default();
+        record.field("chat", "wa_id", Some(self.wa_id.as_str()));
+        record.worded("status", Some(status), "status", if self.ended.is_some() { "ended" } else { "connected" });
+        record.field("user", "username", self.username.as_deref());
+        record.field("user id", "user_id", self.user_id.as_deref());
+        record.field("org", "org_id", self.org_id.as_deref());
+        record.field("instance URL", "instance_url", self.instance_url.as_deref());
+        record.field("login host", "login_url", self.login_url.as_deref());
+        record.field("scopes", "scope", self.scope.as_deref());
+        record.worded("tokens issued", self.issued_at.map(clock_time), "issued_at", self.issued_at);
+        record.worded("connected", self.connected_at.map(clock_time), "connected_at", self.connected_at);
+        let consented_at = self.consented_at.filter(|_| self.ended.is_none());
+        record.worded("consented", consented_at.map(clock_time), "consented_at", self.consented_at);
+        record.worded("ended", self.ended_at().map(clock_time), "ended_at", self.ended_at());
+        record.value("ended_reason", self.ended.as_ref().and_then(|end| end.reason.as_deref()));
+        record.worded("refreshable", refreshable, "refreshable", self.refreshable);
+        record.field("attempt", "attempt_id", self.attempt_id);
+        let unreadable = Some(self.unreadable.join(", ")).filter(|names| !names.is_empty());
+        record.worded("unreadable", unreadable, "unreadable", &self.unreadable);
+        record.report(if self.unreadable.is_empty() { Exit::Done } else { Exit::InPart })
     }
 
     pub(crate) fn dry_run(&self) -> Report {
@@ -167,7 +153,7 @@ impl Reader<'_> {
 /// A connection for tests, as JSON of these values.
 #[cfg(test)]
 pub(crate) fn example(changes: &Value) -> Connection {
-    let mut row = json!({
+    let row = json!({
         "attempt_id": "07070707070707070707070707070707",
         "username": "ada@example.com",
         "org_id": "00D000000000001",
@@ -175,15 +161,7 @@ pub(crate) fn example(changes: &Value) -> Connection {
         "login_url": "https://test.salesforce.com",
         "issued_at": 1_790_000_000_000_u64,
     });
-    for (name, value) in changes.as_object().into_iter().flatten() {
-        row[name] = value.clone();
-    }
-    let stored = |value: &Value| match value {
-        Value::String(text) => text.as_str().into(),
-        Value::Number(number) => number.as_u64().unwrap_or_default().into(),
-        _ => Stored::Other,
-    };
-    let row = row.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), stored(value))).collect();
+    let row = super::stored(&row, changes);
     let wa_id: Result<WaId, _> = "whatsapp:+15551234567".parse();
     wa_id.map_or_else(|_| unreachable!("an address"), |wa_id| Connection::read(&wa_id, &row, true))
 }

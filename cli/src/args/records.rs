@@ -1,0 +1,108 @@
+//! Attempts, connections, and the outcomes that somebody was not notified of.
+
+use std::time::Duration;
+
+use clap::{Subcommand, ValueEnum};
+use humantime::parse_duration;
+use shared::{AttemptId, WaId};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AttemptCommand {
+    /// Show one attempt: its timeline and its chat, unmasked.
+    #[command(after_help = "Example: wasf attempt show 0123456789abcdef0123456789abcdef")]
+    Show {
+        /// The attempt's id, as in logs, events and responses of POST /links.
+        attempt_id: AttemptId,
+    },
+    /// List attempts, the latest first, with masked phone numbers.
+    #[command(after_help = "\
+Scans the whole table, which has no index by time, and so costs read capacity: a million attempts take about a minute.
+
+Examples:
+  wasf attempt list
+  wasf attempt list --status failed --since 1d
+  wasf attempt list --status exchanging --json | jq '.attempts[].attempt_id'")]
+    List {
+        /// Only attempts with this status.
+        #[arg(long)]
+        status: Option<StatusArg>,
+        /// Only what was updated within this time: 90s, 15m, 2h, 7d.
+        #[arg(long, default_value = "2h", value_name = "DURATION", value_parser = parse_duration)]
+        since: Duration,
+        /// Show at most this many.
+        #[arg(long, default_value_t = 100)]
+        max: usize,
+    },
+}
+
+/// An attempt's status, as it is stored.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum StatusArg {
+    Exchanging,
+    Connected,
+    Failed,
+    Delayed,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConnectionCommand {
+    /// Show which Salesforce user a chat is connected to. Tokens are neither shown nor read.
+    #[command(after_help = "Example: wasf connection show whatsapp:+15551234567")]
+    Show {
+        /// The chat's address, exactly as the bot uses it.
+        wa_id: WaId,
+    },
+    /// End a connection: revoke its tokens at Salesforce, delete them, and send the bot `connection.revoked`.
+    #[command(after_help = "\
+Changes nothing while Salesforce is unreachable: run it again then. Tokens that are renewed at the same time are revoked \
+too, and links from before connect no more; a new link does. The row stays, as that of a connection that has ended. Run \
+again, it notifies the bot again, with the same id.
+
+Examples:
+  wasf connection revoke whatsapp:+15551234567             show what would be done
+  wasf connection revoke whatsapp:+15551234567 --confirm   do it")]
+    Revoke {
+        /// The chat's address, exactly as the bot uses it.
+        wa_id: WaId,
+        /// Do it; without this flag it is a dry run.
+        #[arg(long)]
+        confirm: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EventsCommand {
+    /// Put outcomes with an incomplete notification on the stream again.
+    #[command(after_help = "\
+Updates redelivered_at of outcomes that have no notified_at, which puts them on the table's stream again; the notifier \
+resumes where it stopped. Nobody is notified twice, and an event keeps its webhook-id.
+
+With --attempt, the notification may be complete: then notified_at is removed. With --again, the person or the bot is \
+notified once more, which they may notice.
+
+Examples:
+  wasf events redeliver --since 1d               show what would be done
+  wasf events redeliver --since 1d --confirm     do it
+  wasf events redeliver --attempt 0123456789abcdef0123456789abcdef --again bot --confirm")]
+    Redeliver {
+        /// Only what was updated within this time: 90s, 15m, 2h, 7d.
+        #[arg(long, default_value = "2h", value_name = "DURATION", value_parser = parse_duration)]
+        since: Duration,
+        /// Only this attempt.
+        #[arg(long, value_name = "ID", conflicts_with = "since")]
+        attempt: Option<AttemptId>,
+        /// Notify them even if they were notified before.
+        #[arg(long, value_name = "WHO", requires = "attempt")]
+        again: Vec<Again>,
+        /// Do it; without this flag it is a dry run.
+        #[arg(long)]
+        confirm: bool,
+    },
+}
+
+/// Who is notified again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Again {
+    Person,
+    Bot,
+}

@@ -1,0 +1,197 @@
+//! An attempt: in full with its timeline, or in a list.
+//!
+//! Of its code only a hash is stored, and that is not read.
+
+use serde_json::{Value, json};
+use shared::{Status, Timestamp, WaId, attempt::Item};
+
+use super::Record;
+use crate::{
+    error::Exit,
+    report::{Report, Table, clock_time, duration_text},
+};
+
+/// An attempt as JSON in lists, with the phone number masked.
+pub(crate) fn attempt_summary(attempt: &Item) -> Value {
+    json!({
+        "attempt_id": attempt.attempt_id,
+        "link_id": attempt.link_id,
+        "chat": attempt.wa_id.as_ref().map(WaId::masked),
+        "status": attempt.status,
+        "reason": attempt.reason,
+        "receives": attempt.receives,
+        "created_at": attempt.created_at,
+        "updated_at": attempt.updated_at,
+        "notified_at": attempt.notified_at,
+    })
+}
+
+/// What happened, in order. Of an earlier outcome nothing is stored.
+fn timeline(attempt: &Item) -> Vec<(Timestamp, String)> {
+    let status = attempt.status.as_deref().unwrap_or("status unknown");
+    let outcome = match (&attempt.reason, &attempt.salesforce_error) {
+        (Some(reason), Some(error)) => format!("{status}: {reason} (Salesforce: {error})"),
+        (Some(reason), None) => format!("{status}: {reason}"),
+        (None, _) => status.to_owned(),
+    };
+    let bot_notified = match attempt.message_error {
+        Some(_) => "bot notified; person unreachable",
+        None => "bot notified",
+    };
+    let mut steps: Vec<_> = [
+        (attempt.created_at, "callback received".to_owned()),
+        (attempt.updated_at, outcome),
+        (attempt.delay_told_at, "person notified of the delay".to_owned()),
+        (attempt.messaged_at.filter(|at| Some(*at) != attempt.delay_told_at), "person notified".to_owned()),
+        (attempt.bot_told_at, bot_notified.to_owned()),
+        (attempt.notified_at, "notification complete".to_owned()),
+        (attempt.redelivered_at, "redelivered by an operator".to_owned()),
+    ]
+    .into_iter()
+    .filter_map(|(at, what)| Some((at?, what)))
+    .collect();
+    steps.sort_by_key(|(at, _)| *at);
+    steps
+}
+
+/// Whether its last exchanger has released it, to be tried again.
+fn is_waiting(attempt: &Item, now: Timestamp) -> bool {
+    let is_exchanging = attempt.status() == Some(Status::Exchanging);
+    is_exchanging && !attempt.is_stuck(now) && attempt.lease_until.is_none_or(|until| until < now)
+}
+
+/// One attempt with its timeline, and with its chat unmasked.
+pub(crate) fn attempt_report(attempt: &Item, now: Timestamp) -> Report {
+    let mut record = Record::default();
+    record.field("attempt", "attempt_id", Some(attempt.attempt_id));
+    record.field("chat", "wa_id", attempt.wa_id.as_ref().map(WaId::as_str));
+    record.field("link", "link_id", attempt.link_id);
+    record.field("status", "status", attempt.status.as_deref());
+    record.field("reason", "reason", attempt.reason.as_deref());
+    record.field("Salesforce error", "salesforce_error", attempt.salesforce_error.as_deref());
+    record.field("user", "username", attempt.username.as_deref());
+    record.field("org", "org_id", attempt.org_id.as_deref());
+    record.field("instance URL", "instance_url", attempt.instance_url.as_deref());
+    record.field("login host", "login_url", attempt.login_url.as_deref());
+    let renewed = attempt.renewed.map(|renewed| if renewed { "yes" } else { "no" });
+    record.worded("connected before", renewed, "renewed", attempt.renewed);
+    record.field("codes tried", "codes", attempt.codes);
+    let state = attempt.plain.map(|plain| if plain { "plain, made by anybody" } else { "signed" });
+    record.worded("state", state, "plain", attempt.plain);
+    record.field("receives", "receives", attempt.receives);
+    record.field("WhatsApp error", "message_error", attempt.message_error.as_deref());
+    let leased = attempt.lease_until.filter(|until| attempt.status() == Some(Status::Exchanging) && *until >= now);
+    record.worded("leased until", leased.map(clock_time), "lease_until", attempt.lease_until);
+    record.value("stuck", attempt.is_stuck(now));
+    record.value("waiting", is_waiting(attempt, now));
+    let timeline = timeline(attempt);
+    let steps: Vec<_> =
+        timeline.iter().map(|(at, what)| json!({"at": at.rfc3339(), "at_ms": at, "what": what})).collect();
+    record.value("timeline", steps);
+    let mut report = record.report(Exit::Done);
+    report.text.push_str(&timeline_text(attempt, &timeline, now));
+    report
+}
+
+fn timeline_text(attempt: &Item, timeline: &[(Timestamp, String)], now: Timestamp) -> String {
+    let state = if attempt.is_stuck(now) {
+        "\nThe lease has expired: its exchanger crashed or timed out. The next delivery resumes the attempt.\n"
+    } else if is_waiting(attempt, now) {
+        "\nThe attempt waits for the next delivery of its message.\n"
+    } else {
+        ""
+    };
+    let mut steps = Table::default();
+    let first = timeline.first().map_or(now, |(at, _)| *at);
+    for (at, what) in timeline {
+        let after = at.since(first);
+        steps.row([at.rfc3339(), format!("+{:.3} s", after.as_secs_f64()), what.clone()]);
+    }
+    format!("{state}\n{}", steps.text())
+}
+
+/// A list of attempts, with masked phone numbers.
+pub(crate) fn attempt_table(attempts: &[Item], now: Timestamp) -> Table {
+    let mut table = Table::with_header(["ATTEMPT", "CHAT", "STATUS", "REASON", "RECEIVES", "AGE", "NOTIFIED"]);
+    for attempt in attempts {
+        table.row([
+            attempt.attempt_id.to_string(),
+            attempt.wa_id.as_ref().map(WaId::masked).unwrap_or_default(),
+            attempt.status.clone().unwrap_or_default(),
+            attempt.reason.clone().unwrap_or_default(),
+            attempt.receives.map(|number| number.to_string()).unwrap_or_default(),
+            attempt.updated_at.map(|at| duration_text(now.since(at))).unwrap_or_default(),
+            if attempt.notified_at.is_some() { "yes" } else { "no" }.to_owned(),
+        ]);
+    }
+    table
+}
+
+/// A list of outcomes, and who was notified of each.
+pub(crate) fn outcome_table(outcomes: &[Item], now: Timestamp) -> Table {
+    let mut table = Table::with_header(["ATTEMPT", "STATUS", "REASON", "AGE", "PERSON", "BOT"]);
+    let notified = |at: Option<Timestamp>| if at.is_some() { "notified" } else { "not notified" }.to_owned();
+    for attempt in outcomes {
+        let person =
+            if attempt.message_error.is_some() { "unreachable".to_owned() } else { notified(attempt.messaged_at) };
+        table.row([
+            attempt.attempt_id.to_string(),
+            attempt.status.clone().unwrap_or_default(),
+            attempt.reason.clone().unwrap_or_default(),
+            attempt.updated_at.map(|at| duration_text(now.since(at))).unwrap_or_default(),
+            person,
+            notified(attempt.bot_told_at),
+        ]);
+    }
+    table
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::{super::stored, *};
+
+    pub(crate) fn attempt(changes: &Value) -> Item {
+        let row = json!({
+            "attempt_id": "07070707070707070707070707070707",
+            "wa_id": "whatsapp:+15551234567",
+            "status": "connected",
+            "created_at": 1_790_000_000_000_u64,
+            "updated_at": 1_790_000_001_000_u64,
+            "code_sha256": "HASH",
+        });
+        Item::read(&stored(&row, changes), &[]).unwrap()
+    }
+
+    #[test]
+    fn a_timeline_is_in_order_of_time() {
+        let attempt = attempt(&json!({"notified_at": 1_790_000_003_000_u64, "messaged_at": 1_790_000_002_000_u64}));
+        let steps: Vec<_> = timeline(&attempt).into_iter().map(|(_, what)| what).collect();
+        assert_eq!(steps, ["callback received", "connected", "person notified", "notification complete"]);
+    }
+
+    #[test]
+    fn a_released_attempt_waits_and_is_not_stuck() {
+        let now = Timestamp::from_millis(1_790_000_070_000);
+        let shown = |lease_until: u64| {
+            let row = json!({"status": "exchanging", "lease_until": lease_until});
+            let json = attempt_report(&attempt(&row), now).json;
+            (json["stuck"] == true, json["waiting"] == true)
+        };
+        // Released with the code certainly unused, and with a lost response.
+        assert_eq!(shown(0), (false, true));
+        assert_eq!(shown(1_790_000_001_000), (false, true));
+        assert_eq!(shown(1_790_000_061_000), (true, false));
+        assert_eq!(shown(1_790_000_071_000), (false, false));
+    }
+
+    #[test]
+    fn a_failure_shows_our_reason_and_salesforces_error() {
+        let failed = json!({"status": "failed", "reason": "denied", "salesforce_error": "access_denied"});
+        assert_eq!(timeline(&attempt(&failed))[1].1, "failed: denied (Salesforce: access_denied)");
+    }
+
+    #[test]
+    fn a_list_shows_no_phone_number() {
+        assert!(!attempt_summary(&attempt(&json!({}))).to_string().contains("1555123"));
+    }
+}
