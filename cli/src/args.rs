@@ -13,7 +13,7 @@ use shared::{LoginUrl, WaId};
 pub(crate) use self::{
     dlq::{DlqCommand, Selection},
     init::{InitArgs, ProviderArg},
-    records::{Again, AttemptCommand, ConnectionCommand, EventsCommand, StatusArg},
+    records::{Again, AttemptCommand, AttemptList, ConnectionCommand, EventsCommand, StatusArg},
 };
 
 const EXAMPLES: &str = "\
@@ -165,7 +165,7 @@ mod tests {
 
     fn since(text: &str) -> Result<Duration, clap::Error> {
         match Args::try_parse_from(["wasf", "attempt", "list", &format!("--since={text}")])?.command {
-            Command::Attempt(AttemptCommand::List { since, .. }) => Ok(since),
+            Command::Attempt(AttemptCommand::List(list)) => Ok(list.since.unwrap()),
             other => panic!("{other:?}"),
         }
     }

@@ -57,7 +57,7 @@ pub(crate) struct Unreadable {
     pub(crate) why: String,
 }
 
-/// What a scan of the attempt table found.
+/// A list of attempts.
 #[derive(Debug, Default)]
 pub(crate) struct Listed {
     pub(crate) attempts: Vec<Item>,

@@ -90,6 +90,33 @@ def test_a_function_reads_the_settings_that_the_template_gives_it(name, template
     assert given - AHEAD.get(name, set()) == read - AHEAD.get(name, set())
 
 
+def test_the_attempt_table_has_the_indexes_that_wasf_reads(template):
+    index, item = ((ROOT / f"shared/src/attempt/{name}.rs").read_text() for name in ("index", "item"))
+    names = set(re.findall(r'pub const BY_\w+: &str = "(\w+)"', index))
+    attributes = set(re.findall(r'pub const \w+: &str = "(\w+)"', item))
+    table = template["Resources"]["AttemptTable"]["Properties"]
+    _, (by_chat, by_status), _ = table["GlobalSecondaryIndexes"]["If"]
+    indexes = [by_chat, by_status["If"][1]]
+    assert {each["IndexName"] for each in indexes} == names
+    for each in indexes:
+        keys = {key["AttributeName"] for key in each["KeySchema"]}
+        projected = set(each["Projection"]["NonKeyAttributes"])
+        assert keys | projected <= attributes and not keys & projected
+        # The marks of who was notified change one after the other.
+        assert not projected & {"messaged_at", "bot_told_at", "message_error", "code_sha256", "username"}
+
+
+def test_an_attribute_is_defined_while_an_index_uses_it(template):
+    """DynamoDB refuses a table with definitions that no key uses, and with keys that have none."""
+    table = template["Resources"]["AttemptTable"]["Properties"]
+    defined = {
+        definition["If"][1]["AttributeName"]: definition["If"][0]
+        for definition in table["AttributeDefinitions"]
+        if "If" in definition
+    }
+    assert defined == {"wa_id": "IndexesChats", "updated_at": "IndexesChats", "status_day": "IndexesStatuses"}
+
+
 def test_the_queue_waits_six_times_as_long_as_the_exchanger_may_take(template, functions):
     queue = template["Resources"]["ExchangeQueue"]["Properties"]
     assert queue["VisibilityTimeout"] >= 6 * functions["token-exchanger"]["Timeout"]

@@ -106,7 +106,7 @@ class Cloud:
             ],
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         )
-        found = eventually(lambda: _settled(cloudformation, stack), _DEPLOY_SECONDS)
+        found = eventually(lambda: settled(cloudformation, stack), _DEPLOY_SECONDS)
         assert found["StackStatus"] == ends, found.get("StackStatusReason")
         pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
         summaries = [summary for page in pages for summary in page["StackResourceSummaries"]]
@@ -173,7 +173,7 @@ def _role(statements):
     }
 
 
-def _settled(cloudformation, stack):
+def settled(cloudformation, stack):
     found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
     return None if found["StackStatus"].endswith("_IN_PROGRESS") else found
 

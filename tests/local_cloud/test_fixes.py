@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
-from conftest import ACCOUNT, eventually
+from conftest import ACCOUNT, eventually, settled
 from emulator import HERE, REGION
 
 EXPECTATIONS = {}
@@ -536,6 +536,35 @@ def table_encryption(cloud):
     stack = cloud.deploy({"Table": table(SSESpecification=specification)})
     found = cloud.client("dynamodb").describe_table(TableName=stack["Table"])["Table"]
     assert found.get("SSEDescription", {}).get("Status") == "ENABLED"
+
+
+@expectation
+def one_index_per_table_update(cloud):
+    def indexed(*names):
+        attributes = [{"AttributeName": name, "AttributeType": "S"} for name in ("id", *names)]
+        indexes = [
+            {
+                "IndexName": name,
+                "KeySchema": [{"AttributeName": name, "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+            for name in names
+        ]
+        properties = {"GlobalSecondaryIndexes": indexes} if indexes else {}
+        return table(AttributeDefinitions=attributes, **properties)
+
+    cloudformation = cloud.client("cloudformation")
+    stack = cloud.deploy({"Table": indexed()})
+
+    def update(*names):
+        template = {"Resources": {"Table": indexed(*names)}}
+        cloudformation.update_stack(StackName=stack.name, TemplateBody=json.dumps(template))
+        return eventually(lambda: settled(cloudformation, stack.name))["StackStatus"]
+
+    assert update("a", "b") == "UPDATE_ROLLBACK_COMPLETE"
+    assert update("a") == "UPDATE_COMPLETE"
+    assert update("a", "b") == "UPDATE_COMPLETE"
+    assert update() == "UPDATE_ROLLBACK_COMPLETE"
 
 
 @expectation

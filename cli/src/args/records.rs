@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::{Subcommand, ValueEnum};
+use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use humantime::parse_duration;
 use shared::{AttemptId, WaId};
 
@@ -16,23 +16,35 @@ pub(crate) enum AttemptCommand {
     },
     /// List attempts, the latest first, with masked phone numbers.
     #[command(after_help = "\
-Scans the whole table, which has no index by time, and so costs read capacity: a million attempts take about a minute.
+Lists come from the table's indexes, and read little more than they show. An attempt appears there within a second. \
+Attempts from before the table had an index by status are found by their chat, or with --scan.
 
 Examples:
   wasf attempt list
+  wasf attempt list --chat whatsapp:+15551234567
   wasf attempt list --status failed --since 1d
   wasf attempt list --status exchanging --json | jq '.attempts[].attempt_id'")]
-    List {
-        /// Only attempts with this status.
-        #[arg(long)]
-        status: Option<StatusArg>,
-        /// Only what was updated within this time: 90s, 15m, 2h, 7d.
-        #[arg(long, default_value = "2h", value_name = "DURATION", value_parser = parse_duration)]
-        since: Duration,
-        /// Show at most this many.
-        #[arg(long, default_value_t = 100)]
-        max: usize,
-    },
+    List(AttemptList),
+}
+
+/// Which attempts are listed.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct AttemptList {
+    /// Only attempts of this chat, given exactly as the bot uses its address.
+    #[arg(long, value_name = "WA_ID")]
+    pub(crate) chat: Option<WaId>,
+    /// Only attempts with this status.
+    #[arg(long)]
+    pub(crate) status: Option<StatusArg>,
+    /// Only what was updated within this time: 90s, 15m, 2h, 7d [default: 2h; with --chat, any time].
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) since: Option<Duration>,
+    /// Show at most this many.
+    #[arg(long, default_value_t = 100, value_name = "N", alias = "max")]
+    pub(crate) limit: usize,
+    /// Read the whole table instead of an index: it also finds attempts that no index has, and unreadable items.
+    #[arg(long, conflicts_with = "chat")]
+    pub(crate) scan: bool,
 }
 
 /// An attempt's status, as it is stored.
@@ -88,6 +100,9 @@ Examples:
         /// Only what was updated within this time: 90s, 15m, 2h, 7d.
         #[arg(long, default_value = "2h", value_name = "DURATION", value_parser = parse_duration)]
         since: Duration,
+        /// Read the whole table instead of an index: it also finds outcomes that no index has.
+        #[arg(long, conflicts_with = "attempt")]
+        scan: bool,
         /// Only this attempt.
         #[arg(long, value_name = "ID", conflicts_with = "since")]
         attempt: Option<AttemptId>,

@@ -1,7 +1,9 @@
 //! AWS, from the operator's side: one file for each service, which turns its errors into ours.
 
+mod attempts;
 mod cloudformation;
 mod config;
+mod connections;
 mod functions;
 mod identity;
 mod keys;
@@ -9,14 +11,15 @@ mod queue;
 mod roles;
 mod secrets;
 mod signed;
-mod tables;
 mod topics;
 
 pub(crate) use aws_types::SdkConfig;
 
 pub(crate) use self::{
+    attempts::{AttemptTable, Of, Wanted},
     cloudformation::find_stack,
     config::{config, region},
+    connections::ConnectionTable,
     functions::{EventSource, Functions, Settings},
     identity::{account_id, clock_error},
     keys::Keys,
@@ -24,6 +27,5 @@ pub(crate) use self::{
     roles::{Context, Roles},
     secrets::{Presence, SecretsManager},
     signed::{Answer, Signed},
-    tables::{AttemptTable, ConnectionTable},
     topics::{Subscriptions, Topics},
 };

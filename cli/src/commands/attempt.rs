@@ -6,8 +6,8 @@ use serde_json::json;
 use shared::{AttemptId, Status, Timestamp, timestamp::Clock};
 
 use crate::{
-    args::{AttemptCommand, StatusArg},
-    aws::AttemptTable,
+    args::{AttemptCommand, AttemptList, StatusArg},
+    aws::{AttemptTable, Of, Wanted},
     error::{Error, Exit},
     records::{Listed, attempt_report, attempt_summary, attempt_table, unreadable_json, unreadable_text},
     report::{Progress, Report, count, duration_text},
@@ -25,11 +25,15 @@ impl From<StatusArg> for Status {
     }
 }
 
+/// How far back is listed where neither a time nor a chat is given.
+const RECENT: Duration = Duration::from_hours(2);
+
 pub(crate) async fn run(command: AttemptCommand, target: &Target, clock: Clock) -> Result<Report, Error> {
     let attempts = AttemptTable::new(&target.aws, target.stack.output("AttemptTableName")?);
+    let now = clock();
     match command {
-        AttemptCommand::Show { attempt_id } => show(&attempts, attempt_id, clock()).await,
-        AttemptCommand::List { status, since, max } => list(&attempts, status, since, max, clock()).await,
+        AttemptCommand::Show { attempt_id } => show(&attempts, attempt_id, now).await,
+        AttemptCommand::List(args) => list(&attempts, args, now).await,
     }
 }
 
@@ -42,43 +46,49 @@ async fn show(attempts: &AttemptTable, attempt_id: AttemptId, now: Timestamp) ->
     Ok(attempt_report(&attempt, now))
 }
 
-async fn list(
-    attempts: &AttemptTable,
-    status: Option<StatusArg>,
-    within: Duration,
-    max: usize,
-    now: Timestamp,
-) -> Result<Report, Error> {
-    let status: Option<[Status; 1]> = status.map(|status| [status.into()]);
-    let since = now.minus(within);
-    let mut progress = Progress::of("attempts scanned");
-    let listed = attempts.since(since, status.as_ref().map(<[_; 1]>::as_slice), false, &mut progress).await?;
-    drop(progress);
-    Ok(listing(&listed, since, max, now))
+async fn list(attempts: &AttemptTable, args: AttemptList, now: Timestamp) -> Result<Report, Error> {
+    let AttemptList { chat, status, since, limit, scan } = args;
+    let status = status.map(Status::from);
+    let statuses = status.map_or(Status::ALL.to_vec(), |status| vec![status]);
+    let since = since.or_else(|| chat.is_none().then_some(RECENT)).map(|within| now.minus(within));
+    let from = since.unwrap_or(Timestamp::from_millis(0));
+    let mut listed = if scan {
+        attempts.scan(&statuses, from, false, &mut Progress::of("attempts scanned")).await?
+    } else {
+        let of = chat.map_or(Of::Statuses(statuses), |chat| Of::Chat(chat, status));
+        // One more than is shown tells whether there are more.
+        let wanted = Wanted { of, since: from, unnotified_only: false, limit: limit.saturating_add(1) };
+        attempts.list(&wanted, now).await?
+    };
+    let is_cut = listed.attempts.len() > limit;
+    listed.attempts.truncate(limit);
+    Ok(listing(&listed, is_cut, since, now))
 }
 
-fn listing(Listed { attempts: found, unreadable }: &Listed, since: Timestamp, max: usize, now: Timestamp) -> Report {
-    let shown = &found[..found.len().min(max)];
-    let left = found.len() - shown.len();
+fn listing(listed: &Listed, is_cut: bool, since: Option<Timestamp>, now: Timestamp) -> Report {
+    let Listed { attempts: found, unreadable } = listed;
     let mut text = format!(
-        "{}{}\n{} in the last {}",
-        attempt_table(shown, now).text(),
+        "{}{}\n{}",
+        attempt_table(found, now).text(),
         unreadable_text(unreadable),
-        count(found.len(), "attempt"),
-        duration_text(now.since(since))
+        count(found.len(), "attempt")
     );
-    if left > 0 {
-        let _ = write!(text, "; {left} not shown (--max)");
+    if let Some(since) = since {
+        let _ = write!(text, " in the last {}", duration_text(now.since(since)));
+    }
+    if is_cut {
+        text.push_str("; there are more (--limit)");
     }
     if !unreadable.is_empty() {
         let _ = write!(text, "; {} unreadable", unreadable.len());
     }
     text.push_str(".\n");
     let json = json!({
-        "attempts": shown.iter().map(attempt_summary).collect::<Vec<_>>(),
+        "attempts": found.iter().map(attempt_summary).collect::<Vec<_>>(),
         "unreadable": unreadable_json(unreadable),
         "found": found.len(),
-        "since": since.rfc3339(),
+        "more": is_cut,
+        "since": since.map(Timestamp::rfc3339),
     });
     let exit = match (found.is_empty(), unreadable.is_empty()) {
         (_, false) => Exit::InPart,
@@ -98,11 +108,21 @@ mod tests {
         let now = Timestamp::from_millis(1_790_000_002_000);
         let foreign = Unreadable { key: "f0\u{1b}[2J".to_owned(), why: "attempt unreadable: no status".to_owned() };
         let listed = Listed { attempts: vec![attempt(&json!({}))], unreadable: vec![foreign] };
-        let report = listing(&listed, now.minus(Duration::from_mins(1)), 10, now);
+        let report = listing(&listed, false, Some(now.minus(Duration::from_mins(1))), now);
         assert_eq!(report.exit, Exit::InPart);
         assert_eq!(report.json["unreadable"][0]["why"], "attempt unreadable: no status");
         for text in ["07070707070707070707070707070707", r"f0\u{1b}[2J", "1 attempt in the last 1 min; 1 unreadable."] {
             assert!(report.text.contains(text), "{}", report.text);
         }
+    }
+
+    #[test]
+    fn a_list_that_was_cut_says_so() {
+        let now = Timestamp::from_millis(1_790_000_002_000);
+        let listed = Listed { attempts: vec![attempt(&json!({}))], unreadable: Vec::new() };
+        let cut = listing(&listed, true, None, now);
+        assert_eq!((&cut.json["more"], &cut.json["since"]), (&json!(true), &json!(null)));
+        assert!(cut.text.ends_with("\n1 attempt; there are more (--limit).\n"), "{}", cut.text);
+        assert_eq!(listing(&listed, false, None, now).json["more"], false);
     }
 }

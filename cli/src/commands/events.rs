@@ -16,7 +16,7 @@ use shared::{
 
 use crate::{
     args::{Again, EventsCommand},
-    aws::AttemptTable,
+    aws::{AttemptTable, Of, Wanted},
     error::{Error, Exit},
     records::{Listed, attempt_summary, outcome_table, unreadable_json, unreadable_text},
     report::{Progress, Report, count},
@@ -26,13 +26,13 @@ use crate::{
 const OUTCOMES: [Status; 3] = [Status::Connected, Status::Failed, Status::Delayed];
 
 pub(crate) async fn run(command: EventsCommand, target: &Target, clock: Clock) -> Result<Report, Error> {
-    let EventsCommand::Redeliver { since, attempt, again, confirm } = command;
+    let EventsCommand::Redeliver { since, scan, attempt, again, confirm } = command;
     let attempts = AttemptTable::new(&target.aws, target.stack.output("AttemptTableName")?);
     let now = clock();
     let listed = if let Some(id) = attempt {
         Listed { attempts: vec![by_id(&attempts, id).await?], unreadable: Vec::new() }
     } else {
-        attempts.since(now.minus(since), Some(&OUTCOMES), true, &mut Progress::of("attempts scanned")).await?
+        incomplete(&attempts, now.minus(since), scan, now).await?
     };
     if listed.attempts.is_empty() && listed.unreadable.is_empty() {
         let text = "Nothing to redeliver: every notification is complete.\n".to_owned();
@@ -40,6 +40,22 @@ pub(crate) async fn run(command: EventsCommand, target: &Target, clock: Clock) -
     }
     let redelivered = if confirm { redeliver_all(&attempts, &listed.attempts, &again, clock).await? } else { 0 };
     Ok(report(&listed, redelivered, confirm, now))
+}
+
+/// The outcomes since then whose notification is not complete.
+async fn incomplete(attempts: &AttemptTable, since: Timestamp, scan: bool, now: Timestamp) -> Result<Listed, Error> {
+    if scan {
+        return attempts.scan(&OUTCOMES, since, true, &mut Progress::of("attempts scanned")).await;
+    }
+    let of = Of::Statuses(OUTCOMES.to_vec());
+    let wanted = Wanted { of, since, unnotified_only: true, limit: usize::MAX };
+    let mut listed = attempts.list(&wanted, now).await?;
+    // The index does not say who was notified.
+    let ids: Vec<_> = listed.attempts.iter().map(|attempt| attempt.attempt_id).collect();
+    let mut rows = attempts.read_many(&ids).await?;
+    listed.attempts.clear();
+    ids.iter().filter_map(|id| rows.remove(&id.to_string())).for_each(|row| listed.add(row));
+    Ok(listed)
 }
 
 async fn by_id(attempts: &AttemptTable, id: AttemptId) -> Result<Item, Error> {

@@ -17,6 +17,8 @@ pub mod attr {
     pub const WA_ID: &str = "wa_id";
     /// S: [`crate::attempt::Status`].
     pub const STATUS: &str = "status";
+    /// S: its place in the [index by status](crate::attempt::index::BY_STATUS); absent in rows of before the index.
+    pub const STATUS_DAY: &str = "status_day";
     /// S: [`crate::attempt::Reason`], with `failed` and `delayed`.
     pub const REASON: &str = "reason";
     /// S: Salesforce's own `error`, if any.
@@ -71,7 +73,7 @@ pub mod attr {
 /// A row of `connection_attempts`, as it is read by everybody who reads more of it than the [`ledger`](super::ledger)
 /// asks.
 ///
-/// An attribute can be missing: which ones are there depends on the status. The hash of the code is not read.
+/// An attribute can be missing: which ones are there depends on the status. The hash of the code and the place in an index are not read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
     /// [`attr::ATTEMPT_ID`].

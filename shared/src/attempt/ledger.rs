@@ -7,7 +7,7 @@
 use std::{cell::Cell, time::Duration};
 
 use super::{
-    AttemptId, Outcome, Reason, Status, attr,
+    AttemptId, Outcome, Reason, Status, attr, index,
     item::{text, time},
 };
 use crate::{
@@ -48,6 +48,7 @@ pub struct Attempt<'a> {
 /// The exclusive right to exchange the attempt's code, until it expires.
 #[derive(Debug)]
 pub struct Lease {
+    id: AttemptId,
     until: Timestamp,
     /// Whether the code may be redeemed, by this holder or by an earlier one that lost the response.
     ///
@@ -127,7 +128,7 @@ impl Attempt<'_> {
     pub fn lease(&self, before: &Attributes, claimed_at: Timestamp) -> Lease {
         let same_code = text(before, attr::CODE_SHA256) == self.code_sha256.as_deref();
         let released = time(before, attr::LEASE_UNTIL).is_none_or(|until| until == RELEASED);
-        Lease { until: claimed_at.plus(LEASE), maybe_redeemed: Cell::new(same_code && !released) }
+        Lease { id: self.id, until: claimed_at.plus(LEASE), maybe_redeemed: Cell::new(same_code && !released) }
     }
 
     /// Writes how the attempt ended.
@@ -192,6 +193,7 @@ impl Attempt<'_> {
             .set(attr::LOGIN_URL, self.login_url.as_str())
             .set(attr::RECEIVES, u64::from(self.receives))
             .set(attr::UPDATED_AT, now)
+            .set(attr::STATUS_DAY, index::status_day(self.id, to, now))
             .set_once(attr::CREATED_AT, self.received_at)
             .set(attr::EXPIRES_AT, now.plus(RETENTION).seconds());
         let write = match &self.code_sha256 {
@@ -251,7 +253,10 @@ impl Lease {
     /// Ends the lease early, if it is still held.
     #[must_use]
     pub fn release(&self, now: Timestamp) -> ConditionalWrite {
-        ConditionalWrite::only_if(self.is_held()).set(attr::LEASE_UNTIL, self.end(now)).set(attr::UPDATED_AT, now)
+        ConditionalWrite::only_if(self.is_held())
+            .set(attr::LEASE_UNTIL, self.end(now))
+            .set(attr::UPDATED_AT, now)
+            .set(attr::STATUS_DAY, index::status_day(self.id, Status::Exchanging, now))
     }
 
     fn is_held(&self) -> Condition {

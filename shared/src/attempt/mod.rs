@@ -1,12 +1,13 @@
 //! One person's attempt to connect: its id, its states, and its row in the table `connection_attempts`.
 //!
-//! [`Item`] is the row as it is read, [`Outcome`] is how an attempt ended, and [`ledger`] holds the rules of writing
-//! the row, as data.
+//! [`Item`] is the row as it is read, [`Outcome`] is how an attempt ended, [`ledger`] holds the rules of writing the row,
+//! as data, and [`index`] is what rows are listed by.
 
 use ring::digest::{Context, SHA256};
 
 use crate::{AuthorizationCode, Timestamp, WaId, id::random_id};
 
+pub mod index;
 mod item;
 pub mod ledger;
 mod outcome;
@@ -69,6 +70,9 @@ pub enum Status {
 }
 
 impl Status {
+    /// Every status.
+    pub const ALL: [Self; 4] = [Self::Exchanging, Self::Connected, Self::Failed, Self::Delayed];
+
     /// As stored.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -83,7 +87,7 @@ impl Status {
     /// Parses the stored form; `None` where it is unknown.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Exchanging, Self::Connected, Self::Failed, Self::Delayed].into_iter().find(|s| s.as_str() == text)
+        Self::ALL.into_iter().find(|status| status.as_str() == text)
     }
 }
 

@@ -7,7 +7,7 @@ from ministack.core.responses import request_scope
 from ministack.services import dynamodb
 
 from . import fix
-from .provisioning import after_provisioning, is_true, with_properties
+from .provisioning import HANDLERS, after_provisioning, is_true, with_properties
 
 _TABLE = "AWS::DynamoDB::Table"
 _REAPER_SECONDS = 1
@@ -70,6 +70,28 @@ def table_encryption():
 
     with_properties(_TABLE, as_api)
     after_provisioning(_TABLE, set_encryption)
+
+
+@fix
+def one_index_per_table_update():
+    """A deployment adds or removes at most one global secondary index of a table that exists.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-table.html
+    """
+    handlers = HANDLERS[_TABLE]
+    update = handlers["update"]
+
+    def update_one(physical_id, old, new, *rest, **options):
+        before, after = (
+            {index["IndexName"]: index for index in properties.get("GlobalSecondaryIndexes") or []}
+            for properties in (old, new)
+        )
+        replaced = {name for name in before.keys() & after.keys() if before[name] != after[name]}
+        if len(before.keys() ^ after.keys()) + 2 * len(replaced) > 1:
+            raise ValueError("Cannot perform more than one GSI creation or deletion in a single update")
+        return update(physical_id, old, new, *rest, **options)
+
+    handlers["update"] = update_one
 
 
 @fix

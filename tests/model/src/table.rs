@@ -193,6 +193,7 @@ impl Row {
                 | attr::LOGIN_URL
                 | attr::RECEIVES
                 | attr::CREATED_AT
+                | attr::STATUS_DAY
                 | attr::EXPIRES_AT
                 | attr::SALESFORCE_ERROR
                 | attr::ORG_ID

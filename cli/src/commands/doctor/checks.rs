@@ -19,7 +19,9 @@ use super::{
     safety::{self, Concurrency},
 };
 use crate::{
-    aws::{AttemptTable, Context, Functions, Keys, Presence, Queue, Roles, SecretsManager, Settings, Topics},
+    aws::{
+        AttemptTable, Context, Functions, Keys, Of, Presence, Queue, Roles, SecretsManager, Settings, Topics, Wanted,
+    },
     error::Error,
     parties::{check_app, check_meta, check_twilio, probe_page, probe_webhook, request_link},
     report::Progress,
@@ -327,9 +329,13 @@ impl<'a> Checks<'a> {
 
     async fn attempts(&self) -> Result<Vec<Finding>, Error> {
         let attempts = AttemptTable::new(&self.target.aws, self.target.stack.output("AttemptTableName")?);
+        if self.target.stack.parameter("AttemptIndexes") != "Both" {
+            return Ok(vec![finding::no_index()]);
+        }
         let now = (self.clock)();
-        let mut progress = Progress::of("attempts scanned");
-        let listed = attempts.since(now.minus(STUCK_SINCE), Some(&[Status::Exchanging]), false, &mut progress).await?;
+        let of = Of::Statuses(vec![Status::Exchanging]);
+        let wanted = Wanted { of, since: now.minus(STUCK_SINCE), unnotified_only: false, limit: usize::MAX };
+        let listed = attempts.list(&wanted, now).await?;
         let stuck = listed.attempts.iter().filter(|attempt| attempt.is_stuck(now)).count();
         Ok([Some(finding::stuck(stuck)), finding::unreadable(&listed.unreadable)].into_iter().flatten().collect())
     }

@@ -306,3 +306,29 @@ fn an_attempt_of_a_plain_state_says_so() {
     assert_eq!(after([claim]).get(attr::PLAIN), Some(&true.into()));
     assert_eq!(after([first("a", NOW)]).get(attr::PLAIN), None);
 }
+
+/// Else an attempt would be listed by what it was, or on a day that lists no longer look at.
+#[test]
+fn every_write_of_a_status_or_its_time_moves_the_row_to_their_place_in_the_index() {
+    let held = after([first("a", NOW)]);
+    let delayed = after([of_code("a").finish(&DELAYED, Guard::Claimable, NOW)]);
+    let place = |status, at| Some(index::status_day(AttemptId::from_bytes([7; 16]), status, at).into());
+    let tomorrow = NOW.plus(Duration::from_hours(24));
+    let ours = lease(&of_code("a"), &Attributes::new());
+    for (write, status) in [
+        (first("a", tomorrow), Status::Exchanging),
+        (again("a", tomorrow), Status::Exchanging),
+        (ours.release(tomorrow), Status::Exchanging),
+        (connect("a", false, tomorrow), Status::Connected),
+        (of_code("a").finish(&failed(Reason::Denied), Guard::Claimable, tomorrow), Status::Failed),
+        (of_code("a").finish(&DELAYED, Guard::Claimable, tomorrow), Status::Delayed),
+    ] {
+        let mut rows = [Attributes::new(), held.clone(), delayed.clone()];
+        let written: Vec<_> = rows.iter_mut().filter_map(|row| write.apply(row).then_some(row)).collect();
+        assert!(!written.is_empty());
+        for row in written {
+            assert_eq!(row.get(attr::STATUS_DAY), place(status, tomorrow).as_ref());
+            assert_eq!(row.get(attr::UPDATED_AT), Some(&tomorrow.into()));
+        }
+    }
+}

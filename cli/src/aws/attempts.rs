@@ -1,23 +1,25 @@
-//! DynamoDB: the two tables, as an operator reads and changes them.
+//! DynamoDB: the attempt table, as an operator reads and changes it. Lists come from its indexes ([`listing`]).
+
+mod listing;
 
 use std::{collections::HashMap, fmt::Write as _};
 
 use aws_sdk_dynamodb::{
     Client,
-    types::{AttributeValue, KeysAndAttributes, Select},
+    types::{AttributeValue, KeysAndAttributes},
 };
 use aws_types::SdkConfig;
 use shared::{
-    AttemptId, Status, Timestamp, WaId,
+    AttemptId, Status, Timestamp,
     attempt::{Item, UnreadableItem, attr},
     aws::dynamodb::{self, Update},
-    conditional_write::{Attributes, ConditionalWrite},
-    connection::{self, REFRESH_TOKEN},
+    conditional_write::ConditionalWrite,
 };
 
+pub(crate) use self::listing::{Of, Wanted};
 use crate::{
     error::Error,
-    records::{Connection, Listed, Unreadable},
+    records::{Listed, Unreadable},
     report::Progress,
 };
 
@@ -73,27 +75,24 @@ impl AttemptTable {
         Ok(found)
     }
 
-    /// The attempts of these statuses, or of any, that were updated since, the latest first; and what cannot be read,
-    /// which may be anywhere. It scans the whole table.
-    pub(crate) async fn since(
+    /// The attempts of these statuses that were updated since, the latest first, by reading the whole table; and what
+    /// cannot be read, which may be of any time. It also finds rows that no index has.
+    pub(crate) async fn scan(
         &self,
+        statuses: &[Status],
         since: Timestamp,
-        statuses: Option<&[Status]>,
         unnotified_only: bool,
         progress: &mut Progress,
     ) -> Result<Listed, Error> {
         let mut values = HashMap::from([
-            (":since".to_owned(), AttributeValue::N(since.millis().to_string())),
+            (":since".to_owned(), number(since)),
             (":number".to_owned(), AttributeValue::S("N".to_owned())),
             (":text".to_owned(), AttributeValue::S("S".to_owned())),
         ]);
-        let mut wanted = "#updated_at >= :since".to_owned();
-        if let Some(statuses) = statuses {
-            let names: Vec<String> = (0..statuses.len()).map(|place| format!(":status{place}")).collect();
-            let _ = write!(wanted, " AND #status IN ({})", names.join(", "));
-            let statuses = statuses.iter().map(|status| AttributeValue::S(status.as_str().to_owned()));
-            values.extend(names.into_iter().zip(statuses));
-        }
+        let names: Vec<String> = (0..statuses.len()).map(|place| format!(":status{place}")).collect();
+        let mut wanted = format!("#updated_at >= :since AND #status IN ({})", names.join(", "));
+        let statuses = statuses.iter().map(|status| AttributeValue::S(status.as_str().to_owned()));
+        values.extend(names.into_iter().zip(statuses));
         if unnotified_only {
             let _ = write!(wanted, " AND attribute_not_exists({})", attr::NOTIFIED_AT);
         }
@@ -130,95 +129,12 @@ impl AttemptTable {
     }
 }
 
-/// The table of tokens.
-#[derive(Clone, Debug)]
-pub(crate) struct ConnectionTable {
-    client: Client,
-    table: String,
-}
-
-/// Every attribute of a connection that is shown: all but its tokens.
-const PUBLIC: [&str; 13] = [
-    attr::WA_ID,
-    attr::ATTEMPT_ID,
-    attr::USERNAME,
-    connection::USER_ID,
-    attr::ORG_ID,
-    attr::INSTANCE_URL,
-    attr::LOGIN_URL,
-    attr::SCOPE,
-    connection::ISSUED_AT,
-    connection::CONNECTED_AT,
-    connection::CONSENTED_AT,
-    connection::ENDED_AT,
-    connection::ENDED_REASON,
-];
-
-impl ConnectionTable {
-    pub(crate) fn new(config: &SdkConfig, table: &str) -> Self {
-        Self { client: Client::new(config), table: table.to_owned() }
-    }
-
-    /// The chat's connection. Its tokens stay in the table.
-    pub(crate) async fn read(&self, wa_id: &WaId) -> Result<Option<Connection>, Error> {
-        let names = PUBLIC.iter().map(|name| (format!("#{name}"), (*name).to_owned())).collect();
-        let projection = PUBLIC.map(|name| format!("#{name}")).join(", ");
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key(attr::WA_ID, AttributeValue::S(wa_id.as_str().to_owned()))
-            .projection_expression(projection)
-            .set_expression_attribute_names(Some(names))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(Error::aws("read the connection", "GetItem"))?;
-        let Some(item) = answer.item else { return Ok(None) };
-        let refreshable = self.has_refresh_token(wa_id).await?;
-        Ok(Some(Connection::read(wa_id, &dynamodb::attributes(item), refreshable)))
-    }
-
-    async fn has_refresh_token(&self, wa_id: &WaId) -> Result<bool, Error> {
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .key_condition_expression(format!("{} = :wa_id", attr::WA_ID))
-            .filter_expression(format!("attribute_exists({REFRESH_TOKEN})"))
-            .expression_attribute_values(":wa_id", AttributeValue::S(wa_id.as_str().to_owned()))
-            .consistent_read(true)
-            .select(Select::Count)
-            .send()
-            .await
-            .map_err(Error::aws("read the connection", "Query"))?;
-        Ok(answer.count > 0)
-    }
-
-    /// The chat's row with its tokens, to revoke them at Salesforce; empty where there is none.
-    pub(crate) async fn row(&self, wa_id: &WaId) -> Result<Attributes, Error> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key(attr::WA_ID, AttributeValue::S(wa_id.as_str().to_owned()))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(Error::aws("read the tokens", "GetItem"))?;
-        Ok(answer.item.map(dynamodb::attributes).unwrap_or_default())
-    }
-
-    /// Makes this write to the chat's row; `false` where its condition does not hold.
-    pub(crate) async fn write(&self, wa_id: &WaId, write: &ConditionalWrite) -> Result<bool, Error> {
-        let done = dynamodb::update(&self.client, &self.table, (attr::WA_ID, wa_id.as_str()), write).await;
-        let done = done.map_err(|error| Error::failed("end the connection", error.to_string()))?;
-        Ok(matches!(done, Update::Done(_)))
-    }
-}
-
 fn text(id: &AttemptId) -> AttributeValue {
     AttributeValue::S(id.to_string())
+}
+
+fn number(time: Timestamp) -> AttributeValue {
+    AttributeValue::N(time.millis().to_string())
 }
 
 fn read_attempt(item: HashMap<String, AttributeValue>) -> Result<Item, Unreadable> {

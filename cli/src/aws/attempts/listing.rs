@@ -1,0 +1,276 @@
+//! Lists of attempts, the latest first, from the attempt table's indexes: they read little more than they show, however
+//! large the table is.
+//!
+//! A list by status merges the partitions of a day ([`index::status_days`]), one day after another, from the latest back.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::{error::ProvideErrorMetadata as _, types::AttributeValue};
+use shared::{
+    Status, Timestamp, WaId,
+    attempt::{attr, index},
+};
+use tokio::task::JoinSet;
+
+use super::{AttemptTable, number, read_attempt};
+use crate::{error::Error, records::Listed};
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+/// How far this machine's clock may be behind the functions', which date the rows.
+const CLOCK_TOLERANCE_MS: u64 = 10 * 60 * 1000;
+/// What is read of a partition beyond its even share, because partitions are never even.
+const SPARE: usize = 4;
+/// The most that is asked for at once.
+const PAGE: usize = 1_000;
+
+type Row = HashMap<String, AttributeValue>;
+
+/// Whose attempts are listed.
+#[derive(Clone, Debug)]
+pub(crate) enum Of {
+    /// Those of a chat, whatever their status or with this one.
+    Chat(WaId, Option<Status>),
+    /// Those of these statuses.
+    Statuses(Vec<Status>),
+}
+
+/// What is listed.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) of: Of,
+    /// Only what was updated since.
+    pub(crate) since: Timestamp,
+    /// Only what has no complete notification.
+    pub(crate) unnotified_only: bool,
+    /// At most so many.
+    pub(crate) limit: usize,
+}
+
+/// A partition of an index, read from its latest row back.
+#[derive(Debug)]
+struct Partition {
+    index: &'static str,
+    key: (&'static str, String),
+    rows: Vec<Row>,
+    progress: Progress,
+}
+
+#[derive(Debug)]
+enum Progress {
+    Unread,
+    /// Everything after this key has been read.
+    ReadTo(Row),
+    Exhausted,
+}
+
+impl AttemptTable {
+    /// The latest attempts that are wanted.
+    pub(crate) async fn list(&self, wanted: &Wanted, now: Timestamp) -> Result<Listed, Error> {
+        let mut rows = Vec::new();
+        for partitions in partitions(wanted, now) {
+            let missing = wanted.limit - rows.len();
+            rows.append(&mut self.latest(partitions, wanted, missing).await?);
+            if rows.len() == wanted.limit {
+                break;
+            }
+        }
+        let mut listed = Listed::default();
+        rows.into_iter().for_each(|row| listed.add(read_attempt(row)));
+        Ok(listed)
+    }
+
+    /// The latest rows of these partitions together, at most so many.
+    async fn latest(&self, mut partitions: Vec<Partition>, wanted: &Wanted, limit: usize) -> Result<Vec<Row>, Error> {
+        loop {
+            let due = due(&partitions, limit);
+            if due.is_empty() {
+                break;
+            }
+            let found: usize = partitions.iter().map(|partition| partition.rows.len()).sum();
+            let page = limit.saturating_sub(found).div_ceil(due.len()).saturating_add(SPARE).min(PAGE);
+            let mut reads = JoinSet::new();
+            for place in due {
+                let read = self.page(&partitions[place], wanted, page);
+                reads.spawn(async move { (place, read.await) });
+            }
+            while let Some(read) = reads.join_next().await {
+                let (place, read) = read.map_err(|error| Error::failed("list the attempts", error.to_string()))?;
+                let (mut rows, progress) = read?;
+                partitions[place].rows.append(&mut rows);
+                partitions[place].progress = progress;
+            }
+        }
+        let mut rows: Vec<_> = partitions.into_iter().flat_map(|partition| partition.rows).collect();
+        rows.sort_by_key(|row| std::cmp::Reverse(time(row)));
+        rows.truncate(limit);
+        Ok(rows)
+    }
+
+    /// The next page of a partition.
+    fn page(
+        &self,
+        partition: &Partition,
+        wanted: &Wanted,
+        size: usize,
+    ) -> impl Future<Output = Result<(Vec<Row>, Progress), Error>> + Send + 'static {
+        let (name, value) = &partition.key;
+        let mut request = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(partition.index)
+            .key_condition_expression("#key = :key AND #updated_at >= :since")
+            .expression_attribute_names("#key", *name)
+            .expression_attribute_names("#updated_at", attr::UPDATED_AT)
+            .expression_attribute_values(":key", AttributeValue::S(value.clone()))
+            .expression_attribute_values(":since", number(wanted.since))
+            .scan_index_forward(false)
+            .limit(i32::try_from(size).unwrap_or(i32::MAX));
+        let mut filters = Vec::new();
+        if wanted.unnotified_only {
+            filters.push(format!("attribute_not_exists({})", attr::NOTIFIED_AT));
+        }
+        if let Of::Chat(_, Some(status)) = &wanted.of {
+            filters.push("#status = :status".to_owned());
+            request = request
+                .expression_attribute_names("#status", attr::STATUS)
+                .expression_attribute_values(":status", AttributeValue::S(status.as_str().to_owned()));
+        }
+        if !filters.is_empty() {
+            request = request.filter_expression(filters.join(" AND "));
+        }
+        if let Progress::ReadTo(key) = &partition.progress {
+            request = request.set_exclusive_start_key(Some(key.clone()));
+        }
+        let index = partition.index;
+        async move {
+            let answer = request.send().await.map_err(|error| match error.code() {
+                // For an index that does not exist, and for one that DynamoDB still fills.
+                Some("ValidationException") => no_index(index),
+                _ => Error::aws("list the attempts", "Query")(error),
+            })?;
+            let progress = answer.last_evaluated_key.map_or(Progress::Exhausted, Progress::ReadTo);
+            Ok((answer.items.unwrap_or_default(), progress))
+        }
+    }
+}
+
+fn no_index(index: &str) -> Error {
+    let why = format!(
+        "the attempt table has no index {index}, or it is still being filled; deploy with AttemptIndexes=Both \
+         (docs/UPGRADE.md), or read the whole table with --scan"
+    );
+    Error::failed("list the attempts", why)
+}
+
+/// What has to be read, in groups, each of which has only later rows than the next.
+fn partitions(wanted: &Wanted, now: Timestamp) -> Vec<Vec<Partition>> {
+    let partition = |index, key| Partition { index, key, rows: Vec::new(), progress: Progress::Unread };
+    match &wanted.of {
+        Of::Chat(wa_id, _) => vec![vec![partition(index::BY_CHAT, (attr::WA_ID, wa_id.as_str().to_owned()))]],
+        Of::Statuses(statuses) => {
+            let days = wanted.since.millis() / DAY_MS..=(now.millis() + CLOCK_TOLERANCE_MS) / DAY_MS;
+            let day = |day: u64| {
+                let at = Timestamp::from_millis(day * DAY_MS);
+                let keys = statuses.iter().flat_map(|status| index::status_days(*status, at));
+                keys.map(|key| partition(index::BY_STATUS, (attr::STATUS_DAY, key))).collect()
+            };
+            days.rev().map(day).collect()
+        }
+    }
+}
+
+/// The partitions that have to be read on, because their next row may be among the latest: places in the list.
+fn due(partitions: &[Partition], limit: usize) -> Vec<usize> {
+    let mut times: Vec<_> = partitions.iter().flat_map(|partition| partition.rows.iter().map(time)).collect();
+    times.sort_unstable_by(|one, other| other.cmp(one));
+    // The last of the latest, where there are enough.
+    let last = limit.checked_sub(1).and_then(|last| times.get(last));
+    let is_due = |partition: &Partition| match (&partition.progress, last) {
+        (Progress::Exhausted, _) => false,
+        (Progress::Unread, _) | (Progress::ReadTo(_), None) => limit > 0,
+        (Progress::ReadTo(key), Some(last)) => time(key) > *last,
+    };
+    let places = partitions.iter().enumerate();
+    places.filter(|(_, partition)| is_due(partition)).map(|(place, _)| place).collect()
+}
+
+/// When the row was updated, in milliseconds since the epoch.
+fn time(row: &Row) -> u64 {
+    row.get(attr::UPDATED_AT).and_then(|time| time.as_n().ok()?.parse().ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+
+    fn row(time: u64) -> Row {
+        HashMap::from([(attr::UPDATED_AT.to_owned(), number(Timestamp::from_millis(time)))])
+    }
+
+    fn partition(times: &[u64], progress: Progress) -> Partition {
+        let rows = times.iter().copied().map(row).collect();
+        Partition { index: index::BY_STATUS, key: (attr::STATUS_DAY, String::new()), rows, progress }
+    }
+
+    fn by_status(since: Timestamp) -> Vec<Vec<Partition>> {
+        let of = Of::Statuses(vec![Status::Failed, Status::Delayed]);
+        partitions(&Wanted { of, since, unnotified_only: false, limit: 1 }, NOW)
+    }
+
+    #[test]
+    fn a_partition_is_read_on_while_its_next_row_may_be_among_the_latest() {
+        let partitions = [
+            partition(&[90, 80], Progress::ReadTo(row(80))),
+            partition(&[60, 50], Progress::ReadTo(row(50))),
+            partition(&[20], Progress::Exhausted),
+        ];
+        assert_eq!(due(&partitions, 2), [0; 0]);
+        assert_eq!(due(&partitions, 3), [0]);
+        assert_eq!(due(&partitions, 4), [0]);
+        assert_eq!(due(&partitions, 5), [0, 1]);
+        assert_eq!(due(&partitions, 9), [0, 1]);
+    }
+
+    #[test]
+    fn every_partition_is_read_once_at_least_and_none_for_nothing() {
+        let unread = || partition(&[], Progress::Unread);
+        assert_eq!(due(&[partition(&[9, 8], Progress::Exhausted), unread(), unread()], 1), [1, 2]);
+        assert_eq!(due(&[unread()], 0), [0; 0]);
+    }
+
+    #[test]
+    fn days_are_read_from_the_latest_back_to_the_one_of_the_time_asked_for() {
+        let days: Vec<Vec<_>> = by_status(NOW.minus(std::time::Duration::from_hours(24)))
+            .into_iter()
+            .map(|day| day.into_iter().map(|partition| partition.key.1).collect())
+            .collect();
+        let both = |day| [Status::Failed, Status::Delayed].into_iter().flat_map(move |s| index::status_days(s, day));
+        let yesterday = NOW.minus(std::time::Duration::from_hours(24));
+        assert_eq!(days, [both(NOW).collect::<Vec<_>>(), both(yesterday).collect()]);
+    }
+
+    #[test]
+    fn a_row_that_a_clock_ahead_of_ours_wrote_after_midnight_is_listed() {
+        let midnight = Timestamp::from_millis(NOW.millis() / DAY_MS * DAY_MS);
+        let wanted = Wanted {
+            of: Of::Statuses(vec![Status::Failed]),
+            since: midnight.minus(std::time::Duration::from_mins(1)),
+            unnotified_only: false,
+            limit: 1,
+        };
+        let days = partitions(&wanted, midnight.minus(std::time::Duration::from_secs(1)));
+        let of_today: Vec<_> = index::status_days(Status::Failed, midnight).collect();
+        assert!(days.iter().flatten().any(|partition| of_today.contains(&partition.key.1)));
+    }
+
+    #[test]
+    fn a_chat_is_one_partition_whatever_the_time() {
+        let of = Of::Chat("whatsapp:+15551234567".parse().unwrap(), None);
+        let since = Timestamp::from_millis(0);
+        let partitions = partitions(&Wanted { of, since, unnotified_only: false, limit: 9 }, NOW);
+        assert_eq!((partitions.len(), partitions[0].len(), partitions[0][0].index), (1, 1, index::BY_CHAT));
+    }
+}

@@ -1,0 +1,103 @@
+//! DynamoDB: the table of tokens, as an operator reads and changes it.
+
+use aws_sdk_dynamodb::{
+    Client,
+    types::{AttributeValue, Select},
+};
+use aws_types::SdkConfig;
+use shared::{
+    WaId,
+    attempt::attr,
+    aws::dynamodb::{self, Update},
+    conditional_write::{Attributes, ConditionalWrite},
+    connection::{self, REFRESH_TOKEN},
+};
+
+use crate::{error::Error, records::Connection};
+
+/// The table of tokens.
+#[derive(Clone, Debug)]
+pub(crate) struct ConnectionTable {
+    client: Client,
+    table: String,
+}
+
+/// Every attribute of a connection that is shown: all but its tokens.
+const PUBLIC: [&str; 13] = [
+    attr::WA_ID,
+    attr::ATTEMPT_ID,
+    attr::USERNAME,
+    connection::USER_ID,
+    attr::ORG_ID,
+    attr::INSTANCE_URL,
+    attr::LOGIN_URL,
+    attr::SCOPE,
+    connection::ISSUED_AT,
+    connection::CONNECTED_AT,
+    connection::CONSENTED_AT,
+    connection::ENDED_AT,
+    connection::ENDED_REASON,
+];
+
+impl ConnectionTable {
+    pub(crate) fn new(config: &SdkConfig, table: &str) -> Self {
+        Self { client: Client::new(config), table: table.to_owned() }
+    }
+
+    /// The chat's connection. Its tokens stay in the table.
+    pub(crate) async fn read(&self, wa_id: &WaId) -> Result<Option<Connection>, Error> {
+        let names = PUBLIC.iter().map(|name| (format!("#{name}"), (*name).to_owned())).collect();
+        let projection = PUBLIC.map(|name| format!("#{name}")).join(", ");
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key(attr::WA_ID, AttributeValue::S(wa_id.as_str().to_owned()))
+            .projection_expression(projection)
+            .set_expression_attribute_names(Some(names))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(Error::aws("read the connection", "GetItem"))?;
+        let Some(item) = answer.item else { return Ok(None) };
+        let refreshable = self.has_refresh_token(wa_id).await?;
+        Ok(Some(Connection::read(wa_id, &dynamodb::attributes(item), refreshable)))
+    }
+
+    async fn has_refresh_token(&self, wa_id: &WaId) -> Result<bool, Error> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression(format!("{} = :wa_id", attr::WA_ID))
+            .filter_expression(format!("attribute_exists({REFRESH_TOKEN})"))
+            .expression_attribute_values(":wa_id", AttributeValue::S(wa_id.as_str().to_owned()))
+            .consistent_read(true)
+            .select(Select::Count)
+            .send()
+            .await
+            .map_err(Error::aws("read the connection", "Query"))?;
+        Ok(answer.count > 0)
+    }
+
+    /// The chat's row with its tokens, to revoke them at Salesforce; empty where there is none.
+    pub(crate) async fn row(&self, wa_id: &WaId) -> Result<Attributes, Error> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key(attr::WA_ID, AttributeValue::S(wa_id.as_str().to_owned()))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(Error::aws("read the tokens", "GetItem"))?;
+        Ok(answer.item.map(dynamodb::attributes).unwrap_or_default())
+    }
+
+    /// Makes this write to the chat's row; `false` where its condition does not hold.
+    pub(crate) async fn write(&self, wa_id: &WaId, write: &ConditionalWrite) -> Result<bool, Error> {
+        let done = dynamodb::update(&self.client, &self.table, (attr::WA_ID, wa_id.as_str()), write).await;
+        let done = done.map_err(|error| Error::failed("end the connection", error.to_string()))?;
+        Ok(matches!(done, Update::Done(_)))
+    }
+}
