@@ -75,7 +75,8 @@ def test_every_link_in_the_runbook_leads_to_a_section():
 
 
 def test_every_command_of_wasf_in_runbook_and_alarms_is_one(template):
-    commands = set(re.findall(r"^\s+(?:///[^\n]*\n\s+(?:#\[[^\]]*\]\s+)*)?([A-Z][a-z]+)[ ({,]", (ROOT / "cli/src/args.rs").read_text(), flags=re.MULTILINE))
+    source = "".join(path.read_text() for path in [ROOT / "cli/src/args.rs", *(ROOT / "cli/src/args").glob("*.rs")])
+    commands = set(re.findall(r"^\s+(?:///[^\n]*\n\s+(?:#\[[^\]]*\]\s+)*)?([A-Z][a-z]+)[ ({,]", source, flags=re.MULTILINE))
     texts = RUNBOOK + "".join(alarm["AlarmDescription"] for alarm in _alarms(template).values())
     for command in re.findall(r"\bwasf ([a-z]+)(?: ([a-z]+)\b)?", texts):
         assert command[0].capitalize() in commands, command
