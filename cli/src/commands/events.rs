@@ -54,7 +54,9 @@ async fn incomplete(attempts: &AttemptTable, since: Timestamp, scan: bool, now: 
     let ids: Vec<_> = listed.attempts.iter().map(|attempt| attempt.attempt_id).collect();
     let mut rows = attempts.read_many(&ids).await?;
     listed.attempts.clear();
-    ids.iter().filter_map(|id| rows.remove(&id.to_string())).for_each(|row| listed.add(row));
+    for row in ids.iter().filter_map(|id| rows.remove(&id.to_string())) {
+        listed.add(row);
+    }
     Ok(listed)
 }
 

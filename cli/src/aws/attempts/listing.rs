@@ -75,7 +75,9 @@ impl AttemptTable {
             }
         }
         let mut listed = Listed::default();
-        rows.into_iter().for_each(|row| listed.add(read_attempt(row)));
+        for row in rows {
+            listed.add(read_attempt(row));
+        }
         Ok(listed)
     }
 
