@@ -4,7 +4,7 @@
 //! without the headers that keep it out of caches, frames and other sites. What a path or a parameter means is
 //! the function's own business. Nothing here does I/O.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, mem};
 
 use aws_lambda_events::{
     apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse},
@@ -38,8 +38,8 @@ pub enum Parameter {
     Absent,
     /// It occurs once, with this value.
     Once(String),
-    /// It occurs more than once (RFC 6749 §3.1 forbids it).
-    Repeated,
+    /// It occurs more than once (RFC 6749 §3.1 forbids it): the value, if it is the same each time.
+    Repeated(Option<String>),
 }
 
 /// The parameters that were asked for, in their order.
@@ -116,7 +116,8 @@ impl<'a> Request<'a> {
     /// The parameters of these names in the query and, on POST, in a form body, percent-decoded once. Others are
     /// ignored.
     ///
-    /// The query is parsed as it was sent: API Gateway's own map joins duplicates with commas.
+    /// The query is parsed as it was sent: API Gateway's own map joins duplicates with commas. A parameter without a
+    /// value counts as omitted (RFC 6749 §3.1).
     ///
     /// Nothing that is wrong with one parameter keeps the others from being read: a callback that cannot be used still
     /// says whose it is.
@@ -126,10 +127,13 @@ impl<'a> Request<'a> {
         let form = self.form();
         let mut values = [const { Parameter::Absent }; N];
         for (name, value) in form_urlencoded::parse(query.as_bytes()).chain(form_urlencoded::parse(&form)) {
-            if let Some(index) = names.iter().position(|known| *known == name) {
-                values[index] = match values[index] {
+            if let Some(index) = names.iter().position(|known| *known == name && !value.is_empty()) {
+                values[index] = match mem::take(&mut values[index]) {
                     Parameter::Absent => Parameter::Once(value.into_owned()),
-                    Parameter::Once(_) | Parameter::Repeated => Parameter::Repeated,
+                    Parameter::Once(first) | Parameter::Repeated(Some(first)) if first == value => {
+                        Parameter::Repeated(Some(first))
+                    }
+                    Parameter::Once(_) | Parameter::Repeated(_) => Parameter::Repeated(None),
                 };
             }
         }
@@ -363,11 +367,31 @@ mod tests {
 
     #[test]
     fn a_known_parameter_may_come_once() {
-        for (query, body) in [("a=1&a=1", ""), ("a=1", "a=2"), ("", "a=&a="), ("a&%61", "")] {
+        let repeated = |value: Option<&str>| Parameter::Repeated(value.map(str::to_owned));
+        for (query, body, expected) in [
+            ("a=1&a=1", "", repeated(Some("1"))),
+            ("a=1&%61=1", "a=1", repeated(Some("1"))),
+            ("a=1", "a=2", repeated(None)),
+            ("a=1&a=1", "a=2", repeated(None)),
+            ("a=2&a=1&a=1", "", repeated(None)),
+        ] {
             let event = form("POST", query, body);
-            assert_eq!(Request::new(&event).parameters(["a"]).values, [Parameter::Repeated], "{query} {body}");
+            assert_eq!(Request::new(&event).parameters(["a"]).values, [expected], "{query} {body}");
         }
         assert_eq!(Request::new(&form("POST", "a=1&b=1&b=2", "")).parameters(["a"]).values, [once("1")]);
+    }
+
+    #[test]
+    fn a_parameter_without_a_value_counts_as_omitted() {
+        for (query, body, expected) in [
+            ("a=", "", Parameter::Absent),
+            ("a&a=", "a=", Parameter::Absent),
+            ("a=&a=1", "", once("1")),
+            ("a=1", "a", once("1")),
+        ] {
+            let event = form("POST", query, body);
+            assert_eq!(Request::new(&event).parameters(["a"]).values, [expected], "{query} {body}");
+        }
     }
 
     #[test]

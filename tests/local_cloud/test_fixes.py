@@ -161,10 +161,15 @@ def http_api_empty_body(cloud):
 def http_api_request_cookies(cloud):
     stack = cloud.deploy({"Api": api(), "Function": function("GET /")}, functions={"Function": ANSWER})
     stack.get("/", headers={"Cookie": "first=1; second=2"})
+    stack.get("/", headers={"Cookie": "\xa0first=1;\t second=2;\x85third=3"})
     stack.get("/")
-    with_cookies, without = stack.events("Function")
+    with_cookies, with_white_space, without = stack.events("Function")
     assert with_cookies.get("cookies") == ["first=1", "second=2"]
     assert "cookie" not in with_cookies["headers"]
+    # White space of other kinds belongs to a cookie's name.
+    first, second, third = with_white_space.get("cookies")
+    assert (first.endswith("first=1"), second, third.endswith("third=3")) == (True, "second=2", True)
+    assert first != "first=1" and third != "third=3"
     assert "cookies" not in without
 
 

@@ -40,16 +40,16 @@ impl Callback {
     /// Reads the query, and on POST a form too. Unknown parameters are ignored.
     ///
     /// # Errors
-    /// [`Refusal`] where the state is missing, too long or a duplicate: nothing says whose login it is.
+    /// [`Refusal`] where the state is missing, too long or ambiguous: nothing says whose login it is.
     pub(crate) fn read(request: Request<'_>) -> Result<Self, Refusal> {
         let Parameters { values, are_too_long } = request.parameters(PARAMETERS);
-        let repeated = values.contains(&Repeated);
+        let repeated = values.iter().any(|value| matches!(value, Repeated(_)));
         let [state, code, error, description, issuer] = values;
         let state = match state {
-            Once(state) if state.len() > state::MAX_LENGTH => return Err(Refusal::TooLong),
-            Once(state) if !state.is_empty() => state,
-            Repeated => return Err(Refusal::DuplicateParameter),
-            Once(_) | Absent => return Err(if are_too_long { Refusal::TooLong } else { Refusal::MissingState }),
+            Once(state) | Repeated(Some(state)) if state.len() > state::MAX_LENGTH => return Err(Refusal::TooLong),
+            Once(state) | Repeated(Some(state)) => state,
+            Repeated(None) => return Err(Refusal::DuplicateParameter),
+            Absent => return Err(if are_too_long { Refusal::TooLong } else { Refusal::MissingState }),
         };
         let answer = match (error, code) {
             _ if are_too_long => Err(Refusal::TooLong),
@@ -68,7 +68,7 @@ impl Callback {
 fn once(parameter: shared::web::Parameter) -> Option<String> {
     match parameter {
         Once(value) => Some(value),
-        Absent | Repeated => None,
+        Absent | Repeated(_) => None,
     }
 }
 
@@ -136,7 +136,9 @@ mod tests {
 
     #[test]
     fn refuses_a_parameter_that_comes_twice() {
-        for query in ["code=a&code=a&state=s", "error=x&error=y&state=s", "code=a&iss=x&iss=x&state=s"] {
+        for query in
+            ["code=a&code=a&state=s", "error=x&error=y&state=s", "code=a&iss=x&iss=x&state=s", "code=a&state=s&state=s"]
+        {
             let callback = read(&get(query)).unwrap();
             assert_eq!(callback.answer.unwrap_err(), Refusal::DuplicateParameter, "{query}");
             assert_eq!(callback.state.as_str(), "s", "{query}");
@@ -144,12 +146,27 @@ mod tests {
     }
 
     #[test]
-    fn refuses_a_state_that_comes_twice() {
-        for query in ["code=a&state=s&state=t", "state=&state=s"] {
-            assert_eq!(read(&get(query)).unwrap_err(), Refusal::DuplicateParameter, "{query}");
-        }
-        let in_both = request("POST", "state=s", Some("code=a&state=s"), false);
+    fn two_states_say_nothing_about_whose_login_it_is() {
+        assert_eq!(read(&get("code=a&state=s&state=t")).unwrap_err(), Refusal::DuplicateParameter);
+        let in_both = request("POST", "state=t", Some("code=a&state=s"), false);
         assert_eq!(read(&in_both).unwrap_err(), Refusal::DuplicateParameter);
+    }
+
+    #[test]
+    fn a_state_in_query_and_form_says_whose_login_it_is() {
+        let callback = read(&request("POST", "state=s&code=a", Some("code=a&state=s"), false)).unwrap();
+        assert_eq!((callback.state.as_str(), callback.answer.unwrap_err()), ("s", Refusal::DuplicateParameter));
+    }
+
+    #[test]
+    fn an_empty_parameter_is_none() {
+        for query in
+            ["code=a&state=s&error=", "error=&code=a&error_description=&state=&state=s&iss=", "code=a&code=&state=s"]
+        {
+            let callback = read(&get(query)).unwrap();
+            assert_eq!((code(&callback), callback.state.as_str()), ("a", "s"), "{query}");
+            assert_eq!(callback.issuer, None, "{query}");
+        }
     }
 
     #[test]

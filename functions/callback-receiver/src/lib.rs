@@ -103,7 +103,7 @@ impl Receiver {
     pub async fn handle(&self, event: &ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
         let request = Request::new(event);
         let started = (self.clock)();
-        // Once the queue has the answer, the browser's secret has served.
+        // Once the queue has the code, the browser's secret has served.
         let (reply, served) =
             if request.is_head() { (Reply::Head, None) } else { self.process(request, started).await };
         let now = (self.clock)();
@@ -138,7 +138,11 @@ impl Receiver {
                 Err(refusal) => return (self.refuse(refusal, &login, message, deadline).await, None),
             };
         let (attempt_id, cookie) = match (&login, &consent) {
-            (Login::Signed(claims), _) => (claims.attempt_id, claims.binding.map(|_| claims.cookie_name())),
+            (Login::Signed(claims), Consent::Granted { .. }) => {
+                (claims.attempt_id, claims.binding.map(|_| claims.cookie_name()))
+            }
+            // Whoever said no may go back and say yes.
+            (Login::Signed(claims), _) => (claims.attempt_id, None),
             (Login::Plain(_), Consent::Granted { code }) => (AttemptId::of_code(code), None),
             (Login::Plain(wa_id), _) => (AttemptId::of_denial(wa_id, now), None),
         };
@@ -151,7 +155,7 @@ impl Receiver {
     }
 
     /// Tells the exchanger that a callback with a genuine state is refused: the person waits for an answer in the chat.
-    /// The page is the same whether that works or not.
+    /// Where that fails a reload tries again.
     async fn refuse(
         &self,
         refusal: Refusal,
@@ -163,11 +167,11 @@ impl Receiver {
         let Login::Signed(Claims { attempt_id, .. }) = login else { return refusal.into() };
         let message = message(Consent::Refused { reason: refusal.reason() });
         match timeout_at(deadline, self.queue.send_refusal(&message)).await {
-            Ok(Ok(())) => {}
+            Ok(Ok(())) => return Reply::Refused(refusal, Some(*attempt_id)),
             Ok(Err(error)) => warn!(%attempt_id, %error, "refusal not queued"),
             Err(_) => warn!(%attempt_id, error = TIMED_OUT, "refusal not queued"),
         }
-        Reply::Refused(refusal, Some(*attempt_id))
+        Reply::Unavailable
     }
 
     /// Verifies that this stack made the state. It may have expired.

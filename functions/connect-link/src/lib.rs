@@ -223,17 +223,15 @@ impl ConnectLink {
         api_id: &str,
     ) -> Result<Served, Refusal> {
         let now = (self.clock)();
-        let link = async {
-            let link = self.open(text).await?;
-            self.count_press(&link).await?;
-            Ok::<_, Refusal>(link)
-        };
-        let (settings, link, state_key) = tokio::join!(self.settings(now, api_id), link, self.state_key());
+        let (settings, link, state_key) = tokio::join!(self.settings(now, api_id), self.open(text), self.state_key());
         let (secrets, callback_uri) = settings?;
         if initiator.is_foreign(callback_uri.origin()) {
             return Err(Refusal::CrossSite);
         }
-        let Link { link_id, issued_at, wa_id, login_url, .. } = link?;
+        let link = link?;
+        // Last, so that presses which start no login, such as another site's, leave the owner theirs.
+        self.count_press(&link).await?;
+        let Link { link_id, issued_at, wa_id, login_url, .. } = link;
         // Each press is an attempt of its own: two people at one link, or one person twice, do not share an outcome.
         let attempt_id = AttemptId::from_bytes(self.random_bytes()?);
         let state_key = state_key.map_err(Unavailable::from)?;

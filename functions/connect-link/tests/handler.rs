@@ -344,6 +344,7 @@ async fn another_site_cannot_press_the_button() {
         assert!(refused.cookies.is_empty() && text(&refused).contains("Another website"));
     }
     assert_eq!(function.aws.requests("Sign").len(), 0);
+    assert_eq!(function.aws.requests("UpdateItem").len(), 0, "the owner's presses are not used up");
 }
 
 #[tokio::test]

@@ -129,6 +129,8 @@ def http_api_empty_body():
 def http_api_request_cookies():
     """Payload format 2.0 delivers the request's cookies in the list `cookies`, not in `headers`.
 
+    Nothing but spaces and tabs is taken from around a cookie (RFC 6265 §5.2, RFC 9110 §5.6.3): another white space is
+    part of its name, and whoever strips it gives a stranger's cookie a name that only the host may set.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
     """
     execute = lambda_svc._execute_function_with_config_scope
@@ -137,7 +139,7 @@ def http_api_request_cookies():
         if _is_http_request(event):
             cookie = event["headers"].pop("cookie", None)
             if cookie:
-                event["cookies"] = [pair.strip() for pair in cookie.split(";") if pair.strip()]
+                event["cookies"] = [pair for part in cookie.split(";") if (pair := part.strip(" \t"))]
         return execute(function, event)
 
     lambda_svc._execute_function_with_config_scope = with_cookies
