@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// What the sandbox's parties saw of one chat.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Journal(Value);
 
 impl From<Value> for Journal {

@@ -10,6 +10,7 @@
 //! | [`journal`] | what Salesforce, WhatsApp and the bot saw of a chat |
 //! | [`faults`] | answers of a party or of AWS that fails |
 //! | [`operator`] | a checkout deployed by the README's commands, and what `wasf` printed |
+//! | [`reckoning`] | whether the promises were kept in a soak |
 //! | [`state`] | states that a test signs itself |
 //! | [`dead_letters`] | people whose messages an operator finds among the dead letters |
 //!
@@ -33,6 +34,7 @@ pub mod dead_letters;
 pub mod faults;
 pub mod journal;
 pub mod operator;
+pub mod reckoning;
 pub mod state;
 
 use std::{

@@ -8,6 +8,7 @@
 //! | `DELETE /control/faults` | removes the faults that have not been used up; `?wa_id=` those of a chat |
 //! | `POST /control/aws/faults`, `DELETE` | the same between the functions and AWS, see [`crate::aws`]; `?containing=` |
 //! | `GET /control/journal` | requests and responses, see [`journal`]; filtered by `?wa_id=` and `?endpoint=` |
+//! | `GET /control/grants` | what Salesforce granted: `[{"wa_id","username","code_sha256","refresh_token_sha256","alive"}]`, oldest first |
 //! | `POST /control/clock` | `{"advance_ms"}`: advances Salesforce's clock; with `"wa_id"`, only that chat's codes age |
 //! | `POST /control/salesforce` | any of `client_id`, `client_secret`, `redirect_uris`, `require_pkce`: changes the connected app |
 //! | `POST /control/login` | `{"authorize_url","username"?,"allow"?}`: logs in and decides; returns `{"location"}`, the redirect; with `"error"` and `"error_description"?` Salesforce refuses with that |
@@ -43,7 +44,7 @@ use crate::{
     World,
     aws::AwsFault,
     bot::LinksApi,
-    salesforce::{AppChange, Decision},
+    salesforce::{AppChange, Decision, Granted},
 };
 
 pub(crate) fn routes() -> Router<Arc<World>> {
@@ -52,6 +53,7 @@ pub(crate) fn routes() -> Router<Arc<World>> {
         .route("/control/faults", post(add_fault).delete(clear_faults))
         .route("/control/aws/faults", post(add_aws_fault).delete(clear_aws_faults))
         .route("/control/journal", get(read_journal))
+        .route("/control/grants", get(read_grants))
         .route("/control/clock", post(advance_clock))
         .route("/control/salesforce", post(change_app))
         .route("/control/login", post(log_in))
@@ -98,6 +100,10 @@ async fn clear_aws_faults(State(world): State<Arc<World>>, Query(which): Query<W
 
 async fn read_journal(State(world): State<Arc<World>>, Query(filter): Query<journal::Filter>) -> Json<Value> {
     Json(world.journal.read(&filter))
+}
+
+async fn read_grants(State(world): State<Arc<World>>) -> Json<Vec<Granted>> {
+    Json(world.salesforce.granted())
 }
 
 #[derive(Deserialize)]

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::digest;
+use serde::Serialize;
 
 use super::{
     User,
     authorize::{Authorization, OAuthError},
 };
-use crate::ambient::random_text;
+use crate::{ambient::random_text, control::journal::sha256};
 
 const CODE_LIFETIME_MS: u64 = 15 * 60 * 1000;
 const APPROVALS: usize = 5;
@@ -20,6 +21,8 @@ const CODE_ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvw
 pub(super) struct Ledger {
     codes: HashMap<String, Code>,
     grants: Vec<Grant>,
+    /// The hash of each grant's refresh token, valid or not.
+    refresh_sha256: Vec<Option<String>>,
     /// The valid access and refresh tokens, and the grants that they belong to.
     access: HashMap<String, usize>,
     refresh: HashMap<String, usize>,
@@ -41,6 +44,18 @@ pub(super) struct Grant {
     pub(super) client_id: String,
     pub(super) scope: String,
     wa_id: Option<String>,
+    code_sha256: String,
+}
+
+/// A grant, as the control interface shows it.
+#[derive(Serialize)]
+pub(crate) struct Granted {
+    wa_id: Option<String>,
+    username: &'static str,
+    code_sha256: String,
+    refresh_token_sha256: Option<String>,
+    /// Whether its refresh token or, where there is none, an access token is valid.
+    alive: bool,
 }
 
 /// What a client presents with a code.
@@ -80,6 +95,7 @@ impl Ledger {
             client_id: authorization.client_id.clone(),
             scope: authorization.scope.clone(),
             wa_id: authorization.state.as_deref().and_then(wa_id_of_state),
+            code_sha256: sha256(&code),
         };
         let made = Code {
             grant,
@@ -156,6 +172,19 @@ impl Ledger {
         of_chat.map(|code| code.made_at_ms = code.made_at_ms.saturating_sub(by_ms)).count()
     }
 
+    /// Every grant, oldest first.
+    pub(super) fn granted(&self) -> Vec<Granted> {
+        let each = self.grants.iter().zip(&self.refresh_sha256).enumerate();
+        each.map(|(id, (grant, refresh_sha256))| Granted {
+            wa_id: grant.wa_id.clone(),
+            username: grant.user.username,
+            code_sha256: grant.code_sha256.clone(),
+            refresh_token_sha256: refresh_sha256.clone(),
+            alive: self.refresh.values().any(|of| *of == id) || self.access.values().any(|of| *of == id),
+        })
+        .collect()
+    }
+
     fn grant(&mut self, grant: Grant) -> Tokens {
         let id = self.grants.len();
         self.grants.push(grant.clone());
@@ -167,6 +196,7 @@ impl Ledger {
             self.refresh.insert(token.clone(), id);
             token
         });
+        self.refresh_sha256.push(refresh.as_deref().map(sha256));
         Tokens { grant, access, refresh }
     }
 

@@ -28,10 +28,13 @@ use axum::{
 use serde::Deserialize;
 use url::Url;
 
-pub(crate) use self::users::{USERS, User};
 use self::{
     authorize::{Authorization, Refusal},
     ledger::Ledger,
+};
+pub(crate) use self::{
+    ledger::Granted,
+    users::{USERS, User},
 };
 use crate::{
     World,
@@ -141,6 +144,11 @@ impl Salesforce {
     /// Ages the codes of one chat; how many there were.
     pub(crate) fn age_codes(&self, wa_id: &str, by_ms: u64) -> usize {
         lock(&self.ledger).age_codes(wa_id, by_ms)
+    }
+
+    /// Everything that was granted.
+    pub(crate) fn granted(&self) -> Vec<Granted> {
+        lock(&self.ledger).granted()
     }
 
     fn authorization(&self, fields: &Fields, base_url: &str) -> Result<Authorization, Refusal> {

@@ -472,6 +472,24 @@ async fn revoking_an_unknown_token_is_refused() {
 }
 
 #[tokio::test]
+async fn the_grants_say_whose_they_are_and_which_are_alive() {
+    let stage = Stage::new().await;
+    let (gone, kept) = (stage.tokens().await, stage.tokens().await);
+    stage.revoke(&gone["refresh_token"]).await;
+    let grants: Value = stage.client.get(stage.url("/control/grants")).send().await.unwrap().json().await.unwrap();
+    let alive: Vec<_> = grants.as_array().unwrap().iter().map(|grant| grant["alive"] == true).collect();
+    assert_eq!(alive, [false, true]);
+    for grant in grants.as_array().unwrap() {
+        assert_eq!((&grant["wa_id"], &grant["username"]), (&json!("whatsapp:+15551234567"), &json!("ada@example.com")));
+    }
+    let journal = stage.journal("salesforce.token").await;
+    let name = "refresh_token_sha256";
+    assert_eq!(grants[1][name], journal["records"][1]["answered"]["body"][name]);
+    assert_eq!(grants[1]["code_sha256"], journal["records"][1]["asked"]["body"]["code_sha256"]);
+    assert!(!grants.to_string().contains(kept["refresh_token"].as_str().unwrap()));
+}
+
+#[tokio::test]
 async fn a_sixth_approval_revokes_the_oldest() {
     let stage = Stage::new().await;
     let mut approvals = Vec::new();
