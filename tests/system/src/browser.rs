@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 
 use crate::Cloud;
 
-/// A browser, reduced to what this flow needs.
+/// A browser, reduced to what this flow needs. A clone is another tab.
+#[derive(Clone)]
 pub struct Browser<'a> {
     cloud: &'a Cloud,
     client: Client,
-    cookie: Option<String>,
+    cookies: Vec<String>,
     username: String,
 }
 
@@ -21,7 +22,7 @@ impl<'a> Browser<'a> {
     pub fn new(cloud: &'a Cloud) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let username = format!("visitor-{}@example.com", NEXT.fetch_add(1, Ordering::Relaxed));
-        Self { cloud, client: cloud.client(), cookie: None, username }
+        Self { cloud, client: cloud.client(), cookies: Vec::new(), username }
     }
 
     /// The same browser, used by somebody else.
@@ -29,7 +30,17 @@ impl<'a> Browser<'a> {
         Self { username: username.to_owned(), ..self }
     }
 
-    /// Visits an address with the browser's cookie.
+    /// Who uses it: the name that they log in with.
+    pub fn username(&self) -> &str {
+        &self.username
+    }
+
+    /// The `Cookie` header that it sends; empty before the first press. It keeps the cookies of all its logins.
+    pub fn cookies(&self) -> String {
+        self.cookies.join("; ")
+    }
+
+    /// Visits an address with the browser's cookies.
     pub async fn visit(&self, method: Method, url: &str) -> Response {
         self.visit_as(method, url, "text/html").await
     }
@@ -37,8 +48,8 @@ impl<'a> Browser<'a> {
     /// Visits an address and asks for a content type.
     pub async fn visit_as(&self, method: Method, url: &str, accept: &str) -> Response {
         let mut request = self.client.request(method, url).header(header::ACCEPT, accept);
-        if let Some(cookie) = &self.cookie {
-            request = request.header(header::COOKIE, cookie);
+        if !self.cookies.is_empty() {
+            request = request.header(header::COOKIE, self.cookies());
         }
         request.send().await.expect("an answer")
     }
@@ -51,7 +62,7 @@ impl<'a> Browser<'a> {
         for attribute in ["__Host-connect-", "Path=/", "Secure", "HttpOnly", "SameSite=Lax"] {
             assert!(set_cookie.contains(attribute), "the cookie has no {attribute}");
         }
-        self.cookie = set_cookie.split(';').next().map(str::to_owned);
+        self.cookies.extend(set_cookie.split(';').next().map(str::to_owned));
         response.headers()[header::LOCATION].to_str().expect("an address").to_owned()
     }
 

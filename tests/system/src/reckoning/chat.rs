@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::digest::{SHA256, digest};
 use serde_json::{Map, Value, json};
 
-use super::{Evidence, Login, Person, Span};
+use super::{Evidence, Excuse, Login, Person, Span};
 use crate::{Journal, consent::CONNECTED};
 
 /// One chat: who it is, and what can be seen of it.
@@ -96,9 +96,10 @@ impl<'a> Chat<'a> {
     /// Whether nobody but Salesforce knows this grant's tokens: their answer was lost, or the exchanger that had it.
     pub(super) fn is_excused(&self, grant: &Value) -> bool {
         let is_of_grant = |record: &&Value| record["asked"]["body"]["code_sha256"] == grant["code_sha256"];
-        let answer = self.journal.records("salesforce.token").iter().filter(is_of_grant).find(succeeded);
+        let answer =
+            self.journal.records("salesforce.token").iter().filter(is_of_grant).find(|record| succeeded(record));
         let is_lost = |record: &Value| record["answered"].is_null() || is_slower_than_anybody_waits(record);
-        self.person.excuses.lost_tokens || answer.is_none_or(is_lost)
+        self.person.may(Excuse::TokensLost) || answer.is_none_or(is_lost)
     }
 
     /// The texts that the chat was sent, by their first lines, which have no link in them.
@@ -132,7 +133,7 @@ impl<'a> Chat<'a> {
     /// When the chat was sent messages about failures, without the repetitions.
     pub(super) fn failures_told_at(&self) -> Vec<u64> {
         let mut counts: HashMap<&str, usize> = HashMap::new();
-        let taken = self.journal.records("twilio.messages").iter().filter(succeeded);
+        let taken = self.journal.records("twilio.messages").iter().filter(|record| succeeded(record));
         let failures = taken.filter_map(|record| {
             let text = first_line(record["asked"]["body"]["Body"].as_str()?);
             let count = counts.entry(text).or_default();
@@ -182,7 +183,7 @@ impl Event {
 /// The events that arrived, each once, in the order of their first arrival and as they were sent last.
 fn events(journal: &Journal) -> Vec<Event> {
     let mut events: Vec<Event> = Vec::new();
-    for record in journal.records("bot.events").iter().filter(succeeded) {
+    for record in journal.records("bot.events").iter().filter(|record| succeeded(record)) {
         let Some(event) = Event::read(&record["asked"]["body"]) else { continue };
         match events.iter_mut().find(|known| known.id == event.id) {
             Some(known) => *known = event,
@@ -206,7 +207,7 @@ pub(super) fn by_chat(journal: &Value) -> HashMap<&str, Journal> {
     records.into_iter().map(|(chat, records)| (chat, Journal::from(Value::Object(records)))).collect()
 }
 
-pub(super) fn succeeded(record: &&Value) -> bool {
+pub(super) fn succeeded(record: &Value) -> bool {
     record["succeeded"] == true
 }
 

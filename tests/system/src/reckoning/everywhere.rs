@@ -71,8 +71,10 @@ fn too_many_codes(evidence: &Evidence) -> Vec<(Promise, String)> {
 /// Bodies that should be dead letters and are not, or the other way round.
 fn wrong_dead_letters(expected: &[String], found: &[String]) -> Vec<(Promise, String)> {
     let mut counts: BTreeMap<&str, i64> = BTreeMap::new();
-    expected.iter().for_each(|body| *counts.entry(body).or_default() += 1);
-    found.iter().for_each(|body| *counts.entry(body).or_default() -= 1);
+    let bodies = expected.iter().map(|body| (body, 1)).chain(found.iter().map(|body| (body, -1)));
+    for (body, count) in bodies {
+        *counts.entry(body).or_default() += count;
+    }
     let wrong = counts.values().filter(|count| **count != 0);
     wrong
         .map(|count| if *count > 0 { "a message is no dead letter" } else { "an unexpected dead letter" })

@@ -10,7 +10,7 @@ mod promises;
 mod tests;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     fmt,
 };
 
@@ -88,14 +88,21 @@ pub struct Excuses {
     pub reasons: BTreeSet<&'static str>,
     /// How many messages may be repeated, beside those whose answers the journal shows as lost.
     pub repeats: usize,
-    /// A code may be sent again after a final answer, because the exchanger that had it is gone.
-    pub resend: bool,
-    /// Tokens may be lost with the exchanger that held them.
-    pub lost_tokens: bool,
-    /// The tables may be out of reach, so that an outcome is written without a look at the chat's row.
-    pub unchecked: bool,
-    /// Links cannot be made now and then.
-    pub linkless: bool,
+    /// What may happen beside that.
+    pub may: BTreeSet<Excuse>,
+}
+
+/// What may happen to somebody, given their faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Excuse {
+    /// A code is sent again after a final answer, because the exchanger that had it is gone.
+    Resent,
+    /// Tokens are lost with the exchanger that held them.
+    TokensLost,
+    /// An outcome is written without a look at the chat's row, because that is out of reach.
+    Unchecked,
+    /// No new link can be made.
+    Linkless,
 }
 
 /// Somebody who does nothing, and whom forged messages name.
@@ -230,7 +237,9 @@ impl Reckoning {
             this.add(&chat);
         }
         let found = everywhere::findings(people, bystanders, unprocessable, evidence);
-        found.into_iter().for_each(|(promise, what)| this.find(promise, what));
+        for (promise, what) in found {
+            this.find(promise, what);
+        }
         this.totals.people = people.len();
         this.totals.dead_letters = evidence.dead_letters.len();
         this
@@ -275,22 +284,11 @@ impl Reckoning {
     pub fn is_good(&self) -> bool {
         self.broken.is_empty()
     }
-
-    /// How many tokens are alive that should have been revoked.
-    pub fn orphans(people: &[Person], evidence: &Evidence) -> usize {
-        let mut journals: HashMap<&str, _> = chat::by_chat(&evidence.journal);
-        let of = |person| {
-            let journal = journals.remove(&*Person::chat(person)).unwrap_or_default();
-            let chat = Chat::new(person, evidence, journal);
-            chat.orphans().filter(|grant| !chat.is_excused(grant)).count()
-        };
-        people.iter().map(of).sum()
-    }
 }
 
 impl Person {
-    fn chat(&self) -> &str {
-        &self.chat
+    fn may(&self, excuse: Excuse) -> bool {
+        self.excuses.may.contains(&excuse)
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use serde_json::Value;
 
 use super::{
-    Brought, Login, Promise,
+    Brought, Excuse, Login, Promise,
     chat::{Chat, Event, code_sha256, is_before, number, status, succeeded},
 };
 
@@ -13,6 +13,9 @@ use super::{
 const WINDOW_MS: u64 = 15 * 60 * 1_000;
 /// How many failures a chat hears of within the window.
 const FAILURES: usize = 3;
+
+/// How a chat's promise was broken, if it was.
+type Check = fn(&Chat<'_>) -> Option<String>;
 
 /// How promises to this chat were broken.
 pub(super) fn findings(chat: &Chat<'_>) -> Vec<(Promise, String)> {
@@ -23,7 +26,7 @@ pub(super) fn findings(chat: &Chat<'_>) -> Vec<(Promise, String)> {
         found.extend(unexplained(chat, login).map(|what| (Promise::Explained, which(what))));
         found.extend(wrong_events(chat, login).map(|what| (Promise::RightEvents, which(what))));
     }
-    let each: [(Promise, fn(&Chat<'_>) -> Option<String>); 7] = [
+    let each: [(Promise, Check); 7] = [
         (Promise::OwnChat, somebody_elses),
         (Promise::LatestRow, stale),
         (Promise::LivingRow, dead),
@@ -71,7 +74,7 @@ fn lost(chat: &Chat<'_>, login: &Login) -> Option<String> {
     }
     let is_linked = event.relink_url.as_ref().is_some_and(|url| url.contains("/connect/"));
     let wants_link = matches!(&*event.next, "relink" | "wait");
-    (wants_link && !is_linked && !chat.person.excuses.linkless).then(|| format!("{status}, without a new link"))
+    (wants_link && !is_linked && !chat.person.may(Excuse::Linkless)).then(|| format!("{status}, without a new link"))
 }
 
 /// Whether the chat had heard of as many failures as it may by then. The event is later than the outcome.
@@ -196,7 +199,7 @@ fn told_otherwise(chat: &Chat<'_>) -> Option<String> {
     };
     let told = chat.events.iter().filter(|event| matches!(&*event.message, "sent" | "pending"));
     let late = told.filter(|event| !event.is_of_a_connection() && event.at > connected_at).find(is_older)?;
-    (!chat.person.excuses.unchecked).then(|| format!("connected, and then told of an older {}", late.kind))
+    (!chat.person.may(Excuse::Unchecked)).then(|| format!("connected, and then told of an older {}", late.kind))
 }
 
 fn doubled(chat: &Chat<'_>) -> Option<String> {
@@ -223,7 +226,7 @@ fn resent(chat: &Chat<'_>) -> Option<String> {
             again.insert(code);
         }
         let is_refused = matches!(body["error"].as_str(), Some("invalid_grant" | "inactive_user" | "inactive_org"));
-        *is_answered |= succeeded(&record) && *status == 200 && body["access_token_sha256"].is_string() || is_refused;
+        *is_answered |= succeeded(record) && *status == 200 && body["access_token_sha256"].is_string() || is_refused;
     }
-    (!again.is_empty() && !chat.person.excuses.resend).then(|| format!("{} codes", again.len()))
+    (!again.is_empty() && !chat.person.may(Excuse::Resent)).then(|| format!("{} codes", again.len()))
 }
