@@ -26,6 +26,18 @@ pub(super) struct Ledger {
     /// The valid access and refresh tokens, and the grants that they belong to.
     access: HashMap<String, usize>,
     refresh: HashMap<String, usize>,
+    /// Every token that was issued, valid or not.
+    issued: HashMap<String, usize>,
+}
+
+/// What becomes of a token that is to be revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Revocation {
+    Done,
+    /// It is dead already.
+    Invalid,
+    /// It was never issued.
+    Unsupported,
 }
 
 struct Code {
@@ -149,13 +161,17 @@ impl Ledger {
         self.access.get(access_token).map(|&id| self.grants[id].user)
     }
 
-    /// Revokes an access token, or a refresh token with all its access tokens; whether it was valid.
-    pub(super) fn revoke(&mut self, token: &str) -> bool {
+    /// Revokes an access token, or a refresh token with all its access tokens.
+    pub(super) fn revoke(&mut self, token: &str) -> Revocation {
         if let Some(id) = self.refresh.get(token).copied() {
             self.end(id);
-            return true;
+            return Revocation::Done;
         }
-        self.access.remove(token).is_some()
+        match (self.access.remove(token), self.issued.contains_key(token)) {
+            (Some(_), _) => Revocation::Done,
+            (None, true) => Revocation::Invalid,
+            (None, false) => Revocation::Unsupported,
+        }
     }
 
     pub(super) fn wa_id_of_code(&self, code: &str) -> Option<String> {
@@ -163,8 +179,7 @@ impl Ledger {
     }
 
     pub(super) fn wa_id_of_token(&self, token: &str) -> Option<String> {
-        let id = *self.access.get(token).or_else(|| self.refresh.get(token))?;
-        self.grants[id].wa_id.clone()
+        self.grants[*self.issued.get(token)?].wa_id.clone()
     }
 
     pub(super) fn age_codes(&mut self, wa_id: &str, by_ms: u64) -> usize {
@@ -194,6 +209,7 @@ impl Ledger {
             self.make_room_for(&grant);
             let token = format!("5Aep861{}", random_text(80, CODE_ALPHABET));
             self.refresh.insert(token.clone(), id);
+            self.issued.insert(token.clone(), id);
             token
         });
         self.refresh_sha256.push(refresh.as_deref().map(sha256));
@@ -204,6 +220,7 @@ impl Ledger {
         let org = &self.grants[id].user.org_id[..15];
         let token = format!("{org}!AQ{}", random_text(94, CODE_ALPHABET));
         self.access.insert(token.clone(), id);
+        self.issued.insert(token.clone(), id);
         token
     }
 

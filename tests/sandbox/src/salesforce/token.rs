@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::{
     authorize::OAuthError,
-    ledger::{Redemption, Tokens},
+    ledger::{Redemption, Revocation, Tokens},
 };
 use crate::{
     World,
@@ -145,16 +145,19 @@ pub(super) async fn userinfo(State(world): State<Arc<World>>, headers: HeaderMap
     .into_response()
 }
 
-/// `POST /services/oauth2/revoke`, or `GET` with the token in the query. An unknown token is a 400
-/// whose body is form-encoded, as at Salesforce.
+/// `POST /services/oauth2/revoke`, or `GET` with the token in the query. A token that is dead or unknown is a 400 whose
+/// body is form-encoded, as at Salesforce.
 pub(super) async fn revoke(State(world): State<Arc<World>>, RawQuery(query): RawQuery, body: Bytes) -> Response {
     let fields = Fields::parse(&body).and(Fields::parse(query.unwrap_or_default().as_bytes()));
-    if fields.get("token").is_some_and(|token| lock(&world.salesforce.ledger).revoke(token)) {
-        return StatusCode::OK.into_response();
-    }
-    let error = Serializer::new(String::new())
-        .append_pair("error", "unsupported_token_type")
-        .append_pair("error_description", "this token type is not supported")
+    let revoked = fields.get("token").map(|token| lock(&world.salesforce.ledger).revoke(token));
+    let (error, description) = match revoked {
+        Some(Revocation::Done) => return StatusCode::OK.into_response(),
+        Some(Revocation::Invalid) => ("invalid_token", "invalid token"),
+        Some(Revocation::Unsupported) | None => ("unsupported_token_type", "this token type is not supported"),
+    };
+    let body = Serializer::new(String::new())
+        .append_pair("error", error)
+        .append_pair("error_description", description)
         .finish();
-    (StatusCode::BAD_REQUEST, [(header::CONTENT_TYPE, "application/x-www-form-urlencoded")], error).into_response()
+    (StatusCode::BAD_REQUEST, [(header::CONTENT_TYPE, "application/x-www-form-urlencoded")], body).into_response()
 }

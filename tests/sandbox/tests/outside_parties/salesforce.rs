@@ -472,6 +472,18 @@ async fn revoking_an_unknown_token_is_refused() {
 }
 
 #[tokio::test]
+async fn a_token_that_is_revoked_again_is_invalid() {
+    let stage = Stage::new().await;
+    let tokens = stage.tokens().await;
+    assert_eq!(stage.revoke(&tokens["refresh_token"]).await.status(), 200);
+    for token in ["refresh_token", "access_token"] {
+        let again = stage.revoke(&tokens[token]).await;
+        assert_eq!(again.status(), 400);
+        assert_eq!(again.text().await.unwrap(), "error=invalid_token&error_description=invalid+token");
+    }
+}
+
+#[tokio::test]
 async fn the_grants_say_whose_they_are_and_which_are_alive() {
     let stage = Stage::new().await;
     let (gone, kept) = (stage.tokens().await, stage.tokens().await);

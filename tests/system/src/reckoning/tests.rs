@@ -1,5 +1,7 @@
 //! A made-up soak in which every promise is kept, and each way of breaking one.
 
+#![expect(clippy::needless_pass_by_value, reason = "the values are made in place")]
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
