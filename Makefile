@@ -103,7 +103,7 @@ emulator: ## each of AWS's behaviours that the local cloud restores, with its fi
 	@$(cloud) setup ministack
 	cd tests/local_cloud && ../../$(python) -m pytest --numprocesses 2 .
 
-soak: ## N people connect while everything fails at random; N=60, SEED=… (about a quarter of an hour)
+soak: ## N people connect while everything fails at random; N=60, SEED=… (some minutes)
 	$(cloud) run -- $(tests) --test soak
 
 # ── Measure it

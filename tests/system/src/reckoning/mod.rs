@@ -253,7 +253,6 @@ impl Reckoning {
         for label in &chat.person.labels {
             *self.endings.entry(label).or_default().entry(ending.clone()).or_default() += 1;
         }
-        *self.endings.entry("all").or_default().entry(ending).or_default() += 1;
         let totals = &mut self.totals;
         totals.logins += chat.person.logins.len();
         totals.repeated += chat.repeated().min(chat.unavoidable_repeats());
@@ -313,7 +312,7 @@ impl Span {
 
 impl fmt::Display for Reckoning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "\n{:<46}  ended", "who")?;
+        writeln!(f, "\n{:<46}  how their logins ended", "people")?;
         for (label, endings) in &self.endings {
             let endings: Vec<_> = endings.iter().map(|(ending, count)| format!("{count} {ending}")).collect();
             writeln!(f, "{label:<46}  {}", endings.join(", "))?;
