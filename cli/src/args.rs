@@ -120,7 +120,7 @@ impl Command {
             Self::Attempt(_) | Self::Doctor | Self::Completions { .. } | Self::Link(_) => false,
             Self::Connection(command) => matches!(command, ConnectionCommand::Revoke { .. }),
             Self::Dlq(command) => matches!(command, DlqCommand::Redrive { .. } | DlqCommand::Drop { .. }),
-            Self::Events(EventsCommand::Redeliver { .. }) | Self::Init(_) | Self::Secret(_) => true,
+            Self::Events(_) | Self::Init(_) | Self::Secret(_) => true,
         }
     }
 }
@@ -179,6 +179,7 @@ mod tests {
             "wasf dlq redrive --confirm",
             "wasf dlq drop --confirm",
             "wasf events redeliver --confirm",
+            "wasf events test",
             "wasf secret set sf_client_secret --confirm",
         ] {
             assert!(changes(line), "{line}");

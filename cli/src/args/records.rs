@@ -84,6 +84,12 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum EventsCommand {
+    /// Send the bot's webhook a signed event that means nothing, and say how it answers.
+    #[command(after_help = "\
+The event's type is connection.test, and its chat is nobody's. Nobody is notified. The bot may log it.
+
+Example: wasf events test")]
+    Test,
     /// Put outcomes with an incomplete notification on the stream again.
     #[command(after_help = "\
 Updates redelivered_at of outcomes that have no notified_at, which puts them on the table's stream again; the notifier \

@@ -1,4 +1,5 @@
-//! `wasf events redeliver`: puts outcomes with an incomplete notification on the stream again.
+//! `wasf events`: `test` sends the bot a signed event that means nothing, and `redeliver` puts outcomes with an incomplete
+//! notification on the stream again.
 //!
 //! The notifier reads the attempt table's stream, and a record that has used up its retries does not come again.
 //! DynamoDB makes a new record for a write that changes something, so this writes an attribute that nobody reads
@@ -16,17 +17,21 @@ use shared::{
 
 use crate::{
     args::{Again, EventsCommand},
-    aws::{AttemptTable, Of, Wanted},
+    aws::{AttemptTable, Functions, Of, Wanted},
     error::{Error, Exit},
+    parties::{TEST_CHAT, send_test_event},
     records::{Listed, attempt_summary, outcome_table, unreadable_json, unreadable_text},
     report::{Progress, Report, count},
     target::Target,
 };
 
-const OUTCOMES: [Status; 3] = [Status::Connected, Status::Failed, Status::Delayed];
+/// The statuses that are notified of.
+pub(super) const OUTCOMES: [Status; 3] = [Status::Connected, Status::Failed, Status::Delayed];
 
 pub(crate) async fn run(command: EventsCommand, target: &Target, clock: Clock) -> Result<Report, Error> {
-    let EventsCommand::Redeliver { since, scan, attempt, again, confirm } = command;
+    let EventsCommand::Redeliver { since, scan, attempt, again, confirm } = command else {
+        return test(target, clock).await;
+    };
     let attempts = AttemptTable::new(&target.aws, target.stack.output("AttemptTableName")?);
     let now = clock();
     let listed = if let Some(id) = attempt {
@@ -40,6 +45,17 @@ pub(crate) async fn run(command: EventsCommand, target: &Target, clock: Clock) -
     }
     let redelivered = if confirm { redeliver_all(&attempts, &listed.attempts, &again, clock).await? } else { 0 };
     Ok(report(&listed, redelivered, confirm, now))
+}
+
+/// Sends the bot's webhook an event that means nothing, signed as the notifier signs.
+async fn test(target: &Target, clock: Clock) -> Result<Report, Error> {
+    let settings = Functions::new(&target.aws).settings(target.stack.output("NotifierFunctionName")?).await?;
+    let chat = TEST_CHAT.parse().map_err(|_| Error::failed("notify the bot", "the test chat's address is invalid"))?;
+    if !send_test_event(&target.aws, &settings, &chat, clock()).await? {
+        return Err(Error::NothingMatched("the stack has no webhook (BotWebhookUrl)".to_owned()));
+    }
+    let text = "The bot's webhook accepted a signed test event.\n".to_owned();
+    Ok(Report::new(text, json!({"accepted": true, "subject": TEST_CHAT}), Exit::Done))
 }
 
 /// The outcomes since then whose notification is not complete.

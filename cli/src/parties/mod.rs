@@ -6,8 +6,11 @@ mod probe;
 mod salesforce;
 mod whatsapp;
 
+/// The address of a chat that does not exist. A link for it leaves no trace, and an event about it means nothing.
+pub(crate) const TEST_CHAT: &str = "whatsapp:+00000000";
+
 pub(crate) use self::{
-    bot::notify_revocation,
+    bot::{notify_revocation, send_test_event},
     links::{Link, request_link},
     probe::{Probe, probe_page, probe_webhook},
     salesforce::{AppStatus, Revocation, check_app, revoke},

@@ -24,11 +24,13 @@ pub enum EventType {
     Failed,
     /// An operator ended the connection.
     Revoked,
+    /// An operator tries whether events arrive.
+    Test,
 }
 
 impl EventType {
     /// Every type that is sent.
-    pub const ALL: [Self; 5] = [Self::Created, Self::Renewed, Self::Delayed, Self::Failed, Self::Revoked];
+    pub const ALL: [Self; 6] = [Self::Created, Self::Renewed, Self::Delayed, Self::Failed, Self::Revoked, Self::Test];
 
     /// As sent.
     #[must_use]
@@ -39,6 +41,7 @@ impl EventType {
             Self::Delayed => "connection.delayed",
             Self::Failed => "connection.failed",
             Self::Revoked => "connection.revoked",
+            Self::Test => "connection.test",
         }
     }
 }
@@ -135,6 +138,8 @@ pub enum Data<'a> {
     Failed(NotConnected<'a>),
     /// [`EventType::Revoked`].
     Revoked(Revoked<'a>),
+    /// [`EventType::Test`].
+    Test(Test<'a>),
 }
 
 impl<'a> Data<'a> {
@@ -147,6 +152,7 @@ impl<'a> Data<'a> {
             Self::Delayed(_) => EventType::Delayed,
             Self::Failed(_) => EventType::Failed,
             Self::Revoked(_) => EventType::Revoked,
+            Self::Test(_) => EventType::Test,
         }
     }
 
@@ -155,6 +161,7 @@ impl<'a> Data<'a> {
             Self::Created(data) | Self::Renewed(data) => data.wa_id,
             Self::Delayed(data) | Self::Failed(data) => data.wa_id,
             Self::Revoked(data) => data.wa_id,
+            Self::Test(data) => data.wa_id,
         }
     }
 }
@@ -229,6 +236,13 @@ pub struct Revoked<'a> {
     pub instance_url: Option<&'a str>,
     /// The text for the person. The bot passes it on: this stack sends no message.
     pub user_message: &'a str,
+}
+
+/// Nothing happened.
+#[derive(Clone, Debug, Serialize)]
+pub struct Test<'a> {
+    /// A chat that does not exist.
+    pub wa_id: &'a WaId,
 }
 
 #[cfg(test)]

@@ -43,8 +43,10 @@ use crate::{
     lock,
 };
 
-const EVENT_TYPES: [&str; 5] =
-    ["connection.created", "connection.renewed", "connection.delayed", "connection.failed", "connection.revoked"];
+const EVENT_TYPES: [&str; 6] =
+    ["connection.created", "connection.renewed", "connection.delayed", "connection.failed", "connection.revoked", TEST];
+/// The event of an operator who tries the webhook: it is about no attempt.
+const TEST: &str = "connection.test";
 
 pub(crate) fn routes(world: &Arc<World>) -> Router<Arc<World>> {
     Router::new().route("/bot/events", gated(world, Endpoint::BotEvents, post(receive_event)))
@@ -208,7 +210,7 @@ fn check_event(headers: &HeaderMap, event: &Value, webhook_id: &str) -> Result<(
     if text("subject").is_none() || event["data"]["wa_id"] != event["subject"] {
         return Err("subject is not data.wa_id");
     }
-    if event["data"]["attempt_id"].as_str().is_none_or(str::is_empty) {
+    if text("type") != Some(TEST) && event["data"]["attempt_id"].as_str().is_none_or(str::is_empty) {
         return Err("data.attempt_id is missing");
     }
     Ok(())

@@ -14,6 +14,7 @@ use shared::{
 };
 
 use super::{
+    super::events::OUTCOMES,
     finding::{self, Finding},
     key_policy,
     safety::{self, Concurrency},
@@ -23,7 +24,7 @@ use crate::{
         AttemptTable, Context, Functions, Keys, Of, Presence, Queue, Roles, SecretsManager, Settings, Topics, Wanted,
     },
     error::Error,
-    parties::{check_app, check_meta, check_twilio, probe_page, probe_webhook, request_link},
+    parties::{TEST_CHAT, check_app, check_meta, check_twilio, probe_page, probe_webhook, request_link},
     report::Progress,
     secret::{Kind, StackSecret, of_stack},
     target::Target,
@@ -34,8 +35,8 @@ const STUCK_SINCE: Duration = Duration::from_hours(24);
 /// The condition keys by which policies distinguish the uses of a key.
 const VIA: &str = "kms:ViaService";
 const PURPOSE: &str = "kms:EncryptionContext:purpose";
-/// A chat that does not exist. Links are not stored, so a link for it leaves no trace.
-const TEST_CHAT: &str = "whatsapp:+00000000";
+/// How far back outcomes are looked for that nobody was notified of; older ones are in the notifier's failure queue.
+const UNTOLD_SINCE: Duration = Duration::from_hours(2);
 
 /// The stack that is checked. Its functions' settings are read once.
 pub(super) struct Checks<'a> {
@@ -337,6 +338,15 @@ impl<'a> Checks<'a> {
         let wanted = Wanted { of, since: now.minus(STUCK_SINCE), unnotified_only: false, limit: usize::MAX };
         let listed = attempts.list(&wanted, now).await?;
         let stuck = listed.attempts.iter().filter(|attempt| attempt.is_stuck(now)).count();
-        Ok([Some(finding::stuck(stuck)), finding::unreadable(&listed.unreadable)].into_iter().flatten().collect())
+        let of = Of::Statuses(OUTCOMES.to_vec());
+        let wanted = Wanted { of, since: now.minus(UNTOLD_SINCE), unnotified_only: true, limit: usize::MAX };
+        let outcomes = attempts.list(&wanted, now).await?;
+        let unreadable: Vec<_> = listed.unreadable.into_iter().chain(outcomes.unreadable).collect();
+        let found = [
+            Some(finding::stuck(stuck)),
+            Some(finding::untold(&outcomes.attempts, now)),
+            finding::unreadable(&unreadable),
+        ];
+        Ok(found.into_iter().flatten().collect())
     }
 }

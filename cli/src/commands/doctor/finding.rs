@@ -1,9 +1,9 @@
 //! What a check finds, and how that is judged. Pure: the checks themselves are in [`super::checks`].
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use serde_json::{Value, json};
-use shared::{CallbackUri, LoginUrl};
+use shared::{CallbackUri, LoginUrl, Timestamp, attempt::Item};
 
 use crate::{
     aws::{EventSource, Presence, Subscriptions},
@@ -12,6 +12,9 @@ use crate::{
     records::Unreadable,
     report::count,
 };
+
+/// How long a notification may take.
+const TELLING: Duration = Duration::from_mins(5);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Level {
@@ -369,6 +372,21 @@ pub(super) fn stuck(number: usize) -> Finding {
         format!("{number} attempts with an expired lease"),
         "Their exchanger crashed or timed out. The queue's next delivery resumes them.",
         "Wait three minutes. If they remain, run wasf attempt list --status exchanging and wasf dlq list.",
+    )
+}
+
+/// Outcomes whose notification is not complete: some minutes are a problem.
+pub(super) fn untold(incomplete: &[Item], now: Timestamp) -> Finding {
+    let is_late = |outcome: &&Item| outcome.updated_at.is_some_and(|at| at < now.minus(TELLING));
+    let number = incomplete.iter().filter(is_late).count();
+    if number == 0 {
+        return Finding::ok("attempts", "every outcome has a complete notification");
+    }
+    Finding::problem(
+        "attempts",
+        format!("{} without a complete notification for minutes", count(number, "outcome")),
+        "The bot or WhatsApp refuses them: the person, or the bot, does not know how it ended.",
+        "Run wasf events test for the bot, and read the notifier's log; then run wasf events redeliver --confirm.",
     )
 }
 

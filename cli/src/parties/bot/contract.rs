@@ -6,6 +6,14 @@ use super::*;
 use crate::records::connection::example;
 
 #[test]
+fn the_document_has_every_field_of_a_test_event() {
+    let wa_id = "whatsapp:+00000000".parse().unwrap();
+    let event = CloudEvent::new("evt_test_1".to_owned(), Timestamp::from_millis(1), Data::Test(Test { wa_id: &wa_id }));
+    let sent = serde_json::to_value(event).unwrap();
+    assert_eq!(Table::under(EVENTS, "### Test event").column("field"), set(sent["data"].as_object().unwrap().keys()));
+}
+
+#[test]
 fn the_document_has_every_field_of_a_revocation_and_says_whether_it_is_always_there() {
     let sent = |connection: &Connection| {
         let event =

@@ -111,6 +111,19 @@ async fn a_webhook_that_does_not_exist() {
 }
 
 #[tokio::test]
+async fn a_webhook_that_refuses_the_signature() {
+    let operator = Operator::ready().await;
+    assert_eq!(operator.json("events test", 0)["accepted"], true);
+    let before = operator.secret("bot_webhook").await;
+    operator.put_secret("bot_webhook", "whsec_b2YgYW5vdGhlciBib3Q=").await;
+    let said = operator.json("events test", 1);
+    let why = said["error"].as_str().unwrap();
+    assert!(why.contains("does not accept the signature") && why.contains("bot_webhook"), "{why}");
+    operator.put_secret("bot_webhook", &before).await;
+    assert_eq!(operator.json("events test", 0)["accepted"], true);
+}
+
+#[tokio::test]
 async fn credentials_that_whatsapp_rejects() {
     let operator = Operator::ready().await;
     operator.put_secret("whatsapp", r#"{"account_sid":"AC1","auth_token":"of-another-account"}"#).await;

@@ -23,6 +23,8 @@ async fn from_an_empty_account_to_a_connection_and_its_end() {
     let listed = operator.json("attempt list --status connected --since 1h", 0);
     let listed: Vec<_> = listed["attempts"].as_array().unwrap().iter().map(|attempt| &attempt["attempt_id"]).collect();
     assert!(listed.contains(&&json!(attempt)));
+    let of_chat = operator.json(&format!("attempt list --chat {chat}"), 0);
+    assert_eq!((&of_chat["attempts"][0]["attempt_id"], &of_chat["found"]), (&json!(attempt), &json!(1)));
     let listed = operator.wasf("attempt list");
     assert!(listed.out.contains(attempt) && !listed.out.contains(&chat), "{}", listed.out);
 

@@ -127,3 +127,12 @@ fn a_queue_of_failures_must_be_empty() {
     assert_eq!(level(&queue("dead letters", 2, "m", "x")), Level::Problem);
     assert_eq!((level(&stuck(0)), level(&stuck(1))), (Level::Ok, Level::Problem));
 }
+
+#[test]
+fn an_outcome_that_nobody_was_told_of_for_minutes_is_a_problem() {
+    let outcome = |updated_at: u64| crate::records::tests::attempt(&json!({"updated_at": updated_at}));
+    let now = Timestamp::from_millis(1_790_000_300_000);
+    assert_eq!(untold(&[outcome(1_790_000_000_000)], now).level, Level::Ok);
+    let late = untold(&[outcome(1_789_999_999_999), outcome(1_790_000_200_000)], now);
+    assert!(late.is_problem() && late.title.starts_with("1 outcome "), "{late:?}");
+}
