@@ -101,6 +101,25 @@ Examples:
     /// Prepare a deployment: store its secrets and parameters.
     #[command(after_help = init::HELP)]
     Init(Box<InitArgs>),
+    /// Delete the stack. Tables, keys and secrets stay.
+    #[command(after_help = "\
+Shows what would be deleted, and what stays and why. Deletes nothing while messages wait in the queues, because they \
+may be somebody's consent, unless --force is given.
+
+To deploy again, wait a minute for the queue's name to be free, then run wasf init --confirm and make deploy: the tables \
+are used as they are.
+
+Examples:
+  wasf destroy             show what would be deleted
+  wasf destroy --confirm   delete it")]
+    Destroy {
+        /// Also while messages wait in the queues.
+        #[arg(long)]
+        force: bool,
+        /// Do it; without this flag it is a dry run.
+        #[arg(long)]
+        confirm: bool,
+    },
     /// Print a shell's completion script.
     #[command(after_help = "\
 Examples:
@@ -120,7 +139,7 @@ impl Command {
             Self::Attempt(_) | Self::Doctor | Self::Completions { .. } | Self::Link(_) => false,
             Self::Connection(command) => matches!(command, ConnectionCommand::Revoke { .. }),
             Self::Dlq(command) => matches!(command, DlqCommand::Redrive { .. } | DlqCommand::Drop { .. }),
-            Self::Events(_) | Self::Init(_) | Self::Secret(_) => true,
+            Self::Destroy { .. } | Self::Events(_) | Self::Init(_) | Self::Secret(_) => true,
         }
     }
 }
@@ -181,6 +200,7 @@ mod tests {
             "wasf events redeliver --confirm",
             "wasf events test",
             "wasf secret set sf_client_secret --confirm",
+            "wasf destroy --confirm",
         ] {
             assert!(changes(line), "{line}");
         }

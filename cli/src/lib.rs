@@ -30,7 +30,7 @@ use shared::{process::Random, timestamp::Clock};
 
 pub use args::Args;
 use args::Command;
-use commands::{attempt, completions, connection, dlq, doctor, events, init, link, secret as secret_command};
+use commands::{attempt, completions, connection, destroy, dlq, doctor, events, init, link, secret as secret_command};
 use error::{Error, Exit};
 use report::Report;
 use target::Target;
@@ -89,6 +89,7 @@ async fn dispatch(args: Args, edge: Edge) -> Result<Report, Error> {
         Command::Dlq(command) => dlq::run(command, &target, edge.now).await,
         Command::Events(command) => events::run(command, &target, edge.now).await,
         Command::Doctor => doctor::run(&target, edge.now).await,
+        Command::Destroy { force, confirm } => destroy::run(&target, force, confirm).await,
         Command::Secret(command) => secret_command::run(command, &target).await,
         Command::Completions { .. } | Command::Init(_) => unreachable!("handled above"),
     }

@@ -50,6 +50,11 @@ impl Stack {
         place(account, region, &self.name)
     }
 
+    /// Its ARN, which no other stack ever has.
+    pub(crate) fn id(&self) -> &str {
+        &self.arn
+    }
+
     pub(crate) fn name(&self) -> &str {
         &self.name
     }

@@ -19,7 +19,10 @@ from tools import HERE, Failed, step
 SENDER = "+14155238886"
 # The stacks: the parameters that differ from the template's defaults, and the host name of the API.
 STACKS = {
-    "main": {"domain": "connect.localhost", "parameters": {}},
+    "main": {
+        "domain": "connect.localhost",
+        "parameters": {"TokenTableName": "salesforce_tokens", "AttemptTableName": "connection_attempts"},
+    },
     "plain": {
         "domain": "plain.localhost",
         "parameters": {

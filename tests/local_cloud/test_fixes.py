@@ -504,6 +504,22 @@ def _fastest_call(cloud, handler):
     return min(seconds)
 
 
+# CloudFormation
+
+
+@expectation
+def stack_name_in_conditions(cloud):
+    cloudformation, name = cloud.client("cloudformation"), "named"
+    template = {
+        "Conditions": {"IsNamed": {"Fn::Equals": [{"Ref": "AWS::StackName"}, name]}},
+        "Resources": {"Queue": {**queue(), "Condition": "IsNamed"}, "Topic": {"Type": "AWS::SNS::Topic"}},
+    }
+    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(template))
+    assert eventually(lambda: settled(cloudformation, name))["StackStatus"] == "CREATE_COMPLETE"
+    listed = cloudformation.list_stack_resources(StackName=name)["StackResourceSummaries"]
+    assert {each["LogicalResourceId"] for each in listed} == {"Queue", "Topic"}
+
+
 # Secrets Manager
 
 
@@ -541,6 +557,22 @@ def table_encryption(cloud):
     stack = cloud.deploy({"Table": table(SSESpecification=specification)})
     found = cloud.client("dynamodb").describe_table(TableName=stack["Table"])["Table"]
     assert found.get("SSEDescription", {}).get("Status") == "ENABLED"
+
+
+@expectation
+def existing_table_refused(cloud):
+    kept = {**table(TableName="kept"), "DeletionPolicy": "Retain"}
+    stack, cloudformation = cloud.deploy({"Table": kept}), cloud.client("cloudformation")
+    cloud.client("dynamodb").put_item(TableName="kept", Item={"id": {"S": "a"}})
+    cloudformation.delete_stack(StackName=stack.name)
+    eventually(lambda: stack.name not in _stacks(cloudformation))
+    cloud.deploy({"Table": kept}, ends="ROLLBACK_COMPLETE")
+    assert cloud.client("dynamodb").scan(TableName="kept")["Count"] == 1
+    cloud.client("dynamodb").delete_table(TableName="kept")
+
+
+def _stacks(cloudformation):
+    return {stack["StackName"] for stack in cloudformation.describe_stacks()["Stacks"] if stack["StackStatus"] != "DELETE_COMPLETE"}
 
 
 @expectation

@@ -1,12 +1,55 @@
-//! CloudFormation: a stack's outputs and resources.
+//! CloudFormation: a stack's outputs and resources, and its deletion.
 
-use aws_sdk_cloudformation::{Client, error::ProvideErrorMetadata as _};
+use std::time::Duration;
+
+use aws_sdk_cloudformation::{Client, error::ProvideErrorMetadata as _, types::StackStatus};
 use aws_types::SdkConfig;
 
 use crate::{
     error::Error,
+    report::Progress,
     stack::{Resource, Stack},
 };
+
+/// How often a deletion is asked about.
+const POLL: Duration = Duration::from_secs(3);
+
+/// Whether there is a stack of this name.
+pub(crate) async fn stack_exists(config: &SdkConfig, name: &str) -> Result<bool, Error> {
+    match Client::new(config).describe_stacks().stack_name(name).send().await {
+        Ok(answer) => Ok(!answer.stacks.unwrap_or_default().is_empty()),
+        Err(error) if error.code() == Some("ValidationError") => Ok(false),
+        Err(error) => Err(Error::aws("describe the stack", "DescribeStacks")(error)),
+    }
+}
+
+/// Deletes the stack, and waits until it is gone.
+pub(crate) async fn delete_stack(config: &SdkConfig, stack: &Stack, progress: &mut Progress) -> Result<(), Error> {
+    let client = Client::new(config);
+    // By its id it is still described once it is gone.
+    let id = stack.id();
+    let deleted = client.delete_stack().stack_name(id).send().await;
+    deleted.map_err(Error::aws("delete the stack", "DeleteStack"))?;
+    for asked in 1.. {
+        let answer = client.describe_stacks().stack_name(id).send().await;
+        let answer = answer.map_err(Error::aws("follow the deletion", "DescribeStacks"))?;
+        match answer.stacks.unwrap_or_default().into_iter().next().and_then(|stack| stack.stack_status) {
+            None | Some(StackStatus::DeleteComplete) => return Ok(()),
+            Some(StackStatus::DeleteInProgress) => {}
+            Some(status) => {
+                let why = format!(
+                    "it is {}; aws cloudformation describe-stack-events --stack-name {} says why",
+                    status.as_str(),
+                    stack.name()
+                );
+                return Err(Error::failed("delete the stack", why));
+            }
+        }
+        progress.show(asked, None);
+        tokio::time::sleep(POLL).await;
+    }
+    Ok(())
+}
 
 /// The stack of this name.
 pub(crate) async fn find_stack(config: &SdkConfig, name: &str) -> Result<Stack, Error> {

@@ -11,13 +11,14 @@ mod queue;
 mod roles;
 mod secrets;
 mod signed;
+mod tables;
 mod topics;
 
 pub(crate) use aws_types::SdkConfig;
 
 pub(crate) use self::{
     attempts::{AttemptTable, Of, Wanted},
-    cloudformation::find_stack,
+    cloudformation::{delete_stack, find_stack, stack_exists},
     config::{config, region},
     connections::ConnectionTable,
     functions::{EventSource, Functions, Settings},
@@ -27,5 +28,6 @@ pub(crate) use self::{
     roles::{Context, Roles},
     secrets::{Presence, SecretsManager},
     signed::{Answer, Signed},
+    tables::{TableSettings, Tables},
     topics::{Subscriptions, Topics},
 };

@@ -3,6 +3,7 @@
 pub(crate) mod attempt;
 pub(crate) mod completions;
 pub(crate) mod connection;
+pub(crate) mod destroy;
 pub(crate) mod dlq;
 pub(crate) mod doctor;
 pub(crate) mod events;

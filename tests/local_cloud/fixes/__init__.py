@@ -20,6 +20,7 @@ _MODULES = (
     "secrets",
     "sns",
     "sqs",
+    "stacks",
 )
 _fixes = {}
 

@@ -73,6 +73,24 @@ def table_encryption():
 
 
 @fix
+def existing_table_refused():
+    """A stack does not take over a table that exists under a name that it gives.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-table.html
+    """
+    handlers = HANDLERS[_TABLE]
+    create = handlers["create"]
+
+    def create_new(logical_id, properties, stack):
+        name = properties.get("TableName")
+        if name and name in dynamodb._tables:
+            raise ValueError(f"Resource of type '{_TABLE}' with identifier '{name}' already exists.")
+        return create(logical_id, properties, stack)
+
+    handlers["create"] = create_new
+
+
+@fix
 def one_index_per_table_update():
     """A deployment adds or removes at most one global secondary index of a table that exists.
 

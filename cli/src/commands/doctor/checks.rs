@@ -18,10 +18,12 @@ use super::{
     finding::{self, Finding},
     key_policy,
     safety::{self, Concurrency},
+    tables,
 };
 use crate::{
     aws::{
-        AttemptTable, Context, Functions, Keys, Of, Presence, Queue, Roles, SecretsManager, Settings, Topics, Wanted,
+        AttemptTable, Context, Functions, Keys, Of, Presence, Queue, Roles, SecretsManager, Settings, Tables, Topics,
+        Wanted,
     },
     error::Error,
     parties::{TEST_CHAT, check_app, check_meta, check_twilio, probe_page, probe_webhook, request_link},
@@ -100,6 +102,7 @@ impl<'a> Checks<'a> {
         add("whatsapp", self.whatsapp().await);
         add("alarms", self.alarms().await);
         add("queues", self.queues().await);
+        add("tables", self.tables().await);
         add("attempts", self.attempts().await);
         add("safety", Ok(safety::settings(|name| self.target.stack.parameter(name).to_owned())));
         add("concurrency", self.concurrency().await);
@@ -328,11 +331,24 @@ impl<'a> Checks<'a> {
         Ok(findings)
     }
 
+    async fn tables(&self) -> Result<Vec<Finding>, Error> {
+        let (stack, all) = (&self.target.stack, Tables::new(&self.target.aws));
+        let name = stack.output("TokenTableName")?;
+        let mut findings =
+            tables::tokens(name, all.settings(name).await?.as_ref(), stack.parameter("CreateTokenTable") == "No");
+        let name = stack.output("AttemptTableName")?;
+        let notifier = Functions::new(&self.target.aws).event_sources(&self.notifier.name).await?;
+        findings.extend(tables::attempts(name, all.settings(name).await?.as_ref(), &notifier));
+        Ok(findings)
+    }
+
     async fn attempts(&self) -> Result<Vec<Finding>, Error> {
-        let attempts = AttemptTable::new(&self.target.aws, self.target.stack.output("AttemptTableName")?);
-        if self.target.stack.parameter("AttemptIndexes") != "Both" {
-            return Ok(vec![finding::no_index()]);
+        let name = self.target.stack.output("AttemptTableName")?;
+        let settings = Tables::new(&self.target.aws).settings(name).await?;
+        if !settings.as_ref().is_some_and(tables::has_indexes) {
+            return Err(Error::NothingMatched(format!("{name} has no index by status")));
         }
+        let attempts = AttemptTable::new(&self.target.aws, name);
         let now = (self.clock)();
         let of = Of::Statuses(vec![Status::Exchanging]);
         let wanted = Wanted { of, since: now.minus(STUCK_SINCE), unnotified_only: false, limit: usize::MAX };

@@ -390,16 +390,6 @@ pub(super) fn untold(incomplete: &[Item], now: Timestamp) -> Finding {
     )
 }
 
-/// A stack of an earlier version that has not got its indexes yet.
-pub(super) fn no_index() -> Finding {
-    Finding::note(
-        "attempts",
-        "not checked: the attempt table has no index by status",
-        "wasf lists attempts by scanning the whole table (--scan).",
-        "Add the indexes: set AttemptIndexes as docs/UPGRADE.md says, and deploy.",
-    )
-}
-
 /// Attempts that nobody can read; `None` where there are none.
 pub(super) fn unreadable(items: &[Unreadable]) -> Option<Finding> {
     let first = items.first()?;

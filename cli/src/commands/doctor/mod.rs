@@ -4,6 +4,7 @@ mod checks;
 mod finding;
 mod key_policy;
 mod safety;
+mod tables;
 
 use std::fmt::Write as _;
 

@@ -16,10 +16,10 @@ use crate::{
 const LOGIN_URLS: &str = "https://login.salesforce.com,https://test.salesforce.com";
 
 /// The template's parameters that name secrets, with their defaults.
-const CLIENT_ID: (&str, &str) = ("ClientIdSecretName", "sf_client_id");
-const CLIENT_SECRET: (&str, &str) = ("ClientSecretSecretName", "sf_client_secret");
-const WHATSAPP: (&str, &str) = ("WhatsAppSecretName", "whatsapp");
-const WEBHOOK: (&str, &str) = ("BotWebhookSecretName", "bot_webhook");
+pub(super) const CLIENT_ID: (&str, &str) = ("ClientIdSecretName", "sf_client_id");
+pub(super) const CLIENT_SECRET: (&str, &str) = ("ClientSecretSecretName", "sf_client_secret");
+pub(super) const WHATSAPP: (&str, &str) = ("WhatsAppSecretName", "whatsapp");
+pub(super) const WEBHOOK: (&str, &str) = ("BotWebhookSecretName", "bot_webhook");
 
 /// The answers that are not secret.
 #[derive(Debug)]

@@ -2,6 +2,7 @@
 //! the Salesforce app, which only a person can make, are printed.
 
 mod answers;
+mod names;
 mod report;
 mod rules;
 
@@ -17,7 +18,7 @@ use self::{
 use crate::{
     Edge,
     args::{InitArgs, TargetArgs},
-    aws::{Presence, SdkConfig, SecretsManager, account_id, find_stack, region},
+    aws::{Presence, SdkConfig, SecretsManager, Tables, account_id, find_stack, region, stack_exists},
     error::Error,
     prompt::Prompt,
     report::{Report, print_note},
@@ -43,6 +44,12 @@ pub(crate) async fn run(args: InitArgs, target: &TargetArgs, edge: Edge) -> Resu
         None => Answers::collect(&args, &prompt, &known)?,
     };
     config.set_parameters(answers.parameters())?;
+    if !stack_exists(&aws, &stack).await? {
+        let own = names::of_a_new_stack(&stack, &config.parameters()?);
+        config.set_parameters(&own)?;
+        let existing = names::existing_tables(&Tables::new(&aws), &stack, &config.parameters()?).await?;
+        config.set_parameters(&existing)?;
+    }
     let parameters = config.parameters()?;
 
     let manager = SecretsManager::new(&aws);

@@ -1,0 +1,25 @@
+"""CloudFormation's stacks: what a template may ask about its own."""
+
+import sys
+
+from ministack.services.cloudformation import changesets, engine, handlers, stacks
+
+from . import fix
+
+
+@fix
+def stack_name_in_conditions():
+    """A condition may refer to the stack's name.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/pseudo-parameter-reference.html
+    """
+    evaluate = engine._evaluate_conditions
+
+    def evaluate_with_name(template, parameters):
+        # Whoever evaluates conditions knows the stack, but does not pass it on.
+        known = sys._getframe(1).f_locals
+        name = known.get("real_stack_name") or known.get("stack_name")
+        return evaluate(template, {**parameters, "AWS::StackName": {"Value": name}} if name else parameters)
+
+    for module in (changesets, handlers, stacks):
+        module._evaluate_conditions = evaluate_with_name
