@@ -1,6 +1,6 @@
 //! Attempts, connections, and the outcomes that somebody was not notified of.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use humantime::parse_duration;
@@ -115,6 +115,22 @@ Examples:
         /// Notify them even if they were notified before.
         #[arg(long, value_name = "WHO", requires = "attempt")]
         again: Vec<Again>,
+        /// Do it; without this flag it is a dry run.
+        #[arg(long)]
+        confirm: bool,
+    },
+    /// Put outcomes that were retried for a day back on the notifier's retry queue.
+    #[command(after_help = "\
+Starts SQS's own redrive of the retry queue's dead letters, and follows it. They are pointers to attempts: the notifier \
+reads from each what is left to tell, so a redrive may be repeated, and nobody is notified twice.
+
+Examples:
+  wasf events redrive             show how many there are
+  wasf events redrive --confirm   redrive all")]
+    Redrive {
+        /// At most this many a second.
+        #[arg(long, value_name = "N")]
+        rate: Option<NonZeroU32>,
         /// Do it; without this flag it is a dry run.
         #[arg(long)]
         confirm: bool,

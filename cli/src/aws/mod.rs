@@ -24,7 +24,7 @@ pub(crate) use self::{
     functions::{EventSource, Functions, Settings},
     identity::{account_id, clock_error},
     keys::Keys,
-    queue::{Message, Queue},
+    queue::{Counts, Message, Queue},
     roles::{Context, Roles},
     secrets::{Presence, SecretsManager},
     signed::{Answer, Signed},

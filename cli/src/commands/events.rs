@@ -1,12 +1,12 @@
-//! `wasf events`: `test` sends the bot a signed event that means nothing, and `redeliver` puts outcomes with an incomplete
-//! notification on the stream again.
+//! `wasf events`: `test` sends the bot a signed event that means nothing, `redeliver` puts outcomes with an incomplete
+//! notification on the stream again, `redrive` puts the retry queue's dead letters back.
 //!
-//! The notifier reads the attempt table's stream, and a record that has used up its retries does not come again.
+//! The notifier reads the attempt table's stream, and a record that has been handled does not come again.
 //! DynamoDB makes a new record for a write that changes something, so this writes an attribute that nobody reads
 //! (`redelivered_at`). It must not be `updated_at`: that is in the event's id, by which a bot recognizes a repetition,
 //! and in the condition of every mark. The marks of who was notified stay, so the notifier resumes where it stopped.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, num::NonZeroU32};
 
 use serde_json::json;
 use shared::{
@@ -17,7 +17,8 @@ use shared::{
 
 use crate::{
     args::{Again, EventsCommand},
-    aws::{AttemptTable, Functions, Of, Wanted},
+    aws::{AttemptTable, Functions, Of, Queue, Wanted},
+    commands::dlq::redrive::native,
     error::{Error, Exit},
     parties::{TEST_CHAT, send_test_event},
     records::{Listed, attempt_summary, outcome_table, unreadable_json, unreadable_text},
@@ -29,8 +30,10 @@ use crate::{
 pub(super) const OUTCOMES: [Status; 3] = [Status::Connected, Status::Failed, Status::Delayed];
 
 pub(crate) async fn run(command: EventsCommand, target: &Target, clock: Clock) -> Result<Report, Error> {
-    let EventsCommand::Redeliver { since, scan, attempt, again, confirm } = command else {
-        return test(target, clock).await;
+    let (since, scan, attempt, again, confirm) = match command {
+        EventsCommand::Redeliver { since, scan, attempt, again, confirm } => (since, scan, attempt, again, confirm),
+        EventsCommand::Redrive { rate, confirm } => return redrive_untold(target, rate, confirm).await,
+        EventsCommand::Test => return test(target, clock).await,
     };
     let attempts = AttemptTable::new(&target.aws, target.stack.output("AttemptTableName")?);
     let now = clock();
@@ -74,6 +77,12 @@ async fn incomplete(attempts: &AttemptTable, since: Timestamp, scan: bool, now: 
         listed.add(row);
     }
     Ok(listed)
+}
+
+/// SQS's own redrive of the retry queue's dead letters.
+async fn redrive_untold(target: &Target, rate: Option<NonZeroU32>, confirm: bool) -> Result<Report, Error> {
+    let dead = Queue::new(&target.aws, target.stack.output("NotifierRetryDlqUrl")?);
+    native(&dead, target.stack.output("NotifierRetryDlqArn")?, rate, confirm).await
 }
 
 async fn by_id(attempts: &AttemptTable, id: AttemptId) -> Result<Item, Error> {

@@ -9,7 +9,8 @@ use aws_lambda_events::{
 };
 use serde_dynamo::AttributeValue;
 use shared::{
-    attempt::UnreadableItem,
+    AttemptId,
+    attempt::{UnreadableItem, attr},
     conditional_write::{Attributes, Value},
 };
 
@@ -20,13 +21,17 @@ pub(crate) struct Record {
     /// For the log.
     pub(crate) event_id: String,
     sequence_number: String,
+    /// `None` where the item is not one of this stack's.
+    pub(crate) attempt_id: Option<AttemptId>,
     pub(crate) outcome: Result<OutcomeKey, UnreadableItem>,
 }
 
 impl Record {
     pub(crate) fn read(record: EventRecord) -> Self {
-        let outcome = outcome::read(&attributes(record.change.new_image)).and_then(|item| OutcomeKey::of(&item));
+        let image = attributes(record.change.new_image);
+        let outcome = outcome::read(&image).and_then(|item| OutcomeKey::of(&item));
         Self {
+            attempt_id: image.get(attr::ATTEMPT_ID).and_then(|id| id.as_text()?.parse().ok()),
             event_id: record.event_id,
             // An empty number makes Lambda deliver the whole batch again.
             sequence_number: record.change.sequence_number.unwrap_or_default(),
@@ -47,13 +52,12 @@ fn attributes(image: serde_dynamo::Item) -> Attributes {
     image.into_inner().into_iter().filter_map(|(name, attribute)| Some((name, value(attribute)?))).collect()
 }
 
-/// The records, grouped by attempt and in their order; an unreadable one is alone. Each comes with its place in the batch.
+/// The records, grouped by attempt and in their order; one without an attempt is alone. Each comes with its place in the batch.
 pub(crate) fn by_attempt(records: &[Record]) -> Vec<Vec<(usize, &Record)>> {
     let mut groups: Vec<Vec<(usize, &Record)>> = Vec::new();
     for placed in records.iter().enumerate() {
-        let attempt = |record: &Record| record.outcome.as_ref().ok().map(|key| key.attempt_id);
-        let own = attempt(placed.1);
-        match groups.iter_mut().find(|group| own.is_some() && attempt(group[0].1) == own) {
+        let own = placed.1.attempt_id;
+        match groups.iter_mut().find(|group| own.is_some() && group[0].1.attempt_id == own) {
             Some(group) => group.push(placed),
             None => groups.push(vec![placed]),
         }
@@ -92,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn records_of_one_attempt_stay_in_order_and_unreadable_ones_are_alone() {
+    fn records_of_one_attempt_stay_in_order_and_foreign_ones_are_alone() {
         let records = records(&[1, 0, 2, 1, 0, 1]);
         let places: Vec<Vec<_>> =
             by_attempt(&records).iter().map(|group| group.iter().map(|(at, _)| *at).collect()).collect();

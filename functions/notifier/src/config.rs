@@ -14,6 +14,8 @@ use crate::whatsapp::{Account, Provider, Template};
 pub struct Config {
     pub(crate) attempt_table: String,
     pub(crate) limit_table: String,
+    /// Where outcomes go that are not told completely.
+    pub(crate) retry_queue_url: String,
     /// The account that messages are sent from; `None` where the bot sends them.
     pub(crate) whatsapp: Option<Account>,
     pub(crate) webhook: Option<WebhookConfig>,
@@ -77,6 +79,7 @@ impl Config {
         Ok(Self {
             attempt_table: settings.required("ATTEMPT_TABLE_NAME")?,
             limit_table: settings.required("LIMIT_TABLE_NAME")?,
+            retry_queue_url: settings.required("RETRY_QUEUE_URL")?,
             whatsapp: whatsapp(settings)?,
             webhook: webhook(settings)?,
             bot_queue_url: settings.optional("BOT_QUEUE_URL"),
@@ -136,6 +139,7 @@ mod tests {
             let usual = match name {
                 "ATTEMPT_TABLE_NAME" => "connection_attempts",
                 "LIMIT_TABLE_NAME" => "limits",
+                "RETRY_QUEUE_URL" => "https://retries",
                 "WHATSAPP_PROVIDER" => "Twilio",
                 "WHATSAPP_SENDER" => "+14155238886",
                 "WHATSAPP_TEMPLATE" => "HX0123",
@@ -176,9 +180,10 @@ mod tests {
 
     #[test]
     fn names_the_setting_that_is_missing_or_invalid() {
-        for name in
-            ["ATTEMPT_TABLE_NAME", "LIMIT_TABLE_NAME", "WHATSAPP_PROVIDER", "WHATSAPP_SENDER", "WHATSAPP_SECRET_NAME"]
-        {
+        for name in ["ATTEMPT_TABLE_NAME", "LIMIT_TABLE_NAME", "RETRY_QUEUE_URL"] {
+            assert_eq!(read_with(name, "").unwrap_err(), SettingError::Missing(name));
+        }
+        for name in ["WHATSAPP_PROVIDER", "WHATSAPP_SENDER", "WHATSAPP_SECRET_NAME"] {
             assert_eq!(read_with(name, "").unwrap_err(), SettingError::Missing(name));
         }
         for name in ["BOT_WEBHOOK_SECRET_NAME", "LINK_KEY_ID", "LINK_LIFETIME_MINUTES", "LOGIN_URLS"] {

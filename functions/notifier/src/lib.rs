@@ -1,8 +1,10 @@
 //! The notifier: notifies the person in WhatsApp, and the bot, of how an attempt ended.
 //!
-//! The attempt's item is a transactional outbox: its stream invokes this function for each outcome until the item is
-//! marked as notified. A step that is marked is not repeated. A step that was done and could not be marked is, because two
-//! messages are better than none. The notifier sees no token: the table that it follows holds none.
+//! The attempt's item is a transactional outbox. Its stream invokes this function for each outcome, and the stream only
+//! starts the telling: what is not complete then goes as a [pointer] to the retry queue, which comes back by the
+//! [schedule], and the record is done, so that nobody waits behind it. Only where that hand-over fails does the record
+//! fail. A step that is marked is not repeated. A step that was done and could not be marked is, because two messages are
+//! better than none. The notifier sees no token: the table that it follows holds none.
 
 mod attempts;
 mod batch;
@@ -10,21 +12,31 @@ mod bot;
 mod config;
 #[cfg(test)]
 mod contract;
+mod delivery;
 mod event;
+mod invocation;
 mod messages;
 mod messenger;
 mod notify;
 mod outcome;
+mod pointer;
+mod queue;
 mod relink;
+mod schedule;
 mod setback;
 mod whatsapp;
 mod withheld;
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
-use aws_lambda_events::{dynamodb::Event, event::streams::DynamoDbEventResponse};
+use aws_lambda_events::{
+    dynamodb::Event,
+    event::streams::DynamoDbEventResponse,
+    sqs::{SqsBatchResponse, SqsEvent},
+};
 use futures::{FutureExt as _, future::join_all};
 use shared::{
+    AttemptId,
     aws::SdkConfig,
     process::Random,
     timestamp::{Clock, millis},
@@ -32,23 +44,48 @@ use shared::{
 use tokio::time::{Instant, timeout_at};
 use tracing::{error, info, warn};
 
-pub use self::config::Config;
 use self::{
     batch::Record,
-    notify::{OutcomeNotifier, Stop},
+    delivery::Delivery,
+    notify::{Occasion, OutcomeNotifier, Stop},
+    pointer::Pointer,
+    queue::RetryQueue,
     setback::Setback,
+};
+pub use self::{
+    config::Config,
+    delivery::NamelessMessage,
+    invocation::{Batch, Response},
 };
 
 /// The AWS services that a start asks, one connection each, as [`shared::aws::Start`] names them.
 pub const SERVICES: [&str; 2] = ["dynamodb", "secretsmanager"];
 
-/// The time for a batch. The function's time-out must be longer.
-pub const BATCH_TIME: Duration = Duration::from_secs(25);
+/// The time for telling what a batch is about.
+const TELLING_TIME: Duration = Duration::from_secs(22);
+/// The time for a batch, with the return of what is not complete to the retry queue. The function's time-out must be
+/// longer.
+pub const BATCH_TIME: Duration = Duration::from_secs(27);
 
 /// The notifier, ready for batches.
 pub struct Notifier {
     outcomes: OutcomeNotifier,
+    retries: RetryQueue,
     clock: Clock,
+}
+
+/// The times by which parts of a batch have to end.
+#[derive(Clone, Copy)]
+struct Deadlines {
+    telling: Instant,
+    batch: Instant,
+}
+
+impl Deadlines {
+    fn begin() -> Self {
+        let now = Instant::now();
+        Self { telling: now + TELLING_TIME, batch: now + BATCH_TIME }
+    }
 }
 
 impl Notifier {
@@ -57,7 +94,8 @@ impl Notifier {
     /// # Errors
     /// Where the system's root certificates cannot be read.
     pub fn new(config: Config, aws: &SdkConfig, clock: Clock, random: Random) -> Result<Self, reqwest::Error> {
-        Ok(Self { outcomes: OutcomeNotifier::new(config, aws, clock, random)?, clock })
+        let retries = RetryQueue::new(aws, config.retry_queue_url.clone());
+        Ok(Self { outcomes: OutcomeNotifier::new(config, aws, clock, random)?, retries, clock })
     }
 
     /// Fetches the secrets. A failure is retried when an outcome needs them.
@@ -67,47 +105,123 @@ impl Notifier {
         }
     }
 
-    /// Notifies of a batch of outcomes: of those of one attempt in their order, of different attempts concurrently.
-    pub async fn handle(&self, event: Event) -> DynamoDbEventResponse {
-        let deadline = Instant::now() + BATCH_TIME;
+    /// Handles a batch of the stream or of the retry queue.
+    ///
+    /// # Errors
+    /// [`NamelessMessage`], before anything is done.
+    pub async fn handle(&self, batch: Batch) -> Result<Response, NamelessMessage> {
+        Ok(match batch {
+            Batch::Stream(event) => Response::Stream(self.handle_stream(event).await),
+            Batch::Queue(event) => Response::Queue(self.handle_queue(event).await?),
+        })
+    }
+
+    /// Notifies of a batch of outcomes: of those of one attempt in their order, of different attempts concurrently. Names
+    /// the first that could neither be told nor handed over.
+    async fn handle_stream(&self, event: Event) -> DynamoDbEventResponse {
+        let deadlines = Deadlines::begin();
         let records: Vec<_> = event.records.into_iter().map(Record::read).collect();
-        let attempts = batch::by_attempt(&records).into_iter().map(|records| self.process_attempt(records, deadline));
+        let attempts = batch::by_attempt(&records).into_iter().map(|records| self.process_attempt(records, deadlines));
         let failed = join_all(attempts).await;
         batch::response(&records, failed.into_iter().flatten())
     }
 
     /// Processes the records of one attempt up to the first that fails, and returns its place in the batch.
-    async fn process_attempt(&self, records: Vec<(usize, &Record)>, deadline: Instant) -> Option<usize> {
+    async fn process_attempt(&self, records: Vec<(usize, &Record)>, deadlines: Deadlines) -> Option<usize> {
         for (place, record) in records {
-            if !self.process(record, deadline).await {
+            if !self.process_record(record, deadlines).await {
                 return Some(place);
             }
         }
         None
     }
 
-    /// Notifies of one record's outcome and logs the result; `false` where the record must be delivered again.
-    async fn process(&self, record: &Record, deadline: Instant) -> bool {
-        let key = match &record.outcome {
-            Ok(key) => key,
-            Err(error) => {
-                error!(event_id = record.event_id, %error, "stream record unreadable");
-                self.outcomes.count_setback(&Setback::Unreadable(*error));
-                return false;
+    /// Tells what a record is about, or hands it over to the retry queue; `false` where both fail.
+    async fn process_record(&self, record: &Record, deadlines: Deadlines) -> bool {
+        let Some(attempt_id) = record.attempt_id else {
+            // Nothing of this stack's: it is set aside, and nobody waits behind it.
+            self.report_unreadable(record);
+            return true;
+        };
+        let told = match &record.outcome {
+            Ok(key) => self.tell(attempt_id, Occasion::Record(key), deadlines).await,
+            Err(_) => {
+                // A later version may have written it: whoever is notifier by then can tell it.
+                self.report_unreadable(record);
+                false
             }
         };
+        told || self.hand_over(attempt_id, deadlines).await
+    }
+
+    fn report_unreadable(&self, record: &Record) {
+        if let Err(error) = &record.outcome {
+            error!(event_id = record.event_id, %error, "stream record unreadable, set aside");
+            self.outcomes.count_setback(&Setback::Unreadable(*error));
+        }
+    }
+
+    /// Puts a pointer on the retry queue.
+    async fn hand_over(&self, attempt_id: AttemptId, deadlines: Deadlines) -> bool {
+        let sending = self.retries.send(Pointer { attempt_id }, schedule::FIRST);
+        let sent = timeout_at(deadlines.batch, sending).await;
+        let Err(setback) = sent.map_or(Err(Setback::OutOfTime), |sent| sent.map_err(Setback::RetryQueue)) else {
+            return true;
+        };
+        error!(%attempt_id, error = %setback, "notification not handed over to the retry queue, the stream will retry");
+        self.outcomes.count_setback(&setback);
+        false
+    }
+
+    /// Tells what is left to tell of each attempt that a batch of the retry queue points to.
+    async fn handle_queue(&self, event: SqsEvent) -> Result<SqsBatchResponse, NamelessMessage> {
+        let deadlines = Deadlines::begin();
+        let deliveries: Vec<_> = event.records.into_iter().map(Delivery::parse).collect::<Result<_, _>>()?;
+        let done = join_all(deliveries.iter().map(|delivery| self.process_delivery(delivery, deadlines))).await;
+        let mut response = SqsBatchResponse::default();
+        for (delivery, done) in deliveries.into_iter().zip(done) {
+            if !done {
+                response.add_failure(delivery.message_id);
+            }
+        }
+        Ok(response)
+    }
+
+    /// Tells what is left to tell; `false` where the message comes back.
+    async fn process_delivery(&self, delivery: &Delivery, deadlines: Deadlines) -> bool {
+        let done = match &delivery.pointer {
+            Ok(pointer) => self.tell(pointer.attempt_id, Occasion::Pointer, deadlines).await,
+            Err(error) => {
+                error!(message_id = delivery.message_id, %error, "retry message unreadable");
+                self.outcomes.count_setback(&Setback::ForeignMessage(*error));
+                false
+            }
+        };
+        if !done {
+            let age = delivery.sent_at.map(|sent_at| (self.clock)().since(sent_at)).unwrap_or_default();
+            let returning = self.retries.set_visibility(&delivery.receipt, schedule::pause(age));
+            match timeout_at(deadlines.batch, returning).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => warn!(message_id = delivery.message_id, %error, "visibility not set"),
+                Err(_) => warn!(message_id = delivery.message_id, "visibility not set in time"),
+            }
+        }
+        done
+    }
+
+    /// Tells of one attempt's outcome and logs the result; `false` where something is left to tell.
+    async fn tell(&self, attempt_id: AttemptId, occasion: Occasion<'_>, deadlines: Deadlines) -> bool {
         let began = (self.clock)();
-        let notifying = AssertUnwindSafe(self.outcomes.notify(key)).catch_unwind();
-        let result = match timeout_at(deadline, notifying).await {
+        let notifying = AssertUnwindSafe(self.outcomes.notify(attempt_id, occasion)).catch_unwind();
+        let result = match timeout_at(deadlines.telling, notifying).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(Setback::Panic.into()),
             Err(_) => Err(Setback::OutOfTime.into()),
         };
-        let (attempt_id, status) = (key.attempt_id, key.status.as_str());
         let duration_ms = millis((self.clock)().since(began));
         match result {
             Ok(progress) => {
-                let person = progress.message.as_str();
+                let (status, person) = (progress.status.as_str(), progress.message.as_str());
                 let bot = if progress.bot_notified { "told" } else { "pending" };
                 if progress.complete {
                     info!(%attempt_id, status, person, bot, duration_ms, "notification complete");
@@ -118,11 +232,11 @@ impl Notifier {
                 progress.complete
             }
             Err(Stop::Skip(skip)) => {
-                info!(%attempt_id, status, duration_ms, why = skip.label(), "notification skipped");
+                info!(%attempt_id, duration_ms, why = skip.label(), "notification skipped");
                 true
             }
             Err(Stop::Setback(error)) => {
-                error!(%attempt_id, status, duration_ms, %error, "notification failed, will retry");
+                error!(%attempt_id, duration_ms, %error, "notification failed, will retry");
                 self.outcomes.count_setback(&error);
                 false
             }

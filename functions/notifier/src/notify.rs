@@ -1,14 +1,14 @@
 //! Notifies the person and the bot of one outcome: reads the attempt, sends the message, sends the event, marks both.
 //!
 //! The person comes first, and the event then says how that went. Neither waits for the other to succeed: a message
-//! that fails or takes too long is `pending` in the bot's event and is retried with the record, and a bot that is down
+//! that fails or takes too long is `pending` in the bot's event and is retried by the queue, and a bot that is down
 //! leaves the message sent and marked. A secret that only one of them needs stops that one alone, and where no new link
 //! can be made both are notified without it.
 
 use std::{sync::Arc, time::Duration};
 
 use shared::{
-    Timestamp,
+    AttemptId, Status, Timestamp,
     attempt::{Outcome, ledger::Mark},
     aws::{
         SdkConfig,
@@ -38,6 +38,11 @@ use crate::{
 
 const CONNECT_TIME: Duration = Duration::from_secs(2);
 const REQUEST_TIME: Duration = Duration::from_secs(5);
+/// The time for the bot while the stream waits, and with it the people behind: a bot that is slower gets its event again
+/// from the retry queue, with [`BOT_TIME`].
+const BOT_TIME_ON_STREAM: Duration = Duration::from_secs(2);
+/// The time for the bot otherwise: a second request follows where the signing secret was replaced.
+const BOT_TIME: Duration = Duration::from_secs(11);
 /// The time for a new link: who is told does not wait for KMS longer.
 const LINK_TIME: Duration = Duration::from_secs(4);
 
@@ -54,8 +59,18 @@ pub(crate) struct OutcomeNotifier {
     clock: Clock,
 }
 
+/// What makes the notifier look at an attempt.
+#[derive(Clone, Copy)]
+pub(crate) enum Occasion<'a> {
+    /// A record of the stream: this outcome was written. A later one has a record of its own.
+    Record(&'a OutcomeKey),
+    /// A message of the retry queue: whatever the attempt's outcome is now.
+    Pointer,
+}
+
 /// How far a notification came.
 pub(crate) struct Progress {
+    pub(crate) status: Status,
     pub(crate) message: MessageStatus,
     pub(crate) bot_notified: bool,
     /// The item says that both are notified.
@@ -73,6 +88,8 @@ pub(crate) enum Stop {
 #[derive(Clone, Copy)]
 pub(crate) enum Skip {
     AttemptNotFound,
+    /// An exchanger has claimed the attempt again: its next outcome has a record of its own.
+    NoOutcome,
     Superseded,
     AlreadyNotified,
 }
@@ -101,6 +118,7 @@ impl Skip {
     pub(crate) const fn label(self) -> &'static str {
         match self {
             Self::AttemptNotFound => "attempt not found",
+            Self::NoOutcome => "no outcome now",
             Self::Superseded => "superseded by a later outcome",
             Self::AlreadyNotified => "already notified",
         }
@@ -163,13 +181,16 @@ impl OutcomeNotifier {
         self.secrets.current(self.now()).await
     }
 
-    /// Notifies of an outcome where that is not done yet and the outcome is still the attempt's.
-    pub(crate) async fn notify(&self, key: &OutcomeKey) -> Result<Progress, Stop> {
+    /// Tells what is left to tell of an attempt's outcome.
+    pub(crate) async fn notify(&self, attempt_id: AttemptId, occasion: Occasion<'_>) -> Result<Progress, Stop> {
         // In parallel: whenever nobody has connected for some minutes the secrets must be fetched again.
-        let (item, secrets) = tokio::join!(self.attempts.read(key.attempt_id), self.fetch_secrets());
+        let (item, secrets) = tokio::join!(self.attempts.read(attempt_id), self.fetch_secrets());
         let item = item?.ok_or(Skip::AttemptNotFound)?;
-        if OutcomeKey::of(&item)? != *key {
-            return Err(Skip::Superseded.into());
+        let key = &OutcomeKey::of(&item)?;
+        match occasion {
+            Occasion::Record(seen) if seen != key => return Err(Skip::Superseded.into()),
+            _ if key.status == Status::Exchanging => return Err(Skip::NoOutcome.into()),
+            _ => {}
         }
         let marks = Marks::of(&item);
         if marks.everyone {
@@ -182,15 +203,21 @@ impl OutcomeNotifier {
         let content = Content { ended: &ended, text: &text, relink_url: relink_url.as_deref() };
 
         let bot_notified = marks.bot || !self.bot.is_configured();
-        let mut progress =
-            Progress { message: MessageStatus::Pending, bot_notified, complete: false, setbacks: Vec::new() };
+        let mut progress = Progress {
+            status: key.status,
+            message: MessageStatus::Pending,
+            bot_notified,
+            complete: false,
+            setbacks: Vec::new(),
+        };
         match marks.person {
             Some(Told::Sent) => progress.message = MessageStatus::Sent,
             Some(Told::Undeliverable) => progress.message = MessageStatus::Undeliverable,
             None => self.notify_person(&content, &secrets, &mut progress).await?,
         }
         if !progress.bot_notified {
-            self.notify_bot(&content, &secrets, &mut progress).await?;
+            let patience = if matches!(occasion, Occasion::Record(_)) { BOT_TIME_ON_STREAM } else { BOT_TIME };
+            self.notify_bot(&content, &secrets, patience, &mut progress).await?;
         }
         if progress.is_done() && !progress.complete {
             self.mark(key, &Mark::Nothing, &mut progress).await?;
@@ -263,10 +290,17 @@ impl OutcomeNotifier {
         }
     }
 
-    async fn notify_bot(&self, content: &Content<'_>, secrets: &Secrets, progress: &mut Progress) -> Result<(), Stop> {
+    async fn notify_bot(
+        &self,
+        content: &Content<'_>,
+        secrets: &Secrets,
+        patience: Duration,
+        progress: &mut Progress,
+    ) -> Result<(), Stop> {
         let Content { ended, text, relink_url } = *content;
         let event = event::event(ended, progress.message, text, relink_url);
-        let setbacks = self.bot.notify(&event, text, secrets).await;
+        let notifying = timeout(patience, self.bot.notify(&event, text, secrets));
+        let setbacks = notifying.await.unwrap_or_else(|_| vec![Setback::OutOfTime]);
         let result = if setbacks.is_empty() { "told" } else { "refused" };
         self.meter.count(self.now(), Metric::BotEvents, &[("Result", result)]);
         if setbacks.is_empty() {

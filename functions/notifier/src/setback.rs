@@ -1,4 +1,4 @@
-//! The ways in which a notification can fail. After each of them the stream delivers the record again.
+//! The ways in which a notification can fail. After each of them the retry queue brings the attempt back.
 
 use shared::{
     attempt::UnreadableItem,
@@ -8,7 +8,7 @@ use shared::{
     process::NoRandomness,
 };
 
-use crate::{attempts::AttemptsError, whatsapp::SendError};
+use crate::{attempts::AttemptsError, pointer::InvalidPointer, whatsapp::SendError};
 
 /// Why the person or the bot was not notified this time.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +31,10 @@ pub(crate) enum Setback {
     Bot(#[from] NotifyError),
     #[error("limit table: {0}")]
     Limits(AwsError),
+    #[error("retry queue: {0}")]
+    RetryQueue(AwsError),
+    #[error(transparent)]
+    ForeignMessage(#[from] InvalidPointer),
     #[error("out of time")]
     OutOfTime,
     #[error("panic")]
@@ -42,13 +46,14 @@ impl Setback {
     pub(crate) const fn label(&self) -> &'static str {
         match self {
             Self::Attempts(_) => "attempt_table",
-            Self::Unreadable(_) => "unreadable",
+            Self::Unreadable(_) | Self::ForeignMessage(_) => "unreadable",
             Self::Secrets(_) | Self::CallbackUri(_) => "credentials",
             Self::Link(_) => "kms",
             Self::Randomness(_) => "randomness",
             Self::Message(_) => "whatsapp",
             Self::Bot(_) => "bot",
             Self::Limits(_) => "limit_table",
+            Self::RetryQueue(_) => "retry_queue",
             Self::OutOfTime => "out_of_time",
             Self::Panic => "panic",
         }

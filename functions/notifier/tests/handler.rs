@@ -22,6 +22,8 @@ const SIGNING_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 const NOW: u64 = 1_790_000_060_000;
 const BOT: &str = "/bot/events";
 const LIMITS: &str = "limits";
+const RETRIES: &str = "https://sqs.us-east-1.amazonaws.com/000000000000/retries";
+const BOT_QUEUE: &str = "https://sqs.us-east-1.amazonaws.com/000000000000/bot";
 const TWILIO: &str = "/Messages.json";
 const ACCEPTED: (u16, &str) = (201, r#"{"sid":"SM1","status":"queued","error_code":null}"#);
 const WHATSAPP_SECRET: (&str, &str) = ("whatsapp", r#"{"account_sid":"AC1","auth_token":"t"}"#);
@@ -67,6 +69,7 @@ impl World {
             }
         });
         server.on("SendMessage", |_| json!({"MessageId": "m"}).into());
+        server.on("ChangeMessageVisibility", |_| json!({}).into());
         server.on(BOT, move |_| Answer::new(bot, ""));
         let messages = Mutex::new(0);
         server.on(TWILIO, move |_| {
@@ -120,6 +123,7 @@ impl Scene {
                 "WHATSAPP_API_URL" => server.url(),
                 "ATTEMPT_TABLE_NAME" => "connection_attempts",
                 "LIMIT_TABLE_NAME" => LIMITS,
+                "RETRY_QUEUE_URL" => RETRIES,
                 "WHATSAPP_PROVIDER" => "Twilio",
                 "WHATSAPP_SENDER" => "+14155238886",
                 "WHATSAPP_SECRET_NAME" => "whatsapp",
@@ -140,15 +144,40 @@ impl Scene {
         Self { server, notifier, stream }
     }
 
-    /// Handles a batch with a record of each item; `false` if one of them must be delivered again.
+    /// Handles a batch with a record of each item; `false` if something is left to tell.
     async fn succeeds(&self) -> bool {
-        self.failures(&self.stream).await == json!([])
+        let before = self.handed_over().len();
+        assert_eq!(self.failures(&self.stream).await, json!([]), "nobody may wait behind a record");
+        self.handed_over().len() == before
     }
 
     /// The failures in the response to a batch with a record of each of these items.
     async fn failures(&self, items: &[Value]) -> Value {
-        let response = self.notifier.handle(serde_json::from_value(stream_event(items)).unwrap()).await;
+        self.response(stream_event(items)).await
+    }
+
+    /// The failures in the response to a batch of the retry queue: a message for each body, which is so many seconds old.
+    async fn returned(&self, bodies: &[&str], age: u64) -> Value {
+        let message = |(place, body): (usize, &&str)| {
+            let sent_at = (NOW - age * 1000).to_string();
+            json!({"messageId": format!("m{place}"), "receiptHandle": format!("r{place}"), "body": body,
+                "attributes": {"SentTimestamp": sent_at, "ApproximateReceiveCount": "1"}, "eventSource": "aws:sqs"})
+        };
+        self.response(json!({"Records": bodies.iter().enumerate().map(message).collect::<Vec<_>>()})).await
+    }
+
+    async fn response(&self, event: Value) -> Value {
+        let response = self.notifier.handle(serde_json::from_value(event).unwrap()).await.unwrap();
         serde_json::to_value(response).unwrap()["batchItemFailures"].clone()
+    }
+
+    fn sent_to(&self, queue: &str) -> Vec<Value> {
+        self.aws_calls("SendMessage").into_iter().filter(|sent| sent["QueueUrl"] == queue).collect()
+    }
+
+    /// The messages that were put on the retry queue.
+    fn handed_over(&self) -> Vec<Value> {
+        self.sent_to(RETRIES)
     }
 
     /// The texts that were sent to WhatsApp, also those that it refused.
@@ -305,25 +334,28 @@ async fn refused_credentials_are_fetched_again_once() {
 
 #[tokio::test]
 async fn a_signing_secret_that_cannot_be_read_does_not_stop_the_message_or_the_queue() {
-    let with_queue = |name: &str| (name == "BOT_QUEUE_URL").then_some("https://sqs.us-east-1.amazonaws.com/0/bot");
+    let with_queue = |name: &str| (name == "BOT_QUEUE_URL").then_some(BOT_QUEUE);
     let scene = Scene::configured(World::with(item(json!({}))), with_queue).await;
     scene.server.on("BatchGetSecretValue", |_| secrets_but("webhook").into());
     assert!(!scene.succeeds().await, "the webhook has to be retried");
     assert_eq!(scene.messages(), ["✅ Your Salesforce account is now connected!"]);
-    assert_eq!(scene.aws_calls("SendMessage").len(), 1);
+    assert_eq!(scene.sent_to(BOT_QUEUE).len(), 1);
     assert!(scene.events().is_empty());
     assert_eq!(scene.marks(), ["SET messaged_at"]);
 }
 
 #[tokio::test]
 async fn a_webhook_that_is_down_does_not_stop_the_queue_and_a_queue_that_is_down_not_the_webhook() {
-    let with_queue = |name: &str| (name == "BOT_QUEUE_URL").then_some("https://sqs.us-east-1.amazonaws.com/0/bot");
+    let with_queue = |name: &str| (name == "BOT_QUEUE_URL").then_some(BOT_QUEUE);
     let scene = Scene::configured(World { bot: 503, ..World::with(item(json!({}))) }, with_queue).await;
     assert!(!scene.succeeds().await);
-    assert_eq!(scene.aws_calls("SendMessage").len(), 1);
+    assert_eq!(scene.sent_to(BOT_QUEUE).len(), 1);
 
     let scene = Scene::configured(World::with(item(json!({}))), with_queue).await;
-    scene.server.on("SendMessage", |_| Answer::json(400, &json!({"__type": "AccessDeniedException"})));
+    scene.server.on("SendMessage", |request| match request.json()["QueueUrl"] == BOT_QUEUE {
+        true => Answer::json(400, &json!({"__type": "AccessDeniedException"})),
+        false => json!({"MessageId": "m"}).into(),
+    });
     assert!(!scene.succeeds().await);
     assert_eq!(scene.events().len(), 1);
     assert_eq!(scene.messages().len(), 1);
@@ -562,12 +594,12 @@ async fn a_bot_with_a_queue_receives_the_text_to_pass_on() {
     let by_queue = |name: &str| match name {
         "WHATSAPP_PROVIDER" => Some("None"),
         "BOT_WEBHOOK_URL" => Some(""),
-        "BOT_QUEUE_URL" => Some("https://sqs.us-east-1.amazonaws.com/000000000000/bot"),
+        "BOT_QUEUE_URL" => Some(BOT_QUEUE),
         _ => None,
     };
     let scene = Scene::configured(World::with(item(json!({}))), by_queue).await;
     assert!(scene.succeeds().await);
-    let body: Value = serde_json::from_str(scene.aws_calls("SendMessage")[0]["MessageBody"].as_str().unwrap()).unwrap();
+    let body: Value = serde_json::from_str(scene.sent_to(BOT_QUEUE)[0]["MessageBody"].as_str().unwrap()).unwrap();
     assert_eq!(body["messages"], "✅ Your Salesforce account is now connected!");
     assert_eq!(body["event"]["data"]["message"], "off");
 }
@@ -581,26 +613,126 @@ async fn an_outcome_superseded_during_its_notification_is_left_to_its_successor(
 }
 
 #[tokio::test]
-async fn an_unreadable_record_fails_and_the_others_succeed() {
+async fn what_is_left_to_tell_is_handed_over_to_the_retry_queue_and_the_record_is_done() {
+    let scene = Scene::new(World { bot: 503, ..World::with(item(json!({}))) }).await;
+    assert_eq!(scene.failures(&scene.stream).await, json!([]));
+    let handed_over = scene.handed_over();
+    assert_eq!(handed_over.len(), 1);
+    let body: Value = serde_json::from_str(handed_over[0]["MessageBody"].as_str().unwrap()).unwrap();
+    assert_eq!(body, json!({"v": 1, "attempt_id": "07".repeat(16)}));
+    assert_eq!(handed_over[0]["DelaySeconds"], 5);
+}
+
+#[tokio::test]
+async fn a_record_fails_only_where_the_hand_over_fails() {
+    let others = item(json!({"attempt_id": "08".repeat(16)}));
+    let world = World { bot: 503, items: vec![others.clone(), item(json!({}))], ..World::with(Value::Null) };
+    let scene = Scene::new(world).await;
+    scene.server.on("SendMessage", |request| match request.json()["MessageBody"].as_str().unwrap().contains("0707") {
+        true => fakes::aws::error("AccessDeniedException"),
+        false => json!({"MessageId": "m"}).into(),
+    });
+    assert_eq!(scene.failures(&scene.stream).await, json!([{"itemIdentifier": "101"}]));
+}
+
+#[tokio::test]
+async fn a_bot_that_hangs_holds_the_stream_for_seconds_at_most() {
     let scene = Scene::new(World::with(item(json!({})))).await;
-    let failures = scene.failures(&[json!({"wa_id": "?"}), item(json!({})), json!({"status": "lost"})]).await;
-    assert_eq!(failures, json!([{"itemIdentifier": "100"}]));
+    scene.server.on(BOT, |_| Answer::Never);
+    assert!(!scene.succeeds().await);
+    assert_eq!(scene.messages().len(), 1);
+    assert_eq!(scene.marks(), ["SET messaged_at"]);
+}
+
+fn pointer(attempt: &str) -> String {
+    json!({"v": 1, "attempt_id": attempt.repeat(16)}).to_string()
+}
+
+#[tokio::test]
+async fn a_pointer_tells_only_what_is_missing() {
+    let scene = Scene::new(World::with(item(json!({"messaged_at": NOW})))).await;
+    assert_eq!(scene.returned(&[&pointer("07")], 5).await, json!([]));
+    assert!(scene.messages().is_empty());
+    assert_eq!(scene.events().len(), 1);
+    assert_eq!(scene.marks(), ["SET bot_told_at notified_at"]);
+    assert!(scene.aws_calls("ChangeMessageVisibility").is_empty());
+}
+
+#[tokio::test]
+async fn a_pointer_tells_of_the_attempts_latest_outcome() {
+    let later = item(json!({"updated_at": NOW}));
+    let scene = Scene::new(World::with(later)).await;
+    assert_eq!(scene.returned(&[&pointer("07")], 5).await, json!([]));
+    assert_eq!(scene.events()[0]["id"], format!("evt_{}_connected_{NOW}", "07".repeat(16)));
+}
+
+#[tokio::test]
+async fn a_pointer_with_nothing_to_tell_is_done() {
+    for now in [item(json!({"notified_at": NOW})), item(json!({"status": "exchanging"})), Value::Null] {
+        let scene = Scene::new(World::with(now)).await;
+        assert_eq!(scene.returned(&[&pointer("07")], 5).await, json!([]));
+        assert!(scene.messages().is_empty());
+        assert!(scene.events().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_pointer_that_is_not_told_comes_back_by_its_age_and_not_by_its_receives() {
+    for (age, pause) in [(5, 5), (60, 45), (2 * 3_600, 45), (4 * 3_600, 300), (12 * 3_600, 900), (30 * 3_600, 60)] {
+        let scene = Scene::new(World { bot: 503, ..World::with(item(json!({"messaged_at": NOW}))) }).await;
+        assert_eq!(scene.returned(&[&pointer("07")], age).await, json!([{"itemIdentifier": "m0"}]));
+        let changed = scene.aws_calls("ChangeMessageVisibility");
+        assert_eq!(changed.len(), 1);
+        assert_eq!(changed[0]["VisibilityTimeout"], pause, "{age}");
+        assert_eq!(changed[0]["ReceiptHandle"], "r0");
+        assert!(scene.handed_over().is_empty(), "there is one message for an attempt");
+    }
+}
+
+#[tokio::test]
+async fn of_a_batch_only_the_messages_that_failed_come_back() {
+    let told = item(json!({"attempt_id": "08".repeat(16), "messaged_at": NOW, "bot_told_at": NOW}));
+    let scene = Scene::new(World { bot: 503, items: vec![told, item(json!({}))], ..World::with(Value::Null) }).await;
+    let bodies = [&*pointer("08"), "not a pointer", &pointer("07")];
+    assert_eq!(scene.returned(&bodies, 5).await, json!([{"itemIdentifier": "m1"}, {"itemIdentifier": "m2"}]));
     assert_eq!(scene.messages().len(), 1);
 }
 
 #[tokio::test]
-async fn a_panic_fails_its_own_record_alone() {
+async fn a_message_that_cannot_be_named_fails_its_batch() {
+    let scene = Scene::new(World::with(item(json!({})))).await;
+    let event = json!({"Records": [{"messageId": "", "receiptHandle": "r", "body": pointer("07")}]});
+    scene.notifier.handle(serde_json::from_value(event).unwrap()).await.unwrap_err();
+    assert!(scene.messages().is_empty());
+}
+
+#[tokio::test]
+async fn a_foreign_item_is_set_aside_and_nobody_waits_behind_it() {
+    let scene = Scene::new(World::with(item(json!({})))).await;
+    let foreign = json!({"attempt_id": "0a".repeat(16), "status": "connected", "wa_id": 7});
+    let items = [json!({"wa_id": "?"}), foreign, item(json!({})), json!({"status": "lost"})];
+    assert_eq!(scene.failures(&items).await, json!([]));
+    assert_eq!(scene.messages().len(), 1);
+    let kept: Vec<_> = scene.handed_over().iter().map(|sent| sent["MessageBody"].clone()).collect();
+    assert_eq!(kept.len(), 1, "a later version may be able to read it");
+    assert!(kept[0].as_str().unwrap().contains("0a0a"));
+}
+
+#[tokio::test]
+async fn a_panic_hands_its_own_record_over_alone() {
     let fails = item(json!({"status": "failed", "reason": "denied"}));
     let connects = item(json!({"attempt_id": "08".repeat(16)}));
     let world = World { items: vec![connects, fails], ..World::with(Value::Null) };
     let scene = Scene::with_random(world, |_| None, |_| panic!("no link can be made")).await;
-    assert_eq!(scene.failures(&scene.stream).await, json!([{"itemIdentifier": "101"}]));
+    assert_eq!(scene.failures(&scene.stream).await, json!([]));
+    assert_eq!(scene.handed_over().len(), 1);
     assert_eq!(scene.messages(), ["✅ Your Salesforce account is now connected!"]);
 }
 
 #[tokio::test]
-async fn a_failed_record_holds_back_the_later_ones_of_its_attempt() {
+async fn a_record_that_fails_holds_back_the_later_ones_of_its_attempt() {
     let scene = Scene::new(World { bot: 503, ..World::with(item(json!({}))) }).await;
+    scene.server.on("SendMessage", |_| fakes::aws::error("AccessDeniedException"));
     let twice = [item(json!({})), item(json!({}))];
     assert_eq!(scene.failures(&twice).await, json!([{"itemIdentifier": "100"}]));
     assert_eq!(scene.messages().len(), 1);

@@ -5,15 +5,22 @@ use std::{fs, time::Duration};
 /// The `Timeout` of a function, by its name in the template, such as `NotifierFunction`.
 #[must_use]
 pub fn timeout(function: &str) -> Duration {
+    Duration::from_secs(number(function, "Timeout").try_into().expect("seconds"))
+}
+
+/// A property of a resource that is a whole number, such as `VisibilityTimeout` of `ExchangeQueue`.
+#[must_use]
+pub fn number(resource: &str, property: &str) -> usize {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../template.yaml");
     let template = fs::read_to_string(path).expect("the template");
-    let heading = format!("  {function}:");
+    let (heading, property) = (format!("  {resource}:"), format!("{property}: "));
     let mut properties = template
         .lines()
         .skip_while(|line| *line != heading)
         .skip(1)
         // Up to the next resource.
         .take_while(|line| line.is_empty() || line.starts_with("   "));
-    let seconds = properties.find_map(|line| line.strip_prefix("      Timeout: ")).expect("a time-out");
-    Duration::from_secs(seconds.parse().expect("whole seconds"))
+    let value = properties.find_map(|line| line.trim_start().strip_prefix(&property)).expect("the property");
+    // A comment may follow.
+    value.split(' ').next().and_then(|number| number.parse().ok()).expect("a whole number")
 }

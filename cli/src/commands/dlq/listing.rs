@@ -18,6 +18,8 @@ pub(super) async fn stats(queues: &Queues) -> Result<Report, Error> {
     let counts = [
         ("exchange queue", "exchange_queue", queues.exchange.counts().await?),
         ("dead letters", "dead_letters", queues.dead.counts().await?),
+        ("to be told", "notifier_retries", queues.retries.counts().await?),
+        ("never told", "notifier_dead_letters", queues.untold.counts().await?),
         ("notifier failures", "notifier_failures", queues.failures.counts().await?),
     ];
     let dead_letters = queues.read(&Filter { unreadable: true, ..Filter::default() }, usize::MAX).await?;

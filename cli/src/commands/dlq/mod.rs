@@ -4,7 +4,7 @@ mod dead_letter;
 mod listing;
 mod queues;
 mod reading;
-mod redrive;
+pub(super) mod redrive;
 mod signals;
 
 use shared::timestamp::Clock;
@@ -18,7 +18,9 @@ pub(crate) async fn run(command: DlqCommand, target: &Target, clock: Clock) -> R
         DlqCommand::Stats => listing::stats(&queues).await,
         DlqCommand::List { selection } => listing::list(&queues, &selection).await,
         DlqCommand::Show { id } => listing::show(&queues, &id).await,
-        DlqCommand::Redrive { native: true, rate, confirm, .. } => redrive::native(&queues, rate, confirm).await,
+        DlqCommand::Redrive { native: true, rate, confirm, .. } => {
+            redrive::native(&queues.dead, &queues.dead_arn, rate, confirm).await
+        }
         DlqCommand::Redrive { selection, rate, confirm, .. } => {
             redrive::redrive(&queues, &selection, rate, confirm).await
         }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     args::Selection,
-    aws::{AttemptTable, Queue},
+    aws::{AttemptTable, Counts, Queue},
     error::Error,
     report::Progress,
     target::Target,
@@ -21,6 +21,9 @@ pub(super) struct Queues {
     pub(super) dead_arn: String,
     pub(super) exchange: Queue,
     pub(super) failures: Queue,
+    /// Outcomes that are not told completely, and those that were tried for a day.
+    pub(super) retries: Queue,
+    pub(super) untold: Queue,
     pub(super) attempts: AttemptTable,
     pub(super) clock: Clock,
 }
@@ -44,6 +47,8 @@ impl Queues {
             dead_arn: target.stack.output("ExchangeDlqArn")?.to_owned(),
             exchange: queue("ExchangeQueueUrl")?,
             failures: queue("NotifierFailureQueueUrl")?,
+            retries: queue("NotifierRetryQueueUrl")?,
+            untold: queue("NotifierRetryDlqUrl")?,
             attempts: AttemptTable::new(&target.aws, target.stack.output("AttemptTableName")?),
             clock,
         })
@@ -81,14 +86,18 @@ impl Queues {
 
     /// A remark on messages in flight with another reader, such as a wasf that was just killed.
     pub(super) async fn held_by_others(&self) -> Result<String, Error> {
-        let held = self.dead.counts().await?.in_flight;
-        Ok(match held {
-            0 => String::new(),
-            held => format!(" ({held} in flight with another reader; those of a killed wasf return within a minute)"),
-        })
+        Ok(held_by_others(self.dead.counts().await?))
     }
 
     pub(super) fn now(&self) -> Timestamp {
         (self.clock)()
+    }
+}
+
+/// The same of a queue with these counts.
+pub(super) fn held_by_others(counts: Counts) -> String {
+    match counts.in_flight {
+        0 => String::new(),
+        held => format!(" ({held} in flight with another reader; those of a killed wasf return within a minute)"),
     }
 }

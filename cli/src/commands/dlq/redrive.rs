@@ -10,12 +10,13 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::{
     dead_letter::{DeadLetter, Filter, json_of, table},
-    queues::Queues,
+    queues::{Queues, held_by_others},
     reading::{Held, Reading},
     signals::{interrupted, stop_signals},
 };
 use crate::{
     args::Selection,
+    aws::Queue,
     error::{Error, Exit},
     report::{Progress, Report, count},
 };
@@ -226,10 +227,17 @@ fn spared_text(spared: usize) -> String {
 const POLL: Duration = Duration::from_millis(500);
 
 /// Starts SQS's own redrive, and follows it to its end.
-pub(super) async fn native(queues: &Queues, rate: Option<NonZeroU32>, confirm: bool) -> Result<Report, Error> {
-    let waiting = queues.dead.counts().await?.waiting;
+/// SQS's own redrive of the dead-letter queue with this ARN.
+pub(in crate::commands) async fn native(
+    dead: &Queue,
+    dead_arn: &str,
+    rate: Option<NonZeroU32>,
+    confirm: bool,
+) -> Result<Report, Error> {
+    let counts = dead.counts().await?;
+    let waiting = counts.waiting;
     if waiting == 0 {
-        let text = format!("No dead letters{}.\n", queues.held_by_others().await?);
+        let text = format!("No dead letters{}.\n", held_by_others(counts));
         return Ok(Report::new(text, json!({"dry_run": !confirm, "found": 0, "redriven": 0}), Exit::NothingMatched));
     }
     if !confirm {
@@ -237,12 +245,12 @@ pub(super) async fn native(queues: &Queues, rate: Option<NonZeroU32>, confirm: b
             format!("Dry run: SQS would move about {}. Run it again with --confirm.\n", count(waiting, "message"));
         return Ok(Report::new(text, json!({"dry_run": true, "found": waiting, "redriven": 0}), Exit::Done));
     }
-    queues.dead.start_move(&queues.dead_arn, rate.map(NonZeroU32::get)).await?;
+    dead.start_move(dead_arn, rate.map(NonZeroU32::get)).await?;
     let mut progress = Progress::of("messages moved by SQS");
     let mut poll = interval(POLL);
     let task = loop {
         poll.tick().await;
-        let task = queues.dead.latest_move(&queues.dead_arn).await?;
+        let task = dead.latest_move(dead_arn).await?;
         let task = task.ok_or_else(|| Error::failed("follow SQS's redrive", "SQS does not list it"))?;
         progress.show(task.moved, task.to_move);
         if task.status != "RUNNING" && task.status != "CANCELLING" {

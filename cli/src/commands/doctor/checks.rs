@@ -319,7 +319,13 @@ impl<'a> Checks<'a> {
                 "Run wasf dlq list for the reasons, fix the cause, then run wasf dlq redrive --confirm.",
             ),
             (
-                "outcomes without a complete notification",
+                "outcomes that were retried for a day",
+                "NotifierRetryDlqUrl",
+                "People or the bot were not notified of them.",
+                "Fix the cause, which the notifier's log names, then run wasf events redrive --confirm.",
+            ),
+            (
+                "outcomes that could not be handed over to the retry queue",
                 "NotifierFailureQueueUrl",
                 "People or the bot were not notified of them.",
                 "Run wasf events redeliver --since 14d --confirm, then purge the notifier's failure queue.",

@@ -1,0 +1,64 @@
+//! When an outcome that is not told completely is tried again: about a day in all.
+//!
+//! The pause depends on the time since the message was put on the retry queue, and not on how often it was received: a
+//! throttled function uses up receives. A redrive begins anew. For hours the pause is shorter than a minute, so that
+//! everybody is told within a minute of a cure.
+
+use std::time::Duration;
+
+/// When the retry queue delivers a message first.
+pub(crate) const FIRST: Duration = Duration::from_secs(5);
+
+/// Until a message is so old, it comes back after such a pause.
+const PAUSES: [(Duration, Duration); 5] = [
+    (Duration::from_secs(20), Duration::from_secs(5)),
+    (Duration::from_mins(1), Duration::from_secs(15)),
+    (Duration::from_hours(3), Duration::from_secs(45)),
+    (Duration::from_hours(6), Duration::from_mins(5)),
+    (Duration::from_hours(24), Duration::from_mins(15)),
+];
+
+/// After the last of them the queue's receives are used up: there are more than the schedule needs, because throttled
+/// deliveries count too.
+const USE_UP: Duration = Duration::from_mins(1);
+
+/// The pause after a try of a message that is so old.
+pub(crate) fn pause(age: Duration) -> Duration {
+    PAUSES.into_iter().find(|(until, _)| age < *until).map_or(USE_UP, |(_, pause)| pause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How old a message is at each of its receives, if each takes no time.
+    fn ages() -> impl Iterator<Item = Duration> {
+        std::iter::successors(Some(FIRST), |age| Some(*age + pause(*age)))
+    }
+
+    #[test]
+    fn the_first_tries_come_within_seconds() {
+        let seconds: Vec<_> = ages().map(|age| age.as_secs()).take(8).collect();
+        assert_eq!(seconds, [5, 10, 15, 20, 35, 50, 65, 110]);
+    }
+
+    #[test]
+    fn for_three_hours_a_cure_is_noticed_within_a_minute() {
+        assert!(ages().map(pause).take_while(|pause| *pause < Duration::from_mins(1)).count() > 200);
+        assert!(pause(Duration::from_hours(3) - Duration::from_secs(1)) < Duration::from_mins(1));
+    }
+
+    #[test]
+    fn the_queue_delivers_a_message_for_a_day_and_not_much_longer() {
+        let receives = fakes::template::number("NotifierRetryQueue", "maxReceiveCount");
+        let last = ages().nth(receives - 1).unwrap();
+        assert!(last > Duration::from_hours(24) && last < Duration::from_hours(28), "{last:?}");
+    }
+
+    #[test]
+    fn throttled_receives_of_a_whole_day_do_not_end_it_early() {
+        let receives = fakes::template::number("NotifierRetryQueue", "maxReceiveCount");
+        let visibility = fakes::template::number("NotifierRetryQueue", "VisibilityTimeout");
+        assert!(receives * visibility >= 24 * 3600);
+    }
+}
