@@ -17,6 +17,8 @@ AHEAD = {}
 # Actions without a resource type.
 WITHOUT_RESOURCE = {"secretsmanager:BatchGetSecretValue", "dynamodb:ListStreams"}
 
+DEAD_LETTERS_OF = {"ExchangeQueue": "ExchangeDeadLetterQueue", "NotifierRetryQueue": "NotifierRetryDeadLetterQueue"}
+
 # The stack's interface to operators and other programs.
 PARAMETERS = """
     Architecture StatePolicy BrowserBinding LinkLifetimeMinutes LoginUrls Scopes CallbackUri TokenTableName
@@ -27,6 +29,7 @@ PARAMETERS = """
 """.split()
 OUTPUTS = """
     CallbackUrl LinksUrl ConnectUrl ExchangeQueueUrl ExchangeDlqUrl ExchangeDlqArn NotifierFailureQueueUrl
+    NotifierRetryQueueUrl NotifierRetryDlqUrl NotifierRetryDlqArn
     TokenTableName AttemptTableName LimitTableName DashboardUrl ConnectLinkFunctionName CallbackReceiverFunctionName
     TokenExchangerFunctionName NotifierFunctionName TokenKeyArn
 """.split()
@@ -117,9 +120,9 @@ def test_an_attribute_is_defined_while_an_index_uses_it(template):
     assert defined == {"wa_id": "IndexesChats", "updated_at": "IndexesChats", "status_day": "IndexesStatuses"}
 
 
-def test_the_queue_waits_six_times_as_long_as_the_exchanger_may_take(template, functions):
-    queue = template["Resources"]["ExchangeQueue"]["Properties"]
-    assert queue["VisibilityTimeout"] >= 6 * functions["token-exchanger"]["Timeout"]
+@pytest.mark.parametrize(("queue", "function"), [("ExchangeQueue", "token-exchanger"), ("NotifierRetryQueue", "notifier")])
+def test_a_queue_waits_six_times_as_long_as_its_function_may_take(template, functions, queue, function):
+    assert template["Resources"][queue]["Properties"]["VisibilityTimeout"] >= 6 * functions[function]["Timeout"]
 
 
 def _seconds(path, constant):
@@ -148,21 +151,36 @@ def test_the_exchanger_has_receives_left_after_its_last_try(template, functions)
 
 def test_dead_letters_outlive_the_queue(template):
     retention = {name: queue["MessageRetentionPeriod"] for name, queue in _of_type(template, "AWS::SQS::Queue").items()}
-    assert retention["ExchangeDeadLetterQueue"] > retention["ExchangeQueue"]
+    for queue in DEAD_LETTERS_OF:
+        assert retention[DEAD_LETTERS_OF[queue]] > retention[queue], queue
 
 
-def test_the_dead_letter_queue_accepts_only_the_exchange_queue(template):
+@pytest.mark.parametrize("queue", ["ExchangeQueue", "NotifierRetryQueue"])
+def test_a_dead_letter_queue_accepts_only_its_own_queue(template, queue):
     queues = _of_type(template, "AWS::SQS::Queue")
-    allowed = queues["ExchangeDeadLetterQueue"]["RedriveAllowPolicy"]
+    assert queues[queue]["RedrivePolicy"]["deadLetterTargetArn"] == {"GetAtt": f"{DEAD_LETTERS_OF[queue]}.Arn"}
+    allowed = queues[DEAD_LETTERS_OF[queue]]["RedriveAllowPolicy"]
     assert allowed["redrivePermission"] == "byQueue"
     (source,) = allowed["sourceQueueArns"]
-    assert source["Sub"].endswith(f":{queues['ExchangeQueue']['QueueName']['Sub']}")
+    assert source["Sub"].endswith(f":{queues[queue]['QueueName']['Sub']}")
+
+
+def test_no_outcome_passes_the_streams_filter_for_a_mark_of_who_was_told(functions):
+    stream = functions["notifier"]["Events"]["Outcome"]["Properties"]
+    new, redelivered = (json.loads(each["Pattern"])["dynamodb"]["NewImage"] for each in stream["FilterCriteria"]["Filters"])
+    absent, present = [{"exists": False}], [{"exists": True}]
+    item = (ROOT / "shared/src/attempt/item.rs").read_text()
+    marks = re.search(r"const MARKS: .*?= \[(.*?)\];", item, flags=re.DOTALL)[1].split(",")
+    names = dict(re.findall(r'pub const (\w+): &str = "(\w+)";', item))
+    assert {name for name, rule in new.items() if absent in rule.values()} == {names[mark.strip()] for mark in marks if mark.strip()}
+    assert new["status"] == redelivered["status"]
+    assert redelivered["notified_at"] == {"N": absent} and redelivered["redelivered_at"] == {"N": present}
 
 
 def test_what_holds_codes_or_tokens_is_encrypted_by_the_stacks_keys(template):
     key = {"GetAtt": "EncryptionKey.Arn"}
     for name, queue in _of_type(template, "AWS::SQS::Queue").items():
-        assert queue.get("KmsMasterKeyId") == (key if name.startswith("Exchange") else None), name
+        assert queue.get("KmsMasterKeyId") == (None if name == "NotifierFailureQueue" else key), name
     for name, table in _of_type(template, "AWS::DynamoDB::Table").items():
         wanted = {"GetAtt": "TokenKey.Arn"} if name == "TokenTable" else key
         assert table["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": wanted}, name
@@ -216,7 +234,7 @@ def test_every_event_source_reports_failures_by_item(functions):
         for event in function["Events"].values()
         if event["Type"] in ("SQS", "DynamoDB")
     ]
-    assert len(sources) == 2
+    assert len(sources) == 3
     assert all(source["FunctionResponseTypes"] == ["ReportBatchItemFailures"] for source in sources)
 
 
@@ -298,7 +316,7 @@ def test_only_the_exchanger_may_access_tokens(template):
 def test_only_adapters_name_aws_crates():
     adapters = re.compile(
         r"shared/src/aws/|functions/callback-receiver/src/queue\.rs|functions/token-exchanger/src/(queue|tables)\.rs"
-        r"|functions/notifier/src/attempts\.rs|shared/src/bot/queue\.rs|cli/src/(aws/|error\.rs)"
+        r"|functions/notifier/src/(attempts|queue)\.rs|shared/src/bot/queue\.rs|cli/src/(aws/|error\.rs)"
     )
     for folder in ("functions", "shared", "cli"):
         for path, text in _sources(folder):

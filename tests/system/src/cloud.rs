@@ -279,10 +279,12 @@ impl Cloud {
             let url = format!("{mappings}?FunctionName={}", self.stack(stack).output(name));
             let found = self.signed("lambda", Method::GET, &url, &[], String::new()).await;
             let found: Value = found.json().await.expect("mappings");
-            let url = format!("{mappings}{}", found["EventSourceMappings"][0]["UUID"].as_str().expect("a mapping"));
-            let headers = [("content-type", "application/json")];
-            let change = json!({"BatchSize": 1}).to_string();
-            assert!(self.signed("lambda", Method::PUT, &url, &headers, change).await.status().is_success());
+            for mapping in found["EventSourceMappings"].as_array().expect("mappings") {
+                let url = format!("{mappings}{}", mapping["UUID"].as_str().expect("a mapping"));
+                let headers = [("content-type", "application/json")];
+                let change = json!({"BatchSize": 1}).to_string();
+                assert!(self.signed("lambda", Method::PUT, &url, &headers, change).await.status().is_success());
+            }
         }
     }
 
@@ -290,6 +292,14 @@ impl Cloud {
     pub async fn send(&self, stack: &Stack, body: &str) {
         let message = json!({"QueueUrl": stack.output("ExchangeQueueUrl"), "MessageBody": body});
         self.aws("sqs", "AmazonSQS.SendMessage", message).await;
+    }
+
+    /// Sets how often the notifier's retry queue delivers a message before it is a dead letter.
+    pub async fn give_up_telling_after(&self, stack: &Stack, receives: u32) {
+        let policy = json!({"deadLetterTargetArn": stack.output("NotifierRetryDlqArn"), "maxReceiveCount": receives});
+        let attributes = json!({"RedrivePolicy": policy.to_string()});
+        let change = json!({"QueueUrl": stack.output("NotifierRetryQueueUrl"), "Attributes": attributes});
+        self.aws("sqs", "AmazonSQS.SetQueueAttributes", change).await;
     }
 
     /// How many dead letters a stack has.

@@ -301,21 +301,24 @@ impl Operator {
         format!("{}/2015-03-31/functions/{name}/configuration", self.cloud.endpoint)
     }
 
-    /// Changes a function's event source mapping, and waits until the change is in effect.
+    /// Changes a function's event source mappings, and waits until the change is in effect.
     pub async fn change_event_source(&self, function: &str, change: Value) {
         let mappings = format!("{}/2015-03-31/event-source-mappings/", self.cloud.endpoint);
         let url = format!("{mappings}?FunctionName={}", self.stack().output(&format!("{function}FunctionName")));
         let found = async || -> Value {
             let answer = self.cloud.signed("lambda", Method::GET, &url, &[], String::new()).await;
-            answer.json::<Value>().await.expect("mappings")["EventSourceMappings"][0].take()
+            answer.json::<Value>().await.expect("mappings")["EventSourceMappings"].take()
         };
-        let url = format!("{mappings}{}", found().await["UUID"].as_str().expect("a mapping"));
-        let headers = [("content-type", "application/json")];
-        let answer = self.cloud.signed("lambda", Method::PUT, &url, &headers, change.to_string()).await;
-        assert!(answer.status().is_success());
+        for mapping in found().await.as_array().expect("mappings") {
+            let url = format!("{mappings}{}", mapping["UUID"].as_str().expect("a mapping"));
+            let headers = [("content-type", "application/json")];
+            let answer = self.cloud.signed("lambda", Method::PUT, &url, &headers, change.to_string()).await;
+            assert!(answer.status().is_success());
+        }
         let Some(enabled) = change["Enabled"].as_bool() else { return };
         let state = if enabled { "Enabled" } else { "Disabled" };
-        wait_until("the event source", async || (found().await["State"] == state).then_some(())).await;
+        let are_all = |mappings: &Value| mappings.as_array().unwrap().iter().all(|mapping| mapping["State"] == state);
+        wait_until("the event sources", async || are_all(&found().await).then_some(())).await;
     }
 
     /// Changes an attribute of the exchange queue.

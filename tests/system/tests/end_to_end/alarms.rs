@@ -106,6 +106,10 @@ async fn no_alarm_rises_for_people_who_connect_and_each_rises_for_its_fault() {
     cloud.aws("sqs", "AmazonSQS.SendMessage", pointer).await;
     cloud.rises(&mut raised, "NotifierFailureAlarm").await;
 
+    let pointer = json!({"QueueUrl": main.output("NotifierRetryDlqUrl"), "MessageBody": "{}"});
+    cloud.aws("sqs", "AmazonSQS.SendMessage", pointer).await;
+    cloud.rises(&mut raised, "NotifierDeadLetterAlarm").await;
+
     let mut browser = Browser::new(&cloud);
     let callback = browser.approve(&cloud.link(&new_chat()).await.url).await;
     cloud.aws_fault("sqs.SendMessage", &*parameter(&callback, "code"), 3, server_error()).await;

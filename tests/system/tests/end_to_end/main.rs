@@ -10,4 +10,5 @@ mod faults;
 mod horizons;
 mod kills;
 mod outages;
+mod telling;
 mod upgrade;

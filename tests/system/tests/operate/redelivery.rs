@@ -13,16 +13,16 @@ async fn an_outcome_whose_notification_failed_is_notified_of_once() {
     assert_eq!(operator.json("events redeliver", 3)["found"], 0);
     operator.json(&format!("events redeliver --attempt {NEVER}"), 3);
 
-    // The bot is down until the notifier gives up.
-    operator.change_event_source("Notifier", json!({"MaximumRetryAttempts": 0})).await;
+    // The bot is down until the retry queue gives up.
+    cloud.give_up_telling_after(operator.stack(), 2).await;
     let chat = new_chat();
     cloud.fault(&chat, "bot.events", 1000, json!({"status": 503, "body": ""})).await;
     let attempt = operator.connect(&chat).await;
-    wait_until("a failed notification", async || {
-        (operator.messages_in("NotifierFailureQueueUrl").await > 0).then_some(())
+    wait_until("a dead letter of the retry queue", async || {
+        (operator.messages_in("NotifierRetryDlqUrl").await == 1).then_some(())
     })
     .await;
-    operator.change_event_source("Notifier", json!({"MaximumRetryAttempts": 30})).await;
+    cloud.give_up_telling_after(operator.stack(), 500).await;
     cloud.end_all_faults().await;
     let before = cloud.journal(&chat).await;
     assert_eq!((before.messages(), before.succeeded("bot.events")), (vec![CONNECTED], 0));
@@ -48,7 +48,14 @@ async fn an_outcome_whose_notification_failed_is_notified_of_once() {
     let ids: Vec<&Value> = accepted.map(|record| &record["asked"]["webhook_id"]).collect();
     assert_eq!(ids[0], ids[1], "the bot recognizes the repetition");
 
-    let failures = json!({"QueueUrl": operator.stack().output("NotifierFailureQueueUrl")});
-    cloud.aws("sqs", "AmazonSQS.PurgeQueue", failures).await;
+    // The dead letter points to an outcome that is told by now.
+    assert_eq!(operator.json("events redrive", 0)["found"], 1);
+    assert_eq!(operator.json("events redrive --confirm", 0)["redriven"], 1);
+    wait_until("an empty retry queue", async || {
+        (operator.messages_in("NotifierRetryQueueUrl").await == 0).then_some(())
+    })
+    .await;
+    assert_eq!(cloud.journal(&chat).await.succeeded("bot.events"), 2);
+    assert_eq!(operator.json("events redrive --confirm", 3)["redriven"], 0);
     operator.never_printed(&operator.tokens(&chat).await.unwrap(), &journal.verifier_hashes());
 }

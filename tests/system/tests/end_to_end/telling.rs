@@ -1,0 +1,80 @@
+//! Outcomes that cannot be told at once: nobody else waits for them, and they are told once that is possible.
+
+use futures::future::join_all;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use system::{Browser, Cloud, consent::CONNECTED, new_chat, wait_until};
+
+fn down() -> Value {
+    json!({"status": 500, "body": ""})
+}
+
+/// So many people who each are sent from Salesforce to the callback at this moment; their chats.
+async fn people_connect(cloud: &Cloud, chats: &[String]) {
+    let callbacks = join_all(chats.iter().map(async |chat| {
+        let mut browser = Browser::new(cloud);
+        let callback = browser.approve(&cloud.link(chat).await.url).await;
+        (browser, callback)
+    }))
+    .await;
+    join_all(callbacks.into_iter().map(async |(browser, callback)| {
+        browser.visit(Method::GET, &callback).await;
+    }))
+    .await;
+}
+
+/// The bot answers 500 to everybody's events, until the test ends the faults of each.
+#[tokio::test]
+async fn a_bot_that_is_down_keeps_nobody_waiting_and_has_every_event_once_it_is_well() {
+    let cloud = Cloud::read();
+    let chats: Vec<_> = (0..12).map(|_| new_chat()).collect();
+    for chat in &chats {
+        // For each: the stream's try, and those of the retry queue after 5, 10 and 15 seconds.
+        cloud.fault(chat, "bot.events", 4, down()).await;
+    }
+    people_connect(&cloud, &chats).await;
+    for chat in &chats {
+        let journal = cloud.wait_for(chat, "the message", |journal| !journal.messages().is_empty()).await;
+        assert_eq!(journal.succeeded("bot.events"), 0, "the message did not wait for the bot");
+    }
+    for chat in &chats {
+        let journal = cloud.wait_for(chat, "the event", |journal| journal.succeeded("bot.events") > 0).await;
+        assert_eq!(journal.messages(), [CONNECTED]);
+        assert_eq!((journal.count("bot.events"), journal.succeeded("bot.events")), (5, 1));
+    }
+}
+
+/// The retry queue gives up after two deliveries here, and after a day in the template.
+#[tokio::test]
+async fn a_bot_that_is_down_until_the_dead_letter_queue_has_every_event_after_one_redrive() {
+    let cloud = Cloud::read();
+    let plain = cloud.stack("plain");
+    let before = json!({"QueueUrl": plain.output("NotifierRetryDlqUrl"), "AttributeNames": ["All"]});
+    let dead_letters = async || -> u64 {
+        let answer = cloud.aws("sqs", "AmazonSQS.GetQueueAttributes", before.clone()).await;
+        answer["Attributes"]["ApproximateNumberOfMessages"].as_str().unwrap().parse().unwrap()
+    };
+    cloud.give_up_telling_after(plain, 2).await;
+    let chats: Vec<_> = (0..3).map(|_| new_chat()).collect();
+    for chat in &chats {
+        cloud.aws_fault("sqs.SendMessage", Some(&**chat), 10_000, json!({"status": 403, "body": ""})).await;
+        cloud.consent_of("plain", chat, 0).await;
+    }
+    for chat in &chats {
+        cloud.meta_message(chat, CONNECTED).await;
+    }
+    wait_until("the dead letters", async || (dead_letters().await == 3).then_some(())).await;
+    cloud.give_up_telling_after(plain, 500).await;
+    for chat in &chats {
+        cloud.end_aws_faults(chat).await;
+    }
+
+    let task = json!({"SourceArn": plain.output("NotifierRetryDlqArn")});
+    cloud.aws("sqs", "AmazonSQS.StartMessageMoveTask", task).await;
+    for chat in &chats {
+        assert_eq!(cloud.bot_queue_message(chat).await["event"]["type"], "connection.created");
+        assert_eq!(cloud.journal(chat).await.meta_messages(), [CONNECTED], "the person is not told again");
+    }
+    assert_eq!(dead_letters().await, 0);
+}
