@@ -138,26 +138,18 @@ impl Notifier {
 
     /// Tells what a record is about, or hands it over to the retry queue; `false` where both fail.
     async fn process_record(&self, record: &Record, deadlines: Deadlines) -> bool {
-        let Some(attempt_id) = record.attempt_id else {
-            // Nothing of this stack's: it is set aside, and nobody waits behind it.
-            self.report_unreadable(record);
-            return true;
-        };
         let told = match &record.outcome {
-            Ok(key) => self.tell(attempt_id, Occasion::Record(key), deadlines).await,
-            Err(_) => {
-                // A later version may have written it: whoever is notifier by then can tell it.
-                self.report_unreadable(record);
+            Ok(key) => self.tell(key.attempt_id, Occasion::Record(key), deadlines).await,
+            Err(error) => {
+                error!(event_id = record.event_id, %error, "stream record unreadable, set aside");
+                self.outcomes.count_setback(&Setback::Unreadable(*error));
                 false
             }
         };
-        told || self.hand_over(attempt_id, deadlines).await
-    }
-
-    fn report_unreadable(&self, record: &Record) {
-        if let Err(error) = &record.outcome {
-            error!(event_id = record.event_id, %error, "stream record unreadable, set aside");
-            self.outcomes.count_setback(&Setback::Unreadable(*error));
+        match record.attempt_id {
+            // Of an item that cannot be read too: a later version may have written it, and be able to tell it.
+            Some(attempt_id) => told || self.hand_over(attempt_id, deadlines).await,
+            None => true,
         }
     }
 

@@ -352,9 +352,9 @@ async fn a_webhook_that_is_down_does_not_stop_the_queue_and_a_queue_that_is_down
     assert_eq!(scene.sent_to(BOT_QUEUE).len(), 1);
 
     let scene = Scene::configured(World::with(item(json!({}))), with_queue).await;
-    scene.server.on("SendMessage", |request| match request.json()["QueueUrl"] == BOT_QUEUE {
-        true => Answer::json(400, &json!({"__type": "AccessDeniedException"})),
-        false => json!({"MessageId": "m"}).into(),
+    scene.server.on("SendMessage", |request| {
+        let is_bots = request.json()["QueueUrl"] == BOT_QUEUE;
+        if is_bots { fakes::aws::error("AccessDeniedException") } else { json!({"MessageId": "m"}).into() }
     });
     assert!(!scene.succeeds().await);
     assert_eq!(scene.events().len(), 1);
@@ -628,9 +628,9 @@ async fn a_record_fails_only_where_the_hand_over_fails() {
     let others = item(json!({"attempt_id": "08".repeat(16)}));
     let world = World { bot: 503, items: vec![others.clone(), item(json!({}))], ..World::with(Value::Null) };
     let scene = Scene::new(world).await;
-    scene.server.on("SendMessage", |request| match request.json()["MessageBody"].as_str().unwrap().contains("0707") {
-        true => fakes::aws::error("AccessDeniedException"),
-        false => json!({"MessageId": "m"}).into(),
+    scene.server.on("SendMessage", |request| {
+        let is_one = request.json()["MessageBody"].as_str().unwrap().contains("0707");
+        if is_one { fakes::aws::error("AccessDeniedException") } else { json!({"MessageId": "m"}).into() }
     });
     assert_eq!(scene.failures(&scene.stream).await, json!([{"itemIdentifier": "101"}]));
 }
