@@ -21,7 +21,7 @@ DEAD_LETTERS_OF = {"ExchangeQueue": "ExchangeDeadLetterQueue", "NotifierRetryQue
 
 # The stack's interface to operators and other programs.
 PARAMETERS = """
-    Architecture StatePolicy BrowserBinding LinkLifetimeMinutes LoginUrls Scopes CallbackUri TokenTableName
+    Architecture StatePolicy BrowserBinding LinkLifetimeMinutes RelinkLifetimeHours LoginUrls Scopes CallbackUri TokenTableName
     AttemptTableName ClientIdSecretName ClientSecretSecretName CallbackUriSecretName WhatsAppProvider WhatsAppSender
     WhatsAppApiUrl WhatsAppTemplate WhatsAppSecretName BotWebhookUrl BotWebhookSecretName BotQueueUrl BotQueueArn
     BotPhoneNumber SubnetIds SecurityGroupIds AlarmEmail LogLevel TokenReaderRoleArns QueueOperatorRoleArns

@@ -54,6 +54,7 @@ pub(crate) enum StatusArg {
     Connected,
     Failed,
     Delayed,
+    Ended,
 }
 
 #[derive(Debug, Subcommand)]
@@ -64,11 +65,12 @@ pub(crate) enum ConnectionCommand {
         /// The chat's address, exactly as the bot uses it.
         wa_id: WaId,
     },
-    /// End a connection: revoke its tokens at Salesforce, delete them, and send the bot `connection.revoked`.
+    /// End a connection: revoke its tokens at Salesforce and delete them; the chat and the bot are told.
     #[command(after_help = "\
 Changes nothing while Salesforce is unreachable: run it again then. Tokens that are renewed at the same time are revoked \
-too, and links from before connect no more; a new link does. The row stays, as that of a connection that has ended. Run \
-again, it notifies the bot again, with the same id.
+too, and links from before connect no more; a new link does. The row stays, as that of a connection that has ended. The \
+end is recorded like an outcome, and the notifier tells the chat and the bot of it: see `wasf attempt show`. Run again, it \
+completes what was interrupted, and tells nobody twice.
 
 Examples:
   wasf connection revoke whatsapp:+15551234567             show what would be done

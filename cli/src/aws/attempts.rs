@@ -30,7 +30,7 @@ const BATCH: usize = 100;
 #[derive(Clone, Debug)]
 pub(crate) struct AttemptTable {
     client: Client,
-    table: String,
+    pub(super) table: String,
 }
 
 impl AttemptTable {

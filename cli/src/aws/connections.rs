@@ -8,11 +8,12 @@ use aws_types::SdkConfig;
 use shared::{
     WaId,
     attempt::attr,
-    aws::dynamodb::{self, Update},
-    conditional_write::{Attributes, ConditionalWrite},
-    connection::{self, REFRESH_TOKEN},
+    aws::dynamodb::{self, Transaction},
+    conditional_write::Attributes,
+    connection::{self, ConnectionEnd, REFRESH_TOKEN},
 };
 
+use super::AttemptTable;
 use crate::{error::Error, records::Connection};
 
 /// The table of tokens.
@@ -23,7 +24,7 @@ pub(crate) struct ConnectionTable {
 }
 
 /// Every attribute of a connection that is shown: all but its tokens.
-const PUBLIC: [&str; 13] = [
+const PUBLIC: [&str; 14] = [
     attr::WA_ID,
     attr::ATTEMPT_ID,
     attr::USERNAME,
@@ -37,6 +38,7 @@ const PUBLIC: [&str; 13] = [
     connection::CONSENTED_AT,
     connection::ENDED_AT,
     connection::ENDED_REASON,
+    connection::END_ID,
 ];
 
 impl ConnectionTable {
@@ -94,10 +96,16 @@ impl ConnectionTable {
         Ok(answer.item.map(dynamodb::attributes).unwrap_or_default())
     }
 
-    /// Makes this write to the chat's row; `false` where its condition does not hold.
-    pub(crate) async fn write(&self, wa_id: &WaId, write: &ConditionalWrite) -> Result<bool, Error> {
-        let done = dynamodb::update(&self.client, &self.table, (attr::WA_ID, wa_id.as_str()), write).await;
-        let done = done.map_err(|error| Error::failed("end the connection", error.to_string()))?;
-        Ok(matches!(done, Update::Done(_)))
+    /// Ends the chat's connection and records it, in one transaction; `false` where the row has changed since.
+    pub(crate) async fn end(&self, attempts: &AttemptTable, end: &ConnectionEnd<'_>) -> Result<bool, Error> {
+        let (tombstone, record, id) = (end.tombstone(), end.record(), end.id().to_string());
+        let writes = [
+            (&tombstone, &*self.table, (attr::WA_ID, end.wa_id.as_str())),
+            (&record, &*attempts.table, (attr::ATTEMPT_ID, &*id)),
+        ];
+        match dynamodb::transact(&self.client, writes).await {
+            Ok(done) => Ok(matches!(done, Transaction::Done)),
+            Err(error) => Err(Error::failed("end the connection", format!("{error}; run it again"))),
+        }
     }
 }

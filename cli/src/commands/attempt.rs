@@ -21,6 +21,7 @@ impl From<StatusArg> for Status {
             StatusArg::Connected => Self::Connected,
             StatusArg::Failed => Self::Failed,
             StatusArg::Delayed => Self::Delayed,
+            StatusArg::Ended => Self::Ended,
         }
     }
 }

@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use serde_json::json;
 use shared::{
-    LoginUrls, Timestamp, WaId,
-    conditional_write::Value,
-    connection::{ENDED_AT, StoredTokens, revoke as end},
+    AttemptId, LoginUrls, WaId,
+    attempt::{EndReason, attr},
+    conditional_write::{Attributes, Value},
+    connection::{ConnectionEnd, StoredTokens, recorded_end, was_connected},
     timestamp::Clock,
 };
 
 use crate::{
     args::ConnectionCommand,
-    aws::{ConnectionTable, Functions, clock_error},
+    aws::{AttemptTable, ConnectionTable, Functions, clock_error},
     error::{Error, Exit},
-    parties::{Revocation, notify_revocation, revoke},
-    records::Connection,
+    parties::{Revocation, revoke},
     report::Report,
     target::Target,
 };
@@ -25,14 +25,23 @@ const CLOCK_TOLERANCE: Duration = Duration::from_secs(10);
 /// How often the tokens may change while they are revoked.
 const ROUNDS: usize = 5;
 
+/// How a connection was ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Ended {
+    /// The record of the end.
+    record: AttemptId,
+    /// What Salesforce said; `None` where the connection had no tokens any more.
+    revocation: Option<Revocation>,
+}
+
 pub(crate) async fn run(command: ConnectionCommand, target: &Target, clock: Clock) -> Result<Report, Error> {
     let tokens = ConnectionTable::new(&target.aws, target.stack.output("TokenTableName")?);
     let (ConnectionCommand::Show { wa_id } | ConnectionCommand::Revoke { wa_id, .. }) = &command;
     let connection = tokens.read(wa_id).await?.ok_or_else(missing)?;
-    match command {
+    match &command {
         ConnectionCommand::Show { .. } => Ok(connection.report()),
         ConnectionCommand::Revoke { confirm: false, .. } => Ok(connection.dry_run()),
-        ConnectionCommand::Revoke { confirm: true, .. } => revoke_connection(&connection, &tokens, target, clock).await,
+        ConnectionCommand::Revoke { confirm: true, .. } => revoke_connection(wa_id, &tokens, target, clock).await,
     }
 }
 
@@ -40,9 +49,8 @@ fn missing() -> Error {
     Error::NothingMatched("no connection for this chat; give its address exactly as the bot uses it".to_owned())
 }
 
-/// The bot comes last: then its event is true.
 async fn revoke_connection(
-    connection: &Connection,
+    wa_id: &WaId,
     tokens: &ConnectionTable,
     target: &Target,
     clock: Clock,
@@ -56,63 +64,64 @@ async fn revoke_connection(
     let login_urls: LoginUrls = settings.get("LOGIN_URLS").unwrap_or_default().parse().map_err(|_| {
         Error::failed("revoke the tokens at Salesforce", "LoginUrls is invalid; run wasf doctor, correct it and deploy")
     })?;
-    let (ended_at, revocation) = end_connection(&connection.wa_id, tokens, &login_urls, clock).await?;
-    let (bot, exit, notified) = match notify_bot(connection, ended_at, target, clock).await {
-        Ok(true) => ("The bot was notified.".to_owned(), Exit::Done, Some(true)),
-        Ok(false) => ("No bot is configured.".to_owned(), Exit::Done, None),
-        Err(error) => {
-            (format!("The bot was not notified: {error}. Run it again to notify it."), Exit::InPart, Some(false))
-        }
-    };
+    let attempts = AttemptTable::new(&target.aws, target.stack.output("AttemptTableName")?);
+    let ended = end_connection(wa_id, (tokens, &attempts), &login_urls, clock).await?;
+    let is_told = attempts.read(ended.record).await?.is_some_and(|record| record.notified_at.is_some());
+    Ok(report(&ended, is_told))
+}
+
+/// Who is told is the notifier's business, and stands in the record.
+fn report(ended: &Ended, is_told: bool) -> Report {
+    let Ended { record, revocation } = ended;
     let (at_salesforce, done) = match revocation {
         Some(Revocation::Revoked) => ("revoked", "The tokens were revoked at Salesforce and deleted."),
         Some(Revocation::Unknown) => ("unknown", "Salesforce did not know the tokens any more; they were deleted."),
         None => ("none", "The connection had ended before, and has no tokens."),
     };
-    let json = json!({"salesforce": at_salesforce, "deleted": revocation.is_some(), "bot_told": notified});
-    Ok(Report::new(format!("{done} {bot}\n"), json, exit))
+    let told = match (is_told, revocation) {
+        (true, _) => "The chat and the bot have been told:",
+        (false, Some(_)) => "The notifier tells the chat and the bot:",
+        (false, None) => "The notifier has not yet told both the chat and the bot:",
+    };
+    let json =
+        json!({"salesforce": at_salesforce, "deleted": revocation.is_some(), "end_id": record, "notified": is_told});
+    Report::new(format!("{done} {told} wasf attempt show {record}\n"), json, Exit::Done)
 }
 
 /// Revokes the tokens, and ends the connection if it has no others by then; else it starts over. Salesforce comes first:
-/// tokens that are deleted here but still valid there could no longer be revoked. Returns when the connection ended, and
-/// what Salesforce said; nothing where it had ended before.
+/// tokens that are deleted here but still valid there could no longer be revoked. Where the end is recorded already it
+/// changes nothing.
 async fn end_connection(
     wa_id: &WaId,
-    table: &ConnectionTable,
+    (tokens, attempts): (&ConnectionTable, &AttemptTable),
     login_urls: &LoginUrls,
     clock: Clock,
-) -> Result<(Timestamp, Option<Revocation>), Error> {
+) -> Result<Ended, Error> {
     for _ in 0..ROUNDS {
-        let row = table.row(wa_id).await?;
-        if row.is_empty() {
+        let row = tokens.row(wa_id).await?;
+        if !was_connected(&row) {
             return Err(missing());
         }
-        let tokens = StoredTokens::read(&row);
-        if let (None, Some(ended_at)) = (&tokens, row.get(ENDED_AT).and_then(Value::as_time)) {
-            return Ok((ended_at, None));
+        if let Some(record) = recorded_end(&row) {
+            return Ok(Ended { record, revocation: None });
         }
-        let revocation = match &tokens {
-            Some(tokens) => revoke(tokens, login_urls).await?,
-            None => Revocation::Unknown,
+        let revocation = match StoredTokens::read(&row) {
+            Some(stored) => Some(revoke(&stored, login_urls).await?),
+            None => None,
         };
-        let now = clock();
-        if table.write(wa_id, &end(tokens.as_ref(), now)).await? {
-            return Ok((now, Some(revocation)));
+        let link_id = link_of(&row, attempts).await;
+        let end = ConnectionEnd { wa_id, row: &row, reason: EndReason::Revoked, link_id, at: clock() };
+        if tokens.end(attempts, &end).await? {
+            return Ok(Ended { record: end.id(), revocation });
         }
     }
     Err(Error::failed("end the connection", "its tokens changed each time that they were revoked; run it again"))
 }
 
-/// Notifies the bot on the channels that the notifier uses; `false` where there is none.
-async fn notify_bot(
-    connection: &Connection,
-    ended_at: Timestamp,
-    target: &Target,
-    clock: Clock,
-) -> Result<bool, Error> {
-    let notifier = target.stack.output("NotifierFunctionName")?;
-    let settings = Functions::new(&target.aws).settings(notifier).await?;
-    notify_revocation(&target.aws, &settings, connection, ended_at, clock()).await
+/// The link that the connection's attempt began with. It is an extra: an old attempt is gone, and nothing waits for it.
+async fn link_of(row: &Attributes, attempts: &AttemptTable) -> Option<shared::LinkId> {
+    let id = row.get(attr::ATTEMPT_ID).and_then(Value::as_text)?.parse().ok()?;
+    attempts.read(id).await.ok().flatten()?.link_id
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// The statuses that are notified of.
-pub(super) const OUTCOMES: [Status; 3] = [Status::Connected, Status::Failed, Status::Delayed];
+pub(super) const OUTCOMES: [Status; 4] = [Status::Connected, Status::Failed, Status::Delayed, Status::Ended];
 
 pub(crate) async fn run(command: EventsCommand, target: &Target, clock: Clock) -> Result<Report, Error> {
     let (since, scan, attempt, again, confirm) = match command {

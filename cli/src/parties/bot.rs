@@ -1,5 +1,4 @@
-//! The bot's events that come from an operator: `connection.revoked`, on the same channels and with the same signature as
-//! the notifier's events, and `connection.test`.
+//! The bot's event that comes from an operator: `connection.test`, with the same signature as the notifier's events.
 
 use std::time::Duration;
 
@@ -12,41 +11,16 @@ use shared::{
         secrets::{SecretStore, Source},
     },
     bot::{
-        Bot, BotQueue, CloudEvent, Notification, NotifyError, Webhook,
-        event::{Data, Revoked, Test},
+        CloudEvent, Notification, NotifyError, Webhook,
+        event::{Data, Test},
     },
     http::Roots,
 };
 
-use crate::{aws::Settings, error::Error, records::Connection};
+use crate::{aws::Settings, error::Error};
 
-/// The text for the person: bots of the older system pass it on.
-const USER_MESSAGE: &str = "Your Salesforce account is no longer connected.";
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 const REQUEST_TIME: Duration = Duration::from_secs(10);
-
-/// Notifies the bot on the channels that the notifier uses; `false` where there is none.
-pub(crate) async fn notify_revocation(
-    aws: &SdkConfig,
-    settings: &Settings,
-    connection: &Connection,
-    ended_at: Timestamp,
-    now: Timestamp,
-) -> Result<bool, Error> {
-    let webhook = webhook(settings)?;
-    let queue = settings.get("BOT_QUEUE_URL").map(|url| BotQueue::new(aws, url.to_owned()));
-    let bot = Bot { webhook, queue };
-    if !bot.is_configured() {
-        return Ok(false);
-    }
-    let event = event(connection, ended_at, now);
-    let signing_secret = match bot.webhook {
-        Some(_) => signing_secret(aws, settings, now).await?,
-        None => SecretString::default(),
-    };
-    notify(&bot, &event, USER_MESSAGE, &signing_secret, now).await.map_err(|error| failed(error.to_string()))?;
-    Ok(true)
-}
 
 /// Sends the bot's webhook a signed event that means nothing; `false` where there is no webhook.
 pub(crate) async fn send_test_event(
@@ -57,10 +31,11 @@ pub(crate) async fn send_test_event(
 ) -> Result<bool, Error> {
     let Some(webhook) = webhook(settings)? else { return Ok(false) };
     let event = CloudEvent::new(format!("evt_test_{}", now.millis()), now, Data::Test(Test { wa_id }));
-    let bot = Bot { webhook: Some(webhook), queue: None };
     let secret = settings.get("BOT_WEBHOOK_SECRET_NAME").unwrap_or_default();
-    let sent = notify(&bot, &event, "", &signing_secret(aws, settings, now).await?, now).await;
-    sent.map_err(|error| failed(refusal(&error, secret)))?;
+    let signing_secret = signing_secret(aws, settings, now).await?;
+    let notification =
+        Notification { event: &event, user_message: "", signing_secret: signing_secret.expose_secret(), now };
+    webhook.post(&notification).await.map_err(|error| failed(refusal(&error, secret)))?;
     Ok(true)
 }
 
@@ -83,17 +58,6 @@ async fn signing_secret(aws: &SdkConfig, settings: &Settings, now: Timestamp) ->
     secrets.get(&source).map(SecretString::from).map_err(|error| failed(error.to_string()))
 }
 
-async fn notify(
-    bot: &Bot,
-    event: &CloudEvent<'_>,
-    user_message: &str,
-    signing_secret: &SecretString,
-    now: Timestamp,
-) -> Result<(), NotifyError> {
-    let notification = Notification { event, user_message, signing_secret: signing_secret.expose_secret(), now };
-    bot.notify(&notification).await
-}
-
 /// Why the webhook did not take a test event, and what to do.
 fn refusal(error: &NotifyError, secret: &str) -> String {
     let what_to_do = match error {
@@ -107,59 +71,17 @@ fn refusal(error: &NotifyError, secret: &str) -> String {
     format!("{error}{what_to_do}")
 }
 
-/// The event's id is the same each time that the bot is notified of one revocation.
-fn event(connection: &Connection, ended_at: Timestamp, now: Timestamp) -> CloudEvent<'_> {
-    let attempt = connection.attempt_id.map_or_else(|| "unknown".to_owned(), |id| id.to_string());
-    let ended_at = ended_at.millis();
-    let data = Revoked {
-        attempt_id: connection.attempt_id,
-        wa_id: &connection.wa_id,
-        username: connection.username.as_deref(),
-        org_id: connection.org_id.as_deref(),
-        instance_url: connection.instance_url.as_deref(),
-        user_message: USER_MESSAGE,
-    };
-    CloudEvent::new(format!("evt_{attempt}_revoked_{ended_at}"), now, Data::Revoked(data))
-}
-
 #[cfg(test)]
 mod contract;
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-    use crate::records::connection::example;
 
     #[test]
     fn a_refused_signature_names_the_secret() {
         let text = refusal(&NotifyError::Refused(401), "bot_webhook");
         assert!(text.starts_with("the bot's webhook returned 401, so") && text.contains("wasf secret set bot_webhook"));
         assert!(!refusal(&NotifyError::Refused(500), "bot_webhook").contains("signature"));
-    }
-
-    #[test]
-    fn a_revocation_names_the_connection_and_keeps_its_id() {
-        let connection = example(&json!({}));
-        let ended_at = Timestamp::from_millis(1_790_000_000_000);
-        let first = event(&connection, ended_at, Timestamp::from_millis(1_790_000_000_123));
-        let first = serde_json::to_value(first).unwrap();
-        // By then the row has no tokens, and no time of theirs.
-        let ended = Connection { issued_at: None, ..connection.clone() };
-        let again = serde_json::to_value(event(&ended, ended_at, Timestamp::from_millis(1_790_000_999_000))).unwrap();
-        assert_eq!(first["id"], again["id"]);
-        assert_eq!(first["type"], "connection.revoked");
-        assert_eq!(
-            first["data"],
-            json!({
-                "attempt_id": "07070707070707070707070707070707",
-                "wa_id": "whatsapp:+15551234567",
-                "username": "ada@example.com",
-                "org_id": "00D000000000001",
-                "instance_url": "https://acme.my.salesforce.com",
-                "user_message": USER_MESSAGE,
-            })
-        );
     }
 }

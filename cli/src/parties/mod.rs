@@ -10,7 +10,7 @@ mod whatsapp;
 pub(crate) const TEST_CHAT: &str = "whatsapp:+00000000";
 
 pub(crate) use self::{
-    bot::{notify_revocation, send_test_event},
+    bot::send_test_event,
     links::{Link, request_link},
     probe::{Probe, probe_page, probe_webhook},
     salesforce::{AppStatus, Revocation, check_app, revoke},

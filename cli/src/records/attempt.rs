@@ -46,6 +46,7 @@ fn timeline(attempt: &Item) -> Vec<(Timestamp, String)> {
         (attempt.bot_told_at, bot_notified.to_owned()),
         (attempt.notified_at, "notification complete".to_owned()),
         (attempt.redelivered_at, "redelivered by an operator".to_owned()),
+        (attempt.replaced_at, "chat connected again".to_owned()),
     ]
     .into_iter()
     .filter_map(|(at, what)| Some((at?, what)))
@@ -67,6 +68,7 @@ pub(crate) fn attempt_report(attempt: &Item, now: Timestamp) -> Report {
     record.field("chat", "wa_id", attempt.wa_id.as_ref().map(WaId::as_str));
     record.field("link", "link_id", attempt.link_id);
     record.field("status", "status", attempt.status.as_deref());
+    record.field("connected by", "connected_by", attempt.connected_by);
     record.field("reason", "reason", attempt.reason.as_deref());
     record.field("Salesforce error", "salesforce_error", attempt.salesforce_error.as_deref());
     record.field("user", "username", attempt.username.as_deref());
@@ -188,6 +190,21 @@ pub(crate) mod tests {
     fn a_failure_shows_our_reason_and_salesforces_error() {
         let failed = json!({"status": "failed", "reason": "denied", "salesforce_error": "access_denied"});
         assert_eq!(timeline(&attempt(&failed))[1].1, "failed: denied (Salesforce: access_denied)");
+    }
+
+    #[test]
+    fn the_end_of_a_connection_shows_who_was_told_and_which_connection_it_was() {
+        let connected_by = "08".repeat(16);
+        let end = json!({
+            "status": "ended", "reason": "revoked", "connected_by": connected_by, "updated_at": 1_789_999_999_000_u64,
+            "messaged_at": 1_790_000_002_000_u64, "replaced_at": 1_790_000_003_000_u64,
+        });
+        let attempt = Item { created_at: None, ..attempt(&end) };
+        let steps: Vec<_> = timeline(&attempt).into_iter().map(|(_, what)| what).collect();
+        assert_eq!(steps, ["ended: revoked", "person notified", "chat connected again"]);
+        let report = attempt_report(&attempt, Timestamp::from_millis(1_790_000_004_000));
+        assert_eq!((&report.json["connected_by"], &report.json["stuck"]), (&json!(connected_by), &json!(false)));
+        assert!(report.text.contains(&connected_by), "{}", report.text);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use shared::{
     AttemptId, Timestamp, WaId,
     attempt::attr,
     conditional_write::{Attributes, Value as Stored},
-    connection::{CONNECTED_AT, CONSENTED_AT, ENDED_AT, ENDED_REASON, ISSUED_AT, USER_ID},
+    connection::{CONNECTED_AT, CONSENTED_AT, END_ID, ENDED_AT, ENDED_REASON, ISSUED_AT, USER_ID},
     printable::printable,
 };
 
@@ -43,6 +43,8 @@ pub(crate) struct Connection {
 pub(crate) struct End {
     pub(crate) at: Option<Timestamp>,
     pub(crate) reason: Option<String>,
+    /// Its record in the attempt table; earlier versions made none.
+    pub(crate) record: Option<AttemptId>,
 }
 
 impl Connection {
@@ -61,9 +63,11 @@ impl Connection {
             issued_at: reader.time(ISSUED_AT),
             connected_at: reader.time(CONNECTED_AT),
             consented_at: reader.time(CONSENTED_AT),
-            ended: row
-                .contains_key(ENDED_AT)
-                .then(|| End { at: reader.time(ENDED_AT), reason: reader.text(ENDED_REASON) }),
+            ended: row.contains_key(ENDED_AT).then(|| End {
+                at: reader.time(ENDED_AT),
+                reason: reader.text(ENDED_REASON),
+                record: reader.attribute(END_ID, |value| value.as_text()?.parse().ok()),
+            }),
             refreshable,
             unreadable: reader.unreadable,
         }
@@ -95,6 +99,7 @@ impl Connection {
         record.worded("consented", consented_at.map(clock_time), "consented_at", self.consented_at);
         record.worded("ended", self.ended_at().map(clock_time), "ended_at", self.ended_at());
         record.value("ended_reason", self.ended.as_ref().and_then(|end| end.reason.as_deref()));
+        record.field("end", "end_id", self.ended.as_ref().and_then(|end| end.record));
         record.worded("refreshable", refreshable, "refreshable", self.refreshable);
         record.field("attempt", "attempt_id", self.attempt_id);
         let unreadable = Some(self.unreadable.join(", ")).filter(|names| !names.is_empty());
@@ -106,10 +111,13 @@ impl Connection {
         let whose = self.username.as_deref().unwrap_or("an unknown user");
         let host = self.login_url.as_deref().or(self.instance_url.as_deref()).unwrap_or_default();
         let would = match &self.ended {
-            Some(_) => "The connection has ended. Dry run: would notify the bot again.".to_owned(),
+            Some(End { record: Some(record), .. }) => {
+                format!("The connection has ended. Dry run: would change nothing. See wasf attempt show {record}.")
+            }
+            Some(_) => "The connection has ended. Dry run: would have the chat and the bot told of it.".to_owned(),
             None => format!(
-                "Dry run: would revoke the tokens of {} at {}, delete them, and notify the bot. Links from before would \
-                 connect no more.",
+                "Dry run: would revoke the tokens of {} at {}, delete them, and have the chat and the bot told. Links from \
+                 before would connect no more.",
                 printable(whose),
                 printable(host),
             ),

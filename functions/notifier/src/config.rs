@@ -7,7 +7,10 @@ use shared::{
 };
 use url::Url;
 
-use crate::whatsapp::{Account, Provider, Template};
+use crate::{
+    relink::Lifetimes,
+    whatsapp::{Account, Provider, Template},
+};
 
 /// The notifier's settings.
 #[derive(Debug)]
@@ -23,7 +26,7 @@ pub struct Config {
     /// Links lead to a path beside it.
     pub(crate) callback_uri: Source,
     pub(crate) link_key_id: String,
-    pub(crate) link_lifetime: Duration,
+    pub(crate) link_lifetimes: Lifetimes,
     pub(crate) login_urls: LoginUrls,
     pub(crate) roots: Roots,
     pub(crate) meter: Meter,
@@ -76,6 +79,7 @@ impl Config {
     /// [`SettingError`] with the name of a setting that is missing or invalid.
     pub fn read(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<Self, SettingError> {
         let minutes: u32 = settings.parsed("LINK_LIFETIME_MINUTES")?;
+        let hours: u32 = settings.parsed("RELINK_LIFETIME_HOURS")?;
         Ok(Self {
             attempt_table: settings.required("ATTEMPT_TABLE_NAME")?,
             limit_table: settings.required("LIMIT_TABLE_NAME")?,
@@ -85,7 +89,10 @@ impl Config {
             bot_queue_url: settings.optional("BOT_QUEUE_URL"),
             callback_uri: Source::read(settings, "SF_REDIRECT_URI", "SF_CALLBACK_URI_SECRET_NAME")?,
             link_key_id: settings.required("LINK_KEY_ID")?,
-            link_lifetime: Duration::from_mins(minutes.into()),
+            link_lifetimes: Lifetimes {
+                after_attempt: Duration::from_mins(minutes.into()),
+                after_end: Duration::from_hours(hours.into()),
+            },
             login_urls: settings.parsed("LOGIN_URLS")?,
             roots: Roots::of(settings),
             meter: Meter::read(settings)?,
@@ -150,6 +157,7 @@ mod tests {
                 "SF_CALLBACK_URI_SECRET_NAME" => "sf_callback_uri",
                 "LINK_KEY_ID" => "arn:link",
                 "LINK_LIFETIME_MINUTES" => "15",
+                "RELINK_LIFETIME_HOURS" => "24",
                 "STACK_NAME" => "connect",
                 "LOGIN_URLS" => "https://login.salesforce.com",
                 _ => "",
@@ -164,7 +172,8 @@ mod tests {
         let account = config.whatsapp.as_ref().unwrap();
         assert!(matches!(&account.provider, Provider::Twilio { from } if from.as_str() == "whatsapp:+14155238886"));
         assert_eq!(account.base, None);
-        assert_eq!(config.link_lifetime, Duration::from_mins(15));
+        assert_eq!(config.link_lifetimes.after_attempt, Duration::from_mins(15));
+        assert_eq!(config.link_lifetimes.after_end, Duration::from_hours(24));
         assert_eq!(config.sources().count(), 3);
     }
 
@@ -186,7 +195,9 @@ mod tests {
         for name in ["WHATSAPP_PROVIDER", "WHATSAPP_SENDER", "WHATSAPP_SECRET_NAME"] {
             assert_eq!(read_with(name, "").unwrap_err(), SettingError::Missing(name));
         }
-        for name in ["BOT_WEBHOOK_SECRET_NAME", "LINK_KEY_ID", "LINK_LIFETIME_MINUTES", "LOGIN_URLS"] {
+        for name in
+            ["BOT_WEBHOOK_SECRET_NAME", "LINK_KEY_ID", "LINK_LIFETIME_MINUTES", "RELINK_LIFETIME_HOURS", "LOGIN_URLS"]
+        {
             assert_eq!(read_with(name, "").unwrap_err(), SettingError::Missing(name));
         }
         let reason = |name, value| match read_with(name, value).unwrap_err() {

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use contract::{EVENTS, Table, set};
 use serde_json::{Value, json};
-use shared::{Reason, bot::event::MessageStatus};
+use shared::{Reason, attempt::EndReason, bot::event::MessageStatus};
 
 use crate::{event::event, outcome::tests::ended};
 
-/// The fields of an event's data, by the event's type: one set for each way in which an attempt can end.
+/// The fields of an event's data, by the event's type: one set for each way in which an attempt or a connection can end.
 fn sent(kind: &str) -> Vec<BTreeSet<String>> {
     let mut ends = Vec::new();
     for (optional, link_id) in [(json!("known"), json!("0a".repeat(16))), (Value::Null, Value::Null)] {
@@ -18,6 +18,12 @@ fn sent(kind: &str) -> Vec<BTreeSet<String>> {
         for reason in Reason::ALL.map(Reason::as_str) {
             ends.push(json!({"status": "failed", "reason": reason, "salesforce_error": optional, "link_id": link_id}));
             ends.push(json!({"status": "delayed", "reason": reason, "salesforce_error": optional, "link_id": link_id}));
+        }
+        for (reason, replaced_at) in EndReason::ALL.into_iter().flat_map(|reason| [(reason, None), (reason, Some(1))]) {
+            ends.push(json!({
+                "status": "ended", "reason": reason, "link_id": link_id, "connected_by": link_id, "username": optional,
+                "org_id": optional, "instance_url": optional, "replaced_at": replaced_at,
+            }));
         }
     }
     let events = ends.into_iter().map(ended).flat_map(|ended| {
@@ -34,7 +40,7 @@ fn sent(kind: &str) -> Vec<BTreeSet<String>> {
 #[test]
 fn the_document_has_every_field_of_an_outcomes_event_and_says_whether_it_is_always_there() {
     let table = Table::under(EVENTS, "## Data");
-    for kind in ["created", "renewed", "delayed", "failed"] {
+    for kind in ["created", "renewed", "delayed", "failed", "revoked", "expired"] {
         let sent = sent(kind);
         let always = table.column_where("field", kind, "always");
         let optional = table.column_where("field", kind, "optional");

@@ -2,7 +2,7 @@
 
 use shared::bot::{
     CloudEvent,
-    event::{Connected, Data, MessageStatus, NotConnected},
+    event::{Connected, Data, Ended as EndedConnection, MessageStatus, NotConnected},
 };
 use shared::{Next, Reason, attempt::Outcome};
 
@@ -46,6 +46,22 @@ pub(crate) fn event<'a>(
             Data::Failed(not_connected(*reason, salesforce_error.as_deref(), reason.next()))
         }
         Outcome::Delayed { reason } => Data::Delayed(not_connected(*reason, None, Some(Next::Wait))),
+        Outcome::Ended(end) => {
+            let data = EndedConnection {
+                attempt_id: end.connected_by,
+                link_id,
+                wa_id,
+                message,
+                reason: end.reason,
+                username: end.username.as_deref(),
+                org_id: end.org_id.as_deref(),
+                instance_url: end.instance_url.as_deref(),
+                user_message,
+                next: end.next(),
+                relink_url,
+            };
+            if end.reason.is_by_salesforce() { Data::Expired(data) } else { Data::Revoked(data) }
+        }
     };
     let suffix = if message == MessageStatus::Undeliverable { "_undeliverable" } else { "" };
     CloudEvent::new(format!("evt_{}{suffix}", ended.key), ended.key.updated_at, data)
@@ -54,6 +70,7 @@ pub(crate) fn event<'a>(
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
+    use shared::attempt::EndReason;
 
     use super::*;
     use crate::outcome::tests::ended;
@@ -116,6 +133,40 @@ mod tests {
         assert_eq!(event["data"]["reason"], "misconfigured");
         assert_eq!(event["data"]["next"], "wait");
         assert_eq!(event["data"].get("relink_url"), None);
+    }
+
+    #[test]
+    fn an_end_names_the_connection_that_ended_and_not_its_own_record() {
+        let connected_by = "0a".repeat(16);
+        let end = json!({"status": "ended", "reason": "revoked", "connected_by": connected_by});
+        let event = body(end, MessageStatus::Sent, Some("https://example.com/connect/abc"));
+        assert_eq!(event["type"], "connection.revoked");
+        assert_eq!(event["id"], "evt_07070707070707070707070707070707_ended_1790000000123");
+        assert_eq!(event["time"], "2026-09-21T14:13:20.123Z");
+        assert_eq!(
+            event["data"],
+            json!({
+                "attempt_id": connected_by,
+                "wa_id": "whatsapp:+15551234567",
+                "message": "sent",
+                "reason": "revoked",
+                "username": "ada@example.com",
+                "org_id": "00D000000000001",
+                "instance_url": "https://acme.my.salesforce.com",
+                "user_message": "What to do.",
+                "next": "relink",
+                "relink_url": "https://example.com/connect/abc",
+            })
+        );
+    }
+
+    #[test]
+    fn who_ended_a_connection_decides_on_the_type_of_the_event() {
+        for reason in EndReason::ALL {
+            let event = body(json!({"status": "ended", "reason": reason}), MessageStatus::Sent, None);
+            let kind = if reason.is_by_salesforce() { "connection.expired" } else { "connection.revoked" };
+            assert_eq!((&event["type"], &event["data"]["reason"]), (&json!(kind), &json!(reason)));
+        }
     }
 
     #[test]

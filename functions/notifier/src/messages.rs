@@ -2,7 +2,10 @@
 //!
 //! Plain words, what to do, and the link on a line of its own where a link helps.
 
-use shared::{Reason, attempt::Outcome};
+use shared::{
+    Reason,
+    attempt::{End, EndReason, Outcome},
+};
 
 /// What a text says.
 struct Words {
@@ -38,6 +41,7 @@ pub(crate) fn text(outcome: &Outcome, relink_url: Option<&str>) -> String {
             "You can also try again with this link:",
             "You can also ask here for a new link.",
         ),
+        Outcome::Ended(end) => ended(end),
     };
     match (ask, relink_url) {
         (Some(Ask { with_link, .. }), Some(url)) => format!("{what} {with_link}\n{url}"),
@@ -106,10 +110,45 @@ fn failure(reason: Reason) -> Words {
     }
 }
 
+fn ended(end: &End) -> Words {
+    if end.is_replaced {
+        return words(
+            "An earlier connection to Salesforce has ended. The one that you have made since is not concerned.",
+        );
+    }
+    match end.reason {
+        EndReason::Revoked | EndReason::Disconnected => asking(
+            "Your Salesforce account is no longer connected.",
+            "If you want to connect it again, open this link:",
+            "If you want to connect it again, ask here for a new link.",
+        ),
+        EndReason::Expired => asking(
+            "Your Salesforce account is no longer connected: Salesforce has ended the connection.",
+            "To connect it again, please log in with this link:",
+            "To connect it again, please ask here for a new link.",
+        ),
+        EndReason::UserInactive => words(
+            "Your Salesforce account is no longer connected, because your Salesforce user is not active. Please ask your \
+             Salesforce administrator to activate it, and then ask here for a new link.",
+        ),
+        EndReason::OrgInactive => words(
+            "Your Salesforce account is no longer connected, because your company's Salesforce is locked or closed. Please \
+             ask your Salesforce administrator about it, and then ask here for a new link.",
+        ),
+        EndReason::AppBlocked => words(
+            "Your Salesforce account is no longer connected, because your company's Salesforce does not allow this app any \
+             more. Please ask your Salesforce administrator about it, and then ask here for a new link.",
+        ),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use shared::{Reason, attempt::Outcome};
+    use shared::{
+        Reason,
+        attempt::{EndReason, Outcome},
+    };
 
     use crate::outcome::tests::ended;
 
@@ -181,6 +220,31 @@ mod tests {
             assert!(text.contains("ask here for a new link") && text.ends_with('.'), "{text}");
             assert!(!text.contains("this link"), "{text}");
         }
+    }
+
+    #[test]
+    fn an_end_says_that_nobody_is_connected_and_how_to_get_there_again() {
+        assert_eq!(
+            text_for("ended", "revoked"),
+            format!(
+                "Your Salesforce account is no longer connected. If you want to connect it again, open this link:\n{URL}"
+            )
+        );
+        for reason in EndReason::ALL {
+            let text = text_for("ended", reason.as_str());
+            assert!(text.starts_with("Your Salesforce account is no longer connected"), "{text}");
+            let outcome = ended_with("ended", reason.as_str());
+            let without = super::text(&outcome, None);
+            assert!(without.ends_with("ask here for a new link."), "{without}");
+            assert_eq!(outcome.wants_link(), text.ends_with(URL), "{text}");
+        }
+    }
+
+    #[test]
+    fn who_is_connected_again_does_not_read_that_they_are_not() {
+        let replaced = ended(json!({"status": "ended", "reason": "revoked", "replaced_at": 1_790_000_000_456_u64}));
+        let text = super::text(&replaced.outcome, None);
+        assert!(text.contains("since") && !text.contains("no longer connected"), "{text}");
     }
 
     #[test]

@@ -156,7 +156,7 @@ impl OutcomeNotifier {
                 key_id: config.link_key_id,
                 callback_uri: config.callback_uri,
                 login_urls: config.login_urls,
-                lifetime: config.link_lifetime,
+                lifetimes: config.link_lifetimes,
                 clock,
                 random,
             },

@@ -38,7 +38,7 @@ pub(crate) enum Told {
     Undeliverable,
 }
 
-/// An attempt that has ended.
+/// An attempt that has ended, or the record of a connection's end.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) key: OutcomeKey,
@@ -48,7 +48,7 @@ pub(crate) struct Ended {
     /// It began with a plain state, which anybody can make.
     pub(crate) plain: bool,
     pub(crate) outcome: Outcome,
-    /// When the callback was received.
+    /// When the callback was received; not with the end of a connection.
     pub(crate) began_at: Option<Timestamp>,
     login_url: Option<LoginUrl>,
 }

@@ -1,9 +1,9 @@
-//! New links for people whose attempt did not connect.
+//! New links for people whose attempt did not connect, or whose connection ended.
 
 use std::time::Duration;
 
 use shared::{
-    CallbackUri, LinkId, LoginUrls,
+    CallbackUri, LinkId, LoginUrls, Status,
     aws::{
         SdkConfig,
         kms::Kms,
@@ -17,6 +17,15 @@ use tokio::sync::OnceCell;
 
 use crate::{outcome::Ended, setback::Setback};
 
+/// How long new links live.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lifetimes {
+    /// After an attempt: the person was there just now.
+    pub(crate) after_attempt: Duration,
+    /// After the end of a connection: the person may be elsewhere.
+    pub(crate) after_end: Duration,
+}
+
 /// Makes new links.
 pub(crate) struct Relink {
     pub(crate) aws: SdkConfig,
@@ -25,7 +34,7 @@ pub(crate) struct Relink {
     pub(crate) key_id: String,
     pub(crate) callback_uri: Source,
     pub(crate) login_urls: LoginUrls,
-    pub(crate) lifetime: Duration,
+    pub(crate) lifetimes: Lifetimes,
     pub(crate) clock: Clock,
     pub(crate) random: Random,
 }
@@ -39,12 +48,17 @@ impl Relink {
         let callback_uri: CallbackUri = secrets.get(&self.callback_uri)?.parse()?;
         let mut link_id = [0; LinkId::LENGTH];
         (self.random)(&mut link_id)?;
+        let lifetime = match ended.key.status {
+            Status::Ended => self.lifetimes.after_end,
+            _ => self.lifetimes.after_attempt,
+        };
         let link = Link::new(
             LinkId::from_bytes(link_id),
             ended.wa_id.clone(),
             ended.login_url(&self.login_urls).clone(),
-            (self.clock)(),
-            ended.outcome.pause() + self.lifetime,
+            // A link from before the end connects nobody, and whoever ended the connection has a clock of their own.
+            (self.clock)().max(ended.key.updated_at),
+            ended.outcome.pause() + lifetime,
         );
         let key = self.key.get_or_try_init(async || Kms::new(&self.aws).link_key(&self.key_id).await).await?;
         let mut nonce = [0; NONCE_LENGTH];

@@ -1,4 +1,5 @@
-//! Messages that are withheld: a stranger must not be able to make the stack pester a chat. A success is always told.
+//! Messages that are withheld: a stranger must not be able to make the stack pester a chat. A success and
+//! the end of a connection are always told.
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ const PATIENCE: Duration = Duration::from_mins(5);
 /// Why a person is not messaged about an outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Withheld {
-    /// The person knows of the later consent that won.
+    /// The person knows of the later consent that won, or has connected again since.
     Superseded,
     /// Anybody can make a plain state, and so a failure, for any chat.
     PlainState,
@@ -45,6 +46,7 @@ impl Restraint {
         match &ended.outcome {
             Outcome::Connected { .. } => return Ok(None),
             outcome if outcome.is_silent() => return Ok(Some(Withheld::Superseded)),
+            Outcome::Ended(_) => return Ok(None),
             _ if ended.plain => return Ok(Some(Withheld::PlainState)),
             Outcome::Failed { .. } | Outcome::Delayed { .. } => {}
         }

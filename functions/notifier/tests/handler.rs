@@ -132,6 +132,7 @@ impl Scene {
                 "SF_REDIRECT_URI" => "https://connect.example.com/callback",
                 "LINK_KEY_ID" => "arn:link",
                 "LINK_LIFETIME_MINUTES" => "15",
+                "RELINK_LIFETIME_HOURS" => "24",
                 "STACK_NAME" => "connect",
                 "LOGIN_URLS" => "https://login.salesforce.com,https://test.salesforce.com",
                 _ => return setting(name, &server),
@@ -510,6 +511,74 @@ async fn an_event_names_the_link_that_the_attempt_began_with() {
         let scene = Scene::new(World::with(item(end))).await;
         assert!(scene.succeeds().await);
         assert_eq!(scene.events()[0]["data"]["link_id"], link_id);
+    }
+}
+
+/// The record of a connection's end.
+fn end(changes: Value) -> Value {
+    let mut end = item(changes);
+    for (name, value) in [("status", json!("ended")), ("reason", json!("revoked")), ("scope", Value::Null)] {
+        end[name] = value;
+    }
+    end["connected_by"] = json!("0a".repeat(16));
+    end
+}
+
+#[tokio::test]
+async fn an_end_is_told_to_the_chat_and_to_the_bot_with_the_same_new_link() {
+    // Whoever ended it may have a clock that is ahead.
+    let ended_at = NOW + 8_000;
+    let scene = Scene::new(World::with(end(json!({"updated_at": ended_at})))).await;
+    assert!(scene.succeeds().await);
+    let text = scene.messages().remove(0);
+    assert!(text.starts_with("Your Salesforce account is no longer connected."), "{text}");
+    let event = &scene.events()[0];
+    assert_eq!((&event["type"], &event["data"]["message"]), (&json!("connection.revoked"), &json!("sent")));
+    assert_eq!(event["data"]["attempt_id"], "0a".repeat(16));
+    assert_eq!(event["data"]["user_message"], text);
+    let url = event["data"]["relink_url"].as_str().unwrap();
+    assert!(text.ends_with(url));
+    let link = link_key().open(&url.rsplit_once('/').unwrap().1.parse().unwrap()).unwrap();
+    assert_eq!(link.login_url.as_str(), "https://test.salesforce.com");
+    assert_eq!(link.issued_at.millis(), ended_at, "a link from before the end connects nobody");
+    assert_eq!(link.expires_at.millis(), ended_at + 24 * 60 * 60 * 1000);
+    assert_eq!(scene.marks(), ["SET messaged_at", "SET bot_told_at notified_at"]);
+}
+
+#[tokio::test]
+async fn an_end_is_told_whatever_failures_the_chat_has_heard_of() {
+    let scene = Scene::new(World::with(end(json!({})))).await;
+    scene.server.on("UpdateItem", told_enough);
+    assert!(scene.succeeds().await);
+    assert_eq!(scene.messages().len(), 1);
+    assert!(scene.aws_calls("UpdateItem").iter().all(|update| update["TableName"] != LIMITS));
+}
+
+#[tokio::test]
+async fn an_end_is_retried_until_the_bot_has_it_and_the_chat_hears_it_once() {
+    let scene = Scene::new(World { bot: 503, ..World::with(end(json!({}))) }).await;
+    assert!(!scene.succeeds().await);
+    assert_eq!((scene.messages().len(), scene.marks()), (1, vec!["SET messaged_at".to_owned()]));
+    let told = Scene::new(World::with(end(json!({"messaged_at": NOW})))).await;
+    assert!(told.succeeds().await);
+    assert!(told.messages().is_empty());
+    assert_eq!(told.events()[0]["id"], scene.events()[0]["id"]);
+}
+
+#[tokio::test]
+async fn a_chat_that_is_connected_again_does_not_hear_that_it_is_not() {
+    let bot_sends = |name: &str| (name == "WHATSAPP_PROVIDER").then_some("None");
+    let replaced = end(json!({"replaced_at": NOW}));
+    for scene in [
+        Scene::new(World::with(replaced.clone())).await,
+        Scene::configured(World::with(replaced.clone()), bot_sends).await,
+    ] {
+        assert!(scene.succeeds().await);
+        assert!(scene.messages().is_empty());
+        let event = &scene.events()[0];
+        assert_eq!((&event["type"], &event["data"]["message"]), (&json!("connection.revoked"), &json!("withheld")));
+        assert_eq!(event["data"]["attempt_id"], "0a".repeat(16));
+        assert_eq!((event["data"].get("next"), event["data"].get("relink_url")), (None, None));
     }
 }
 

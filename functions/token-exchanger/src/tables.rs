@@ -56,6 +56,8 @@ pub(crate) enum Stored {
 pub(crate) struct Before {
     pub(crate) is_connected: bool,
     pub(crate) tokens: Option<StoredTokens>,
+    /// The record of the connection's end, which the new connection replaces.
+    pub(crate) end: Option<AttemptId>,
 }
 
 /// A connection, ready to be stored.
@@ -177,6 +179,16 @@ impl Tables {
             (&tokens, &*self.tokens, (attr::WA_ID, attempt.wa_id.as_str())),
             (&outcome, &*self.attempts, (attr::ATTEMPT_ID, &*id)),
         ];
+        if let Some(end) = before.end {
+            let (replaced, end) = (connection::replaced(now), end.to_string());
+            let with_end = [writes[0], writes[1], (&replaced, &*self.attempts, (attr::ATTEMPT_ID, &*end))];
+            match dynamodb::transact(&self.client, with_end).await? {
+                Transaction::Done | Transaction::ConditionFailed([_, true, _]) => return Ok(Stored::Done),
+                Transaction::ConditionFailed([true, false, _]) => return Ok(Stored::RowChanged),
+                // The record of the end is gone: there is nothing left to tell.
+                Transaction::ConditionFailed([false, false, _]) => {}
+            }
+        }
         Ok(match dynamodb::transact(&self.client, writes).await? {
             // The second condition fails where the attempt is connected already.
             Transaction::Done | Transaction::ConditionFailed([_, true]) => Stored::Done,
@@ -192,7 +204,11 @@ impl Tables {
 
 impl Before {
     pub(crate) fn of(row: &Attributes) -> Self {
-        Self { is_connected: connection::is_connected(row), tokens: StoredTokens::read(row) }
+        Self {
+            is_connected: connection::is_connected(row),
+            tokens: StoredTokens::read(row),
+            end: connection::recorded_end(row),
+        }
     }
 }
 

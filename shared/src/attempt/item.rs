@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::{Account, AttemptId, Outcome, Reason, Status};
+use super::{Account, AttemptId, End, EndReason, Outcome, Reason, Status};
 use crate::{
     LinkId, Timestamp, WaId,
     conditional_write::{Attributes, Value},
@@ -19,7 +19,7 @@ pub mod attr {
     pub const STATUS: &str = "status";
     /// S: its place in the [index by status](crate::attempt::index::BY_STATUS); absent in rows of before the index.
     pub const STATUS_DAY: &str = "status_day";
-    /// S: [`crate::attempt::Reason`], with `failed` and `delayed`.
+    /// S: [`crate::attempt::Reason`], with `failed` and `delayed`; [`crate::attempt::EndReason`], with `ended`.
     pub const REASON: &str = "reason";
     /// S: Salesforce's own `error`, if any.
     pub const SALESFORCE_ERROR: &str = "salesforce_error";
@@ -47,6 +47,10 @@ pub mod attr {
     pub const LOGIN_URL: &str = "login_url";
     /// BOOL: whether there was a connection before.
     pub const RENEWED: &str = "renewed";
+    /// S: the attempt that had made the connection that ended.
+    pub const CONNECTED_BY: &str = "connected_by";
+    /// N: when the chat connected again, after the connection that ended.
+    pub const REPLACED_AT: &str = "replaced_at";
     /// N: when the callback was received.
     pub const CREATED_AT: &str = "created_at";
     /// N: when the status was written last.
@@ -108,6 +112,10 @@ pub struct Item {
     pub login_url: Option<String>,
     /// [`attr::RENEWED`].
     pub renewed: Option<bool>,
+    /// [`attr::CONNECTED_BY`].
+    pub connected_by: Option<AttemptId>,
+    /// [`attr::REPLACED_AT`].
+    pub replaced_at: Option<Timestamp>,
     /// [`attr::CREATED_AT`].
     pub created_at: Option<Timestamp>,
     /// [`attr::UPDATED_AT`].
@@ -165,6 +173,8 @@ impl Item {
             scope: item.text(attr::SCOPE)?,
             login_url: item.text(attr::LOGIN_URL)?,
             renewed: item.attribute(attr::RENEWED, Value::as_flag)?,
+            connected_by: item.parsed(attr::CONNECTED_BY)?,
+            replaced_at: item.time(attr::REPLACED_AT)?,
             created_at: item.time(attr::CREATED_AT)?,
             updated_at: item.time(attr::UPDATED_AT)?,
             delay_told_at: item.time(attr::DELAY_TOLD_AT)?,
@@ -203,6 +213,15 @@ impl Item {
             Status::Exchanging => return Err(UnreadableItem::NotFinished),
             Status::Failed => Outcome::Failed { reason: reason()?, salesforce_error: self.salesforce_error.clone() },
             Status::Delayed => Outcome::Delayed { reason: reason()? },
+            Status::Ended => Outcome::Ended(End {
+                reason: EndReason::parse(&stored(&self.reason, attr::REASON)?)
+                    .ok_or(UnreadableItem::Invalid(attr::REASON))?,
+                connected_by: self.connected_by,
+                username: self.username.clone(),
+                org_id: self.org_id.clone(),
+                instance_url: self.instance_url.clone(),
+                is_replaced: self.replaced_at.is_some(),
+            }),
             Status::Connected => Outcome::Connected {
                 account: Account {
                     org_id: stored(&self.org_id, attr::ORG_ID)?,
@@ -310,6 +329,8 @@ mod tests {
         let salesforce_error = Some("access_denied".to_owned());
         assert_eq!(ended("failed", "denied"), Ok(Outcome::Failed { reason: Reason::Denied, salesforce_error }));
         assert_eq!(ended("delayed", "misconfigured"), Ok(Outcome::Delayed { reason: Reason::Misconfigured }));
+        let Ok(Outcome::Ended(end)) = ended("ended", "expired") else { panic!("another outcome") };
+        assert_eq!((end.reason, end.org_id.as_deref()), (EndReason::Expired, Some("00D000000000001")));
     }
 
     #[test]
@@ -317,6 +338,7 @@ mod tests {
         assert_eq!(ended("exchanging", "denied"), Err(UnreadableItem::NotFinished));
         assert_eq!(ended("lost", "denied"), Err(UnreadableItem::Invalid(attr::STATUS)));
         assert_eq!(ended("delayed", "weather"), Err(UnreadableItem::Invalid(attr::REASON)));
+        assert_eq!(ended("ended", "denied"), Err(UnreadableItem::Invalid(attr::REASON)));
         assert_eq!(outcome(&with(attr::STATUS, "failed")), Err(UnreadableItem::Missing(attr::REASON)));
         assert_eq!(outcome(&without(attr::ORG_ID)), Err(UnreadableItem::Missing(attr::ORG_ID)));
     }

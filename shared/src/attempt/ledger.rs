@@ -17,8 +17,8 @@ use crate::{
 
 /// Longer than the exchanger's time-out, so that a lease never expires under a running holder.
 pub const LEASE: Duration = Duration::from_mins(1);
-/// How long an attempt is kept.
-const RETENTION: Duration = Duration::from_hours(90 * 24);
+/// How long an attempt, or the end of a connection, is kept.
+pub(crate) const RETENTION: Duration = Duration::from_hours(90 * 24);
 /// How many codes of one attempt are tried at most. A person needs one; another comes where they go back in the browser.
 pub const MAX_CODES: u64 = 3;
 /// The `lease_until` of a lease that was released while the code was certainly unused.
@@ -155,10 +155,11 @@ impl Attempt<'_> {
                 ]),
             ]),
             (Guard::Exchanged, Outcome::Failed { reason, .. }) => Condition::All(vec![
-                Condition::IsNot(attr::STATUS, Status::Connected.as_str().into()),
+                is_not(Status::Connected),
+                is_not(Status::Ended),
                 Condition::IsNot(attr::REASON, reason.as_str().into()),
             ]),
-            (Guard::Exchanged, _) => Condition::IsNot(attr::STATUS, Status::Connected.as_str().into()),
+            (Guard::Exchanged, _) => Condition::All(vec![is_not(Status::Connected), is_not(Status::Ended)]),
         };
         let write = self.write(condition, outcome.status(), now);
         let write = match outcome {
@@ -181,6 +182,7 @@ impl Attempt<'_> {
                     _ => write,
                 }
             }
+            Outcome::Ended(end) => end.written_by(write),
         };
         write.remove(attr::MARKS)
     }
@@ -312,6 +314,10 @@ fn is_free(now: Timestamp) -> Condition {
 
 fn is(status: Status) -> Condition {
     Condition::Is(attr::STATUS, status.as_str().into())
+}
+
+fn is_not(status: Status) -> Condition {
+    Condition::IsNot(attr::STATUS, status.as_str().into())
 }
 
 #[cfg(test)]

@@ -7,11 +7,13 @@ use ring::digest::{Context, SHA256};
 
 use crate::{AuthorizationCode, Timestamp, WaId, id::random_id};
 
+mod end;
 pub mod index;
 mod item;
 pub mod ledger;
 mod outcome;
 
+pub use end::{End, EndReason};
 pub use item::{Item, UnreadableItem, attr};
 pub use outcome::{Account, Next, Outcome, Reason};
 
@@ -45,6 +47,18 @@ impl AttemptId {
         Self::hashed(&[b"plain-denial:v1:", &window, wa_id.as_str().as_bytes()])
     }
 
+    /// The id of the end of a chat's connection: of the one that this attempt made, that was consented to and whose tokens
+    /// were issued at these times, in milliseconds. What the row does not say is missing or zero.
+    #[must_use]
+    pub fn of_end(wa_id: &WaId, connected_by: Option<Self>, consented_at: u64, issued_at: u64) -> Self {
+        let attempt = connected_by.map(|id| id.to_string()).unwrap_or_default();
+        let lengths = [u8::from(connected_by.is_some())];
+        let (consented_at, issued_at) = (consented_at.to_be_bytes(), issued_at.to_be_bytes());
+        let parts: [&[u8]; 6] =
+            [b"connection-end:v1:", &lengths, attempt.as_bytes(), &consented_at, &issued_at, wa_id.as_str().as_bytes()];
+        Self::hashed(&parts)
+    }
+
     fn hashed(parts: &[&[u8]]) -> Self {
         let mut context = Context::new(&SHA256);
         for part in parts {
@@ -67,11 +81,13 @@ pub enum Status {
     Failed,
     /// Outcome for now: it takes longer, and an operator has to help.
     Delayed,
+    /// Outcome: a connection ended, for an [`EndReason`]. No exchange claims such a row.
+    Ended,
 }
 
 impl Status {
     /// Every status.
-    pub const ALL: [Self; 4] = [Self::Exchanging, Self::Connected, Self::Failed, Self::Delayed];
+    pub const ALL: [Self; 5] = [Self::Exchanging, Self::Connected, Self::Failed, Self::Delayed, Self::Ended];
 
     /// As stored.
     #[must_use]
@@ -81,6 +97,7 @@ impl Status {
             Self::Connected => "connected",
             Self::Failed => "failed",
             Self::Delayed => "delayed",
+            Self::Ended => "ended",
         }
     }
 

@@ -1,15 +1,15 @@
-//! How an attempt ended, why, and what helps.
+//! How an attempt or a connection ended, why, and what helps.
 
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use super::Status;
+use super::{End, Status};
 
 /// How long Salesforce refuses a user's logins once there were too many.
 const LOGIN_RATE_PAUSE: Duration = Duration::from_hours(1);
 
-/// How an attempt ended, with the fields of each way: borrowed (`Outcome<&str>`) to be written, owned as it is read.
+/// How an attempt ended, or a connection, with the fields of each way: borrowed (`Outcome<&str>`) to be written, owned as it is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome<Text = String> {
     /// The tokens are stored.
@@ -31,6 +31,8 @@ pub enum Outcome<Text = String> {
         /// Why.
         reason: Reason,
     },
+    /// Not an attempt's: a connection ended.
+    Ended(End<Text>),
 }
 
 /// The account of an attempt that ended connected.
@@ -190,6 +192,7 @@ impl<Text> Outcome<Text> {
             Self::Connected { .. } => Status::Connected,
             Self::Failed { .. } => Status::Failed,
             Self::Delayed { .. } => Status::Delayed,
+            Self::Ended(_) => Status::Ended,
         }
     }
 
@@ -200,6 +203,7 @@ impl<Text> Outcome<Text> {
             Self::Connected { .. } => None,
             Self::Failed { reason, .. } => reason.next(),
             Self::Delayed { .. } => Some(Next::Wait),
+            Self::Ended(end) => end.next(),
         }
     }
 
@@ -212,7 +216,7 @@ impl<Text> Outcome<Text> {
     /// Whether the person hears nothing of it.
     #[must_use]
     pub const fn is_silent(&self) -> bool {
-        matches!(self, Self::Failed { reason: Reason::Superseded, .. })
+        matches!(self, Self::Failed { reason: Reason::Superseded, .. } | Self::Ended(End { is_replaced: true, .. }))
     }
 
     /// How long a new link is of no use. Its lifetime begins after that.

@@ -10,7 +10,7 @@ use super::{
     event::{EventType, MessageStatus, tests::revoked},
     webhook,
 };
-use crate::{Next, Reason, Timestamp, WaId};
+use crate::{Next, Reason, Timestamp, WaId, attempt::EndReason};
 
 fn chat() -> WaId {
     "whatsapp:+15551234567".parse().unwrap()
@@ -41,6 +41,16 @@ fn the_documents_have_every_reason_with_what_helps() {
     let reasons = Reason::ALL.map(|reason| [reason.as_str().to_owned(), next(reason)]).into();
     assert_eq!(Table::under(EVENTS, "### Reasons").rows(["reason", "next"]), reasons);
     assert_eq!(Table::under(README, "### Failures").rows(["reason", "next"]), reasons);
+}
+
+#[test]
+fn the_document_has_every_reason_of_an_end_with_its_event_and_what_helps() {
+    let row = |reason: EndReason| {
+        let event = if reason.is_by_salesforce() { "expired" } else { "revoked" };
+        [reason.as_str(), event, reason.next().as_str()].map(str::to_owned)
+    };
+    let reasons = EndReason::ALL.map(row).into();
+    assert_eq!(Table::under(EVENTS, "### Reasons of an end").rows(["reason", "event", "next"]), reasons);
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 use serde::{Serialize, Serializer};
 
-use crate::{AttemptId, LinkId, Next, Reason, Timestamp, WaId};
+use crate::{AttemptId, LinkId, Next, Reason, Timestamp, WaId, attempt::EndReason};
 
 const SPEC_VERSION: &str = "1.0";
 const SOURCE: &str = "whatsapp-salesforce-connect";
@@ -22,15 +22,18 @@ pub enum EventType {
     Delayed,
     /// The attempt ended without a connection.
     Failed,
-    /// An operator ended the connection.
+    /// A person, the bot or an operator ended the connection.
     Revoked,
+    /// Salesforce ended the connection.
+    Expired,
     /// An operator tries whether events arrive.
     Test,
 }
 
 impl EventType {
     /// Every type that is sent.
-    pub const ALL: [Self; 6] = [Self::Created, Self::Renewed, Self::Delayed, Self::Failed, Self::Revoked, Self::Test];
+    pub const ALL: [Self; 7] =
+        [Self::Created, Self::Renewed, Self::Delayed, Self::Failed, Self::Revoked, Self::Expired, Self::Test];
 
     /// As sent.
     #[must_use]
@@ -41,6 +44,7 @@ impl EventType {
             Self::Delayed => "connection.delayed",
             Self::Failed => "connection.failed",
             Self::Revoked => "connection.revoked",
+            Self::Expired => "connection.expired",
             Self::Test => "connection.test",
         }
     }
@@ -137,7 +141,9 @@ pub enum Data<'a> {
     /// [`EventType::Failed`].
     Failed(NotConnected<'a>),
     /// [`EventType::Revoked`].
-    Revoked(Revoked<'a>),
+    Revoked(Ended<'a>),
+    /// [`EventType::Expired`].
+    Expired(Ended<'a>),
     /// [`EventType::Test`].
     Test(Test<'a>),
 }
@@ -152,6 +158,7 @@ impl<'a> Data<'a> {
             Self::Delayed(_) => EventType::Delayed,
             Self::Failed(_) => EventType::Failed,
             Self::Revoked(_) => EventType::Revoked,
+            Self::Expired(_) => EventType::Expired,
             Self::Test(_) => EventType::Test,
         }
     }
@@ -160,7 +167,7 @@ impl<'a> Data<'a> {
         match self {
             Self::Created(data) | Self::Renewed(data) => data.wa_id,
             Self::Delayed(data) | Self::Failed(data) => data.wa_id,
-            Self::Revoked(data) => data.wa_id,
+            Self::Revoked(data) | Self::Expired(data) => data.wa_id,
             Self::Test(data) => data.wa_id,
         }
     }
@@ -217,14 +224,21 @@ pub struct NotConnected<'a> {
     pub relink_url: Option<&'a str>,
 }
 
-/// The connection was revoked at Salesforce and deleted here. Fields that the deleted item did not have are absent.
+/// A connection ended, and its row has no tokens any more. Fields that the row did not have are absent.
 #[derive(Clone, Debug, Serialize)]
-pub struct Revoked<'a> {
-    /// The attempt that made the connection.
+pub struct Ended<'a> {
+    /// The attempt that had made the connection: it says which one ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempt_id: Option<AttemptId>,
+    /// The link that the attempt began with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link_id: Option<LinkId>,
     /// The chat's address.
     pub wa_id: &'a WaId,
+    /// Whether the person knows.
+    pub message: MessageStatus,
+    /// Why it ended.
+    pub reason: EndReason,
     /// The Salesforce user's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub username: Option<&'a str>,
@@ -234,8 +248,14 @@ pub struct Revoked<'a> {
     /// The base URL of the org's API.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance_url: Option<&'a str>,
-    /// The text for the person. The bot passes it on: this stack sends no message.
+    /// The text for the person, in full.
     pub user_message: &'a str,
+    /// What helps; absent where the chat has connected again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<Next>,
+    /// A new link, where one helps; it is in `user_message` too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub relink_url: Option<&'a str>,
 }
 
 /// Nothing happened.
@@ -252,13 +272,18 @@ pub(super) mod tests {
     use super::*;
 
     pub(in crate::bot) fn revoked(wa_id: &WaId) -> CloudEvent<'_> {
-        let data = Revoked {
+        let data = Ended {
             attempt_id: None,
+            link_id: None,
             wa_id,
+            message: MessageStatus::Sent,
+            reason: EndReason::Revoked,
             username: None,
             org_id: None,
             instance_url: None,
             user_message: "No longer connected.",
+            next: None,
+            relink_url: None,
         };
         CloudEvent::new("evt_1".to_owned(), Timestamp::from_millis(1_790_000_000_123), Data::Revoked(data))
     }
@@ -276,7 +301,12 @@ pub(super) mod tests {
                 "subject": "whatsapp:+15551234567",
                 "time": "2026-09-21T14:13:20.123Z",
                 "datacontenttype": "application/json",
-                "data": {"wa_id": "whatsapp:+15551234567", "user_message": "No longer connected."},
+                "data": {
+                    "wa_id": "whatsapp:+15551234567",
+                    "message": "sent",
+                    "reason": "revoked",
+                    "user_message": "No longer connected.",
+                },
             })
         );
     }

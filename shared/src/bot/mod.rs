@@ -13,15 +13,6 @@ pub use self::{
 };
 use crate::{Timestamp, aws::error::AwsError};
 
-/// The channels that this stack's bot receives events on; there may be none.
-#[derive(Clone, Debug)]
-pub struct Bot {
-    /// HTTP.
-    pub webhook: Option<Webhook>,
-    /// SQS.
-    pub queue: Option<BotQueue>,
-}
-
 /// The bot was not notified. No variant holds anything of the event.
 #[derive(Debug, thiserror::Error)]
 pub enum NotifyError {
@@ -51,36 +42,6 @@ pub struct Notification<'a> {
     pub signing_secret: &'a str,
     /// The time of the signature.
     pub now: Timestamp,
-}
-
-impl Bot {
-    /// Whether there is any channel.
-    #[must_use]
-    pub const fn is_configured(&self) -> bool {
-        self.webhook.is_some() || self.queue.is_some()
-    }
-
-    /// Notifies the bot on each channel. When one of two fails, the caller retries both: a bot recognizes a repeated
-    /// event by its id, which stays the same.
-    ///
-    /// # Errors
-    /// [`NotifyError`] of a channel that failed.
-    pub async fn notify(&self, notification: &Notification<'_>) -> Result<(), NotifyError> {
-        let by_webhook = async {
-            match &self.webhook {
-                Some(webhook) => webhook.post(notification).await,
-                None => Ok(()),
-            }
-        };
-        let by_queue = async {
-            match &self.queue {
-                Some(queue) => queue.send(notification).await,
-                None => Ok(()),
-            }
-        };
-        let (webhook, queue) = tokio::join!(by_webhook, by_queue);
-        webhook.and(queue)
-    }
 }
 
 /// # Panics

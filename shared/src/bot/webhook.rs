@@ -120,7 +120,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        bot::{Bot, event},
+        bot::event,
         http::{Roots, client},
         process,
     };
@@ -157,7 +157,7 @@ mod tests {
         // The verifier reads the clock itself.
         let now = process::now();
         let notification = Notification { event: &event, user_message: "", signing_secret: secret, now };
-        Bot { webhook: Some(webhook), queue: None }.notify(&notification).await
+        webhook.post(&notification).await
     }
 
     #[tokio::test]

@@ -1,18 +1,22 @@
 //! A chat's connection: its row in the token table, which bots read.
 //!
 //! It names the attributes that the row has beside those in common with the attempt's ([`crate::attempt::attr`]).
-//! [`Consent`] holds the rule of which consent wins, and [`NewTokens`] and [`revoke`] who may replace the row, as data.
-//! Pure.
+//! [`Consent`] holds the rule of which consent wins, and [`NewTokens`] and [`ConnectionEnd`] who may replace the row, as
+//! data. Pure.
 
 mod consent;
 #[cfg(test)]
 mod contract;
+mod end;
 mod new_tokens;
 mod stored;
 
 pub use consent::{CLOCK_SKEW, Consent};
+pub use end::{ConnectionEnd, recorded_end, replaced, was_connected};
 pub use new_tokens::NewTokens;
-pub use stored::{StoredTokens, is_connected, revoke};
+pub use stored::{StoredTokens, is_connected};
+
+use crate::attempt::EndReason;
 
 /// S.
 pub const ACCESS_TOKEN: &str = "access_token";
@@ -28,7 +32,9 @@ pub const CONNECTED_AT: &str = "connected_at";
 pub const CONSENTED_AT: &str = "consented_at";
 /// N, in milliseconds: when the connection ended; missing while there is one.
 pub const ENDED_AT: &str = "ended_at";
-/// S: why it ended; [`REVOKED`] is the one reason.
+/// S: why it ended: an [`EndReason`].
 pub const ENDED_REASON: &str = "ended_reason";
+/// S: the record of the end in `connection_attempts`.
+pub const END_ID: &str = "end_id";
 /// The bot or an operator ended the connection.
-pub const REVOKED: &str = "revoked";
+pub const REVOKED: &str = EndReason::Revoked.as_str();

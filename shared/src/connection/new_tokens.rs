@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::{
-    ACCESS_TOKEN, CONNECTED_AT, CONSENTED_AT, Consent, ENDED_AT, ENDED_REASON, ISSUED_AT, REFRESH_TOKEN, StoredTokens,
-    USER_ID,
+    ACCESS_TOKEN, CONNECTED_AT, CONSENTED_AT, Consent, END_ID, ENDED_AT, ENDED_REASON, ISSUED_AT, REFRESH_TOKEN,
+    StoredTokens, USER_ID,
 };
 use crate::{
     AttemptId, LoginUrl, Timestamp,
@@ -49,7 +49,7 @@ impl NewTokens<'_> {
             .set(attr::LOGIN_URL, self.login_url.as_str())
             .set(CONNECTED_AT, now)
             .set(CONSENTED_AT, consent.at)
-            .remove([ENDED_AT, ENDED_REASON])
+            .remove([ENDED_AT, ENDED_REASON, END_ID])
     }
 }
 

@@ -1,14 +1,13 @@
-//! The tokens that a row holds, and how they leave it.
+//! The tokens that a row holds.
 
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{ACCESS_TOKEN, CONNECTED_AT, CONSENTED_AT, ENDED_AT, ENDED_REASON, ISSUED_AT, REFRESH_TOKEN, REVOKED};
+use super::{ACCESS_TOKEN, ENDED_AT, ISSUED_AT, REFRESH_TOKEN};
 use crate::{
-    Timestamp,
     attempt::attr,
-    conditional_write::{Attributes, Condition, ConditionalWrite, Value},
+    conditional_write::{Attributes, Condition, Value},
 };
 
 /// Whether the row is a connection: it has tokens, and was not ended.
@@ -85,17 +84,6 @@ impl fmt::Debug for StoredTokens {
     }
 }
 
-/// Ends a connection whose tokens were revoked, or which has none: they leave the row, and links that were made before
-/// lose. It is not made where the row holds other tokens by now.
-#[must_use]
-pub fn revoke(tokens: Option<&StoredTokens>, now: Timestamp) -> ConditionalWrite {
-    ConditionalWrite::only_if(StoredTokens::unchanged(tokens))
-        .set(CONSENTED_AT, now)
-        .set(ENDED_AT, now)
-        .set(ENDED_REASON, REVOKED)
-        .remove([ACCESS_TOKEN, REFRESH_TOKEN, ISSUED_AT, CONNECTED_AT, attr::SCOPE])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,24 +102,10 @@ mod tests {
     }
 
     #[test]
-    fn a_revoked_connection_has_no_token_and_says_when_it_ended() {
-        let mut tokens = row(&[(ACCESS_TOKEN, "access"), (REFRESH_TOKEN, "refresh"), ("of_the_bot", "note")]);
-        tokens.insert(ISSUED_AT.to_owned(), 1.into());
-        assert!(is_connected(&tokens));
-        let stored = StoredTokens::read(&tokens).unwrap();
-        assert!(revoke(Some(&stored), Timestamp::from_millis(7)).apply(&mut tokens));
-        assert!(!is_connected(&tokens) && StoredTokens::read(&tokens).is_none());
-        assert_eq!((tokens.get(ENDED_AT), tokens.get(CONSENTED_AT)), (Some(&7.into()), Some(&7.into())));
-        assert_eq!(tokens.get("of_the_bot"), Some(&"note".into()));
-    }
-
-    #[test]
-    fn a_row_whose_tokens_changed_meanwhile_is_not_revoked() {
+    fn tokens_are_the_rows_until_it_has_others() {
         let stored = StoredTokens::read(&row(&[(REFRESH_TOKEN, "old")])).unwrap();
-        let mut newer = row(&[(REFRESH_TOKEN, "new")]);
-        assert!(!revoke(Some(&stored), Timestamp::from_millis(7)).apply(&mut newer));
-        assert!(!stored.are_in(&newer));
-        assert!(!revoke(None, Timestamp::from_millis(7)).apply(&mut newer), "it has tokens by now");
+        assert!(stored.are_in(&row(&[(REFRESH_TOKEN, "old"), (ACCESS_TOKEN, "newer")])));
+        assert!(!stored.are_in(&row(&[(REFRESH_TOKEN, "new")])));
     }
 
     #[test]

@@ -193,6 +193,7 @@ impl Program {
                 ("BOT_WEBHOOK_SECRET_NAME", "bot_webhook"),
                 ("LINK_KEY_ID", key),
                 ("LINK_LIFETIME_MINUTES", "15"),
+                ("RELINK_LIFETIME_HOURS", "24"),
                 ("SF_REDIRECT_URI", redirect_uri),
             ],
         };

@@ -43,8 +43,15 @@ use crate::{
     lock,
 };
 
-const EVENT_TYPES: [&str; 6] =
-    ["connection.created", "connection.renewed", "connection.delayed", "connection.failed", "connection.revoked", TEST];
+const EVENT_TYPES: [&str; 7] = [
+    "connection.created",
+    "connection.renewed",
+    "connection.delayed",
+    "connection.failed",
+    "connection.revoked",
+    "connection.expired",
+    TEST,
+];
 /// The event of an operator who tries the webhook: it is about no attempt.
 const TEST: &str = "connection.test";
 

@@ -3,6 +3,8 @@
 use fakes::{Answer, Server, salesforce::REVOKE};
 use serde_json::{Value as Json, json};
 
+use shared::Timestamp;
+
 use super::*;
 use crate::local::LocalCloud;
 
@@ -11,7 +13,8 @@ const AT_SITE: &str = "/site/services/oauth2/revoke";
 
 struct World {
     server: Server,
-    table: ConnectionTable,
+    tokens: ConnectionTable,
+    attempts: AttemptTable,
     login_urls: LoginUrls,
 }
 
@@ -26,7 +29,9 @@ impl World {
         };
         let aws = crate::aws::config(None, None, Some(&local)).await.unwrap();
         let login_urls = server.url().parse().unwrap();
-        Self { table: ConnectionTable::new(&aws, "salesforce_tokens"), login_urls, server }
+        let (tokens, attempts) =
+            (ConnectionTable::new(&aws, "salesforce_tokens"), AttemptTable::new(&aws, "connection_attempts"));
+        Self { tokens, attempts, login_urls, server }
     }
 
     /// The row holds these tokens, at one reading.
@@ -40,18 +45,25 @@ impl World {
     }
 
     fn refuses_the_write(&self) {
-        let refused = json!({"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"});
-        self.server.next("UpdateItem", Answer::json(400, &refused));
+        let refused = json!({
+            "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+            "CancellationReasons": [{"Code": "ConditionalCheckFailed"}, {"Code": "None"}],
+        });
+        self.server.next("TransactWriteItems", Answer::json(400, &refused));
     }
 
     async fn end(&self) -> Result<Option<Revocation>, Error> {
+        self.ended().await.map(|ended| ended.revocation)
+    }
+
+    async fn ended(&self) -> Result<Ended, Error> {
         let wa_id = "whatsapp:+15551234567".parse().unwrap();
         let clock = || Timestamp::from_millis(1_790_000_000_000);
-        end_connection(&wa_id, &self.table, &self.login_urls, clock).await.map(|(_, revocation)| revocation)
+        end_connection(&wa_id, (&self.tokens, &self.attempts), &self.login_urls, clock).await
     }
 
     fn writes(&self) -> Vec<Json> {
-        self.server.requests("UpdateItem").iter().map(fakes::Request::json).collect()
+        self.server.requests("TransactWriteItems").iter().map(fakes::Request::json).collect()
     }
 
     fn revoked(&self, endpoint: &str) -> Vec<String> {
@@ -64,23 +76,59 @@ async fn tokens_are_revoked_before_they_leave_the_row() {
     let world = World::start().await;
     world.row(&[("access_token", "00Dx"), ("refresh_token", "5Aep")]);
     world.server.on(AT_SITE, |_| Answer::new(200, ""));
-    world.server.on("UpdateItem", |_| json!({}).into());
+    world.server.on("TransactWriteItems", |_| json!({}).into());
     assert_eq!(world.end().await.unwrap(), Some(Revocation::Revoked));
     assert_eq!(world.revoked(AT_SITE), ["5Aep"]);
-    let write = world.writes()[0].clone();
-    let update = write["UpdateExpression"].as_str().unwrap();
+    let writes = world.writes()[0]["TransactItems"].clone();
+    let tombstone = &writes[0]["Update"];
+    let update = tombstone["UpdateExpression"].as_str().unwrap();
     let removed = update.split("REMOVE").nth(1).unwrap();
     for name in ["access_token", "refresh_token"] {
         assert!(removed.contains(name), "{update}");
     }
-    assert!(write["ConditionExpression"].as_str().unwrap().contains("refresh_token"), "{write}");
+    assert!(tombstone["ConditionExpression"].as_str().unwrap().contains("refresh_token"), "{tombstone}");
+}
+
+#[tokio::test]
+async fn the_end_is_recorded_with_the_tombstone_for_the_notifier_to_tell() {
+    let world = World::start().await;
+    let attempt_id = "07".repeat(16);
+    world.row(&[("refresh_token", "5Aep"), ("attempt_id", &attempt_id), ("username", "ada@example.com")]);
+    let attempt = json!({
+        "attempt_id": {"S": attempt_id}, "link_id": {"S": "0a".repeat(16)},
+        "status": {"S": "connected"}, "updated_at": {"N": "1"},
+    });
+    world.server.next("GetItem", Answer::json(200, &json!({"Item": attempt})));
+    world.server.on(AT_SITE, |_| Answer::new(200, ""));
+    world.server.on("TransactWriteItems", |_| json!({}).into());
+    let ended = world.ended().await.unwrap();
+    let writes = world.writes()[0]["TransactItems"].clone();
+    let (tombstone, record) = (&writes[0]["Update"], &writes[1]["Update"]);
+    assert_eq!(
+        (&tombstone["TableName"], &record["TableName"]),
+        (&json!("salesforce_tokens"), &json!("connection_attempts"))
+    );
+    assert_eq!(record["Key"], json!({"attempt_id": {"S": ended.record.to_string()}}));
+    assert_eq!(tombstone["ExpressionAttributeValues"][":end_id"]["S"], ended.record.to_string());
+    let values = &record["ExpressionAttributeValues"];
+    for (name, value) in [
+        ("status", "ended"),
+        ("reason", "revoked"),
+        ("wa_id", "whatsapp:+15551234567"),
+        ("connected_by", &attempt_id),
+        ("link_id", &"0a".repeat(16)),
+        ("username", "ada@example.com"),
+    ] {
+        assert_eq!(values[format!(":{name}")]["S"], value, "{name}");
+    }
+    assert!(!record.to_string().contains("5Aep"), "a token in the outbox");
 }
 
 #[tokio::test]
 async fn a_connection_that_is_renewed_meanwhile_is_revoked_too() {
     let world = World::start().await;
     world.server.on(AT_SITE, |_| Answer::new(200, ""));
-    world.server.on("UpdateItem", |_| json!({}).into());
+    world.server.on("TransactWriteItems", |_| json!({}).into());
     world.row(&[("refresh_token", "first")]);
     world.row(&[("refresh_token", "second")]);
     world.refuses_the_write();
@@ -110,7 +158,7 @@ async fn the_orgs_own_host_is_asked_where_the_login_host_does_not_know_the_token
     world.row(&[("refresh_token", "5Aep")]);
     world.server.on(AT_SITE, |_| Answer::new(404, r#"{"error":"Bad_Id"}"#));
     world.server.on(REVOKE, |_| Answer::new(200, ""));
-    world.server.on("UpdateItem", |_| json!({}).into());
+    world.server.on("TransactWriteItems", |_| json!({}).into());
     assert_eq!(world.end().await.unwrap(), Some(Revocation::Revoked));
     assert_eq!(world.revoked(REVOKE), ["5Aep"]);
 }
@@ -121,16 +169,66 @@ async fn a_token_that_salesforce_does_not_know_leaves_the_row() {
     world.row(&[("refresh_token", "5Aep")]);
     world.server.on(AT_SITE, |_| Answer::new(404, r#"{"error":"Bad_Id"}"#));
     world.server.on(REVOKE, |_| Answer::new(400, "error=invalid_token&error_description=invalid+token"));
-    world.server.on("UpdateItem", |_| json!({}).into());
+    world.server.on("TransactWriteItems", |_| json!({}).into());
     assert_eq!(world.end().await.unwrap(), Some(Revocation::Unknown));
     assert_eq!(world.writes().len(), 1);
 }
 
 #[tokio::test]
-async fn a_connection_that_has_ended_is_not_ended_again() {
+async fn a_connection_whose_end_is_recorded_is_not_ended_again() {
+    let world = World::start().await;
+    let record = "09".repeat(16);
+    let item = json!({
+        "wa_id": {"S": "whatsapp:+15551234567"}, "ended_at": {"N": "1790000000000"}, "end_id": {"S": record},
+    });
+    world.server.next("GetItem", Answer::json(200, &json!({"Item": item})));
+    let ended = world.ended().await.unwrap();
+    assert_eq!((ended.record.to_string(), ended.revocation), (record, None));
+    assert!(world.writes().is_empty());
+}
+
+#[tokio::test]
+async fn an_end_that_an_earlier_version_told_nobody_of_is_recorded() {
     let world = World::start().await;
     let item = json!({"wa_id": {"S": "whatsapp:+15551234567"}, "ended_at": {"N": "1790000000000"}});
     world.server.next("GetItem", Answer::json(200, &json!({"Item": item})));
+    world.server.on("TransactWriteItems", |_| json!({}).into());
     assert_eq!(world.end().await.unwrap(), None);
+    assert_eq!(world.writes().len(), 1);
+}
+
+#[tokio::test]
+async fn a_row_that_was_never_a_connection_is_not_ended() {
+    let world = World::start().await;
+    let item = json!({"wa_id": {"S": "whatsapp:+15551234567"}, "of_the_bot": {"S": "note"}});
+    world.server.next("GetItem", Answer::json(200, &json!({"Item": item})));
+    assert!(matches!(world.end().await, Err(Error::NothingMatched(_))));
     assert!(world.writes().is_empty());
+}
+
+/// Salesforce has revoked the tokens, and the process dies before anything is written.
+#[tokio::test]
+async fn a_second_revocation_completes_one_that_was_interrupted() {
+    let world = World::start().await;
+    world.server.on("TransactWriteItems", |_| json!({}).into());
+    world.row(&[("refresh_token", "5Aep")]);
+    world.server.on(AT_SITE, |_| Answer::new(400, "error=invalid_token&error_description=invalid+token"));
+    world.server.on(REVOKE, |_| Answer::new(400, "error=invalid_token&error_description=invalid+token"));
+    assert_eq!(world.end().await.unwrap(), Some(Revocation::Unknown));
+    assert_eq!(world.writes()[0]["TransactItems"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn the_report_says_what_is_known_of_the_telling() {
+    let said = |revocation, is_told| report(&Ended { record: AttemptId::from_bytes([9; 16]), revocation }, is_told);
+    for (revocation, is_told, words) in [
+        (Some(Revocation::Revoked), false, "The notifier tells the chat and the bot:"),
+        (Some(Revocation::Unknown), true, "The chat and the bot have been told:"),
+        (None, false, "has not yet told both"),
+        (None, true, "The chat and the bot have been told:"),
+    ] {
+        let report = said(revocation, is_told);
+        assert!(report.text.contains(words) && report.text.contains("wasf attempt show 0909"), "{}", report.text);
+        assert_eq!((report.exit, &report.json["notified"]), (Exit::Done, &json!(is_told)));
+    }
 }

@@ -55,6 +55,39 @@ async fn what_a_consent_replaces_is_revoked_at_salesforce_and_nowhere_else() {
     assert_eq!(world.0.only_request(REVOKE).form(), [("token".to_owned(), "old refresh".to_owned())]);
 }
 
+/// The chat's row after its connection ended, with the record of that.
+fn ended() -> Value {
+    json!({ "Item": {
+        "wa_id": text(CHAT), "attempt_id": text("99999999999999999999999999999999"),
+        "consented_at": number(RECEIVED_AT - 2), "ended_at": number(RECEIVED_AT - 2), "ended_reason": text("expired"),
+        "end_id": text(&"0e".repeat(16)),
+    } })
+}
+
+/// Else the chat could hear that it is disconnected after it has heard that it is connected.
+#[tokio::test]
+async fn a_new_connection_marks_the_end_of_the_one_before_as_replaced_in_the_same_transaction() {
+    let world = World::start().await;
+    world.0.next("GetItem", ended());
+    assert!(ends(&world, &world.message()).await);
+    let [store] = &world.stores()[..] else { panic!("one transaction") };
+    let (row, mark) = (&store["TransactItems"][0]["Update"], &store["TransactItems"][2]["Update"]);
+    assert_eq!(mark["Key"], json!({ "attempt_id": text(&"0e".repeat(16)) }));
+    assert_eq!(sets(mark).get("replaced_at"), Some(&number(NOW.millis())));
+    assert!(row["UpdateExpression"].as_str().unwrap().split("REMOVE").nth(1).unwrap().contains("end_id"));
+    assert_eq!(sets(&store["TransactItems"][1]["Update"])["renewed"], json!({ "BOOL": false }));
+}
+
+#[tokio::test]
+async fn a_record_of_an_end_that_is_gone_keeps_nobody_from_connecting() {
+    let world = World::start().await;
+    world.0.next("GetItem", ended());
+    world.cancel_next_transaction(["None", "None", "ConditionalCheckFailed"]);
+    assert!(ends(&world, &world.message()).await);
+    assert_eq!(world.stores().len(), 2);
+    assert_eq!(world.stores()[1]["TransactItems"].as_array().unwrap().len(), 2);
+}
+
 #[tokio::test]
 async fn tokens_that_are_still_in_the_row_are_not_revoked() {
     let world = World::start().await;

@@ -68,8 +68,8 @@ impl World {
         }
     }
 
-    pub(crate) fn cancel_next_transaction(&self, codes: [&str; 2]) {
-        let reasons = codes.map(|code| json!({ "Code": code }));
+    pub(crate) fn cancel_next_transaction<const N: usize>(&self, codes: [&str; N]) {
+        let reasons: Vec<_> = codes.iter().map(|code| json!({ "Code": code })).collect();
         let name = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
         let body = json!({ "__type": name, "CancellationReasons": reasons });
         self.0.next("TransactWriteItems", Answer::json(400, &body));

@@ -37,30 +37,55 @@ async fn from_an_empty_account_to_a_connection_and_its_end() {
     assert_eq!(operator.cloud.journal(&chat).await.count("salesforce.revoke"), 0);
 
     let done = operator.json(&format!("connection revoke {chat} --confirm"), 0);
-    assert_eq!(done, json!({"salesforce": "revoked", "deleted": true, "bot_told": true}));
+    let end = done["end_id"].as_str().unwrap();
+    assert_eq!((&done["salesforce"], &done["deleted"]), (&json!("revoked"), &json!(true)));
     assert_eq!(operator.tokens(&chat).await, None);
+    told_of(&operator, end).await;
     let journal = operator.cloud.journal(&chat).await;
     let events: Vec<_> = journal.events().into_iter().map(|event| event["type"].clone()).collect();
     assert_eq!(events, ["connection.created", "connection.revoked"]);
-    assert_eq!(journal.messages().len(), 1, "the person gets no other message");
+    assert_eq!(journal.events()[1]["data"]["attempt_id"], attempt);
+    assert_eq!(journal.events()[1]["data"]["link_id"], link_id);
+    let messages = journal.messages();
+    assert!(messages[1].starts_with("Your Salesforce account is no longer connected."), "{messages:?}");
     let ended = operator.json(&format!("connection show {chat}"), 0);
     assert_eq!((&ended["status"], &ended["ended_reason"]), (&json!("ended"), &json!("revoked")));
 
     operator.never_printed(&tokens, &journal.verifier_hashes());
 }
 
+/// Waits until both the chat and the bot have been told of the end.
+async fn told_of(operator: &Operator, end: &str) {
+    wait_until("the end told", async || {
+        let shown = operator.json(&format!("attempt show {end}"), 0);
+        let steps = shown["timeline"].as_array().unwrap().clone();
+        steps.iter().any(|step| step["what"] == "notification complete").then_some(())
+    })
+    .await;
+}
+
 #[tokio::test]
-async fn a_revocation_reports_that_the_bot_could_not_be_notified() {
+async fn a_revocation_reaches_a_bot_that_was_down_and_the_chat_hears_it_once() {
     let operator = Operator::ready().await;
     let chat = new_chat();
     operator.connect(&chat).await;
     operator.outcome(&chat).await;
     operator.cloud.fault(&chat, "bot.events", 100, json!({"status": 503, "body": ""})).await;
-    let done = operator.json(&format!("connection revoke {chat} --confirm"), 4);
-    assert_eq!(done, json!({"salesforce": "revoked", "deleted": true, "bot_told": false}));
-    operator.cloud.end_all_faults().await;
+    let done = operator.json(&format!("connection revoke {chat} --confirm"), 0);
+    assert_eq!((&done["salesforce"], &done["notified"]), (&json!("revoked"), &json!(false)));
+    let end = done["end_id"].as_str().unwrap();
+    wait_until("the message to the chat", async || {
+        (operator.cloud.journal(&chat).await.messages().len() == 2).then_some(())
+    })
+    .await;
     let again = operator.json(&format!("connection revoke {chat} --confirm"), 0);
-    assert_eq!(again, json!({"salesforce": "none", "deleted": false, "bot_told": true}));
+    assert_eq!(again, json!({"salesforce": "none", "deleted": false, "end_id": end, "notified": false}));
+    operator.cloud.end_all_faults().await;
+    told_of(&operator, end).await;
+    let journal = operator.cloud.journal(&chat).await;
+    assert_eq!((journal.messages().len(), journal.events().len()), (2, 2));
+    assert_eq!(journal.events()[1]["type"], "connection.revoked");
+    assert_eq!(operator.json(&format!("connection revoke {chat} --confirm"), 0)["notified"], true);
 }
 
 #[tokio::test]

@@ -1,0 +1,290 @@
+//! The end of a chat's connection: what is written to its row and to the outbox, in one transaction. Pure.
+
+use super::{
+    ACCESS_TOKEN, CONNECTED_AT, CONSENTED_AT, END_ID, ENDED_AT, ENDED_REASON, ISSUED_AT, REFRESH_TOKEN, StoredTokens,
+};
+use crate::{
+    AttemptId, LinkId, LoginUrl, Status, Timestamp, WaId,
+    attempt::{End, EndReason, attr, index, ledger::RETENTION},
+    conditional_write::{Attributes, Condition, ConditionalWrite, Value},
+};
+
+/// The end of a connection, whose tokens were revoked, or died by themselves, or were none.
+///
+/// [`Self::tombstone`] and [`Self::record`] are written in one transaction: whoever was connected hears of it, and by a
+/// repetition nobody hears of it again.
+#[derive(Clone, Copy)]
+pub struct ConnectionEnd<'a> {
+    /// The chat.
+    pub wa_id: &'a WaId,
+    /// Its row in the token table, as it was read.
+    pub row: &'a Attributes,
+    /// Why.
+    pub reason: EndReason,
+    /// The link that the connection's attempt began with, where it is known.
+    pub link_id: Option<LinkId>,
+    /// When it ended.
+    pub at: Timestamp,
+}
+
+/// Whether the row is or was a connection, and not just something that a bot keeps there.
+#[must_use]
+pub fn was_connected(row: &Attributes) -> bool {
+    [ACCESS_TOKEN, REFRESH_TOKEN, ISSUED_AT, CONNECTED_AT, ENDED_AT, attr::ATTEMPT_ID]
+        .into_iter()
+        .any(|name| row.contains_key(name))
+}
+
+/// The record of the connection's end, where it has ended and was recorded.
+#[must_use]
+pub fn recorded_end(row: &Attributes) -> Option<AttemptId> {
+    let id = text(row, END_ID)?.parse().ok()?;
+    StoredTokens::read(row).is_none().then_some(id)
+}
+
+/// Marks the record of an end, because the chat has connected again: nobody there is told by it that they are not
+/// connected. It is written with the new connection, in one transaction.
+#[must_use]
+pub fn replaced(now: Timestamp) -> ConditionalWrite {
+    ConditionalWrite::only_if(Condition::Is(attr::STATUS, Status::Ended.as_str().into())).set(attr::REPLACED_AT, now)
+}
+
+impl ConnectionEnd<'_> {
+    /// The id of the record. A connection has one end: it is derived from the connection, as the row has it.
+    #[must_use]
+    pub fn id(&self) -> AttemptId {
+        let number = |name| self.row.get(name).and_then(Value::as_number).unwrap_or_default();
+        AttemptId::of_end(self.wa_id, self.connected_by(), number(CONSENTED_AT), number(ISSUED_AT))
+    }
+
+    /// The tokens leave the row, and links that were made before lose. It is not made where the row holds other tokens by
+    /// now, or the end is recorded.
+    #[must_use]
+    pub fn tombstone(&self) -> ConditionalWrite {
+        let tokens = StoredTokens::read(self.row);
+        let unchanged = StoredTokens::unchanged(tokens.as_ref());
+        let condition = match tokens {
+            Some(_) => unchanged,
+            None => Condition::All(vec![unchanged, Condition::NoText(END_ID)]),
+        };
+        ConditionalWrite::only_if(condition)
+            .set(CONSENTED_AT, self.at)
+            .set(ENDED_AT, self.at)
+            .set(ENDED_REASON, self.reason.as_str())
+            .set(END_ID, self.id().to_string())
+            .remove([ACCESS_TOKEN, REFRESH_TOKEN, ISSUED_AT, CONNECTED_AT, attr::SCOPE])
+    }
+
+    /// The outcome, untold. It replaces no attempt's.
+    #[must_use]
+    pub fn record(&self) -> ConditionalWrite {
+        let (status, text) = (Status::Ended.as_str(), |name| text(self.row, name));
+        let end = End {
+            reason: self.reason,
+            connected_by: self.connected_by(),
+            username: text(attr::USERNAME),
+            org_id: text(attr::ORG_ID),
+            instance_url: text(attr::INSTANCE_URL),
+            is_replaced: false,
+        };
+        // A bot may have written it: another form is not worth an outcome that cannot be read.
+        let login_url = text(attr::LOGIN_URL).filter(|url| url.parse::<LoginUrl>().is_ok());
+        let is_free =
+            Condition::Any(vec![Condition::Absent(attr::ATTEMPT_ID), Condition::Is(attr::STATUS, status.into())]);
+        end.written_by(ConditionalWrite::only_if(is_free))
+            .set(attr::STATUS, status)
+            .set(attr::WA_ID, self.wa_id.as_str())
+            .set(attr::UPDATED_AT, self.at)
+            .set(attr::STATUS_DAY, index::status_day(self.id(), Status::Ended, self.at))
+            .set(attr::EXPIRES_AT, self.at.plus(RETENTION).seconds())
+            .set_or_remove(attr::LOGIN_URL, login_url)
+            .set_or_remove(attr::LINK_ID, self.link_id.map(|id| id.to_string()))
+            .remove(attr::MARKS)
+            .remove([attr::REPLACED_AT])
+    }
+
+    fn connected_by(&self) -> Option<AttemptId> {
+        text(self.row, attr::ATTEMPT_ID)?.parse().ok()
+    }
+}
+
+fn text<'a>(row: &'a Attributes, name: &str) -> Option<&'a str> {
+    row.get(name).and_then(Value::as_text).filter(|text| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::is_connected, *};
+    use crate::attempt::{Item, Outcome};
+
+    const ATTEMPT: &str = "07070707070707070707070707070707";
+
+    fn chat() -> WaId {
+        "whatsapp:+15551234567".parse().unwrap()
+    }
+
+    fn row<const N: usize>(attributes: [(&str, Value); N]) -> Attributes {
+        attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    fn connected() -> Attributes {
+        row([
+            (ACCESS_TOKEN, "access".into()),
+            (REFRESH_TOKEN, "refresh".into()),
+            (ISSUED_AT, 1.into()),
+            (CONSENTED_AT, 2.into()),
+            (attr::ATTEMPT_ID, ATTEMPT.into()),
+            (attr::USERNAME, "ada@example.com".into()),
+            (attr::LOGIN_URL, "https://test.salesforce.com".into()),
+            ("of_the_bot", "note".into()),
+        ])
+    }
+
+    fn end<'a>(wa_id: &'a WaId, row: &'a Attributes, at: u64) -> ConnectionEnd<'a> {
+        ConnectionEnd { wa_id, row, reason: EndReason::Revoked, link_id: None, at: Timestamp::from_millis(at) }
+    }
+
+    /// The two writes in one transaction; `false` where neither is made.
+    fn transact(end: &ConnectionEnd<'_>, row: &mut Attributes, record: &mut Attributes) -> bool {
+        let is_allowed = end.tombstone().is_allowed(row) && end.record().is_allowed(record);
+        is_allowed && end.tombstone().apply(row) && end.record().apply(record)
+    }
+
+    /// The record as DynamoDB has it, with its key.
+    fn stored(record: &Attributes, id: AttemptId) -> Attributes {
+        let mut record = record.clone();
+        record.insert(attr::ATTEMPT_ID.to_owned(), id.to_string().into());
+        record
+    }
+
+    #[test]
+    fn a_connection_that_ended_has_no_token_and_says_when_and_by_which_record() {
+        let (chat, mut row) = (chat(), connected());
+        assert!(is_connected(&row));
+        let before = row.clone();
+        let end = end(&chat, &before, 7);
+        assert!(end.tombstone().apply(&mut row));
+        assert!(!is_connected(&row) && StoredTokens::read(&row).is_none());
+        assert_eq!((row.get(ENDED_AT), row.get(CONSENTED_AT)), (Some(&7.into()), Some(&7.into())));
+        assert_eq!(recorded_end(&row), Some(end.id()));
+        assert_eq!(row.get("of_the_bot"), Some(&"note".into()));
+    }
+
+    #[test]
+    fn the_record_is_an_outcome_that_says_which_connection_ended() {
+        let (chat, row) = (chat(), connected());
+        let link_id = Some(LinkId::from_bytes([3; 16]));
+        let end = ConnectionEnd { link_id, ..end(&chat, &row, 7) };
+        let mut record = Attributes::new();
+        assert!(end.record().apply(&mut record));
+        let item = Item::read(&stored(&record, end.id()), &[]).unwrap();
+        let Outcome::Ended(told) = item.outcome().unwrap() else { panic!("another outcome") };
+        assert_eq!((item.wa_id, item.link_id, item.updated_at), (Some(chat.clone()), link_id, Some(end.at)));
+        assert_eq!(told.reason, EndReason::Revoked);
+        assert_eq!(told.connected_by, ATTEMPT.parse().ok());
+        assert_eq!((told.username.as_deref(), told.is_replaced), (Some("ada@example.com"), false));
+    }
+
+    #[test]
+    fn a_row_whose_tokens_changed_meanwhile_is_not_ended() {
+        let (chat, before) = (chat(), row([(REFRESH_TOKEN, "old".into())]));
+        let mut newer = row([(REFRESH_TOKEN, "new".into())]);
+        assert!(!end(&chat, &before, 7).tombstone().apply(&mut newer));
+        let without = row([(CONNECTED_AT, 1.into())]);
+        assert!(!end(&chat, &without, 7).tombstone().apply(&mut newer), "it has tokens by now");
+    }
+
+    #[test]
+    fn of_two_that_end_one_connection_one_records_it() {
+        for before in [connected(), row([(attr::ATTEMPT_ID, ATTEMPT.into())])] {
+            let (chat, mut current, mut record) = (chat(), before.clone(), Attributes::new());
+            let (first, second) = (end(&chat, &before, 7), end(&chat, &before, 8));
+            assert_eq!(first.id(), second.id());
+            assert!(transact(&first, &mut current, &mut record));
+            record = stored(&record, first.id());
+            let told = record.clone();
+            assert!(!transact(&second, &mut current, &mut record));
+            assert_eq!(record, told);
+        }
+    }
+
+    #[test]
+    fn an_end_that_an_earlier_version_did_not_record_is_recorded() {
+        let (chat, mut current) = (chat(), row([(ENDED_AT, 5.into()), (CONSENTED_AT, 5.into())]));
+        let before = current.clone();
+        assert_eq!(recorded_end(&before), None);
+        assert!(transact(&end(&chat, &before, 7), &mut current, &mut Attributes::new()));
+        assert!(recorded_end(&current).is_some());
+    }
+
+    #[test]
+    fn each_connection_of_a_chat_has_an_end_of_its_own() {
+        let (chat, other): (WaId, WaId) = (chat(), "whatsapp:+15557654321".parse().unwrap());
+        let first = connected();
+        let with = |name: &str, value: Value| {
+            let mut row = first.clone();
+            row.insert(name.to_owned(), value);
+            row
+        };
+        let ids = [
+            end(&chat, &first, 7).id(),
+            end(&other, &first, 7).id(),
+            end(&chat, &with(CONSENTED_AT, 3.into()), 7).id(),
+            end(&chat, &with(ISSUED_AT, 3.into()), 7).id(),
+            end(&chat, &with(attr::ATTEMPT_ID, "08".repeat(16).into()), 7).id(),
+            end(&chat, &with(attr::ATTEMPT_ID, "another system's".into()), 7).id(),
+        ];
+        for (place, id) in ids.iter().enumerate() {
+            assert!(!ids[..place].contains(id), "{place}");
+        }
+    }
+
+    #[test]
+    fn a_row_restored_from_a_backup_ends_again_and_is_told_again() {
+        let (chat, before) = (chat(), connected());
+        let (mut current, mut record) = (before.clone(), Attributes::new());
+        assert!(transact(&end(&chat, &before, 7), &mut current, &mut record));
+        record = stored(&record, end(&chat, &before, 7).id());
+        record.insert(attr::NOTIFIED_AT.to_owned(), 8.into());
+        current = before.clone();
+        assert!(transact(&end(&chat, &before, 9), &mut current, &mut record));
+        assert_eq!((record.get(attr::UPDATED_AT), record.get(attr::NOTIFIED_AT)), (Some(&9.into()), None));
+    }
+
+    #[test]
+    fn an_attempt_is_never_overwritten_by_an_end() {
+        let (chat, row) = (chat(), connected());
+        for status in [Status::Exchanging, Status::Connected, Status::Failed, Status::Delayed] {
+            let mut attempt = self::row([(attr::ATTEMPT_ID, ATTEMPT.into()), (attr::STATUS, status.as_str().into())]);
+            assert!(!end(&chat, &row, 7).record().apply(&mut attempt));
+        }
+    }
+
+    #[test]
+    fn an_end_is_replaced_where_there_is_one() {
+        let (chat, row) = (chat(), connected());
+        let end = end(&chat, &row, 7);
+        let mut record = Attributes::new();
+        assert!(!replaced(Timestamp::from_millis(9)).apply(&mut record));
+        assert!(end.record().apply(&mut record) && replaced(Timestamp::from_millis(9)).apply(&mut record));
+        let outcome = Item::read(&stored(&record, end.id()), &[]).unwrap().outcome().unwrap();
+        assert!(outcome.is_silent() && outcome.next().is_none() && !outcome.wants_link());
+    }
+
+    #[test]
+    fn what_a_bot_wrote_in_a_form_of_its_own_is_left_out() {
+        let chat = chat();
+        let odd = row([(ACCESS_TOKEN, "a".into()), (attr::USERNAME, 7.into()), (attr::LOGIN_URL, "nonsense".into())]);
+        let end = end(&chat, &odd, 7);
+        let mut record = Attributes::new();
+        assert!(end.record().apply(&mut record));
+        let item = Item::read(&stored(&record, end.id()), &[]).unwrap();
+        assert_eq!((item.username, item.login_url), (None, None));
+    }
+
+    #[test]
+    fn a_row_that_a_bot_keeps_notes_in_was_no_connection() {
+        assert!(!was_connected(&row([(attr::WA_ID, "x".into()), ("of_the_bot", "note".into())])));
+        assert!(was_connected(&connected()) && was_connected(&row([(ENDED_AT, 1.into())])));
+    }
+}
