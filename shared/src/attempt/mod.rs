@@ -1,7 +1,7 @@
 //! One person's attempt to connect: its id, its states, and its row in the table `connection_attempts`.
 //!
 //! [`Item`] is the row as it is read, [`Outcome`] is how an attempt ended, [`ledger`] holds the rules of writing the row,
-//! as data, and [`index`] is what rows are listed by.
+//! as data, and [`index`] is what rows are listed by. The [end](End) of a connection is an outcome with a row of its own.
 
 use ring::digest::{Context, SHA256};
 
