@@ -31,7 +31,7 @@ impl World {
         let login_urls = server.url().parse().unwrap();
         let (tokens, attempts) =
             (ConnectionTable::new(&aws, "salesforce_tokens"), AttemptTable::new(&aws, "connection_attempts"));
-        Self { tokens, attempts, login_urls, server }
+        Self { server, tokens, attempts, login_urls }
     }
 
     /// The row holds these tokens, at one reading.
