@@ -24,6 +24,8 @@ pub(super) fn findings(
     }));
     found.extend(too_many_codes(evidence));
     found.extend(wrong_dead_letters(unprocessable, &evidence.dead_letters));
+    let untold = evidence.untold.iter();
+    found.extend(untold.map(|_| (Promise::RightDeadLetters, "an outcome that was given up untold".to_owned())));
     found
 }
 

@@ -127,6 +127,8 @@ pub struct Evidence {
     pub grants: Vec<Value>,
     /// The bodies in the exchange dead-letter queue.
     pub dead_letters: Vec<String>,
+    /// The bodies in the dead-letter queue of the notifier's retry queue, and in the queue of its failures.
+    pub untold: Vec<String>,
 }
 
 /// What the stack promises.

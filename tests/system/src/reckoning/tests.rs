@@ -99,6 +99,7 @@ impl Soak {
                 journal: json!({}),
                 grants: vec![grant(TWICE, "first", "ada", false), grant(TWICE, "second", "grace", true)],
                 dead_letters: vec![FORGED.to_owned()],
+                untold: Vec::new(),
             },
         };
         for (attempt, seconds, kind) in [("first", 0, "created"), ("second", 60, "renewed")] {
@@ -425,4 +426,10 @@ fn a_forged_message_that_is_no_dead_letter_is_noticed() {
 fn a_dead_letter_that_should_be_none_is_noticed() {
     let letter = |soak: &mut Soak| soak.evidence.dead_letters.push("a consent".to_owned());
     assert_eq!(broken(letter), [Promise::RightDeadLetters]);
+}
+
+#[test]
+fn an_outcome_that_was_given_up_untold_is_noticed() {
+    let untold = |soak: &mut Soak| soak.evidence.untold.push("a pointer".to_owned());
+    assert_eq!(broken(untold), [Promise::RightDeadLetters]);
 }

@@ -6,8 +6,9 @@
 //! letters are redriven, as an operator would. The reckoning looks from outside only: at the sandbox's journal and its
 //! grants, the tables and the queues ([`system::reckoning`]).
 //!
-//! Nobody waits for as long as in production: a message is tried `TRIES` times (6), and one whose exchanger was killed is
-//! delivered again after `VISIBILITY` seconds (75), a little more than an exchanger's lease.
+//! Nobody waits for as long as in production: a message is tried `TRIES` times (6), an outcome is told `TELLINGS` times
+//! (12) by the notifier's retry queue, and a message whose function was killed is delivered again after `VISIBILITY` seconds
+//! (75), a little more than an exchanger's lease.
 
 #![expect(clippy::disallowed_methods, reason = "it reads the clock and the environment")]
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
@@ -27,18 +28,31 @@ use self::{plan::Edge, settle::Settling, walk::walk};
 use system::{Cloud, now_ms, reckoning::Reckoning};
 
 /// How many people connect at the same time.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 10;
+
+/// How soon the stack gives up.
+#[derive(Debug)]
+struct Pace {
+    tries: u64,
+    tellings: u64,
+    /// In seconds.
+    visibility: u64,
+}
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let setting = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let count = setting("N").unwrap_or(60);
     let seed = setting("SEED").unwrap_or_else(|| now_ms() % 1_000_000);
-    let (tries, visibility) = (setting("TRIES").unwrap_or(6), setting("VISIBILITY").unwrap_or(75));
-    println!("soak: N={count} SEED={seed} TRIES={tries} VISIBILITY={visibility}");
+    let pace = Pace {
+        tries: setting("TRIES").unwrap_or(6),
+        tellings: setting("TELLINGS").unwrap_or(12),
+        visibility: setting("VISIBILITY").unwrap_or(75),
+    };
+    println!("soak: N={count} SEED={seed} {pace:?}");
 
     let cloud = Cloud::read();
-    hasten(&cloud, tries, visibility).await;
+    hasten(&cloud, &pace).await;
     let plans = plan::people(seed, count);
     let is_of_verifiers = |edge| matches!(edge, Edge::Anybody("kms.GenerateMac", _));
     let verifiers_not_made = plans.iter().flat_map(|person| &person.faults).any(|fault| is_of_verifiers(fault.edge));
@@ -63,11 +77,14 @@ async fn main() -> ExitCode {
 }
 
 /// Makes the stack give up sooner, and a kill affect one message only.
-async fn hasten(cloud: &Cloud, tries: u64, visibility: u64) {
+async fn hasten(cloud: &Cloud, pace: &Pace) {
     let main = cloud.stack("main");
     cloud.give_one_at_a_time("main").await;
-    cloud.give_up_after(main, u32::try_from(tries).expect("a few tries")).await;
-    let attributes = json!({"VisibilityTimeout": visibility.to_string()});
-    let change = json!({"QueueUrl": main.output("ExchangeQueueUrl"), "Attributes": attributes});
-    cloud.aws("sqs", "AmazonSQS.SetQueueAttributes", change).await;
+    cloud.give_up_after(main, u32::try_from(pace.tries).expect("a few tries")).await;
+    cloud.give_up_telling_after(main, u32::try_from(pace.tellings).expect("a few tries")).await;
+    for queue in ["ExchangeQueueUrl", "NotifierRetryQueueUrl"] {
+        let attributes = json!({"VisibilityTimeout": pace.visibility.to_string()});
+        let change = json!({"QueueUrl": main.output(queue), "Attributes": attributes});
+        cloud.aws("sqs", "AmazonSQS.SetQueueAttributes", change).await;
+    }
 }

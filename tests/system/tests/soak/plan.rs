@@ -230,7 +230,7 @@ fn fault(rng: &mut Rng) -> Fault {
     let busy = json!({"status": 429, "body": "", "headers": {"Retry-After": "1"}});
     let twilio =
         |status: u16, code: u32| json!({"status": status, "body": {"code": code, "message": "", "status": status}});
-    let kinds: [(&str, Edge, u32, Value); 52] = [
+    let kinds: [(&str, Edge, u32, Value); 55] = [
         ("Salesforce 503", TOKEN, rng.u32(1..=9), status(503)),
         ("Salesforce maintenance page", TOKEN, few, page()),
         ("Salesforce 429", TOKEN, few, busy),
@@ -259,6 +259,9 @@ fn fault(rng: &mut Rng) -> Fault {
         ("bot 503", BOT, rng.u32(1..=6), status(503)),
         ("bot's answer lost", BOT, 1, drop("after")),
         ("bot drops the request", BOT, few, drop("before")),
+        ("bot 500 for minutes", BOT, rng.u32(8..=10), status(500)),
+        ("bot 500 until the redrive", BOT, FOREVER, status(500)),
+        ("WhatsApp 500 until the redrive", TWILIO, FOREVER, status(500)),
         ("record throttled", RECORD, rng.u32(1..=5), throttled()),
         ("record 500", RECORD, rng.u32(1..=5), server_error()),
         ("record not reached", RECORD, few, drop("before")),

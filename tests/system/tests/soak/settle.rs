@@ -35,7 +35,12 @@ struct Standing {
     delayed: usize,
     /// Messages on the exchange queue, in flight and delayed ones too.
     queued: u64,
+    /// Outcomes on the notifier's retry queue.
+    untold: u64,
+    /// Of the exchange queue.
     dead_letters: u64,
+    /// Of the retry queue.
+    dead_untold: u64,
 }
 
 impl Settling<'_> {
@@ -45,18 +50,24 @@ impl Settling<'_> {
         let (mut last, mut changed, mut redrives) = (None, Instant::now(), 0);
         loop {
             let standing = self.standing().await;
-            let Standing { open, delayed, queued, dead_letters } = standing;
+            let Standing { open, delayed, queued, untold, dead_letters, dead_untold } = standing;
             if last != Some(standing) {
-                println!("soak: {open} open, {delayed} delayed, {queued} on the queue, {dead_letters} dead letters");
+                println!(
+                    "soak: {open} open, {delayed} delayed, {queued} + {untold} on the queues, {dead_letters} + \
+                     {dead_untold} dead letters"
+                );
                 (last, changed) = (Some(standing), Instant::now());
             }
-            if open + delayed == 0 && queued == 0 && dead_letters == self.unprocessable {
+            let are_still = queued + untold == 0;
+            let redrivable = dead_letters.saturating_sub(self.unprocessable) + dead_untold;
+            if are_still && open + delayed == 0 && dead_letters == self.unprocessable && dead_untold == 0 {
                 return;
             }
-            if open == 0 && queued == 0 && dead_letters > self.unprocessable && redrives < REDRIVES {
-                println!("soak: the faults end, and {dead_letters} dead letters are redriven");
+            // What is open then is a dead letter of the retry queue.
+            if are_still && open as u64 <= dead_untold && redrivable > 0 && redrives < REDRIVES {
+                println!("soak: the faults end, and {redrivable} dead letters are redriven");
                 self.cloud.end_all_faults().await;
-                self.cloud.redrive(self.cloud.stack("main")).await;
+                self.redrive().await;
                 (changed, redrives) = (Instant::now(), redrives + 1);
             }
             if changed.elapsed() > STALLED {
@@ -69,8 +80,11 @@ impl Settling<'_> {
 
     async fn standing(&self) -> Standing {
         let main = self.cloud.stack("main");
-        // The queue first: what has left it has been written by then.
-        let (queued, dead_letters) = (self.queued().await, self.cloud.dead_letters(main).await);
+        // The queues first: what has left them has been written by then.
+        let queued = messages(self.cloud, main.output("ExchangeQueueUrl")).await;
+        let untold = messages(self.cloud, main.output("NotifierRetryQueueUrl")).await;
+        let dead_letters = messages(self.cloud, main.output("ExchangeDlqUrl")).await;
+        let dead_untold = messages(self.cloud, main.output("NotifierRetryDlqUrl")).await;
         let attempts = scan(self.cloud, main.output("AttemptTableName")).await;
         let attempts: BTreeMap<_, _> =
             attempts.iter().filter_map(|item| Some((item["attempt_id"]["S"].as_str()?, item))).collect();
@@ -84,17 +98,25 @@ impl Settling<'_> {
                 _ => open += 1,
             }
         }
-        Standing { open, delayed, queued, dead_letters }
+        Standing { open, delayed, queued, untold, dead_letters, dead_untold }
     }
 
-    async fn queued(&self) -> u64 {
-        let names = ["", "NotVisible", "Delayed"].map(|kind| format!("ApproximateNumberOfMessages{kind}"));
-        let queue = self.cloud.stack("main").output("ExchangeQueueUrl");
-        let query = json!({"QueueUrl": queue, "AttributeNames": names});
-        let answer = self.cloud.aws("sqs", "AmazonSQS.GetQueueAttributes", query).await;
-        let count = |name: &String| answer["Attributes"][name].as_str().and_then(|text| text.parse::<u64>().ok());
-        names.iter().map(|name| count(name).expect("a number")).sum()
+    /// By SQS's own means, as an operator may.
+    async fn redrive(&self) {
+        let main = self.cloud.stack("main");
+        self.cloud.redrive(main).await;
+        let task = json!({"SourceArn": main.output("NotifierRetryDlqArn")});
+        self.cloud.aws("sqs", "AmazonSQS.StartMessageMoveTask", task).await;
     }
+}
+
+/// How many messages a queue has: visible, in flight and delayed.
+async fn messages(cloud: &Cloud, queue: &str) -> u64 {
+    let names = ["", "NotVisible", "Delayed"].map(|kind| format!("ApproximateNumberOfMessages{kind}"));
+    let query = json!({"QueueUrl": queue, "AttributeNames": names});
+    let answer = cloud.aws("sqs", "AmazonSQS.GetQueueAttributes", query).await;
+    let count = |name: &String| answer["Attributes"][name].as_str().and_then(|text| text.parse::<u64>().ok());
+    names.iter().map(|name| count(name).expect("a number")).sum()
 }
 
 /// Everything that can be seen of a soak.
@@ -105,7 +127,12 @@ pub(crate) async fn evidence(cloud: &Cloud) -> Evidence {
         rows: scan(cloud, main.output("TokenTableName")).await,
         journal: read(cloud, "/control/journal").await,
         grants: read(cloud, "/control/grants").await.as_array().expect("grants").clone(),
-        dead_letters: dead_letters(cloud).await,
+        dead_letters: bodies(cloud, main.output("ExchangeDlqUrl")).await,
+        untold: [
+            bodies(cloud, main.output("NotifierRetryDlqUrl")).await,
+            bodies(cloud, main.output("NotifierFailureQueueUrl")).await,
+        ]
+        .concat(),
     }
 }
 
@@ -127,9 +154,8 @@ async fn scan(cloud: &Cloud, table: &str) -> Vec<Value> {
     }
 }
 
-/// The bodies of all dead letters, which stay where they are.
-async fn dead_letters(cloud: &Cloud) -> Vec<String> {
-    let queue = cloud.stack("main").output("ExchangeDlqUrl");
+/// The bodies of all messages of a queue, which stay where they are.
+async fn bodies(cloud: &Cloud, queue: &str) -> Vec<String> {
     let query = json!({"QueueUrl": queue, "MaxNumberOfMessages": 10, "VisibilityTimeout": 60});
     let mut bodies = BTreeMap::new();
     loop {

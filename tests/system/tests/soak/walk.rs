@@ -374,7 +374,8 @@ async fn reach(login: &Begun<'_>, callback: &str) -> Span {
     let from = now_ms();
     for _ in 0..20 {
         match login.browser.visit(Method::GET, callback).await.status() {
-            StatusCode::SERVICE_UNAVAILABLE => tokio::time::sleep(Duration::from_millis(500)).await,
+            // Also where the function has no time to say so.
+            status if status.is_server_error() => tokio::time::sleep(Duration::from_millis(500)).await,
             // A denial is answered with a page as well.
             StatusCode::OK | StatusCode::BAD_REQUEST => return Span { from, to: now_ms() },
             other => panic!("the callback answered {other}"),
