@@ -1,6 +1,9 @@
 //! A person's browser, made of HTTP calls.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 use reqwest::{Client, Method, Response, StatusCode, header};
 use serde_json::{Value, json};
@@ -57,6 +60,23 @@ impl<'a> Browser<'a> {
     /// Presses the button on the link's page; the URL that it redirects to.
     pub async fn press(&mut self, link: &str) -> String {
         let response = self.visit(Method::POST, link).await;
+        self.keep_cookie(&response)
+    }
+
+    /// The same for somebody who presses again where the server has no time.
+    pub async fn press_until_answered(&mut self, link: &str) -> String {
+        for _ in 0..20 {
+            let response = self.visit(Method::POST, link).await;
+            if !response.status().is_server_error() {
+                return self.keep_cookie(&response);
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        panic!("the link cannot be reached");
+    }
+
+    /// Where the answer to a press leads.
+    fn keep_cookie(&mut self, response: &Response) -> String {
         assert_eq!(response.status(), StatusCode::SEE_OTHER);
         let set_cookie = response.headers()[header::SET_COOKIE].to_str().expect("a cookie").to_owned();
         for attribute in ["__Host-connect-", "Path=/", "Secure", "HttpOnly", "SameSite=Lax"] {

@@ -3,8 +3,11 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::plan::{ForeignRow, Forgery};
-use system::{Browser, Cloud, now_ms, parameter, reckoning::Span};
+use crate::{
+    plan::{ForeignRow, Forgery},
+    walk::approve,
+};
+use system::{Cloud, now_ms, parameter, reckoning::Span};
 
 /// A message about the victim, or in the name of their login.
 pub(crate) async fn forge(cloud: &Cloud, forgery: Forgery, victim: &str) -> Value {
@@ -13,8 +16,7 @@ pub(crate) async fn forge(cloud: &Cloud, forgery: Forgery, victim: &str) -> Valu
         Forgery::AnotherChat | Forgery::AnotherKey | Forgery::PlainState => system::new_chat(),
         Forgery::FarAhead | Forgery::AfterItsEnd | Forgery::BeforeItsLink => victim.to_owned(),
     };
-    let link = cloud.link(&own).await;
-    let callback = Browser::new(cloud).approve(&link.url).await;
+    let (_, callback) = approve(cloud, &own).await;
     let (code, state) = (parameter(&callback, "code"), parameter(&callback, "state"));
     let token = state.rsplit_once('~').expect("a signed state").1;
     let now = now_ms();

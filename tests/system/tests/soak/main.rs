@@ -28,7 +28,7 @@ use self::{plan::Edge, settle::Settling, walk::walk};
 use system::{Cloud, now_ms, reckoning::Reckoning};
 
 /// How many people connect at the same time.
-const AT_ONCE: usize = 10;
+const AT_ONCE: usize = 8;
 
 /// How soon the stack gives up.
 #[derive(Debug)]

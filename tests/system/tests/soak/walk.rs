@@ -130,7 +130,7 @@ impl<'a> Walk<'a> {
     }
 
     async fn link(&self) -> Link {
-        self.cloud.link(&self.person.chat).await
+        link(self.cloud, &self.person.chat).await
     }
 
     /// The button is pressed, with a new user in a new browser.
@@ -140,7 +140,7 @@ impl<'a> Walk<'a> {
 
     async fn begin_in(&mut self, mut browser: Browser<'a>, link: &Link) -> Begun<'a> {
         let linked_at = now_ms();
-        let authorize_url = browser.press(&link.url).await;
+        let authorize_url = browser.press_until_answered(&link.url).await;
         let login = Login {
             attempt: attempt_of(&authorize_url),
             user: browser.username().to_owned(),
@@ -290,10 +290,7 @@ impl<'a> Walk<'a> {
     /// The login of a bystander's chat, up to its callback, which nobody visits.
     async fn somebody_approves(&mut self) -> (Browser<'a>, String) {
         let chat = self.bystander(false).await;
-        let link = self.cloud.link(&chat).await;
-        let mut browser = Browser::new(self.cloud).used_by(&new_user());
-        let callback = browser.approve(&link.url).await;
-        (browser, callback)
+        approve(self.cloud, &chat).await
     }
 
     /// Somebody else approves what this login asks for, and their browser comes back.
@@ -366,6 +363,26 @@ impl<'a> Walk<'a> {
         self.bystanders.push(Bystander { chat: chat.clone(), row });
         chat
     }
+}
+
+/// A link; the bot asks again where the server has no time.
+async fn link(cloud: &Cloud, chat: &str) -> Link {
+    for _ in 0..20 {
+        let answer = cloud.ask_for_link("main", json!({"wa_id": chat})).await;
+        if answer.status() == StatusCode::OK {
+            return answer.json().await.expect("a link");
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    panic!("no link is to be had");
+}
+
+/// Somebody's login up to its callback, which is not visited.
+pub(crate) async fn approve<'a>(cloud: &'a Cloud, chat: &str) -> (Browser<'a>, String) {
+    let mut browser = Browser::new(cloud).used_by(&new_user());
+    let authorize_url = browser.press_until_answered(&link(cloud, chat).await.url).await;
+    let callback = browser.log_in(&authorize_url, true).await;
+    (browser, callback)
 }
 
 /// A browser at the callback; the person reloads a page that says so. When the callback was received, at the earliest
