@@ -9,16 +9,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{AttemptId, AuthorizationCode, Reason, Timestamp};
 
+mod description;
 pub mod version1;
 
-pub use self::version1::Version1;
+pub use self::{description::Description, version1::Version1};
 
 /// How long after its callback a code is tried: a minute less than the 15 minutes after which it expires at Salesforce
 /// (Salesforce Help, "OAuth 2.0 Web Server Flow").
 pub const CODE_LIFETIME: Duration = Duration::from_mins(14);
-
-/// The longest `error_description` that is kept, in characters.
-const MAX_DESCRIPTION: usize = 200;
 
 /// One callback. `received_at` is the only clock for the code's age: a redrive resets the queue's own.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -85,39 +83,6 @@ pub struct Denial {
     /// The description, a stranger's text: printable ASCII only, and shortened.
     #[serde(rename = "error_description", default, skip_serializing_if = "Option::is_none")]
     pub description: Option<Description>,
-}
-
-/// A description that came from outside: printable ASCII, at most 200 characters.
-#[derive(Clone, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
-pub struct Description(String);
-
-impl Description {
-    /// Keeps what is printable ASCII of the text; `None` where nothing is left.
-    #[must_use]
-    pub fn from_untrusted(text: &str) -> Option<Self> {
-        let kept: String = text.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(MAX_DESCRIPTION).collect();
-        (!kept.trim().is_empty()).then_some(Self(kept))
-    }
-
-    /// The text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Description {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Description").finish_non_exhaustive()
-    }
-}
-
-impl<'de> Deserialize<'de> for Description {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::from_untrusted(&text).ok_or_else(|| serde::de::Error::custom("an empty description"))
-    }
 }
 
 impl StateText {
@@ -416,14 +381,6 @@ mod tests {
         for odd in ["", "<script>", "a b", &"a".repeat(65)] {
             assert_eq!(DenialError::from_untrusted(odd).as_str(), "unknown");
         }
-    }
-
-    #[test]
-    fn a_description_from_outside_is_kept_as_printable_text() {
-        let kept = |text: &str| Description::from_untrusted(text).map(|description| description.0);
-        assert_eq!(kept("end-user \u{1b}[2Jdenied\u{202e}\n").as_deref(), Some("end-user [2Jdenied"));
-        assert_eq!(kept(&"a".repeat(300)).map(|text| text.len()), Some(MAX_DESCRIPTION));
-        assert_eq!(kept(" \u{200b}"), None);
     }
 
     #[test]

@@ -146,6 +146,11 @@ impl LoginUrls {
         &self.default
     }
 
+    /// All of them, the default first.
+    pub fn iter(&self) -> impl Iterator<Item = &LoginUrl> {
+        std::iter::once(&self.default).chain(&self.others)
+    }
+
     /// Whether this host is allowed.
     #[must_use]
     pub fn contains(&self, url: &LoginUrl) -> bool {
@@ -247,6 +252,10 @@ mod tests {
     fn the_first_of_a_list_is_the_default() {
         let urls: LoginUrls = "https://login.salesforce.com, https://test.salesforce.com".parse().unwrap();
         assert_eq!(urls.default_url().as_str(), "https://login.salesforce.com");
+        assert_eq!(
+            urls.iter().map(LoginUrl::compact).collect::<Vec<_>>(),
+            ["login.salesforce.com", "test.salesforce.com"]
+        );
         assert!(urls.contains(&"https://test.salesforce.com".parse().unwrap()));
         assert!(!urls.contains(&"https://evil.my.salesforce.com".parse().unwrap()));
         assert!("".parse::<LoginUrls>().is_err());

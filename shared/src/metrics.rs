@@ -33,6 +33,11 @@ pub enum Metric {
     Messages,
     /// Events for the bot; by `Result`.
     BotEvents,
+    /// Logins by how far they got; by `Step`: begun (the button), returned (a callback with a genuine state), ended (its message
+    /// is done).
+    Logins,
+    /// How old a code that still lives is, at each delivery of its message.
+    CodeAge,
     /// From the callback to the stored tokens.
     TimeToConnected,
     /// From the callback to the moment at which WhatsApp accepts the message of an attempt that connected.
@@ -49,6 +54,8 @@ impl Metric {
             Self::Setbacks => "Setbacks",
             Self::Messages => "Messages",
             Self::BotEvents => "BotEvents",
+            Self::Logins => "Logins",
+            Self::CodeAge => "CodeAge",
             Self::TimeToConnected => "TimeToConnected",
             Self::TimeToMessage => "TimeToMessage",
         }

@@ -115,6 +115,21 @@ def test_every_refusal_of_a_callback_is_in_the_alarms_rate(template):
     assert sorted(read) == sorted(["accepted", *(one or other for one, other in labels)])
 
 
+def test_a_rate_of_failures_for_any_one_reason_rings(template):
+    reasons = set(re.findall(r'=> "(\w+)",', (ROOT / "shared/src/attempt/outcome.rs").read_text().split("as_str")[1].split("parse")[0]))
+    alarms = _alarms(template)
+    read = {of["Reason"] for alarm in alarms.values() for _, metric, of in _read_by(alarm) if metric == "Failures"}
+    refused = {of["Result"] for *_, of in _read_by(alarms["CallbacksRefusedAlarm"])}
+    # A callback that is refused as unusable ends as invalid_callback; nothing is wrong where a later consent won.
+    assert reasons - read - refused == {"invalid_callback", "superseded"}
+
+
+def test_an_alarm_computes_with_no_more_metrics_than_cloudwatch_allows(template):
+    for name, alarm in _alarms(template).items():
+        assert sum("MetricStat" in each for each in alarm.get("Metrics", [])) <= 10, name
+        assert all(len(each.get("Expression", "")) <= 1024 for each in alarm.get("Metrics", [])), name
+
+
 def test_a_flood_is_half_of_what_the_api_lets_in(template):
     limit = template["Resources"]["Api"]["Properties"]["DefaultRouteSettings"]["ThrottlingRateLimit"]
     flood = _alarms(template)["ApiFloodAlarm"]

@@ -166,7 +166,7 @@ class Instance:
             "BotWebhookSecretName": "bot_webhook",
             "BotWebhookUrl": f"{sandbox}/bot/events",
             "CallbackUri": f"{self._api(name)}/callback",
-            "LoginUrls": login_urls,
+            "LoginUrls": f"{login_urls},http://localhost:{here}/portal",
             "WhatsAppApiUrl": sandbox,
             "WhatsAppProvider": "Twilio",
             "WhatsAppSecretName": "whatsapp",

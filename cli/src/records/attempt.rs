@@ -77,7 +77,11 @@ pub(crate) fn attempt_report(attempt: &Item, now: Timestamp) -> Report {
     record.field("login host", "login_url", attempt.login_url.as_deref());
     let renewed = attempt.renewed.map(|renewed| if renewed { "yes" } else { "no" });
     record.worded("connected before", renewed, "renewed", attempt.renewed);
+    record.field("last error", "last_error", attempt.last_error.as_deref());
     record.field("codes tried", "codes", attempt.codes);
+    record.field("tries of the code", "tries", attempt.tries);
+    let next_try = attempt.retry_at.filter(|at| *at >= now);
+    record.worded("next try", next_try.map(clock_time), "retry_at", attempt.retry_at);
     let state = attempt.plain.map(|plain| if plain { "plain, made by anybody" } else { "signed" });
     record.worded("state", state, "plain", attempt.plain);
     record.field("receives", "receives", attempt.receives);
@@ -184,6 +188,21 @@ pub(crate) mod tests {
         assert_eq!(shown(1_790_000_001_000), (false, true));
         assert_eq!(shown(1_790_000_061_000), (true, false));
         assert_eq!(shown(1_790_000_071_000), (false, false));
+    }
+
+    #[test]
+    fn a_waiting_attempt_shows_its_last_error_and_its_next_try() {
+        let now = Timestamp::from_millis(1_790_000_070_000);
+        let last_error = "the code was not exchanged: Salesforce answered 503 without an error code";
+        let row = json!({
+            "status": "exchanging", "lease_until": 0, "last_error": last_error, "tries": 3,
+            "retry_at": 1_790_000_090_000_u64,
+        });
+        let report = attempt_report(&attempt(&row), now);
+        assert_eq!((&report.json["tries"], &report.json["last_error"]), (&json!(3), &json!(last_error)));
+        for shown in [last_error, "next try", "waits for the next delivery"] {
+            assert!(report.text.contains(shown), "{}", report.text);
+        }
     }
 
     #[test]

@@ -35,7 +35,7 @@ STANDING = [
     ("KMS keys", "AWS::KMS::Key", 1.00, "state, PKCE, links, encryption, the token table's; rotated keys cost up to $2 more each after two years"),
     ("Secrets", 4, 0.40, "two of Salesforce, WhatsApp, webhook"),
     ("Secrets Manager calls", 30_000, 5.0e-6, "each execution environment, every five minutes"),
-    ("Alarms' metrics", "alarms", 0.10, "one for most of the alarms, eight and four for those that compute with several"),
+    ("Alarms' metrics", "alarms", 0.10, "one for most of the alarms, two to nine for those that compute with several"),
     ("Dashboard", 1, 3.00, "the account's first three are free"),
     ("Metrics", 40, 0.30, "combinations of name and dimensions that occur within a month"),
     ("SQS polling", 2 * 5 * 3 * MONTH_MINUTES, 0.40e-6, "Lambda's five long polls of 20 s, of the exchange and the retry queue"),

@@ -110,6 +110,9 @@ impl Receiver {
         let (result, attempt_id) = (reply.label(), reply.attempt_id().map(tracing::field::display));
         info!(result, attempt_id, duration_ms = millis(now.since(started)), "{}", reply.message());
         self.config.meter.count(now, Metric::Callbacks, &[("Result", result)]);
+        if reply.attempt_id().is_some() {
+            self.config.meter.count(now, Metric::Logins, &[("Step", "returned")]);
+        }
         let response = reply.to_response(request.wants_json(), self.config.bot_phone_number.as_ref());
         let cookies = served.map(CookieName::clear).into_iter().collect();
         Response { cookies, ..response }.into_event(request.is_head())

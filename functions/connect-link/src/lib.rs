@@ -19,7 +19,7 @@ use std::{sync::Arc, time::Duration};
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use serde_json::json;
 use shared::{
-    AttemptId, CallbackUri, LinkId, Timestamp,
+    AttemptId, CallbackUri, LinkId, LoginUrl, Timestamp,
     aws::{
         SdkConfig,
         kms::{Kms, KmsError},
@@ -172,8 +172,8 @@ impl ConnectLink {
             Route::MakeLink { authorised: false, .. } => Err(Refusal::Unauthorised),
             Route::MakeLink { authorised: true, body } => self.make_link(&body, api_id).await,
             Route::ShowPage { link } => self.show_page(&link).await,
-            Route::StartLogin { link, initiator, surplus } => {
-                self.start_login(&link, &initiator, &surplus, api_id).await
+            Route::StartLogin { link, initiator, login_url, surplus } => {
+                self.start_login(&link, &initiator, login_url.as_deref(), &surplus, api_id).await
             }
             Route::Unknown => Err(Refusal::UnknownRoute),
         }
@@ -204,7 +204,8 @@ impl ConnectLink {
 
     async fn show_page(&self, text: &str) -> Result<Served, Refusal> {
         let link = self.open(text).await?;
-        let content = Content::Form { page: pages::confirm(&link), form_action: pages::form_action(&link.login_url) };
+        let hosts = pages::offered(&link, &self.config.login_urls);
+        let content = Content::Form { page: pages::confirm(&link, &hosts), form_action: pages::form_action(&hosts) };
         Ok(Served {
             status: 200,
             result: "page_shown",
@@ -219,6 +220,7 @@ impl ConnectLink {
         &self,
         text: &str,
         initiator: &Initiator,
+        chosen: Option<&str>,
         surplus: &[CookieName],
         api_id: &str,
     ) -> Result<Served, Refusal> {
@@ -231,7 +233,8 @@ impl ConnectLink {
         let link = link?;
         // Last, so that presses which start no login, such as another site's, leave the owner theirs.
         self.count_press(&link).await?;
-        let Link { link_id, issued_at, wa_id, login_url, .. } = link;
+        let login_url = self.login_url(&link, chosen).clone();
+        let Link { link_id, issued_at, wa_id, .. } = link;
         // Each press is an attempt of its own: two people at one link, or one person twice, do not share an outcome.
         let attempt_id = AttemptId::from_bytes(self.random_bytes()?);
         let state_key = state_key.map_err(Unavailable::from)?;
@@ -261,8 +264,16 @@ impl ConnectLink {
         let lifetime = self.config.link_lifetime + COOKIE_GRACE;
         let cookie = secret.set_cookie(CookieName::of(attempt_id), lifetime.as_secs());
         let cookies = surplus.iter().map(|name| name.clear()).chain([cookie]).collect();
+        self.config.meter.count(now, Metric::Logins, &[("Step", "begun")]);
         let (attempt_id, content) = (Some(attempt_id), Content::Redirect { location: request.at(&login_url) });
         Ok(Served { status: 303, result: "sent_to_salesforce", link_id, attempt_id, content, cookies })
+    }
+
+    /// Where the person logs in: at the link's host or, where its page offers every one, at the one that they chose.
+    fn login_url<'a>(&'a self, link: &'a Link, chosen: Option<&str>) -> &'a LoginUrl {
+        let offered = pages::offered(link, &self.config.login_urls);
+        let chosen = chosen.and_then(|chosen| offered.into_iter().find(|host| host.as_str() == chosen));
+        chosen.unwrap_or(&link.login_url)
     }
 
     /// The secrets and the callback address. Callers join this with their call to KMS, because after some quiet

@@ -2,27 +2,47 @@
 
 use maud::html;
 use shared::{
-    LoginUrl,
+    LoginUrl, LoginUrls,
     link::Link,
     page::{BotPhoneNumber, Mood, back_to_whatsapp, page},
 };
 
 use crate::refusal::{Explanation, WayOn};
 
-/// The page that names the chat and asks for confirmation.
-pub(crate) fn confirm(link: &Link) -> String {
+/// The field of the form that names the login host, where the page offers several.
+pub(crate) const LOGIN_URL: &str = "login_url";
+
+/// The login hosts that a link's page offers.
+pub(crate) fn offered<'a>(link: &'a Link, allowed: &'a LoginUrls) -> Vec<&'a LoginUrl> {
+    if link.asks_for_login_host { allowed.iter().collect() } else { vec![&link.login_url] }
+}
+
+/// The page that names the chat and asks for confirmation; where there are several login hosts, with a button for each.
+pub(crate) fn confirm(link: &Link, hosts: &[&LoginUrl]) -> String {
+    let name = |host: &LoginUrl| host.compact().trim_start_matches("http://").to_owned();
     page(
         Mood::Neutral,
         "Connect Salesforce",
         &html! {
             p { "Your Salesforce will be connected to this WhatsApp chat:" }
             div.chat { (link.wa_id.masked()) }
-            p { "You’ll log in at " strong { (link.login_url.compact().trim_start_matches("http://")) } "." }
+            @if let [host] = hosts {
+                p { "You’ll log in at " strong { (name(host)) } "." }
+            }
             p { strong { "Only go on if this is your own chat and you asked for this link there." } }
             // The style lets it be pressed half a second after it shows, and after a pointer enters the page: the second
             // click of a double click that another site began does not reach it ("double clickjacking").
-            form method="post" {
-                button.button type="submit" { "Continue to Salesforce" }
+            @if let [_] = hosts {
+                form method="post" {
+                    button.button type="submit" { "Continue to Salesforce" }
+                }
+            } @else {
+                p { "Choose the address where you log in to Salesforce, and log in there:" }
+                form method="post" {
+                    @for host in hosts {
+                        button.button type="submit" name=(LOGIN_URL) value=(host.as_str()) { (name(host)) }
+                    }
+                }
             }
             small { "Not your chat, or did someone else send you this link? Close this page: nothing is connected yet." }
         },
@@ -33,11 +53,9 @@ pub(crate) fn confirm(link: &Link) -> String {
 ///
 /// Chromium applies `form-action` to every redirect that follows a form, and Salesforce redirects on: to the
 /// org's own domain, to its identity provider, back to the callback. None of these is known here.
-pub(crate) fn form_action(login_url: &LoginUrl) -> String {
-    match login_url.origin() {
-        loopback if loopback.starts_with("http://") => format!("'self' https: {loopback}"),
-        _ => "'self' https:".to_owned(),
-    }
+pub(crate) fn form_action(hosts: &[&LoginUrl]) -> String {
+    let loopback = hosts.iter().map(|host| host.origin()).filter(|origin| origin.starts_with("http://"));
+    ["'self'", "https:"].into_iter().chain(loopback).collect::<Vec<_>>().join(" ")
 }
 
 /// The page that says why a request is refused, and what to do.
@@ -68,26 +86,42 @@ mod tests {
         )
     }
 
+    fn page_of(link: &Link) -> String {
+        confirm(link, &[&link.login_url])
+    }
+
+    #[test]
+    fn a_page_that_asks_for_the_login_host_has_a_button_for_each() {
+        let allowed = "https://login.salesforce.com,https://acme.my.site.com/portal".parse().unwrap();
+        let link = Link { asks_for_login_host: true, ..link("https://login.salesforce.com") };
+        let text = confirm(&link, &offered(&link, &allowed));
+        for (url, name) in [
+            ("https://login.salesforce.com", "login.salesforce.com"),
+            ("https://acme.my.site.com/portal", "acme.my.site.com/portal"),
+        ] {
+            assert!(text.contains(&format!(r#"name="login_url" value="{url}">{name}</button>"#)), "{text}");
+        }
+        assert!(!text.contains("Continue to Salesforce"), "{text}");
+    }
+
     #[test]
     fn the_page_names_the_chat_and_the_host_and_no_more() {
-        let text = confirm(&link("https://test.salesforce.com"));
+        let text = page_of(&link("https://test.salesforce.com"));
         assert!(text.contains("•••• 4567") && text.contains("test.salesforce.com"), "{text}");
         assert!(!text.contains("1555") && !text.contains("0303"), "{text}");
     }
 
     #[test]
     fn the_form_posts_to_the_pages_own_address() {
-        assert!(confirm(&link("https://test.salesforce.com")).contains(r#"<form method="post"><button"#));
+        assert!(page_of(&link("https://test.salesforce.com")).contains(r#"<form method="post"><button"#));
     }
 
     #[test]
     fn the_form_may_lead_to_any_host_that_salesforce_redirects_to() {
-        assert_eq!(form_action(&"https://login.salesforce.com".parse().unwrap()), "'self' https:");
-        assert_eq!(form_action(&"http://localhost:4571".parse().unwrap()), "'self' https: http://localhost:4571");
-        assert_eq!(
-            form_action(&"http://localhost:4571/portal".parse().unwrap()),
-            "'self' https: http://localhost:4571"
-        );
+        let form_action = |host: &str| form_action(&[&host.parse().unwrap()]);
+        assert_eq!(form_action("https://login.salesforce.com"), "'self' https:");
+        assert_eq!(form_action("http://localhost:4571"), "'self' https: http://localhost:4571");
+        assert_eq!(form_action("http://localhost:4571/portal"), "'self' https: http://localhost:4571");
     }
 
     #[test]

@@ -4,7 +4,12 @@ use aws_lambda_events::{
     apigw::ApiGatewayV2httpRequest,
     http::{Method, header::ORIGIN},
 };
-use shared::{binding::CookieName, web};
+use shared::{
+    binding::CookieName,
+    web::{self, Parameter},
+};
+
+use crate::pages::LOGIN_URL;
 
 pub(crate) struct Request {
     pub(crate) route: Route,
@@ -28,6 +33,8 @@ pub(crate) enum Route {
     StartLogin {
         link: String,
         initiator: Initiator,
+        /// The login host that the person chose, where the page offers several.
+        login_url: Option<String>,
         /// Our cookies that the browser has too many of.
         surplus: Vec<CookieName>,
     },
@@ -85,6 +92,10 @@ impl Request {
             (&Method::POST, Some("/connect/{link}"), Some(link)) => Route::StartLogin {
                 link,
                 initiator: Initiator::read(request),
+                login_url: match request.parameters([LOGIN_URL]).values {
+                    [Parameter::Once(login_url)] => Some(login_url),
+                    _ => None,
+                },
                 surplus: CookieName::surplus(request.cookies()),
             },
             _ => Route::Unknown,

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy takes for other code")]
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use aws_lambda_events::{apigw::ApiGatewayV2httpResponse, encodings::Body};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -13,8 +13,10 @@ use fakes::{
 };
 use serde_json::{Value, json};
 use shared::{
-    Settings, Timestamp,
+    LinkId, Settings, Timestamp,
+    aws::kms::Kms,
     binding::{BrowserBinding, BrowserSecret},
+    link::{Link, NONCE_LENGTH},
     pkce::PkceCodeVerifier,
     state::{Claims, State, StateKey},
 };
@@ -420,4 +422,56 @@ async fn the_button_needs_the_secrets_and_the_page_does_not() {
     let refused = call(&without, connect("POST", &link, &json!({}))).await;
     assert_eq!(refused.status_code, 503);
     assert!(refused.headers.contains_key("retry-after"));
+}
+
+/// A link whose page offers every login host, as the notifier makes it.
+async fn asking_link(aws: &Server, login_url: &str) -> String {
+    let config = shared::aws::config(&Settings::new(|name| setting(name, aws))).unwrap();
+    let link = Link {
+        asks_for_login_host: true,
+        ..Link::new(
+            LinkId::from_bytes([5; 16]),
+            CHAT.parse().unwrap(),
+            login_url.parse().unwrap(),
+            NOW,
+            Duration::from_mins(15),
+        )
+    };
+    Kms::new(&config).link_key("link").await.unwrap().seal(&link, [3; NONCE_LENGTH])
+}
+
+#[tokio::test]
+async fn a_link_that_asks_for_the_login_host_leads_to_the_one_that_is_chosen() {
+    let function = Function::start().await;
+    let link = asking_link(&function.aws, "https://login.salesforce.com").await;
+    let page = call(&function.connect_link, connect("GET", &link, &json!({}))).await;
+    for host in ["https://login.salesforce.com", "https://test.salesforce.com"] {
+        assert!(text(&page).contains(&format!(r#"name="login_url" value="{host}""#)), "{}", text(&page));
+        let pressed = press(&function, &link, &format!("login_url={host}")).await;
+        let (address, query) = location(&pressed);
+        assert_eq!(address, format!("{host}/services/oauth2/authorize"));
+        assert_eq!(verified(&query["state"]).login_url.as_str(), host, "the code is exchanged there");
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_is_not_offered_is_not_chosen() {
+    let function = Function::start().await;
+    let asking = asking_link(&function.aws, "https://login.salesforce.com").await;
+    for choice in
+        ["login_url=https://evil.example", "login_url=", "", "login_url=https://test.salesforce.com&login_url=x"]
+    {
+        let pressed = press(&function, &asking, choice).await;
+        assert_eq!(location(&pressed).0, "https://login.salesforce.com/services/oauth2/authorize", "{choice}");
+    }
+    let plain = function.link().await;
+    let pressed = press(&function, &plain, "login_url=https://test.salesforce.com").await;
+    assert_eq!(location(&pressed).0, "https://login.salesforce.com/services/oauth2/authorize", "its page offers one");
+}
+
+async fn press(function: &Function, link: &str, form: &str) -> ApiGatewayV2httpResponse {
+    let headers = json!({ "sec-fetch-site": "same-origin", "content-type": "application/x-www-form-urlencoded" });
+    let mut event = connect("POST", link, &headers);
+    event["body"] = form.into();
+    call(&function.connect_link, event).await
 }

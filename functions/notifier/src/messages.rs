@@ -74,6 +74,11 @@ fn failure(reason: Reason) -> Words {
             "Please log in again with this link:",
             "Please ask here for a new link, and log in again.",
         ),
+        Reason::WrongLoginHost => asking(
+            "Your Salesforce account is not connected yet: the login was at another Salesforce address than the link's.",
+            "Please open this link, and choose the address where you log in:",
+            "Please ask here for a new link, and log in at the address that it names.",
+        ),
         Reason::Unknown => asking(
             "Salesforce did not tell us whether your login worked.",
             "To be sure, please log in again with this link:",

@@ -60,6 +60,7 @@ impl Relink {
             (self.clock)().max(ended.key.updated_at),
             ended.outcome.pause() + lifetime,
         );
+        let link = Link { asks_for_login_host: ended.outcome.asks_for_login_host(), ..link };
         let key = self.key.get_or_try_init(async || Kms::new(&self.aws).link_key(&self.key_id).await).await?;
         let mut nonce = [0; NONCE_LENGTH];
         (self.random)(&mut nonce)?;

@@ -1,12 +1,11 @@
 //! One attempt, from a message to its outcome. It decides what is retried within this invocation; what happens to
 //! a message whose attempt has no outcome yet is for the batch loop.
 
+use std::time::Duration;
+
 use shared::{
     AuthorizationCode, Reason, Timestamp,
-    attempt::{
-        Outcome,
-        ledger::{Conflict, Guard, Lease},
-    },
+    attempt::ledger::{Conflict, DELAY_AFTER, Guard, Lease, Plan},
     exchange::{DenialError, Sealed},
     salesforce::callback_error,
 };
@@ -17,24 +16,20 @@ use crate::{
     ending::{Ending, Failure},
     exchange::{ExchangeInputs, Stop},
     message::Content,
+    report::chain,
     setback::Setback,
-    tables::{Claim, Connection, Finish, TableError},
+    tables::{Claim, Connection, Ended, Finish, TableError},
     work::Work,
 };
 
 impl Work<'_> {
     /// Processes the message until its attempt has an outcome, or says why it goes back to the queue.
     pub(crate) async fn run(&self) -> Result<Ending, Setback> {
-        let given_up = self.resources.config.is_given_up(self.attempt.receives);
         match &self.message.content {
             Content::Denied { error, description } => self.deny(error, *description).await,
             Content::Refused(reason) => self.refuse(*reason).await,
             Content::Unproven { .. } => self.fail(Reason::CodeExpired.into(), Guard::SameCode).await,
-            Content::Granted { .. } if given_up && !self.message.code_has_expired(self.now()) => {
-                self.give_up(false).await
-            }
             Content::Granted { code, pkce } => self.connect(code, *pkce).await,
-            Content::Exchanged { .. } if given_up => self.give_up(true).await,
             Content::Exchanged { sealed, .. } => self.store_sealed(sealed).await,
             Content::Revoke { sealed, .. } => self.revoke_sealed(sealed).await,
         }
@@ -43,21 +38,18 @@ impl Work<'_> {
     /// Salesforce sent an error in place of a code.
     async fn deny(&self, error: &DenialError, description: Option<&str>) -> Result<Ending, Setback> {
         let reason = callback_error(error.as_str(), description);
-        let outcome = Outcome::Failed { reason, salesforce_error: Some(error.as_str()) };
         // A code that is still being exchanged brings the outcome.
-        self.finish(&outcome, Guard::Undecided, reason.into()).await
+        self.finish(Guard::Undecided, Failure::denied(reason, error, description)).await
     }
 
     /// The receiver refused the callback. Where the right browser followed, its callback brings the outcome.
     async fn refuse(&self, reason: Reason) -> Result<Ending, Setback> {
-        let outcome = Outcome::Failed { reason, salesforce_error: None };
-        self.finish(&outcome, Guard::Untouched, reason.into()).await
+        self.finish(Guard::Untouched, reason.into()).await
     }
 
-    /// Writes an outcome that is given up where the attempt has another.
-    async fn finish(&self, outcome: &Outcome<&str>, guard: Guard<'_>, failure: Failure) -> Result<Ending, Setback> {
-        let tables = &self.resources.tables;
-        Ok(match tables.finish(&self.attempt, &self.consent(), outcome, guard, self.now()).await? {
+    /// Writes a failure that is given up where the attempt has another outcome.
+    async fn finish(&self, guard: Guard<'_>, failure: Failure) -> Result<Ending, Setback> {
+        Ok(match self.write(Ended::failed(&failure, guard), self.now()).await? {
             Finish::Written => Ending::Failed(failure),
             Finish::Superseded => Ending::Failed(Reason::Superseded.into()),
             Finish::Refused(_) => Ending::Duplicate,
@@ -68,7 +60,15 @@ impl Work<'_> {
     async fn connect(&self, code: &AuthorizationCode, pkce: bool) -> Result<Ending, Setback> {
         let now = self.now();
         if self.message.code_has_expired(now) {
-            return self.expire(now).await;
+            return self.expire().await;
+        }
+        if self.attempt.delivery.is_late() {
+            let item = self.resources.tables.read_attempt(self.attempt.id).await?;
+            match self.attempt.plan(&item) {
+                Plan::Try => {}
+                Plan::Tell => return self.tell_of_delay().await?.ok_or(Setback::Told),
+                Plan::GiveUp => return self.tell_of_delay().await?.ok_or(Setback::GivenUp),
+            }
         }
         let claim = async {
             // The lease is kept at once: what is fetched concurrently may use up all the time.
@@ -82,6 +82,7 @@ impl Work<'_> {
             Ok(lease) => lease,
             Err(Conflict::Finished { .. } | Conflict::TooManyCodes) => return Ok(Ending::Duplicate),
             Err(Conflict::Held { until }) => return Err(Setback::Held { until }),
+            Err(Conflict::OutOfTries) => return self.tell_of_delay().await?.ok_or(Setback::GivenUp),
             Err(Conflict::Delayed) => return Err(Setback::Held { until: now }),
         };
         if !self.resources.config.login_urls.contains(self.attempt.login_url) {
@@ -120,6 +121,13 @@ impl Work<'_> {
 
     /// An earlier invocation exchanged the code: the tokens only have to be stored.
     async fn store_sealed(&self, sealed: &Sealed) -> Result<Ending, Setback> {
+        // Perhaps this message is what kills its holders.
+        if self.attempt.delivery.is_late() {
+            let told = self.write(Ended::delayed(Reason::Misconfigured, Guard::Claimable), self.now()).await?;
+            if told == Finish::Refused(Conflict::Finished { connected: true }) {
+                return Ok(Ending::Duplicate);
+            }
+        }
         let Self { resources, attempt, .. } = self;
         let key_id = &resources.config.checkpoint_key_id;
         let key = resources.kms.open_checkpoint_key(key_id, attempt.id, &sealed.key).await?;
@@ -129,52 +137,71 @@ impl Work<'_> {
 
     /// The code has expired before it was sent. No claim is made, because a claim would remove an outcome
     /// that nobody may have been notified of yet.
-    async fn expire(&self, now: Timestamp) -> Result<Ending, Setback> {
-        let lease = self.resources.tables.read_lease(&self.attempt, now).await?;
-        self.fail(Course::new(&lease).expired().into(), Guard::Claimable).await
+    async fn expire(&self) -> Result<Ending, Setback> {
+        let item = self.resources.tables.read_attempt(self.attempt.id).await?;
+        self.fail(Course::new(&self.attempt.lease(&item)).expired().into(), Guard::Claimable).await
     }
 
-    /// The message has no tries left: makes sure that the person is notified of the delay, and does no more.
-    /// Tokens stay on the queue unless they are stored already, because a redrive may store them.
-    async fn give_up(&self, has_tokens: bool) -> Result<Ending, Setback> {
-        let outcome = Outcome::Delayed { reason: Reason::Misconfigured };
-        let tables = &self.resources.tables;
-        match tables.finish(&self.attempt, &self.consent(), &outcome, Guard::Claimable, self.now()).await? {
-            Finish::Superseded if !has_tokens => Ok(Ending::Failed(Reason::Superseded.into())),
-            Finish::Refused(Conflict::Finished { connected }) if connected || !has_tokens => Ok(Ending::Duplicate),
-            Finish::Refused(Conflict::TooManyCodes) if !has_tokens => Ok(Ending::Duplicate),
+    /// The code is not tried: makes sure that the person is notified of the delay, and does no more. Returns the ending, if
+    /// there is one.
+    async fn tell_of_delay(&self) -> Result<Option<Ending>, Setback> {
+        match self.write(Ended::delayed(Reason::Misconfigured, Guard::Claimable), self.now()).await? {
+            Finish::Superseded => Ok(Some(Ending::Failed(Reason::Superseded.into()))),
+            Finish::Refused(Conflict::Finished { .. } | Conflict::TooManyCodes) => Ok(Some(Ending::Duplicate)),
             Finish::Refused(Conflict::Held { until }) => Err(Setback::Held { until }),
-            Finish::Written | Finish::Superseded | Finish::Refused(_) => Err(Setback::GivenUp),
+            Finish::Written | Finish::Refused(Conflict::Delayed | Conflict::OutOfTries) => Ok(None),
         }
     }
 
     async fn fail(&self, failure: Failure, guard: Guard<'_>) -> Result<Ending, Setback> {
-        let salesforce_error = failure.oauth_error().map(DenialError::as_str);
-        let outcome = Outcome::Failed { reason: failure.reason, salesforce_error };
         let now = self.now();
-        match self.resources.tables.finish(&self.attempt, &self.consent(), &outcome, guard, now).await? {
+        match self.write(Ended::failed(&failure, guard), now).await? {
             Finish::Written => Ok(Ending::Failed(failure)),
             Finish::Superseded => Ok(Ending::Failed(Reason::Superseded.into())),
             Finish::Refused(Conflict::Finished { .. } | Conflict::TooManyCodes) => Ok(Ending::Duplicate),
             // Lost to another holder who has returned it since.
-            Finish::Refused(Conflict::Delayed) => Err(Setback::Held { until: now }),
+            Finish::Refused(Conflict::Delayed | Conflict::OutOfTries) => Err(Setback::Held { until: now }),
             Finish::Refused(Conflict::Held { until }) => Err(Setback::Held { until }),
         }
     }
 
-    /// After a setback: releases the attempt or, after the last try, writes the delay, of which the notifier then
-    /// notifies the person. Returns whether the person has been notified, or will be.
-    pub(crate) async fn release(&self, setback: &Setback, now: Timestamp) -> Result<bool, TableError> {
-        let (tables, attempt) = (&self.resources.tables, &self.attempt);
-        match (setback.delay_reason(), self.lease.get()) {
-            (Some(reason), lease) if self.resources.config.is_last_try(attempt.receives) => {
+    /// After a setback whose message comes back after this time: releases the attempt or, where no try follows or the next
+    /// one comes late, writes the delay, of which the notifier then notifies the person. Returns whether the person has been
+    /// notified, or will be.
+    pub(crate) async fn release(
+        &self,
+        setback: &Setback,
+        timeout: Duration,
+        now: Timestamp,
+    ) -> Result<bool, TableError> {
+        let (tables, attempt, lease) = (&self.resources.tables, &self.attempt, self.lease.get());
+        if let Some(lease) = lease {
+            // SQS counts whole seconds, from a little later on.
+            lease.retry_at.set((!self.is_last()).then(|| now.plus(timeout.saturating_sub(Duration::from_secs(1)))));
+        }
+        let last_error = chain(setback);
+        let is_last = attempt.delivery.is_last(lease.map_or(0, Lease::used_tries));
+        let has_code = lease.is_some() || matches!(self.message.content, Content::Exchanged { .. });
+        let is_late = has_code && now.plus(timeout) > attempt.received_at.plus(DELAY_AFTER);
+        match (self.delay_reason(setback), lease) {
+            (Some(reason), lease) if is_last || is_late => {
                 let guard = lease.map_or(Guard::Claimable, Guard::Lease);
-                let outcome = Outcome::Delayed { reason };
-                let finish = tables.finish(attempt, &self.consent(), &outcome, guard, now).await?;
+                let ended = Ended { last_error: Some(&last_error), ..Ended::delayed(reason, guard) };
+                let finish = self.write(ended, now).await?;
                 Ok(!matches!(finish, Finish::Refused(Conflict::Held { .. })))
             }
-            (_, Some(lease)) => tables.release(attempt.id, lease, now).await.map(|()| false),
+            (_, Some(lease)) => tables.release(attempt.id, lease, &last_error, now).await.map(|()| false),
             (_, None) => Ok(false),
         }
+    }
+
+    /// Writes how the attempt ended.
+    async fn write(&self, ended: Ended<'_>, now: Timestamp) -> Result<Finish, TableError> {
+        self.resources.tables.finish(&self.attempt, &self.consent(), &ended, now).await
+    }
+
+    /// Nobody waits for a revocation.
+    fn delay_reason(&self, setback: &Setback) -> Option<Reason> {
+        if matches!(self.message.content, Content::Revoke { .. }) { None } else { setback.delay_reason() }
     }
 }

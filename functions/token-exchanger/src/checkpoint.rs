@@ -178,7 +178,10 @@ fn binding(purpose: &str, attempt: &Attempt<'_>) -> Aad<String> {
 #[cfg(test)]
 mod tests {
     use secrecy::SecretBox;
-    use shared::{AttemptId, LoginUrl, WaId};
+    use shared::{
+        AttemptId, LoginUrl, WaId,
+        attempt::ledger::{Delivery, DeliveryId},
+    };
 
     use super::*;
 
@@ -215,8 +218,8 @@ mod tests {
             wa_id,
             login_url,
             code_sha256: None,
-            receives: 1,
             received_at: Timestamp::from_millis(0),
+            delivery: Delivery { id: DeliveryId::from_bytes([1; 16]), receives: 1, max_tries: 8 },
         };
         let own = attempt(7, &ada, &login);
         let sealed = seal(&key(1), &own, &connection()).unwrap();

@@ -18,9 +18,9 @@ pub struct Config {
     pub(crate) token_table: String,
     pub(crate) attempt_table: String,
     pub(crate) queue_url: String,
-    /// How often a message is tried. The queue delivers it some more times, so that the person is still
+    /// How often a code is tried. The queue delivers its message some more times, so that the person is still
     /// notified of the delay if the last try was killed.
-    max_tries: u32,
+    pub(crate) max_tries: u32,
     pub(crate) pkce_key_id: String,
     /// What the states of messages are verified with.
     pub(crate) states: StateSettings,
@@ -64,16 +64,6 @@ impl Config {
             client_secret: Source::read(settings, "SF_CLIENT_SECRET", "SF_CLIENT_SECRET_SECRET_NAME")?,
             callback_uri: Source::read(settings, "SF_REDIRECT_URI", "SF_CALLBACK_URI_SECRET_NAME")?,
         })
-    }
-
-    /// Whether a message with so many receives has no tries left.
-    pub(crate) fn is_given_up(&self, receives: u32) -> bool {
-        receives > self.max_tries
-    }
-
-    /// Whether this receive is the last in which a message is tried, or a later one.
-    pub(crate) fn is_last_try(&self, receives: u32) -> bool {
-        receives >= self.max_tries
     }
 
     /// The settings that Secrets Manager may hold.

@@ -1,8 +1,12 @@
 //! How the processing of a message ends when no retry follows.
 
-use shared::{Reason, exchange::DenialError, salesforce::ExchangeError};
+use shared::{
+    Reason,
+    exchange::DenialError,
+    salesforce::{ExchangeError, Untrusted},
+};
 
-use crate::setback::Setback;
+use crate::{report::chain, setback::Setback};
 
 /// How the processing of a message ended. Lambda deletes the message.
 #[derive(Debug)]
@@ -29,19 +33,40 @@ pub(crate) enum Ending {
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) reason: Reason,
-    /// Where Salesforce's answer is the reason.
-    pub(crate) cause: Option<ExchangeError>,
+    /// The OAuth error code that Salesforce gave, if any.
+    pub(crate) salesforce_error: Option<DenialError>,
+    /// What happened, for operators.
+    pub(crate) last_error: Option<String>,
+    /// What the operators' metrics call it, where they have to know.
+    pub(crate) class: Option<&'static str>,
 }
 
 impl Failure {
-    /// The OAuth error code that Salesforce gave, if any.
-    pub(crate) fn oauth_error(&self) -> Option<&DenialError> {
-        self.cause.as_ref().and_then(ExchangeError::oauth_error)
+    /// Salesforce's answer to the exchange is the reason.
+    pub(crate) fn of(reason: Reason, cause: &ExchangeError) -> Self {
+        let class = match cause {
+            ExchangeError::Untrusted(tokens) => Some(match tokens.why() {
+                Untrusted::Signature => "untrusted_signature",
+                Untrusted::Instance => "untrusted_instance",
+                Untrusted::Identity | Untrusted::IssuedAt => "untrusted_identity",
+            }),
+            _ => None,
+        };
+        let salesforce_error = cause.oauth_error().cloned();
+        Self { reason, salesforce_error, last_error: Some(chain(cause)), class }
+    }
+
+    /// Salesforce's error at the callback is the reason.
+    pub(crate) fn denied(reason: Reason, error: &DenialError, description: Option<&str>) -> Self {
+        let description = description.map(|text| format!(": {text}")).unwrap_or_default();
+        let last_error = format!("Salesforce answered the login with {}{description}", error.as_str());
+        let class = (reason == Reason::Misconfigured).then_some("callback_error");
+        Self { reason, salesforce_error: Some(error.clone()), last_error: Some(last_error), class }
     }
 }
 
 impl From<Reason> for Failure {
     fn from(reason: Reason) -> Self {
-        Self { reason, cause: None }
+        Self { reason, salesforce_error: None, last_error: None, class: None }
     }
 }

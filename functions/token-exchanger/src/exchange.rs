@@ -6,16 +6,18 @@ use shared::{
     AuthorizationCode, Reason, Timestamp,
     attempt::ledger::Lease,
     aws::secrets::Secrets,
+    metrics::Metric,
     pkce::PkceCodeVerifier,
-    salesforce::{ExchangeError, Grant, Redemption, Untrusted, UntrustedTokens, UserinfoFailure},
+    salesforce::{Class, ExchangeError, Grant, Redemption, Untrusted, UntrustedTokens, UserinfoFailure},
 };
+use tracing::warn;
 
 use crate::{
     budget::left,
     config::CredentialsError,
     course::{Course, Step},
     ending::Failure,
-    retry::Pauses,
+    retry::{self, Pauses},
     setback::Setback,
     work::Work,
 };
@@ -64,7 +66,8 @@ impl Work<'_> {
     ) -> Result<Grant, Stop> {
         let resources = self.resources;
         let mut pauses = Pauses::until(self.budget.exchange_retries());
-        let mut course = Course::new(lease);
+        let mut course = Course::new(lease).of_age(self.now().since(self.message.received_at));
+        let mut requests = 0;
         loop {
             if self.message.code_has_expired(self.now()) {
                 return Err(Stop::Failed(course.expired().into()));
@@ -77,20 +80,29 @@ impl Work<'_> {
             };
             let time = self.budget.exchange_request().ok_or(Setback::OutOfTime)?;
             course.send();
+            requests += 1;
             let error = match resources.salesforce.exchange(&redemption, time).await {
                 Ok(grant) => return Ok(grant),
                 Err(ExchangeError::Untrusted(tokens)) => return self.prove(tokens, &secrets).await,
                 Err(error) => error,
             };
-            let retry = match course.answered(error.class()) {
-                Step::Fail(reason) => return Err(Stop::Failed(Failure { reason, cause: Some(error) })),
-                Step::Retry { retry_after } => pauses.next(retry_after).await,
-                Step::Refetch => {
+            let class = error.class();
+            let step = course.answered(class);
+            if let Class::Transient { retry_after: Some(asked) } = class
+                && asked >= self.message.code_time_left(self.now())
+            {
+                return Err(Stop::Failed(Failure::of(course.outlasted(), &error)));
+            }
+            let may_send = requests < retry::max_requests(lease.tries);
+            let retry = match step {
+                Step::Fail(reason) => return Err(Stop::Failed(Failure::of(reason, &error))),
+                Step::Retry { retry_after } => may_send && pauses.next(retry_after).await,
+                Step::Refetch if may_send => {
                     let newer = resources.secrets.newer_than(&secrets, self.now()).await;
                     secrets = newer.map_err(CredentialsError::from)?;
                     true
                 }
-                Step::Return => false,
+                Step::Refetch | Step::Return => false,
             };
             if !retry {
                 return Err(Stop::Returned(Setback::Exchange(error)));
@@ -114,7 +126,7 @@ impl Work<'_> {
             };
         }
         self.revoke_untrusted(&tokens).await;
-        Err(Stop::Failed(Failure { reason: Reason::Misconfigured, cause: Some(ExchangeError::Untrusted(tokens)) }))
+        Err(Stop::Failed(Failure::of(Reason::Misconfigured, &ExchangeError::Untrusted(tokens))))
     }
 
     /// The name of the account. Where Salesforce does not answer in time the tokens are stored without it,
@@ -128,6 +140,12 @@ impl Work<'_> {
                 Ok(username) => return Ok(Some(username)),
                 Err(UserinfoFailure::Blocked) => return Err(Reason::AppBlocked.into()),
                 Err(UserinfoFailure::Undisclosed) => return Ok(None),
+                Err(UserinfoFailure::NoCallsLeft) => {
+                    warn!(attempt_id = %self.attempt.id, org_id = grant.org_id, "the org has no API calls left");
+                    let resources = self.resources;
+                    resources.config.meter.count(self.now(), Metric::Setbacks, &[("Class", "no_api_calls")]);
+                    return Ok(None);
+                }
                 Err(UserinfoFailure::Transient { retry_after }) => {
                     if !pauses.next(retry_after).await {
                         return Ok(None);

@@ -29,7 +29,7 @@ use std::{panic::AssertUnwindSafe, time::Duration};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use futures::{FutureExt as _, future::join_all};
-use shared::{Timestamp, aws::SdkConfig, state::InvalidState, timestamp::Clock};
+use shared::{Timestamp, aws::SdkConfig, process::Random, state::InvalidState, timestamp::Clock};
 use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument as _, warn};
 
@@ -40,7 +40,7 @@ use crate::{
     message::{Content, Forged, Message, Verifier},
     report::Report,
     resources::Resources,
-    setback::Setback,
+    setback::{AT_ONCE, Setback},
     work::Work,
 };
 pub use crate::{config::Config, delivery::NamelessMessage};
@@ -64,8 +64,8 @@ impl TokenExchanger {
     ///
     /// # Errors
     /// [`StartError`].
-    pub fn new(config: Config, aws: &SdkConfig, clock: Clock) -> Result<Self, StartError> {
-        Ok(Self(Resources::new(config, aws, clock)?))
+    pub fn new(config: Config, aws: &SdkConfig, clock: Clock, random: Random) -> Result<Self, StartError> {
+        Ok(Self(Resources::new(config, aws, clock, random)?))
     }
 
     /// Fetches the secrets. Where that fails it is tried again when a message needs them, and
@@ -104,19 +104,26 @@ impl TokenExchanger {
             Err(setback) => (None, Some(setback)),
         };
         let work = verified.as_ref().map(|message| Work::new(&self.0, message, delivery.receives, budget));
-        let result = match (&work, refused) {
+        let (work, unable) = match work.transpose() {
+            Ok(work) => (work, None),
+            Err(error) => (None, Some(error.into())),
+        };
+        let result = match (&work, refused.or(unable)) {
             (Some(work), None) => run(work, budget).await,
             (_, refused) => Err(refused.unwrap_or(Setback::OutOfTime)),
         };
+        let mut back_in = None;
         if let Err(setback) = &result {
             let returning = self.return_to_queue(delivery, work.as_ref(), setback);
-            if timeout_at(budget.return_to_queue(), returning).await.is_err() {
+            if let Ok(timeout) = timeout_at(budget.return_to_queue(), returning).await {
+                back_in = timeout;
+            } else {
                 warn!(message_id = delivery.message_id, "message not returned to the queue in time");
             }
         }
-        let is_last_try = self.0.config.is_last_try(delivery.receives);
-        let report =
-            Report { delivery, message: verified.as_ref(), result: &result, duration: began.elapsed(), is_last_try };
+        let is_last_try = work.as_ref().is_some_and(Work::is_last);
+        let (message, duration) = (verified.as_ref(), began.elapsed());
+        let report = Report { delivery, message, result: &result, duration, is_last_try, back_in };
         report.log((self.0.clock)());
         report.measure(&self.0.config.meter, (self.0.clock)());
         result.is_ok()
@@ -136,28 +143,34 @@ impl TokenExchanger {
         }
     }
 
-    /// Releases the attempt and sets when the message comes back. After the last try the person is notified of
-    /// the delay.
-    async fn return_to_queue(&self, delivery: &Delivery, work: Option<&Work<'_>>, setback: &Setback) {
+    /// Releases the attempt and sets when the message comes back. After the last try, or where the next one comes late, the
+    /// person is notified of the delay. Returns after how long it does, if that could be set.
+    async fn return_to_queue(
+        &self,
+        delivery: &Delivery,
+        work: Option<&Work<'_>>,
+        setback: &Setback,
+    ) -> Option<Duration> {
         let now = (self.0.clock)();
-        let mut notified = false;
+        let mut timeout = setback.visibility_timeout(delivery.receives, now);
         if let Some(work) = work {
-            match work.release(setback, now).await {
-                Ok(done) => notified = done,
-                Err(error) => warn!(attempt_id = %work.attempt.id, error = %error, "attempt not released"),
-            }
-        }
-        let mut timeout = setback.visibility_timeout(delivery.receives, notified, now);
-        if let Some(Work { message, .. }) = work {
             // No later than the code expires, so that the person is notified then.
-            let time_left = message.code_time_left(now);
-            if matches!(message.content, Content::Granted { .. }) && !time_left.is_zero() {
-                timeout = timeout.min(time_left + Duration::from_secs(1));
+            let time_left = work.message.code_time_left(now);
+            if matches!(work.message.content, Content::Granted { .. }) && !time_left.is_zero() {
+                timeout = timeout.min(time_left + AT_ONCE);
+            }
+            match work.release(setback, timeout, now).await {
+                // Only the dead-letter queue is left.
+                Ok(true) if work.is_last() => timeout = AT_ONCE,
+                Ok(_) => {}
+                Err(error) => warn!(attempt_id = %work.attempt.id, error = %error, "attempt not released"),
             }
         }
         if let Err(error) = self.0.queue.set_visibility(&delivery.receipt, timeout).await {
             warn!(message_id = delivery.message_id, error = %error, "message visibility not set");
+            return None;
         }
+        Some(timeout)
     }
 }
 

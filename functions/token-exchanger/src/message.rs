@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use shared::{
     AttemptId, AuthorizationCode, LinkId, LoginUrl, LoginUrls, Reason, Timestamp, WaId,
-    attempt::ledger::Attempt,
+    attempt::ledger::{Attempt, Delivery},
     connection::{CLOCK_SKEW, Consent},
     exchange::{self, Body, Denial, ExchangeMessage, Sealed, StateText, Version1, version1},
     state::{InvalidState, SignedState, State, StateKey},
@@ -180,7 +180,7 @@ impl<'a> Content<'a> {
 
 impl Message<'_> {
     /// What the message says of its attempt.
-    pub(crate) fn attempt(&self, receives: u32) -> Attempt<'_> {
+    pub(crate) fn attempt(&self, delivery: Delivery) -> Attempt<'_> {
         let code_sha256 = match &self.content {
             Content::Granted { code, .. } => Some(code.sha256()),
             Content::Exchanged { code_sha256, .. } | Content::Unproven { code_sha256 } => {
@@ -195,8 +195,8 @@ impl Message<'_> {
             wa_id: &self.wa_id,
             login_url: &self.login_url,
             code_sha256,
-            receives,
             received_at: self.received_at,
+            delivery,
         }
     }
 

@@ -10,7 +10,12 @@ use shared::{
 };
 use tracing::{error, info, warn};
 
-use crate::{delivery::Delivery, ending::Ending, message::Message, setback::Setback};
+use crate::{
+    delivery::Delivery,
+    ending::{Ending, Failure},
+    message::{Content, Message},
+    setback::Setback,
+};
 
 /// A delivery and its result.
 pub(crate) struct Report<'a> {
@@ -20,6 +25,8 @@ pub(crate) struct Report<'a> {
     pub(crate) result: &'a Result<Ending, Setback>,
     pub(crate) duration: Duration,
     pub(crate) is_last_try: bool,
+    /// When its message comes back, where that could be set.
+    pub(crate) back_in: Option<Duration>,
 }
 
 /// The log fields of every delivery whose message could be read.
@@ -61,13 +68,22 @@ impl Report<'_> {
         };
         match self.result {
             Ok(ending) => fields.log_ending(ending),
-            Err(setback) => fields.log_setback(setback, self.is_last_try),
+            Err(setback) => fields.log_setback(setback, self.is_last_try, self.back_in),
         }
     }
 
     /// The metrics of a delivery.
     pub(crate) fn measure(&self, meter: &Meter, now: Timestamp) {
         meter.count(now, Metric::Exchanges, &[("Result", self.label())]);
+        let is_login = self.message.is_some_and(|message| !matches!(message.content, Content::Revoke { .. }));
+        if is_login && matches!(self.result, Ok(Ending::Connected { .. } | Ending::Failed(_) | Ending::Duplicate)) {
+            meter.count(now, Metric::Logins, &[("Step", "ended")]);
+        }
+        if let Some(message @ Message { content: Content::Granted { .. }, .. }) = self.message
+            && !message.code_has_expired(now)
+        {
+            meter.time(now, Metric::CodeAge, now.since(message.received_at));
+        }
         match (self.result, self.message) {
             (Ok(Ending::Connected { .. }), Some(message)) => {
                 meter.time(now, Metric::TimeToConnected, now.since(message.received_at));
@@ -75,6 +91,9 @@ impl Report<'_> {
             (Ok(Ending::Checkpointed { .. }), _) => meter.count(now, Metric::Setbacks, &[("Class", "not_stored")]),
             (Ok(Ending::Failed(failure)), _) => {
                 meter.count(now, Metric::Failures, &[("Reason", failure.reason.as_str())]);
+                if let Some(class) = failure.class {
+                    meter.count(now, Metric::Setbacks, &[("Class", class)]);
+                }
             }
             (Err(setback), _) => meter.count(now, Metric::Setbacks, &[("Class", setback.label())]),
             _ => {}
@@ -119,17 +138,17 @@ impl Fields {
             }
             Ending::Failed(failure) => {
                 let reason = failure.reason.as_str();
-                let salesforce_error = failure.oauth_error().map(DenialError::as_str);
-                let error = failure.cause.as_ref().map(|error| chain(error));
+                let salesforce_error = failure.salesforce_error.as_ref().map(DenialError::as_str);
+                let Failure { last_error: error, class, .. } = failure;
                 info!(
-                    %attempt_id, link_id, result, reason, salesforce_error, error, receives, code_age_ms, duration_ms,
+                    %attempt_id, link_id, result, reason, class, salesforce_error, error, receives, code_age_ms, duration_ms,
                     "attempt finished",
                 );
             }
         }
     }
 
-    fn log_setback(&self, setback: &Setback, is_last: bool) {
+    fn log_setback(&self, setback: &Setback, is_last: bool, back_in: Option<Duration>) {
         let Self { attempt_id, link_id, result, receives, code_age_ms, duration_ms } = *self;
         let link_id = link_id.map(tracing::field::display);
         let class = setback.label();
@@ -138,15 +157,17 @@ impl Fields {
             _ => None,
         };
         let error = chain(setback);
+        let next = if is_last { "dead_letter_queue" } else { "retry" };
+        let back_in_s = back_in.map(|back_in| back_in.as_secs());
         warn!(
-            %attempt_id, link_id, result, class, salesforce_error, error, is_last, receives, code_age_ms, duration_ms,
-            "attempt returned to the queue",
+            %attempt_id, link_id, result, class, salesforce_error, error, next, back_in_s, receives, code_age_ms,
+            duration_ms, "attempt returned to the queue",
         );
     }
 }
 
 /// The error and its sources. None of ours quotes a secret or a chat's address.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {

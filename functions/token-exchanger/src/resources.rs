@@ -6,6 +6,7 @@ use shared::{
         kms::{Kms, KmsError},
         secrets::SecretStore,
     },
+    process::Random,
     salesforce::Salesforce,
     state::StateKey,
     timestamp::Clock,
@@ -24,11 +25,12 @@ pub(crate) struct Resources {
     /// The public keys that the settings do not hold.
     fetched_keys: OnceCell<Vec<StateKey>>,
     pub(crate) clock: Clock,
+    pub(crate) random: Random,
 }
 
 impl Resources {
     /// Nothing is fetched or opened yet.
-    pub(crate) fn new(config: Config, aws: &SdkConfig, clock: Clock) -> Result<Self, reqwest::Error> {
+    pub(crate) fn new(config: Config, aws: &SdkConfig, clock: Clock, random: Random) -> Result<Self, reqwest::Error> {
         Ok(Self {
             secrets: SecretStore::new(aws, config.sources()),
             kms: Kms::new(aws),
@@ -38,6 +40,7 @@ impl Resources {
             fetched_keys: OnceCell::new(),
             config,
             clock,
+            random,
         })
     }
 

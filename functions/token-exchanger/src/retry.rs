@@ -16,6 +16,15 @@ const REVOCATION_SECONDS: [u64; 8] = [10, 60, 300, 900, 1_800, 3_600, 7_200, 14_
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
+/// How often a code is sent in its first try, and in each later one. With all tries these are the token requests of one
+/// consent: a short outage is bridged at once, and a long one is not made longer.
+const REQUESTS: (u32, u32) = (6, 2);
+
+/// How often the code is sent at most in this try, counted from 1.
+pub(crate) const fn max_requests(tries: u32) -> u32 {
+    if tries <= 1 { REQUESTS.0 } else { REQUESTS.1 }
+}
+
 /// The visibility timeout of a message that was received so many times.
 pub(crate) fn visibility_timeout(receives: u32) -> Duration {
     after(receives, &VISIBILITY_SECONDS)
@@ -66,6 +75,13 @@ impl Pauses {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The brief of a consent at a Salesforce that never answers.
+    #[test]
+    fn one_consent_makes_twenty_token_requests_at_most() {
+        let max_tries = fakes::template::number("TokenExchangerFunction", "MAX_TRIES");
+        assert_eq!((1..=u32::try_from(max_tries).unwrap()).map(max_requests).sum::<u32>(), 20);
+    }
 
     #[test]
     fn the_visibility_timeout_grows_with_each_receive() {

@@ -6,6 +6,7 @@ use shared::{
     Reason, Timestamp,
     aws::kms::KmsError,
     exchange::InvalidMessage,
+    process::NoRandomness,
     salesforce::{Class, ExchangeError, RevokeError},
 };
 
@@ -18,7 +19,7 @@ use crate::{
 };
 
 /// The visibility timeout of a message that no retry can help: only the dead-letter queue is left for it.
-const AT_ONCE: Duration = Duration::from_secs(1);
+pub(crate) const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// Why the attempt of a message got no outcome this time.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +53,10 @@ pub(crate) enum Setback {
     BrokenSeal(#[from] BrokenSeal),
     #[error("no tries left")]
     GivenUp,
+    #[error("the person hears of the delay first")]
+    Told,
+    #[error(transparent)]
+    Random(#[from] NoRandomness),
     #[error("out of time")]
     OutOfTime,
     #[error("panic")]
@@ -80,6 +85,8 @@ impl Setback {
             Self::TokensLost(_) => "tokens_lost",
             Self::BrokenSeal(_) => "broken_seal",
             Self::GivenUp => "given_up",
+            Self::Told => "told",
+            Self::Random(_) => "random",
             Self::OutOfTime => "out_of_time",
             Self::Panic => "panic",
         }
@@ -89,7 +96,12 @@ impl Setback {
     /// be notified, or another message leads to that.
     pub(crate) fn delay_reason(&self) -> Option<Reason> {
         match self {
-            Self::Unreadable(_) | Self::Forged(_) | Self::NotRevoked(_) | Self::Held { .. } | Self::GivenUp => None,
+            Self::Unreadable(_)
+            | Self::Forged(_)
+            | Self::NotRevoked(_)
+            | Self::Held { .. }
+            | Self::GivenUp
+            | Self::Told => None,
             Self::Exchange(error) => Some(match error.class() {
                 Class::Transient { .. } | Class::Ambiguous => Reason::SalesforceUnavailable,
                 Class::Operator | Class::Final(_) => Reason::Misconfigured,
@@ -102,18 +114,18 @@ impl Setback {
             | Self::TokensLost(_)
             | Self::BrokenSeal(_)
             | Self::OutOfTime
+            | Self::Random(_)
             | Self::Panic => Some(Reason::Misconfigured),
         }
     }
 
     /// The message's visibility timeout: by the schedule, but no shorter than Salesforce asked. As short as
-    /// can be once the person was notified and only the dead-letter queue is left.
-    pub(crate) fn visibility_timeout(&self, receives: u32, notified: bool, now: Timestamp) -> Duration {
+    /// can be where only the dead-letter queue is left.
+    pub(crate) fn visibility_timeout(&self, receives: u32, now: Timestamp) -> Duration {
         match self {
             Self::Unreadable(_) | Self::Forged(_) | Self::BrokenSeal(_) | Self::GivenUp => AT_ONCE,
             // Nobody waits for it, and an outage may last for hours.
             Self::NotRevoked(_) => retry::revocation_timeout(receives),
-            _ if notified => AT_ONCE,
             // By then the lease has ended; the holder may finish earlier.
             Self::Held { until } => retry::visibility_timeout(receives).min(until.since(now) + AT_ONCE),
             Self::Exchange(error) => match error.class() {
@@ -133,30 +145,30 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
 
     fn refused(class: Class) -> Setback {
-        Setback::Exchange(ExchangeError::Refused(Refusal { class, error: None }))
+        Setback::Exchange(ExchangeError::Refused(Refusal { class, status: 503, error: None, description: None }))
     }
 
-    fn seconds(setback: &Setback, receives: u32, notified: bool) -> u64 {
-        setback.visibility_timeout(receives, notified, NOW).as_secs()
+    fn seconds(setback: &Setback, receives: u32) -> u64 {
+        setback.visibility_timeout(receives, NOW).as_secs()
     }
 
     #[test]
     fn a_message_comes_back_by_the_schedule_or_when_salesforce_asks() {
-        assert_eq!(seconds(&refused(Class::Operator), 3, false), 15);
+        assert_eq!(seconds(&refused(Class::Operator), 3), 15);
         let busy = refused(Class::Transient { retry_after: Some(Duration::from_secs(30)) });
-        assert_eq!((seconds(&busy, 1, false), seconds(&busy, 5, false)), (30, 90));
+        assert_eq!((seconds(&busy, 1), seconds(&busy, 5)), (30, 90));
     }
 
     #[test]
     fn a_message_comes_back_no_later_than_the_holders_lease_ends() {
         let held = Setback::Held { until: NOW.plus(Duration::from_mins(1)) };
-        assert_eq!([1, 4, 5, 6].map(|receives| seconds(&held, receives, false)), [2, 40, 61, 61]);
+        assert_eq!([1, 4, 5, 6].map(|receives| seconds(&held, receives)), [2, 40, 61, 61]);
     }
 
     #[test]
     fn a_message_that_no_retry_can_help_comes_back_at_once() {
-        assert_eq!(seconds(&Setback::Unreadable(InvalidMessage::Malformed), 1, false), 1);
-        assert_eq!(seconds(&refused(Class::Operator), 10, true), 1);
+        assert_eq!(seconds(&Setback::Unreadable(InvalidMessage::Malformed), 1), 1);
+        assert_eq!(seconds(&Setback::GivenUp, 10), 1);
     }
 
     #[test]

@@ -16,8 +16,11 @@ use shared::{
     },
     conditional_write::{Attributes, ConditionalWrite},
     connection::{self, Consent, NewTokens, StoredTokens},
+    exchange::DenialError,
     salesforce::{Grant, RefreshToken},
 };
+
+use crate::ending::Failure;
 
 /// Both tables.
 #[derive(Clone, Debug)]
@@ -41,6 +44,15 @@ pub(crate) enum Finish {
     /// Written as superseded, because a later consent of the chat has won.
     Superseded,
     Refused(Conflict),
+}
+
+/// An outcome to be written.
+#[derive(Clone, Debug)]
+pub(crate) struct Ended<'a> {
+    pub(crate) outcome: Outcome<&'a str>,
+    pub(crate) guard: Guard<'a>,
+    /// What happened, for operators. Where there is nothing new, what stands there stays.
+    pub(crate) last_error: Option<&'a str>,
 }
 
 /// The result of storing a connection.
@@ -87,12 +99,23 @@ impl Tables {
 
     /// Claims the attempt for the time of a lease.
     pub(crate) async fn claim(&self, attempt: &Attempt<'_>, now: Timestamp) -> Result<Claim, TableError> {
+        match self.try_to_claim(attempt, now).await {
+            // The claim may have been made, and every answer of it lost: this delivery knows its own again.
+            Err(_) => self.try_to_claim(attempt, now).await,
+            claimed => claimed,
+        }
+    }
+
+    async fn try_to_claim(&self, attempt: &Attempt<'_>, now: Timestamp) -> Result<Claim, TableError> {
         let mut conflict = Conflict::Finished { connected: false };
         for claim in attempt.claims(now) {
             match self.update(attempt.id, &claim).await? {
-                Update::Done(before) => return Ok(Claim::Granted(attempt.lease(&before, now))),
+                Update::Done(before) => return Ok(Claim::Granted(attempt.lease(&before))),
                 Update::ConditionFailed(item) => {
-                    conflict = attempt.conflict(&item);
+                    if let Some(lease) = attempt.own_lease(&item) {
+                        return Ok(Claim::Granted(lease));
+                    }
+                    conflict = attempt.conflict(&item, now);
                     // The other write could be allowed only by an item that has changed since.
                     if attempt.claims(now).iter().all(|claim| !claim.is_allowed(&item)) {
                         break;
@@ -103,16 +126,20 @@ impl Tables {
         Ok(Claim::Refused(conflict))
     }
 
-    /// The lease that a claim would grant now, without a claim.
-    pub(crate) async fn read_lease(&self, attempt: &Attempt<'_>, now: Timestamp) -> Result<Lease, TableError> {
-        let key = (attr::ATTEMPT_ID, &*attempt.id.to_string());
-        let item = dynamodb::read(&self.client, &self.attempts, key).await?;
-        Ok(attempt.lease(&item, now))
+    /// The attempt's item; empty where there is none.
+    pub(crate) async fn read_attempt(&self, id: AttemptId) -> Result<Attributes, TableError> {
+        Ok(dynamodb::read(&self.client, &self.attempts, (attr::ATTEMPT_ID, &*id.to_string())).await?)
     }
 
     /// Ends the lease early, if it is still held.
-    pub(crate) async fn release(&self, id: AttemptId, lease: &Lease, now: Timestamp) -> Result<(), TableError> {
-        self.update(id, &lease.release(now)).await.map(|_| ())
+    pub(crate) async fn release(
+        &self,
+        id: AttemptId,
+        lease: &Lease,
+        last_error: &str,
+        now: Timestamp,
+    ) -> Result<(), TableError> {
+        self.update(id, &lease.release(now).set(attr::LAST_ERROR, last_error)).await.map(|_| ())
     }
 
     /// Writes how the attempt ended, unless the guard forbids it. The failure or delay of a consent that a later one has
@@ -121,11 +148,10 @@ impl Tables {
         &self,
         attempt: &Attempt<'_>,
         consent: &Consent,
-        outcome: &Outcome<&str>,
-        guard: Guard<'_>,
+        ended: &Ended<'_>,
         now: Timestamp,
     ) -> Result<Finish, TableError> {
-        let write = attempt.finish(outcome, guard, now);
+        let write = ended.write(attempt, now);
         let (check, id) = (consent.check(now), attempt.id.to_string());
         let writes = [
             (&check, &*self.tokens, (attr::WA_ID, attempt.wa_id.as_str())),
@@ -133,11 +159,11 @@ impl Tables {
         ];
         match dynamodb::transact(&self.client, writes).await {
             Ok(Transaction::Done) => return Ok(Finish::Written),
-            Ok(Transaction::ConditionFailed([true, _])) => return self.supersede(attempt, guard, now).await,
+            Ok(Transaction::ConditionFailed([true, _])) => return self.supersede(attempt, ended.guard, now).await,
             // The item says why. Or the token table is out of reach, which must keep nobody from hearing of it.
             Ok(Transaction::ConditionFailed([false, _])) | Err(_) => {}
         }
-        self.write_outcome(attempt, &write).await
+        self.write_outcome(attempt, ended, now).await
     }
 
     /// Writes that a later consent of the chat has won.
@@ -147,17 +173,24 @@ impl Tables {
         guard: Guard<'_>,
         now: Timestamp,
     ) -> Result<Finish, TableError> {
-        let superseded = Outcome::Failed { reason: Reason::Superseded, salesforce_error: None };
-        Ok(match self.write_outcome(attempt, &attempt.finish(&superseded, guard, now)).await? {
+        let outcome = Outcome::Failed { reason: Reason::Superseded, salesforce_error: None };
+        let superseded = Ended { outcome, guard, last_error: None };
+        Ok(match self.write_outcome(attempt, &superseded, now).await? {
             Finish::Written => Finish::Superseded,
             conflict => conflict,
         })
     }
 
-    async fn write_outcome(&self, attempt: &Attempt<'_>, write: &ConditionalWrite) -> Result<Finish, TableError> {
-        Ok(match self.update(attempt.id, write).await? {
+    async fn write_outcome(
+        &self,
+        attempt: &Attempt<'_>,
+        ended: &Ended<'_>,
+        now: Timestamp,
+    ) -> Result<Finish, TableError> {
+        Ok(match self.update(attempt.id, &ended.write(attempt, now)).await? {
             Update::Done(_) => Finish::Written,
-            Update::ConditionFailed(item) => Finish::Refused(attempt.conflict(&item)),
+            Update::ConditionFailed(item) if attempt.wrote(&ended.outcome, &item, now) => Finish::Written,
+            Update::ConditionFailed(item) => Finish::Refused(attempt.conflict(&item, now)),
         })
     }
 
@@ -199,6 +232,23 @@ impl Tables {
     /// One write to an attempt.
     async fn update(&self, id: AttemptId, write: &ConditionalWrite) -> Result<Update, TableError> {
         Ok(dynamodb::update(&self.client, &self.attempts, (attr::ATTEMPT_ID, &id.to_string()), write).await?)
+    }
+}
+
+impl<'a> Ended<'a> {
+    pub(crate) fn failed(failure: &'a Failure, guard: Guard<'a>) -> Self {
+        let salesforce_error = failure.salesforce_error.as_ref().map(DenialError::as_str);
+        let outcome = Outcome::Failed { reason: failure.reason, salesforce_error };
+        Self { outcome, guard, last_error: failure.last_error.as_deref() }
+    }
+
+    pub(crate) const fn delayed(reason: Reason, guard: Guard<'a>) -> Self {
+        Self { outcome: Outcome::Delayed { reason }, guard, last_error: None }
+    }
+
+    fn write(&self, attempt: &Attempt<'_>, now: Timestamp) -> ConditionalWrite {
+        let write = attempt.finish(&self.outcome, self.guard, now);
+        self.last_error.iter().fold(write, |write, last_error| write.set(attr::LAST_ERROR, *last_error))
     }
 }
 

@@ -7,11 +7,16 @@ use std::cell::OnceCell;
 
 use shared::{
     Timestamp,
-    attempt::ledger::{Attempt, Lease},
+    attempt::ledger::{Attempt, Delivery, DeliveryId, Lease},
     connection::Consent,
+    process::NoRandomness,
 };
 
-use crate::{budget::Budget, message::Message, resources::Resources};
+use crate::{
+    budget::Budget,
+    message::{Content, Message},
+    resources::Resources,
+};
 
 /// The context of one delivery whose message could be read.
 pub(crate) struct Work<'a> {
@@ -25,9 +30,26 @@ pub(crate) struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    pub(crate) fn new(resources: &'a Resources, message: &'a Message<'a>, receives: u32, budget: Budget) -> Self {
-        let attempt = message.attempt(receives);
-        Self { resources, message, attempt, budget, lease: OnceCell::new() }
+    /// Fails where the system has no random bytes for the delivery's id.
+    pub(crate) fn new(
+        resources: &'a Resources,
+        message: &'a Message<'a>,
+        receives: u32,
+        budget: Budget,
+    ) -> Result<Self, NoRandomness> {
+        let mut id = [0; DeliveryId::LENGTH];
+        (resources.random)(&mut id)?;
+        let delivery = Delivery { id: DeliveryId::from_bytes(id), receives, max_tries: resources.config.max_tries };
+        Ok(Self { resources, message, attempt: message.attempt(delivery), budget, lease: OnceCell::new() })
+    }
+
+    /// Whether no try follows, as far as this is known.
+    pub(crate) fn is_last(&self) -> bool {
+        let used_tries = self.lease.get().map_or(0, Lease::used_tries);
+        match self.message.content {
+            Content::Granted { .. } => used_tries >= self.attempt.delivery.max_tries,
+            _ => self.attempt.delivery.is_last(used_tries),
+        }
     }
 
     /// The consent, as far as its order among the chat's is concerned.

@@ -23,6 +23,8 @@ pub mod attr {
     pub const REASON: &str = "reason";
     /// S: Salesforce's own `error`, if any.
     pub const SALESFORCE_ERROR: &str = "salesforce_error";
+    /// S: what the last try ended with, for operators: printable ASCII, without secrets.
+    pub const LAST_ERROR: &str = "last_error";
     /// S: the [link](crate::LinkId) that it began with.
     pub const LINK_ID: &str = "link_id";
     /// BOOL, true: it began with a plain state, which anybody can make.
@@ -33,6 +35,14 @@ pub mod attr {
     pub const CODE_SHA256: &str = "code_sha256";
     /// N: when the lease expires.
     pub const LEASE_UNTIL: &str = "lease_until";
+    /// S: the id of the delivery that claimed it last.
+    pub const HOLDER: &str = "holder";
+    /// N: how many deliveries tried the code.
+    pub const TRIES: &str = "tries";
+    /// N: when the code is tried again; no delivery tries it before.
+    pub const RETRY_AT: &str = "retry_at";
+    /// N: when it was first delayed; as long as it has no other outcome.
+    pub const DELAYED_AT: &str = "delayed_at";
     /// N: how often the message was received.
     pub const RECEIVES: &str = "receives";
     /// S: the Salesforce user name.
@@ -96,8 +106,16 @@ pub struct Item {
     pub reason: Option<String>,
     /// [`attr::SALESFORCE_ERROR`].
     pub salesforce_error: Option<String>,
+    /// [`attr::LAST_ERROR`].
+    pub last_error: Option<String>,
     /// [`attr::LEASE_UNTIL`].
     pub lease_until: Option<Timestamp>,
+    /// [`attr::TRIES`].
+    pub tries: Option<u64>,
+    /// [`attr::RETRY_AT`].
+    pub retry_at: Option<Timestamp>,
+    /// [`attr::DELAYED_AT`].
+    pub delayed_at: Option<Timestamp>,
     /// [`attr::RECEIVES`].
     pub receives: Option<u64>,
     /// [`attr::USERNAME`].
@@ -165,7 +183,11 @@ impl Item {
             status: item.text(attr::STATUS)?,
             reason: item.text(attr::REASON)?,
             salesforce_error: item.text(attr::SALESFORCE_ERROR)?,
+            last_error: item.text(attr::LAST_ERROR)?,
             lease_until: item.time(attr::LEASE_UNTIL)?,
+            tries: item.attribute(attr::TRIES, Value::as_number)?,
+            retry_at: item.time(attr::RETRY_AT)?,
+            delayed_at: item.time(attr::DELAYED_AT)?,
             receives: item.attribute(attr::RECEIVES, Value::as_number)?,
             username: item.text(attr::USERNAME)?,
             org_id: item.text(attr::ORG_ID)?,

@@ -4,8 +4,15 @@
 //! whatever runs concurrently. The functions send these writes to DynamoDB; the model of the protocol applies them in
 //! memory.
 
-use std::{cell::Cell, time::Duration};
+mod delivery;
+mod lease;
 
+use std::time::Duration;
+
+pub use self::{
+    delivery::{DELAY_AFTER, Delivery, DeliveryId, Plan},
+    lease::Lease,
+};
 use super::{
     AttemptId, Outcome, Reason, Status, attr, index,
     item::{text, time},
@@ -21,6 +28,8 @@ pub const LEASE: Duration = Duration::from_mins(1);
 pub(crate) const RETENTION: Duration = Duration::from_hours(90 * 24);
 /// How many codes of one attempt are tried at most. A person needs one; another comes where they go back in the browser.
 pub const MAX_CODES: u64 = 3;
+/// What says how the exchange goes on, and ends with the final outcome.
+const OF_THE_EXCHANGE: [&str; 4] = [attr::LEASE_UNTIL, attr::RETRY_AT, attr::DELAYED_AT, attr::DELAY_TOLD_AT];
 /// The `lease_until` of a lease that was released while the code was certainly unused.
 const RELEASED: Timestamp = Timestamp::from_millis(0);
 
@@ -39,22 +48,10 @@ pub struct Attempt<'a> {
     pub login_url: &'a LoginUrl,
     /// The SHA-256 of the code; `None` where the callback brought none.
     pub code_sha256: Option<String>,
-    /// How often the message has been received.
-    pub receives: u32,
     /// When the callback was received.
     pub received_at: Timestamp,
-}
-
-/// The exclusive right to exchange the attempt's code, until it expires.
-#[derive(Debug)]
-pub struct Lease {
-    id: AttemptId,
-    until: Timestamp,
-    /// Whether the code may be redeemed, by this holder or by an earlier one that lost the response.
-    ///
-    /// A cell, because the exchange sets it while it works, and whoever releases the lease after a time-out
-    /// or a panic reads it.
-    pub maybe_redeemed: Cell<bool>,
+    /// The receive of its message that is processed.
+    pub delivery: Delivery,
 }
 
 /// Why a write was refused.
@@ -69,9 +66,11 @@ pub enum Conflict {
     Delayed,
     /// Other codes of the attempt were tried, as many as may be.
     TooManyCodes,
-    /// An exchanger holds it.
+    /// The code was tried as often as may be.
+    OutOfTries,
+    /// An exchanger holds it, or the time of its next try has not come.
     Held {
-        /// When its lease expires.
+        /// Until then.
         until: Timestamp,
     },
 }
@@ -108,27 +107,78 @@ pub enum Mark {
 
 impl Attempt<'_> {
     /// Claims the attempt for the time of a lease: where it is new, delayed, left behind by a holder whose lease has
-    /// expired, or failed with another code. Two writes, of which at most one is allowed by any item, because a code that
-    /// was not tried before is counted: the one that is expected comes first. [`Self::lease`] reads the item as it was
-    /// before.
+    /// expired, or failed with another code. Several writes, of which at most one is allowed by any item, because codes and
+    /// tries are counted: the one that is expected comes first. [`Self::lease`] reads the item as it was before.
     #[must_use]
-    pub fn claims(&self, now: Timestamp) -> [ConditionalWrite; 2] {
+    pub fn claims(&self, now: Timestamp) -> Vec<ConditionalWrite> {
         let claim = |condition| {
             self.write(condition, Status::Exchanging, now)
                 .set(attr::LEASE_UNTIL, now.plus(LEASE))
-                .remove([attr::REASON, attr::SALESFORCE_ERROR])
+                .set(attr::HOLDER, self.delivery.id.to_string())
+                .remove([attr::REASON, attr::SALESFORCE_ERROR, attr::RETRY_AT])
         };
-        let first = claim(self.is_claimable_with_a_new_code(now)).add(attr::CODES, 1);
-        let again = claim(self.is_claimable_again(now));
-        if self.receives > 1 { [again, first] } else { [first, again] }
+        let max_tries = u64::from(self.delivery.max_tries);
+        let first = claim(self.is_claimable_with_a_new_code(now)).add(attr::CODES, 1).set(attr::TRIES, 1);
+        let again = claim(Condition::All(vec![
+            self.is_claimable_again(now),
+            Condition::Any(vec![
+                Condition::NotNumber(attr::RETRY_AT),
+                Condition::Below(attr::RETRY_AT, now.millis() + 1),
+            ]),
+            Condition::Any(vec![Condition::NotNumber(attr::TRIES), Condition::Below(attr::TRIES, max_tries)]),
+        ]))
+        .add(attr::TRIES, 1);
+        if self.delivery.receives > 1 {
+            return vec![again, first];
+        }
+        // An operator has put the message back on the queue, after the cause was mended.
+        let anew = claim(Condition::All(vec![
+            self.is_claimable_again(now),
+            is(Status::Delayed),
+            Condition::Above(attr::TRIES, max_tries.saturating_sub(1)),
+        ]))
+        .set(attr::TRIES, 1);
+        vec![first, again, anew]
     }
 
-    /// The lease of a claim that was made at that time, on an item that was this before.
+    /// The lease of a claim that was made on an item that was this before.
     #[must_use]
-    pub fn lease(&self, before: &Attributes, claimed_at: Timestamp) -> Lease {
-        let same_code = text(before, attr::CODE_SHA256) == self.code_sha256.as_deref();
-        let released = time(before, attr::LEASE_UNTIL).is_none_or(|until| until == RELEASED);
-        Lease { id: self.id, until: claimed_at.plus(LEASE), maybe_redeemed: Cell::new(same_code && !released) }
+    pub fn lease(&self, before: &Attributes) -> Lease {
+        let is_same_code = text(before, attr::CODE_SHA256) == self.code_sha256.as_deref();
+        let is_released = time(before, attr::LEASE_UNTIL).is_none_or(|until| until == RELEASED);
+        let tried = if is_same_code { tries(before) } else { 0 };
+        // Put back on the queue after all its tries.
+        let tried = if tried >= self.delivery.max_tries { 0 } else { tried };
+        Lease::new(self.id, self.delivery.id, tried + 1, is_same_code && !is_released, before)
+    }
+
+    /// The lease that this very delivery holds by this item: its claim was made, and the answer was lost. Whether the code
+    /// may have been redeemed before is certain with its first try alone.
+    #[must_use]
+    pub fn own_lease(&self, item: &Attributes) -> Option<Lease> {
+        let is_own = text(item, attr::HOLDER) == Some(&*self.delivery.id.to_string());
+        let is_exchanging = text(item, attr::STATUS) == Some(Status::Exchanging.as_str());
+        let tried = tries(item);
+        let maybe_redeemed = tried > 1 || item.contains_key(attr::DELAYED_AT);
+        (is_own && is_exchanging).then(|| Lease::new(self.id, self.delivery.id, tried, maybe_redeemed, item))
+    }
+
+    /// What is to be done with this delivery of a code that has not expired, by the item.
+    #[must_use]
+    pub fn plan(&self, item: &Attributes) -> Plan {
+        let is_same_code = text(item, attr::CODE_SHA256) == self.code_sha256.as_deref();
+        // Of an attempt's codes only the last one's tries are known.
+        let tried = if is_same_code || item.is_empty() { tries(item) } else { 1 };
+        self.delivery.plan(tried, lease::delay_is_told(item))
+    }
+
+    /// Whether this item is what this delivery wrote then: the outcome was written, and the answer was lost.
+    #[must_use]
+    pub fn wrote(&self, outcome: &Outcome<&str>, item: &Attributes, at: Timestamp) -> bool {
+        text(item, attr::STATUS) == Some(outcome.status().as_str())
+            && text(item, attr::REASON) == outcome.reason().map(Reason::as_str)
+            && time(item, attr::UPDATED_AT) == Some(at)
+            && item.get(attr::RECEIVES) == Some(&u64::from(self.delivery.receives).into())
     }
 
     /// Writes how the attempt ended.
@@ -169,16 +219,19 @@ impl Attempt<'_> {
                 .set(attr::RENEWED, *renewed)
                 .set_or_remove(attr::USERNAME, account.username)
                 .set_or_remove(attr::SCOPE, account.scope)
-                .remove([attr::REASON, attr::SALESFORCE_ERROR, attr::LEASE_UNTIL, attr::DELAY_TOLD_AT]),
+                .remove([attr::REASON, attr::SALESFORCE_ERROR, attr::LAST_ERROR])
+                .remove(OF_THE_EXCHANGE),
             Outcome::Failed { reason, salesforce_error } => write
                 .set(attr::REASON, reason.as_str())
                 .set_or_remove(attr::SALESFORCE_ERROR, *salesforce_error)
-                .remove([attr::LEASE_UNTIL, attr::DELAY_TOLD_AT]),
+                .remove(OF_THE_EXCHANGE),
             Outcome::Delayed { reason } => {
-                let write = write.set(attr::REASON, reason.as_str());
-                // Kept, because the next holder has to know whether the code may be redeemed.
+                let write = write.set(attr::REASON, reason.as_str()).set_once(attr::DELAYED_AT, now);
                 match guard {
-                    Guard::Lease(lease) => write.set(attr::LEASE_UNTIL, lease.end(now)),
+                    // Kept, because the next holder has to know whether the code may be redeemed. Who was told of the delay
+                    // is not told again.
+                    Guard::Lease(lease) if lease.delay_is_told => return lease.leave(write, now),
+                    Guard::Lease(lease) => lease.leave(write, now),
                     _ => write,
                 }
             }
@@ -193,7 +246,7 @@ impl Attempt<'_> {
             .set(attr::STATUS, to.as_str())
             .set(attr::WA_ID, self.wa_id.as_str())
             .set(attr::LOGIN_URL, self.login_url.as_str())
-            .set(attr::RECEIVES, u64::from(self.receives))
+            .set(attr::RECEIVES, u64::from(self.delivery.receives))
             .set(attr::UPDATED_AT, now)
             .set(attr::STATUS_DAY, index::status_day(self.id, to, now))
             .set_once(attr::CREATED_AT, self.received_at)
@@ -236,38 +289,23 @@ impl Attempt<'_> {
 
     /// Why a write to this item was refused.
     #[must_use]
-    pub fn conflict(&self, item: &Attributes) -> Conflict {
+    pub fn conflict(&self, item: &Attributes, now: Timestamp) -> Conflict {
         let is_another =
             text(item, attr::CODE_SHA256).is_some_and(|sha256| Some(sha256) != self.code_sha256.as_deref());
         let codes = item.get(attr::CODES).and_then(Value::as_number).unwrap_or_default();
-        let status = text(item, attr::STATUS).and_then(Status::parse);
-        match (status, time(item, attr::LEASE_UNTIL)) {
-            (Some(Status::Connected), _) => Conflict::Finished { connected: true },
+        let is_tried_out = !is_another && self.code_sha256.is_some() && tries(item) >= self.delivery.max_tries;
+        let lease_until = time(item, attr::LEASE_UNTIL).unwrap_or(now);
+        let retry_at = time(item, attr::RETRY_AT).unwrap_or(RELEASED);
+        match text(item, attr::STATUS).and_then(Status::parse) {
+            Some(Status::Connected) => Conflict::Finished { connected: true },
             _ if self.code_sha256.is_some() && is_another && codes >= MAX_CODES => Conflict::TooManyCodes,
-            (Some(Status::Exchanging), Some(until)) => Conflict::Held { until },
-            (Some(Status::Delayed), _) => Conflict::Delayed,
-            _ => Conflict::Finished { connected: false },
+            Some(Status::Exchanging) if lease_until >= now => Conflict::Held { until: lease_until.max(retry_at) },
+            Some(Status::Exchanging | Status::Delayed) if is_tried_out => Conflict::OutOfTries,
+            Some(Status::Exchanging | Status::Delayed) if retry_at > now => Conflict::Held { until: retry_at },
+            Some(Status::Exchanging) => Conflict::Held { until: lease_until },
+            Some(Status::Delayed) => Conflict::Delayed,
+            Some(Status::Failed | Status::Ended) | None => Conflict::Finished { connected: false },
         }
-    }
-}
-
-impl Lease {
-    /// Ends the lease early, if it is still held.
-    #[must_use]
-    pub fn release(&self, now: Timestamp) -> ConditionalWrite {
-        ConditionalWrite::only_if(self.is_held())
-            .set(attr::LEASE_UNTIL, self.end(now))
-            .set(attr::UPDATED_AT, now)
-            .set(attr::STATUS_DAY, index::status_day(self.id, Status::Exchanging, now))
-    }
-
-    fn is_held(&self) -> Condition {
-        Condition::All(vec![is(Status::Exchanging), Condition::Is(attr::LEASE_UNTIL, self.until.into())])
-    }
-
-    /// The `lease_until` that tells the next holder whether the code is certainly unused.
-    fn end(&self, now: Timestamp) -> Timestamp {
-        if self.maybe_redeemed.get() { now } else { RELEASED }
     }
 }
 
@@ -302,6 +340,11 @@ pub fn redelivery(status: Status, updated_at: Timestamp, without: &[&'static str
 /// The outcome that was written at that time is still the attempt's.
 fn is_current(status: Status, updated_at: Timestamp) -> Condition {
     Condition::All(vec![is(status), Condition::Is(attr::UPDATED_AT, updated_at.into())])
+}
+
+/// How many deliveries tried the code that was tried last.
+fn tries(item: &Attributes) -> u32 {
+    item.get(attr::TRIES).and_then(Value::as_number).and_then(|tries| u32::try_from(tries).ok()).unwrap_or_default()
 }
 
 /// It is delayed, or was left behind by a holder whose lease has expired.

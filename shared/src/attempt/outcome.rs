@@ -55,6 +55,8 @@ pub enum Reason {
     Denied,
     /// The code was expired, or redeemed before.
     CodeExpired,
+    /// The code is too young to have expired: another host of Salesforce's than the link's issued it, most likely.
+    WrongLoginHost,
     /// The response to the exchange was lost: whether the code was redeemed is unknown.
     Unknown,
     /// The org blocks this app.
@@ -92,9 +94,10 @@ pub enum Next {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Denied,
         Self::CodeExpired,
+        Self::WrongLoginHost,
         Self::Unknown,
         Self::AppBlocked,
         Self::UserInactive,
@@ -114,6 +117,7 @@ impl Reason {
         match self {
             Self::Denied => "denied",
             Self::CodeExpired => "code_expired",
+            Self::WrongLoginHost => "wrong_login_host",
             Self::Unknown => "unknown",
             Self::AppBlocked => "app_blocked",
             Self::UserInactive => "user_inactive",
@@ -140,6 +144,7 @@ impl Reason {
         match self {
             Self::Denied
             | Self::CodeExpired
+            | Self::WrongLoginHost
             | Self::Unknown
             | Self::WrongBrowser
             | Self::ExpiredState
@@ -196,6 +201,15 @@ impl<Text> Outcome<Text> {
         }
     }
 
+    /// Why it did not end connected.
+    #[must_use]
+    pub const fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Connected { .. } | Self::Ended(_) => None,
+            Self::Failed { reason, .. } | Self::Delayed { reason } => Some(*reason),
+        }
+    }
+
     /// What helps; `None` where nothing is wrong.
     #[must_use]
     pub const fn next(&self) -> Option<Next> {
@@ -211,6 +225,12 @@ impl<Text> Outcome<Text> {
     #[must_use]
     pub const fn wants_link(&self) -> bool {
         matches!(self.next(), Some(Next::Relink | Next::Wait))
+    }
+
+    /// Whether the new link asks where the person logs in.
+    #[must_use]
+    pub const fn asks_for_login_host(&self) -> bool {
+        matches!(self, Self::Failed { reason: Reason::WrongLoginHost, .. })
     }
 
     /// Whether the person hears nothing of it.

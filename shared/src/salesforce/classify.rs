@@ -3,10 +3,13 @@
 //!
 //! Sources: Salesforce Help "OAuth 2.0 Authorization Errors"; RFC 6749 §5.2; the reports named beside the words.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use super::{body::Fields, words::Words};
-use crate::{Reason, exchange::DenialError};
+use crate::{
+    Reason,
+    exchange::{DenialError, Description},
+};
 
 /// The longest `Retry-After` that is honoured: any code has expired by then.
 const MAX_RETRY_AFTER: Duration = Duration::from_hours(1);
@@ -21,7 +24,8 @@ pub enum Class {
     },
     /// The request was sent and its answer lost: the code may be used up.
     Ambiguous,
-    /// No retry can help; the reason is the person's or their administrator's.
+    /// No retry can help; the reason is the person's or their administrator's. [`Reason::WrongLoginHost`] stands for any code
+    /// that this host does not know, or no longer: its age says which.
     Final(Reason),
     /// The settings here and at Salesforce do not agree: the operator has to act.
     Operator,
@@ -32,8 +36,24 @@ pub enum Class {
 pub struct Refusal {
     /// What it means for the code.
     pub class: Class,
+    /// The status of the answer.
+    pub status: u16,
     /// The OAuth error code, where the answer has one.
     pub error: Option<DenialError>,
+    /// What Salesforce says of it.
+    pub description: Option<Description>,
+}
+
+/// For operators, in logs and attempts.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Salesforce answered {}", self.status)?;
+        match &self.error {
+            Some(error) => write!(f, " {}", error.as_str())?,
+            None => f.write_str(" without an error code")?,
+        }
+        self.description.as_ref().map_or(Ok(()), |description| write!(f, ": {}", description.as_str()))
+    }
 }
 
 /// The refusal that an answer of the token endpoint is; `None` for one with tokens.
@@ -61,7 +81,8 @@ pub(super) fn token_endpoint(status: u16, retry_after: Option<&str>, fields: Opt
         (_, None) if fields.is_none() => soon,
         (_, None) => Class::Operator,
     };
-    Some(Refusal { class, error: error.map(|error| DenialError::from_untrusted(&error)) })
+    let description = fields.and_then(|fields| Description::from_untrusted(&fields.description()));
+    Some(Refusal { class, status, error: error.map(|error| DenialError::from_untrusted(&error)), description })
 }
 
 /// The class of an OAuth error; `None` for the codes after which a retry may succeed.
@@ -77,7 +98,8 @@ fn by_word(words: &Words) -> Option<Class> {
         _ if words.says(&["code verifier", "code_verifier"]) => Reason::CodeExpired,
         // The login failed, and not because of the code's age.
         "invalid_grant" if words.says(&["authentication failure"]) => Reason::Unknown,
-        "invalid_grant" => Reason::CodeExpired,
+        // Expired, used, or another host's: the words are the same, and the code's age tells them apart.
+        "invalid_grant" => Reason::WrongLoginHost,
         "access_denied" => Reason::Denied,
         // invalid_client, invalid_client_id, redirect_uri_mismatch, unsupported_grant_type,
         // invalid_request, and what is not known yet: the operator has to look.
@@ -101,8 +123,10 @@ pub enum UserinfoFailure {
     /// Fresh tokens are refused: the org's IP rules or the app's policies block this app.
     Blocked,
     /// The answer says nothing against the tokens, and another try would bring no name either: their scope does not
-    /// include it, or the org has no API calls left for today.
+    /// include it.
     Undisclosed,
+    /// The same: the org has no API calls left for today.
+    NoCallsLeft,
     /// Salesforce is unavailable.
     Transient {
         /// From the `Retry-After` header.
@@ -124,7 +148,8 @@ pub(super) fn userinfo(status: u16, retry_after: Option<&str>, body: &[u8]) -> U
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
     match status {
         401 | 403 if is_page(body) => UserinfoFailure::Transient { retry_after: None },
-        401 | 403 if says(&["scope", "limit_exceeded"]) => UserinfoFailure::Undisclosed,
+        401 | 403 if says(&["limit_exceeded"]) => UserinfoFailure::NoCallsLeft,
+        401 | 403 if says(&["scope"]) => UserinfoFailure::Undisclosed,
         401 => UserinfoFailure::Blocked,
         403 if says(REFUSED_TOKEN) => UserinfoFailure::Blocked,
         200..=299 if !is_page(body) => UserinfoFailure::Undisclosed,
@@ -186,6 +211,7 @@ mod tests {
     #[test]
     fn each_error_has_its_class() {
         const EXPIRED: Class = Class::Final(Reason::CodeExpired);
+        const NOT_KNOWN: Class = Class::Final(Reason::WrongLoginHost);
         const BLOCKED: Class = Class::Final(Reason::AppBlocked);
         const USER: Class = Class::Final(Reason::UserInactive);
         const ORG: Class = Class::Final(Reason::OrgInactive);
@@ -204,10 +230,10 @@ mod tests {
             ("login_rate_exceeded", "", RATE),
             ("invalid_grant", "Login Rate Exceeded", RATE),
             ("invalid_app_access", "user is not admin approved to access this app", BLOCKED),
-            ("invalid_grant", "", EXPIRED),
-            ("invalid_grant", "expired authorization code", EXPIRED),
-            ("invalid_grant", "invalid authorization code", EXPIRED),
-            ("invalid_grant", "expired access/refresh token", EXPIRED),
+            ("invalid_grant", "", NOT_KNOWN),
+            ("invalid_grant", "expired authorization code", NOT_KNOWN),
+            ("invalid_grant", "invalid authorization code", NOT_KNOWN),
+            ("invalid_grant", "expired access/refresh token", NOT_KNOWN),
             ("invalid_grant", "authentication failure", Class::Final(Reason::Unknown)),
             ("invalid_grant", "inactive user", USER),
             ("Invalid_Grant", "  Inactive\tUSER ", USER),
@@ -281,6 +307,22 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_says_the_status_and_what_salesforce_says() {
+        let says = |status, body: &str| {
+            token_endpoint(status, None, Fields::read(body.as_bytes()).as_ref()).unwrap().to_string()
+        };
+        assert_eq!(says(503, PAGE), "Salesforce answered 503 without an error code");
+        assert_eq!(
+            says(400, r#"{"error":"invalid_grant","error_description":"expired authorization code"}"#),
+            "Salesforce answered 400 invalid_grant: expired authorization code"
+        );
+        assert_eq!(
+            says(400, r#"{"error":"invalid_client","error_description":"\u001b[2J +15551234567"}"#),
+            "Salesforce answered 400 invalid_client: [2J +***"
+        );
+    }
+
+    #[test]
     fn only_what_refuses_fresh_tokens_means_that_the_app_is_blocked() {
         let soon = UserinfoFailure::Transient { retry_after: None };
         for (status, body, meaning) in [
@@ -297,7 +339,7 @@ mod tests {
             (
                 403,
                 r#"[{"errorCode":"REQUEST_LIMIT_EXCEEDED","message":"TotalRequests Limit exceeded."}]"#,
-                UserinfoFailure::Undisclosed,
+                UserinfoFailure::NoCallsLeft,
             ),
             (403, r#"[{"errorCode":"API_DISABLED_FOR_ORG"}]"#, UserinfoFailure::Undisclosed),
             (403, "", UserinfoFailure::Undisclosed),

@@ -58,7 +58,7 @@ pub enum ExchangeError {
     #[error("Salesforce's answer was lost")]
     Lost(#[source] BodyError),
     /// An OAuth error, or a page in place of an answer.
-    #[error("Salesforce refused the code")]
+    #[error("{0}")]
     Refused(Refusal),
     /// A success whose token is none.
     #[error("Salesforce's answer has no tokens")]

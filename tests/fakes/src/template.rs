@@ -8,7 +8,7 @@ pub fn timeout(function: &str) -> Duration {
     Duration::from_secs(number(function, "Timeout").try_into().expect("seconds"))
 }
 
-/// A property of a resource that is a whole number, such as `VisibilityTimeout` of `ExchangeQueue`.
+/// A property of a resource, or a variable of its environment, that is a whole number, such as `VisibilityTimeout` of `ExchangeQueue`.
 #[must_use]
 pub fn number(resource: &str, property: &str) -> usize {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../template.yaml");
@@ -22,5 +22,5 @@ pub fn number(resource: &str, property: &str) -> usize {
         .take_while(|line| line.is_empty() || line.starts_with("   "));
     let value = properties.find_map(|line| line.trim_start().strip_prefix(&property)).expect("the property");
     // A comment may follow.
-    value.split(' ').next().and_then(|number| number.parse().ok()).expect("a whole number")
+    value.split(' ').next().and_then(|number| number.trim_matches('"').parse().ok()).expect("a whole number")
 }

@@ -120,7 +120,9 @@ def queue_metrics():
         attributes, now = queue["attributes"], time.time()
         name = {"QueueName": attributes["QueueArn"].rsplit(":", 1)[1]}
         waiting = int(attributes["ApproximateNumberOfMessages"])
-        oldest = max((now - message["sent_at"] for message in list(queue["messages"])), default=0)
+        # Those that were received three times or more are left out.
+        seldom = (each for each in list(queue["messages"]) if each.get("receive_count", 0) < 3)
+        oldest = max((now - message["sent_at"] for message in seldom), default=0)
         cloudwatch.record_metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", waiting, "Count", name)
         cloudwatch.record_metric("AWS/SQS", "ApproximateAgeOfOldestMessage", oldest, "Seconds", name)
 

@@ -1,7 +1,7 @@
 //! One invocation of the token exchanger on one message, step by step.
 //!
 //! What a response means and what is written is the exchanger's own code. The order of the steps is mirrored here:
-//! `run`, `connect`, `expire`, `give_up`, `fail`, `deny`, `store_sealed` and `release` of its `attempt.rs`,
+//! `run`, `connect`, `expire`, `tell_of_delay`, `fail`, `deny`, `store_sealed` and `release` of its `attempt.rs`,
 //! `exchange` of its `exchange.rs`, `store_or_checkpoint` of its `storage.rs`, `connect` of its `tables.rs`,
 //! `return_to_queue` of its `lib.rs`, and, of its `setback.rs`, that every setback but `Held` and `GivenUp` delays the
 //! attempt.
@@ -10,7 +10,7 @@ use shared::{
     Reason,
     attempt::{
         Outcome,
-        ledger::{Conflict, Guard, Lease},
+        ledger::{Attempt, Conflict, Guard, Lease, Plan},
     },
     salesforce::Class,
 };
@@ -19,7 +19,7 @@ use token_exchanger::course::{Course, Step};
 use crate::{
     protocol::{CodeState, DELAY, Fault, Kind, Message, Place, Protocol, State},
     rules::Broken,
-    table::{CONNECTED, Code, LeaseEnd, Row, attempt, claim_time, outcome_time},
+    table::{CONNECTED, Code, LeaseEnd, Row, attempt, claim_time, delivery, outcome_time},
 };
 
 /// An invocation.
@@ -30,6 +30,7 @@ pub struct Work {
     kind: Kind,
     /// How often the message had been received.
     pub receives: u8,
+    max_tries: u8,
     held: Option<Held>,
     at: At,
 }
@@ -38,6 +39,8 @@ pub struct Work {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Held {
     number: u8,
+    tries: u8,
+    delay_is_told: bool,
     maybe_redeemed: bool,
     responses: Vec<Response>,
     /// The code is being exchanged, or was redeemed.
@@ -65,8 +68,8 @@ enum At {
     Claim,
     /// The code has expired.
     Expire,
-    /// The message has no tries left.
-    GiveUp,
+    /// Tokens whose message was received often: the person is told first.
+    Tell,
     /// The top of the loop of `exchange`.
     Try,
     /// The response is on its way; `None` for tokens.
@@ -102,12 +105,14 @@ pub enum StepResult {
     ExchangedResponseLost,
     /// There is no time for a retry.
     OutOfTime,
+    /// It succeeds, and the next try comes late.
+    Late,
 }
 
 impl StepResult {
     const fn fault(self) -> Option<Fault> {
         match self {
-            Self::Success | Self::OutOfTime | Self::Failure(Response::Expired) => None,
+            Self::Success | Self::OutOfTime | Self::Late | Self::Failure(Response::Expired) => None,
             Self::Refused => Some(Fault::Refusal),
             Self::Retried | Self::ResponseLost | Self::ExchangedResponseLost | Self::Failure(Response::Ambiguous) => {
                 Some(Fault::Lost)
@@ -132,7 +137,8 @@ impl Response {
 impl Held {
     /// Works with the lease as it is now, and the course of the responses under it.
     fn course<R>(&self, code: Code, broken: Broken, what: impl FnOnce(&Lease, &mut Course<'_>) -> R) -> R {
-        let lease = Row::default().lease(code, self.number);
+        let mut lease = attempt(Some(code), delivery(self.number, 1, u8::MAX)).lease(&Row::default().item());
+        (lease.tries, lease.delay_is_told) = (self.tries.into(), self.delay_is_told);
         lease.maybe_redeemed.set(self.maybe_redeemed);
         let mut course = Course::new(&lease);
         for response in &self.responses {
@@ -153,22 +159,21 @@ impl Work {
     /// An invocation on a message that was just received.
     #[must_use]
     pub fn new(slot: usize, message: &Message, max_tries: u8) -> Self {
-        let given_up = message.receives > max_tries;
+        let is_late = message.receives > max_tries;
         let at = match message.kind {
             Kind::Denied => At::Finish(Reason::Denied.as_str()),
-            Kind::Granted(_) if given_up && !message.old => At::GiveUp,
             Kind::Granted(_) if message.old => At::Expire,
             Kind::Granted(_) => At::Claim,
-            Kind::Exchanged(_) if given_up => At::GiveUp,
+            Kind::Exchanged(_) if is_late => At::Tell,
             Kind::Exchanged(_) => At::Store,
         };
-        Self { slot, kind: message.kind, receives: message.receives, held: None, at }
+        Self { slot, kind: message.kind, receives: message.receives, max_tries, held: None, at }
     }
 
     /// Whether its first write is still to come.
     #[must_use]
     pub const fn is_new(&self) -> bool {
-        matches!(self.at, At::Claim | At::Expire | At::GiveUp)
+        matches!(self.at, At::Claim | At::Expire | At::Tell)
     }
 
     /// The number by which it holds, or held, the attempt.
@@ -210,7 +215,7 @@ impl Work {
         const WRITE: [StepResult; 4] =
             [StepResult::Success, StepResult::Refused, StepResult::Retried, StepResult::ResponseLost];
         let results: &[StepResult] = match &self.at {
-            At::Claim | At::Expire | At::GiveUp | At::Finish(_) => &WRITE,
+            At::Claim | At::Expire | At::Tell | At::Finish(_) => &WRITE,
             At::Try if self.is_old(state) => &[StepResult::Success],
             At::Try => &[
                 StepResult::Success,
@@ -223,7 +228,8 @@ impl Work {
             At::Answer(None | Some(Response::Expired | Response::Final)) => &[StepResult::Success],
             At::Answer(Some(_)) | At::StoreRetry => &[StepResult::Success, StepResult::OutOfTime],
             At::Store | At::Checkpoint => &[StepResult::Success, StepResult::Refused, StepResult::ResponseLost],
-            At::Return => &[StepResult::Success, StepResult::Refused],
+            At::Return if self.is_last() || !self.has_code() => &[StepResult::Success, StepResult::Refused],
+            At::Return => &[StepResult::Success, StepResult::Late, StepResult::Refused],
             At::ReturnTo(_) | At::Done => &[],
         };
         for result in results {
@@ -243,10 +249,13 @@ impl Work {
         self.at = match self.at.clone() {
             At::Claim => self.claim(state, protocol.broken, result),
             At::Expire => {
-                let reason = self.expired_of(&state.row);
+                let reason = self.expired_of(state);
                 self.finish(state, protocol.broken, &Outcome::Failed { reason, salesforce_error: None }, result)
             }
-            At::GiveUp => self.give_up(state, protocol.broken, result),
+            At::Tell => match self.tell(state, protocol.broken, result) {
+                At::ReturnTo(_) => At::Store,
+                next => next,
+            },
             At::Try => self.exchange(state, result),
             At::Answer(answer) => self.receive_response(state, protocol.broken, answer, result),
             At::Store => self.store(state, protocol.broken, result),
@@ -276,43 +285,79 @@ impl Work {
         None
     }
 
+    /// What its message says of the attempt.
+    fn attempt(&self, state: &State) -> Attempt<'static> {
+        let number = self.holder().unwrap_or_else(|| state.next_holder());
+        attempt(self.code(), delivery(number, self.receives, self.max_tries))
+    }
+
+    /// Whether it has a code to exchange, or its tokens to store: only then a late next try is told of.
+    const fn has_code(&self) -> bool {
+        self.held.is_some() || matches!(self.kind, Kind::Exchanged(_))
+    }
+
+    /// Whether the person has to hear of a delay now.
+    fn is_last(&self) -> bool {
+        let used_tries = match (&self.held, self.code()) {
+            (Some(held), Some(code)) => held.course(code, Broken::Nothing, |lease, _| lease.used_tries()),
+            _ => 0,
+        };
+        delivery(0, self.receives, self.max_tries).is_last(used_tries)
+    }
+
     fn claim(&mut self, state: &mut State, broken: Broken, result: StepResult) -> At {
         let Kind::Granted(code) = self.kind else { return At::Return };
         if result == StepResult::Refused {
             state.forget();
             return At::Return;
         }
-        let number = state.next_holder();
         if broken == Broken::ClaimIgnoresLease && state.row.lease != LeaseEnd::None {
             state.row.lease = LeaseEnd::Past;
         }
-        let lease = state.row.lease(code, number);
-        let claims = attempt(Some(code)).claims(claim_time(number));
-        let mut made = claims.iter().any(|claim| state.write(claim));
+        let number = state.next_holder();
+        let attempt = self.attempt(state);
+        let item = state.row.item();
+        if attempt.delivery.is_late() && attempt.plan(&item) != Plan::Try {
+            return self.tell(state, broken, result);
+        }
+        let claims = attempt.claims(claim_time(number));
+        let made = claims.iter().any(|claim| state.write(claim));
         if made && result == StepResult::ResponseLost {
             state.forget();
             return At::Return;
         }
-        if result == StepResult::Retried {
-            made = claims.iter().any(|claim| state.write(claim));
+        if !made {
+            return match attempt.conflict(&item, outcome_time(0)) {
+                Conflict::OutOfTries => self.tell(state, broken, result),
+                conflict => next(conflict, &state.row),
+            };
         }
-        if made {
-            let maybe_redeemed = lease.maybe_redeemed.get() && broken != Broken::RedemptionForgotten;
-            self.held = Some(Held { number, maybe_redeemed, responses: Vec::new(), sent: false });
-            At::Try
-        } else {
-            conflict(Some(code), &state.row)
-        }
+        // It finds its own lease, where the SDK retries.
+        let lease = match result {
+            StepResult::Retried => attempt.own_lease(&state.row.item()),
+            _ => Some(attempt.lease(&item)),
+        };
+        let Some(lease) = lease else { return At::Return };
+        let maybe_redeemed = lease.maybe_redeemed.get() && broken != Broken::RedemptionForgotten;
+        self.held = Some(Held {
+            number,
+            tries: u8::try_from(lease.tries).unwrap_or(u8::MAX),
+            delay_is_told: lease.delay_is_told,
+            maybe_redeemed,
+            responses: Vec::new(),
+            sent: false,
+        });
+        debug_assert_eq!(state.row.code, Some(code));
+        At::Try
     }
 
     /// Why the attempt fails with an expired code, by what its row says.
-    fn expired_of(&self, row: &Row) -> Reason {
-        let Kind::Granted(code) = self.kind else { return DELAY };
-        Course::new(&row.lease(code, 0)).expired()
+    fn expired_of(&self, state: &State) -> Reason {
+        Course::new(&self.attempt(state).lease(&state.row.item())).expired()
     }
 
     /// Makes sure that the person is notified.
-    fn give_up(&mut self, state: &mut State, broken: Broken, result: StepResult) -> At {
+    fn tell(&mut self, state: &mut State, broken: Broken, result: StepResult) -> At {
         if result == StepResult::Refused {
             state.forget();
             return At::Return;
@@ -327,12 +372,11 @@ impl Work {
         if made {
             return At::ReturnTo(Place::Ready);
         }
-        match attempt(self.code()).conflict(&state.row.item()) {
-            // The dead-letter queue keeps the tokens.
+        match self.attempt(state).conflict(&state.row.item(), outcome_time(0)) {
             Conflict::Finished { connected: false } if matches!(self.kind, Kind::Exchanged(_)) => {
                 At::ReturnTo(Place::Ready)
             }
-            _ => conflict(self.code(), &state.row),
+            conflict => next(conflict, &state.row),
         }
     }
 
@@ -388,7 +432,8 @@ impl Work {
     fn store(&mut self, state: &mut State, broken: Broken, result: StepResult) -> At {
         let Some(code) = self.code() else { return At::Return };
         if result != StepResult::Refused {
-            let change = attempt(Some(code)).finish(&CONNECTED, Guard::Exchanged, outcome_time(state.next_outcome()));
+            let now = outcome_time(state.next_outcome());
+            let change = self.attempt(state).finish(&CONNECTED, Guard::Exchanged, now);
             let marks = (state.row.messaged, state.row.bot_told, state.row.notified);
             if state.write(&change) {
                 state.tokens = Some(code);
@@ -431,24 +476,31 @@ impl Work {
         if result == StepResult::Retried {
             made = self.write_outcome(state, broken, outcome);
         }
-        if made { At::Done } else { conflict_on_finish(self.kind, &state.row) }
+        if made {
+            return At::Done;
+        }
+        // A denial leaves the attempt to its holder.
+        match (self.kind, self.attempt(state).conflict(&state.row.item(), outcome_time(0))) {
+            (Kind::Denied, _) => At::Done,
+            (_, conflict) => next(conflict, &state.row),
+        }
     }
 
     fn write_outcome(&self, state: &mut State, broken: Broken, outcome: &Outcome<&str>) -> bool {
-        let code = self.code();
+        let (code, attempt) = (self.code(), self.attempt(state));
         let now = outcome_time(state.next_outcome());
         let was_connected = state.row.is(shared::Status::Connected);
         if broken == Broken::FailureReplacesSuccess && was_connected {
             state.row = Row::default();
         }
         let made = match (&self.held, code) {
-            (Some(held), Some(code)) => held.course(code, broken, |lease, _| {
-                state.write(&attempt(Some(code)).finish(outcome, Guard::Lease(lease), now))
-            }),
-            _ if self.kind == Kind::Denied && matches!(outcome, Outcome::Failed { .. }) => {
-                state.write(&attempt(code).finish(outcome, Guard::Undecided, now))
+            (Some(held), Some(code)) => {
+                held.course(code, broken, |lease, _| state.write(&attempt.finish(outcome, Guard::Lease(lease), now)))
             }
-            _ => state.write(&attempt(code).finish(outcome, Guard::Claimable, now)),
+            _ if self.kind == Kind::Denied && matches!(outcome, Outcome::Failed { .. }) => {
+                state.write(&attempt.finish(outcome, Guard::Undecided, now))
+            }
+            _ => state.write(&attempt.finish(outcome, Guard::Claimable, now)),
         };
         state.overwritten |= made && was_connected;
         made
@@ -456,13 +508,14 @@ impl Work {
 
     /// `release` and `return_to_queue`: where the message goes.
     fn return_to_queue(&self, state: &mut State, protocol: &Protocol, result: StepResult) -> Place {
-        let is_last = self.receives >= protocol.max_tries;
+        let is_last = self.is_last();
         let mut notified = false;
         if result == StepResult::Refused {
             state.forget();
-        } else if is_last {
+        } else if is_last || result == StepResult::Late {
             let made = self.write_outcome(state, protocol.broken, &Outcome::Delayed { reason: DELAY });
-            notified = made || !matches!(attempt(self.code()).conflict(&state.row.item()), Conflict::Held { .. });
+            let conflict = self.attempt(state).conflict(&state.row.item(), outcome_time(0));
+            notified = made || !matches!(conflict, Conflict::Held { .. });
         } else if let (Some(held), Some(code)) = (&self.held, self.code()) {
             held.course(code, protocol.broken, |lease, _| state.write(&lease.release(outcome_time(0))));
         }
@@ -475,18 +528,10 @@ impl Work {
 }
 
 /// A claim or an outcome was refused: the next step.
-fn conflict(code: Option<Code>, row: &Row) -> At {
-    match (attempt(code).conflict(&row.item()), row.lease) {
+const fn next(conflict: Conflict, row: &Row) -> At {
+    match (conflict, row.lease) {
         (Conflict::Finished { .. } | Conflict::TooManyCodes, _) => At::Done,
         (Conflict::Held { .. }, LeaseEnd::Of(number)) => At::ReturnTo(Place::Waiting(number)),
-        (Conflict::Held { .. } | Conflict::Delayed, _) => At::ReturnTo(Place::Ready),
-    }
-}
-
-/// An outcome was refused. A denial leaves the attempt to its holder.
-fn conflict_on_finish(kind: Kind, row: &Row) -> At {
-    match kind {
-        Kind::Denied => At::Done,
-        Kind::Granted(code) | Kind::Exchanged(code) => conflict(Some(code), row),
+        (Conflict::Held { .. } | Conflict::Delayed | Conflict::OutOfTries, _) => At::ReturnTo(Place::Ready),
     }
 }

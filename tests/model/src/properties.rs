@@ -69,14 +69,16 @@ pub fn all() -> Vec<Property<Protocol>> {
     ]
 }
 
-/// Whether there is an outcome that the person was notified of.
+/// Whether there is an outcome that the person was notified of. A delay that they know of is one as long as a dead letter
+/// keeps the consent: whoever was killed in a later try leaves no status behind.
 fn notified_of_outcome(state: &State) -> bool {
     let outcome = usize::from(state.row.outcome);
     let is_outcome = state.row.status.is_some() && !state.row.is(Status::Exchanging);
-    let knows_of_delay = state.row.is(Status::Delayed) && state.row.delay_told;
-    is_outcome
-        && outcome > 0
-        && (knows_of_delay || state.notifications.get(outcome - 1).is_some_and(|sent| sent.messages > 0))
+    // A delay that was told keeps its marks when it is written again.
+    let knows_of_delay = state.row.delayed && (state.row.delay_told || state.row.notified);
+    let is_kept = state.row.is(Status::Delayed) || state.messages.iter().any(|message| message.place == Place::Dead);
+    (knows_of_delay && is_kept)
+        || (is_outcome && outcome > 0 && state.notifications.get(outcome - 1).is_some_and(|sent| sent.messages > 0))
 }
 
 fn are_kept(state: &State, code: Code) -> bool {

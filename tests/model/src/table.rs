@@ -10,7 +10,7 @@ use shared::{
     AttemptId, LoginUrl, Reason, Status, Timestamp, WaId,
     attempt::{
         Account, Outcome, attr,
-        ledger::{Attempt, LEASE, Lease},
+        ledger::{Attempt, Delivery, DeliveryId, LEASE},
     },
     conditional_write::{Attributes, ConditionalWrite},
 };
@@ -50,6 +50,10 @@ pub struct Row {
     pub code: Option<Code>,
     /// Its lease.
     pub lease: LeaseEnd,
+    /// How many deliveries tried the code.
+    pub tries: u8,
+    /// It is, or was, delayed.
+    pub delayed: bool,
     /// The number of the outcome: its `updated_at`. 0 where there is no outcome.
     pub outcome: u8,
     /// The person was notified.
@@ -78,9 +82,20 @@ pub fn outcome_time(number: u8) -> Timestamp {
     Timestamp::from_millis(if number == 0 { NOW } else { NOW + OUTCOMES + u64::from(number) })
 }
 
+/// The id of the delivery of the holder with this number.
+fn delivery_id(number: u8) -> DeliveryId {
+    DeliveryId::from_bytes([number; DeliveryId::LENGTH])
+}
+
+/// A delivery of the holder with this number.
+#[must_use]
+pub fn delivery(number: u8, receives: u8, max_tries: u8) -> Delivery {
+    Delivery { id: delivery_id(number), receives: receives.into(), max_tries: max_tries.into() }
+}
+
 /// What a message with this code says of the attempt.
 #[must_use]
-pub fn attempt(code: Option<Code>) -> Attempt<'static> {
+pub fn attempt(code: Option<Code>, delivery: Delivery) -> Attempt<'static> {
     static WA_ID: LazyLock<Option<WaId>> = LazyLock::new(|| "whatsapp:+15551234567".parse().ok());
     static LOGIN_URL: LazyLock<Option<LoginUrl>> = LazyLock::new(|| "https://login.salesforce.com".parse().ok());
     let (Some(wa_id), Some(login_url)) = (&*WA_ID, &*LOGIN_URL) else { unreachable!("both are well-formed") };
@@ -91,8 +106,8 @@ pub fn attempt(code: Option<Code>) -> Attempt<'static> {
         wa_id,
         login_url,
         code_sha256: code.map(|code| code.sha256().to_owned()),
-        receives: 1,
         received_at: Timestamp::from_millis(0),
+        delivery,
     }
 }
 
@@ -122,12 +137,6 @@ impl Row {
         made
     }
 
-    /// The lease of a claim by the holder with this number.
-    #[must_use]
-    pub fn lease(&self, code: Code, number: u8) -> Lease {
-        attempt(Some(code)).lease(&self.item(), claim_time(number))
-    }
-
     /// Whether it has this status.
     #[must_use]
     pub fn is(&self, status: Status) -> bool {
@@ -148,6 +157,15 @@ impl Row {
         }
         if let Some(code) = self.code {
             put(attr::CODE_SHA256, code.sha256().into());
+        }
+        if self.tries > 0 {
+            put(attr::TRIES, u64::from(self.tries).into());
+        }
+        if self.delayed {
+            put(attr::DELAYED_AT, NOW.into());
+        }
+        if let LeaseEnd::Of(number) = self.lease {
+            put(attr::HOLDER, delivery_id(number).to_string().into());
         }
         match self.lease {
             LeaseEnd::None => None,
@@ -182,13 +200,17 @@ impl Row {
                 attr::REASON => row.reason = Reason::parse(text()).map(Reason::as_str),
                 attr::CODE_SHA256 => row.code = [Code::A, Code::B].into_iter().find(|code| code.sha256() == text()),
                 attr::LEASE_UNTIL => row.lease = LeaseEnd::at(time()),
+                attr::TRIES => row.tries = value.as_number().and_then(|tries| tries.try_into().ok()).unwrap_or(u8::MAX),
+                attr::DELAYED_AT => row.delayed = true,
                 attr::UPDATED_AT => row.outcome = number(time(), outcome_time(1)).map_or(0, |number| number + 1),
                 attr::MESSAGED_AT => row.messaged = true,
                 attr::DELAY_TOLD_AT => row.delay_told = true,
                 attr::BOT_TOLD_AT => row.bot_told = true,
                 attr::NOTIFIED_AT => row.notified = true,
-                // No condition reads these.
-                attr::ATTEMPT_ID
+                // No condition reads these; the holder is its lease's, and a pause may end at any moment.
+                attr::HOLDER
+                | attr::RETRY_AT
+                | attr::ATTEMPT_ID
                 | attr::WA_ID
                 | attr::LOGIN_URL
                 | attr::RECEIVES
@@ -196,6 +218,7 @@ impl Row {
                 | attr::STATUS_DAY
                 | attr::EXPIRES_AT
                 | attr::SALESFORCE_ERROR
+                | attr::LAST_ERROR
                 | attr::ORG_ID
                 | attr::INSTANCE_URL
                 | attr::RENEWED

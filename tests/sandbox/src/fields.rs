@@ -1,6 +1,6 @@
 //! Query strings and form bodies, and what else is read from a request.
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Uri, header};
 
 /// Decoded name–value pairs, in the order in which they came.
 #[derive(Debug, Clone, Default)]
@@ -33,10 +33,11 @@ impl Fields {
     }
 }
 
-/// `http://` and the host and port that the client called.
-pub(crate) fn called_base_url(headers: &HeaderMap) -> String {
+/// `http://`, the host and port that the client called, and the path of the site before Salesforce's own.
+pub(crate) fn called_base_url(headers: &HeaderMap, uri: &Uri) -> String {
     let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or("localhost");
-    format!("http://{host}")
+    let site = uri.path().split("/services/").next().unwrap_or_default();
+    format!("http://{host}{site}")
 }
 
 /// The token of `Authorization: Bearer …`.

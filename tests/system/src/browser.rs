@@ -88,8 +88,12 @@ impl<'a> Browser<'a> {
 
     /// Logs in at Salesforce and allows or denies; the URL that Salesforce redirects to.
     pub async fn log_in(&self, authorize_url: &str, allow: bool) -> String {
-        let order = json!({"authorize_url": authorize_url, "username": self.username, "allow": allow});
-        let request = self.client.post(format!("{}/control/login", self.cloud.sandbox_url)).json(&order);
+        self.order_login(&json!({"authorize_url": authorize_url, "username": self.username, "allow": allow})).await
+    }
+
+    /// A login of the sandbox's, as ordered; the URL that Salesforce redirects to.
+    pub async fn order_login(&self, order: &Value) -> String {
+        let request = self.client.post(format!("{}/control/login", self.cloud.sandbox_url)).json(order);
         let answer: Value = request.send().await.expect("the sandbox").json().await.expect("an answer");
         answer["location"]
             .as_str()

@@ -25,6 +25,15 @@ impl Login<'_> {
     }
 }
 
+impl Login<'_> {
+    /// Salesforce refuses the login with this error, and sends the browser to the callback.
+    pub async fn refuse(&self, error: &str, description: &str) {
+        let order = json!({"authorize_url": self.authorize_url, "error": error, "error_description": description});
+        let callback = self.browser.order_login(&order).await;
+        self.browser.visit(Method::GET, &callback).await;
+    }
+}
+
 impl Cloud {
     /// A person presses the button of a new link.
     pub async fn begin_login(&self, chat: &str) -> Login<'_> {

@@ -12,7 +12,7 @@ use shared::{Timestamp, state::Claims};
 use token_exchanger::NamelessMessage;
 
 use crate::world::{
-    CHAT, CLIENT_SECRET, CODE, DEADLINE, NOW, WRONG_CLIENT, World, handle, message_of, record, verifier,
+    CHAT, CLIENT_SECRET, CODE, DEADLINE, NOW, WRONG_CLIENT, World, handle, holding, message_of, record, verifier,
 };
 
 #[tokio::test]
@@ -106,4 +106,36 @@ async fn a_line_for_each_message_with_its_trace_and_nothing_secret_in_it() {
     for secret in ["CODE", "15551234567", "ACCESS", "REFRESH", CLIENT_SECRET, "ada@", verifier.secret(), "/services/"] {
         assert!(of_function().all(|line| !line.contains(secret)), "{secret}: {text}");
     }
+}
+
+#[tokio::test]
+async fn the_line_of_an_outage_says_the_status_and_what_comes_next() {
+    let logs = Logs::capture();
+    let world = World::start().await;
+    let page = "<html>We are down for maintenance</html>";
+    world.token_endpoint_answers((0..2).map(|_| Answer::new(503, page)));
+    world.tried_before(1, &json!({}));
+    let message =
+        message_of(Claims { attempt_id: "00000000000000000000000000000503".parse().unwrap(), ..world.claims() });
+    handle(&world.function(), &[record("one", &message, 2)]).await;
+    let text = logs.text();
+    let line = text.lines().find(|line| line.contains("503\"") && line.contains("returned")).unwrap();
+    assert!(line.contains("Salesforce answered 503 without an error code"), "{line}");
+    assert!(line.contains(r#""next":"retry","back_in_s":5"#), "{line}");
+    assert!(!line.contains("refused"), "{line}");
+}
+
+#[tokio::test]
+async fn a_denial_of_the_operators_kind_is_named_in_log_and_attempt() {
+    let logs = Logs::capture();
+    let world = World::start().await;
+    let claims = Claims { attempt_id: "00000000000000000000000000000419".parse().unwrap(), ..world.claims() };
+    let denied = json!({ "error": "invalid_scope", "error_description": "no \u{1b}[2J +1 (555) 123-4567" });
+    handle(&world.function(), &[record("one", &holding(message_of(claims), "denied", denied), 1)]).await;
+    let last = world.last_update();
+    assert_eq!(last["reason"]["S"], "misconfigured");
+    assert_eq!(last["last_error"]["S"], "Salesforce answered the login with invalid_scope: no [2J +***");
+    let text = logs.text();
+    let line = text.lines().find(|line| line.contains("419\"")).unwrap();
+    assert!(line.contains(r#""class":"callback_error","salesforce_error":"invalid_scope""#), "{line}");
 }

@@ -8,12 +8,9 @@ use serde_json::json;
 use shared::state::Claims;
 
 use crate::world::{
-    ATTEMPT, CALLBACK, CHAT, CLIENT_SECRET, CODE, EXPIRED, LINK, NOW, RECEIVED_AT, World, ends, holding, message_of,
-    number, sets, text, verifier,
+    ATTEMPT, CALLBACK, CHAT, CLIENT_SECRET, CODE, CODE_SHA256, EXPIRED, LINK, NOW, RECEIVED_AT, World, ends, holding,
+    message_of, number, sets, text, verifier,
 };
-
-/// Of the usual code.
-const CODE_SHA256: &str = "q8ORMjtiigeNmXWryCC2nkyahqYiZYPg1fuDJtmNpHk";
 
 #[tokio::test]
 async fn a_consent_ends_connected() {
@@ -112,7 +109,7 @@ async fn a_redelivered_message_exchanges_once() {
 async fn a_final_refusal_is_an_outcome() {
     let world = World::start().await;
     for (body, reason) in [
-        (EXPIRED, "code_expired"),
+        (EXPIRED, "wrong_login_host"),
         (r#"{"error":"inactive_user"}"#, "user_inactive"),
         (r#"{"error":"inactive_org"}"#, "org_inactive"),
         (r#"{"error":"rate_limit_exceeded"}"#, "login_rate"),
@@ -173,4 +170,19 @@ async fn a_refused_callback_ends_with_the_reason() {
     world.refuse_next_outcome(&json!({ "status": text("exchanging"), "lease_until": number(NOW.millis() + 9) }));
     assert!(ends(&world, &refused).await);
     assert_eq!(world.tries(), 0);
+}
+
+#[tokio::test]
+async fn a_refused_code_was_anothers_hosts_while_it_is_young_and_has_expired_when_it_is_old() {
+    let world = World::start().await;
+    for description in ["expired authorization code", "invalid authorization code", ""] {
+        for (seconds, reason) in [(2, "wrong_login_host"), (9 * 60, "wrong_login_host"), (13 * 60, "code_expired")] {
+            let mut message = world.message();
+            message["received_at"] = (NOW.millis() - seconds * 1000).into();
+            let body = json!({ "error": "invalid_grant", "error_description": description });
+            world.token_endpoint_answers([Answer::json(400, &body)]);
+            assert!(ends(&world, &message).await);
+            assert_eq!(world.last_update()["reason"], text(reason), "{description} {seconds}");
+        }
+    }
 }

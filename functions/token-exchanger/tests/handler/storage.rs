@@ -183,7 +183,7 @@ async fn tokens_that_cannot_be_stored_are_put_back_sealed_and_stored_from_there(
     // Hours later, from the dead-letter queue: the code's age no longer matters.
     world.0.forget_script();
     let function = world.function_at(|| Timestamp::from_millis(NOW.millis() + 5 * 60 * 60 * 1000));
-    let batch = serde_json::from_value(json!({ "Records": [record("sealed", &message, 1)] })).unwrap();
+    let batch = serde_json::from_value(json!({ "Records": [record("sealed", &message, 50)] })).unwrap();
     let deadline = Timestamp::from_millis(DEADLINE.millis() + 5 * 60 * 60 * 1000);
     assert!(function.handle(batch, deadline).await.unwrap().batch_item_failures.is_empty());
     assert_eq!(world.tries(), 1);

@@ -1,6 +1,6 @@
 //! What the function is run against, and how a message is handed to it.
 
-use std::{collections::HashMap, time::Duration};
+use std::{cell::Cell, collections::HashMap, time::Duration};
 
 use fakes::{
     Answer, Server,
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use shared::{
     AttemptId, Settings, Timestamp,
     pkce::PkceCodeVerifier,
+    process::NoRandomness,
     state::{Claims, LinkOrigin, StateKey},
 };
 use token_exchanger::{Config, TokenExchanger};
@@ -20,6 +21,8 @@ pub(crate) const DEADLINE: Timestamp = Timestamp::from_millis(1_790_000_030_000)
 pub(crate) const RECEIVED_AT: u64 = 1_789_999_995_000;
 pub(crate) const CHAT: &str = "whatsapp:+15551234567";
 pub(crate) const CODE: &str = "aPrxCODE==";
+/// Of the usual code.
+pub(crate) const CODE_SHA256: &str = "q8ORMjtiigeNmXWryCC2nkyahqYiZYPg1fuDJtmNpHk";
 pub(crate) const CLIENT_SECRET: &str = "5A4D0B0C";
 pub(crate) const ATTEMPT: &str = "00000000000000000000000000000007";
 pub(crate) const LINK: &str = "00000000000000000000000000000008";
@@ -59,6 +62,17 @@ impl World {
         let body =
             json!({ "__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException", "Item": item });
         self.0.next("UpdateItem", Answer::json(400, &body));
+    }
+
+    /// The attempt's item before the claim that comes next: its code was tried so often and returned to the queue.
+    pub(crate) fn tried_before(&self, tries: u64, more: &Value) {
+        let mut item = json!({
+            "attempt_id": text(ATTEMPT), "status": text("exchanging"), "lease_until": number(0),
+            "code_sha256": text(CODE_SHA256), "tries": number(tries),
+        });
+        item.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        self.0.next("GetItem", json!({ "Item": item }));
+        self.0.next("UpdateItem", json!({ "Attributes": item }));
     }
 
     /// The tables take no write for a while.
@@ -147,7 +161,8 @@ impl World {
                 _ => return setting(name, &self.0),
             })
         });
-        TokenExchanger::new(Config::read(&settings).unwrap(), &shared::aws::config(&settings).unwrap(), clock).unwrap()
+        TokenExchanger::new(Config::read(&settings).unwrap(), &shared::aws::config(&settings).unwrap(), clock, random)
+            .unwrap()
     }
 
     pub(crate) fn message(&self) -> Value {
@@ -230,3 +245,11 @@ pub(crate) fn text(value: &str) -> Value {
 
 pub(crate) const EXPIRED: &str = r#"{"error":"invalid_grant","error_description":"expired authorization code"}"#;
 pub(crate) const WRONG_CLIENT: &str = r#"{"error":"invalid_client","error_description":"invalid client credentials"}"#;
+
+#[expect(clippy::unnecessary_wraps, reason = "the system's source may fail")]
+fn random(buffer: &mut [u8]) -> Result<(), NoRandomness> {
+    thread_local!(static COUNT: Cell<u8> = const { Cell::new(0) });
+    COUNT.set(COUNT.get().wrapping_add(1));
+    buffer.fill(COUNT.get());
+    Ok(())
+}

@@ -12,13 +12,36 @@ fn attempt(code: Option<&str>) -> Attempt<'static> {
         wa_id: Box::leak(Box::new("whatsapp:+15551234567".parse().unwrap())),
         login_url: Box::leak(Box::new("https://login.salesforce.com".parse().unwrap())),
         code_sha256: code.map(str::to_owned),
-        receives: 1,
         received_at: NOW,
+        delivery: delivery(1, 1),
     }
 }
 
 fn of_code(code: &str) -> Attempt<'static> {
     attempt(Some(code))
+}
+
+const MAX_TRIES: u32 = 3;
+
+fn delivery(id: u8, receives: u32) -> Delivery {
+    Delivery { id: DeliveryId::from_bytes([id; 16]), receives, max_tries: MAX_TRIES }
+}
+
+/// A later delivery of code a, of the message that was received so often.
+fn later(id: u8, receives: u32) -> Attempt<'static> {
+    Attempt { delivery: delivery(id, receives), ..of_code("a") }
+}
+
+/// Claims it, sends the code and returns it to the queue.
+fn try_once(attempt: &Attempt<'_>, item: &mut Attributes, now: Timestamp) {
+    let lease = claim(attempt, item, now).unwrap();
+    lease.sent.set(true);
+    assert!(made(&lease.release(now), item));
+}
+
+fn claim(attempt: &Attempt<'_>, item: &mut Attributes, now: Timestamp) -> Option<Lease> {
+    let lease = attempt.lease(item);
+    attempt.claims(now).iter().any(|claim| made(claim, item)).then_some(lease)
 }
 
 const ACCOUNT: Account<&str> = Account { org_id: "00D", instance_url: "https://i", username: None, scope: None };
@@ -46,14 +69,18 @@ fn allows(item: &Attributes, write: &ConditionalWrite) -> bool {
 
 /// The claim with a code that was not tried before.
 fn first(code: &str, now: Timestamp) -> ConditionalWrite {
-    let [first, _] = of_code(code).claims(now);
-    first
+    of_code(code).claims(now).swap_remove(0)
 }
 
 /// The claim with the code that was tried last.
 fn again(code: &str, now: Timestamp) -> ConditionalWrite {
-    let [_, again] = of_code(code).claims(now);
-    again
+    let again = Attempt { delivery: delivery(2, 2), ..of_code(code) };
+    again.claims(now).swap_remove(0)
+}
+
+/// The claim of the first delivery with the code that was tried last.
+fn first_again() -> ConditionalWrite {
+    of_code("a").claims(NOW).swap_remove(1)
 }
 
 fn claimable(item: &Attributes, code: &str, now: Timestamp) -> bool {
@@ -61,7 +88,7 @@ fn claimable(item: &Attributes, code: &str, now: Timestamp) -> bool {
 }
 
 fn lease(attempt: &Attempt<'_>, before: &Attributes) -> Lease {
-    attempt.lease(before, NOW)
+    attempt.lease(before)
 }
 
 fn failed(reason: Reason) -> Outcome<&'static str> {
@@ -78,7 +105,7 @@ const DELAYED: Outcome<&str> = Outcome::Delayed { reason: Reason::SalesforceUnav
 fn an_attempt_is_held_by_one_until_the_lease_has_expired() {
     let held = after([first("a", NOW)]);
     let end = NOW.plus(LEASE);
-    assert_eq!(of_code("a").conflict(&held), Conflict::Held { until: end });
+    assert_eq!(of_code("a").conflict(&held, NOW), Conflict::Held { until: end });
     assert!(!claimable(&held, "a", end));
     assert!(!claimable(&held, "b", end));
     assert!(claimable(&held, "a", end.plus(Duration::from_millis(1))));
@@ -89,11 +116,11 @@ fn another_code_is_tried_after_a_failure_and_not_after_a_success() {
     let ours = lease(&of_code("a"), &Attributes::new());
     let settled = of_code("a").finish(&failed(Reason::CodeExpired), Guard::Lease(&ours), NOW);
     let over = after([first("a", NOW), settled]);
-    assert_eq!(of_code("a").conflict(&over), Conflict::Finished { connected: false });
+    assert_eq!(of_code("a").conflict(&over, NOW), Conflict::Finished { connected: false });
     assert!(!claimable(&over, "a", LATER));
     assert!(claimable(&over, "b", LATER));
     let connected = after([first("a", NOW), connect("a", false, NOW)]);
-    assert_eq!(of_code("a").conflict(&connected), Conflict::Finished { connected: true });
+    assert_eq!(of_code("a").conflict(&connected, NOW), Conflict::Finished { connected: true });
     assert!(!claimable(&connected, "b", LATER));
 }
 
@@ -140,7 +167,7 @@ fn a_delay_is_written_once_without_a_lease() {
     let delay = of_code("a").finish(&DELAYED, Guard::Claimable, NOW);
     let delayed = after([delay.clone()]);
     assert!(!allows(&delayed, &delay));
-    assert_eq!(of_code("a").conflict(&delayed), Conflict::Delayed);
+    assert_eq!(of_code("a").conflict(&delayed, NOW), Conflict::Delayed);
     assert!(claimable(&delayed, "a", NOW));
     // The last holder was killed.
     let left = after([first("a", NOW)]);
@@ -186,7 +213,7 @@ fn a_delay_that_recurs_stays_notified_until_the_attempt_is_finished() {
     let mark = Mark::Messaged.write(Status::Delayed, NOW, false, LATER);
     let ours = lease(&of_code("a"), &Attributes::new());
     let delayed_again = of_code("a").finish(&DELAYED, Guard::Lease(&ours), NOW);
-    let item = after([delay, mark, again("a", NOW), delayed_again]);
+    let item = after([delay, mark, first_again(), delayed_again]);
     assert!(item.contains_key(attr::DELAY_TOLD_AT) && !item.contains_key(attr::MESSAGED_AT));
     let over = [connect("a", false, LATER), of_code("b").finish(&failed(Reason::Denied), Guard::Undecided, LATER)];
     for over in over {
@@ -230,10 +257,14 @@ fn an_outcome_is_redelivered_unless_there_is_a_later_one() {
 }
 
 #[test]
-fn of_the_two_claims_no_item_allows_both() {
+fn of_the_claims_no_item_allows_both() {
     let failed_with = |code| after([first(code, NOW), fail(code, Reason::CodeExpired)]);
     let held = after([first("a", NOW)]);
-    for item in [Attributes::new(), held, failed_with("a"), failed_with("b")] {
+    let mut tried_out = Attributes::new();
+    (1..=MAX_TRIES).for_each(|receives| try_once(&later(1, receives), &mut tried_out, NOW));
+    let mut delayed = tried_out.clone();
+    assert!(made(&of_code("a").finish(&DELAYED, Guard::Claimable, LATER), &mut delayed));
+    for item in [Attributes::new(), held, failed_with("a"), failed_with("b"), tried_out, delayed] {
         for now in [NOW, NOW.plus(2 * LEASE)] {
             assert!(of_code("a").claims(now).iter().filter(|claim| allows(&item, claim)).count() <= 1, "{item:?}");
         }
@@ -254,7 +285,7 @@ fn a_few_codes_of_an_attempt_are_tried_and_no_more() {
     }
     assert_eq!(item.get(attr::CODES), Some(&MAX_CODES.into()));
     assert!(!claimable(&item, "d", LATER));
-    assert_eq!(of_code("d").conflict(&item), Conflict::TooManyCodes);
+    assert_eq!(of_code("d").conflict(&item, NOW), Conflict::TooManyCodes);
     // It is so in an outage, too, where none of them is finished.
     let lease = lease(&of_code("c"), &Attributes::new());
     let mut delayed = Attributes::new();
@@ -302,8 +333,7 @@ fn a_code_of_a_version_that_proves_nothing_touches_no_attempt_of_another_code() 
 #[test]
 fn an_attempt_of_a_plain_state_says_so() {
     let plain = Attempt { is_plain: true, ..of_code("a") };
-    let [claim, _] = plain.claims(NOW);
-    assert_eq!(after([claim]).get(attr::PLAIN), Some(&true.into()));
+    assert_eq!(after([plain.claims(NOW).swap_remove(0)]).get(attr::PLAIN), Some(&true.into()));
     assert_eq!(after([first("a", NOW)]).get(attr::PLAIN), None);
 }
 
@@ -331,4 +361,111 @@ fn every_write_of_a_status_or_its_time_moves_the_row_to_their_place_in_the_index
             assert_eq!(row.get(attr::UPDATED_AT), Some(&tomorrow.into()));
         }
     }
+}
+
+#[test]
+fn a_code_that_was_never_sent_is_tried_whatever_the_count_of_receives() {
+    for receives in [1, MAX_TRIES, MAX_TRIES + 1, 50] {
+        let mut item = Attributes::new();
+        assert_eq!(later(1, receives).plan(&item), Plan::Try, "{receives}");
+        let lease = claim(&later(1, receives), &mut item, NOW).unwrap();
+        assert!(made(&lease.release(NOW), &mut item), "{receives}");
+        // It was claimed, and the code was not sent.
+        assert_eq!(later(2, receives).plan(&item), Plan::Try, "{receives}");
+        assert_eq!(item.get(attr::TRIES), Some(&0.into()), "{receives}");
+    }
+}
+
+#[test]
+fn a_code_is_tried_so_often_and_no_more_by_whichever_message() {
+    let mut item = Attributes::new();
+    (0..MAX_TRIES).for_each(|_| try_once(&of_code("a"), &mut item, NOW));
+    for receives in [1, 2, 50] {
+        assert!(claim(&later(9, receives), &mut item.clone(), LATER).is_none(), "{receives}");
+        assert_eq!(later(9, receives).conflict(&item, LATER), Conflict::OutOfTries, "{receives}");
+    }
+    assert_eq!(later(9, 50).plan(&item), Plan::GiveUp);
+    assert!(
+        claim(&of_code("b"), &mut item, LATER).is_some_and(|lease| lease.tries == 1),
+        "another has tries of its own"
+    );
+}
+
+#[test]
+fn a_holder_that_was_killed_has_tried() {
+    let mut item = after([first("a", NOW)]);
+    let after_lease = NOW.plus(2 * LEASE);
+    let lease = claim(&later(2, 2), &mut item, after_lease).unwrap();
+    assert_eq!((lease.tries, lease.maybe_redeemed.get()), (2, true));
+    // Few receives are left, and nobody knows of the delay.
+    assert_eq!(later(3, MAX_TRIES).plan(&item), Plan::Try);
+    assert_eq!(later(3, MAX_TRIES + 1).plan(&item), Plan::Tell);
+    item.insert(attr::DELAY_TOLD_AT.to_owned(), LATER.into());
+    assert_eq!(later(3, MAX_TRIES + 1).plan(&item), Plan::Try);
+    // Whoever is killed now leaves no outcome behind.
+    assert_eq!(later(3, MAX_TRIES + 3).plan(&item), Plan::GiveUp);
+}
+
+#[test]
+fn a_message_that_is_put_back_after_all_tries_is_tried_anew() {
+    let mut item = Attributes::new();
+    (0..MAX_TRIES).for_each(|_| try_once(&of_code("a"), &mut item, NOW));
+    assert!(made(&of_code("a").finish(&DELAYED, Guard::Claimable, NOW), &mut item));
+    assert!(claim(&later(2, 2), &mut item.clone(), LATER).is_none());
+    let lease = claim(&later(3, 1), &mut item, LATER).unwrap();
+    assert_eq!((lease.tries, item.get(attr::TRIES)), (1, Some(&1.into())));
+}
+
+#[test]
+fn nobody_tries_a_code_before_its_message_comes_back() {
+    let mut item = Attributes::new();
+    let lease = claim(&of_code("a"), &mut item, NOW).unwrap();
+    let back_at = NOW.plus(Duration::from_secs(40));
+    lease.retry_at.set(Some(back_at));
+    assert!(made(&lease.release(NOW), &mut item));
+    // A reload of the callback.
+    assert_eq!(later(2, 1).conflict(&item, LATER), Conflict::Held { until: back_at });
+    assert!(claim(&later(2, 1), &mut item.clone(), LATER).is_none());
+    assert!(claim(&later(2, 1), &mut item.clone(), back_at).is_some());
+    // Another login of the person is not held up.
+    assert!(claim(&of_code("b"), &mut item, LATER).is_some());
+}
+
+#[test]
+fn a_claim_whose_answer_was_lost_is_known_again_by_its_delivery_alone() {
+    let item = after([first("a", NOW)]);
+    let own = of_code("a").own_lease(&item).unwrap();
+    assert_eq!((own.tries, own.maybe_redeemed.get()), (1, false));
+    assert!(allows(&item, &own.release(LATER)));
+    assert!(later(2, 1).own_lease(&item).is_none());
+    // Of an earlier try it does not know whether the code was redeemed.
+    let again = after([first("a", NOW), again("a", NOW.plus(2 * LEASE))]);
+    assert!(later(2, 2).own_lease(&again).unwrap().maybe_redeemed.get());
+    let over = after([first("a", NOW), connect("a", false, NOW)]);
+    assert!(of_code("a").own_lease(&over).is_none());
+}
+
+#[test]
+fn an_outcome_whose_answer_was_lost_is_known_again() {
+    let item = after([first("a", NOW), fail("a", Reason::CodeExpired)]);
+    assert!(of_code("a").wrote(&failed(Reason::CodeExpired), &item, NOW));
+    assert!(!of_code("a").wrote(&failed(Reason::CodeExpired), &item, LATER));
+    assert!(!of_code("a").wrote(&failed(Reason::Unknown), &item, NOW));
+    assert!(!of_code("a").wrote(&DELAYED, &item, NOW));
+}
+
+#[test]
+fn a_delay_that_was_told_is_not_told_again_by_the_tries_after_it() {
+    let mut item = Attributes::new();
+    let first = claim(&of_code("a"), &mut item, NOW).unwrap();
+    assert!(made(&of_code("a").finish(&DELAYED, Guard::Lease(&first), NOW), &mut item));
+    // Its telling is not complete when the next try begins.
+    let second = claim(&later(2, 2), &mut item, LATER).unwrap();
+    assert!(!second.delay_is_told);
+    assert!(made(&later(2, 2).finish(&DELAYED, Guard::Lease(&second), LATER), &mut item));
+    assert!(made(&Mark::Nothing.write(Status::Delayed, LATER, true, LATER), &mut item));
+    let third = claim(&later(3, 3), &mut item, LATER).unwrap();
+    assert!(third.delay_is_told);
+    assert!(made(&later(3, 3).finish(&DELAYED, Guard::Lease(&third), LATER), &mut item));
+    assert!(item.contains_key(attr::NOTIFIED_AT), "the stream's filter drops it");
 }

@@ -92,7 +92,7 @@ impl Upstream {
         );
         match fault {
             None => forward.await,
-            Some(Action::Answer(answer)) => {
+            Some(answer @ (Action::Answer(_) | Action::OAuth(_))) => {
                 answer.response().unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
             }
             Some(Action::Delay(Delay { delay_ms })) => {

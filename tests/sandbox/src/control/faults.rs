@@ -10,6 +10,8 @@
 //!
 //! - `{"status", "body"?, "content_type"?, "headers"?}` is the response, and the request is not
 //!   processed. A `body` that is not a string is sent as JSON.
+//! - `{"oauth_error", "description"?}` is Salesforce's answer with that error, which has to be one of those in
+//!   [`crate::salesforce`]; without a description it is the usual one.
 //! - `{"delay_ms"}` processes the request after a delay, even if the client has stopped waiting.
 //! - `{"drop": "before"}` closes the connection and processes nothing.
 //! - `{"kill": "before"}` and `{"kill": "after"}` do the same, and kill the calling function (SIGKILL).
@@ -23,13 +25,13 @@ use std::{collections::BTreeMap, sync::Mutex};
 use axum::{
     body::Body,
     http::{HeaderName, HeaderValue, StatusCode, header},
-    response::Response,
+    response::{IntoResponse as _, Response},
 };
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::Endpoint;
-use crate::lock;
+use crate::{lock, salesforce::errors};
 
 /// A fault.
 #[derive(Debug, Deserialize)]
@@ -50,6 +52,7 @@ fn once() -> u32 {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Action {
+    OAuth(OAuthAnswer),
     Answer(Answer),
     Delay(Delay),
     Drop(Drop),
@@ -66,6 +69,14 @@ pub(crate) struct Answer {
     content_type: Option<String>,
     #[serde(default)]
     headers: BTreeMap<String, String>,
+}
+
+/// One of Salesforce's errors.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OAuthAnswer {
+    oauth_error: String,
+    description: Option<String>,
 }
 
 /// A delay before normal processing.
@@ -99,7 +110,7 @@ pub(crate) enum When {
 
 /// A fault's response is not valid HTTP.
 #[derive(Debug, thiserror::Error)]
-#[error("the action's status or headers are not valid HTTP")]
+#[error("the action's status or headers are not valid HTTP, or its error is not one of Salesforce's")]
 pub(crate) struct InvalidAnswer;
 
 impl Fault {
@@ -118,9 +129,29 @@ impl Action {
     /// Checks that it can be carried out.
     pub(crate) fn check(&self) -> Result<(), InvalidAnswer> {
         match self {
+            Self::OAuth(answer) => answer.response().map(drop),
             Self::Answer(answer) => answer.response().map(drop),
             Self::Delay(_) | Self::Drop(_) | Self::Kill(_) => Ok(()),
         }
+    }
+}
+
+impl Action {
+    /// The response in place of the party's.
+    pub(crate) fn response(&self) -> Result<Response, InvalidAnswer> {
+        match self {
+            Self::OAuth(answer) => answer.response(),
+            Self::Answer(answer) => answer.response(),
+            Self::Delay(_) | Self::Drop(_) | Self::Kill(_) => Err(InvalidAnswer),
+        }
+    }
+}
+
+impl OAuthAnswer {
+    /// The response as HTTP.
+    pub(crate) fn response(&self) -> Result<Response, InvalidAnswer> {
+        let error = errors::find(&self.oauth_error, self.description.as_deref()).ok_or(InvalidAnswer)?;
+        Ok(error.into_response())
     }
 }
 

@@ -74,8 +74,8 @@ async fn pass(world: &World, endpoint: Endpoint, request: Request, next: Next) -
             }
             (Outcome { answered: None, ..outcome }, hang_up())
         }
-        Some(Action::Answer(answer)) => {
-            let response = answer.response().unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response());
+        Some(action @ (Action::Answer(_) | Action::OAuth(_))) => {
+            let response = action.response().unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response());
             let (outcome, response) = processed(Some("answer"), response).await;
             (Outcome { succeeded: false, ..outcome }, response)
         }

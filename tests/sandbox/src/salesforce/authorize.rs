@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::{
     body::Bytes,
     extract::{RawQuery, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 use form_urlencoded::Serializer;
@@ -115,6 +115,12 @@ impl Authorization {
         }
     }
 
+    /// Where the forms of its pages lead.
+    pub(super) fn form_action(&self) -> String {
+        let site = Url::parse(&self.base_url).map(|url| url.path().trim_end_matches('/').to_owned());
+        format!("{}/services/oauth2/authorize", site.unwrap_or_default())
+    }
+
     /// The redirect address, unchanged, with the response and the state appended.
     pub(super) fn redirect(&self, answer: &[(&str, &str)]) -> String {
         let mut query = Serializer::new(String::new());
@@ -149,8 +155,13 @@ fn is_s256(challenge: &str) -> bool {
 }
 
 /// `GET`: the login page.
-pub(super) async fn show(State(world): State<Arc<World>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
-    answer(&world.salesforce, &query_fields(query), &headers)
+pub(super) async fn show(
+    State(world): State<Arc<World>>,
+    RawQuery(query): RawQuery,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    answer(&world.salesforce, &query_fields(query), &called_base_url(&headers, &uri))
 }
 
 /// `POST`: the request itself, or the login form, or the consent form, each with the request's
@@ -158,18 +169,20 @@ pub(super) async fn show(State(world): State<Arc<World>>, RawQuery(query): RawQu
 pub(super) async fn submit(
     State(world): State<Arc<World>>,
     RawQuery(query): RawQuery,
+    uri: Uri,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    answer(&world.salesforce, &query_fields(query).and(Fields::parse(&body)), &headers)
+    let fields = query_fields(query).and(Fields::parse(&body));
+    answer(&world.salesforce, &fields, &called_base_url(&headers, &uri))
 }
 
 fn query_fields(query: Option<String>) -> Fields {
     Fields::parse(query.unwrap_or_default().as_bytes())
 }
 
-fn answer(salesforce: &Salesforce, fields: &Fields, headers: &HeaderMap) -> Response {
-    let authorization = match salesforce.authorization(fields, &called_base_url(headers)) {
+fn answer(salesforce: &Salesforce, fields: &Fields, base_url: &str) -> Response {
+    let authorization = match salesforce.authorization(fields, base_url) {
         Ok(authorization) => authorization,
         Err(Refusal::Page(error)) => return (StatusCode::BAD_REQUEST, pages::error(error)).into_response(),
         Err(Refusal::Redirect(location)) => return redirect(&location),

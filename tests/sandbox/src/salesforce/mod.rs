@@ -8,9 +8,11 @@
 //! there is no `id_token`, and tokens do not expire.
 //!
 //! `http://localhost:<port>` and `http://127.0.0.1:<port>` are two login hosts, as
-//! `login.salesforce.com` and `test.salesforce.com` are.
+//! `login.salesforce.com` and `test.salesforce.com` are. Below each, `/<site>/services/oauth2/…` are those of an
+//! Experience Cloud site, as `https://acme.my.site.com/portal` has them.
 
 mod authorize;
+pub(crate) mod errors;
 mod ledger;
 mod pages;
 mod token;
@@ -45,11 +47,14 @@ use crate::{
 };
 
 pub(crate) fn routes(world: &Arc<World>) -> Router<Arc<World>> {
-    Router::new()
-        .route("/services/oauth2/authorize", get(authorize::show).post(authorize::submit))
-        .route("/services/oauth2/token", gated(world, Endpoint::SalesforceToken, any(token::exchange)))
-        .route("/services/oauth2/userinfo", gated(world, Endpoint::SalesforceUserinfo, any(token::userinfo)))
-        .route("/services/oauth2/revoke", gated(world, Endpoint::SalesforceRevoke, any(token::revoke)))
+    ["", "/{site}"].into_iter().fold(Router::new(), |router, site| {
+        let path = |endpoint: &str| format!("{site}/services/oauth2/{endpoint}");
+        router
+            .route(&path("authorize"), get(authorize::show).post(authorize::submit))
+            .route(&path("token"), gated(world, Endpoint::SalesforceToken, any(token::exchange)))
+            .route(&path("userinfo"), gated(world, Endpoint::SalesforceUserinfo, any(token::userinfo)))
+            .route(&path("revoke"), gated(world, Endpoint::SalesforceRevoke, any(token::revoke)))
+    })
 }
 
 /// The connected app and everything that was granted to it.
@@ -124,7 +129,8 @@ impl Salesforce {
     ) -> Result<String, LoginRefused> {
         let user = users::find(username).ok_or(LoginRefused::UnknownUser)?;
         let fields = Fields::parse(url.query().unwrap_or_default().as_bytes());
-        match self.authorization(&fields, &url.origin().ascii_serialization()) {
+        let site = url.path().split("/services/").next().unwrap_or_default();
+        match self.authorization(&fields, &format!("{}{site}", url.origin().ascii_serialization())) {
             Ok(authorization) => Ok(self.decide(&authorization, user, decision)),
             Err(Refusal::Redirect(location)) => Ok(location),
             Err(Refusal::Page(error)) => Err(LoginRefused::Request(error.description)),

@@ -24,7 +24,7 @@ pub(super) fn login(authorization: &Authorization, fields: &Fields, problem: Opt
     page(
         "Login | Salesforce sandbox",
         &html! {
-            form method="post" action="/services/oauth2/authorize" {
+            form method="post" action=(authorization.form_action()) {
                 @if let Some(problem) = problem { p.problem role="alert" { (problem) } }
                 (request(fields))
                 label for="username" { "Username" }
@@ -44,7 +44,7 @@ pub(super) fn consent(authorization: &Authorization, fields: &Fields, user: &Use
     page(
         "Allow Access? | Salesforce sandbox",
         &html! {
-            form method="post" action="/services/oauth2/authorize" {
+            form method="post" action=(authorization.form_action()) {
                 h1 { "Allow Access?" }
                 p { strong { "WhatsApp assistant" } " is asking to:" }
                 ul { @for scope in authorization.scope.split(' ') { li { (meaning(scope)) } } }

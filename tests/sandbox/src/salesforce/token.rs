@@ -6,7 +6,7 @@ use axum::{
     Json,
     body::Bytes,
     extract::{RawQuery, State},
-    http::{HeaderMap, Method, StatusCode, header},
+    http::{HeaderMap, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -40,6 +40,7 @@ fn refused(error: &'static str, description: &'static str) -> OAuthError {
 pub(super) async fn exchange(
     State(world): State<Arc<World>>,
     method: Method,
+    uri: Uri,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, OAuthError> {
@@ -56,7 +57,7 @@ pub(super) async fn exchange(
         return Err(refused("unsupported_grant_type", "grant type not supported"));
     }
     let (client_id, client_secret) = authenticate(&world, &headers, &form)?;
-    let base_url = called_base_url(&headers);
+    let base_url = called_base_url(&headers, &uri);
     let now_ms = world.clock.now_ms();
 
     let tokens = if grant_type == Some("refresh_token") {
@@ -117,12 +118,12 @@ fn success(tokens: &Tokens, base_url: &str, client_secret: &str, now_ms: u64) ->
 }
 
 /// `GET /services/oauth2/userinfo`. An invalid token is a 403 in plain text, as at Salesforce.
-pub(super) async fn userinfo(State(world): State<Arc<World>>, headers: HeaderMap) -> Response {
+pub(super) async fn userinfo(State(world): State<Arc<World>>, uri: Uri, headers: HeaderMap) -> Response {
     let Some(token) = bearer(&headers) else { return (StatusCode::FORBIDDEN, "Missing_OAuth_Token").into_response() };
     let Some(user) = lock(&world.salesforce.ledger).user_of(token) else {
         return (StatusCode::FORBIDDEN, "Bad_OAuth_Token").into_response();
     };
-    let base_url = called_base_url(&headers);
+    let base_url = called_base_url(&headers, &uri);
     let (given_name, family_name) = user.name.split_once(' ').unwrap_or((user.name, ""));
     Json(json!({
         "sub": format!("{base_url}/id/{}/{}", user.org_id, user.id),

@@ -513,3 +513,45 @@ async fn a_sixth_approval_revokes_the_oldest() {
         assert_eq!(stage.refresh(&standing["refresh_token"]).await.0, 200);
     }
 }
+
+#[tokio::test]
+async fn every_error_is_said_on_demand() {
+    let stage = Stage::new().await;
+    let code = stage.code().await;
+    for (order, word, description) in [
+        (json!({"oauth_error": "inactive_user"}), "inactive_user", "user is inactive"),
+        (json!({"oauth_error": "invalid_grant"}), "invalid_grant", "expired authorization code"),
+        (
+            json!({"oauth_error": "invalid_grant", "description": "inactive organization"}),
+            "invalid_grant",
+            "inactive organization",
+        ),
+    ] {
+        stage.fault("salesforce.token", order).await;
+        assert_eq!(stage.token(&stage.redemption(&code)).await, error(word, description));
+    }
+    let unknown = json!({"endpoint": "salesforce.token", "action": {"oauth_error": "weather"}});
+    let refused = stage.client.post(stage.url("/control/faults")).json(&unknown).send().await.unwrap();
+    assert_eq!(refused.status(), 400);
+}
+
+#[tokio::test]
+async fn a_site_has_endpoints_of_its_own_below_its_path() {
+    let stage = Stage::new().await;
+    let url = Url::parse_with_params(&stage.url("/portal/services/oauth2/authorize"), stage.authorization()).unwrap();
+    let page = stage.client.get(url.clone()).send().await.unwrap().text().await.unwrap();
+    assert!(page.contains("action=\"/portal/services/oauth2/authorize\""), "{page}");
+    let order = json!({"authorize_url": url, "username": "ada@example.com", "allow": true});
+    let answer = stage.control("/control/login", &order).await;
+    let code = parameter(&answer["location"].as_str().unwrap().parse().unwrap(), "code").unwrap();
+    // A code of the site is not one of its host.
+    assert_eq!(stage.token(&stage.redemption(&code)).await, error("invalid_grant", "invalid authorization code"));
+    let token = stage.client.post(stage.url("/portal/services/oauth2/token")).form(&stage.redemption(&code));
+    let (status, tokens) = json(token.send().await.unwrap()).await;
+    assert_eq!((status, &tokens["instance_url"]), (200, &json!(stage.url("/portal"))));
+    let id = tokens["id"].as_str().unwrap();
+    assert!(id.starts_with(&stage.url("/portal/id/")), "{id}");
+    let userinfo = stage.client.get(stage.url("/portal/services/oauth2/userinfo"));
+    let userinfo = userinfo.bearer_auth(tokens["access_token"].as_str().unwrap()).send().await.unwrap();
+    assert_eq!(userinfo.status(), 200);
+}

@@ -16,8 +16,15 @@ use system::{
 };
 
 /// Alarms whose thresholds take longer, or more, than a test may: they are lowered to 0.
-const LOWERED: [&str; 5] =
-    ["ExchangeBacklogAlarm", "ReceiverSlowAlarm", "NotifierLagAlarm", "ApiSlowAlarm", "ApiFloodAlarm"];
+const LOWERED: [&str; 7] = [
+    "ExchangeBacklogAlarm",
+    "ReceiverSlowAlarm",
+    "NotifierLagAlarm",
+    "ApiSlowAlarm",
+    "ApiFloodAlarm",
+    "UnfinishedLoginsAlarm",
+    "MissingOutcomesAlarm",
+];
 const CODE_MS: u64 = 14 * 60_000;
 
 #[tokio::test]
@@ -51,6 +58,14 @@ async fn no_alarm_rises_for_people_who_connect_and_each_rises_for_its_fault() {
         cloud.consent_of("main", &new_chat(), CODE_MS).await;
     }
     cloud.rises(&mut raised, "CodesExpiredAlarm").await;
+
+    // One person's trouble is none of the operator's; all people's is.
+    cloud.connect_with_fault(40, "salesforce.token", 1, &json!({"oauth_error": "inactive_user"})).await;
+    cloud.rises(&mut raised, "SameFailureAlarm").await;
+
+    let login = cloud.begin_login(&new_chat()).await;
+    login.refuse("invalid_scope", "the requested scope is not allowed").await;
+    cloud.rises(&mut raised, "MisconfiguredLoginAlarm").await;
 
     join_all((0..6).map(async |_| {
         let chat = new_chat();

@@ -353,3 +353,19 @@ fn hex(bytes: &[u8]) -> String {
         .filter_map(|digit| char::from_digit(digit.into(), 16))
         .collect()
 }
+
+/// An Experience Cloud site has a path, which all of its endpoints are below.
+#[tokio::test]
+async fn a_person_connects_at_a_site() {
+    let cloud = Cloud::read();
+    let (main, chat) = (cloud.stack("main"), new_chat());
+    let site = format!("{}/portal", cloud.sandbox_url.replace("127.0.0.1", "localhost"));
+    let link: Value = cloud.ask_for_link("main", json!({"wa_id": chat, "login_url": site})).await.json().await.unwrap();
+    let mut browser = Browser::new(&cloud);
+    let callback = browser.approve(link["url"].as_str().expect("a link")).await;
+    assert_eq!(browser.visit(Method::GET, &callback).await.status(), StatusCode::OK);
+    assert_eq!(cloud.outcome(&chat).await.messages(), [CONNECTED]);
+    let tokens = cloud.item(tokens_table(main), "wa_id", &chat).await.expect("tokens");
+    assert_eq!((&tokens["login_url"]["S"], &tokens["instance_url"]["S"]), (&json!(site), &json!(site)));
+    assert!(tokens["username"]["S"].is_string(), "asked for below the path, too");
+}

@@ -67,7 +67,7 @@ async fn a_longer_outage_is_retried_by_the_queue() {
 #[tokio::test]
 async fn a_refused_grant_is_not_retried_and_brings_a_new_link() {
     let expired = refusal("invalid_grant", "expired authorization code");
-    assert_eq!(ends_with(expired, 1, "code_expired", "relink").await, 1);
+    assert_eq!(ends_with(expired, 1, "wrong_login_host", "relink").await, 1);
 }
 
 #[tokio::test]
@@ -227,4 +227,40 @@ async fn settled(cloud: &Cloud, chat: &str) {
         (found["Count"] == 1).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn an_outage_that_outlasts_the_code_is_told_at_once() {
+    let down = json!({"status": 503, "body": "", "headers": {"Retry-After": "3600"}});
+    assert_eq!(ends_with(down, 1, "salesforce_unavailable", "wait").await, 1);
+}
+
+#[tokio::test]
+async fn a_claim_whose_answer_is_lost_delays_nobody() {
+    let cloud = Cloud::read();
+    let chat = new_chat();
+    let login = cloud.begin_login(&chat).await;
+    cloud.aws_fault("dynamodb.UpdateItem", &*login.attempt, 1, json!({"drop": "after"})).await;
+    login.approve().await;
+    assert_eq!(cloud.outcome(&chat).await.messages(), [CONNECTED]);
+    let item = cloud.item(cloud.stack("main").output("AttemptTableName"), "attempt_id", &login.attempt).await;
+    let item = item.expect("the attempt");
+    assert_eq!((&item["receives"]["N"], &item["tries"]["N"]), (&json!("1"), &json!("1")));
+}
+
+/// The person logged in at another host than the link's: the page of the fresh link offers every host.
+#[tokio::test]
+async fn after_a_login_at_another_host_the_fresh_link_offers_them_all() {
+    let cloud = Cloud::read();
+    let chat = new_chat();
+    cloud.fault(&chat, "salesforce.token", 1, json!({"oauth_error": "invalid_grant"})).await;
+    cloud.consent(&chat).await;
+    let journal = cloud.outcome(&chat).await;
+    assert_eq!(first_event(&journal).1, "wrong_login_host");
+    let message = journal.messages()[0].to_owned();
+    let (_, url) = message.rsplit_once('\n').expect("a link");
+    let page = Browser::new(&cloud).visit(Method::GET, url).await.text().await.unwrap();
+    for host in [cloud.sandbox_url.clone(), cloud.sandbox_url.replace("127.0.0.1", "localhost")] {
+        assert!(page.contains(&format!("value=\"{host}\"")), "{page}");
+    }
 }
