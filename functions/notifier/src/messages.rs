@@ -79,6 +79,16 @@ fn failure(reason: Reason) -> Words {
             "Please open this link, and choose the address where you log in:",
             "Please ask here for a new link, and log in at the address that it names.",
         ),
+        Reason::OutdatedLink => asking(
+            "That link is from before your Salesforce account was disconnected, so it connects nothing any more.",
+            "To connect your account again, please open this link:",
+            "To connect your account again, please ask here for a new link.",
+        ),
+        Reason::UsedLogin => asking(
+            "You allowed access twice with one login: only the first account is connected.",
+            "To connect the other one instead, please open this link:",
+            "To connect the other one instead, please ask here for a new link.",
+        ),
         Reason::Unknown => asking(
             "Salesforce did not tell us whether your login worked.",
             "To be sure, please log in again with this link:",

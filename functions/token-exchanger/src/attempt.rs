@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use shared::{
     AuthorizationCode, Reason, Timestamp,
-    attempt::ledger::{Conflict, DELAY_AFTER, Guard, Lease, Plan},
+    attempt::ledger::{Attempt, Conflict, DELAY_AFTER, Guard, Lease, Plan},
     exchange::{DenialError, Sealed},
     salesforce::callback_error,
 };
@@ -51,7 +51,20 @@ impl Work<'_> {
     async fn finish(&self, guard: Guard<'_>, failure: Failure) -> Result<Ending, Setback> {
         Ok(match self.write(Ended::failed(&failure, guard), self.now()).await? {
             Finish::Written => Ending::Failed(failure),
-            Finish::Superseded => Ending::Failed(Reason::Superseded.into()),
+            Finish::Superseded(reason) => Ending::Failed(reason.into()),
+            Finish::Refused(_) => Ending::Duplicate,
+        })
+    }
+
+    /// The login is connected, and was approved once more: in another tab of Salesforce's page, or by going back. Its code is
+    /// not exchanged, because a state is for one login (RFC 9700 §4.7). The person hears how to connect that account.
+    async fn refuse_second_approval(&self) -> Result<Ending, Setback> {
+        let (id, tables) = (self.attempt.id.of_second_approval(), &self.resources.tables);
+        let (attempt, failure) = (Attempt { id, ..self.attempt.clone() }, Failure::from(Reason::UsedLogin));
+        let ended = Ended::failed(&failure, Guard::Untouched);
+        Ok(match tables.finish(&attempt, &self.consent(), &ended, self.now()).await? {
+            Finish::Written => Ending::Failed(failure),
+            Finish::Superseded(reason) => Ending::Failed(reason.into()),
             Finish::Refused(_) => Ending::Duplicate,
         })
     }
@@ -81,6 +94,7 @@ impl Work<'_> {
         let lease = match claim? {
             Ok(lease) => lease,
             Err(Conflict::Finished { .. } | Conflict::TooManyCodes) => return Ok(Ending::Duplicate),
+            Err(Conflict::AnotherCode) => return self.refuse_second_approval().await,
             Err(Conflict::Held { until }) => return Err(Setback::Held { until }),
             Err(Conflict::OutOfTries) => return self.tell_of_delay().await?.ok_or(Setback::GivenUp),
             Err(Conflict::Delayed) => return Err(Setback::Held { until: now }),
@@ -146,8 +160,10 @@ impl Work<'_> {
     /// there is one.
     async fn tell_of_delay(&self) -> Result<Option<Ending>, Setback> {
         match self.write(Ended::delayed(Reason::Misconfigured, Guard::Claimable), self.now()).await? {
-            Finish::Superseded => Ok(Some(Ending::Failed(Reason::Superseded.into()))),
-            Finish::Refused(Conflict::Finished { .. } | Conflict::TooManyCodes) => Ok(Some(Ending::Duplicate)),
+            Finish::Superseded(reason) => Ok(Some(Ending::Failed(reason.into()))),
+            Finish::Refused(Conflict::Finished { .. } | Conflict::AnotherCode | Conflict::TooManyCodes) => {
+                Ok(Some(Ending::Duplicate))
+            }
             Finish::Refused(Conflict::Held { until }) => Err(Setback::Held { until }),
             Finish::Written | Finish::Refused(Conflict::Delayed | Conflict::OutOfTries) => Ok(None),
         }
@@ -157,8 +173,10 @@ impl Work<'_> {
         let now = self.now();
         match self.write(Ended::failed(&failure, guard), now).await? {
             Finish::Written => Ok(Ending::Failed(failure)),
-            Finish::Superseded => Ok(Ending::Failed(Reason::Superseded.into())),
-            Finish::Refused(Conflict::Finished { .. } | Conflict::TooManyCodes) => Ok(Ending::Duplicate),
+            Finish::Superseded(reason) => Ok(Ending::Failed(reason.into())),
+            Finish::Refused(Conflict::Finished { .. } | Conflict::AnotherCode | Conflict::TooManyCodes) => {
+                Ok(Ending::Duplicate)
+            }
             // Lost to another holder who has returned it since.
             Finish::Refused(Conflict::Delayed | Conflict::OutOfTries) => Err(Setback::Held { until: now }),
             Finish::Refused(Conflict::Held { until }) => Err(Setback::Held { until }),

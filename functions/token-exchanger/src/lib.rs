@@ -137,10 +137,14 @@ impl TokenExchanger {
             let (policy, login_urls, now) = (config.states.policy, &config.login_urls, clock());
             Verifier { keys, policy, login_urls, now }.verify(body)
         };
-        match with(&config.states.keys) {
-            Err(Forged::State(InvalidState::UnknownKey)) => Ok(with(self.0.fetch_state_keys().await?)?),
-            verified => Ok(verified?),
+        let mut message = match with(&config.states.keys) {
+            Err(Forged::State(InvalidState::UnknownKey)) => with(self.0.fetch_state_keys().await?)?,
+            verified => verified?,
+        };
+        if message.is_unproven() {
+            message.is_known_by(&self.0.tables.read_attempt(message.attempt_id).await?);
         }
+        Ok(message)
     }
 
     /// Releases the attempt and sets when the message comes back. After the last try, or where the next one comes late, the

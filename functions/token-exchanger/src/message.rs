@@ -8,7 +8,11 @@ use std::time::Duration;
 
 use shared::{
     AttemptId, AuthorizationCode, LinkId, LoginUrl, LoginUrls, Reason, Timestamp, WaId,
-    attempt::ledger::{Attempt, Delivery},
+    attempt::{
+        attr,
+        ledger::{Attempt, Delivery},
+    },
+    conditional_write::{Attributes, Value},
     connection::{CLOCK_SKEW, Consent},
     exchange::{self, Body, Denial, ExchangeMessage, Sealed, StateText, Version1, version1},
     state::{InvalidState, SignedState, State, StateKey},
@@ -144,9 +148,15 @@ impl Verifier<'_> {
     }
 }
 
+/// A denial is treated as a plain state's, which messages nobody, until [`Message::is_known_by`]. A code is a consent, whose
+/// person must hear of it.
 fn version1(message: &Version1) -> Message<'_> {
     let Version1 { attempt_id, wa_id, received_at, login_url, content } = message;
-    let is_plain = matches!(content, version1::Content::Code { is_plain: true, .. });
+    let is_plain = match content {
+        version1::Content::Code { is_plain, .. } => *is_plain,
+        version1::Content::Denied { .. } => true,
+        version1::Content::Exchanged { .. } => false,
+    };
     Message {
         attempt_id: *attempt_id,
         link_id: None,
@@ -198,6 +208,17 @@ impl Message<'_> {
             received_at: self.received_at,
             delivery,
         }
+    }
+
+    /// Whether nothing in it says whether it began with a plain state: a denial of version 1.
+    pub(crate) fn is_unproven(&self) -> bool {
+        self.state.is_none() && matches!(self.content, Content::Denied { .. })
+    }
+
+    /// The attempt's row says that this chat's login began, and is no plain state's: then the chat may be messaged.
+    pub(crate) fn is_known_by(&mut self, item: &Attributes) {
+        let is_this_chats = item.get(attr::WA_ID).and_then(Value::as_text) == Some(self.wa_id.as_str());
+        self.is_plain = !is_this_chats || item.contains_key(attr::PLAIN);
     }
 
     /// The consent, as far as its order among the chat's is concerned.

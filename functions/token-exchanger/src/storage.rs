@@ -94,7 +94,8 @@ impl Work<'_> {
                     None => self.resources.tables.read_tokens(self.attempt.wa_id).await?,
                 };
                 if consent.is_superseded(&before, now) {
-                    return self.give_way(connection, lease).await.map(Some);
+                    let reason = consent.reason_lost(&before, now);
+                    return self.give_way(connection, reason, lease).await.map(Some);
                 }
                 let before = Before::of(&before);
                 let replaced = before.tokens.as_ref().filter(|tokens| !connection.holds(tokens));
@@ -127,12 +128,17 @@ impl Work<'_> {
         }
     }
 
-    /// A later consent has won: these tokens are revoked, and the attempt ends.
-    async fn give_way(&self, connection: &Connection, lease: Option<&Lease>) -> Result<Ending, TableError> {
+    /// The consent has lost: these tokens are revoked, and the attempt ends.
+    async fn give_way(
+        &self,
+        connection: &Connection,
+        reason: Reason,
+        lease: Option<&Lease>,
+    ) -> Result<Ending, TableError> {
         self.revoke_unused(&connection.grant).await;
         let guard = lease.map_or(Guard::Exchanged, Guard::Lease);
-        Ok(match self.resources.tables.supersede(&self.attempt, guard, self.now()).await? {
-            Finish::Written | Finish::Superseded => Ending::Failed(Reason::Superseded.into()),
+        Ok(match self.resources.tables.supersede(&self.attempt, reason, guard, self.now()).await? {
+            Finish::Written | Finish::Superseded(_) => Ending::Failed(reason.into()),
             Finish::Refused(conflict) => {
                 warn!(attempt_id = %self.attempt.id, ?conflict, "superseded attempt has another outcome");
                 Ending::Duplicate

@@ -41,8 +41,8 @@ pub(crate) enum Claim {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Finish {
     Written,
-    /// Written as superseded, because a later consent of the chat has won.
-    Superseded,
+    /// Another reason was written, because the consent has lost against the chat's row.
+    Superseded(Reason),
     Refused(Conflict),
 }
 
@@ -159,24 +159,31 @@ impl Tables {
         ];
         match dynamodb::transact(&self.client, writes).await {
             Ok(Transaction::Done) => return Ok(Finish::Written),
-            Ok(Transaction::ConditionFailed([true, _])) => return self.supersede(attempt, ended.guard, now).await,
+            Ok(Transaction::ConditionFailed([true, _])) => {
+                let row = self.read_tokens(attempt.wa_id).await;
+                // The condition has failed: what the row says now is only about which words are right.
+                let reason = row.map_or(Reason::Superseded, |row| consent.reason_lost(&row, now));
+                return self.supersede(attempt, reason, ended.guard, now).await;
+            }
+
             // The item says why. Or the token table is out of reach, which must keep nobody from hearing of it.
             Ok(Transaction::ConditionFailed([false, _])) | Err(_) => {}
         }
         self.write_outcome(attempt, ended, now).await
     }
 
-    /// Writes that a later consent of the chat has won.
+    /// Writes that the consent has lost.
     pub(crate) async fn supersede(
         &self,
         attempt: &Attempt<'_>,
+        reason: Reason,
         guard: Guard<'_>,
         now: Timestamp,
     ) -> Result<Finish, TableError> {
-        let outcome = Outcome::Failed { reason: Reason::Superseded, salesforce_error: None };
+        let outcome = Outcome::Failed { reason, salesforce_error: None };
         let superseded = Ended { outcome, guard, last_error: None };
         Ok(match self.write_outcome(attempt, &superseded, now).await? {
-            Finish::Written => Finish::Superseded,
+            Finish::Written => Finish::Superseded(reason),
             conflict => conflict,
         })
     }

@@ -62,6 +62,8 @@ pub enum Conflict {
         /// Whether the outcome is `connected`.
         connected: bool,
     },
+    /// The attempt is connected, by another code.
+    AnotherCode,
     /// The attempt is delayed, and the person is notified of it.
     Delayed,
     /// Other codes of the attempt were tried, as many as may be.
@@ -240,9 +242,13 @@ impl Attempt<'_> {
         write.remove(attr::MARKS)
     }
 
-    /// What every write sets.
+    /// What every write sets, and no write to another chat's attempt.
     fn write(&self, condition: Condition, to: Status, now: Timestamp) -> ConditionalWrite {
-        let write = ConditionalWrite::only_if(condition)
+        let is_this_chats = Condition::Any(vec![
+            Condition::Absent(attr::WA_ID),
+            Condition::Is(attr::WA_ID, self.wa_id.as_str().into()),
+        ]);
+        let write = ConditionalWrite::only_if(Condition::All(vec![is_this_chats, condition]))
             .set(attr::STATUS, to.as_str())
             .set(attr::WA_ID, self.wa_id.as_str())
             .set(attr::LOGIN_URL, self.login_url.as_str())
@@ -297,6 +303,10 @@ impl Attempt<'_> {
         let lease_until = time(item, attr::LEASE_UNTIL).unwrap_or(now);
         let retry_at = time(item, attr::RETRY_AT).unwrap_or(RELEASED);
         match text(item, attr::STATUS).and_then(Status::parse) {
+            _ if text(item, attr::WA_ID).is_some_and(|wa_id| wa_id != self.wa_id.as_str()) => {
+                Conflict::Finished { connected: false }
+            }
+            Some(Status::Connected) if is_another && self.code_sha256.is_some() => Conflict::AnotherCode,
             Some(Status::Connected) => Conflict::Finished { connected: true },
             _ if self.code_sha256.is_some() && is_another && codes >= MAX_CODES => Conflict::TooManyCodes,
             Some(Status::Exchanging) if lease_until >= now => Conflict::Held { until: lease_until.max(retry_at) },

@@ -40,6 +40,13 @@ impl AttemptId {
         Self::hashed(&[b"plain-attempt:v2:", sha256.as_bytes()])
     }
 
+    /// The id of what is said about a login that was approved more than once: one for each login, so that further approvals
+    /// say nothing more.
+    #[must_use]
+    pub fn of_second_approval(self) -> Self {
+        Self::hashed(&[b"second-approval:v1:", self.to_string().as_bytes()])
+    }
+
     /// The id of a denial without a signed state.
     #[must_use]
     pub fn of_denial(wa_id: &WaId, received_at: Timestamp) -> Self {

@@ -71,8 +71,12 @@ pub enum Reason {
     Misconfigured,
     /// Salesforce did not answer in time.
     SalesforceUnavailable,
-    /// A later consent of the same chat won, or the connection was revoked after the link was made.
+    /// A later consent of the same chat won, or its connection was revoked after this consent.
     Superseded,
+    /// The link was made before the chat's connection was revoked, and the person approved after it.
+    OutdatedLink,
+    /// The login was approved a second time, and is connected by the first approval.
+    UsedLogin,
     /// The callback came from another browser than the one that pressed the button.
     WrongBrowser,
     /// The callback came after the state had expired.
@@ -94,7 +98,7 @@ pub enum Next {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Denied,
         Self::CodeExpired,
         Self::WrongLoginHost,
@@ -106,6 +110,8 @@ impl Reason {
         Self::Misconfigured,
         Self::SalesforceUnavailable,
         Self::Superseded,
+        Self::OutdatedLink,
+        Self::UsedLogin,
         Self::WrongBrowser,
         Self::ExpiredState,
         Self::InvalidCallback,
@@ -126,6 +132,8 @@ impl Reason {
             Self::Misconfigured => "misconfigured",
             Self::SalesforceUnavailable => "salesforce_unavailable",
             Self::Superseded => "superseded",
+            Self::OutdatedLink => "outdated_link",
+            Self::UsedLogin => "used_login",
             Self::WrongBrowser => "wrong_browser",
             Self::ExpiredState => "expired_state",
             Self::InvalidCallback => "invalid_callback",
@@ -145,6 +153,8 @@ impl Reason {
             Self::Denied
             | Self::CodeExpired
             | Self::WrongLoginHost
+            | Self::OutdatedLink
+            | Self::UsedLogin
             | Self::Unknown
             | Self::WrongBrowser
             | Self::ExpiredState

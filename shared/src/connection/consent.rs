@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{CONSENTED_AT, ENDED_AT, ENDED_REASON, REVOKED};
 use crate::{
-    AttemptId, Timestamp,
+    AttemptId, Reason, Timestamp,
     attempt::attr,
     conditional_write::{Attributes, Condition, ConditionalWrite},
 };
@@ -34,15 +34,7 @@ impl Consent {
     #[must_use]
     pub fn wins(&self, now: Timestamp) -> Condition {
         let future = now.plus(CLOCK_SKEW).millis();
-        let is_latest = Condition::Any(vec![
-            Condition::NotNumber(CONSENTED_AT),
-            Condition::Below(CONSENTED_AT, self.at.millis()),
-            Condition::Above(CONSENTED_AT, future),
-            Condition::All(vec![
-                Condition::Is(CONSENTED_AT, self.at.into()),
-                Condition::Is(attr::ATTEMPT_ID, self.attempt_id.to_string().into()),
-            ]),
-        ]);
+        let is_latest = self.is_latest(now);
         let Some(issued_at) = self.link_issued_at else { return is_latest };
         let is_not_revoked = Condition::Any(vec![
             Condition::NotNumber(ENDED_AT),
@@ -51,6 +43,27 @@ impl Consent {
             Condition::Above(ENDED_AT, future),
         ]);
         Condition::All(vec![is_latest, is_not_revoked])
+    }
+
+    fn is_latest(&self, now: Timestamp) -> Condition {
+        Condition::Any(vec![
+            Condition::NotNumber(CONSENTED_AT),
+            Condition::Below(CONSENTED_AT, self.at.millis()),
+            Condition::Above(CONSENTED_AT, now.plus(CLOCK_SKEW).millis()),
+            Condition::All(vec![
+                Condition::Is(CONSENTED_AT, self.at.into()),
+                Condition::Is(attr::ATTEMPT_ID, self.attempt_id.to_string().into()),
+            ]),
+        ])
+    }
+
+    /// Why this consent ends, which has lost against the chat's row. Whoever approved before a later consent or a revocation
+    /// has been overtaken by their own chat, and hears nothing more. Whoever approved after the revocation, with a link from
+    /// before it, waits for an answer.
+    #[must_use]
+    pub fn reason_lost(&self, row: &Attributes, now: Timestamp) -> Reason {
+        let is_outdated = self.is_superseded(row, now) && self.is_latest(now).holds(row);
+        if is_outdated { Reason::OutdatedLink } else { Reason::Superseded }
     }
 
     /// Whether the chat's row is of a later consent, or revoked since this one's link was made.
@@ -127,6 +140,18 @@ mod tests {
         assert!(!of_link(6).is_superseded(&revoked, NOW));
         let ended_otherwise = row([(ENDED_AT, 5_500.into()), (ENDED_REASON, "expired".into())]);
         assert!(!of_link(4).is_superseded(&ended_otherwise, NOW));
+    }
+
+    #[test]
+    fn who_approves_after_a_revocation_with_an_older_link_is_answered() {
+        let revoked = row([(ENDED_AT, 5_500.into()), (ENDED_REASON, REVOKED.into()), (CONSENTED_AT, 5_500.into())]);
+        let of_link = |at| Consent { link_issued_at: Some(Timestamp::from_seconds(4)), ..consent(1, at) };
+        for (at, reason) in [(5_400, Reason::Superseded), (5_500, Reason::Superseded), (5_501, Reason::OutdatedLink)] {
+            assert!(of_link(at).is_superseded(&revoked, NOW), "{at}");
+            assert_eq!(of_link(at).reason_lost(&revoked, NOW), reason, "{at}");
+        }
+        assert_eq!(consent(1, 9).reason_lost(&of(consent(2, 10)), NOW), Reason::Superseded);
+        assert_eq!(consent(1, 9).reason_lost(&row([]), NOW), Reason::Superseded, "the row has changed since");
     }
 
     proptest! {

@@ -530,7 +530,7 @@ impl Work {
 /// A claim or an outcome was refused: the next step.
 const fn next(conflict: Conflict, row: &Row) -> At {
     match (conflict, row.lease) {
-        (Conflict::Finished { .. } | Conflict::TooManyCodes, _) => At::Done,
+        (Conflict::Finished { .. } | Conflict::AnotherCode | Conflict::TooManyCodes, _) => At::Done,
         (Conflict::Held { .. }, LeaseEnd::Of(number)) => At::ReturnTo(Place::Waiting(number)),
         (Conflict::Held { .. } | Conflict::Delayed | Conflict::OutOfTries, _) => At::ReturnTo(Place::Ready),
     }

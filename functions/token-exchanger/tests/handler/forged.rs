@@ -68,13 +68,33 @@ async fn a_code_of_version_1_is_not_exchanged_and_ends_as_an_outcome() {
     assert_eq!(world.last_update()["reason"], text("code_expired"));
 }
 
+fn denial_of_version_1(world: &World) -> Value {
+    json!({
+        "v": 1, "attempt_id": ATTEMPT, "wa_id": CHAT, "received_at": RECEIVED_AT, "login_url": world.0.url(),
+        "denied": "access_denied",
+    })
+}
+
 #[tokio::test]
 async fn a_denial_of_version_1_ends_as_an_outcome() {
     let world = World::start().await;
-    let message = json!({
-        "v": 1, "attempt_id": ATTEMPT, "wa_id": CHAT, "received_at": RECEIVED_AT, "login_url": world.0.url(),
-        "denied": "access_denied",
-    });
-    assert!(ends(&world, &message).await);
+    assert!(ends(&world, &denial_of_version_1(&world)).await);
     assert_eq!(world.last_update()["reason"], text("denied"));
+}
+
+#[tokio::test]
+async fn a_denial_of_version_1_messages_nobody_whose_login_is_unknown() {
+    let of_another = json!({ "attempt_id": text(ATTEMPT), "wa_id": text("whatsapp:+15557654321") });
+    let of_a_plain_state = json!({ "attempt_id": text(ATTEMPT), "wa_id": text(CHAT), "plain": { "BOOL": true } });
+    for item in [None, Some(of_another), Some(of_a_plain_state)] {
+        let world = World::start().await;
+        world.0.next("GetItem", item.map_or_else(|| json!({}), |item| json!({ "Item": item })));
+        assert!(ends(&world, &denial_of_version_1(&world)).await);
+        assert_eq!(world.last_update()["plain"], json!({ "BOOL": true }));
+    }
+    let world = World::start().await;
+    let known = json!({ "attempt_id": text(ATTEMPT), "wa_id": text(CHAT), "status": text("exchanging") });
+    world.0.next("GetItem", json!({ "Item": known }));
+    assert!(ends(&world, &denial_of_version_1(&world)).await);
+    assert!(!world.last_update().contains_key("plain"));
 }

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use shared::Timestamp;
 
 use crate::world::{
-    ATTEMPT, CHAT, CODE, DEADLINE, NOW, RECEIVED_AT, World, ends, handle, holding, number, record, sets, text,
+    ATTEMPT, CHAT, CODE, CODE_SHA256, DEADLINE, NOW, RECEIVED_AT, World, ends, handle, holding, number, record, sets,
+    text,
 };
 
 /// The chat's row, of a consent at that time.
@@ -128,6 +129,61 @@ async fn a_failure_of_an_overtaken_consent_is_superseded() {
     world.cancel_next_transaction(["ConditionalCheckFailed", "None"]);
     assert!(ends(&world, &message).await);
     assert_eq!(world.last_update()["reason"], text("superseded"));
+}
+
+/// The row of a chat whose connection was revoked before the callback came, and after the link was made.
+fn revoked_row() -> Value {
+    let at = number(RECEIVED_AT - 1);
+    json!({ "Item": {
+        "wa_id": text(CHAT), "consented_at": at, "ended_at": at, "ended_reason": text("revoked"),
+    } })
+}
+
+#[tokio::test]
+async fn who_approves_after_a_revocation_by_an_older_link_is_answered() {
+    let world = World::start().await;
+    world.0.next("GetItem", revoked_row());
+    assert!(ends(&world, &world.message()).await);
+    assert!(world.stores().is_empty());
+    assert_eq!(world.last_update()["reason"], text("outdated_link"));
+    assert_eq!(world.queued("revoke").len(), 1);
+
+    let world = World::start().await;
+    world.cancel_next_transaction(["ConditionalCheckFailed", "None"]);
+    world.0.next("GetItem", revoked_row());
+    assert!(ends(&world, &holding(world.message(), "denied", json!({ "error": "access_denied" }))).await);
+    assert_eq!(world.last_update()["reason"], text("outdated_link"));
+}
+
+#[tokio::test]
+async fn a_second_approval_of_a_connected_login_is_answered_once() {
+    let world = World::start().await;
+    let connected = json!({ "status": text("connected"), "wa_id": text(CHAT), "code_sha256": text("another") });
+    world.refuse_next_update(&connected);
+    assert!(ends(&world, &world.message()).await);
+    assert_eq!((world.tries(), world.stores().len()), (0, 0), "the code is not exchanged");
+    assert_eq!(world.last_update()["reason"], text("used_login"));
+    let written = &world.calls("TransactWriteItems")[0]["TransactItems"][1]["Update"];
+    assert_ne!(written["Key"]["attempt_id"], text(ATTEMPT), "the connected attempt stays as it is");
+    assert_eq!(sets(written)["wa_id"], text(CHAT));
+
+    // Further approvals write to the same row, which takes one.
+    let world = World::start().await;
+    world.refuse_next_update(&connected);
+    world.refuse_next_outcome(&json!({ "status": text("failed"), "reason": text("used_login"), "wa_id": text(CHAT) }));
+    assert!(ends(&world, &world.message()).await);
+    let again = &world.calls("TransactWriteItems")[0]["TransactItems"][1]["Update"];
+    assert_eq!(again["Key"], written["Key"]);
+    assert_eq!(again["ConditionExpression"], written["ConditionExpression"]);
+}
+
+#[tokio::test]
+async fn the_code_that_connected_is_a_duplicate() {
+    let world = World::start().await;
+    let connected = json!({ "status": text("connected"), "wa_id": text(CHAT), "code_sha256": text(CODE_SHA256) });
+    world.refuse_next_update(&connected);
+    assert!(ends(&world, &world.message()).await);
+    assert!(world.calls("TransactWriteItems").is_empty());
 }
 
 #[tokio::test]

@@ -469,3 +469,33 @@ fn a_delay_that_was_told_is_not_told_again_by_the_tries_after_it() {
     assert!(made(&later(3, 3).finish(&DELAYED, Guard::Lease(&third), LATER), &mut item));
     assert!(item.contains_key(attr::NOTIFIED_AT), "the stream's filter drops it");
 }
+
+#[test]
+fn another_chats_attempt_is_never_written() {
+    let other = "whatsapp:+15557654321".parse().unwrap();
+    let of_other = Attempt { wa_id: &other, ..of_code("b") };
+    let failure = failed(Reason::Denied);
+    for item in [
+        after([first("a", NOW)]),
+        after([first("a", NOW), of_code("a").finish(&failure, Guard::Claimable, NOW.plus(LEASE).plus(LEASE))]),
+        after([of_code("a").finish(&DELAYED, Guard::Claimable, NOW)]),
+        after([attempt(None).finish(&failure, Guard::Undecided, NOW)]),
+        after([connect("a", false, NOW)]),
+    ] {
+        let later = NOW.plus(LEASE).plus(LEASE).plus(LEASE);
+        let mut writes = of_other.claims(later);
+        for guard in [Guard::Claimable, Guard::SameCode, Guard::Undecided, Guard::Untouched, Guard::Exchanged] {
+            writes.push(of_other.finish(&failed(Reason::Unknown), guard, later));
+        }
+        assert!(writes.iter().all(|write| !allows(&item, write)), "{item:?}");
+        assert_eq!(of_other.conflict(&item, later), Conflict::Finished { connected: false });
+    }
+}
+
+#[test]
+fn a_login_that_is_connected_by_another_code_says_so() {
+    let connected = after([connect("a", false, NOW)]);
+    assert_eq!(of_code("b").conflict(&connected, LATER), Conflict::AnotherCode);
+    assert_eq!(of_code("a").conflict(&connected, LATER), Conflict::Finished { connected: true });
+    assert_eq!(attempt(None).conflict(&connected, LATER), Conflict::Finished { connected: true });
+}
