@@ -37,7 +37,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{
     ambient::Clock,
-    aws::AwsFaults,
+    aws::{AwsCalls, AwsFaults},
     bot::Bot,
     chat::Chats,
     control::{Faults, Journal},
@@ -164,6 +164,7 @@ struct World {
     chats: Chats,
     faults: Faults,
     aws_faults: AwsFaults,
+    aws_calls: AwsCalls,
     journal: Journal,
 }
 
@@ -178,6 +179,7 @@ impl World {
             chats: Chats::new(clock.real_ms()),
             faults: Faults::default(),
             aws_faults: AwsFaults::default(),
+            aws_calls: AwsCalls::default(),
             journal: Journal::default(),
             clock,
         })

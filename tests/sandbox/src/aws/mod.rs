@@ -11,8 +11,12 @@
 //! a text in the request's body (an attempt's id, a chat), `times` defaults to 1, and
 //! `for_ms` ends the fault after a time. The actions are those of [`crate::control`]'s faults.
 //!
-//! It stores nothing of the requests and responses, because they hold tokens.
+//! `GET /control/aws/calls` has `[{"operation", "key_id"?, "count"}]`: how often each operation was called and, for KMS,
+//! with which key.
+//!
+//! It stores nothing else of the requests and responses, because they hold tokens.
 
+mod calls;
 mod client;
 mod faults;
 
@@ -29,7 +33,10 @@ use reqwest::{Client, redirect::Policy};
 use tokio::net::TcpListener;
 
 use self::client::kill;
-pub(crate) use self::faults::{AwsFault, AwsFaults};
+pub(crate) use self::{
+    calls::AwsCalls,
+    faults::{AwsFault, AwsFaults},
+};
 use crate::{
     StartError, World,
     control::{Action, Delay, Drop, Kill, When},
@@ -82,6 +89,7 @@ impl Upstream {
         let (parts, body) = request.into_parts();
         let Ok(body) = to_bytes(body, LARGEST_BODY).await else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
         let operation = operation(&parts.headers).unwrap_or_default();
+        self.world.aws_calls.count(&operation, &body);
         let fault = self.world.aws_faults.take(&operation, &body);
         let of_fault = body.clone();
         let forward = self.forward(

@@ -7,6 +7,7 @@
 //! | `POST /control/faults` | makes an endpoint fail, see [`faults`] |
 //! | `DELETE /control/faults` | removes the faults that have not been used up; `?wa_id=` those of a chat |
 //! | `POST /control/aws/faults`, `DELETE` | the same between the functions and AWS, see [`crate::aws`]; `?containing=` |
+//! | `GET /control/aws/calls` | how often each operation of AWS was called, see [`crate::aws`] |
 //! | `GET /control/journal` | requests and responses, see [`journal`]; filtered by `?wa_id=` and `?endpoint=` |
 //! | `GET /control/grants` | what Salesforce granted: `[{"wa_id","username","code_sha256","refresh_token_sha256","alive"}]`, oldest first |
 //! | `POST /control/clock` | `{"advance_ms"}`: advances Salesforce's clock; with `"wa_id"`, only that chat's codes age |
@@ -52,6 +53,7 @@ pub(crate) fn routes() -> Router<Arc<World>> {
         .route("/control/health", get(async || Json(json!({"status": "ok"}))))
         .route("/control/faults", post(add_fault).delete(clear_faults))
         .route("/control/aws/faults", post(add_aws_fault).delete(clear_aws_faults))
+        .route("/control/aws/calls", get(count_aws_calls))
         .route("/control/journal", get(read_journal))
         .route("/control/grants", get(read_grants))
         .route("/control/clock", post(advance_clock))
@@ -96,6 +98,10 @@ async fn add_aws_fault(State(world): State<Arc<World>>, Json(fault): Json<AwsFau
 async fn clear_aws_faults(State(world): State<Arc<World>>, Query(which): Query<Which>) -> StatusCode {
     world.aws_faults.clear(which.containing.as_deref());
     StatusCode::NO_CONTENT
+}
+
+async fn count_aws_calls(State(world): State<Arc<World>>) -> Response {
+    Json(world.aws_calls.counts()).into_response()
 }
 
 async fn read_journal(State(world): State<Arc<World>>, Query(filter): Query<journal::Filter>) -> Json<Value> {

@@ -1,0 +1,72 @@
+//! How often each operation of AWS was called, and with which key of KMS. Nothing else of the calls is kept.
+
+use std::{collections::BTreeMap, sync::Mutex};
+
+use serde::{Deserialize, Serialize};
+
+use crate::lock;
+
+/// The operation and, with a call of KMS that names one, the key.
+type Called = (String, Option<String>);
+
+/// How often something was called.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Count {
+    operation: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_id: Option<String>,
+    count: u64,
+}
+
+/// The numbers of calls since the start.
+#[derive(Default)]
+pub(crate) struct AwsCalls(Mutex<BTreeMap<Called, u64>>);
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct OfKey {
+    key_id: String,
+}
+
+impl AwsCalls {
+    /// Counts a call, whether or not a fault keeps it from AWS.
+    pub(crate) fn count(&self, operation: &str, body: &[u8]) {
+        let is_kms = operation.starts_with("kms.");
+        let key_id = is_kms.then(|| serde_json::from_slice(body).ok()).flatten().map(|OfKey { key_id }| key_id);
+        *lock(&self.0).entry((operation.to_owned(), key_id)).or_default() += 1;
+    }
+
+    /// All numbers, in the order of the operations' names.
+    pub(crate) fn counts(&self) -> Vec<Count> {
+        let calls = lock(&self.0);
+        let count = |((operation, key_id), count): (&Called, &u64)| Count {
+            operation: operation.clone(),
+            key_id: key_id.clone(),
+            count: *count,
+        };
+        calls.iter().map(count).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_of_kms_are_counted_by_key() {
+        let calls = AwsCalls::default();
+        calls.count("kms.Sign", br#"{"KeyId":"a","Message":"secret"}"#);
+        calls.count("kms.Sign", br#"{"KeyId":"b"}"#);
+        calls.count("kms.Sign", br#"{"KeyId":"b"}"#);
+        calls.count("dynamodb.GetItem", br#"{"KeyId":"b"}"#);
+        let count = |operation: &str, key_id: Option<&str>, count| Count {
+            operation: operation.to_owned(),
+            key_id: key_id.map(str::to_owned),
+            count,
+        };
+        assert_eq!(
+            calls.counts(),
+            [count("dynamodb.GetItem", None, 1), count("kms.Sign", Some("a"), 1), count("kms.Sign", Some("b"), 2)]
+        );
+    }
+}
