@@ -88,10 +88,10 @@ checks: ## the repository against itself: template, code, samples, documents, ru
 end-to-end: connect kills alarms ## the template on a local cloud, driven over HTTP and in a browser; RELEASE=1 with optimised functions
 
 connect: browser
-	$(run) --with-plain-stack -- $(call deployed,end_to_end) --test-threads 12 --skip kills:: --skip alarms::
+	$(run) --with-plain-stack -- $(call deployed,end_to_end) --test-threads 12 --skip kills:: --skip garbage:: --skip alarms::
 
-kills:
-	$(run) --with-plain-stack -- $(call deployed,end_to_end) --test-threads 12 kills::
+kills: # and garbage, because here nobody else uses the plain stack
+	$(run) --with-plain-stack -- $(call deployed,end_to_end) --test-threads 12 kills:: garbage::
 
 alarms: # on a cloud of their own: other tests' faults would raise them too
 	$(run) -- $(call deployed,end_to_end) alarms::

@@ -43,6 +43,11 @@ impl<'a> Browser<'a> {
         self.cookies.join("; ")
     }
 
+    /// The same browser with this cookie, `name=value`.
+    pub fn with_cookie(self, cookie: String) -> Self {
+        Self { cookies: vec![cookie], ..self }
+    }
+
     /// Visits an address with the browser's cookies.
     pub async fn visit(&self, method: Method, url: &str) -> Response {
         self.visit_as(method, url, "text/html").await

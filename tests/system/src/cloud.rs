@@ -15,11 +15,12 @@ use aws_sigv4::{
     sign::v4,
 };
 use reqwest::{Client, Method, Response, StatusCode, redirect::Policy};
+use ring::digest::{SHA256, digest};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::{Journal, wait_until};
+use crate::{Journal, hex, wait_until};
 
 /// A redrive takes every dead letter of its stack, those of another test too.
 static DEAD_LETTERS: Mutex<()> = Mutex::const_new(());
@@ -334,6 +335,33 @@ impl Cloud {
         let request = self.client().get(format!("{}/control/journal", self.sandbox_url)).query(&[("wa_id", wa_id)]);
         let answer: Value = request.send().await.expect("the sandbox").json().await.expect("the journal");
         Journal::from(answer)
+    }
+
+    /// How many requests the sandbox's token endpoint received with one of these codes, whoever's they are.
+    pub async fn requests_with_codes(&self, codes: &[String]) -> usize {
+        let hashes: Vec<_> = codes.iter().map(|code| hex(digest(&SHA256, code.as_bytes()).as_ref())).collect();
+        let journal = self.client().get(format!("{}/control/journal", self.sandbox_url));
+        let journal = journal.query(&[("endpoint", "salesforce.token")]).send().await.expect("the sandbox");
+        let journal = Journal::from(journal.json::<Value>().await.expect("the journal"));
+        journal.code_hashes().filter(|hash| hashes.iter().any(|known| known == hash)).count()
+    }
+
+    /// How often the functions have called KMS with one of these keys.
+    pub async fn kms_calls(&self, keys: &[String]) -> u64 {
+        let answer = self.client().get(format!("{}/control/aws/calls", self.sandbox_url)).send().await;
+        let calls: Vec<Value> = answer.expect("the sandbox").json().await.expect("the calls");
+        let of_keys = calls.iter().filter(|call| keys.iter().any(|key| call["key_id"] == **key));
+        of_keys.map(|call| call["count"].as_u64().expect("a number")).sum()
+    }
+
+    /// The configuration of a function, by the output that names it.
+    pub async fn configuration(&self, stack: &Stack, output: &str) -> Value {
+        let url = self.configuration_url(stack, output);
+        self.signed("lambda", Method::GET, &url, &[], String::new()).await.json().await.expect("a configuration")
+    }
+
+    pub(crate) fn configuration_url(&self, stack: &Stack, output: &str) -> String {
+        format!("{}/2015-03-31/functions/{}/configuration", self.endpoint, stack.output(output))
     }
 
     /// Up to ten messages of a queue. They stay there, invisible for two seconds so that the next call returns others.

@@ -113,13 +113,12 @@ impl Cloud {
 
     /// Changes the configuration of a stack's exchanger, which then starts new processes.
     pub async fn change_exchanger(&self, stack: &Stack, change: impl FnOnce(&mut Value)) {
-        let function = stack.output("TokenExchangerFunctionName");
-        let url = format!("{}/2015-03-31/functions/{function}/configuration", self.endpoint);
-        let configuration = self.signed("lambda", Method::GET, &url, &[], String::new()).await;
-        let mut configuration: Value = configuration.json().await.unwrap();
+        const FUNCTION: &str = "TokenExchangerFunctionName";
+        let mut configuration = self.configuration(stack, FUNCTION).await;
         change(&mut configuration);
         let part = json!({"Environment": configuration["Environment"], "Description": configuration["Description"]});
         let headers = [("content-type", "application/json")];
+        let url = self.configuration_url(stack, FUNCTION);
         let answer = self.signed("lambda", Method::PUT, &url, &headers, part.to_string()).await;
         assert!(answer.status().is_success());
     }
@@ -129,8 +128,8 @@ impl Cloud {
         self.wait_for(chat, text, |journal| journal.meta_messages().iter().any(|message| message.contains(text))).await
     }
 
-    /// The attempts of a chat.
-    pub async fn statuses(&self, stack: &Stack, chat: &str) -> Vec<String> {
+    /// The rows of a chat's attempts.
+    pub async fn attempts(&self, stack: &Stack, chat: &str) -> Vec<Value> {
         let scan = json!({
             "TableName": stack.output("AttemptTableName"),
             "ConsistentRead": true,
@@ -138,7 +137,12 @@ impl Cloud {
             "ExpressionAttributeValues": {":chat": {"S": chat}},
         });
         let found = self.aws("dynamodb", "DynamoDB_20120810.Scan", scan).await;
-        let items = found["Items"].as_array().unwrap().iter();
-        items.map(|item| item["status"]["S"].as_str().unwrap().to_owned()).collect()
+        found["Items"].as_array().unwrap().clone()
+    }
+
+    /// The statuses of a chat's attempts.
+    pub async fn statuses(&self, stack: &Stack, chat: &str) -> Vec<String> {
+        let attempts = self.attempts(stack, chat).await;
+        attempts.iter().map(|item| item["status"]["S"].as_str().unwrap().to_owned()).collect()
     }
 }

@@ -68,4 +68,9 @@ impl Journal {
     pub fn verifier_hashes(&self) -> Vec<&str> {
         self.bodies("salesforce.token").filter_map(|body| body["code_verifier_sha256"].as_str()).collect()
     }
+
+    /// The hashes of the codes that Salesforce was sent, in hex.
+    pub fn code_hashes(&self) -> impl Iterator<Item = &str> {
+        self.bodies("salesforce.token").filter_map(|body| body["code_sha256"].as_str())
+    }
 }

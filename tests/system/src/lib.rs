@@ -1,10 +1,12 @@
-//! What the tests of the deployed system share: the local cloud and its stacks, a browser made of HTTP calls, an
+//! What the tests of the deployed system share: the local cloud and its stacks, browsers, an
 //! operator with `wasf`, the sandbox's journal, and AWS calls that look behind the scenes.
 //!
 //! | module | owns |
 //! | --- | --- |
 //! | [`cloud`] | the stacks, by the state file that `LOCAL_CLOUD_STATE` names; AWS and the sandbox's controls |
-//! | [`browser`] | a person's browser |
+//! | [`browser`] | a person's browser, made of HTTP calls |
+//! | [`chromium`] | a person's browser, Chromium |
+//! | [`siblings`] | two host names of one domain: the stack's, and an attacker's |
 //! | [`consent`] | people who consent, and how that ends |
 //! | [`alarms`] | the stack's alarms |
 //! | [`journal`] | what Salesforce, WhatsApp and the bot saw of a chat |
@@ -28,6 +30,7 @@
 
 pub mod alarms;
 pub mod browser;
+pub mod chromium;
 pub mod cloud;
 pub mod consent;
 pub mod dead_letters;
@@ -35,6 +38,7 @@ pub mod faults;
 pub mod journal;
 pub mod operator;
 pub mod reckoning;
+pub mod siblings;
 pub mod state;
 
 use std::{
@@ -70,6 +74,12 @@ pub async fn wait_until<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
 pub fn now_ms() -> u64 {
     let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a clock after 1970");
     u64::try_from(since_epoch.as_millis()).expect("a clock before the year 584 million")
+}
+
+/// Bytes in hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
 /// A chat that no other test uses.

@@ -25,17 +25,28 @@ pub struct Claims<'a> {
 impl Cloud {
     /// A signed state. Its link was made a minute before the callback, and it lives for ten minutes more.
     pub async fn sign_state(&self, stack: &Stack, claims: Claims<'_>) -> String {
+        let link = [&[0x11; 16][..], &seconds(claims.received_at - 60_000)].concat();
+        self.sign(stack, claims, 2, &link, &[]).await
+    }
+
+    /// The same as the version before made it, without a link, bound to the browser with this value of its cookie.
+    pub async fn sign_state_of_version_1(&self, stack: &Stack, claims: Claims<'_>, cookie: &str) -> String {
+        let attempt = from_hex(claims.attempt);
+        let binding = digest(&SHA256, &[cookie.as_bytes(), b".", &attempt].concat());
+        self.sign(stack, claims, 1, &[], &binding.as_ref()[..16]).await
+    }
+
+    async fn sign(&self, stack: &Stack, claims: Claims<'_>, version: u8, link: &[u8], binding: &[u8]) -> String {
         let Claims { attempt, chat, login_url, received_at } = claims;
         let key = stack.output("StateKeyArn");
         let public = self.aws("kms", "TrentService.GetPublicKey", json!({"KeyId": key})).await;
-        let seconds = |at: u64| u32::try_from(at / 1_000).expect("a time before 2106").to_be_bytes();
-        let mut bytes = vec![2];
+        let mut bytes = vec![version];
         bytes.extend(from_hex(attempt));
-        bytes.extend([0x11; 16]);
-        bytes.extend(seconds(received_at - 60_000));
+        bytes.extend(link);
         bytes.extend(seconds(received_at + 600_000));
         bytes.extend(&digest(&SHA256, &from_base64(&public["PublicKey"])).as_ref()[..4]);
-        bytes.push(0);
+        bytes.push(u8::try_from(binding.len()).expect("a short binding"));
+        bytes.extend(binding);
         bytes.extend(login_url.trim_start_matches("https://").bytes());
 
         let message = [b"whatsapp-salesforce-connect state v1\0", chat.as_bytes(), b"\0", &bytes].concat();
@@ -55,6 +66,10 @@ pub fn attempt_of(url: &str) -> String {
     let bytes = general_purpose::URL_SAFE_NO_PAD.decode(token).expect("base64url");
     let attempt = bytes[1..17].try_into().expect("sixteen bytes");
     format!("{:032x}", u128::from_be_bytes(attempt))
+}
+
+fn seconds(at_ms: u64) -> [u8; 4] {
+    u32::try_from(at_ms / 1_000).expect("a time before 2106").to_be_bytes()
 }
 
 fn from_hex(text: &str) -> Vec<u8> {

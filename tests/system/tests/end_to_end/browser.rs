@@ -1,75 +1,18 @@
 //! From the chat to the message in a real browser.
 
-use std::{
-    net::TcpListener,
-    panic::{AssertUnwindSafe, resume_unwind},
-    process::{Child, Command, Stdio},
-    time::Duration,
+use std::time::Duration;
+
+use fantoccini::{Client, Locator};
+use serde_json::{Value, json};
+use system::{
+    Cloud,
+    chromium::{click_at, in_chromium, set_animation_rate},
+    new_chat, wait_until,
 };
-
-use fantoccini::{Client, ClientBuilder, Locator};
-use futures::FutureExt as _;
-use hyper_util::client::legacy::connect::HttpConnector;
-use serde_json::json;
-use system::{Cloud, new_chat, wait_until};
-
-/// `ChromeDriver`, ended with the test.
-struct Driver {
-    process: Child,
-    url: String,
-}
-
-impl Driver {
-    fn start() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
-        let process = Command::new("chromedriver")
-            .arg(format!("--port={port}"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chromedriver (Debian: apt-get install chromium chromium-driver)");
-        Self { process, url: format!("http://127.0.0.1:{port}") }
-    }
-
-    async fn browser(&self) -> Client {
-        let arguments = [
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            "--window-size=1100,900",
-        ];
-        let capabilities = json!({"goog:chromeOptions": {"args": arguments}});
-        let capabilities = capabilities.as_object().expect("an object").clone();
-        wait_until("chromedriver", async || {
-            ClientBuilder::new(HttpConnector::new()).capabilities(capabilities.clone()).connect(&self.url).await.ok()
-        })
-        .await
-    }
-}
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        // An error means that it has ended already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
 
 #[tokio::test]
 async fn a_person_connects_from_the_chat_page() {
-    let driver = Driver::start();
-    let browser = driver.browser().await;
-    // The browser is closed even after a panic, because it would outlive its driver.
-    let walk = AssertUnwindSafe(connect_from_the_chat_page(&browser)).catch_unwind().await;
-    browser.close().await.unwrap();
-    if let Err(panic) = walk {
-        resume_unwind(panic);
-    }
+    in_chromium(connect_from_the_chat_page).await;
 }
 
 async fn connect_from_the_chat_page(browser: &Client) {
@@ -113,4 +56,53 @@ async fn connect_from_the_chat_page(browser: &Client) {
         .unwrap();
     // It fades in.
     wait_until("the message in sight", async || message.is_displayed().await.unwrap().then_some(())).await;
+}
+
+/// Another site makes the person press twice, and with the first press their window shows the confirm page, its button
+/// under the pointer ("double clickjacking").
+#[tokio::test]
+async fn the_second_press_of_a_double_click_that_another_site_began_presses_nothing() {
+    in_chromium(double_click).await;
+}
+
+async fn double_click(browser: &Client) {
+    let cloud = Cloud::read();
+    let link = cloud.link(&new_chat()).await.url;
+    browser.goto(&link).await.unwrap();
+    let place = "const box = document.querySelector('form button').getBoundingClientRect();
+                 return [box.x + box.width / 2, box.y + box.height / 2]";
+    let place: (f64, f64) = serde_json::from_value(browser.execute(place, vec![]).await.unwrap()).unwrap();
+
+    // The time in which the button takes no press does not pass, however slow this machine is.
+    set_animation_rate(browser, 0).await;
+    let trap = format!("<body style='height:100vh' onmousedown='location.href=\"{link}\"'>Press twice to go on");
+    browser
+        .goto(&format!(
+            "data:text/html,{}",
+            form_urlencoded::byte_serialize(trap.as_bytes()).collect::<String>().replace('+', "%20")
+        ))
+        .await
+        .unwrap();
+    click_at(browser, place).await;
+    wait_until("the confirm page", async || (browser.current_url().await.ok()?.as_str() == link).then_some(())).await;
+    let listen = "window.presses = [];
+                  addEventListener('click', click => presses.push([click.isTrusted, click.target.tagName]), true)";
+    browser.execute(listen, vec![]).await.unwrap();
+    click_at(browser, place).await;
+    click_at(browser, place).await;
+    let presses = browser.execute("return presses", vec![]).await.unwrap();
+    assert_eq!(presses, json!([[true, "FORM"], [true, "FORM"]]));
+    assert_eq!(browser.current_url().await.unwrap().as_str(), link);
+
+    set_animation_rate(browser, 1).await;
+    let button = "const button = document.querySelector('form button');
+                  const [x, y] = arguments;
+                  return document.elementFromPoint(x, y) === button";
+    wait_until("the button", async || {
+        let at = vec![json!(place.0), json!(place.1)];
+        (browser.execute(button, at).await.unwrap() == Value::Bool(true)).then_some(())
+    })
+    .await;
+    click_at(browser, place).await;
+    browser.wait().at_most(Duration::from_secs(30)).for_element(Locator::Id("Login")).await.unwrap();
 }

@@ -4,7 +4,9 @@
 use futures::future::join_all;
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
-use system::{Browser, Cloud, Journal, Stack, attempt_of, consent::CONNECTED, new_chat, now_ms, parameter, wait_until};
+use system::{
+    Browser, Cloud, Journal, Stack, attempt_of, consent::CONNECTED, hex, new_chat, now_ms, parameter, wait_until,
+};
 
 fn tokens_table(stack: &Stack) -> &str {
     stack.output("TokenTableName")
@@ -116,11 +118,11 @@ async fn the_same_callback_five_times_at_once_connects_once() {
 /// Waits until the stack's exchange queue is empty.
 pub(crate) async fn drained(cloud: &Cloud, stack: &str) {
     let url = cloud.stack(stack).output("ExchangeQueueUrl");
-    let names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"];
+    let names = ["", "NotVisible", "Delayed"].map(|kind| format!("ApproximateNumberOfMessages{kind}"));
     let query = json!({"QueueUrl": url, "AttributeNames": names});
     wait_until("an empty exchange queue", async || {
         let answer = cloud.aws("sqs", "AmazonSQS.GetQueueAttributes", query.clone()).await;
-        names.iter().all(|name| answer["Attributes"][name] == "0").then_some(())
+        names.iter().all(|name| answer["Attributes"][&**name] == "0").then_some(())
     })
     .await;
 }
@@ -344,14 +346,6 @@ fn holds_preimage(text: &str, hashes: &[&str]) -> bool {
             hashes.contains(&hex(digest.as_ref()).as_str())
         },
     )
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .filter_map(|digit| char::from_digit(digit.into(), 16))
-        .collect()
 }
 
 /// An Experience Cloud site has a path, which all of its endpoints are below.

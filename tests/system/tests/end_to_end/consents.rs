@@ -1,10 +1,11 @@
 //! Which consent wins, and what becomes of the tokens of the others.
 
+use futures::future::join_all;
 use reqwest::Method;
 use serde_json::json;
 
 use super::connect::drained;
-use system::{Browser, Cloud, attempt_of, consent::CONNECTED, new_chat, wait_until};
+use system::{Browser, Cloud, attempt_of, consent::CONNECTED, new_chat, parameter, wait_until};
 
 /// The user name in the chat's row.
 async fn username(cloud: &Cloud, chat: &str) -> String {
@@ -85,26 +86,44 @@ async fn a_row_that_a_bot_wrote_in_its_own_way_is_replaced() {
     }
 }
 
+/// The most codes of one attempt that are sent to Salesforce.
+const MAX_CODES: usize = 3;
+/// The most messages about failures that a chat gets in a quarter of an hour.
+const MAX_MESSAGES: usize = 3;
+
 #[tokio::test]
-async fn a_few_codes_of_one_state_are_sent_and_no_more() {
+async fn of_thirty_made_up_codes_of_one_state_a_few_are_sent_and_the_next_press_connects() {
     let cloud = Cloud::read();
-    let chat = new_chat();
+    let (main, chat) = (cloud.stack("main"), new_chat());
+    let link = cloud.link(&chat).await.url;
     let mut browser = Browser::new(&cloud);
-    let callback = browser.approve(&cloud.link(&chat).await.url).await;
-    let (address, query) = callback.split_once('?').expect("a query");
-    let state = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "state").expect("a state").1;
-    for number in 0..12 {
+    let authorize_url = browser.press(&link).await;
+    let state = parameter(&authorize_url, "state");
+    let codes: Vec<_> = (0..30).map(|number| format!("aPrx{number}{}==", &chat[10..])).collect();
+    join_all(codes.iter().map(async |code| {
         let query = form_urlencoded::Serializer::new(String::new())
-            .append_pair("code", &format!("aPrxBogus{number}=="))
+            .append_pair("code", code)
             .append_pair("state", &state)
             .finish();
-        assert_eq!(browser.visit(Method::GET, &format!("{address}?{query}")).await.status(), 200);
-        drained(&cloud, "main").await;
-    }
-    let attempt = attempt_of(&callback);
-    let item =
-        cloud.item(cloud.stack("main").output("AttemptTableName"), "attempt_id", &attempt).await.expect("attempt");
-    assert_eq!(item["codes"]["N"], "3");
-    let messages = cloud.journal(&chat).await.messages().len();
-    assert!(messages <= 3, "{messages}");
+        let callback = format!("{}?{query}", main.output("CallbackUrl"));
+        assert_eq!(browser.visit(Method::GET, &callback).await.status(), 200);
+    }))
+    .await;
+    let attempt = attempt_of(&authorize_url);
+    drained(&cloud, "main").await;
+    let item = wait_until("the outcome", async || {
+        let item = cloud.item(main.output("AttemptTableName"), "attempt_id", &attempt).await?;
+        item["notified_at"]["N"].is_string().then_some(item)
+    })
+    .await;
+    assert_eq!(item["codes"]["N"], MAX_CODES.to_string());
+    let sent = cloud.requests_with_codes(&codes).await;
+    assert!((1..=MAX_CODES).contains(&sent), "{sent} token requests");
+    let told = cloud.journal(&chat).await.messages().len();
+    assert!((1..=MAX_MESSAGES).contains(&told), "{told} messages");
+
+    approves(&cloud, &link, "visitor-500005@example.com").await;
+    let journal = cloud.wait_for(&chat, "connected", |journal| journal.messages().contains(&CONNECTED)).await;
+    assert_eq!(journal.messages().len(), told + 1);
+    assert_eq!(username(&cloud, &chat).await, "visitor-500005@example.com");
 }
