@@ -11,7 +11,7 @@ type Called = (String, Option<String>);
 
 /// How often something was called.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Count {
+pub(crate) struct Calls {
     operation: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     key_id: Option<String>,
@@ -37,9 +37,9 @@ impl AwsCalls {
     }
 
     /// All numbers, in the order of the operations' names.
-    pub(crate) fn counts(&self) -> Vec<Count> {
+    pub(crate) fn counts(&self) -> Vec<Calls> {
         let calls = lock(&self.0);
-        let count = |((operation, key_id), count): (&Called, &u64)| Count {
+        let count = |((operation, key_id), count): (&Called, &u64)| Calls {
             operation: operation.clone(),
             key_id: key_id.clone(),
             count: *count,
@@ -59,7 +59,7 @@ mod tests {
         calls.count("kms.Sign", br#"{"KeyId":"b"}"#);
         calls.count("kms.Sign", br#"{"KeyId":"b"}"#);
         calls.count("dynamodb.GetItem", br#"{"KeyId":"b"}"#);
-        let count = |operation: &str, key_id: Option<&str>, count| Count {
+        let count = |operation: &str, key_id: Option<&str>, count| Calls {
             operation: operation.to_owned(),
             key_id: key_id.map(str::to_owned),
             count,
