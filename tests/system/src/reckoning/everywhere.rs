@@ -8,6 +8,8 @@ use super::{Bystander, Evidence, Person, Promise};
 
 /// How many codes of an attempt are tried at most.
 const CODES: usize = 3;
+/// How often a code is sent at most.
+const REQUESTS: usize = 20;
 
 /// How promises were broken to people who are not in the soak, or by attempts that nobody has.
 pub(super) fn findings(
@@ -57,17 +59,28 @@ fn strangers(people: &[Person], bystanders: &[Bystander], evidence: &Evidence) -
     found
 }
 
-/// Attempts of which more codes were sent to Salesforce than may be. A verifier belongs to one attempt.
+/// Attempts of which more codes were sent to Salesforce than may be, and codes that were sent too often. A verifier
+/// belongs to one attempt.
 fn too_many_codes(evidence: &Evidence) -> Vec<(Promise, String)> {
-    let mut codes: HashMap<&str, BTreeSet<&str>> = HashMap::new();
+    let mut attempts: HashMap<&str, HashMap<&str, usize>> = HashMap::new();
     for record in evidence.journal["salesforce.token"]["records"].as_array().into_iter().flatten() {
         let body = &record["asked"]["body"];
         if let (Some(verifier), Some(code)) = (body["code_verifier_sha256"].as_str(), body["code_sha256"].as_str()) {
-            codes.entry(verifier).or_default().insert(code);
+            *attempts.entry(verifier).or_default().entry(code).or_default() += 1;
         }
     }
-    let counts = codes.values().map(BTreeSet::len).filter(|count| *count > CODES);
-    counts.map(|count| (Promise::FewCodes, format!("{count} codes"))).collect()
+    let what = |codes: &HashMap<&str, usize>| {
+        let most = codes.values().copied().max().unwrap_or_default();
+        let what = if codes.len() > CODES {
+            format!("{} codes", codes.len())
+        } else if most > REQUESTS {
+            format!("{most} requests with one code")
+        } else {
+            return None;
+        };
+        Some((Promise::FewCodes, what))
+    };
+    attempts.values().filter_map(what).collect()
 }
 
 /// Bodies that should be dead letters and are not, or the other way round.

@@ -156,7 +156,7 @@ pub enum Promise {
     RightEvents,
     /// A code is not sent again after a final answer.
     NotResent,
-    /// Three codes of an attempt are tried at most.
+    /// Three codes of an attempt are tried at most, in twenty requests each.
     FewCodes,
     /// The dead letters are the messages that nobody can process, and no others.
     RightDeadLetters,
@@ -194,7 +194,7 @@ impl Promise {
             Self::NotPestered => "chats told of too many failures",
             Self::RightEvents => "wrong events",
             Self::NotResent => "codes sent again after a final answer",
-            Self::FewCodes => "attempts with too many codes",
+            Self::FewCodes => "attempts with too many token requests",
             Self::RightDeadLetters => "dead letters missing or unexpected",
         }
     }

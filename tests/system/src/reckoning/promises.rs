@@ -99,7 +99,8 @@ fn unexplained(chat: &Chat<'_>, login: &Login) -> Option<String> {
         "superseded" => true,
         "denied" => brought(Brought::Denial),
         "wrong_browser" => brought(Brought::Refusal),
-        "code_expired" | "unknown" if brought(Brought::OtherCode) && login.consent().is_none() => true,
+        "outdated_link" => chat.person.revoked.is_some_and(|revoked| login.linked_at <= revoked.to),
+        "code_expired" | "unknown" | "wrong_login_host" if login.consent().is_none() => brought(Brought::OtherCode),
         _ => chat.person.excuses.reasons.contains(reason),
     };
     (!is_explained).then(|| format!("{} {reason}", chat.attempt(login).map_or("nothing", status)))
@@ -120,11 +121,20 @@ fn wrong_events(chat: &Chat<'_>, login: &Login) -> Option<String> {
 
 /// Whose account is in the row, or whose attempt in the table, if not this person's.
 fn somebody_elses(chat: &Chat<'_>) -> Option<String> {
-    let is_known = |attempt: &Value| chat.person.logins.iter().any(|login| *attempt == *login.attempt);
-    if chat.attempts.iter().any(|item| !is_known(&item["attempt_id"]["S"])) {
+    // A login that is approved once more has another attempt for that.
+    let has_other_codes = |login: &&Login| login.arrivals.iter().any(|arrival| arrival.brought == Brought::OtherCode);
+    let of_used_logins: Vec<_> = chat.attempts.iter().filter(|item| item["reason"]["S"] == "used_login").collect();
+    if of_used_logins.len() > chat.person.logins.iter().filter(has_other_codes).count() {
+        return Some("an attempt for a login that was approved once".to_owned());
+    }
+    let is_known = |attempt: &str| {
+        chat.person.logins.iter().any(|login| login.attempt == attempt)
+            || of_used_logins.iter().any(|item| item["attempt_id"]["S"] == attempt)
+    };
+    if chat.attempts.iter().any(|item| !item["attempt_id"]["S"].as_str().is_some_and(is_known)) {
         return Some("an attempt that they did not begin".to_owned());
     }
-    if chat.events.iter().any(|event| !is_known(&event.attempt.clone().into())) {
+    if chat.events.iter().any(|event| !is_known(&event.attempt)) {
         return Some("an event of an attempt that they did not begin".to_owned());
     }
     let row = chat.live_row()?;

@@ -418,6 +418,25 @@ fn a_fourth_code_of_one_attempt_is_noticed() {
 }
 
 #[test]
+fn a_code_that_is_sent_for_too_long_is_noticed() {
+    let requests = |soak: &mut Soak| (0..21).for_each(|_| soak.exchange(None, "fourth", "bogus"));
+    assert_eq!(broken(requests), [Promise::FewCodes]);
+}
+
+#[test]
+fn a_login_that_is_approved_again_has_one_more_attempt() {
+    let again = |brought| {
+        move |soak: &mut Soak| {
+            soak.people[0].logins[0].arrivals.push(Arrival { brought, span: span(1) });
+            let used = json!({"status": {"S": "failed"}, "reason": {"S": "used_login"}});
+            soak.evidence.attempts.push(item(TWICE, "first again", 1, used));
+        }
+    };
+    assert_eq!(broken(again(Brought::OtherCode)), []);
+    assert_eq!(broken(again(Brought::Consent)), [Promise::OwnChat]);
+}
+
+#[test]
 fn a_forged_message_that_is_no_dead_letter_is_noticed() {
     assert_eq!(broken(|soak| soak.evidence.dead_letters.clear()), [Promise::RightDeadLetters]);
 }

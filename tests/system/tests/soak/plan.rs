@@ -357,7 +357,7 @@ impl Person {
         }
         if matches!(self.story, Story::HasCodes { before: 0, .. }) {
             // While theirs waits the others take its place.
-            excuses.reasons.extend(["code_expired", "unknown"]);
+            excuses.reasons.extend(["code_expired", "unknown", "wrong_login_host"]);
         }
         excuses
     }
@@ -375,7 +375,7 @@ fn excuse(fault: &Fault, excuses: &mut Excuses) {
     excuses.may.extend((fault.name == "killed before the tokens are stored").then_some(Excuse::TokensLost));
     excuses.may.extend(has(&["tokens"]).then_some(Excuse::Unchecked));
     excuses.reasons.extend::<&[&str]>(match fault.name {
-        "Salesforce: invalid_grant" => &["code_expired", "unknown"],
+        "Salesforce: invalid_grant" => &["code_expired", "unknown", "wrong_login_host"],
         "Salesforce: inactive_user" => &["user_inactive"],
         "Salesforce: login rate" => &["login_rate"],
         "userinfo 403" => &["app_blocked"],
