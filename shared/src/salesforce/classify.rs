@@ -323,32 +323,44 @@ mod tests {
     }
 
     #[test]
-    fn only_what_refuses_fresh_tokens_means_that_the_app_is_blocked() {
-        let soon = UserinfoFailure::Transient { retry_after: None };
-        for (status, body, meaning) in [
-            (403, "Bad_OAuth_Token", UserinfoFailure::Blocked),
-            (401, "Bad_OAuth_Token", UserinfoFailure::Blocked),
-            (401, "", UserinfoFailure::Blocked),
-            (
-                401,
-                r#"[{"errorCode":"INVALID_SESSION_ID","message":"Session expired or invalid"}]"#,
-                UserinfoFailure::Blocked,
-            ),
-            (403, r#"[{"errorCode":"INVALID_SESSION_ID"}]"#, UserinfoFailure::Blocked),
-            (403, "Invalid_Scope", UserinfoFailure::Undisclosed),
-            (
-                403,
-                r#"[{"errorCode":"REQUEST_LIMIT_EXCEEDED","message":"TotalRequests Limit exceeded."}]"#,
-                UserinfoFailure::NoCallsLeft,
-            ),
-            (403, r#"[{"errorCode":"API_DISABLED_FOR_ORG"}]"#, UserinfoFailure::Undisclosed),
-            (403, "", UserinfoFailure::Undisclosed),
-            (200, r#"{"sub":"https://login.salesforce.com/id/00D/005"}"#, UserinfoFailure::Undisclosed),
-            (403, PAGE, soon),
-            (401, PAGE, soon),
-            (500, "", soon),
-            (404, PAGE, soon),
-        ] {
+    fn each_answer_of_userinfo_has_its_meaning() {
+        const BLOCKED: UserinfoFailure = UserinfoFailure::Blocked;
+        const UNDISCLOSED: UserinfoFailure = UserinfoFailure::Undisclosed;
+        const SOON: UserinfoFailure = UserinfoFailure::Transient { retry_after: None };
+        #[rustfmt::skip]
+        let table: [(u16, &str, UserinfoFailure); 25] = [
+            // Salesforce Help "Identity URLs", "Identity URL Response Parameters": plain words.
+            (403, "Bad_OAuth_Token", BLOCKED),
+            (401, "Bad_OAuth_Token", BLOCKED),
+            (403, "Missing_OAuth_Token", BLOCKED),
+            (403, "Wrong_Org", UNDISCLOSED),
+            (403, "Invalid_Scope", UNDISCLOSED),
+            (404, "Bad_Id", SOON),
+            (500, "Internal_Error", SOON),
+            // RFC 6750 §3.1.
+            (401, r#"{"error":"invalid_token"}"#, BLOCKED),
+            (403, r#"{"error":"insufficient_scope"}"#, UNDISCLOSED),
+            // REST API Developer Guide "Status Codes and Error Responses".
+            (401, r#"[{"errorCode":"INVALID_SESSION_ID","message":"Session expired or invalid"}]"#, BLOCKED),
+            (403, r#"[{"errorCode":"INVALID_SESSION_ID"}]"#, BLOCKED),
+            (401, r#"[{"errorCode":"INVALID_AUTH_HEADER"}]"#, BLOCKED),
+            (403, r#"[{"errorCode":"REQUEST_LIMIT_EXCEEDED","message":"TotalRequests Limit exceeded."}]"#, UserinfoFailure::NoCallsLeft),
+            (403, r#"[{"errorCode":"API_DISABLED_FOR_ORG"}]"#, UNDISCLOSED),
+            (403, r#"[{"errorCode":"FUNCTIONALITY_NOT_ENABLED"}]"#, UNDISCLOSED),
+            (503, r#"[{"errorCode":"SERVER_UNAVAILABLE"}]"#, SOON),
+            // Articles 005132365 and 000232413: the app, or the address that it calls from, is not allowed in the org.
+            (403, r#"[{"errorCode":"OAUTH_APP_ACCESS_DENIED"}]"#, BLOCKED),
+            (403, "IP restricted", BLOCKED),
+            // Without a word, without a name, or a page of a proxy in between.
+            (401, "", BLOCKED),
+            (403, "", UNDISCLOSED),
+            (200, r#"{"sub":"https://login.salesforce.com/id/00D/005"}"#, UNDISCLOSED),
+            (200, PAGE, SOON),
+            (403, PAGE, SOON),
+            (401, PAGE, SOON),
+            (404, PAGE, SOON),
+        ];
+        for (status, body, meaning) in table {
             assert_eq!(userinfo(status, None, body.as_bytes()), meaning, "{status} {body}");
         }
         let later = UserinfoFailure::Transient { retry_after: Some(Duration::from_secs(1)) };
