@@ -120,8 +120,8 @@ def test_a_rate_of_failures_for_any_one_reason_rings(template):
     alarms = _alarms(template)
     read = {of["Reason"] for alarm in alarms.values() for _, metric, of in _read_by(alarm) if metric == "Failures"}
     refused = {of["Result"] for *_, of in _read_by(alarms["CallbacksRefusedAlarm"])}
-    # A callback that is refused as unusable ends as invalid_callback; nothing is wrong where a later consent won.
-    assert reasons - read - refused == {"invalid_callback", "superseded"}
+    # A callback that is refused as unusable ends as invalid_callback; nothing is wrong where another consent won.
+    assert reasons - read - refused == {"invalid_callback", "superseded", "used_login"}
 
 
 def test_an_alarm_computes_with_no_more_metrics_than_cloudwatch_allows(template):
