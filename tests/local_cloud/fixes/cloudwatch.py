@@ -218,6 +218,16 @@ def metric_math():
         return {**alarm, "Metrics": metrics, "Period": periods.pop(), "Namespace": "", "MetricName": ""}
 
     provisioners._cw_metric_alarm_record = record_with_metrics
+    put = cloudwatch._put_metric_alarm
+
+    def put_with_metrics(params, order, *form, **forms):
+        answer = put(params, order, *form, **forms)
+        if isinstance(order, dict) and order.get("Metrics"):
+            (period,) = {int(each["MetricStat"]["Period"]) for each in order["Metrics"] if "MetricStat" in each}
+            cloudwatch._alarms[order["AlarmName"]].update(Metrics=order["Metrics"], Period=period)
+        return answer
+
+    cloudwatch._put_metric_alarm = put_with_metrics
 
 
 def _returns_data(metric):
