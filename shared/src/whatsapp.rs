@@ -68,6 +68,15 @@ impl Twilio {
     pub fn messages_url(&self, base: Option<&Url>) -> Result<Url, InvalidCredentials> {
         under(base, TWILIO, &["2010-04-01", "Accounts", &self.account_sid, "Messages.json"])
     }
+
+    /// The URL of the message with this SID, which tells what became of it
+    /// (<https://www.twilio.com/docs/messaging/api/message-resource#fetch-a-message-resource>).
+    ///
+    /// # Errors
+    /// As [`Self::messages_url`].
+    pub fn message_url(&self, base: Option<&Url>, sid: &str) -> Result<Url, InvalidCredentials> {
+        under(base, TWILIO, &["2010-04-01", "Accounts", &self.account_sid, "Messages", &format!("{sid}.json")])
+    }
 }
 
 impl Meta {
@@ -138,6 +147,8 @@ mod tests {
         let twilio = Twilio::parse(r#"{"account_sid":"AC1","auth_token":"t"}"#).unwrap();
         let own = twilio.messages_url(None).unwrap();
         assert_eq!(own.as_str(), "https://api.twilio.com/2010-04-01/Accounts/AC1/Messages.json");
+        let one = twilio.message_url(None, "SM1/../x").unwrap();
+        assert_eq!(one.as_str(), "https://api.twilio.com/2010-04-01/Accounts/AC1/Messages/SM1%2F..%2Fx.json");
         let meta = Meta::parse(r#"{"access_token":"t","phone_number_id":"7","api_version":"v1.0"}"#).unwrap();
         let base = Url::parse("http://localhost:1/api/").unwrap();
         assert_eq!(meta.phone_number_url(Some(&base)).unwrap().as_str(), "http://localhost:1/api/v1.0/7");

@@ -111,7 +111,16 @@ async fn redeliver_all(attempts: &AttemptTable, found: &[Item], again: &[Again],
 /// The marks that an outcome loses: that its notification is complete, and those of whoever is to be notified again.
 fn marks_to_remove(attempt: &Item, again: &[Again]) -> Vec<&'static str> {
     let marks_of = |who: &Again| match who {
-        Again::Person => [attr::MESSAGED_AT, attr::MESSAGE_ERROR, attr::DELAY_TOLD_AT].as_slice(),
+        Again::Person => [
+            attr::MESSAGED_AT,
+            attr::MESSAGE_ERROR,
+            attr::DELAY_TOLD_AT,
+            attr::MESSAGE_ID,
+            attr::MESSAGE_STATE,
+            attr::TEMPLATE_AT,
+            attr::MESSAGE_RETRY_AT,
+        ]
+        .as_slice(),
         Again::Bot => &[attr::BOT_TOLD_AT],
     };
     let marks: BTreeSet<_> = attempt
@@ -163,7 +172,16 @@ mod tests {
         assert_eq!(marks_to_remove(&notified, &[Again::Bot]), ["bot_told_at", "notified_at"]);
         assert_eq!(
             marks_to_remove(&notified, &[Again::Person]),
-            ["delay_told_at", "message_error", "messaged_at", "notified_at"]
+            [
+                "delay_told_at",
+                "message_error",
+                "message_id",
+                "message_retry_at",
+                "message_state",
+                "messaged_at",
+                "notified_at",
+                "template_at"
+            ]
         );
     }
 

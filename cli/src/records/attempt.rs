@@ -43,6 +43,7 @@ fn timeline(attempt: &Item) -> Vec<(Timestamp, String)> {
         (attempt.updated_at, outcome),
         (attempt.delay_told_at, "person notified of the delay".to_owned()),
         (attempt.messaged_at.filter(|at| Some(*at) != attempt.delay_told_at), "person notified".to_owned()),
+        (attempt.template_at, "template needed".to_owned()),
         (attempt.bot_told_at, bot_notified.to_owned()),
         (attempt.notified_at, "notification complete".to_owned()),
         (attempt.redelivered_at, "redelivered by an operator".to_owned()),
@@ -86,6 +87,9 @@ pub(crate) fn attempt_report(attempt: &Item, now: Timestamp) -> Report {
     record.worded("state", state, "plain", attempt.plain);
     record.field("receives", "receives", attempt.receives);
     record.field("WhatsApp error", "message_error", attempt.message_error.as_deref());
+    record.field("WhatsApp message", "message_id", attempt.message_id.as_deref());
+    record.field("WhatsApp state", "message_state", attempt.message_state.as_deref());
+    record.field("refused later", "message_refusals", attempt.message_refusals);
     let leased = attempt.lease_until.filter(|until| attempt.status() == Some(Status::Exchanging) && *until >= now);
     record.worded("leased until", leased.map(clock_time), "lease_until", attempt.lease_until);
     record.value("stuck", attempt.is_stuck(now));

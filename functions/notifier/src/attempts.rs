@@ -3,14 +3,22 @@
 use aws_sdk_dynamodb::{Client, config::BehaviorVersion};
 use shared::{
     AttemptId, Timestamp,
-    attempt::{Item, UnreadableItem, attr, ledger::Mark},
+    attempt::{
+        Item, UnreadableItem, attr,
+        ledger::Mark,
+        message::{Accepted, Later},
+    },
     aws::{
         AwsError, SdkConfig,
         dynamodb::{self, Update},
     },
+    conditional_write::ConditionalWrite,
 };
 
-use crate::outcome::{self, OutcomeKey};
+use crate::{
+    outcome::{self, OutcomeKey},
+    whatsapp::Sent,
+};
 
 /// The table `connection_attempts`.
 pub(crate) struct Attempts {
@@ -47,17 +55,40 @@ impl Attempts {
         if attributes.is_empty() { Ok(None) } else { Ok(Some(outcome::read(&attributes)?)) }
     }
 
-    /// Marks this outcome, and no later one. With `complete`, the person and the bot are both notified.
+    /// Marks this outcome, and no later one. With `complete`, the person and the bot are both notified; `sent` is the message
+    /// that was sent just now.
     pub(crate) async fn mark(
         &self,
         key: &OutcomeKey,
         mark: &Mark,
+        sent: Option<&Sent>,
         complete: bool,
         now: Timestamp,
     ) -> Result<Marked, AttemptsError> {
         let write = mark.write(key.status, key.updated_at, complete, now);
+        let write = match sent {
+            Some(Sent { id, by_template }) => {
+                Accepted { id: id.as_deref(), by_template: *by_template }.marked_by(write, now)
+            }
+            None => write,
+        };
+        self.write(key, &write).await
+    }
+
+    /// Writes what became of a message.
+    pub(crate) async fn note(
+        &self,
+        key: &OutcomeKey,
+        message_id: &str,
+        later: Later<'_>,
+        now: Timestamp,
+    ) -> Result<Marked, AttemptsError> {
+        self.write(key, &later.write(key.status, key.updated_at, message_id, now)).await
+    }
+
+    async fn write(&self, key: &OutcomeKey, write: &ConditionalWrite) -> Result<Marked, AttemptsError> {
         let attempt_id = key.attempt_id.to_string();
-        match dynamodb::update(&self.client, &self.table, (attr::ATTEMPT_ID, &attempt_id), &write).await? {
+        match dynamodb::update(&self.client, &self.table, (attr::ATTEMPT_ID, &attempt_id), write).await? {
             Update::Done(_) => Ok(Marked::Done),
             Update::ConditionFailed(_) => Ok(Marked::Superseded),
         }

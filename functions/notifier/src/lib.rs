@@ -47,7 +47,7 @@ use tracing::{error, info, warn};
 use self::{
     batch::Record,
     delivery::Delivery,
-    notify::{Occasion, OutcomeNotifier, Stop},
+    notify::{Checked, Occasion, OutcomeNotifier, Stop},
     pointer::Pointer,
     queue::RetryQueue,
     setback::Setback,
@@ -155,7 +155,8 @@ impl Notifier {
 
     /// Puts a pointer on the retry queue.
     async fn hand_over(&self, attempt_id: AttemptId, deadlines: Deadlines) -> bool {
-        let sending = self.retries.send(Pointer { attempt_id }, schedule::FIRST);
+        let pointer = Pointer { attempt_id, check: None };
+        let sending = self.retries.send(&pointer, schedule::FIRST);
         let sent = timeout_at(deadlines.batch, sending).await;
         let Err(setback) = sent.map_or(Err(Setback::OutOfTime), |sent| sent.map_err(Setback::RetryQueue)) else {
             return true;
@@ -179,26 +180,64 @@ impl Notifier {
         Ok(response)
     }
 
-    /// Tells what is left to tell; `false` where the message comes back.
+    /// Puts a pointer on the retry queue that asks what became of a message. Without it nobody hears of a refusal that comes
+    /// later, and everything else goes on.
+    async fn check_later(&self, attempt_id: AttemptId, message_id: &str, deadlines: Deadlines) {
+        let pointer = Pointer { attempt_id, check: Some(message_id.to_owned()) };
+        let sending = self.retries.send(&pointer, schedule::FIRST_CHECK);
+        match timeout_at(deadlines.batch, sending).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => warn!(%attempt_id, %error, "nobody will ask what became of the message"),
+            Err(_) => warn!(%attempt_id, "nobody will ask what became of the message: out of time"),
+        }
+    }
+
+    /// Does what a pointer is about, which is so old; the pause until it comes back, where something is left to do.
+    async fn follow(&self, pointer: &Pointer, age: Duration, deadlines: Deadlines) -> Option<Duration> {
+        let attempt_id = pointer.attempt_id;
+        if let Some(message_id) = &pointer.check {
+            let next = schedule::next_check(age);
+            let checking = AssertUnwindSafe(self.outcomes.check(attempt_id, message_id, next.is_none())).catch_unwind();
+            let checked = match timeout_at(deadlines.telling, checking).await {
+                Ok(Ok(checked)) => checked,
+                Ok(Err(_)) => Err(Setback::Panic),
+                Err(_) => Err(Setback::OutOfTime),
+            };
+            match checked {
+                Ok(Checked::Settled) => return None,
+                Ok(Checked::AskAgain) => return next,
+                Ok(Checked::Tell) => {}
+                Err(setback) => {
+                    warn!(%attempt_id, error = %setback, "message not checked, will retry");
+                    self.outcomes.count_setback(&setback);
+                    return Some(schedule::pause(age));
+                }
+            }
+        }
+        let is_told = self.tell(attempt_id, Occasion::Pointer, deadlines).await;
+        (!is_told).then(|| schedule::pause(age))
+    }
+
+    /// Does what a message of the retry queue is about; `false` where it comes back.
     async fn process_delivery(&self, delivery: &Delivery, deadlines: Deadlines) -> bool {
-        let done = match &delivery.pointer {
-            Ok(pointer) => self.tell(pointer.attempt_id, Occasion::Pointer, deadlines).await,
+        let age = delivery.sent_at.map(|sent_at| (self.clock)().since(sent_at)).unwrap_or_default();
+        let pause = match &delivery.pointer {
+            Ok(pointer) => self.follow(pointer, age, deadlines).await,
             Err(error) => {
                 error!(message_id = delivery.message_id, %error, "retry message unreadable");
                 self.outcomes.count_setback(&Setback::ForeignMessage(*error));
-                false
+                Some(schedule::pause(age))
             }
         };
-        if !done {
-            let age = delivery.sent_at.map(|sent_at| (self.clock)().since(sent_at)).unwrap_or_default();
-            let returning = self.retries.set_visibility(&delivery.receipt, schedule::pause(age));
+        if let Some(pause) = pause {
+            let returning = self.retries.set_visibility(&delivery.receipt, pause);
             match timeout_at(deadlines.batch, returning).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => warn!(message_id = delivery.message_id, %error, "visibility not set"),
                 Err(_) => warn!(message_id = delivery.message_id, "visibility not set in time"),
             }
         }
-        done
+        pause.is_none()
     }
 
     /// Tells of one attempt's outcome and logs the result; `false` where something is left to tell.
@@ -213,6 +252,9 @@ impl Notifier {
         let duration_ms = millis((self.clock)().since(began));
         match result {
             Ok(progress) => {
+                if let Some(message_id) = &progress.to_check {
+                    self.check_later(attempt_id, message_id, deadlines).await;
+                }
                 let (status, person) = (progress.status.as_str(), progress.message.as_str());
                 let bot = if progress.bot_notified { "told" } else { "pending" };
                 if progress.complete {

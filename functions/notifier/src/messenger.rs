@@ -10,10 +10,18 @@ use shared::{
 };
 use tokio::time::timeout;
 
-use crate::whatsapp::{Account, Message, SendError};
+use crate::whatsapp::{Account, Fate, Message, SendError, Sent};
 
 /// A message with its second try.
 const MESSAGE_TIME: Duration = Duration::from_secs(8);
+
+/// The text of a message.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Text<'a> {
+    pub(crate) text: &'a str,
+    /// It is known that nothing else reaches the person. Free text is sent all the same where there is no template by now.
+    pub(crate) only_by_template: bool,
+}
 
 /// Sends people their messages from the operator's account.
 pub(crate) struct Messenger {
@@ -25,13 +33,13 @@ pub(crate) struct Messenger {
 
 impl Messenger {
     /// Sends a text, within [`MESSAGE_TIME`].
-    pub(crate) async fn send(&self, to: &WaId, text: &str, secrets: &Secrets) -> Result<(), SendError> {
+    pub(crate) async fn send(&self, to: &WaId, text: Text<'_>, secrets: &Secrets) -> Result<Sent, SendError> {
         let sending = timeout(MESSAGE_TIME, self.send_with_renewal(to, text, secrets)).await;
         sending.unwrap_or_else(|_| Err(SendError::Retry("timeout".to_owned())))
     }
 
     /// Sends once more where the credentials are refused: they may have been rotated.
-    async fn send_with_renewal(&self, to: &WaId, text: &str, secrets: &Secrets) -> Result<(), SendError> {
+    async fn send_with_renewal(&self, to: &WaId, text: Text<'_>, secrets: &Secrets) -> Result<Sent, SendError> {
         match self.send_with(to, text, secrets).await {
             Err(refusal @ SendError::Operator(_)) => match self.secrets.newer_than(secrets, (self.clock)()).await {
                 Ok(fresh) => self.send_with(to, text, &fresh).await,
@@ -41,12 +49,41 @@ impl Messenger {
         }
     }
 
+    /// Asks what became of a message, within [`MESSAGE_TIME`].
+    pub(crate) async fn ask(&self, message_id: &str, secrets: &Secrets) -> Result<Fate, SendError> {
+        let asking = async {
+            match self.ask_with(message_id, secrets).await {
+                Err(refusal @ SendError::Operator(_)) => match self.secrets.newer_than(secrets, (self.clock)()).await {
+                    Ok(fresh) => self.ask_with(message_id, &fresh).await,
+                    Err(_) => Err(refusal),
+                },
+                result => result,
+            }
+        };
+        timeout(MESSAGE_TIME, asking).await.unwrap_or_else(|_| Err(SendError::Retry("timeout".to_owned())))
+    }
+
+    async fn ask_with(&self, message_id: &str, secrets: &Secrets) -> Result<Fate, SendError> {
+        let credentials = secrets.get(&self.account.secret);
+        let credentials = credentials.map_err(|_| SendError::Operator("no_credentials".to_owned()))?;
+        self.account.open(&self.http, credentials)?.ask(message_id).await
+    }
+
     /// Sends free text, and the template where only a template reaches the person.
-    async fn send_with(&self, to: &WaId, text: &str, secrets: &Secrets) -> Result<(), SendError> {
+    async fn send_with(
+        &self,
+        to: &WaId,
+        Text { text, only_by_template }: Text<'_>,
+        secrets: &Secrets,
+    ) -> Result<Sent, SendError> {
         let Account { secret, template, .. } = &self.account;
         let credentials = secrets.get(secret).map_err(|_| SendError::Operator("no_credentials".to_owned()))?;
         let whatsapp = self.account.open(&self.http, credentials)?;
-        match (whatsapp.send(to, &Message::Text(text)).await, template) {
+        let sent = match template {
+            Some(_) if only_by_template => Err(SendError::WindowClosed("known".to_owned())),
+            _ => whatsapp.send(to, &Message::Text(text)).await,
+        };
+        match (sent, template) {
             (Err(SendError::WindowClosed(_)), Some(template)) => {
                 whatsapp.send(to, &Message::Template(template, text)).await
             }

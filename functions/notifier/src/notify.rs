@@ -5,6 +5,8 @@
 //! leaves the message sent and marked. A secret that only one of them needs stops that one alone, and where no new link
 //! can be made both are notified without it.
 
+mod check;
+
 use std::{sync::Arc, time::Duration};
 
 use shared::{
@@ -28,11 +30,11 @@ use crate::{
     bot::Bot,
     config::Config,
     event, messages,
-    messenger::Messenger,
+    messenger::{Messenger, Text},
     outcome::{Ended, Marks, OutcomeKey, Told},
     relink::Relink,
     setback::Setback,
-    whatsapp::SendError,
+    whatsapp::{SendError, Sent},
     withheld::Restraint,
 };
 
@@ -45,6 +47,8 @@ const BOT_TIME_ON_STREAM: Duration = Duration::from_secs(2);
 const BOT_TIME: Duration = Duration::from_secs(11);
 /// The time for a new link: who is told does not wait for KMS longer.
 const LINK_TIME: Duration = Duration::from_secs(4);
+
+pub(crate) use self::check::Checked;
 
 /// Notifies of one outcome at a time.
 pub(crate) struct OutcomeNotifier {
@@ -75,6 +79,8 @@ pub(crate) struct Progress {
     pub(crate) bot_notified: bool,
     /// The item says that both are notified.
     pub(crate) complete: bool,
+    /// The id of a message that was sent, and of which the provider may say more later.
+    pub(crate) to_check: Option<String>,
     setbacks: Vec<Setback>,
 }
 
@@ -208,6 +214,7 @@ impl OutcomeNotifier {
             message: MessageStatus::Pending,
             bot_notified,
             complete: false,
+            to_check: None,
             setbacks: Vec::new(),
         };
         match marks.person {
@@ -220,7 +227,7 @@ impl OutcomeNotifier {
             self.notify_bot(&content, &secrets, patience, &mut progress).await?;
         }
         if progress.is_done() && !progress.complete {
-            self.mark(key, &Mark::Nothing, &mut progress).await?;
+            self.mark(key, &Mark::Nothing, None, &mut progress).await?;
         }
         Ok(progress)
     }
@@ -259,12 +266,18 @@ impl OutcomeNotifier {
             progress.message = MessageStatus::Off;
             return Ok(());
         };
-        let sent = messenger.send(&ended.wa_id, content.text, secrets).await;
-        self.measure(messenger, ended, &sent);
+        if ended.not_before.is_some_and(|at| at > self.now()) {
+            progress.setbacks.push(Setback::RefusedLater);
+            return Ok(());
+        }
+        let text = Text { text: content.text, only_by_template: ended.only_by_template };
+        let sent = messenger.send(&ended.wa_id, text, secrets).await;
+        self.measure(messenger, ended, sent.as_ref().err());
         let mark = match sent {
-            Ok(()) => {
+            Ok(sent) => {
                 progress.message = MessageStatus::Sent;
-                Mark::Messaged
+                progress.to_check = sent.id.clone().filter(|_| messenger.account.provider.can_be_asked());
+                return self.mark(&ended.key, &Mark::Messaged, Some(&sent), progress).await;
             }
             Err(SendError::Undeliverable(code) | SendError::WindowClosed(code)) => {
                 progress.message = MessageStatus::Undeliverable;
@@ -277,15 +290,15 @@ impl OutcomeNotifier {
                 return Ok(());
             }
         };
-        self.mark(&ended.key, &mark, progress).await
+        self.mark(&ended.key, &mark, None, progress).await
     }
 
-    fn measure(&self, messenger: &Messenger, ended: &Ended, sent: &Result<(), SendError>) {
+    fn measure(&self, messenger: &Messenger, ended: &Ended, error: Option<&SendError>) {
         let now = self.now();
-        let result = sent.as_ref().map_or_else(SendError::label, |()| "sent");
+        let result = error.map_or("sent", SendError::label);
         let provider = messenger.account.provider.name();
         self.meter.count(now, Metric::Messages, &[("Provider", provider), ("Result", result)]);
-        if let (Ok(()), Outcome::Connected { .. }, Some(began_at)) = (sent, &ended.outcome, ended.began_at) {
+        if let (None, Outcome::Connected { .. }, Some(began_at)) = (error, &ended.outcome, ended.began_at) {
             self.meter.time(now, Metric::TimeToMessage, now.since(began_at));
         }
     }
@@ -305,7 +318,7 @@ impl OutcomeNotifier {
         self.meter.count(self.now(), Metric::BotEvents, &[("Result", result)]);
         if setbacks.is_empty() {
             progress.bot_notified = true;
-            return self.mark(&ended.key, &Mark::BotNotified, progress).await;
+            return self.mark(&ended.key, &Mark::BotNotified, None, progress).await;
         }
         setbacks.iter().filter(|setback| matches!(setback, Setback::Secrets(_))).for_each(|it| self.count_setback(it));
         progress.setbacks.extend(setbacks);
@@ -313,9 +326,15 @@ impl OutcomeNotifier {
     }
 
     /// Writes a mark. A failure to do so stops nothing else: what is not marked is repeated.
-    async fn mark(&self, key: &OutcomeKey, mark: &Mark, progress: &mut Progress) -> Result<(), Stop> {
+    async fn mark(
+        &self,
+        key: &OutcomeKey,
+        mark: &Mark,
+        sent: Option<&Sent>,
+        progress: &mut Progress,
+    ) -> Result<(), Stop> {
         let complete = progress.is_done();
-        match self.attempts.mark(key, mark, complete, self.now()).await {
+        match self.attempts.mark(key, mark, sent, complete, self.now()).await {
             Ok(Marked::Done) => progress.complete = complete,
             Ok(Marked::Superseded) => return Err(Skip::Superseded.into()),
             Err(error) => progress.setbacks.push(error.into()),

@@ -50,6 +50,10 @@ pub(crate) struct Ended {
     pub(crate) outcome: Outcome,
     /// When the callback was received; not with the end of a connection.
     pub(crate) began_at: Option<Timestamp>,
+    /// Nothing but the template reaches the person.
+    pub(crate) only_by_template: bool,
+    /// No message is sent before: the last one was refused after it had been accepted.
+    pub(crate) not_before: Option<Timestamp>,
     login_url: Option<LoginUrl>,
 }
 
@@ -111,6 +115,8 @@ impl Ended {
             outcome: item.outcome()?,
             wa_id: item.wa_id.ok_or(UnreadableItem::Missing(attr::WA_ID))?,
             began_at: item.created_at,
+            only_by_template: item.template_at.is_some(),
+            not_before: item.message_retry_at,
             login_url: item.login_url.and_then(|url| url.parse().ok()),
         })
     }

@@ -29,7 +29,7 @@ impl RetryQueue {
     }
 
     /// Sends a pointer, which is not received before the delay is over.
-    pub(crate) async fn send(&self, pointer: Pointer, delay: Duration) -> Result<(), AwsError> {
+    pub(crate) async fn send(&self, pointer: &Pointer, delay: Duration) -> Result<(), AwsError> {
         self.client()
             .send_message()
             .queue_url(&self.url)

@@ -27,6 +27,19 @@ pub(crate) fn pause(age: Duration) -> Duration {
     PAUSES.into_iter().find(|(until, _)| age < *until).map_or(USE_UP, |(_, pause)| pause)
 }
 
+/// How old a message is each time that its provider is asked what became of it.
+const CHECKS: [Duration; 4] =
+    [Duration::from_secs(15), Duration::from_mins(1), Duration::from_mins(5), Duration::from_hours(1)];
+
+/// When the provider is asked first.
+pub(crate) const FIRST_CHECK: Duration = CHECKS[0];
+
+/// The pause until the provider is asked again of a message that is so old; `None` after the last time. Deliveries come some
+/// seconds late.
+pub(crate) fn next_check(age: Duration) -> Option<Duration> {
+    CHECKS.into_iter().find(|at| *at > age + Duration::from_secs(5)).map(|at| at.saturating_sub(age))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -34,6 +47,15 @@ mod tests {
     /// How old a message is at each of its receives, if each takes no time.
     fn ages() -> impl Iterator<Item = Duration> {
         std::iter::successors(Some(FIRST), |age| Some(*age + pause(*age)))
+    }
+
+    #[test]
+    fn a_provider_is_asked_within_seconds_and_for_an_hour() {
+        let asked = |age: Option<Duration>| age.and_then(|age| Some(age + next_check(age)?));
+        let ages: Vec<_> = std::iter::successors(Some(FIRST_CHECK), |age| asked(Some(*age))).collect();
+        assert_eq!(ages, CHECKS);
+        assert_eq!(next_check(Duration::from_secs(56)), Some(Duration::from_secs(244)), "a late delivery");
+        assert_eq!(next_check(Duration::from_hours(2)), None);
     }
 
     #[test]

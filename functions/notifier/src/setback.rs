@@ -27,6 +27,8 @@ pub(crate) enum Setback {
     CallbackUri(#[from] InvalidCallbackUri),
     #[error(transparent)]
     Message(#[from] SendError),
+    #[error("WhatsApp refused the message after it had accepted it; it is sent again later")]
+    RefusedLater,
     #[error(transparent)]
     Bot(#[from] NotifyError),
     #[error("limit table: {0}")]
@@ -50,7 +52,7 @@ impl Setback {
             Self::Secrets(_) | Self::CallbackUri(_) => "credentials",
             Self::Link(_) => "kms",
             Self::Randomness(_) => "randomness",
-            Self::Message(_) => "whatsapp",
+            Self::Message(_) | Self::RefusedLater => "whatsapp",
             Self::Bot(_) => "bot",
             Self::Limits(_) => "limit_table",
             Self::RetryQueue(_) => "retry_queue",

@@ -176,9 +176,20 @@ impl Scene {
         self.aws_calls("SendMessage").into_iter().filter(|sent| sent["QueueUrl"] == queue).collect()
     }
 
-    /// The messages that were put on the retry queue.
+    /// The messages that were put on the retry queue because something is left to tell.
     fn handed_over(&self) -> Vec<Value> {
-        self.sent_to(RETRIES)
+        self.pointers(false)
+    }
+
+    /// Those that ask what became of a message.
+    fn checks(&self) -> Vec<Value> {
+        self.pointers(true)
+    }
+
+    fn pointers(&self, is_check: bool) -> Vec<Value> {
+        let is_wanted =
+            |sent: &Value| sent["MessageBody"].as_str().is_some_and(|body| body.contains("check") == is_check);
+        self.sent_to(RETRIES).into_iter().filter(is_wanted).collect()
     }
 
     /// The texts that were sent to WhatsApp, also those that it refused.
@@ -217,7 +228,7 @@ async fn the_person_and_the_bot_are_notified_once_and_both_are_marked() {
     assert_eq!(events.len(), 1);
     assert_eq!(events[0]["type"], "connection.created");
     assert_eq!(events[0]["data"]["message"], "sent");
-    assert_eq!(scene.marks(), ["SET messaged_at", "SET bot_told_at notified_at"]);
+    assert_eq!(scene.marks(), ["SET message_id messaged_at", "SET bot_told_at notified_at"]);
     let mark = &scene.aws_calls("UpdateItem")[0];
     assert_eq!(mark["ConditionExpression"], "(#status = :if0 AND #updated_at = :if1)");
     assert_eq!(mark["ExpressionAttributeValues"][":if1"], json!({"N": "1790000000123"}));
@@ -254,7 +265,7 @@ async fn what_is_marked_is_not_sent_again() {
     assert!(notified.succeeds().await);
     assert_eq!(notified.messages().len(), 1);
     assert!(notified.events().is_empty());
-    assert_eq!(notified.marks(), ["SET messaged_at notified_at"]);
+    assert_eq!(notified.marks(), ["SET message_id messaged_at notified_at"]);
 
     let both = Scene::new(World::with(item(json!({"messaged_at": NOW, "bot_told_at": NOW})))).await;
     assert!(both.succeeds().await);
@@ -282,7 +293,7 @@ async fn a_bot_that_is_down_leaves_the_message_sent_and_marked() {
     let scene = Scene::new(World { bot: 503, ..World::with(item(json!({}))) }).await;
     assert!(!scene.succeeds().await);
     assert_eq!(scene.messages().len(), 1);
-    assert_eq!(scene.marks(), ["SET messaged_at"]);
+    assert_eq!(scene.marks(), ["SET message_id messaged_at"]);
 }
 
 #[tokio::test]
@@ -342,7 +353,7 @@ async fn a_signing_secret_that_cannot_be_read_does_not_stop_the_message_or_the_q
     assert_eq!(scene.messages(), ["✅ Your Salesforce account is now connected!"]);
     assert_eq!(scene.sent_to(BOT_QUEUE).len(), 1);
     assert!(scene.events().is_empty());
-    assert_eq!(scene.marks(), ["SET messaged_at"]);
+    assert_eq!(scene.marks(), ["SET message_id messaged_at"]);
 }
 
 #[tokio::test]
@@ -514,6 +525,183 @@ async fn an_event_names_the_link_that_the_attempt_began_with() {
     }
 }
 
+/// Twilio's URL of the message that it accepted.
+const MESSAGE: &str = "/Messages/SM1.json";
+const TEMPLATE: fn(&str) -> Option<&'static str> = |name| (name == "WHATSAPP_TEMPLATE").then_some("HX0123");
+const CHECK: &str = r#"{"v":1,"attempt_id":"07070707070707070707070707070707","check":"SM1"}"#;
+
+/// An outcome of which everybody was told, before it is known what became of the message.
+fn told(changes: Value) -> Value {
+    let mut told = item(json!({"messaged_at": NOW, "message_id": "SM1", "bot_told_at": NOW, "notified_at": NOW}));
+    for (name, value) in changes.as_object().unwrap() {
+        told[name] = value.clone();
+    }
+    told
+}
+
+impl Scene {
+    /// Twilio says this of the message.
+    fn becomes(&self, state: &str, error_code: Value) {
+        let answer = json!({"sid": "SM1", "status": state, "error_code": error_code});
+        self.server.on(MESSAGE, move |_| Answer::json(200, &answer));
+    }
+
+    /// The item is this at its first reading, and that at the next.
+    fn item_is(&self, items: [&Value; 2]) {
+        for item in items {
+            self.server.next("GetItem", Answer::json(200, &json!({"Item": attributes(item)})));
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_becomes_of_a_message_is_asked_some_seconds_later() {
+    let scene = Scene::new(World::with(item(json!({})))).await;
+    assert!(scene.succeeds().await);
+    let [check] = &scene.checks()[..] else { panic!("one check") };
+    let body: Value = serde_json::from_str(check["MessageBody"].as_str().unwrap()).unwrap();
+    assert_eq!((&body["check"], &check["DelaySeconds"]), (&json!("SM1"), &json!(15)));
+    let values = &scene.aws_calls("UpdateItem")[0]["ExpressionAttributeValues"];
+    assert_eq!(values[":message_id"], json!({"S": "SM1"}));
+}
+
+#[tokio::test]
+async fn a_message_that_arrived_is_asked_for_no_more() {
+    for state in ["delivered", "read"] {
+        let scene = Scene::new(World::with(told(json!({})))).await;
+        scene.becomes(state, Value::Null);
+        assert_eq!(scene.returned(&[CHECK], 15).await, json!([]));
+        assert_eq!(scene.marks(), ["SET message_state"]);
+        assert_eq!(scene.server.requests(MESSAGE).len(), 1);
+        assert!(scene.messages().is_empty() && scene.events().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_is_on_its_way_is_asked_for_again_and_at_last_left() {
+    for (state, at_last) in [("queued", "unknown"), ("sent", "sent")] {
+        let scene = Scene::new(World::with(told(json!({})))).await;
+        scene.becomes(state, Value::Null);
+        let mut pauses = Vec::new();
+        for age in [15, 60, 300] {
+            assert_eq!(scene.returned(&[CHECK], age).await, json!([{"itemIdentifier": "m0"}]));
+            pauses.push(scene.aws_calls("ChangeMessageVisibility").pop().unwrap()["VisibilityTimeout"].clone());
+        }
+        assert_eq!(pauses, [45, 240, 3300]);
+        assert!(scene.marks().is_empty());
+        assert_eq!(scene.returned(&[CHECK], 3600).await, json!([]));
+        let noted = scene.aws_calls("UpdateItem").pop().unwrap();
+        assert_eq!(noted["ExpressionAttributeValues"][":message_state"], json!({"S": at_last}));
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_says_nothing_is_asked_again() {
+    let scene = Scene::new(World::with(told(json!({})))).await;
+    for answer in [Answer::new(503, "<html>"), Answer::new(404, r#"{"code":20404}"#), Answer::Endless(200)] {
+        scene.server.on(MESSAGE, move |_| answer.clone());
+        assert_eq!(scene.returned(&[CHECK], 15).await, json!([{"itemIdentifier": "m0"}]));
+    }
+    assert!(scene.marks().is_empty() && scene.messages().is_empty());
+}
+
+#[tokio::test]
+async fn a_window_that_turns_out_to_be_closed_is_passed_by_the_template_at_once() {
+    let scene = Scene::configured(World::with(Value::Null), TEMPLATE).await;
+    scene.becomes("undelivered", json!(63016));
+    let without = item(json!({"bot_told_at": NOW, "template_at": NOW}));
+    scene.item_is([&told(json!({})), &without]);
+    assert_eq!(scene.returned(&[CHECK], 15).await, json!([]));
+    assert_eq!(scene.messages(), ["HX0123"]);
+    assert!(scene.events().is_empty(), "the bot heard that the message was sent, and it is");
+    let marks = scene.marks();
+    assert_eq!(marks[0], "SET template_at REMOVE messaged_at, delay_told_at, notified_at, message_id");
+    assert_eq!(scene.checks().len(), 1, "of the template's message too it is asked what became of it");
+}
+
+#[tokio::test]
+async fn the_template_is_sent_once_and_where_there_is_none_the_bot_hears_the_truth() {
+    let by_template = told(json!({"template_at": NOW}));
+    let refused = item(json!({"message_error": "63016", "message_id": "SM1"}));
+    for (scene, before) in [
+        (Scene::configured(World::with(Value::Null), TEMPLATE).await, by_template),
+        (Scene::new(World::with(Value::Null)).await, told(json!({}))),
+    ] {
+        scene.becomes("failed", json!(63016));
+        scene.item_is([&before, &refused]);
+        assert_eq!(scene.returned(&[CHECK], 15).await, json!([]));
+        assert!(scene.messages().is_empty());
+        assert_eq!(scene.events()[0]["data"]["message"], "undeliverable");
+    }
+}
+
+#[tokio::test]
+async fn a_persons_own_refusal_that_comes_later_is_final_and_the_bot_hears_of_it_by_a_further_event() {
+    for code in [63003, 63024, 63032, 21610] {
+        let scene = Scene::new(World::with(Value::Null)).await;
+        scene.becomes("undelivered", json!(code));
+        let refused = item(json!({"message_error": code.to_string(), "message_id": "SM1"}));
+        scene.item_is([&told(json!({})), &refused]);
+        assert_eq!(scene.returned(&[CHECK], 15).await, json!([]));
+        assert!(scene.messages().is_empty());
+        let [event] = &scene.events()[..] else { panic!("one event") };
+        assert_eq!(
+            (&event["type"], &event["data"]["message"]),
+            (&json!("connection.created"), &json!("undeliverable"))
+        );
+        assert_eq!(event["id"], "evt_07070707070707070707070707070707_connected_1790000000123_undeliverable");
+        assert_eq!(
+            scene.marks(),
+            [
+                "SET message_error REMOVE messaged_at, delay_told_at, notified_at, bot_told_at",
+                "SET bot_told_at notified_at"
+            ]
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_the_accounts_is_sent_again_after_a_pause_and_rings() {
+    for code in [63112, 63041, 63018, 69_999] {
+        let scene = Scene::new(World::with(Value::Null)).await;
+        scene.becomes("failed", json!(code));
+        let waits = item(json!({"bot_told_at": NOW, "message_refusals": 1, "message_retry_at": NOW + 60_000}));
+        scene.item_is([&told(json!({})), &waits]);
+        assert_eq!(scene.returned(&[CHECK], 15).await, json!([{"itemIdentifier": "m0"}]), "it is sent again later");
+        assert!(scene.messages().is_empty() && scene.events().is_empty());
+        let noted = &scene.aws_calls("UpdateItem")[0]["ExpressionAttributeValues"];
+        assert_eq!(noted[":message_retry_at"], json!({"N": (NOW + 60_000).to_string()}));
+
+        let waited = item(json!({"bot_told_at": NOW, "message_refusals": 1, "message_retry_at": NOW}));
+        scene.item_is([&waited, &waited]);
+        assert_eq!(scene.returned(&[CHECK], 75).await, json!([]));
+        assert_eq!(scene.messages().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_check_of_another_message_tells_what_is_left_and_nothing_else() {
+    let scene = Scene::new(World::with(told(json!({"message_id": "SM2"})))).await;
+    assert_eq!(scene.returned(&[CHECK], 15).await, json!([]));
+    assert!(scene.server.requests(MESSAGE).is_empty());
+    assert!(scene.messages().is_empty() && scene.events().is_empty() && scene.marks().is_empty());
+}
+
+#[tokio::test]
+async fn meta_cannot_be_asked_and_is_not() {
+    let by_meta = |name: &str| (name == "WHATSAPP_PROVIDER").then_some("Meta");
+    let scene = Scene::configured(World::with(item(json!({}))), by_meta).await;
+    let secret = json!({"SecretValues": [
+        {"Name": "whatsapp", "SecretString": r#"{"access_token":"t","phone_number_id":"1"}"#},
+        {"Name": "webhook", "SecretString": SIGNING_SECRET},
+    ]});
+    scene.server.on("BatchGetSecretValue", move |_| secret.clone().into());
+    scene.server.on("/messages", |_| Answer::json(200, &json!({"messages": [{"id": "wamid.x"}]})));
+    assert!(scene.succeeds().await);
+    assert_eq!(scene.events()[0]["data"]["message"], "sent");
+    assert!(scene.checks().is_empty());
+}
+
 /// The record of a connection's end.
 fn end(changes: Value) -> Value {
     let mut end = item(changes);
@@ -542,7 +730,7 @@ async fn an_end_is_told_to_the_chat_and_to_the_bot_with_the_same_new_link() {
     assert_eq!(link.login_url.as_str(), "https://test.salesforce.com");
     assert_eq!(link.issued_at.millis(), ended_at, "a link from before the end connects nobody");
     assert_eq!(link.expires_at.millis(), ended_at + 24 * 60 * 60 * 1000);
-    assert_eq!(scene.marks(), ["SET messaged_at", "SET bot_told_at notified_at"]);
+    assert_eq!(scene.marks(), ["SET message_id messaged_at", "SET bot_told_at notified_at"]);
 }
 
 #[tokio::test]
@@ -558,7 +746,7 @@ async fn an_end_is_told_whatever_failures_the_chat_has_heard_of() {
 async fn an_end_is_retried_until_the_bot_has_it_and_the_chat_hears_it_once() {
     let scene = Scene::new(World { bot: 503, ..World::with(end(json!({}))) }).await;
     assert!(!scene.succeeds().await);
-    assert_eq!((scene.messages().len(), scene.marks()), (1, vec!["SET messaged_at".to_owned()]));
+    assert_eq!((scene.messages().len(), scene.marks()), (1, vec!["SET message_id messaged_at".to_owned()]));
     let told = Scene::new(World::with(end(json!({"messaged_at": NOW})))).await;
     assert!(told.succeeds().await);
     assert!(told.messages().is_empty());
@@ -710,7 +898,7 @@ async fn a_bot_that_hangs_holds_the_stream_for_seconds_at_most() {
     scene.server.on(BOT, |_| Answer::Never);
     assert!(!scene.succeeds().await);
     assert_eq!(scene.messages().len(), 1);
-    assert_eq!(scene.marks(), ["SET messaged_at"]);
+    assert_eq!(scene.marks(), ["SET message_id messaged_at"]);
 }
 
 fn pointer(attempt: &str) -> String {

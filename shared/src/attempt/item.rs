@@ -78,8 +78,28 @@ pub mod attr {
     /// N: when the person was notified of a delay. Unlike the marks it stays until the attempt is finished, because
     /// each of several messages of one attempt may come to the same delay.
     pub const DELAY_TOLD_AT: &str = "delay_told_at";
+    /// S: the provider's id of the message that was sent last.
+    pub const MESSAGE_ID: &str = "message_id";
+    /// S: the provider's word for what became of that message, once nothing more is asked.
+    pub const MESSAGE_STATE: &str = "message_state";
+    /// N: when it was known that only the template reaches the person.
+    pub const TEMPLATE_AT: &str = "template_at";
+    /// N: a message that was refused after it had been accepted is not sent again before.
+    pub const MESSAGE_RETRY_AT: &str = "message_retry_at";
+    /// N: how many messages were refused after they had been accepted, and sent again.
+    pub const MESSAGE_REFUSALS: &str = "message_refusals";
     /// What a later outcome removes, so that the person and the bot are notified of it.
-    pub const MARKS: [&str; 4] = [NOTIFIED_AT, MESSAGED_AT, BOT_TOLD_AT, MESSAGE_ERROR];
+    pub const MARKS: [&str; 9] = [
+        NOTIFIED_AT,
+        MESSAGED_AT,
+        BOT_TOLD_AT,
+        MESSAGE_ERROR,
+        MESSAGE_ID,
+        MESSAGE_STATE,
+        TEMPLATE_AT,
+        MESSAGE_RETRY_AT,
+        MESSAGE_REFUSALS,
+    ];
     /// N: when the item expires, in **seconds** since the epoch (DynamoDB's TTL).
     pub const EXPIRES_AT: &str = "expires_at";
 }
@@ -144,6 +164,16 @@ pub struct Item {
     pub messaged_at: Option<Timestamp>,
     /// [`attr::MESSAGE_ERROR`].
     pub message_error: Option<String>,
+    /// [`attr::MESSAGE_ID`].
+    pub message_id: Option<String>,
+    /// [`attr::MESSAGE_STATE`].
+    pub message_state: Option<String>,
+    /// [`attr::TEMPLATE_AT`].
+    pub template_at: Option<Timestamp>,
+    /// [`attr::MESSAGE_RETRY_AT`].
+    pub message_retry_at: Option<Timestamp>,
+    /// [`attr::MESSAGE_REFUSALS`].
+    pub message_refusals: Option<u64>,
     /// [`attr::BOT_TOLD_AT`].
     pub bot_told_at: Option<Timestamp>,
     /// [`attr::NOTIFIED_AT`].
@@ -202,6 +232,11 @@ impl Item {
             delay_told_at: item.time(attr::DELAY_TOLD_AT)?,
             messaged_at: item.time(attr::MESSAGED_AT)?,
             message_error: item.text(attr::MESSAGE_ERROR)?,
+            message_id: item.text(attr::MESSAGE_ID)?,
+            message_state: item.text(attr::MESSAGE_STATE)?,
+            template_at: item.time(attr::TEMPLATE_AT)?,
+            message_retry_at: item.time(attr::MESSAGE_RETRY_AT)?,
+            message_refusals: item.attribute(attr::MESSAGE_REFUSALS, Value::as_number)?,
             bot_told_at: item.time(attr::BOT_TOLD_AT)?,
             notified_at: item.time(attr::NOTIFIED_AT)?,
             redelivered_at: item.time(attr::REDELIVERED_AT)?,

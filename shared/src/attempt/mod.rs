@@ -11,6 +11,7 @@ mod end;
 pub mod index;
 mod item;
 pub mod ledger;
+pub mod message;
 mod outcome;
 
 pub use end::{End, EndReason};

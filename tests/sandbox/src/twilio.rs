@@ -1,19 +1,23 @@
 //! Twilio's `Messages` resource: `POST /2010-04-01/Accounts/{Sid}/Messages.json`.
 //!
-//! `GET` on it returns an empty list; a caller can check its credentials with it.
+//! `GET` on it returns an empty list; a caller can check its credentials with it. `GET …/Messages/{Sid}.json` tells what became
+//! of a message: it was delivered, unless a fault (`later`) gave it up.
 //!
 //! It accepts free text (`Body`) and templates (`ContentSid`, `ContentVariables`), which appear in the
 //! chat of `To`. It does not enforce the 24-hour window: 63016 and the like are injected as faults.
 
-use std::sync::Arc;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
 
 use axum::{
     Json, Router,
     body::Bytes,
     extract::{Path, State},
-    http::{HeaderMap, StatusCode},
+    http::{Extensions, HeaderMap, StatusCode},
     response::{IntoResponse, Response},
-    routing::post,
+    routing::{get, post},
 };
 use serde_json::{Map, Value, json};
 
@@ -21,26 +25,60 @@ use crate::{
     World,
     ambient::random_text,
     chat::{Content, Via},
-    control::{Endpoint, gated},
+    control::{Endpoint, GivenUp, gated},
     fields::{Fields, basic},
+    lock,
 };
 
 const LONGEST_BODY: usize = 1600;
 
 pub(crate) fn routes(world: &Arc<World>) -> Router<Arc<World>> {
     let messages = gated(world, Endpoint::TwilioMessages, post(send)).get(list);
-    Router::new().route("/2010-04-01/Accounts/{sid}/Messages.json", messages)
+    let message = gated(world, Endpoint::TwilioMessage, get(fetch));
+    Router::new()
+        .route("/2010-04-01/Accounts/{sid}/Messages.json", messages)
+        .route("/2010-04-01/Accounts/{sid}/Messages/{file}", message)
 }
 
 /// The account.
 pub(crate) struct Twilio {
     account_sid: String,
     auth_token: String,
+    /// The messages that were accepted, by SID.
+    messages: Mutex<HashMap<String, Kept>>,
+}
+
+/// A message that was accepted.
+struct Kept {
+    to: String,
+    answer: Value,
+    given_up: Option<GivenUp>,
 }
 
 impl Twilio {
     pub(crate) fn new(account_sid: String, auth_token: String) -> Self {
-        Self { account_sid, auth_token }
+        Self { account_sid, auth_token, messages: Mutex::default() }
+    }
+
+    /// Whose message this is the path of.
+    pub(crate) fn addressee(&self, path: &str) -> Option<String> {
+        let sid = path.rsplit('/').next()?.strip_suffix(".json")?;
+        lock(&self.messages).get(sid).map(|kept| kept.to.clone())
+    }
+
+    /// The message as it is now, where there is one.
+    fn fetch(&self, sid: &str) -> Option<Value> {
+        let mut messages = lock(&self.messages);
+        let Kept { answer, given_up, .. } = messages.get_mut(sid)?;
+        match given_up {
+            Some(GivenUp { after_asks, .. }) if *after_asks > 0 => *after_asks -= 1,
+            Some(GivenUp { status, error_code, .. }) => {
+                answer["status"] = status.as_str().into();
+                answer["error_code"] = (*error_code).into();
+            }
+            None => answer["status"] = "delivered".into(),
+        }
+        Some(answer.clone())
     }
 }
 
@@ -68,7 +106,7 @@ impl IntoResponse for TwilioError {
 
 /// Authenticates a request.
 fn authenticate(twilio: &Twilio, account: &str, headers: &HeaderMap) -> Result<(), TwilioError> {
-    let Twilio { account_sid, auth_token } = twilio;
+    let Twilio { account_sid, auth_token, .. } = twilio;
     if basic(headers).is_none_or(|(sid, token)| sid != *account_sid || token != *auth_token) {
         return Err(TwilioError { status: StatusCode::UNAUTHORIZED, code: 20003, message: "Authenticate".to_owned() });
     }
@@ -88,10 +126,26 @@ async fn list(
     Ok(Json(json!({"messages": [], "page": 0, "page_size": 1})).into_response())
 }
 
+async fn fetch(
+    State(world): State<Arc<World>>,
+    Path((account, file)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, TwilioError> {
+    authenticate(&world.twilio, &account, &headers)?;
+    let sid = file.strip_suffix(".json").unwrap_or_default();
+    let message = world.twilio.fetch(sid).ok_or_else(|| TwilioError {
+        status: StatusCode::NOT_FOUND,
+        code: 20404,
+        message: format!("The requested resource /2010-04-01/Accounts/{account}/Messages/{file} was not found"),
+    })?;
+    Ok(Json(message).into_response())
+}
+
 async fn send(
     State(world): State<Arc<World>>,
     Path(account): Path<String>,
     headers: HeaderMap,
+    extensions: Extensions,
     body: Bytes,
 ) -> Result<Response, TwilioError> {
     authenticate(&world.twilio, &account, &headers)?;
@@ -99,7 +153,10 @@ async fn send(
     let message = Message::read(&Fields::parse(&body))?;
     let text = message.text();
     let via = Via::Twilio { template: message.content_sid.is_some() };
-    world.chats.post(&message.to, Content::from_provider(text.clone(), via), world.clock.real_ms());
+    let given_up = extensions.get::<GivenUp>().cloned();
+    if given_up.is_none() {
+        world.chats.post(&message.to, Content::from_provider(text.clone(), via), world.clock.real_ms());
+    }
 
     let sid = format!("SM{}", random_text(32, b"0123456789abcdef"));
     let answer = json!({
@@ -124,6 +181,8 @@ async fn send(
         "to": message.to,
         "uri": format!("/2010-04-01/Accounts/{account_sid}/Messages/{sid}.json"),
     });
+    let kept = Kept { to: message.to, answer: answer.clone(), given_up };
+    lock(&world.twilio.messages).insert(sid, kept);
     Ok((StatusCode::CREATED, Json(answer)).into_response())
 }
 

@@ -33,6 +33,11 @@ impl Journal {
         self.bodies("twilio.messages").filter_map(|body| body["Body"].as_str()).collect()
     }
 
+    /// The contents of templates that reached the chat through Twilio.
+    pub fn templates(&self) -> Vec<&str> {
+        self.bodies("twilio.messages").filter_map(|body| body["ContentVariables"].as_str()).collect()
+    }
+
     /// The records of an endpoint, oldest first.
     pub fn records(&self, endpoint: &str) -> &[Value] {
         self.0[endpoint]["records"].as_array().map_or(&[], Vec::as_slice)

@@ -10,7 +10,9 @@ use shared::{
 };
 use url::Url;
 
-use super::{Answer, Message, SendError, WhatsApp, answer, by_status, code, in_one_line, not_accepted};
+use super::{
+    Answer, Fate, Message, SendError, Sent, WhatsApp, answer, by_status, code, in_one_line, not_accepted, usable_id,
+};
 
 const LANGUAGE: &str = "en";
 
@@ -33,7 +35,7 @@ impl Meta {
 
 #[async_trait]
 impl WhatsApp for Meta {
-    async fn send(&self, to: &WaId, message: &Message<'_>) -> Result<(), SendError> {
+    async fn send(&self, to: &WaId, message: &Message<'_>) -> Result<Sent, SendError> {
         let body = body(to, message).to_string();
         let request = self
             .http
@@ -41,12 +43,18 @@ impl WhatsApp for Meta {
             .bearer_auth(self.access_token.expose_secret())
             .header("content-type", "application/json")
             .body(body);
-        outcome(&answer(request).await?)
+        let id = outcome(&answer(request).await?)?;
+        Ok(Sent { id, by_template: matches!(message, Message::Template(..)) })
+    }
+
+    /// Meta tells what became of a message by the app's webhook, which the bot has, and in no other way.
+    async fn ask(&self, _: &str) -> Result<Fate, SendError> {
+        Err(SendError::Retry("cannot_be_asked".to_owned()))
     }
 }
 
-/// Whether an answer says that the message was accepted.
-fn outcome(Answer { status, body }: &Answer) -> Result<(), SendError> {
+/// The id of the message, where an answer says that it was accepted.
+fn outcome(Answer { status, body }: &Answer) -> Result<Option<String>, SendError> {
     let error_of = &body["error"];
     if !error_of.is_null() {
         return Err(code(&error_of["code"]).map_or_else(|| by_status(*status, None), |code| error(*status, code)));
@@ -57,7 +65,7 @@ fn outcome(Answer { status, body }: &Answer) -> Result<(), SendError> {
         // The template's quality is too low.
         Value::String(state) if state == "paused" => Err(SendError::Template(state.clone())),
         Value::String(state) if !ACCEPTED.contains(&state.as_str()) => Err(not_accepted(*status)),
-        _ if status.is_success() && has_id => Ok(()),
+        _ if status.is_success() && has_id => Ok(usable_id(&message["id"])),
         _ => Err(not_accepted(*status)),
     }
 }
@@ -122,7 +130,7 @@ mod tests {
 
     async fn send(server: &Server, to: &str, message: Message<'_>) -> Result<(), SendError> {
         let meta = Meta::new(http(), Some(&server.url().parse().unwrap()), CREDENTIALS).unwrap();
-        meta.send(&to.parse().unwrap(), &message).await
+        meta.send(&to.parse().unwrap(), &message).await.map(|_| ())
     }
 
     #[tokio::test]

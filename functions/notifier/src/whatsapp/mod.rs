@@ -24,7 +24,29 @@ use self::{meta::Meta, twilio::Twilio};
 #[async_trait]
 pub(crate) trait WhatsApp: Send + Sync {
     /// Sends one message in one request.
-    async fn send(&self, to: &WaId, message: &Message<'_>) -> Result<(), SendError>;
+    async fn send(&self, to: &WaId, message: &Message<'_>) -> Result<Sent, SendError>;
+
+    /// Asks what became of a message that was accepted. An error says nothing of the message.
+    async fn ask(&self, message_id: &str) -> Result<Fate, SendError>;
+}
+
+/// The provider has accepted a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sent {
+    /// The provider's id of it, where that can be used.
+    pub(crate) id: Option<String>,
+    pub(crate) by_template: bool,
+}
+
+/// What became of a message that was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It is with the person; the provider's word for it.
+    Arrived(String),
+    /// Nothing is certain yet; the provider's word for it.
+    OnItsWay(String),
+    /// It was refused after all.
+    Refused(SendError),
 }
 
 /// The content of a message.
@@ -94,6 +116,11 @@ pub(crate) enum Provider {
 }
 
 impl Provider {
+    /// Whether it tells what became of a message. Meta tells its app's webhook alone.
+    pub(crate) const fn can_be_asked(&self) -> bool {
+        matches!(self, Self::Twilio { .. })
+    }
+
     pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Twilio { .. } => "Twilio",
@@ -147,6 +174,12 @@ async fn answer(request: RequestBuilder) -> Result<Answer, SendError> {
         BodyError::Encoding => SendError::Retry("answer_broken".to_owned()),
     })?;
     Ok(Answer { status, body: serde_json::from_slice(&body).unwrap_or_default() })
+}
+
+/// A message's id that can be stored and asked for.
+fn usable_id(value: &Value) -> Option<String> {
+    let is_usable = |id: &&str| (1..=256).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
+    value.as_str().filter(is_usable).map(str::to_owned)
 }
 
 /// A provider's error code, as a number or as text; zero means none.

@@ -1,4 +1,6 @@
-//! Twilio's Programmable Messaging API: `POST /2010-04-01/Accounts/{Sid}/Messages.json`.
+//! Twilio's Programmable Messaging API: `POST /2010-04-01/Accounts/{Sid}/Messages.json`, and `GET …/Messages/{Sid}.json`.
+//!
+//! Twilio accepts nearly everything, and most of WhatsApp's refusals come later: whoever asks for the message hears of them.
 
 use async_trait::async_trait;
 use reqwest::{Client, StatusCode};
@@ -10,10 +12,13 @@ use shared::{
 };
 use url::Url;
 
-use super::{Answer, Message, SendError, WhatsApp, answer, by_status, code, in_one_line, not_accepted};
+use super::{
+    Answer, Fate, Message, SendError, Sent, WhatsApp, answer, by_status, code, in_one_line, not_accepted, usable_id,
+};
 
 pub(super) struct Twilio {
     http: Client,
+    base: Option<Url>,
     messages: Url,
     from: WaId,
     credentials: whatsapp::Twilio,
@@ -25,6 +30,8 @@ const ACCEPTED: [&str; 8] =
     ["accepted", "delivered", "partially_delivered", "queued", "read", "scheduled", "sending", "sent"];
 /// Those of a message that it has given up.
 const GIVEN_UP: [&str; 3] = ["canceled", "failed", "undelivered"];
+/// Those of a message that the person has. `sent` says that WhatsApp has it, which may still refuse it.
+const ARRIVED: [&str; 2] = ["delivered", "read"];
 
 impl Twilio {
     pub(super) fn new(
@@ -34,13 +41,13 @@ impl Twilio {
         credentials: &str,
     ) -> Result<Self, InvalidCredentials> {
         let credentials = whatsapp::Twilio::parse(credentials)?;
-        Ok(Self { http, messages: credentials.messages_url(base)?, from, credentials })
+        Ok(Self { http, base: base.cloned(), messages: credentials.messages_url(base)?, from, credentials })
     }
 }
 
 #[async_trait]
 impl WhatsApp for Twilio {
-    async fn send(&self, to: &WaId, message: &Message<'_>) -> Result<(), SendError> {
+    async fn send(&self, to: &WaId, message: &Message<'_>) -> Result<Sent, SendError> {
         let mut form = vec![("From", self.from.as_str().to_owned()), ("To", to.as_str().to_owned())];
         match message {
             Message::Text(text) => form.push(("Body", (*text).to_owned())),
@@ -54,19 +61,43 @@ impl WhatsApp for Twilio {
             .post(self.messages.clone())
             .basic_auth(&self.credentials.user, Some(self.credentials.password.expose_secret()))
             .form(&form);
-        outcome(&answer(request).await?)
+        let id = outcome(&answer(request).await?)?;
+        Ok(Sent { id, by_template: matches!(message, Message::Template(..)) })
+    }
+
+    async fn ask(&self, message_id: &str) -> Result<Fate, SendError> {
+        let url = self.credentials.message_url(self.base.as_ref(), message_id);
+        let url = url.map_err(|_| SendError::Operator("invalid_credentials".to_owned()))?;
+        let password = self.credentials.password.expose_secret();
+        let request = self.http.get(url).basic_auth(&self.credentials.user, Some(password));
+        fate(&answer(request).await?)
     }
 }
 
-/// Whether an answer says that the message was accepted. `code` is an error's, `error_code` that of a message that was
-/// accepted and failed at once.
-fn outcome(Answer { status, body }: &Answer) -> Result<(), SendError> {
+/// What an answer says of a message that was accepted. Its `error_code` is there with the states of what was given up, and
+/// has no HTTP status: what is unknown is the operator's, as with a refusal at once.
+fn fate(Answer { status, body }: &Answer) -> Result<Fate, SendError> {
+    let Some(state) = body["status"].as_str().filter(|_| status.is_success()) else {
+        return Err(code(&body["code"]).map_or_else(|| not_accepted(*status), |code| error(*status, code)));
+    };
+    match code(&body["error_code"]) {
+        Some(code) => Ok(Fate::Refused(error(StatusCode::BAD_REQUEST, code))),
+        None if GIVEN_UP.contains(&state) => Ok(Fate::Refused(SendError::Operator(state.to_owned()))),
+        None if ARRIVED.contains(&state) => Ok(Fate::Arrived(state.to_owned())),
+        None if ACCEPTED.contains(&state) => Ok(Fate::OnItsWay(state.to_owned())),
+        None => Err(not_accepted(*status)),
+    }
+}
+
+/// The id of the message, where an answer says that it was accepted. `code` is an error's, `error_code` that of a message
+/// that was accepted and failed at once.
+fn outcome(Answer { status, body }: &Answer) -> Result<Option<String>, SendError> {
     if let Some(code) = code(&body["error_code"]).or_else(|| code(&body["code"])) {
         return Err(error(*status, code));
     }
     let has_id = body["sid"].as_str().is_some_and(|sid| !sid.is_empty());
     match body["status"].as_str() {
-        Some(state) if status.is_success() && has_id && ACCEPTED.contains(&state) => Ok(()),
+        Some(state) if status.is_success() && has_id && ACCEPTED.contains(&state) => Ok(usable_id(&body["sid"])),
         Some(state) if status.is_success() && GIVEN_UP.contains(&state) => Err(SendError::Operator(state.to_owned())),
         _ => Err(not_accepted(*status)),
     }
@@ -110,7 +141,8 @@ mod tests {
     async fn send(server: &Server, credentials: &str, message: Message<'_>) -> Result<(), SendError> {
         let from = "whatsapp:+14155238886".parse().unwrap();
         let to = "whatsapp:US.ABC123XYZ".parse().unwrap();
-        Twilio::new(http(), Some(&server.url().parse().unwrap()), from, credentials).unwrap().send(&to, &message).await
+        let twilio = Twilio::new(http(), Some(&server.url().parse().unwrap()), from, credentials).unwrap();
+        twilio.send(&to, &message).await.map(|_| ())
     }
 
     #[tokio::test]
@@ -217,6 +249,60 @@ mod tests {
                 let error = send(&server, AUTH_TOKEN, Message::Text("x")).await;
                 assert_eq!(error, Err(whose.with(&code)), "{state} {code}");
             }
+        }
+    }
+
+    async fn ask(status: u16, body: &str) -> Result<Fate, SendError> {
+        let server = Server::answering(status, body).await;
+        let from = "whatsapp:+14155238886".parse().unwrap();
+        let twilio = Twilio::new(http(), Some(&server.url().parse().unwrap()), from, AUTH_TOKEN).unwrap();
+        let fate = twilio.ask("SM1").await;
+        let request = server.only_request(ANY);
+        assert_eq!((request.method.as_str(), &*request.path), ("GET", "/2010-04-01/Accounts/AC123/Messages/SM1.json"));
+        assert_eq!(request.header("authorization"), "Basic QUMxMjM6dDBrZW4=");
+        fate
+    }
+
+    #[tokio::test]
+    async fn a_message_that_was_refused_later_is_refused_by_its_code() {
+        for state in ["failed", "undelivered"] {
+            for (code, _, whose) in REFUSALS {
+                let answer = json!({"sid": "SM1", "status": state, "error_code": code}).to_string();
+                assert_eq!(ask(200, &answer).await, Ok(Fate::Refused(whose.with(&code))), "{state} {code}");
+            }
+        }
+        for state in ["failed", "undelivered", "canceled"] {
+            let answer = json!({"sid": "SM1", "status": state, "error_code": null}).to_string();
+            assert_eq!(ask(200, &answer).await, Ok(Fate::Refused(Whose::Operators.with(state))));
+        }
+        let unknown = json!({"sid": "SM1", "status": "undelivered", "error_code": 69_999}).to_string();
+        assert_eq!(ask(200, &unknown).await, Ok(Fate::Refused(Whose::Operators.with(&69_999))));
+    }
+
+    #[tokio::test]
+    async fn a_message_has_arrived_where_twilio_says_so_and_not_before() {
+        let in_state = async |state: &str| {
+            ask(200, &json!({"sid": "SM1", "status": state, "error_code": null}).to_string()).await.unwrap()
+        };
+        for state in ["delivered", "read"] {
+            assert_eq!(in_state(state).await, Fate::Arrived(state.to_owned()));
+        }
+        for state in ["queued", "accepted", "sending", "sent", "scheduled"] {
+            assert_eq!(in_state(state).await, Fate::OnItsWay(state.to_owned()));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_says_nothing_of_the_message_is_an_error() {
+        for (status, body, error) in [
+            (404, r#"{"code":20404,"status":404}"#, Whose::Operators.with(&20_404)),
+            (401, r#"{"code":20003,"status":401}"#, Whose::Operators.with(&20_003)),
+            (429, r#"{"code":20429,"status":429}"#, Whose::Nobodys.with(&20_429)),
+            (503, "<html>", Whose::Nobodys.with("http_503")),
+            (200, "<html>", Whose::Nobodys.with("not_accepted")),
+            (200, r#"{"status":"lost"}"#, Whose::Nobodys.with("not_accepted")),
+        ] {
+            assert_eq!(ask(status, body).await, Err(error), "{status} {body}");
         }
     }
 

@@ -99,7 +99,8 @@ impl Upstream {
             body,
         );
         match fault {
-            None => forward.await,
+            // A message that is given up later is nothing of AWS's.
+            None | Some(Action::Later(_)) => forward.await,
             Some(answer @ (Action::Answer(_) | Action::OAuth(_))) => {
                 answer.response().unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
             }

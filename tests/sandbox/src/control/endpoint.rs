@@ -20,6 +20,8 @@ pub(crate) enum Endpoint {
     SalesforceRevoke,
     #[serde(rename = "twilio.messages")]
     TwilioMessages,
+    #[serde(rename = "twilio.message")]
+    TwilioMessage,
     #[serde(rename = "meta.messages")]
     MetaMessages,
     #[serde(rename = "bot.events")]
@@ -27,11 +29,12 @@ pub(crate) enum Endpoint {
 }
 
 impl Endpoint {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::SalesforceToken,
         Self::SalesforceUserinfo,
         Self::SalesforceRevoke,
         Self::TwilioMessages,
+        Self::TwilioMessage,
         Self::MetaMessages,
         Self::BotEvents,
     ];
@@ -43,13 +46,14 @@ impl Endpoint {
             Self::SalesforceUserinfo => "salesforce.userinfo",
             Self::SalesforceRevoke => "salesforce.revoke",
             Self::TwilioMessages => "twilio.messages",
+            Self::TwilioMessage => "twilio.message",
             Self::MetaMessages => "meta.messages",
             Self::BotEvents => "bot.events",
         }
     }
 
     /// The chat that a request is about, so that faults and journal can be limited to one chat.
-    pub(crate) fn wa_id(self, world: &World, headers: &HeaderMap, body: &[u8]) -> Option<String> {
+    pub(crate) fn wa_id(self, world: &World, path: &str, headers: &HeaderMap, body: &[u8]) -> Option<String> {
         let form = || Fields::parse(body);
         let json = || serde_json::from_slice::<Value>(body).ok();
         let of_token = |token: &str| world.salesforce.wa_id_of_token(token);
@@ -63,6 +67,7 @@ impl Endpoint {
             Self::SalesforceUserinfo => bearer(headers).and_then(of_token),
             Self::SalesforceRevoke => form().get("token").and_then(of_token),
             Self::TwilioMessages => form().get("To").map(str::to_owned),
+            Self::TwilioMessage => world.twilio.addressee(path),
             Self::MetaMessages => crate::meta::addressee(&json()?),
             Self::BotEvents => json()?["subject"].as_str().map(str::to_owned),
         }

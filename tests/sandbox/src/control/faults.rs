@@ -15,6 +15,8 @@
 //! - `{"delay_ms"}` processes the request after a delay, even if the client has stopped waiting.
 //! - `{"drop": "before"}` closes the connection and processes nothing.
 //! - `{"kill": "before"}` and `{"kill": "after"}` do the same, and kill the calling function (SIGKILL).
+//! - `{"later": {"status", "error_code"?, "after_asks"?}}` lets Twilio accept the message and give it up later: so says it who
+//!   asks, once it was asked so often before. The message does not reach the chat.
 //! - `{"drop": "after"}` processes the request, then closes the connection: the code is used, the
 //!   message is sent, and the caller does not know.
 //!
@@ -57,6 +59,7 @@ pub(crate) enum Action {
     Delay(Delay),
     Drop(Drop),
     Kill(Kill),
+    Later(Later),
 }
 
 /// A response of the test's choice.
@@ -100,6 +103,24 @@ pub(crate) struct Kill {
     pub(crate) kill: When,
 }
 
+/// A message that is accepted and given up later.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Later {
+    pub(crate) later: GivenUp,
+}
+
+/// What becomes of a message after it was accepted.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GivenUp {
+    pub(crate) status: String,
+    pub(crate) error_code: Option<u32>,
+    /// How often the message is still queued when it is asked for.
+    #[serde(default)]
+    pub(crate) after_asks: u32,
+}
+
 /// Whether the request is processed before its connection closes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -131,7 +152,7 @@ impl Action {
         match self {
             Self::OAuth(answer) => answer.response().map(drop),
             Self::Answer(answer) => answer.response().map(drop),
-            Self::Delay(_) | Self::Drop(_) | Self::Kill(_) => Ok(()),
+            Self::Delay(_) | Self::Drop(_) | Self::Kill(_) | Self::Later(_) => Ok(()),
         }
     }
 }

@@ -13,7 +13,7 @@ use axum::{
 
 use super::{
     Endpoint,
-    faults::{Action, Delay, Drop, Fault, Kill, When},
+    faults::{Action, Delay, Drop, Fault, Kill, Later, When},
     journal::{Outcome, answered, asked},
 };
 use crate::{
@@ -43,14 +43,19 @@ async fn pass(world: &World, endpoint: Endpoint, request: Request, next: Next) -
     let ends = request.extensions().get::<Ends>().copied();
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, LARGEST_BODY).await else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
-    let wa_id = endpoint.wa_id(world, &parts.headers, &body);
+    let wa_id = endpoint.wa_id(world, parts.uri.path(), &parts.headers, &body);
     let mut asked = asked(parts.method.as_str(), &parts.headers, &body);
     asked["at_ms"] = world.clock.real_ms().into();
     let fault = world.faults.take(endpoint, wa_id.as_deref());
-    let process = next.run(Request::from_parts(parts, Body::from(body)));
+    let mut request = Request::from_parts(parts, Body::from(body));
+    if let Some(Action::Later(Later { later })) = &fault {
+        request.extensions_mut().insert(later.clone());
+    }
+    let process = next.run(request);
 
     let (outcome, response) = match fault {
         None => processed(None, process.await).await,
+        Some(Action::Later(_)) => processed(Some("later"), process.await).await,
         Some(Action::Delay(Delay { delay_ms })) => {
             tokio::time::sleep(Duration::from_millis(delay_ms)).await;
             processed(Some("delay"), process.await).await

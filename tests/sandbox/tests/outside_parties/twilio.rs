@@ -70,6 +70,43 @@ async fn a_wrong_message_is_refused() {
     assert_eq!(stage.journal("twilio.messages").await["succeeded"], 0);
 }
 
+impl Stage {
+    /// What Twilio says of a message.
+    async fn fetch(&self, sid: &Value) -> (u16, Value) {
+        let account = &self.config.twilio_account_sid;
+        let sid = sid.as_str().unwrap();
+        let url = self.url(&format!("/2010-04-01/Accounts/{account}/Messages/{sid}.json"));
+        let request = self.client.get(url).basic_auth(account, Some(&self.config.twilio_auth_token));
+        json(request.send().await.unwrap()).await
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_was_sent_is_delivered() {
+    let stage = Stage::new().await;
+    let (_, sent) = stage.twilio(&[FROM, TO, ("Body", "hi")]).await;
+    let (status, message) = stage.fetch(&sent["sid"]).await;
+    assert_eq!((status, &message["status"], &message["error_code"]), (200, &json!("delivered"), &Value::Null));
+    assert_eq!(stage.journal("twilio.message").await["records"][0]["wa_id"], TO.1);
+    assert_eq!(stage.fetch(&json!("SM0")).await.0, 404);
+}
+
+#[tokio::test]
+async fn a_message_can_be_accepted_and_given_up_later() {
+    let stage = Stage::new().await;
+    for code in [63016, 63003, 63024, 63032, 21610, 63112] {
+        let later = json!({"later": {"status": "undelivered", "error_code": code, "after_asks": 1}});
+        stage.fault("twilio.messages", later).await;
+        let (status, sent) = stage.twilio(&[FROM, TO, ("Body", "hi")]).await;
+        assert_eq!((status, &sent["status"], &sent["error_code"]), (201, &json!("queued"), &Value::Null));
+        assert_eq!(stage.fetch(&sent["sid"]).await.1["status"], "queued");
+        let message = stage.fetch(&sent["sid"]).await.1;
+        assert_eq!((&message["status"], &message["error_code"]), (&json!("undelivered"), &json!(code)));
+    }
+    stage.twilio(&[FROM, TO, ("Body", "the first to arrive")]).await;
+    assert_eq!(stage.first_entry(TO.1).await["text"], "the first to arrive");
+}
+
 #[tokio::test]
 async fn wrong_credentials_are_refused() {
     let stage = Stage::new().await;

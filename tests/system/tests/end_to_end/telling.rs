@@ -45,6 +45,23 @@ async fn a_bot_that_is_down_keeps_nobody_waiting_and_has_every_event_once_it_is_
     }
 }
 
+/// Twilio accepts the message, and says 15 seconds later that this person cannot get it.
+#[tokio::test]
+async fn a_bot_hears_by_a_further_event_that_a_message_was_refused_later() {
+    let cloud = Cloud::read();
+    let chat = new_chat();
+    let later = json!({"later": {"status": "undelivered", "error_code": 63024}});
+    cloud.fault(&chat, "twilio.messages", 1, later).await;
+    people_connect(&cloud, std::slice::from_ref(&chat)).await;
+    let journal = cloud.wait_for(&chat, "both events", |journal| journal.succeeded("bot.events") == 2).await;
+    let events = journal.events();
+    let said: Vec<_> = events.iter().map(|event| (&event["type"], &event["data"]["message"])).collect();
+    let created = json!("connection.created");
+    assert_eq!(said, [(&created, &json!("sent")), (&created, &json!("undeliverable"))]);
+    assert_ne!(events[0]["id"], events[1]["id"]);
+    assert_eq!((journal.messages().len(), journal.templates().len()), (1, 0));
+}
+
 /// The retry queue gives up after two deliveries here, and after a day in the template.
 #[tokio::test]
 async fn a_bot_that_is_down_until_the_dead_letter_queue_has_every_event_after_one_redrive() {

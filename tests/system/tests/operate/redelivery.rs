@@ -59,3 +59,28 @@ async fn an_outcome_whose_notification_failed_is_notified_of_once() {
     assert_eq!(operator.json("events redrive --confirm", 3)["redriven"], 0);
     operator.never_printed(&operator.tokens(&chat).await.unwrap(), &journal.verifier_hashes());
 }
+
+/// Twilio accepts the message, and says 15 seconds later that the 24-hour window is closed.
+#[tokio::test]
+async fn a_window_that_turns_out_to_be_closed_is_passed_by_the_template_within_a_minute() {
+    let operator = Operator::ready().await;
+    let cloud = &operator.cloud;
+    let before = operator.set("Notifier", "WHATSAPP_TEMPLATE", "HX0123").await;
+    let chat = new_chat();
+    let later = json!({"later": {"status": "undelivered", "error_code": 63016}});
+    cloud.fault(&chat, "twilio.messages", 1, later).await;
+    let attempt = operator.connect(&chat).await;
+    let journal = cloud.wait_for(&chat, "the template", |journal| !journal.templates().is_empty()).await;
+    assert!(journal.templates()[0].contains(CONNECTED), "{:?}", journal.templates());
+    let shown = wait_until("the template's message to arrive", async || {
+        let shown = operator.json(&format!("attempt show {attempt}"), 0);
+        (shown["message_state"] == "delivered").then_some(shown)
+    })
+    .await;
+    operator.set("Notifier", "WHATSAPP_TEMPLATE", &before).await;
+    assert!(shown["timeline"].to_string().contains("template needed"), "{shown}");
+    let journal = cloud.journal(&chat).await;
+    assert_eq!((journal.messages(), journal.templates().len()), (vec![CONNECTED], 1));
+    let [event] = &journal.events()[..] else { panic!("one event: {:?}", journal.events()) };
+    assert_eq!(event["data"]["message"], "sent", "and it is, by the template");
+}

@@ -1,0 +1,76 @@
+//! Asks what became of a message that was accepted, and writes it into the item: what has to be told again, by the template
+//! or to the bot, is told from there like everything else.
+
+use shared::attempt::{
+    Item,
+    message::{Later, UNKNOWN},
+};
+
+use super::{AttemptId, Marked, Messenger, Metric, OutcomeKey, OutcomeNotifier, SendError, Setback, info, warn};
+use crate::whatsapp::Fate;
+
+/// What is to be done next about a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Checked {
+    /// Nothing.
+    Settled,
+    /// The provider does not know yet.
+    AskAgain,
+    /// Something may be left to tell.
+    Tell,
+}
+
+impl OutcomeNotifier {
+    /// Asks about a message, for the last time or not.
+    pub(crate) async fn check(
+        &self,
+        attempt_id: AttemptId,
+        message_id: &str,
+        is_last: bool,
+    ) -> Result<Checked, Setback> {
+        let (item, secrets) = tokio::join!(self.attempts.read(attempt_id), self.fetch_secrets());
+        let (Some(item), Some(messenger)) = (item?, &self.messenger) else { return Ok(Checked::Settled) };
+        if item.message_id.as_deref() != Some(message_id) || item.message_error.is_some() {
+            return Ok(Checked::Tell);
+        }
+        if item.message_state.is_some() {
+            return Ok(Checked::Settled);
+        }
+        let fate = messenger.ask(message_id, &*secrets?).await;
+        let later = match &fate {
+            Ok(Fate::Arrived(state)) => Later::Settled(state),
+            Ok(Fate::Refused(refusal)) => {
+                let provider = messenger.account.provider.name();
+                self.meter.count(self.now(), Metric::Messages, &[("Provider", provider), ("Result", refusal.label())]);
+                warn!(%attempt_id, error = %refusal, "message refused after it was accepted");
+                later(messenger, &item, refusal)
+            }
+            // WhatsApp has it, and the person's phone may be off.
+            Ok(Fate::OnItsWay(state)) if is_last && state == "sent" => Later::Settled(state),
+            Ok(Fate::OnItsWay(_)) | Err(_) if is_last => {
+                info!(%attempt_id, "unknown what became of the message");
+                Later::Settled(UNKNOWN)
+            }
+            Ok(Fate::OnItsWay(_)) => return Ok(Checked::AskAgain),
+            Err(error) => {
+                warn!(%attempt_id, %error, "provider not asked what became of the message");
+                return Ok(Checked::AskAgain);
+            }
+        };
+        let noted = self.attempts.note(&OutcomeKey::of(&item)?, message_id, later, self.now()).await?;
+        let is_settled = noted == Marked::Done && !later.is_untold();
+        Ok(if is_settled { Checked::Settled } else { Checked::Tell })
+    }
+}
+
+/// What a refusal means that comes after the message was accepted.
+fn later<'a>(messenger: &Messenger, item: &Item, refusal: &'a SendError) -> Later<'a> {
+    let has_template = messenger.account.template.is_some() && item.template_at.is_none();
+    match refusal {
+        SendError::WindowClosed(_) if has_template => Later::WindowClosed,
+        SendError::WindowClosed(code) | SendError::Undeliverable(code) => Later::Undeliverable(code),
+        SendError::Retry(_) | SendError::Operator(_) | SendError::Template(_) => {
+            Later::Refused { before: item.message_refusals.unwrap_or_default() }
+        }
+    }
+}
