@@ -39,7 +39,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
-pub(crate) use self::faults::{Action, Delay, Drop, GivenUp, InvalidAnswer, Kill, Later, When};
+pub(crate) use self::faults::{Action, Delay, Drop, GivenUp, InvalidAnswer, Kill, When};
 pub(crate) use self::{endpoint::Endpoint, faults::Faults, gate::gated, journal::Journal};
 use crate::{
     World,
