@@ -58,16 +58,8 @@ pub(crate) struct Ended {
 }
 
 /// Attributes of the item that the notifier does not use.
-const UNUSED: [&str; 8] = [
-    attr::LAST_ERROR,
-    attr::CODES,
-    attr::TRIES,
-    attr::RETRY_AT,
-    attr::DELAYED_AT,
-    attr::LEASE_UNTIL,
-    attr::RECEIVES,
-    attr::REDELIVERED_AT,
-];
+const UNUSED: [&str; 7] =
+    [attr::LAST_ERROR, attr::CODES, attr::TRIES, attr::RETRY_AT, attr::DELAYED_AT, attr::LEASE_UNTIL, attr::RECEIVES];
 
 /// Reads the item of an attempt.
 pub(crate) fn read(attributes: &Attributes) -> Result<Item, UnreadableItem> {

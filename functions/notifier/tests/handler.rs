@@ -619,6 +619,16 @@ async fn a_window_that_turns_out_to_be_closed_is_passed_by_the_template_at_once(
     assert_eq!(scene.checks().len(), 1, "of the template's message too it is asked what became of it");
 }
 
+/// Such a write puts the outcome on the stream again, which tells it: two at once would tell it twice.
+#[tokio::test]
+async fn an_outcome_that_was_redelivered_before_is_told_by_the_stream_alone() {
+    let scene = Scene::configured(World::with(told(json!({"redelivered_at": NOW}))), TEMPLATE).await;
+    scene.becomes("undelivered", json!(63016));
+    assert_eq!(scene.returned(&[CHECK], 15).await, json!([]));
+    assert!(scene.messages().is_empty());
+    assert_eq!(scene.marks().len(), 1);
+}
+
 #[tokio::test]
 async fn the_template_is_sent_once_and_where_there_is_none_the_bot_hears_the_truth() {
     let by_template = told(json!({"template_at": NOW}));

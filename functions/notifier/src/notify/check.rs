@@ -58,7 +58,8 @@ impl OutcomeNotifier {
             }
         };
         let noted = self.attempts.note(&OutcomeKey::of(&item)?, message_id, later, self.now()).await?;
-        let is_settled = noted == Marked::Done && !later.is_untold();
+        // An outcome that was redelivered once is on the stream again by this write, and is told from there.
+        let is_settled = noted == Marked::Done && (!later.is_untold() || item.redelivered_at.is_some());
         Ok(if is_settled { Checked::Settled } else { Checked::Tell })
     }
 }
