@@ -163,7 +163,7 @@ impl Action {
         match self {
             Self::OAuth(answer) => answer.response(),
             Self::Answer(answer) => answer.response(),
-            Self::Delay(_) | Self::Drop(_) | Self::Kill(_) => Err(InvalidAnswer),
+            Self::Delay(_) | Self::Drop(_) | Self::Kill(_) | Self::Later(_) => Err(InvalidAnswer),
         }
     }
 }
