@@ -80,7 +80,8 @@ def test_the_names_that_others_rely_on_are_there(template):
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function_reads_the_settings_that_the_template_gives_it(name, template, functions):
     given = set(functions[name]["Environment"]["Variables"])
-    given |= set(template["Globals"]["Function"]["Environment"]["Variables"]) - {"LOG_LEVEL"}
+    # These two are read wherever logging starts, and TLS.
+    given |= set(template["Globals"]["Function"]["Environment"]["Variables"]) - {"LOG_LEVEL", "SSL_CERT_FILE"}
     if name == "callback-receiver":
         assert not any("SECRET" in setting for setting in given), "the receiver holds no secret"
     source = "".join(text for path, text in _sources(f"functions/{name}/src") if path.name == "config.rs")
