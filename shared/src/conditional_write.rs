@@ -4,23 +4,29 @@
 //! carries it out in memory, so that the model of the protocol checks the very writes that are sent. It knows no table
 //! and no attribute.
 
+mod decimal;
+
 use std::{
+    cmp::Ordering,
     collections::{BTreeMap, HashMap},
     fmt,
 };
 
+pub use self::decimal::Decimal;
 use crate::Timestamp;
 
-/// The value of an attribute: a string, a count or time, or a flag.
+/// The value of an attribute: a string, a number, or a flag. Equal numbers are equal values.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Value {
     /// S.
     Text(String),
-    /// N.
+    /// N: a count or time.
     Number(u64),
+    /// N: any other number. It is read and compared, and never written.
+    Decimal(Decimal),
     /// BOOL.
     Flag(bool),
-    /// Any other type, or a number that is not one of these. It is read, and never written.
+    /// Any other type. It is read, and never written.
     Other,
 }
 
@@ -146,7 +152,9 @@ impl ConditionalWrite {
             let before = item.get(*name);
             let value = match (when, before) {
                 (When::WhereAbsent, Some(_)) => continue,
-                (When::Added, Some(Value::Number(before))) => (before + value.as_number().unwrap_or_default()).into(),
+                (When::Added, Some(Value::Number(before))) => {
+                    before.saturating_add(value.as_number().unwrap_or_default()).into()
+                }
                 _ => value.clone(),
             };
             item.insert((*name).to_owned(), value);
@@ -239,9 +247,9 @@ impl Condition {
             Self::Absent(name) => !item.contains_key(*name),
             Self::Is(name, value) => item.get(*name) == Some(value),
             Self::IsNot(name, value) => item.get(*name) != Some(value),
-            Self::Below(name, number) => matches!(item.get(*name), Some(Value::Number(own)) if own < number),
-            Self::Above(name, number) => matches!(item.get(*name), Some(Value::Number(own)) if own > number),
-            Self::NotNumber(name) => !matches!(item.get(*name), Some(Value::Number(_))),
+            Self::Below(name, number) => compare(item, name, *number) == Some(Ordering::Less),
+            Self::Above(name, number) => compare(item, name, *number) == Some(Ordering::Greater),
+            Self::NotNumber(name) => !matches!(item.get(*name), Some(Value::Number(_) | Value::Decimal(_))),
             Self::NoText(name) => !matches!(item.get(*name), Some(Value::Text(text)) if !text.is_empty()),
             Self::Any(conditions) => conditions.iter().any(|condition| condition.holds(item)),
             Self::All(conditions) => conditions.iter().all(|condition| condition.holds(item)),
@@ -249,13 +257,29 @@ impl Condition {
     }
 }
 
+/// How the attribute compares with a number; `None` where it is none.
+fn compare(item: &Attributes, name: &str, number: u64) -> Option<Ordering> {
+    match item.get(name)? {
+        Value::Number(own) => Some(own.cmp(&number)),
+        Value::Decimal(own) => Some(own.cmp(&number.into())),
+        Value::Text(_) | Value::Flag(_) | Value::Other => None,
+    }
+}
+
 impl Value {
+    /// A number as DynamoDB writes it.
+    #[must_use]
+    pub fn number(text: &str) -> Self {
+        let Some(decimal) = Decimal::parse(text) else { return Self::Other };
+        decimal.as_u64().map_or(Self::Decimal(decimal), Self::Number)
+    }
+
     /// The text, if it is one.
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
-            Self::Number(_) | Self::Flag(_) | Self::Other => None,
+            Self::Number(_) | Self::Decimal(_) | Self::Flag(_) | Self::Other => None,
         }
     }
 
@@ -264,16 +288,16 @@ impl Value {
     pub const fn as_time(&self) -> Option<Timestamp> {
         match self {
             Self::Number(millis) => Some(Timestamp::from_millis(*millis)),
-            Self::Text(_) | Self::Flag(_) | Self::Other => None,
+            Self::Text(_) | Self::Decimal(_) | Self::Flag(_) | Self::Other => None,
         }
     }
 
-    /// The number, if it is one.
+    /// The number, if it is a count or time.
     #[must_use]
     pub const fn as_number(&self) -> Option<u64> {
         match self {
             Self::Number(number) => Some(*number),
-            Self::Text(_) | Self::Flag(_) | Self::Other => None,
+            Self::Text(_) | Self::Decimal(_) | Self::Flag(_) | Self::Other => None,
         }
     }
 
@@ -282,7 +306,7 @@ impl Value {
     pub const fn as_flag(&self) -> Option<bool> {
         match self {
             Self::Flag(flag) => Some(*flag),
-            Self::Text(_) | Self::Number(_) | Self::Other => None,
+            Self::Text(_) | Self::Number(_) | Self::Decimal(_) | Self::Other => None,
         }
     }
 }
@@ -293,6 +317,7 @@ impl fmt::Debug for Value {
         let kind = match self {
             Self::Text(_) => "Text",
             Self::Number(_) => "Number",
+            Self::Decimal(_) => "Decimal",
             Self::Flag(_) => "Flag",
             Self::Other => "Other",
         };
@@ -409,6 +434,27 @@ mod tests {
         }
         let expressions = ConditionalWrite::only_if(condition).set("b", 1).expressions();
         assert_eq!(expressions.condition, "(attribute_not_exists(#a) OR NOT attribute_type(#a, :if0))");
+    }
+
+    #[test]
+    fn a_number_that_is_no_time_of_ours_compares_like_any_other() {
+        for (text, is_below, is_above) in [
+            ("17", false, false),
+            ("17.0", false, false),
+            ("1.7E1", false, false),
+            ("16.999", true, false),
+            ("17.001", false, true),
+            ("-17.5", true, false),
+            ("1E+40", false, true),
+            ("1E-40", true, false),
+            ("18446744073709551616", false, true),
+        ] {
+            let row = item([("a", Value::number(text))]);
+            assert!(!Condition::NotNumber("a").holds(&row), "{text}");
+            assert_eq!(Condition::Below("a", 17).holds(&row), is_below, "{text}");
+            assert_eq!(Condition::Above("a", 17).holds(&row), is_above, "{text}");
+            assert_eq!(Condition::Is("a", 17.into()).holds(&row), !is_below && !is_above, "{text}");
+        }
     }
 
     #[test]

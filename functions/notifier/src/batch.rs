@@ -44,7 +44,7 @@ impl Record {
 fn attributes(image: serde_dynamo::Item) -> Attributes {
     let value = |attribute| match attribute {
         AttributeValue::S(text) => Some(Value::Text(text)),
-        AttributeValue::N(number) => Some(number.parse().map_or(Value::Other, Value::Number)),
+        AttributeValue::N(number) => Some(Value::number(&number)),
         AttributeValue::Bool(flag) => Some(Value::Flag(flag)),
         AttributeValue::Null(_) => None,
         _ => Some(Value::Other),

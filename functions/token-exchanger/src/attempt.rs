@@ -18,7 +18,7 @@ use crate::{
     message::Content,
     report::chain,
     setback::Setback,
-    tables::{Claim, Connection, Ended, Finish, TableError},
+    tables::{Claim, Connection, Ended, Finish, Stored, TableError},
     work::Work,
 };
 
@@ -62,7 +62,7 @@ impl Work<'_> {
         let (id, tables) = (self.attempt.id.of_second_approval(), &self.resources.tables);
         let (attempt, failure) = (Attempt { id, ..self.attempt.clone() }, Failure::from(Reason::UsedLogin));
         let ended = Ended::failed(&failure, Guard::Untouched);
-        Ok(match tables.finish(&attempt, &self.consent(), &ended, self.now()).await? {
+        Ok(match tables.finish(&attempt, &self.consent(), &ended, self.is_last_write(), self.now()).await? {
             Finish::Written => Ending::Failed(failure),
             Finish::Superseded(reason) => Ending::Failed(reason.into()),
             Finish::Refused(_) => Ending::Duplicate,
@@ -138,15 +138,27 @@ impl Work<'_> {
         // Perhaps this message is what kills its holders.
         if self.attempt.delivery.is_late() {
             let told = self.write(Ended::delayed(Reason::Misconfigured, Guard::Claimable), self.now()).await?;
-            if told == Finish::Refused(Conflict::Finished { connected: true }) {
-                return Ok(Ending::Duplicate);
+            if let Finish::Refused(Conflict::Finished { connected: true } | Conflict::AnotherCode) = told {
+                return self.drop_sealed(sealed).await;
             }
         }
+        let connection = self.open(sealed).await?;
+        self.store(&connection, None, None, self.budget.work()).await
+    }
+
+    /// Tokens of an attempt that is connected: with them, or with those of another code.
+    async fn drop_sealed(&self, sealed: &Sealed) -> Result<Ending, Setback> {
+        if self.resources.tables.refused(&self.attempt, self.now()).await? == Stored::Never {
+            self.revoke_unused(&self.open(sealed).await?.grant).await;
+        }
+        Ok(Ending::Duplicate)
+    }
+
+    async fn open(&self, sealed: &Sealed) -> Result<Connection, Setback> {
         let Self { resources, attempt, .. } = self;
         let key_id = &resources.config.checkpoint_key_id;
         let key = resources.kms.open_checkpoint_key(key_id, attempt.id, &sealed.key).await?;
-        let connection = checkpoint::open(&key, attempt, &sealed.data)?;
-        self.store(&connection, None, None, self.budget.work()).await
+        Ok(checkpoint::open(&key, attempt, &sealed.data)?)
     }
 
     /// The code has expired before it was sent. No claim is made, because a claim would remove an outcome
@@ -215,7 +227,12 @@ impl Work<'_> {
 
     /// Writes how the attempt ended.
     async fn write(&self, ended: Ended<'_>, now: Timestamp) -> Result<Finish, TableError> {
-        self.resources.tables.finish(&self.attempt, &self.consent(), &ended, now).await
+        self.resources.tables.finish(&self.attempt, &self.consent(), &ended, self.is_last_write(), now).await
+    }
+
+    /// Whether what this receive does not write may never be written.
+    fn is_last_write(&self) -> bool {
+        self.attempt.delivery.is_last(self.lease.get().map_or(0, Lease::used_tries))
     }
 
     /// Nobody waits for a revocation.

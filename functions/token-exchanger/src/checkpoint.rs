@@ -16,6 +16,8 @@ use shared::{
         error::AwsError,
         kms::{KmsError, PlaintextKey},
     },
+    conditional_write::Attributes,
+    connection::{Origin, StoredTokens},
     salesforce::{AccessToken, Grant, RefreshToken},
 };
 
@@ -73,12 +75,16 @@ pub(crate) struct Doomed {
     #[serde(deserialize_with = "secret")]
     token: SecretString,
     hosts: Vec<String>,
+    /// `None` in a message of an earlier version.
+    #[serde(default)]
+    origin: Option<Origin>,
 }
 
 #[derive(Serialize)]
 struct DoomedOutbound<'a> {
     token: &'a str,
     hosts: &'a [String],
+    origin: Option<&'a Origin>,
 }
 
 fn secret<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
@@ -86,9 +92,16 @@ fn secret<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<SecretStr
 }
 
 impl Doomed {
-    /// A token, and the hosts to ask, in this order.
-    pub(crate) fn new(token: &str, hosts: Vec<String>) -> Self {
-        Self { token: token.into(), hosts }
+    /// A token, the consent that it came from, and the hosts to ask, in this order.
+    pub(crate) fn new(token: &str, origin: Origin, hosts: Vec<String>) -> Self {
+        Self { token: token.into(), hosts, origin: Some(origin) }
+    }
+
+    /// Whether the chat is connected by this token, or by what a rotation has made of it: as long as the row is of the
+    /// token's own consent, whoever was to replace it has not. Salesforce may also give one token to two consents.
+    pub(crate) fn is_in_use(&self, row: &Attributes) -> bool {
+        let is_of_its_consent = || self.origin.as_ref().is_some_and(|origin| *origin == Origin::of(row));
+        StoredTokens::read(row).is_some_and(|stored| stored.hold(self.token()) || is_of_its_consent())
     }
 
     pub(crate) fn token(&self) -> &str {
@@ -118,7 +131,8 @@ pub(crate) fn seal(key: &PlaintextKey, attempt: &Attempt<'_>, connection: &Conne
 
 /// Encrypts tokens that are to be revoked. The key must not be used for anything else.
 pub(crate) fn seal_doomed(key: &PlaintextKey, attempt: &Attempt<'_>, tokens: &Doomed) -> Result<Vec<u8>, BrokenSeal> {
-    let outbound = DoomedOutbound { token: tokens.token(), hosts: &tokens.hosts };
+    let Doomed { hosts, origin, .. } = tokens;
+    let outbound = DoomedOutbound { token: tokens.token(), hosts, origin: origin.as_ref() };
     encrypt(key, binding("revoke:v1", attempt), &outbound)
 }
 
@@ -189,6 +203,19 @@ mod tests {
         SecretBox::new(Box::new([byte; 32]))
     }
 
+    fn attempt<'a>(id: u8, wa_id: &'a WaId, login_url: &'a LoginUrl) -> Attempt<'a> {
+        Attempt {
+            id: AttemptId::from_bytes([id; 16]),
+            link_id: None,
+            is_plain: false,
+            wa_id,
+            login_url,
+            code_sha256: None,
+            received_at: Timestamp::from_millis(0),
+            delivery: Delivery { id: DeliveryId::from_bytes([1; 16]), receives: 1, max_tries: 8 },
+        }
+    }
+
     fn connection() -> Connection {
         let token = |text: &str| serde_json::from_value(text.into()).unwrap();
         Connection {
@@ -206,21 +233,24 @@ mod tests {
     }
 
     #[test]
+    fn a_revocation_of_an_earlier_version_knows_the_token_alone() {
+        let (chat, login): (WaId, LoginUrl) =
+            ("whatsapp:+15551234567".parse().unwrap(), "https://login.salesforce.com".parse().unwrap());
+        let own = attempt(7, &chat, &login);
+        let earlier = serde_json::json!({ "token": "r1", "hosts": [] });
+        let sealed = encrypt(&key(1), binding("revoke:v1", &own), &earlier).unwrap();
+        let doomed = open_doomed(&key(1), &own, &sealed).unwrap();
+        let row = |token: &str| Attributes::from([("refresh_token".to_owned(), token.into())]);
+        assert!(doomed.is_in_use(&row("r1")));
+        assert!(!doomed.is_in_use(&row("r2")) && !doomed.is_in_use(&Attributes::new()));
+    }
+
+    #[test]
     fn tokens_open_for_their_own_attempt_alone() {
         let (ada, bob): (WaId, WaId) =
             ("whatsapp:+15551234567".parse().unwrap(), "whatsapp:+15551234568".parse().unwrap());
         let (login, test): (LoginUrl, LoginUrl) =
             ("https://login.salesforce.com".parse().unwrap(), "https://test.salesforce.com".parse().unwrap());
-        let attempt = |id, wa_id, login_url| Attempt {
-            id: AttemptId::from_bytes([id; 16]),
-            link_id: None,
-            is_plain: false,
-            wa_id,
-            login_url,
-            code_sha256: None,
-            received_at: Timestamp::from_millis(0),
-            delivery: Delivery { id: DeliveryId::from_bytes([1; 16]), receives: 1, max_tries: 8 },
-        };
         let own = attempt(7, &ada, &login);
         let sealed = seal(&key(1), &own, &connection()).unwrap();
         assert!(!sealed.windows(6).any(|window| window == b"ACCESS" || window == b"REFRES"));

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use shared::{
     attempt::ledger::LEASE,
-    connection::StoredTokens,
+    connection::{Origin, StoredTokens},
     exchange::{Consent, ExchangeMessage, Sealed},
     salesforce::{self, Grant, RefreshToken, RevokeError, UntrustedTokens},
 };
@@ -19,13 +19,15 @@ use crate::{
     budget::left,
     checkpoint::{self, CheckpointError, Doomed},
     ending::Ending,
+    report::chain,
     retry::Pauses,
     setback::Setback,
+    tables::Before,
     work::Work,
 };
 
-/// Longer than the function's time-out: by then the tokens were replaced, or this invocation never will replace them.
-const REPLACED_BY_THEN: Duration = LEASE;
+/// Longer than the function's time-out: by then the row holds what this invocation, and any that runs beside it, stores.
+const STORED_BY_THEN: Duration = LEASE;
 /// How long one invocation tries to put tokens on the queue.
 const QUEUE_LIMIT: Duration = Duration::from_secs(2);
 
@@ -34,26 +36,30 @@ impl Work<'_> {
     pub(crate) async fn revoke_unused(&self, grant: &Grant) {
         let token = grant.refresh_token.as_ref().map_or_else(|| grant.access_token.secret(), RefreshToken::secret);
         let hosts = vec![self.attempt.login_url.as_str().to_owned(), grant.instance_url.clone()];
-        self.revoke_soon(&Doomed::new(token, hosts)).await;
+        self.revoke_soon(&Doomed::new(token, self.origin(), hosts)).await;
     }
 
     /// Has tokens revoked that nothing proves, where the code was issued: the host that they name is not known.
     pub(crate) async fn revoke_untrusted(&self, tokens: &UntrustedTokens) {
         let hosts = vec![self.attempt.login_url.as_str().to_owned()];
-        self.revoke_soon(&Doomed::new(tokens.to_revoke(), hosts)).await;
+        self.revoke_soon(&Doomed::new(tokens.to_revoke(), self.origin(), hosts)).await;
+    }
+
+    fn origin(&self) -> Origin {
+        Origin::new(self.attempt.id, self.attempt.received_at)
     }
 
     async fn revoke_soon(&self, tokens: &Doomed) {
-        if !self.queue_revocation(tokens, Duration::ZERO).await {
+        if !self.queue_revocation(tokens).await {
             self.revoke_now(tokens).await;
         }
     }
 
     /// Has tokens revoked that are about to be replaced. Returns those that could not be put on the queue:
     /// [`Self::revoke_now`] is for them, once they are replaced.
-    pub(crate) async fn revoke_replaced(&self, tokens: &StoredTokens) -> Option<Doomed> {
-        let tokens = Doomed::new(tokens.to_revoke(), self.hosts(tokens));
-        (!self.queue_revocation(&tokens, REPLACED_BY_THEN).await).then_some(tokens)
+    pub(crate) async fn revoke_replaced(&self, tokens: &StoredTokens, before: &Before) -> Option<Doomed> {
+        let tokens = Doomed::new(tokens.to_revoke(), before.origin.clone(), self.hosts(tokens));
+        (!self.queue_revocation(&tokens).await).then_some(tokens)
     }
 
     /// Where tokens of a row can be revoked. Bots may have written the row, so a host of Salesforce's, or one that the
@@ -68,11 +74,11 @@ impl Work<'_> {
     }
 
     /// Puts tokens on the queue, sealed; `false` where that fails.
-    async fn queue_revocation(&self, tokens: &Doomed, delay: Duration) -> bool {
+    async fn queue_revocation(&self, tokens: &Doomed) -> bool {
         let until = self.budget.checkpoint().min(Instant::now() + QUEUE_LIMIT);
         let mut pauses = Pauses::until(until);
         loop {
-            let queued = tokio::time::timeout_at(until, self.send_revocation(tokens, delay)).await;
+            let queued = tokio::time::timeout_at(until, self.send_revocation(tokens)).await;
             match queued.unwrap_or(Err(CheckpointError::OutOfTime)) {
                 Ok(is_sent) => return is_sent,
                 Err(error) if !pauses.next(None).await => {
@@ -85,49 +91,48 @@ impl Work<'_> {
     }
 
     /// `false` where the login has no state, as with version 1.
-    async fn send_revocation(&self, tokens: &Doomed, delay: Duration) -> Result<bool, CheckpointError> {
+    async fn send_revocation(&self, tokens: &Doomed) -> Result<bool, CheckpointError> {
         let Self { resources, attempt, message, .. } = self;
         let Some(state) = message.state else { return Ok(false) };
         let key = resources.kms.checkpoint_key(&resources.config.checkpoint_key_id, attempt.id).await?;
         let data = checkpoint::seal_doomed(&key.plaintext, attempt, tokens)?;
         let consent = Consent::Revoke { attempt_id: attempt.id, sealed: Sealed { key: key.sealed, data } };
         let message = ExchangeMessage { state: state.clone(), received_at: message.received_at, consent };
-        resources.queue.send(&message, delay).await?;
+        resources.queue.send(&message, STORED_BY_THEN).await?;
         Ok(true)
     }
 
     /// Revokes tokens within this invocation, because the queue did not take them.
     pub(crate) async fn revoke_now(&self, tokens: &Doomed) {
-        if let Err(error) = self.revoke(tokens).await {
-            error!(attempt_id = %self.attempt.id, %error, "tokens not revoked: they may stay valid at Salesforce");
+        if let Err(error) = self.revoke_unless_in_use(tokens).await {
+            let error = chain(&error);
+            error!(attempt_id = %self.attempt.id, error, "tokens not revoked: they may stay valid at Salesforce");
         }
     }
 
-    /// Tokens from the queue. Those that are in the row are left alone: the invocation that was to replace them did not,
-    /// and the one that does puts them on the queue again.
+    /// Tokens from the queue. Those that are in use are left alone: the invocation that was to replace them did not, and
+    /// the one that does puts them on the queue again.
     pub(crate) async fn revoke_sealed(&self, sealed: &Sealed) -> Result<Ending, Setback> {
         let Self { resources, attempt, .. } = self;
         let key =
             resources.kms.open_checkpoint_key(&resources.config.checkpoint_key_id, attempt.id, &sealed.key).await?;
         let tokens = checkpoint::open_doomed(&key, attempt, &sealed.data)?;
-        let row = resources.tables.read_tokens(attempt.wa_id).await?;
-        if StoredTokens::read(&row).is_some_and(|stored| stored.to_revoke() == tokens.token()) {
-            return Ok(Ending::Duplicate);
-        }
-        self.revoke(&tokens).await.map_err(Setback::NotRevoked)?;
-        Ok(Ending::Revoked)
+        self.revoke_unless_in_use(&tokens).await
     }
 
-    /// Asks each host until one knows the token.
-    async fn revoke(&self, tokens: &Doomed) -> Result<(), RevokeError> {
+    /// Asks each host until one knows the token. Just before, the row is read each time: a connection is not worth a token.
+    async fn revoke_unless_in_use(&self, tokens: &Doomed) -> Result<Ending, Setback> {
         let mut refused = RevokeError::Host;
         for host in tokens.hosts() {
+            if tokens.is_in_use(&self.resources.tables.read_tokens(self.attempt.wa_id).await?) {
+                return Ok(Ending::Duplicate);
+            }
             let time = left(self.budget.work()).min(salesforce::TIMEOUT);
             match self.resources.salesforce.revoke(host, tokens.token(), time).await {
-                Ok(_) => return Ok(()),
+                Ok(_) => return Ok(Ending::Revoked),
                 Err(error) => refused = error,
             }
         }
-        Err(refused)
+        Err(Setback::NotRevoked(refused))
     }
 }

@@ -43,6 +43,8 @@ pub(crate) enum Setback {
     Attempt(#[from] TableError),
     #[error("cannot store the tokens")]
     NotStored(#[source] TableError),
+    #[error("the token row changed each time that it was read")]
+    RowChanged,
     #[error("the tokens were neither stored nor put back on the queue")]
     TokensLost(#[source] CheckpointError),
     #[error("the message is not believed")]
@@ -82,6 +84,7 @@ impl Setback {
             Self::Kms(_) => "kms",
             Self::Attempt(_) => "attempt_table",
             Self::NotStored(_) => "not_stored",
+            Self::RowChanged => "row_changed",
             Self::TokensLost(_) => "tokens_lost",
             Self::BrokenSeal(_) => "broken_seal",
             Self::GivenUp => "given_up",
@@ -111,6 +114,7 @@ impl Setback {
             | Self::Kms(_)
             | Self::Attempt(_)
             | Self::NotStored(_)
+            | Self::RowChanged
             | Self::TokensLost(_)
             | Self::BrokenSeal(_)
             | Self::OutOfTime

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shared::{
     Reason,
-    attempt::ledger::{Guard, Lease},
+    attempt::ledger::{Conflict, Guard, Lease},
     conditional_write::Attributes,
     connection::StoredTokens,
     exchange::{Consent, ExchangeMessage, Sealed},
@@ -102,28 +102,33 @@ impl Work<'_> {
                 if let Some(tokens) = replaced
                     && queued.as_ref().is_none_or(|queued: &StoredTokens| queued.to_revoke() != tokens.to_revoke())
                 {
-                    unqueued = self.revoke_replaced(tokens).await;
+                    unqueued = self.revoke_replaced(tokens, &before).await;
                     queued = Some(tokens.clone());
                 }
                 let renewed = before.is_connected;
                 let stored = self.resources.tables.connect(&self.attempt, &consent, connection, &before, now).await?;
-                Ok::<_, TableError>((stored == Stored::Done).then_some(Ending::Connected { renewed }))
+                if stored == Stored::Never {
+                    self.revoke_unused(&connection.grant).await;
+                }
+                Ok::<_, TableError>(match stored {
+                    Stored::Done => Some(Ending::Connected { renewed }),
+                    Stored::Never => Some(Ending::Duplicate),
+                    Stored::RowChanged => None,
+                })
             };
-            match stored.await {
+            let setback = match stored.await {
                 Ok(Some(ending)) => {
                     if let Some(tokens) = unqueued {
                         self.revoke_now(&tokens).await;
                     }
                     return Ok(ending);
                 }
-                // Another wrote to the row: it is read again at once.
-                Ok(None) if Instant::now() < until => {}
-                Ok(None) => return Err(Setback::OutOfTime),
-                Err(error) => {
-                    if !pauses.next(None).await {
-                        return Err(Setback::NotStored(error));
-                    }
-                }
+                // Another wrote to the row: it is read again.
+                Ok(None) => Setback::RowChanged,
+                Err(error) => Setback::NotStored(error),
+            };
+            if !pauses.next(None).await {
+                return Err(setback);
             }
         }
     }
@@ -139,6 +144,8 @@ impl Work<'_> {
         let guard = lease.map_or(Guard::Exchanged, Guard::Lease);
         Ok(match self.resources.tables.supersede(&self.attempt, reason, guard, self.now()).await? {
             Finish::Written | Finish::Superseded(_) => Ending::Failed(reason.into()),
+            // It ended so before.
+            Finish::Refused(Conflict::Finished { connected: false }) => Ending::Duplicate,
             Finish::Refused(conflict) => {
                 warn!(attempt_id = %self.attempt.id, ?conflict, "superseded attempt has another outcome");
                 Ending::Duplicate

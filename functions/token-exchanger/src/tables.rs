@@ -1,7 +1,9 @@
 //! The two tables: the attempts, whose rules are in [`shared::attempt::ledger`], and the connections, whose rule is in
 //! [`shared::connection`].
 //!
-//! It decides no retries.
+//! It decides no retries, but for the check that comes with an outcome.
+
+use std::time::Duration;
 
 use aws_sdk_dynamodb::{Client, config::BehaviorVersion};
 use shared::{
@@ -14,13 +16,17 @@ use shared::{
         AwsError, SdkConfig,
         dynamodb::{self, Transaction, Update},
     },
-    conditional_write::{Attributes, ConditionalWrite},
-    connection::{self, Consent, NewTokens, StoredTokens},
+    conditional_write::{Attributes, ConditionalWrite, Value},
+    connection::{self, Consent, NewTokens, Origin, REVOKED_AT, StoredTokens},
     exchange::DenialError,
     salesforce::{Grant, RefreshToken},
 };
+use tokio::time::Instant;
 
-use crate::ending::Failure;
+use crate::{ending::Failure, retry::Pauses};
+
+/// How long a transaction that checks and writes an outcome is repeated: a conflict with another write passes sooner.
+const CONFLICT_LIMIT: Duration = Duration::from_secs(1);
 
 /// Both tables.
 #[derive(Clone, Debug)]
@@ -59,6 +65,8 @@ pub(crate) struct Ended<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stored {
     Done,
+    /// Not stored, and never will be: the attempt was connected with another code, or is another chat's.
+    Never,
     /// Not stored: the token row is not what it was, or a later consent's.
     RowChanged,
 }
@@ -68,6 +76,10 @@ pub(crate) enum Stored {
 pub(crate) struct Before {
     pub(crate) is_connected: bool,
     pub(crate) tokens: Option<StoredTokens>,
+    /// The consent that they came from.
+    pub(crate) origin: Origin,
+    /// A revocation that only the record of the end tells, which the new connection replaces.
+    revoked_at: Option<Timestamp>,
     /// The record of the connection's end, which the new connection replaces.
     pub(crate) end: Option<AttemptId>,
 }
@@ -144,11 +156,15 @@ impl Tables {
 
     /// Writes how the attempt ended, unless the guard forbids it. The failure or delay of a consent that a later one has
     /// overtaken is written as superseded instead: nobody who is connected hears that they are not.
+    ///
+    /// Both are one transaction. Where it stays in conflict with another write, or fails in another way, the row is read
+    /// instead. Where that fails too the outcome is not written, unless it is the last time: then it must not be lost.
     pub(crate) async fn finish(
         &self,
         attempt: &Attempt<'_>,
         consent: &Consent,
         ended: &Ended<'_>,
+        is_last: bool,
         now: Timestamp,
     ) -> Result<Finish, TableError> {
         let write = ended.write(attempt, now);
@@ -157,17 +173,28 @@ impl Tables {
             (&check, &*self.tokens, (attr::WA_ID, attempt.wa_id.as_str())),
             (&write, &*self.attempts, (attr::ATTEMPT_ID, &*id)),
         ];
-        match dynamodb::transact(&self.client, writes).await {
-            Ok(Transaction::Done) => return Ok(Finish::Written),
-            Ok(Transaction::ConditionFailed([true, _])) => {
-                let row = self.read_tokens(attempt.wa_id).await;
-                // The condition has failed: what the row says now is only about which words are right.
-                let reason = row.map_or(Reason::Superseded, |row| consent.reason_lost(&row, now));
-                return self.supersede(attempt, reason, ended.guard, now).await;
+        let mut pauses = Pauses::until(Instant::now() + CONFLICT_LIMIT);
+        let row = loop {
+            match dynamodb::transact(&self.client, writes).await {
+                Ok(Transaction::Done) => return Ok(Finish::Written),
+                Ok(Transaction::ConditionFailed([true, _])) => {
+                    let row = self.read_tokens(attempt.wa_id).await;
+                    // The condition has failed: what the row says now is only about which words are right.
+                    let reason = row.map_or(Reason::Superseded, |row| consent.reason_lost(&row, now));
+                    return self.supersede(attempt, reason, ended.guard, now).await;
+                }
+                // The item says why.
+                Ok(Transaction::ConditionFailed([false, _])) => break None,
+                Err(_) if pauses.next(None).await => {}
+                Err(_) => match self.read_tokens(attempt.wa_id).await {
+                    Ok(row) => break Some(row),
+                    Err(_) if is_last => break None,
+                    Err(error) => return Err(error),
+                },
             }
-
-            // The item says why. Or the token table is out of reach, which must keep nobody from hearing of it.
-            Ok(Transaction::ConditionFailed([false, _])) | Err(_) => {}
+        };
+        if let Some(row) = row.filter(|row| consent.is_superseded(row, now)) {
+            return self.supersede(attempt, consent.reason_lost(&row, now), ended.guard, now).await;
         }
         self.write_outcome(attempt, ended, now).await
     }
@@ -213,6 +240,7 @@ impl Tables {
     ) -> Result<Stored, TableError> {
         let id = attempt.id.to_string();
         let tokens = connection.tokens(attempt).store(consent, before.tokens.as_ref(), now);
+        let tokens = before.revoked_at.iter().fold(tokens, |write, at| write.set(REVOKED_AT, *at));
         let outcome = Outcome::Connected { account: connection.account(), renewed: before.is_connected };
         let outcome = attempt.finish(&outcome, Guard::Exchanged, now);
         let writes = [
@@ -223,16 +251,30 @@ impl Tables {
             let (replaced, end) = (connection::replaced(now), end.to_string());
             let with_end = [writes[0], writes[1], (&replaced, &*self.attempts, (attr::ATTEMPT_ID, &*end))];
             match dynamodb::transact(&self.client, with_end).await? {
-                Transaction::Done | Transaction::ConditionFailed([_, true, _]) => return Ok(Stored::Done),
+                Transaction::Done => return Ok(Stored::Done),
+                Transaction::ConditionFailed([_, true, _]) => return self.refused(attempt, now).await,
                 Transaction::ConditionFailed([true, false, _]) => return Ok(Stored::RowChanged),
                 // The record of the end is gone: there is nothing left to tell.
                 Transaction::ConditionFailed([false, false, _]) => {}
             }
         }
-        Ok(match dynamodb::transact(&self.client, writes).await? {
+        match dynamodb::transact(&self.client, writes).await? {
+            Transaction::Done => Ok(Stored::Done),
             // The second condition fails where the attempt is connected already.
-            Transaction::Done | Transaction::ConditionFailed([_, true]) => Stored::Done,
-            Transaction::ConditionFailed([_, false]) => Stored::RowChanged,
+            Transaction::ConditionFailed([_, true]) => self.refused(attempt, now).await,
+            Transaction::ConditionFailed([_, false]) => Ok(Stored::RowChanged),
+        }
+    }
+
+    /// What the attempt's item says of a connection that it refused: stored before, with this very code, or never.
+    pub(crate) async fn refused(&self, attempt: &Attempt<'_>, now: Timestamp) -> Result<Stored, TableError> {
+        let item = self.read_attempt(attempt.id).await?;
+        let chat = item.get(attr::WA_ID).and_then(Value::as_text);
+        Ok(match attempt.conflict(&item, now) {
+            Conflict::Finished { connected: true } => Stored::Done,
+            Conflict::AnotherCode => Stored::Never,
+            _ if chat.is_some_and(|chat| chat != attempt.wa_id.as_str()) => Stored::Never,
+            _ => Stored::RowChanged,
         })
     }
 
@@ -264,6 +306,8 @@ impl Before {
         Self {
             is_connected: connection::is_connected(row),
             tokens: StoredTokens::read(row),
+            origin: Origin::of(row),
+            revoked_at: connection::kept_revocation(row),
             end: connection::recorded_end(row),
         }
     }

@@ -145,6 +145,7 @@ fn values(values: HashMap<String, Value>) -> HashMap<String, AttributeValue> {
     let value = |value| match value {
         Value::Text(text) => Some(AttributeValue::S(text)),
         Value::Number(number) => Some(AttributeValue::N(number.to_string())),
+        Value::Decimal(number) => Some(AttributeValue::N(number.to_string())),
         Value::Flag(flag) => Some(AttributeValue::Bool(flag)),
         Value::Other => None,
     };
@@ -156,7 +157,7 @@ fn values(values: HashMap<String, Value>) -> HashMap<String, AttributeValue> {
 pub fn attributes(item: impl IntoIterator<Item = (String, AttributeValue)>) -> Attributes {
     let value = |attribute| match attribute {
         AttributeValue::S(text) => Some(Value::Text(text)),
-        AttributeValue::N(number) => Some(number.parse().map_or(Value::Other, Value::Number)),
+        AttributeValue::N(number) => Some(Value::number(&number)),
         AttributeValue::Bool(flag) => Some(Value::Flag(flag)),
         AttributeValue::Null(_) => None,
         _ => Some(Value::Other),

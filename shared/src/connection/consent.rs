@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{CONSENTED_AT, ENDED_AT, ENDED_REASON, REVOKED};
+use super::{CONSENTED_AT, ENDED_AT, ENDED_REASON, REVOKED, REVOKED_AT};
 use crate::{
     AttemptId, Reason, Timestamp,
     attempt::attr,
@@ -36,13 +36,17 @@ impl Consent {
         let future = now.plus(CLOCK_SKEW).millis();
         let is_latest = self.is_latest(now);
         let Some(issued_at) = self.link_issued_at else { return is_latest };
-        let is_not_revoked = Condition::Any(vec![
-            Condition::NotNumber(ENDED_AT),
-            Condition::IsNot(ENDED_REASON, REVOKED.into()),
-            Condition::Below(ENDED_AT, issued_at.millis().saturating_add(SECOND_MS)),
-            Condition::Above(ENDED_AT, future),
-        ]);
-        Condition::All(vec![is_latest, is_not_revoked])
+        let is_before = |name| {
+            Condition::Any(vec![
+                Condition::NotNumber(name),
+                Condition::Below(name, issued_at.millis().saturating_add(SECOND_MS)),
+                Condition::Above(name, future),
+            ])
+        };
+        // Ends of earlier versions have no time of a revocation of its own.
+        let ended_otherwise = Condition::IsNot(ENDED_REASON, REVOKED.into());
+        let no_end = Condition::Any(vec![ended_otherwise, is_before(ENDED_AT)]);
+        Condition::All(vec![is_latest, is_before(REVOKED_AT), no_end])
     }
 
     fn is_latest(&self, now: Timestamp) -> Condition {
@@ -152,6 +156,32 @@ mod tests {
         }
         assert_eq!(consent(1, 9).reason_lost(&of(consent(2, 10)), NOW), Reason::Superseded);
         assert_eq!(consent(1, 9).reason_lost(&row([]), NOW), Reason::Superseded, "the row has changed since");
+    }
+
+    #[test]
+    fn a_link_from_before_a_revocation_loses_after_a_later_connection_too() {
+        let mut reconnected = of(consent(2, 8_000));
+        reconnected.extend(row([(REVOKED_AT, 5_500.into())]));
+        let of_link = |seconds| Consent { link_issued_at: Some(Timestamp::from_seconds(seconds)), ..consent(1, 9_000) };
+        assert!(of_link(4).is_superseded(&reconnected, NOW));
+        assert!(!of_link(6).is_superseded(&reconnected, NOW));
+        let ahead = row([(REVOKED_AT, NOW.plus(CLOCK_SKEW).plus(Duration::from_millis(1)).into())]);
+        assert!(!of_link(4).is_superseded(&ahead, NOW), "not written by this stack");
+    }
+
+    #[test]
+    fn a_time_in_another_form_is_compared_all_the_same() {
+        let at = NOW.millis();
+        for (text, loses) in [
+            (format!("{at}.5"), true),
+            (format!("{}.5", at - 1), false),
+            (format!("-{at}.5"), false),
+            ("1E+40".to_owned(), false),
+            (format!("{}", at + 1), true),
+        ] {
+            let odd = row([(CONSENTED_AT, Value::number(&text))]);
+            assert_eq!(consent(1, at).is_superseded(&odd, NOW), loses, "{text}");
+        }
     }
 
     proptest! {

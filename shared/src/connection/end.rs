@@ -1,7 +1,8 @@
 //! The end of a chat's connection: what is written to its row and to the outbox, in one transaction. Pure.
 
 use super::{
-    ACCESS_TOKEN, CONNECTED_AT, CONSENTED_AT, END_ID, ENDED_AT, ENDED_REASON, ISSUED_AT, REFRESH_TOKEN, StoredTokens,
+    ACCESS_TOKEN, CONNECTED_AT, CONSENTED_AT, END_ID, ENDED_AT, ENDED_REASON, ISSUED_AT, REFRESH_TOKEN, REVOKED,
+    REVOKED_AT, StoredTokens,
 };
 use crate::{
     AttemptId, LinkId, LoginUrl, Status, Timestamp, WaId,
@@ -42,6 +43,14 @@ pub fn recorded_end(row: &Attributes) -> Option<AttemptId> {
     StoredTokens::read(row).is_none().then_some(id)
 }
 
+/// The time of a revocation, where the row's end alone tells it, which a new connection removes: it is kept as
+/// [`REVOKED_AT`]. Ends of earlier versions are such.
+#[must_use]
+pub fn kept_revocation(row: &Attributes) -> Option<Timestamp> {
+    let is_kept = row.contains_key(REVOKED_AT) || text(row, ENDED_REASON) != Some(REVOKED);
+    if is_kept { None } else { row.get(ENDED_AT).and_then(Value::as_time) }
+}
+
 /// Marks the record of an end, because the chat has connected again: nobody there is told by it that they are not
 /// connected. It is written with the new connection, in one transaction.
 #[must_use]
@@ -67,7 +76,9 @@ impl ConnectionEnd<'_> {
             Some(_) => unchanged,
             None => Condition::All(vec![unchanged, Condition::NoText(END_ID)]),
         };
-        ConditionalWrite::only_if(condition)
+        let write = ConditionalWrite::only_if(condition);
+        let write = if self.reason == EndReason::Revoked { write.set(REVOKED_AT, self.at) } else { write };
+        write
             .set(CONSENTED_AT, self.at)
             .set(ENDED_AT, self.at)
             .set(ENDED_REASON, self.reason.as_str())
@@ -168,6 +179,19 @@ mod tests {
         assert_eq!((row.get(ENDED_AT), row.get(CONSENTED_AT)), (Some(&7.into()), Some(&7.into())));
         assert_eq!(recorded_end(&row), Some(end.id()));
         assert_eq!(row.get("of_the_bot"), Some(&"note".into()));
+    }
+
+    #[test]
+    fn the_time_of_a_revocation_stays_when_the_chat_connects_again() {
+        let (chat, mut row) = (chat(), connected());
+        let before = row.clone();
+        assert!(end(&chat, &before, 7).tombstone().apply(&mut row));
+        assert_eq!((row.get(REVOKED_AT), kept_revocation(&row)), (Some(&7.into()), None));
+
+        let of_an_earlier_version = self::row([(ENDED_AT, 7.into()), (ENDED_REASON, REVOKED.into())]);
+        assert_eq!(kept_revocation(&of_an_earlier_version), Some(Timestamp::from_millis(7)));
+        let expired = self::row([(ENDED_AT, 7.into()), (ENDED_REASON, "expired".into())]);
+        assert_eq!(kept_revocation(&expired), None);
     }
 
     #[test]

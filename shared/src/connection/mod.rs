@@ -12,9 +12,9 @@ mod new_tokens;
 mod stored;
 
 pub use consent::{CLOCK_SKEW, Consent};
-pub use end::{ConnectionEnd, recorded_end, replaced, was_connected};
+pub use end::{ConnectionEnd, kept_revocation, recorded_end, replaced, was_connected};
 pub use new_tokens::NewTokens;
-pub use stored::{StoredTokens, is_connected};
+pub use stored::{Origin, StoredTokens, is_connected};
 
 use crate::attempt::EndReason;
 
@@ -34,6 +34,8 @@ pub const CONSENTED_AT: &str = "consented_at";
 pub const ENDED_AT: &str = "ended_at";
 /// S: why it ended: an [`EndReason`].
 pub const ENDED_REASON: &str = "ended_reason";
+/// N, in milliseconds: when a connection of the chat was last revoked. It stays when the chat connects again.
+pub const REVOKED_AT: &str = "revoked_at";
 /// S: the record of the end in `connection_attempts`.
 pub const END_ID: &str = "end_id";
 /// The bot or an operator ended the connection.

@@ -3,9 +3,11 @@
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
 
-use super::{ACCESS_TOKEN, ENDED_AT, ISSUED_AT, REFRESH_TOKEN};
+use super::{ACCESS_TOKEN, CONSENTED_AT, ENDED_AT, ISSUED_AT, REFRESH_TOKEN};
 use crate::{
+    AttemptId, Timestamp,
     attempt::attr,
     conditional_write::{Attributes, Condition, Value},
 };
@@ -14,6 +16,31 @@ use crate::{
 #[must_use]
 pub fn is_connected(row: &Attributes) -> bool {
     (row.contains_key(ISSUED_AT) || row.contains_key(ACCESS_TOKEN)) && !row.contains_key(ENDED_AT)
+}
+
+/// The consent that a row's tokens came from, as the row says. It outlives their rotation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    attempt_id: Option<String>,
+    /// In milliseconds since the epoch.
+    consented_at: Option<u64>,
+}
+
+impl Origin {
+    /// The consent of this attempt that was received then.
+    #[must_use]
+    pub fn new(attempt_id: AttemptId, consented_at: Timestamp) -> Self {
+        Self { attempt_id: Some(attempt_id.to_string()), consented_at: Some(consented_at.millis()) }
+    }
+
+    /// The consent that this row is of.
+    #[must_use]
+    pub fn of(row: &Attributes) -> Self {
+        Self {
+            attempt_id: row.get(attr::ATTEMPT_ID).and_then(Value::as_text).map(str::to_owned),
+            consented_at: row.get(CONSENTED_AT).and_then(Value::as_number),
+        }
+    }
 }
 
 /// The tokens in a row, to be revoked when they are replaced.
@@ -47,6 +74,12 @@ impl StoredTokens {
     #[must_use]
     pub fn to_revoke(&self) -> &str {
         self.refresh_token.as_ref().or(self.access_token.as_ref()).map_or("", ExposeSecret::expose_secret)
+    }
+
+    /// Whether this is one of them.
+    #[must_use]
+    pub fn hold(&self, token: &str) -> bool {
+        [&self.refresh_token, &self.access_token].into_iter().flatten().any(|own| own.expose_secret() == token)
     }
 
     /// Whether these tokens are still the row's.
@@ -106,6 +139,18 @@ mod tests {
         let stored = StoredTokens::read(&row(&[(REFRESH_TOKEN, "old")])).unwrap();
         assert!(stored.are_in(&row(&[(REFRESH_TOKEN, "old"), (ACCESS_TOKEN, "newer")])));
         assert!(!stored.are_in(&row(&[(REFRESH_TOKEN, "new")])));
+    }
+
+    #[test]
+    fn a_row_is_of_one_consent_however_its_tokens_are_rotated() {
+        let mut first = row(&[(REFRESH_TOKEN, "r1"), (attr::ATTEMPT_ID, "07070707070707070707070707070707")]);
+        first.insert(CONSENTED_AT.to_owned(), 5.into());
+        let origin = Origin::of(&first);
+        assert_eq!(origin, Origin::new(AttemptId::from_bytes([7; 16]), Timestamp::from_millis(5)));
+        first.insert(REFRESH_TOKEN.to_owned(), "r2".into());
+        assert_eq!(Origin::of(&first), origin);
+        first.insert(CONSENTED_AT.to_owned(), 6.into());
+        assert_ne!(Origin::of(&first), origin, "another consent of the same attempt");
     }
 
     #[test]

@@ -62,7 +62,7 @@ fn meaning(status: u16, body: &[u8]) -> Result<Revocation, RevokeError> {
     let error = Fields::read(body).and_then(|fields| fields.error()).map(|error| Words::new(&error, ""));
     match (status, error.as_ref().map(Words::error)) {
         (200..=299, None) => Ok(Revocation::Revoked),
-        (400, Some("invalid_token" | "invalid_grant")) => Ok(Revocation::Unknown),
+        (400 | 401, Some("invalid_token" | "invalid_grant")) => Ok(Revocation::Unknown),
         _ => Err(RevokeError::Refused(status)),
     }
 }

@@ -8,5 +8,6 @@ mod exchange;
 mod forged;
 mod outcome;
 mod return_to_queue;
+mod revocation;
 mod storage;
 mod world;

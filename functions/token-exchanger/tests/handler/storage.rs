@@ -15,7 +15,7 @@ use crate::world::{
 };
 
 /// The chat's row, of a consent at that time.
-fn row(consented_at: u64) -> Value {
+pub(crate) fn row(consented_at: u64) -> Value {
     json!({ "Item": {
         "wa_id": text(CHAT), "attempt_id": text("99999999999999999999999999999999"), "issued_at": number(1),
         "access_token": text("old access"), "refresh_token": text("old refresh"), "consented_at": number(consented_at),
@@ -186,22 +186,141 @@ async fn the_code_that_connected_is_a_duplicate() {
     assert!(world.calls("TransactWriteItems").is_empty());
 }
 
+/// The bot writes the row just then.
 #[tokio::test]
-async fn a_failure_is_told_where_the_token_table_is_out_of_reach() {
+async fn a_transaction_in_conflict_does_not_skip_the_check() {
     let world = World::start().await;
-    let mut message = world.message();
-    message["received_at"] = (NOW.millis() - 14 * 60 * 1000).into();
-    world.refuse_transactions(1);
-    assert!(ends(&world, &message).await);
-    assert_eq!(world.last_update()["reason"], text("code_expired"));
+    world.cancel_next_transaction(["TransactionConflict", "None"]);
+    world.cancel_next_transaction(["ConditionalCheckFailed", "None"]);
+    assert!(ends(&world, &denial(&world)).await);
+    assert_eq!(world.last_update()["reason"], text("superseded"));
+}
+
+#[tokio::test]
+async fn where_the_transaction_stays_in_conflict_the_row_decides() {
+    for (consented_at, reason) in [(RECEIVED_AT + 1, "superseded"), (RECEIVED_AT - 1, "denied")] {
+        let world = World::start().await;
+        for _ in 0..9 {
+            world.cancel_next_transaction(["TransactionConflict", "None"]);
+        }
+        world.0.next("GetItem", row(consented_at));
+        assert!(ends(&world, &denial(&world)).await);
+        assert_eq!(sets(&world.calls("UpdateItem")[0])["reason"], text(reason));
+    }
+}
+
+#[tokio::test]
+async fn a_failure_waits_for_the_token_table_and_is_told_without_it_at_the_last_try() {
+    let world = World::start().await;
+    for (receives, comes_back) in [(1, true), (10, false)] {
+        world.refuse_transactions(9);
+        world.0.next("GetItem", aws::error("ResourceNotFoundException"));
+        let failed = handle(&world.function(), &[record("one", &denial(&world), receives)]).await;
+        assert_eq!(!failed.is_empty(), comes_back, "{receives}");
+        assert_eq!(world.calls("UpdateItem").is_empty(), comes_back, "{receives}");
+        world.0.forget_script();
+    }
+    assert_eq!(sets(&world.calls("UpdateItem")[0])["reason"], text("denied"));
+}
+
+fn denial(world: &World) -> Value {
+    holding(world.message(), "denied", json!({ "error": "access_denied" }))
+}
+
+#[tokio::test]
+async fn a_row_that_changes_each_time_sends_the_tokens_back_to_the_queue() {
+    let world = World::start().await;
+    for _ in 0..1_000 {
+        world.cancel_next_transaction(["ConditionalCheckFailed", "None"]);
+    }
+    assert!(ends(&world, &world.message()).await);
+    assert_eq!(world.queued("traded").len(), 1);
+    let tries = world.stores().len();
+    assert!((2..20).contains(&tries), "{tries}");
+}
+
+/// DynamoDB compares any number, and so must we: else one says that a row can be replaced, and the other that it cannot.
+#[tokio::test]
+async fn a_later_time_in_another_form_supersedes_as_well() {
+    let world = World::start().await;
+    let mut later = row(0);
+    later["Item"]["consented_at"] = json!({ "N": format!("{RECEIVED_AT}.5") });
+    world.0.next("GetItem", later);
+    assert!(ends(&world, &world.message()).await);
+    assert!(world.stores().is_empty());
+    assert_eq!(world.last_update()["reason"], text("superseded"));
+}
+
+#[tokio::test]
+async fn a_revocation_of_an_earlier_version_is_remembered_when_the_chat_connects_again() {
+    let world = World::start().await;
+    let mut revoked = ended();
+    revoked["Item"]["ended_reason"] = text("revoked");
+    // Before the link was made.
+    revoked["Item"]["ended_at"] = number(NOW.millis() - 60 * 60 * 1000);
+    world.0.next("GetItem", revoked);
+    assert!(ends(&world, &world.message()).await);
+    let store = sets(&world.stores()[0]["TransactItems"][0]["Update"]);
+    assert_eq!(store["revoked_at"], number(NOW.millis() - 60 * 60 * 1000));
+}
+
+/// The attempt's item, connected with this code.
+fn connected_with(code_sha256: &str) -> Value {
+    json!({
+        "attempt_id": text(ATTEMPT), "wa_id": text(CHAT), "status": text("connected"), "code_sha256": text(code_sha256),
+    })
+}
+
+#[tokio::test]
+async fn tokens_of_a_later_code_of_a_connected_attempt_are_revoked() {
+    let world = World::start().await;
+    world.0.next("GetItem", json!({}));
+    world.0.next("GetItem", json!({ "Item": connected_with("another") }));
+    world.cancel_next_transaction(["None", "ConditionalCheckFailed"]);
+    assert!(ends(&world, &world.message()).await);
+    assert_eq!((world.stores().len(), world.queued("revoke").len()), (1, 1));
+}
+
+/// Tokens on the queue, in a message that has no tries left.
+async fn sealed(world: &World) -> Value {
+    world.refuse_transactions(20);
+    assert!(ends(world, &world.message()).await);
+    world.0.forget_script();
+    record("one", &world.queued("traded").remove(0), 11)
+}
+
+#[tokio::test]
+async fn overtaken_tokens_without_tries_are_revoked_and_done() {
+    let world = World::start().await;
+    let sealed = sealed(&world).await;
+    world.cancel_next_transaction(["ConditionalCheckFailed", "None"]);
+    world.0.on("GetItem", |_| row(RECEIVED_AT + 1).into());
+    assert!(handle(&world.function(), &[sealed]).await.is_empty());
+    assert_eq!(world.queued("revoke").len(), 1);
+    assert_eq!(world.last_update()["reason"], text("superseded"));
+}
+
+#[tokio::test]
+async fn tokens_without_tries_whose_attempt_is_connected_are_revoked_unless_they_are_its_own() {
+    for (code, revoked) in [("another", 1), (CODE_SHA256, 0)] {
+        let world = World::start().await;
+        let sealed = sealed(&world).await;
+        world.refuse_next_outcome(&connected_with(code));
+        world.0.next("GetItem", json!({ "Item": connected_with(code) }));
+        assert!(handle(&world.function(), &[sealed]).await.is_empty());
+        assert_eq!(world.queued("revoke").len(), revoked, "{code}");
+    }
 }
 
 #[tokio::test]
 async fn a_connected_attempt_is_not_connected_again() {
     let world = World::start().await;
+    world.0.next("GetItem", json!({}));
+    world.0.next("GetItem", json!({ "Item": connected_with(CODE_SHA256) }));
     world.cancel_next_transaction(["None", "ConditionalCheckFailed"]);
     assert!(ends(&world, &world.message()).await);
     assert_eq!(world.calls("UpdateItem").len(), 1, "the claim");
+    assert_eq!((world.stores().len(), world.queued("revoke").len()), (1, 0));
 }
 
 #[tokio::test]
