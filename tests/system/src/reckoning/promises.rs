@@ -169,9 +169,12 @@ fn stale(chat: &Chat<'_>) -> Option<String> {
         return Some("the row is of a revoked connection".to_owned());
     }
     let consented_at = number(row, "consented_at");
+    // Of a consent that came several times any one may have been processed first.
+    let came_once = |login: &Login| login.arrivals.len() == 1 && login.attempt != of_row.attempt;
     let is_later = |(login, item): &(&Login, &Value)| {
         is_before(of_row.consent(), login.consent())
-            || matches!((consented_at, number(item, "created_at")), (Some(ours), Some(theirs)) if theirs > ours)
+            || came_once(login)
+                && matches!((consented_at, number(item, "created_at")), (Some(ours), Some(theirs)) if theirs > ours)
     };
     if connected.iter().any(is_later) {
         return Some("the row is of an older consent".to_owned());
