@@ -13,8 +13,8 @@ cargo   := cargo
 on      := --target $(target) --locked
 # The whole workspace, always: a part of it would have other features, and be compiled once more.
 tests   := $(cargo) test $(on) --workspace --quiet
-bench   := --manifest-path tests/bench/Cargo.toml
-peers   := hello-world receiver-sdk-free receiver-aws-defaults
+# A workspace of its own.
+apart   := --manifest-path tests/bench/peers/receiver-aws-defaults/Cargo.toml
 # A test on a local cloud of its own. In the gate both are compiled already, and cargo is busy with the next.
 run      = $(cloud) run $(if $(GATE),--built)
 deployed = $(if $(GATE),.local/tests/$(1),$(tests) --test $(1) --)
@@ -52,7 +52,7 @@ test: ## the gate: everything that must be green, side by side
 
 fmt: ## format the Rust code
 	$(cargo) fmt --all
-	$(cargo) fmt $(bench) --all
+	$(cargo) fmt $(apart)
 
 unit: ## unit, property and handler tests, and the sandbox's own
 	$(tests) --lib --test handler --test outside_parties
@@ -65,10 +65,8 @@ lint: lint-rust lint-template ## formats, lints, documentation, dependencies, te
 clippy := $(cargo) clippy $(on) --workspace --all-targets --all-features --quiet -- -D warnings
 lint-rust:
 	$(cargo) fmt --all --check
-	$(cargo) fmt $(bench) --all --check
+	$(cargo) fmt $(apart) --check
 	$(clippy)
-	CARGO_TARGET_DIR=$(CURDIR)/target $(cargo) clippy $(bench) $(on) -p bench -p hello-world -p receiver-sdk-free \
-	  --all-targets --quiet -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(cargo) doc $(on) --workspace --all-features --no-deps --quiet
 
 lint-template:
@@ -121,9 +119,10 @@ bench: ## measure the release binaries beside their peers; BENCH='callback-recei
 	@$(cloud) setup tools bench
 	@tests/packages valgrind=valgrind openssl=openssl
 	PATH="$(CURDIR)/$(tools):$$PATH" $(cargo) lambda build --release --locked $(patsubst functions/%,--bin %,$(wildcard functions/*))
-	for peer in $(peers); do PATH="$(CURDIR)/$(tools):$$PATH" $(cargo) lambda build $(bench) --release --locked --package $$peer; done
-	$(cargo) test $(bench) $(on) --profile harness -p bench --quiet
-	$(cargo) run $(bench) $(on) --profile harness -p bench --quiet -- $(BENCH)
+	for peer in '--package hello-world' '--package receiver-sdk-free' '$(apart)'; do \
+	  PATH="$(CURDIR)/$(tools):$$PATH" $(cargo) lambda build --release --locked $$peer; done
+	$(cargo) test $(on) --profile harness -p bench --quiet
+	$(cargo) run $(on) --profile harness -p bench --quiet -- $(BENCH)
 
 picture: browser ## take the README's picture of a connect, in Chromium, on a local cloud
 	@fc-list :lang=und-zsye | grep -q . || { echo "This needs a font with emoji. On Debian: apt-get install fonts-noto-color-emoji fonts-roboto" >&2; exit 1; }
