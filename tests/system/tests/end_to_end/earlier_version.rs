@@ -20,7 +20,7 @@ use base64::{
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
 
-use crate::{connect::drained, faults::first_event};
+use crate::connect::drained;
 
 const MINUTE: u64 = 60_000;
 const DAY: u64 = 24 * 60 * MINUTE;
@@ -183,14 +183,24 @@ async fn a_code_on_the_queue_ends_with_a_new_link_whatever_is_left_of_its_attemp
     .await;
 }
 
+/// Nothing proves whose it is: the chat is messaged only where the attempt's row knows it.
 #[tokio::test]
-async fn a_denial_on_the_queue_is_told() {
+async fn a_denial_on_the_queue_is_told_to_the_chat_where_its_attempt_is_known() {
     let cloud = Cloud::read();
-    let (main, old) = (cloud.stack("main"), Old::new(MINUTE));
-    cloud.send(main, &old.denied(&cloud).to_string()).await;
-    let journal = cloud.outcome(&old.chat).await;
-    assert_eq!(first_event(&journal), ("connection.failed".to_owned(), "denied".to_owned(), "relink".to_owned()));
-    assert_eq!(old.ended(&cloud, main).await, failed("denied"));
+    let main = cloud.stack("main");
+    join_all([false, true].map(async |is_known| {
+        let old = Old::new(MINUTE);
+        if is_known {
+            let delayed = json!({"reason": {"S": "misconfigured"}, "lease_until": {"N": "0"}});
+            old.row(&cloud, main, "delayed", and(delayed, told_at(old.received_at + 900))).await;
+        }
+        cloud.send(main, &old.denied(&cloud).to_string()).await;
+        assert_eq!(old.ended(&cloud, main).await, failed("denied"));
+        let told = |journal: &Journal| journal.events().iter().any(|event| event["data"]["reason"] == "denied");
+        let journal = cloud.wait_for(&old.chat, "the event", told).await;
+        assert_eq!(journal.messages().len(), usize::from(is_known));
+    }))
+    .await;
 }
 
 #[tokio::test]
@@ -354,7 +364,7 @@ async fn redriven_dead_letters_all_end_in_an_outcome() {
 
     // A code that still lives, one that does not, two of one attempt, a denial, tokens.
     let (young, old, denied, sealed) = (Old::new(MINUTE), Old::new(13 * DAY), Old::new(DAY), Old::new(13 * DAY));
-    for each in [&young, &old, &sealed] {
+    for each in [&young, &old, &denied, &sealed] {
         each.row(&cloud, plain, "delayed", told(each)).await;
     }
     // Connected since, by the link in the message about the delay: nothing is to be said of the older consent.
