@@ -115,10 +115,11 @@ async fn the_same_callback_five_times_at_once_connects_once() {
     assert_eq!(journal.events().len(), 1);
 }
 
-/// Waits until the stack's exchange queue is empty.
+/// Waits until the stack's exchange queue is empty, but for what is delayed: tokens of other tests that are to be revoked
+/// somewhere out of reach stay there for a day.
 pub(crate) async fn drained(cloud: &Cloud, stack: &str) {
     let url = cloud.stack(stack).output("ExchangeQueueUrl");
-    let names = ["", "NotVisible", "Delayed"].map(|kind| format!("ApproximateNumberOfMessages{kind}"));
+    let names = ["", "NotVisible"].map(|kind| format!("ApproximateNumberOfMessages{kind}"));
     let query = json!({"QueueUrl": url, "AttributeNames": names});
     wait_until("an empty exchange queue", async || {
         let answer = cloud.aws("sqs", "AmazonSQS.GetQueueAttributes", query.clone()).await;

@@ -6,7 +6,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use system::{Browser, Cloud, attempt_of, consent::CONNECTED, new_chat, now_ms, parameter, state::Claims, wait_until};
 
-use crate::{connect::drained, faults::first_event};
+use crate::faults::first_event;
 
 /// A code that is longer than any of Salesforce's.
 const TOO_LONG: usize = 2_049;
@@ -126,8 +126,11 @@ async fn where_the_right_browser_follows_at_once_nothing_is_said_of_refused_call
     assert_eq!(browser.visit(Method::GET, &callback).await.status(), StatusCode::OK);
 
     assert_eq!(cloud.outcome(&chat).await.messages(), [CONNECTED]);
-    // The refusals have been processed when no message is delayed, visible or in flight.
-    drained(&cloud, "main").await;
+    // The refusals have been processed once a later one has: they are delayed alike.
+    let later = new_chat();
+    let (_, callback) = approved(&cloud, &later).await;
+    is_refused(&Browser::new(&cloud), &callback, "wrong_browser").await;
+    cloud.outcome(&later).await;
     let journal = cloud.journal(&chat).await;
     assert_eq!((journal.messages().len(), journal.events().len()), (1, 1));
     assert_eq!(cloud.statuses(main, &chat).await, ["connected"]);
