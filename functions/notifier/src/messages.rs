@@ -81,8 +81,8 @@ fn failure(reason: Reason) -> Words {
         ),
         Reason::OutdatedLink => asking(
             "That link is from before your Salesforce account was disconnected, so it connects nothing any more.",
-            "To connect your account again, please open this link:",
-            "To connect your account again, please ask here for a new link.",
+            "To connect an account, please open this link:",
+            "To connect an account, please ask here for a new link.",
         ),
         Reason::UsedLogin => asking(
             "You allowed access twice with one login: only the first account is connected.",
