@@ -114,6 +114,7 @@ fn marks_to_remove(attempt: &Item, again: &[Again]) -> Vec<&'static str> {
         Again::Person => [
             attr::MESSAGED_AT,
             attr::MESSAGE_ERROR,
+            attr::MESSAGE_TRIES,
             attr::DELAY_TOLD_AT,
             attr::MESSAGE_ID,
             attr::MESSAGE_STATE,
@@ -178,6 +179,7 @@ mod tests {
                 "message_id",
                 "message_retry_at",
                 "message_state",
+                "message_tries",
                 "messaged_at",
                 "notified_at",
                 "template_at"

@@ -63,7 +63,11 @@ pub(crate) fn event<'a>(
             if end.reason.is_by_salesforce() { Data::Expired(data) } else { Data::Revoked(data) }
         }
     };
-    let suffix = if message == MessageStatus::Undeliverable { "_undeliverable" } else { "" };
+    let suffix = match message {
+        MessageStatus::Undeliverable => "_undeliverable",
+        MessageStatus::Unknown => "_unknown",
+        MessageStatus::Sent | MessageStatus::Pending | MessageStatus::Withheld | MessageStatus::Off => "",
+    };
     CloudEvent::new(format!("evt_{}{suffix}", ended.key), ended.key.updated_at, data)
 }
 

@@ -35,7 +35,7 @@ impl Messenger {
     /// Sends a text, within [`MESSAGE_TIME`].
     pub(crate) async fn send(&self, to: &WaId, text: Text<'_>, secrets: &Secrets) -> Result<Sent, SendError> {
         let sending = timeout(MESSAGE_TIME, self.send_with_renewal(to, text, secrets)).await;
-        sending.unwrap_or_else(|_| Err(SendError::Retry("timeout".to_owned())))
+        sending.unwrap_or_else(|_| Err(SendError::Unsure("timeout".to_owned())))
     }
 
     /// Sends once more where the credentials are refused: they may have been rotated.

@@ -45,6 +45,8 @@ const REQUEST_TIME: Duration = Duration::from_secs(5);
 const BOT_TIME_ON_STREAM: Duration = Duration::from_secs(2);
 /// The time for the bot otherwise: a second request follows where the signing secret was replaced.
 const BOT_TIME: Duration = Duration::from_secs(11);
+/// How many messages may be sent on the chance that the one before was not.
+const MAX_UNSURE: u64 = 2;
 /// The time for a new link: who is told does not wait for KMS longer.
 const LINK_TIME: Duration = Duration::from_secs(4);
 
@@ -219,6 +221,7 @@ impl OutcomeNotifier {
         };
         match marks.person {
             Some(Told::Sent) => progress.message = MessageStatus::Sent,
+            Some(Told::Unknown) => progress.message = MessageStatus::Unknown,
             Some(Told::Undeliverable) => progress.message = MessageStatus::Undeliverable,
             None => self.notify_person(&content, &secrets, &mut progress).await?,
         }
@@ -270,6 +273,19 @@ impl OutcomeNotifier {
             progress.setbacks.push(Setback::RefusedLater);
             return Ok(());
         }
+        // Marked before it is done: a send that is lost, or that cannot be marked after, is repeated once and no more.
+        let tries = ended.message_tries;
+        if tries >= MAX_UNSURE {
+            progress.message = MessageStatus::Unknown;
+            // An earlier event may have said `pending`.
+            progress.bot_notified = !self.bot.is_configured();
+            return self.mark(&ended.key, &Mark::MaybeMessaged, None, progress).await;
+        }
+        let marked_before = progress.setbacks.len();
+        self.mark(&ended.key, &Mark::Messaging(tries + 1), None, progress).await?;
+        if progress.setbacks.len() > marked_before {
+            return Ok(());
+        }
         let text = Text { text: content.text, only_by_template: ended.only_by_template };
         let sent = messenger.send(&ended.wa_id, text, secrets).await;
         self.measure(messenger, ended, sent.as_ref().err());
@@ -285,9 +301,14 @@ impl OutcomeNotifier {
                 progress.bot_notified = !self.bot.is_configured();
                 Mark::Undeliverable(code)
             }
-            Err(error) => {
+            Err(error @ SendError::Unsure(_)) => {
                 progress.setbacks.push(error.into());
                 return Ok(());
+            }
+            // It was certainly not sent.
+            Err(error) => {
+                progress.setbacks.push(error.into());
+                Mark::Messaging(tries)
             }
         };
         self.mark(&ended.key, &mark, None, progress).await

@@ -4,7 +4,7 @@ use std::fmt;
 
 use shared::{
     AttemptId, LinkId, LoginUrl, LoginUrls, Status, Timestamp, WaId,
-    attempt::{Item, Outcome, UnreadableItem, attr},
+    attempt::{Item, Outcome, UnreadableItem, attr, message::UNKNOWN},
     conditional_write::Attributes,
 };
 
@@ -35,6 +35,8 @@ pub(crate) struct Marks {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Told {
     Sent,
+    /// No answer said whether a message was sent.
+    Unknown,
     Undeliverable,
 }
 
@@ -50,6 +52,8 @@ pub(crate) struct Ended {
     pub(crate) outcome: Outcome,
     /// When the callback was received; not with the end of a connection.
     pub(crate) began_at: Option<Timestamp>,
+    /// How many messages may have been sent, of which no answer says so.
+    pub(crate) message_tries: u64,
     /// Nothing but the template reaches the person.
     pub(crate) only_by_template: bool,
     /// No message is sent before: the last one was refused after it had been accepted.
@@ -90,6 +94,13 @@ impl Marks {
         // Several messages of one attempt may each find that it is delayed: the person is notified once.
         let knows_of_delay = item.status() == Some(Status::Delayed) && item.delay_told_at.is_some();
         let person = match &item.message_error {
+            // A message that was accepted has an id; what Twilio could not say of it in time does not make it unknown.
+            _ if item.messaged_at.is_some()
+                && item.message_id.is_none()
+                && item.message_state.as_deref() == Some(UNKNOWN) =>
+            {
+                Some(Told::Unknown)
+            }
             _ if item.messaged_at.is_some() || knows_of_delay => Some(Told::Sent),
             Some(_) => Some(Told::Undeliverable),
             None => None,
@@ -107,6 +118,7 @@ impl Ended {
             outcome: item.outcome()?,
             wa_id: item.wa_id.ok_or(UnreadableItem::Missing(attr::WA_ID))?,
             began_at: item.created_at,
+            message_tries: item.message_tries.unwrap_or_default(),
             only_by_template: item.template_at.is_some(),
             not_before: item.message_retry_at,
             login_url: item.login_url.and_then(|url| url.parse().ok()),

@@ -210,7 +210,8 @@ impl Scene {
             let names: Vec<_> = words.filter(|word| !word.starts_with([':', '='])).collect();
             names.join(" ").replace('#', "")
         };
-        updates.map(|update| names(&update)).collect()
+        // That a message is about to be sent is marked before each.
+        updates.map(|update| names(&update)).filter(|names| names != "SET message_tries").collect()
     }
 
     /// The requests for an operation of AWS.
@@ -560,7 +561,7 @@ async fn what_becomes_of_a_message_is_asked_some_seconds_later() {
     let [check] = &scene.checks()[..] else { panic!("one check") };
     let body: Value = serde_json::from_str(check["MessageBody"].as_str().unwrap()).unwrap();
     assert_eq!((&body["check"], &check["DelaySeconds"]), (&json!("SM1"), &json!(15)));
-    let values = &scene.aws_calls("UpdateItem")[0]["ExpressionAttributeValues"];
+    let values = &scene.aws_calls("UpdateItem")[1]["ExpressionAttributeValues"];
     assert_eq!(values[":message_id"], json!({"S": "SM1"}));
 }
 
@@ -614,7 +615,7 @@ async fn a_window_that_turns_out_to_be_closed_is_passed_by_the_template_at_once(
     assert_eq!(scene.messages(), ["HX0123"]);
     assert!(scene.events().is_empty(), "the bot heard that the message was sent, and it is");
     let marks = scene.marks();
-    assert_eq!(marks[0], "SET template_at REMOVE messaged_at, delay_told_at, notified_at, message_id");
+    assert_eq!(marks[0], "SET message_tries template_at REMOVE messaged_at, delay_told_at, notified_at, message_id");
     assert_eq!(scene.checks().len(), 1, "of the template's message too it is asked what became of it");
 }
 
@@ -874,8 +875,47 @@ async fn a_bot_with_a_queue_receives_the_text_to_pass_on() {
 async fn an_outcome_superseded_during_its_notification_is_left_to_its_successor() {
     let scene = Scene::new(World { mark: 400, ..World::with(item(json!({}))) }).await;
     assert!(scene.succeeds().await);
-    assert_eq!(scene.messages().len(), 1);
-    assert!(scene.events().is_empty());
+    assert!(scene.messages().is_empty() && scene.events().is_empty());
+}
+
+#[tokio::test]
+async fn a_message_whose_answer_is_lost_is_sent_once_more_and_then_left_as_unknown() {
+    for (tries, is_sent) in [(0, true), (1, true), (2, false)] {
+        let scene = Scene::new(World::with(item(json!({"message_tries": tries, "bot_told_at": NOW})))).await;
+        scene.server.on(TWILIO, |_| Answer::Endless(201));
+        let returned = scene.returned(&[&pointer("07")], 60).await;
+        assert_eq!(returned, if is_sent { json!([{"itemIdentifier": "m0"}]) } else { json!([]) }, "{tries}");
+        assert_eq!(scene.server.requests(TWILIO).len(), usize::from(is_sent), "{tries}");
+        let first = &scene.aws_calls("UpdateItem")[0]["ExpressionAttributeValues"];
+        if is_sent {
+            assert_eq!(first[":message_tries"], json!({"N": (tries + 1).to_string()}));
+        } else {
+            assert_eq!(first[":message_state"], json!({"S": "unknown"}));
+            assert_eq!(scene.events().pop().unwrap()["data"]["message"], "unknown");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_was_certainly_not_sent_is_tried_as_often_as_the_schedule_says() {
+    let waits = item(json!({"message_tries": 1, "bot_told_at": NOW}));
+    let scene = Scene::new(World { twilio: vec![(503, "")], ..World::with(waits) }).await;
+    for _ in 0..4 {
+        assert_eq!(scene.returned(&[&pointer("07")], 60).await, json!([{"itemIdentifier": "m0"}]));
+        let last = scene.aws_calls("UpdateItem").pop().unwrap();
+        assert_eq!(last["ExpressionAttributeValues"][":message_tries"], json!({"N": "1"}));
+    }
+    assert_eq!(scene.messages().len(), 4);
+}
+
+#[tokio::test]
+async fn nothing_is_sent_that_cannot_be_marked_before() {
+    let scene = Scene::new(World::with(item(json!({})))).await;
+    scene.server.on("UpdateItem", |_| fakes::aws::error("AccessDeniedException"));
+    for _ in 0..3 {
+        assert_eq!(scene.failures(&[item(json!({}))]).await, json!([]), "it is handed over");
+    }
+    assert!(scene.messages().is_empty());
 }
 
 #[tokio::test]

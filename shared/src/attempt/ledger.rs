@@ -16,6 +16,7 @@ pub use self::{
 use super::{
     AttemptId, Outcome, Reason, Status, attr, index,
     item::{text, time},
+    message::UNKNOWN,
 };
 use crate::{
     LinkId, LoginUrl, Timestamp, WaId,
@@ -97,8 +98,12 @@ pub enum Guard<'a> {
 /// Who was notified of an outcome, or could not be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mark {
+    /// So many messages may have been sent to the person: written before each, and again where it certainly was not.
+    Messaging(u64),
     /// The person was sent the message.
     Messaged,
+    /// The person may have been sent the message, as often as it may be tried on that chance.
+    MaybeMessaged,
     /// The message cannot be delivered, with WhatsApp's error code. The bot is notified of that too.
     Undeliverable(String),
     /// The bot was notified.
@@ -329,6 +334,11 @@ impl Mark {
                 write.set(attr::MESSAGED_AT, now).set(attr::DELAY_TOLD_AT, now)
             }
             Self::Messaged => write.set(attr::MESSAGED_AT, now),
+            Self::Messaging(tries) => write.set(attr::MESSAGE_TRIES, *tries),
+            // The bot may have been notified that the message is on its way.
+            Self::MaybeMessaged => {
+                write.set(attr::MESSAGED_AT, now).set(attr::MESSAGE_STATE, UNKNOWN).remove([attr::BOT_TOLD_AT])
+            }
             // The bot may have been notified that the message is on its way.
             Self::Undeliverable(code) => write.set(attr::MESSAGE_ERROR, code.as_str()).remove([attr::BOT_TOLD_AT]),
             Self::BotNotified => write.set(attr::BOT_TOLD_AT, now),

@@ -73,13 +73,16 @@ impl Later<'_> {
         let told = [attr::MESSAGED_AT, attr::DELAY_TOLD_AT, attr::NOTIFIED_AT];
         match self {
             Self::Settled(state) => write.set(attr::MESSAGE_STATE, state),
-            Self::WindowClosed => write.set(attr::TEMPLATE_AT, now).remove(told).remove([attr::MESSAGE_ID]),
+            Self::WindowClosed => {
+                write.set(attr::TEMPLATE_AT, now).set(attr::MESSAGE_TRIES, 0).remove(told).remove([attr::MESSAGE_ID])
+            }
             Self::Undeliverable(code) => write.set(attr::MESSAGE_ERROR, code).remove(told).remove([attr::BOT_TOLD_AT]),
             Self::Refused { before } => {
                 let place = usize::try_from(before).unwrap_or(usize::MAX).min(PAUSES.len() - 1);
                 write
                     .set(attr::MESSAGE_RETRY_AT, now.plus(PAUSES[place]))
                     .add(attr::MESSAGE_REFUSALS, 1)
+                    .set(attr::MESSAGE_TRIES, 0)
                     .remove(told)
                     .remove([attr::MESSAGE_ID])
             }

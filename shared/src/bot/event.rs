@@ -63,6 +63,8 @@ pub enum MessageStatus {
     Sent,
     /// Not yet; it is retried.
     Pending,
+    /// No answer of WhatsApp's said whether it took the message, and it is not sent again: they may have it once, twice, or not.
+    Unknown,
     /// WhatsApp cannot deliver it: the bot must find another way.
     Undeliverable,
     /// Not sent, on purpose, and the bot must not tell the person either: a later consent won, or a stranger may be
@@ -74,7 +76,8 @@ pub enum MessageStatus {
 
 impl MessageStatus {
     /// Every status that is sent.
-    pub const ALL: [Self; 5] = [Self::Sent, Self::Pending, Self::Undeliverable, Self::Withheld, Self::Off];
+    pub const ALL: [Self; 6] =
+        [Self::Sent, Self::Pending, Self::Unknown, Self::Undeliverable, Self::Withheld, Self::Off];
 
     /// As sent, and as logged.
     #[must_use]
@@ -82,6 +85,7 @@ impl MessageStatus {
         match self {
             Self::Sent => "sent",
             Self::Pending => "pending",
+            Self::Unknown => "unknown",
             Self::Undeliverable => "undeliverable",
             Self::Withheld => "withheld",
             Self::Off => "off",

@@ -70,7 +70,7 @@ fn later<'a>(messenger: &Messenger, item: &Item, refusal: &'a SendError) -> Late
     match refusal {
         SendError::WindowClosed(_) if has_template => Later::WindowClosed,
         SendError::WindowClosed(code) | SendError::Undeliverable(code) => Later::Undeliverable(code),
-        SendError::Retry(_) | SendError::Operator(_) | SendError::Template(_) => {
+        SendError::Retry(_) | SendError::Unsure(_) | SendError::Operator(_) | SendError::Template(_) => {
             Later::Refused { before: item.message_refusals.unwrap_or_default() }
         }
     }

@@ -292,6 +292,6 @@ mod tests {
         let server = Server::start().await;
         server.on(ANY, |_| fakes::Answer::Endless(200));
         let error = send(&server, "whatsapp:+15551234567", Message::Text("x")).await;
-        assert_eq!(error, Err(Whose::Nobodys.with("answer_too_long")));
+        assert_eq!(error, Err(SendError::Unsure("answer_too_long".to_owned())));
     }
 }

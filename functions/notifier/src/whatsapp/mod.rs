@@ -72,6 +72,9 @@ pub(crate) enum SendError {
     /// A retry may succeed.
     #[error("WhatsApp is unavailable ({0})")]
     Retry(String),
+    /// The message may have been sent all the same: no answer says so.
+    #[error("WhatsApp did not say whether it took the message ({0})")]
+    Unsure(String),
     /// Only a template can be delivered.
     #[error("the person's last message is more than 24 hours old ({0})")]
     WindowClosed(String),
@@ -91,6 +94,7 @@ impl SendError {
     pub(crate) const fn label(&self) -> &'static str {
         match self {
             Self::Retry(_) => "retry",
+            Self::Unsure(_) => "unsure",
             Self::WindowClosed(_) => "window_closed",
             Self::Undeliverable(_) => "undeliverable",
             Self::Operator(_) | Self::Template(_) => "refused",
@@ -170,10 +174,15 @@ async fn answer(request: RequestBuilder) -> Result<Answer, SendError> {
     let status = response.status();
     let body = read_body(response).await.map_err(|error| match error {
         BodyError::Connection(error) => no_response(&error),
-        BodyError::TooLong => SendError::Retry("answer_too_long".to_owned()),
-        BodyError::Encoding => SendError::Retry("answer_broken".to_owned()),
+        BodyError::TooLong => unreadable(status, "answer_too_long"),
+        BodyError::Encoding => unreadable(status, "answer_broken"),
     })?;
     Ok(Answer { status, body: serde_json::from_slice(&body).unwrap_or_default() })
+}
+
+/// The answer says no more than its status.
+fn unreadable(status: StatusCode, code: &str) -> SendError {
+    if status.is_success() { SendError::Unsure(code.to_owned()) } else { SendError::Retry(code.to_owned()) }
 }
 
 /// A message's id that can be stored and asked for.
@@ -193,16 +202,12 @@ fn not_accepted(status: StatusCode) -> SendError {
     if status.is_success() { SendError::Retry("not_accepted".to_owned()) } else { by_status(status, None) }
 }
 
-/// There is no response. The message may have been sent all the same, but two messages are better than none.
+/// There is no response. Unless there was no connection, the message may have been sent all the same.
 fn no_response(error: &reqwest::Error) -> SendError {
-    let code = if error.is_connect() {
-        "no_connection"
-    } else if error.is_timeout() {
-        "timeout"
-    } else {
-        "no_response"
-    };
-    SendError::Retry(code.to_owned())
+    if error.is_connect() {
+        return SendError::Retry("no_connection".to_owned());
+    }
+    SendError::Unsure(if error.is_timeout() { "timeout" } else { "no_response" }.to_owned())
 }
 
 /// The class of a response whose code is unknown or absent: what is not for later is the operator's, because an alarm

@@ -354,7 +354,7 @@ mod tests {
         let server = Server::start().await;
         server.on(ANY, |_| fakes::Answer::Endless(201));
         let error = send(&server, AUTH_TOKEN, Message::Text("x")).await;
-        assert_eq!(error, Err(Whose::Nobodys.with("answer_too_long")));
+        assert_eq!(error, Err(SendError::Unsure("answer_too_long".to_owned())));
     }
 
     #[tokio::test]
