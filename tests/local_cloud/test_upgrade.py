@@ -40,11 +40,12 @@ def table_alone():
     whole = yaml.load(TEMPLATE.read_text(), _Template)
     table = whole["Resources"]["AttemptTable"]
     del table["Properties"]["SSESpecification"]
-    names = ("AttemptTableName", "AttemptIndexes")
+    names = ("AttemptTableName", "AttemptIndexes", "CreateAttemptTable")
+    conditions = ("CreatesAttemptTable", "HasTheUsualName", "IndexesChats", "IndexesStatuses", "NamesAttemptTable")
     return json.dumps(
         {
             "Parameters": {name: whole["Parameters"][name] for name in names},
-            "Conditions": {name: whole["Conditions"][name] for name in ("IndexesChats", "IndexesStatuses")},
+            "Conditions": {name: whole["Conditions"][name] for name in conditions},
             "Resources": {"AttemptTable": table},
         }
     )

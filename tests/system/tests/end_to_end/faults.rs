@@ -182,8 +182,11 @@ async fn a_failure_never_replaces_a_connection() {
         .await
         .expect("the attempt");
     assert_eq!(item["status"]["S"], "connected");
-    let journal = cloud.journal(&chat).await;
-    assert_eq!((journal.messages().len(), journal.events().len()), (1, 1));
+    // The account of the second approval is not connected, and the person hears how it could be.
+    let journal = cloud.wait_for(&chat, "its event", |journal| journal.events().len() == 2).await;
+    assert_eq!(journal.messages().len(), 2);
+    assert!(journal.messages()[1].contains("/connect/"));
+    assert_eq!(journal.events()[1]["data"]["reason"], "used_login");
 }
 
 #[tokio::test]
