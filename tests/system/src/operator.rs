@@ -225,12 +225,19 @@ impl Operator {
 
     /// Asserts that `wasf doctor` finds just this problem, with a remedy that contains this text.
     pub fn doctor_finds(&self, check: &str, remedy: &str) {
+        self.doctor_finds_each(check, remedy, 1);
+    }
+
+    /// Asserts that `wasf doctor` finds this problem so many times and no other, with remedies that contain this text.
+    pub fn doctor_finds_each(&self, check: &str, remedy: &str, times: usize) {
         let found = self.json("doctor", 1);
         let findings = found["findings"].as_array().unwrap().iter();
         let wrong: Vec<_> = findings.filter(|finding| finding["level"] == "wrong").collect();
-        assert_eq!(wrong.len(), 1, "{wrong:#?}");
-        assert_eq!(wrong[0]["check"], check, "{}", wrong[0]);
-        assert!(wrong[0]["remedy"].as_str().unwrap().contains(remedy), "{}", wrong[0]);
+        assert_eq!(wrong.len(), times, "{wrong:#?}");
+        for finding in wrong {
+            assert_eq!(finding["check"], check, "{finding}");
+            assert!(finding["remedy"].as_str().unwrap().contains(remedy), "{finding}");
+        }
     }
 
     /// Stores another value of a secret.

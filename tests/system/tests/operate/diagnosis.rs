@@ -92,9 +92,9 @@ async fn a_visibility_timeout_below_six_times_the_functions() {
 #[tokio::test]
 async fn an_event_source_that_is_disabled() {
     let operator = Operator::ready().await;
-    for function in ["TokenExchanger", "Notifier"] {
+    for (function, sources) in [("TokenExchanger", 1), ("Notifier", 2)] {
         operator.change_event_source(function, json!({"Enabled": false})).await;
-        operator.doctor_finds("event-sources", "update-event-source-mapping");
+        operator.doctor_finds_each("event-sources", "update-event-source-mapping", sources);
         operator.change_event_source(function, json!({"Enabled": true})).await;
     }
     operator.doctor_finds_nothing();
