@@ -81,7 +81,8 @@ async fn a_bot_that_is_down_until_the_dead_letter_queue_has_every_event_after_on
     for chat in &chats {
         cloud.meta_message(chat, CONNECTED).await;
     }
-    wait_until("the dead letters", async || (dead_letters().await == 3).then_some(())).await;
+    // Other tests' outcomes on this stack may be among them, and are redriven too.
+    wait_until("the dead letters", async || (dead_letters().await >= 3).then_some(())).await;
     cloud.give_up_telling_after(plain, 500).await;
     for chat in &chats {
         cloud.end_aws_faults(chat).await;
@@ -93,5 +94,5 @@ async fn a_bot_that_is_down_until_the_dead_letter_queue_has_every_event_after_on
         assert_eq!(cloud.bot_queue_message(chat).await["event"]["type"], "connection.created");
         assert_eq!(cloud.journal(chat).await.meta_messages(), [CONNECTED], "the person is not told again");
     }
-    assert_eq!(dead_letters().await, 0);
+    wait_until("an empty dead-letter queue", async || (dead_letters().await == 0).then_some(())).await;
 }
