@@ -24,6 +24,8 @@ use crate::{Journal, hex, wait_until};
 
 /// A redrive takes every dead letter of its stack, those of another test too.
 static DEAD_LETTERS: Mutex<()> = Mutex::const_new(());
+/// What was received from the bot's queue.
+static FOR_THE_BOT: Mutex<Vec<Value>> = Mutex::const_new(Vec::new());
 
 /// Tests share the cloud, except one that changes what the others rely on.
 static CLOUD: RwLock<()> = RwLock::new(());
@@ -364,20 +366,33 @@ impl Cloud {
         format!("{}/2015-03-31/functions/{}/configuration", self.endpoint, stack.output(output))
     }
 
-    /// Up to ten messages of a queue. They stay there, invisible for two seconds so that the next call returns others.
+    /// The messages of a queue. They stay there, invisible for two seconds so that each receive returns others.
     pub async fn peek(&self, queue_url: &str) -> Vec<String> {
-        let query = json!({"QueueUrl": queue_url, "MaxNumberOfMessages": 10, "VisibilityTimeout": 2});
+        let mut bodies = Vec::new();
+        loop {
+            let received = self.receive(queue_url, 2).await;
+            // However many tests look at the queue, and leave messages there.
+            if received.is_empty() || bodies.len() > 1_000 {
+                return bodies;
+            }
+            bodies.extend(received);
+        }
+    }
+
+    async fn receive(&self, queue_url: &str, visibility_timeout: u32) -> Vec<String> {
+        let query = json!({"QueueUrl": queue_url, "MaxNumberOfMessages": 10, "VisibilityTimeout": visibility_timeout});
         let answer = self.aws("sqs", "AmazonSQS.ReceiveMessage", query).await;
         let messages = answer["Messages"].as_array().into_iter().flatten();
         messages.filter_map(|message| message["Body"].as_str().map(str::to_owned)).collect()
     }
 
-    /// Waits for a chat's message on the bot's queue.
+    /// Waits for a chat's message on the bot's queue. What one test receives there is known to all.
     pub async fn bot_queue_message(&self, wa_id: &str) -> Value {
         wait_until("a message for the bot", async || {
-            let bodies = self.peek(&self.bot_queue_url).await;
-            let mut messages = bodies.iter().filter_map(|body| serde_json::from_str::<Value>(body).ok());
-            messages.find(|message| message["from"] == wa_id)
+            let received = self.receive(&self.bot_queue_url, 600).await;
+            let mut seen = FOR_THE_BOT.lock().await;
+            seen.extend(received.iter().filter_map(|body| serde_json::from_str::<Value>(body).ok()));
+            seen.iter().find(|message| message["from"] == wa_id).cloned()
         })
         .await
     }
