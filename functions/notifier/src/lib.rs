@@ -1,8 +1,8 @@
 //! The notifier: notifies the person in WhatsApp, and the bot, of how an attempt ended.
 //!
 //! The attempt's item is a transactional outbox. Its stream invokes this function for each outcome, and the stream only
-//! starts the telling: what is not complete then goes as a [pointer] to the retry queue, which comes back by the
-//! [schedule], and the record is done, so that nobody waits behind it. Only where that hand-over fails does the record
+//! starts the telling: what is not complete then goes as a pointer to the retry queue, which comes back by the
+//! schedule, and the record is done, so that nobody waits behind it. Only where that hand-over fails does the record
 //! fail. A step that is marked is not repeated. A step that was done and could not be marked is, because two messages are
 //! better than none. The notifier sees no token: the table that it follows holds none.
 

@@ -117,10 +117,10 @@ async fn a_link_from_before_a_revocation_connects_no_more() {
     tokio::time::sleep(std::time::Duration::from_secs(2)).await;
     operator.json(&format!("connection revoke {chat} --confirm"), 0);
     operator.consent(&before.url).await;
-    wait_until("the superseded attempt", async || {
+    wait_until("the attempt by the older link", async || {
         let listed = operator.json("attempt list --status failed --since 1h", 0);
         let attempts = listed["attempts"].as_array().unwrap().clone();
-        attempts.into_iter().find(|attempt| attempt["reason"] == "superseded").map(drop)
+        attempts.into_iter().find(|attempt| attempt["reason"] == "outdated_link").map(drop)
     })
     .await;
     assert_eq!(operator.tokens(&chat).await, None);
