@@ -89,7 +89,7 @@ pub enum Guard<'a> {
     SameCode,
     /// The person denied access: that is final unless a code is being exchanged, or was before.
     Undecided,
-    /// Nothing was written of the attempt.
+    /// Nothing was written of the attempt but, at most, that it is delayed before any code.
     Untouched,
     /// The code was exchanged: how that ended is the outcome, whoever holds the attempt, unless it was connected before.
     Exchanged,
@@ -202,7 +202,10 @@ impl Attempt<'_> {
             (Guard::SameCode, _) => {
                 Condition::Any(vec![Condition::Absent(attr::ATTEMPT_ID), self.is_claimable_again(now)])
             }
-            (Guard::Untouched, _) => Condition::Absent(attr::ATTEMPT_ID),
+            (Guard::Untouched, _) => Condition::Any(vec![
+                Condition::Absent(attr::ATTEMPT_ID),
+                Condition::All(vec![is(Status::Delayed), Condition::Absent(attr::CODE_SHA256)]),
+            ]),
             (Guard::Undecided, _) => Condition::Any(vec![
                 Condition::Absent(attr::ATTEMPT_ID),
                 is(Status::Delayed),

@@ -314,6 +314,22 @@ fn a_refused_callback_is_an_outcome_where_there_is_none_and_yields_to_the_right_
 }
 
 #[test]
+fn a_refused_callback_that_was_delayed_still_ends_its_attempt() {
+    let refused = attempt(None);
+    let delayed = refused.finish(&Outcome::Delayed { reason: Reason::Misconfigured }, Guard::Claimable, NOW);
+    let mut item = after([delayed]);
+    assert!(made(&refused.finish(&failed(Reason::WrongBrowser), Guard::Untouched, LATER), &mut item));
+    assert_eq!(text(&item, attr::REASON), Some("wrong_browser"));
+}
+
+#[test]
+fn a_refused_callback_leaves_a_delayed_code_alone() {
+    let delayed = of_code("a").finish(&Outcome::Delayed { reason: Reason::Misconfigured }, Guard::Claimable, NOW);
+    let item = after([delayed]);
+    assert!(!allows(&item, &attempt(None).finish(&failed(Reason::WrongBrowser), Guard::Untouched, LATER)));
+}
+
+#[test]
 fn a_superseded_attempt_is_written_once_and_is_no_success_overwritten() {
     let superseded = of_code("a").finish(&failed(Reason::Superseded), Guard::Exchanged, NOW);
     let item = after([first("a", NOW), superseded.clone()]);
