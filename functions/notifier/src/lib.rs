@@ -20,7 +20,6 @@ mod messenger;
 mod notify;
 mod outcome;
 mod pointer;
-mod queue;
 mod relink;
 mod schedule;
 mod setback;
@@ -37,7 +36,7 @@ use aws_lambda_events::{
 use futures::{FutureExt as _, future::join_all};
 use shared::{
     AttemptId,
-    aws::SdkConfig,
+    aws::{SdkConfig, queue::Queue},
     process::Random,
     timestamp::{Clock, millis},
 };
@@ -49,7 +48,6 @@ use self::{
     delivery::Delivery,
     notify::{Checked, Occasion, OutcomeNotifier, Stop},
     pointer::Pointer,
-    queue::RetryQueue,
     setback::Setback,
 };
 pub use self::{
@@ -70,7 +68,7 @@ pub const BATCH_TIME: Duration = Duration::from_secs(27);
 /// The notifier, ready for batches.
 pub struct Notifier {
     outcomes: OutcomeNotifier,
-    retries: RetryQueue,
+    retries: Queue,
     clock: Clock,
 }
 
@@ -94,7 +92,7 @@ impl Notifier {
     /// # Errors
     /// Where the system's root certificates cannot be read.
     pub fn new(config: Config, aws: &SdkConfig, clock: Clock, random: Random) -> Result<Self, reqwest::Error> {
-        let retries = RetryQueue::new(aws, config.retry_queue_url.clone());
+        let retries = Queue::new(aws, config.retry_queue_url.clone());
         Ok(Self { outcomes: OutcomeNotifier::new(config, aws, clock, random)?, retries, clock })
     }
 
@@ -156,7 +154,7 @@ impl Notifier {
     /// Puts a pointer on the retry queue.
     async fn hand_over(&self, attempt_id: AttemptId, deadlines: Deadlines) -> bool {
         let pointer = Pointer { attempt_id, check: None };
-        let sending = self.retries.send(&pointer, schedule::FIRST);
+        let sending = self.retries.send(pointer.to_body(), schedule::FIRST);
         let sent = timeout_at(deadlines.batch, sending).await;
         let Err(setback) = sent.map_or(Err(Setback::OutOfTime), |sent| sent.map_err(Setback::RetryQueue)) else {
             return true;
@@ -184,7 +182,7 @@ impl Notifier {
     /// later, and everything else goes on.
     async fn check_later(&self, attempt_id: AttemptId, message_id: &str, deadlines: Deadlines) {
         let pointer = Pointer { attempt_id, check: Some(message_id.to_owned()) };
-        let sending = self.retries.send(&pointer, schedule::FIRST_CHECK);
+        let sending = self.retries.send(pointer.to_body(), schedule::FIRST_CHECK);
         match timeout_at(deadlines.batch, sending).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => warn!(%attempt_id, %error, "nobody will ask what became of the message"),

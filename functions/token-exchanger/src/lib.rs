@@ -14,7 +14,6 @@ mod delivery;
 mod ending;
 mod exchange;
 mod message;
-mod queue;
 mod report;
 mod resources;
 mod retry;

@@ -4,6 +4,7 @@ use shared::{
     aws::{
         SdkConfig,
         kms::{Kms, KmsError},
+        queue::Queue,
         secrets::SecretStore,
     },
     process::Random,
@@ -13,7 +14,7 @@ use shared::{
 };
 use tokio::sync::OnceCell;
 
-use crate::{config::Config, queue::ExchangeQueue, tables::Tables};
+use crate::{config::Config, tables::Tables};
 
 pub(crate) struct Resources {
     pub(crate) config: Config,
@@ -21,7 +22,7 @@ pub(crate) struct Resources {
     pub(crate) kms: Kms,
     pub(crate) salesforce: Salesforce,
     pub(crate) tables: Tables,
-    pub(crate) queue: ExchangeQueue,
+    pub(crate) queue: Queue,
     /// The public keys that the settings do not hold.
     fetched_keys: OnceCell<Vec<StateKey>>,
     pub(crate) clock: Clock,
@@ -36,7 +37,7 @@ impl Resources {
             kms: Kms::new(aws),
             salesforce: Salesforce::new(config.roots)?,
             tables: Tables::new(aws, config.attempt_table.clone(), config.token_table.clone()),
-            queue: ExchangeQueue::new(aws, config.queue_url.clone()),
+            queue: Queue::new(aws, config.queue_url.clone()),
             fetched_keys: OnceCell::new(),
             config,
             clock,

@@ -98,7 +98,7 @@ impl Work<'_> {
         let data = checkpoint::seal_doomed(&key.plaintext, attempt, tokens)?;
         let consent = Consent::Revoke { attempt_id: attempt.id, sealed: Sealed { key: key.sealed, data } };
         let message = ExchangeMessage { state: state.clone(), received_at: message.received_at, consent };
-        resources.queue.send(&message, STORED_BY_THEN).await?;
+        resources.queue.send(message.to_body(), STORED_BY_THEN).await?;
         Ok(true)
     }
 

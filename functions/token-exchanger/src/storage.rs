@@ -70,7 +70,7 @@ impl Work<'_> {
             received_at: message.received_at,
             consent: Consent::Exchanged { code_sha256, sealed },
         };
-        Ok(resources.queue.send(&message, Duration::ZERO).await?)
+        Ok(resources.queue.send(message.to_body(), Duration::ZERO).await?)
     }
 
     /// Stores the connection, with retries until then, unless a later consent of the chat has won.

@@ -12,6 +12,8 @@ pub mod kms;
 #[cfg(feature = "dynamodb")]
 pub mod limits;
 pub mod partition;
+#[cfg(feature = "sqs")]
+pub mod queue;
 mod roots;
 #[cfg(feature = "secrets")]
 pub mod secrets;

@@ -1,0 +1,73 @@
+//! A queue that invokes its function. Lambda receives and deletes; here a message is sent, and a received one is set to come
+//! back.
+
+use std::{sync::OnceLock, time::Duration};
+
+use aws_sdk_sqs::{Client, config::BehaviorVersion};
+
+use super::{AwsError, SdkConfig};
+
+/// The longest visibility timeout that SQS accepts, in seconds
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html>).
+const MAX_VISIBILITY_TIMEOUT: i32 = 12 * 60 * 60;
+
+/// A queue that invokes its function.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    config: SdkConfig,
+    /// Made for the first message that is sent or goes back: most batches need none, and it is a tenth of a cold start.
+    client: OnceLock<Client>,
+    url: String,
+}
+
+impl Queue {
+    /// The queue at this URL; no connection is opened yet.
+    #[must_use]
+    pub fn new(config: &SdkConfig, url: String) -> Self {
+        Self { config: config.clone(), client: OnceLock::new(), url }
+    }
+
+    fn client(&self) -> &Client {
+        self.client.get_or_init(|| {
+            let config = aws_sdk_sqs::config::Builder::from(&self.config);
+            Client::from_conf(config.behavior_version(BehaviorVersion::v2026_01_12()).build())
+        })
+    }
+
+    /// Sends a message, which is not received before the delay is over, in whole seconds.
+    ///
+    /// # Errors
+    /// [`AwsError`].
+    pub async fn send(&self, body: String, delay: Duration) -> Result<(), AwsError> {
+        self.client()
+            .send_message()
+            .queue_url(&self.url)
+            .message_body(body)
+            .delay_seconds(seconds(delay))
+            .send()
+            .await
+            .map(drop)
+            .map_err(AwsError::of("SendMessage"))
+    }
+
+    /// Makes a received message visible again after this time, in whole seconds. Where that fails it comes back when the
+    /// queue's own visibility timeout ends.
+    ///
+    /// # Errors
+    /// [`AwsError`].
+    pub async fn set_visibility(&self, receipt: &str, timeout: Duration) -> Result<(), AwsError> {
+        self.client()
+            .change_message_visibility()
+            .queue_url(&self.url)
+            .receipt_handle(receipt)
+            .visibility_timeout(seconds(timeout).min(MAX_VISIBILITY_TIMEOUT))
+            .send()
+            .await
+            .map(drop)
+            .map_err(AwsError::of("ChangeMessageVisibility"))
+    }
+}
+
+fn seconds(duration: Duration) -> i32 {
+    i32::try_from(duration.as_secs()).unwrap_or(i32::MAX)
+}
