@@ -273,17 +273,27 @@ impl OutcomeNotifier {
             progress.setbacks.push(Setback::RefusedLater);
             return Ok(());
         }
+        self.send(messenger, content, secrets, progress).await
+    }
+
+    /// Sends the message, and marks what became of it.
+    async fn send(
+        &self,
+        messenger: &Messenger,
+        content: &Content<'_>,
+        secrets: &Secrets,
+        progress: &mut Progress,
+    ) -> Result<(), Stop> {
+        let ended = content.ended;
         // Marked before it is done: a send that is lost, or that cannot be marked after, is repeated once and no more.
         let tries = ended.message_tries;
         if tries >= MAX_UNSURE {
             progress.message = MessageStatus::Unknown;
             // An earlier event may have said `pending`.
             progress.bot_notified = !self.bot.is_configured();
-            return self.mark(&ended.key, &Mark::MaybeMessaged, None, progress).await;
+            return self.mark(&ended.key, &Mark::MaybeMessaged, None, progress).await.map(drop);
         }
-        let marked_before = progress.setbacks.len();
-        self.mark(&ended.key, &Mark::Messaging(tries + 1), None, progress).await?;
-        if progress.setbacks.len() > marked_before {
+        if !self.mark(&ended.key, &Mark::Messaging(tries + 1), None, progress).await? {
             return Ok(());
         }
         let text = Text { text: content.text, only_by_template: ended.only_by_template };
@@ -293,7 +303,7 @@ impl OutcomeNotifier {
             Ok(sent) => {
                 progress.message = MessageStatus::Sent;
                 progress.to_check = sent.id.clone().filter(|_| messenger.account.provider.can_be_asked());
-                return self.mark(&ended.key, &Mark::Messaged, Some(&sent), progress).await;
+                return self.mark(&ended.key, &Mark::Messaged, Some(&sent), progress).await.map(drop);
             }
             Err(SendError::Undeliverable(code) | SendError::WindowClosed(code)) => {
                 progress.message = MessageStatus::Undeliverable;
@@ -311,7 +321,7 @@ impl OutcomeNotifier {
                 Mark::Messaging(tries)
             }
         };
-        self.mark(&ended.key, &mark, None, progress).await
+        self.mark(&ended.key, &mark, None, progress).await.map(drop)
     }
 
     fn measure(&self, messenger: &Messenger, ended: &Ended, error: Option<&SendError>) {
@@ -339,27 +349,31 @@ impl OutcomeNotifier {
         self.meter.count(self.now(), Metric::BotEvents, &[("Result", result)]);
         if setbacks.is_empty() {
             progress.bot_notified = true;
-            return self.mark(&ended.key, &Mark::BotNotified, None, progress).await;
+            return self.mark(&ended.key, &Mark::BotNotified, None, progress).await.map(drop);
         }
         setbacks.iter().filter(|setback| matches!(setback, Setback::Secrets(_))).for_each(|it| self.count_setback(it));
         progress.setbacks.extend(setbacks);
         Ok(())
     }
 
-    /// Writes a mark. A failure to do so stops nothing else: what is not marked is repeated.
+    /// Writes a mark, and returns whether it is written. A failure to do so stops nothing else: what is not marked is
+    /// repeated.
     async fn mark(
         &self,
         key: &OutcomeKey,
         mark: &Mark,
         sent: Option<&Sent>,
         progress: &mut Progress,
-    ) -> Result<(), Stop> {
+    ) -> Result<bool, Stop> {
         let complete = progress.is_done();
         match self.attempts.mark(key, mark, sent, complete, self.now()).await {
             Ok(Marked::Done) => progress.complete = complete,
             Ok(Marked::Superseded) => return Err(Skip::Superseded.into()),
-            Err(error) => progress.setbacks.push(error.into()),
+            Err(error) => {
+                progress.setbacks.push(error.into());
+                return Ok(false);
+            }
         }
-        Ok(())
+        Ok(true)
     }
 }
