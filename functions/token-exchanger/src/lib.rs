@@ -13,7 +13,7 @@ pub mod course;
 mod delivery;
 mod ending;
 mod exchange;
-mod message;
+pub mod message;
 mod report;
 mod resources;
 mod retry;

@@ -23,7 +23,7 @@ use shared::{
 const MAX_STATE_LIFE: Duration = Duration::from_hours(24);
 
 /// A message whose state was verified.
-pub(crate) struct Message<'a> {
+pub struct Message<'a> {
     pub(crate) attempt_id: AttemptId,
     pub(crate) link_id: Option<LinkId>,
     link_issued_at: Option<Timestamp>,
@@ -62,21 +62,28 @@ pub(crate) enum Content<'a> {
 
 /// Why a message is not believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Forged {
+pub enum Forged {
+    /// The state proves nothing.
     #[error(transparent)]
     State(#[from] InvalidState),
+    /// Anyone can make a plain state.
     #[error("plain states are not accepted")]
     Plain,
+    /// Before the state was made, after it expired, or ahead of the clock.
     #[error("the callback's time is outside the state's life")]
     Time,
 }
 
 /// What states are verified with.
-pub(crate) struct Verifier<'a> {
-    pub(crate) keys: &'a [StateKey],
-    pub(crate) policy: StatePolicy,
-    pub(crate) login_urls: &'a LoginUrls,
-    pub(crate) now: Timestamp,
+pub struct Verifier<'a> {
+    /// The public keys of this stack.
+    pub keys: &'a [StateKey],
+    /// Whether plain states are believed.
+    pub policy: StatePolicy,
+    /// The login hosts; a plain state names none.
+    pub login_urls: &'a LoginUrls,
+    /// The exchanger's clock.
+    pub now: Timestamp,
 }
 
 impl Verifier<'_> {
@@ -84,7 +91,7 @@ impl Verifier<'_> {
     ///
     /// # Errors
     /// [`Forged`]. [`InvalidState::UnknownKey`] may mean that there are keys which are not in the settings.
-    pub(crate) fn verify<'a>(&self, body: &'a Body) -> Result<Message<'a>, Forged> {
+    pub fn verify<'a>(&self, body: &'a Body) -> Result<Message<'a>, Forged> {
         let message = match body {
             Body::Current(message) => match State::parse(message.state.as_str())? {
                 State::Signed(state) => self.signed(message, &state)?,
@@ -190,7 +197,8 @@ impl<'a> Content<'a> {
 
 impl Message<'_> {
     /// What the message says of its attempt.
-    pub(crate) fn attempt(&self, delivery: Delivery) -> Attempt<'_> {
+    #[must_use]
+    pub fn attempt(&self, delivery: Delivery) -> Attempt<'_> {
         let code_sha256 = match &self.content {
             Content::Granted { code, .. } => Some(code.sha256()),
             Content::Exchanged { code_sha256, .. } | Content::Unproven { code_sha256 } => {
@@ -222,7 +230,8 @@ impl Message<'_> {
     }
 
     /// The consent, as far as its order among the chat's is concerned.
-    pub(crate) fn consent(&self) -> Consent {
+    #[must_use]
+    pub fn consent(&self) -> Consent {
         Consent { attempt_id: self.attempt_id, at: self.received_at, link_issued_at: self.link_issued_at }
     }
 

@@ -1,85 +1,121 @@
-//! Checks the model, and prints what was checked: the protocol as it is, and then with one rule at a time broken, which
+//! Checks both models, and prints what was checked: the protocol as it is, and then with one rule at a time broken, which
 //! the properties have to detect.
 //!
-//! With the argument `wide` more faults happen in each run, which takes a minute or two.
+//! With the argument `wide` more faults happen in each run, which takes minutes.
 
 #![allow(clippy::print_stdout, reason = "the report of what was checked")]
 
-use std::process::ExitCode;
+use std::{fmt::Debug, hash::Hash, process::ExitCode};
 
 use model::{
+    consents::{self, Consents, scenario},
     protocol::{Faults, Kind, Protocol},
-    rules::Broken,
+    rules,
     table::Code,
 };
-use stateright::{Checker, Expectation, HasDiscoveries, Model as _};
+use stateright::{Checker, Expectation, HasDiscoveries, Model};
 
 /// The callbacks beside the first, how many faults happen at most, and how many in a wide check.
-const SCENARIOS: [(&str, &[Kind], u8, u8); 4] = [
-    ("one approval", &[], 3, 3),
-    ("an approval and a reload", &[Kind::Granted(Code::A)], 2, 3),
-    ("an approval and a denial", &[Kind::Denied], 2, 3),
-    ("two approvals", &[Kind::Granted(Code::B)], 2, 3),
+const SCENARIOS: [(&str, &[Kind], [u8; 2]); 4] = [
+    ("one approval", &[], [3, 3]),
+    ("an approval and a reload", &[Kind::Granted(Code::A)], [2, 3]),
+    ("an approval and a denial", &[Kind::Denied], [2, 3]),
+    ("two approvals", &[Kind::Granted(Code::B)], [2, 3]),
 ];
 
+/// A model that can be checked and printed.
+trait Checkable: Model<State: Clone + Debug + Hash + PartialEq, Action: Clone + Debug + PartialEq> {}
+
+impl<M: Model<State: Clone + Debug + Hash + PartialEq, Action: Clone + Debug + PartialEq>> Checkable for M {}
+
 fn main() -> ExitCode {
-    let is_wide = std::env::args().any(|argument| argument == "wide");
+    let bound = usize::from(std::env::args().any(|argument| argument == "wide"));
+    println!("one attempt, to the notification:");
     let mut passed = true;
-    for (name, callbacks, narrow, wide) in SCENARIOS {
-        let faults = if is_wide { wide } else { narrow };
-        let checked = check(callbacks, faults, Broken::Nothing);
-        println!(
-            "{name}, {faults} faults: {} states, up to {} steps",
-            checked.unique_state_count(),
-            checked.max_depth()
-        );
-        let violated = violated(&checked);
-        passed &= violated.is_empty();
-        for name in violated {
-            println!("  VIOLATED: {name}");
-            for (state, action) in checked.discovery(name).into_iter().flat_map(stateright::Path::into_vec) {
-                let action = action.map_or_else(|| "end".to_owned(), |action| format!("{action:?}"));
-                println!("    {}; then {action}", state.summary());
-            }
-        }
+    for (name, callbacks, faults) in SCENARIOS {
+        let checked = check(attempt(callbacks, faults[bound], rules::Broken::Nothing));
+        passed &= report(name, faults[bound], &checked, model::protocol::State::summary);
     }
-    if passed {
-        println!("properties that hold in each:");
-        for property in check(&[], 0, Broken::Nothing).model().properties() {
-            let sometimes = if property.expectation == Expectation::Sometimes { "reachable: " } else { "" };
-            println!("  {sometimes}{}", property.name);
-        }
-    }
+    print_properties(passed, &attempt(&[], 0, rules::Broken::Nothing));
     println!("broken rules that a property detects:");
-    for (broken, name) in Broken::ALL {
-        let detected = SCENARIOS.iter().find_map(|(_, callbacks, ..)| {
-            found(&check(callbacks, 1, broken), &Expectation::Always, true).first().copied()
-        });
-        passed &= detected.is_some();
-        match detected {
-            Some(property) => println!("  {name}: violates \"{property}\""),
-            None => println!("  NOT DETECTED: {name}"),
-        }
+    for (broken, name) in rules::Broken::ALL {
+        let detected = SCENARIOS.iter().find_map(|(_, callbacks, _)| violation(&check(attempt(callbacks, 1, broken))));
+        passed &= report_broken(name, detected);
+    }
+
+    println!("one chat, several consents:");
+    for scenario in scenario::ALL {
+        let bounds = scenario.bounds[bound];
+        let checked = check(Consents::new(scenario, bounds, consents::rules::Broken::Nothing));
+        passed &= report(scenario.name, bounds.faults, &checked, consents::state::State::summary);
+    }
+    let first = scenario::ALL[0];
+    print_properties(passed, &Consents::new(first, first.bounds[bound], consents::rules::Broken::Nothing));
+    println!("broken rules that a property detects:");
+    for (broken, name, scenario) in consents::rules::Broken::ALL {
+        passed &= report_broken(name, violation(&check(Consents::new(scenario, scenario.bounds[0], broken))));
     }
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn check(callbacks: &[Kind], all: u8, broken: Broken) -> impl Checker<Protocol> {
+fn attempt(callbacks: &[Kind], all: u8, broken: rules::Broken) -> Protocol {
     let faults =
         Faults { all, crashes: all, refusals: all, lost: all, answers: all, duplicates: all.min(2), redrives: 1 };
-    let protocol = Protocol { callbacks: callbacks.to_vec(), faults, max_tries: 2, max_receives: 5, broken };
+    Protocol { callbacks: callbacks.to_vec(), faults, max_tries: 2, max_receives: 5, broken }
+}
+
+fn check<M: Checkable<State: Send + Sync> + Send + Sync + 'static>(model: M) -> impl Checker<M> {
     // On one thread, so that the trace of a violation is the shortest, and the same every time.
-    protocol.checker().threads(1).finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join()
+    model.checker().threads(1).finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join()
+}
+
+/// Prints how much was checked, and what does not hold; `false` if there is anything.
+fn report<M: Checkable>(name: &str, faults: u8, checked: &impl Checker<M>, summary: fn(&M::State) -> String) -> bool {
+    let (states, steps) = (checked.unique_state_count(), checked.max_depth());
+    println!("  {name}, {faults} faults: {states} states, up to {steps} steps");
+    let violated = violated(checked);
+    for name in &violated {
+        println!("    VIOLATED: {name}");
+        for (state, action) in checked.discovery(name).into_iter().flat_map(stateright::Path::into_vec) {
+            let action = action.map_or_else(|| "end".to_owned(), |action| format!("{action:?}"));
+            println!("      {}; then {action}", summary(&state));
+        }
+    }
+    violated.is_empty()
+}
+
+fn print_properties(passed: bool, model: &impl Model) {
+    if !passed {
+        return;
+    }
+    println!("properties that hold in each:");
+    for property in model.properties() {
+        let sometimes = if property.expectation == Expectation::Sometimes { "reachable: " } else { "" };
+        println!("  {sometimes}{}", property.name);
+    }
+}
+
+fn report_broken(name: &str, detected: Option<&'static str>) -> bool {
+    match detected {
+        Some(property) => println!("  {name}: violates \"{property}\""),
+        None => println!("  NOT DETECTED: {name}"),
+    }
+    detected.is_some()
+}
+
+/// The first property that is violated.
+fn violation<M: Checkable>(checked: &impl Checker<M>) -> Option<&'static str> {
+    found(checked, &Expectation::Always, true).first().copied()
 }
 
 /// The properties that do not hold. Where one is violated the check has ended early, so what it has not reached by then
 /// says nothing.
-fn violated(checked: &impl Checker<Protocol>) -> Vec<&'static str> {
+fn violated<M: Checkable>(checked: &impl Checker<M>) -> Vec<&'static str> {
     let violations = found(checked, &Expectation::Always, true);
     if violations.is_empty() { found(checked, &Expectation::Sometimes, false) } else { violations }
 }
 
-fn found(checked: &impl Checker<Protocol>, expectation: &Expectation, is_found: bool) -> Vec<&'static str> {
+fn found<M: Checkable>(checked: &impl Checker<M>, expectation: &Expectation, is_found: bool) -> Vec<&'static str> {
     let properties = checked.model().properties().into_iter().filter(|property| property.expectation == *expectation);
     properties.map(|property| property.name).filter(|name| checked.discovery(name).is_some() == is_found).collect()
 }

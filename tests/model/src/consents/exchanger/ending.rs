@@ -1,0 +1,191 @@
+//! How attempts end without a connection, or are delayed.
+
+use shared::{
+    Reason, Status,
+    attempt::{
+        Outcome,
+        ledger::{Conflict, Guard, Lease},
+    },
+};
+
+use super::{At, CLAIMS, StepResult, Work, chats_row, consent};
+use crate::consents::{
+    Consents,
+    message::{Believed, Form},
+    rules::Broken,
+    state::State,
+};
+
+/// The result of writing an outcome.
+enum Finish {
+    Written,
+    Superseded,
+    Refused(Conflict),
+}
+
+impl Work {
+    /// A later consent has won.
+    pub(super) fn supersede(&mut self, state: &mut State, of: &Believed, result: StepResult) -> At {
+        if result == StepResult::Refused {
+            return self.not_stored(state);
+        }
+        let lease = self.lease(of);
+        let guard = lease.as_ref().map_or(Guard::Exchanged, Guard::Lease);
+        let reason = Self::reason_lost(state, of);
+        self.write(state, of, &failed(reason), guard, true);
+        At::Done
+    }
+
+    /// `fail`, `deny` and `refuse`.
+    pub(super) fn fail(
+        &mut self,
+        state: &mut State,
+        model: &Consents,
+        of: &Believed,
+        reason: &str,
+        result: StepResult,
+    ) -> At {
+        let reason = Reason::parse(reason).unwrap_or(Reason::Unknown);
+        let lease = self.lease(of);
+        let guard = match (&lease, reason) {
+            (Some(lease), _) => Guard::Lease(lease),
+            (None, Reason::Denied) => Guard::Undecided,
+            (None, _) if model.broken == Broken::RefusedOverrules => Guard::Exchanged,
+            (None, _) => Guard::Untouched,
+        };
+        let is_begun = state.attempts[of.slot].has_code();
+        let before = state.attempts[of.slot].clone();
+        let next = self.finish(state, model, of, &failed(reason), guard, result);
+        let is_refused = reason == Reason::WrongBrowser && lease.is_none();
+        state.seen.right_overruled |= is_refused && is_begun && before != state.attempts[of.slot];
+        match (lease, next) {
+            (None, At::Wait) => At::Done,
+            (_, next) => next,
+        }
+    }
+
+    /// `refuse_second_approval`.
+    pub(super) fn answer_second(
+        &mut self,
+        state: &mut State,
+        model: &Consents,
+        of: &Believed,
+        result: StepResult,
+    ) -> At {
+        let second = of.second_approval(model.scenario.attempts().len());
+        match self.finish(state, model, &second, &failed(Reason::UsedLogin), Guard::Untouched, result) {
+            At::Wait => At::Done,
+            next => next,
+        }
+    }
+
+    /// Makes sure that the person is told of a delay: `tell_of_delay`, and the beginning of `store_sealed`.
+    pub(super) fn tell(&mut self, state: &mut State, model: &Consents, of: &Believed, result: StepResult) -> At {
+        if result == StepResult::Refused {
+            return At::Return;
+        }
+        let outcome = Outcome::Delayed { reason: Reason::Misconfigured };
+        let finish = self.try_finish(state, model, of, &outcome, Guard::Claimable, result);
+        if self.content.form == Form::Exchanged {
+            let is_connected = matches!(finish, Finish::Refused(Conflict::Finished { connected: true }));
+            return if is_connected { At::Done } else { self.look(state, model) };
+        }
+        match finish {
+            Finish::Superseded => At::Done,
+            Finish::Refused(Conflict::Delayed | Conflict::OutOfTries) | Finish::Written => At::Dead,
+            Finish::Refused(conflict) => Self::next(conflict),
+        }
+    }
+
+    /// After a setback.
+    pub(super) fn release(&mut self, state: &mut State, model: &Consents) {
+        let Some(of) = model.believed(self.content) else { return };
+        if matches!(self.content.form, Form::Revoke(_)) {
+            return;
+        }
+        let lease = self.lease(of);
+        let used_tries = lease.as_ref().map_or(0, Lease::used_tries);
+        if self.attempt(of).delivery.is_last(used_tries) {
+            let guard = lease.as_ref().map_or(Guard::Claimable, Guard::Lease);
+            let outcome = Outcome::Delayed { reason: Reason::Misconfigured };
+            self.try_finish(state, model, of, &outcome, guard, StepResult::Success);
+        } else if let Some(lease) = lease {
+            state.attempts[of.slot].write_attempt(&self.attempt(of), &lease.release(CLAIMS));
+        }
+        // By the time of its next receive the lease has expired.
+        if self.lease.is_some() {
+            state.expire_lease(of.slot);
+        }
+    }
+
+    fn reason_lost(state: &State, of: &Believed) -> Reason {
+        of.consent.reason_lost(&chats_row(state, of).attributes(), state.now())
+    }
+
+    /// Writes an outcome, and handles a conflict.
+    pub(super) fn finish(
+        &self,
+        state: &mut State,
+        model: &Consents,
+        of: &Believed,
+        outcome: &Outcome<&str>,
+        guard: Guard<'_>,
+        result: StepResult,
+    ) -> At {
+        if result == StepResult::Refused {
+            return At::Return;
+        }
+        match self.try_finish(state, model, of, outcome, guard, result) {
+            _ if result == StepResult::ResponseLost => At::Return,
+            Finish::Written | Finish::Superseded => At::Done,
+            Finish::Refused(conflict) => Self::next(conflict),
+        }
+    }
+
+    /// `Tables::finish`.
+    fn try_finish(
+        &self,
+        state: &mut State,
+        model: &Consents,
+        of: &Believed,
+        outcome: &Outcome<&str>,
+        guard: Guard<'_>,
+        result: StepResult,
+    ) -> Finish {
+        let check = consent(model, of).check(state.now());
+        let is_unchecked = result == StepResult::NoTokenTable || model.broken == Broken::FailureUnchecked;
+        if !is_unchecked && !check.is_allowed(&chats_row(state, of).attributes()) {
+            let reason = Self::reason_lost(state, of);
+            return match self.write(state, of, &failed(reason), guard, true) {
+                Finish::Written => Finish::Superseded,
+                refused => refused,
+            };
+        }
+        self.write(state, of, outcome, guard, result == StepResult::NoTokenTable)
+    }
+
+    /// Writes to the attempt, and tells what is not silent.
+    fn write(
+        &self,
+        state: &mut State,
+        of: &Believed,
+        outcome: &Outcome<&str>,
+        guard: Guard<'_>,
+        is_excused: bool,
+    ) -> Finish {
+        let attempt = self.attempt(of);
+        let item = &mut state.attempts[of.slot];
+        let was_connected = item.status() == Some(Status::Connected);
+        if !item.write_attempt(&attempt, &attempt.finish(outcome, guard, CLAIMS)) {
+            return Finish::Refused(attempt.conflict(&item.attributes(), CLAIMS));
+        }
+        state.seen.overwritten |= was_connected;
+        let is_overtaken = of.consent.is_superseded(&chats_row(state, of).attributes(), state.now());
+        state.seen.overtaken_told |= is_overtaken && !outcome.is_silent() && !is_excused;
+        Finish::Written
+    }
+}
+
+pub(super) const fn failed(reason: Reason) -> Outcome<&'static str> {
+    Outcome::Failed { reason, salesforce_error: None }
+}
