@@ -1,8 +1,11 @@
-//! AWS Secrets Manager: the settings that are secret, fetched in one batch and cached for some minutes.
+//! AWS Secrets Manager: the settings that are secret, fetched in one batch, or each alone, and cached for some minutes.
 
 use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
-use aws_sdk_secretsmanager::{Client, config::BehaviorVersion};
+use aws_sdk_secretsmanager::{
+    Client, config::BehaviorVersion, error::SdkError, operation::batch_get_secret_value::BatchGetSecretValueOutput,
+};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 use tracing::warn;
@@ -14,6 +17,8 @@ use crate::{SettingError, Settings, Timestamp, secret_text};
 const LIFETIME: Duration = Duration::from_mins(5);
 /// How long expired secrets stay in use after a fetch failed. Every caller waits for a fetch, so it is not repeated at once.
 const RETRY_PAUSE: Duration = Duration::from_secs(30);
+/// Why a secret that exists cannot be read: it is binary.
+const NO_TEXT: &str = "no text";
 
 /// Where a setting's value comes from.
 #[derive(Clone)]
@@ -75,11 +80,13 @@ pub enum SecretsError {
     Unavailable(#[from] AwsError),
 }
 
+/// Secrets by their names, each with its value, or with why it cannot be read.
+type ByName = HashMap<String, Result<SecretString, String>>;
+
 /// The secrets that one fetch returned. One that cannot be read is no reason to withhold the others.
 pub struct Secrets {
     fetched_at: Timestamp,
-    /// Each with its value, or with why it cannot be read.
-    by_name: HashMap<String, Result<SecretString, String>>,
+    by_name: ByName,
 }
 
 impl Secrets {
@@ -182,38 +189,69 @@ impl SecretStore {
         let Source::Secret(name) = source else { return None };
         let response = self.client.get_secret_value().secret_id(name).version_stage("AWSPREVIOUS").send().await;
         let value = response.map_err(AwsError::of("GetSecretValue")).ok()?.secret_string?;
-        let value = Ok(SecretString::from(secret_text::plain(&value)));
-        Some(Secrets { fetched_at: now, by_name: HashMap::from([(name.clone(), value)]) })
+        Some(Secrets { fetched_at: now, by_name: HashMap::from([(name.clone(), Ok(plain(&value)))]) })
     }
 
     async fn fetch(&self, now: Timestamp) -> Result<Secrets, SecretsError> {
-        let mut by_name = HashMap::with_capacity(self.names.len());
         if self.names.is_empty() {
-            return Ok(Secrets { fetched_at: now, by_name });
+            return Ok(Secrets { fetched_at: now, by_name: HashMap::new() });
         }
-        let response = self
-            .client
-            .batch_get_secret_value()
-            .set_secret_id_list(Some(self.names.clone()))
-            .send()
-            .await
-            .map_err(AwsError::of("BatchGetSecretValue"))?;
-        for secret in response.secret_values.unwrap_or_default() {
-            if let (Some(name), Some(value)) = (secret.name, secret.secret_string) {
-                by_name.insert(name, Ok(SecretString::from(secret_text::plain(&value))));
+        let response = self.client.batch_get_secret_value().set_secret_id_list(Some(self.names.clone())).send().await;
+        let by_name = match response {
+            Ok(batch) => self.read(batch),
+            Err(refusal) if is_refused(&refusal) => {
+                let error = AwsError::of("BatchGetSecretValue")(refusal);
+                warn!(%error, "secrets not read together, each is read alone");
+                self.fetch_each().await?
             }
-        }
-        let errors = response.errors.unwrap_or_default();
-        for name in &self.names {
-            if !by_name.contains_key(name) {
-                let error = errors.iter().find(|error| error.secret_id.as_deref() == Some(name));
-                let why = error.and_then(|error| error.error_code.clone()).unwrap_or_else(|| "no text".to_owned());
+            Err(error) => return Err(AwsError::of("BatchGetSecretValue")(error).into()),
+        };
+        for (name, value) in &by_name {
+            if let Err(why) = value {
                 warn!(name, why, "secret not read");
-                by_name.insert(name.clone(), Err(why));
             }
         }
         Ok(Secrets { fetched_at: now, by_name })
     }
+
+    fn read(&self, batch: BatchGetSecretValueOutput) -> ByName {
+        let mut read = HashMap::with_capacity(self.names.len());
+        for secret in batch.secret_values.unwrap_or_default() {
+            if let (Some(name), Some(value)) = (secret.name, secret.secret_string) {
+                read.insert(name, plain(&value));
+            }
+        }
+        let errors = batch.errors.unwrap_or_default();
+        let why = |name: &String| {
+            let error = errors.iter().find(|error| error.secret_id.as_ref() == Some(name));
+            error.and_then(|error| error.error_code.clone()).unwrap_or_else(|| NO_TEXT.to_owned())
+        };
+        self.names.iter().map(|name| (name.clone(), read.remove(name).ok_or_else(|| why(name)))).collect()
+    }
+
+    /// One after the other: there are a few of them. Where no answer comes, none of the others is waited for.
+    async fn fetch_each(&self) -> Result<ByName, AwsError> {
+        let mut by_name = HashMap::with_capacity(self.names.len());
+        for name in &self.names {
+            let value = match self.client.get_secret_value().secret_id(name).send().await {
+                Ok(secret) => secret.secret_string.map(|value| plain(&value)).ok_or_else(|| NO_TEXT.to_owned()),
+                Err(SdkError::ServiceError(error)) => Err(error.err().code().unwrap_or("no error code").to_owned()),
+                Err(error) => return Err(AwsError::of("GetSecretValue")(error)),
+            };
+            by_name.insert(name.clone(), value);
+        }
+        Ok(by_name)
+    }
+}
+
+/// The batch was answered, and not with a server error: it is throttled, because far fewer batches a second are allowed
+/// than calls for one secret (Secrets Manager's quotas), or denied, as by a policy that knows the older operation alone.
+fn is_refused<E>(error: &SdkError<E>) -> bool {
+    matches!(error, SdkError::ServiceError(refusal) if !refusal.raw().status().is_server_error())
+}
+
+fn plain(value: &str) -> SecretString {
+    secret_text::plain(value).into()
 }
 
 /// Replaces the cached secrets. One that cannot be read any more keeps its value for a pause; one that never could is
@@ -235,6 +273,9 @@ fn store(cache: &mut Option<Cached>, mut fetched: Secrets) -> Arc<Secrets> {
 
 #[cfg(test)]
 mod tests {
+    use fakes::{Answer, Server, aws::setting};
+    use serde_json::json;
+
     use super::*;
 
     fn settings() -> Settings<impl Fn(&str) -> Option<String>> {
@@ -284,6 +325,71 @@ mod tests {
         assert_eq!(secrets.get(&Source::Secret("one".to_owned())).unwrap(), "new");
         assert_eq!(secrets.get(&Source::Secret("two".to_owned())).unwrap(), "2");
         assert_eq!(cache.unwrap().expires_at, Timestamp::from_millis(2).plus(RETRY_PAUSE));
+    }
+
+    async fn store_of(names: &[&str]) -> (Server, SecretStore) {
+        let server = Server::start().await;
+        let config = crate::aws::config(&Settings::new(|name: &str| setting(name, &server))).unwrap();
+        let sources: Vec<_> = names.iter().map(|name| Source::Secret((*name).to_owned())).collect();
+        (server.clone(), SecretStore::new(&config, &sources))
+    }
+
+    /// Answers as a Secrets Manager that knows `one` and `two`, one secret at a time.
+    fn answers_each(server: &Server) {
+        server.on("GetSecretValue", |request| match request.json()["SecretId"].as_str() {
+            Some("one") => json!({ "Name": "one", "SecretString": " 1\n" }).into(),
+            Some("two") => json!({ "Name": "two", "SecretString": "2" }).into(),
+            Some("binary") => json!({ "Name": "binary", "SecretBinary": "AAAA" }).into(),
+            _ => fakes::aws::error("ResourceNotFoundException"),
+        });
+    }
+
+    #[tokio::test]
+    async fn where_the_batch_is_refused_each_secret_is_read_alone() {
+        for code in ["ThrottlingException", "AccessDeniedException", "UnknownOperationException", "LimitExceeded"] {
+            let (server, store) = store_of(&["one", "two"]).await;
+            answers_each(&server);
+            server.on("BatchGetSecretValue", move |_| fakes::aws::error(code));
+            let secrets = store.current(Timestamp::from_millis(1)).await.unwrap();
+            assert_eq!(secrets.get(&Source::Secret("one".to_owned())).unwrap(), "1", "{code}");
+            assert_eq!(secrets.get(&Source::Secret("two".to_owned())).unwrap(), "2", "{code}");
+            store.current(Timestamp::from_millis(2)).await.unwrap();
+            assert_eq!(server.requests("GetSecretValue").len(), 2, "{code}: they are cached");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_cannot_be_read_alone_withholds_no_other() {
+        let (server, store) = store_of(&["gone", "one", "binary"]).await;
+        answers_each(&server);
+        server.on("BatchGetSecretValue", |_| fakes::aws::error("AccessDeniedException"));
+        let secrets = store.current(Timestamp::from_millis(1)).await.unwrap();
+        assert_eq!(secrets.get(&Source::Secret("one".to_owned())).unwrap(), "1");
+        for (name, why) in [("gone", "ResourceNotFoundException"), ("binary", "no text")] {
+            let source = Source::Secret(name.to_owned());
+            let error = secrets.get(&source).unwrap_err();
+            assert_eq!(error.to_string(), format!("secret {name} cannot be read: {why}"));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_newer_secret_is_read_alone_too_where_the_batch_is_refused() {
+        let (server, store) = store_of(&["one"]).await;
+        server.on("BatchGetSecretValue", |_| fakes::aws::error("AccessDeniedException"));
+        server.on("GetSecretValue", |_| json!({ "Name": "one", "SecretString": "before" }).into());
+        let refused = store.current(Timestamp::from_millis(1)).await.unwrap();
+        answers_each(&server);
+        let newer = store.newer_than(&refused, Timestamp::from_millis(2)).await.unwrap();
+        assert_eq!(newer.get(&Source::Secret("one".to_owned())).unwrap(), "1");
+    }
+
+    #[tokio::test]
+    async fn a_secrets_manager_that_is_down_is_asked_for_the_batch_alone() {
+        let (server, store) = store_of(&["one", "two"]).await;
+        server.on("BatchGetSecretValue", |_| Answer::json(500, &json!({ "__type": "InternalServiceError" })));
+        let error = store.current(Timestamp::from_millis(1)).await.unwrap_err();
+        assert_eq!(error.to_string(), "BatchGetSecretValue failed: InternalServiceError");
+        assert!(server.requests("GetSecretValue").is_empty());
     }
 
     #[test]
