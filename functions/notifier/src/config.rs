@@ -3,13 +3,13 @@
 use std::{str::FromStr, time::Duration};
 
 use shared::{
-    LoginUrls, SettingError, Settings, WaId, aws::secrets::Source, http::Roots, login::is_confidential, metrics::Meter,
+    LoginUrls, SettingError, Settings, aws::secrets::Source, http::Roots, login::is_confidential, metrics::Meter,
 };
 use url::Url;
 
 use crate::{
     relink::Lifetimes,
-    whatsapp::{Account, Provider, Template},
+    whatsapp::{Account, Provider, Sender, Template},
 };
 
 /// The notifier's settings.
@@ -110,7 +110,7 @@ impl Config {
 fn whatsapp(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<Option<Account>, SettingError> {
     let provider = match settings.parsed("WHATSAPP_PROVIDER")? {
         ProviderName::None => return Ok(None),
-        ProviderName::Twilio => Provider::Twilio { from: sender(settings)? },
+        ProviderName::Twilio => Provider::Twilio(sender(settings)?),
         ProviderName::Meta => Provider::Meta,
     };
     let template = settings.optional("WHATSAPP_TEMPLATE").map(|text| Template::parse(&text));
@@ -119,14 +119,15 @@ fn whatsapp(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<Opti
     Ok(Some(Account { provider, base, template, secret }))
 }
 
-/// The number that messages are sent from; the setting may omit `whatsapp:`.
-fn sender(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<WaId, SettingError> {
+/// The number that messages are sent from, the setting of which may omit `whatsapp:`, and its messaging service.
+fn sender(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<Sender, SettingError> {
     let name = "WHATSAPP_SENDER";
     let text = settings.required(name)?;
     let address = text.strip_prefix("whatsapp:").unwrap_or(&text);
-    format!("whatsapp:{address}")
+    let from = format!("whatsapp:{address}")
         .parse()
-        .map_err(|why: shared::wa_id::InvalidWaId| SettingError::Invalid { name, why: why.to_string() })
+        .map_err(|why: shared::wa_id::InvalidWaId| SettingError::Invalid { name, why: why.to_string() })?;
+    Ok(Sender { from, messaging_service: settings.optional("TWILIO_MESSAGING_SERVICE_SID") })
 }
 
 fn webhook(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<Option<WebhookConfig>, SettingError> {
@@ -150,6 +151,7 @@ mod tests {
                 "WHATSAPP_PROVIDER" => "Twilio",
                 "WHATSAPP_SENDER" => "+14155238886",
                 "WHATSAPP_TEMPLATE" => "HX0123",
+                "TWILIO_MESSAGING_SERVICE_SID" => "MG0123",
                 "WHATSAPP_SECRET_NAME" => "whatsapp",
                 "BOT_WEBHOOK_URL" => "https://bot.example.com/events",
                 "BOT_WEBHOOK_SECRET_NAME" => "webhook",
@@ -170,7 +172,9 @@ mod tests {
     fn reads_every_setting() {
         let config = read_with("", "").unwrap();
         let account = config.whatsapp.as_ref().unwrap();
-        assert!(matches!(&account.provider, Provider::Twilio { from } if from.as_str() == "whatsapp:+14155238886"));
+        let Provider::Twilio(sender) = &account.provider else { panic!("{account:?}") };
+        assert_eq!(sender.from.as_str(), "whatsapp:+14155238886");
+        assert_eq!(sender.messaging_service.as_deref(), Some("MG0123"));
         assert_eq!(account.base, None);
         assert_eq!(config.link_lifetimes.after_attempt, Duration::from_mins(15));
         assert_eq!(config.link_lifetimes.after_end, Duration::from_hours(24));
@@ -185,6 +189,8 @@ mod tests {
         assert!(read_with("BOT_WEBHOOK_URL", "").unwrap().webhook.is_none());
         assert_eq!(read_with("BOT_QUEUE_URL", "").unwrap().bot_queue_url, None);
         assert_eq!(read_with("WHATSAPP_TEMPLATE", "").unwrap().whatsapp.unwrap().template, None);
+        let account = read_with("TWILIO_MESSAGING_SERVICE_SID", "").unwrap().whatsapp.unwrap();
+        assert!(matches!(account.provider, Provider::Twilio(Sender { messaging_service: None, .. })));
     }
 
     #[test]

@@ -171,7 +171,7 @@ async fn send(
         "error_code": null,
         "error_message": null,
         "from": message.from,
-        "messaging_service_sid": null,
+        "messaging_service_sid": message.messaging_service,
         "num_media": "0",
         "num_segments": "1",
         "price": null,
@@ -191,6 +191,7 @@ struct Message {
     from: String,
     to: String,
     body: String,
+    messaging_service: Option<String>,
     content_sid: Option<String>,
     variables: Map<String, Value>,
 }
@@ -215,7 +216,9 @@ impl Message {
         }
         let variables = serde_json::from_str(form.get("ContentVariables").unwrap_or("{}"))
             .map_err(|_| TwilioError::bad(21656, "The Content Variables parameter is invalid."))?;
-        Ok(Self { from: from.to_owned(), to: to.to_owned(), body: body.to_owned(), content_sid, variables })
+        let messaging_service = form.get("MessagingServiceSid").map(str::to_owned);
+        let (from, to, body) = (from.to_owned(), to.to_owned(), body.to_owned());
+        Ok(Self { from, to, body, messaging_service, content_sid, variables })
     }
 
     /// The text that the person reads. A template's text is not known here, so its variables stand for it.

@@ -115,19 +115,27 @@ pub(crate) struct Account {
 
 #[derive(Debug)]
 pub(crate) enum Provider {
-    Twilio { from: WaId },
+    Twilio(Sender),
     Meta,
+}
+
+/// Whom Twilio sends messages as.
+#[derive(Clone, Debug)]
+pub(crate) struct Sender {
+    pub(crate) from: WaId,
+    /// The SID of the messaging service that `from` belongs to (`MG…`), where templates need one.
+    pub(crate) messaging_service: Option<String>,
 }
 
 impl Provider {
     /// Whether it tells what became of a message. Meta tells its app's webhook alone.
     pub(crate) const fn can_be_asked(&self) -> bool {
-        matches!(self, Self::Twilio { .. })
+        matches!(self, Self::Twilio(_))
     }
 
     pub(crate) const fn name(&self) -> &'static str {
         match self {
-            Self::Twilio { .. } => "Twilio",
+            Self::Twilio(_) => "Twilio",
             Self::Meta => "Meta",
         }
     }
@@ -139,8 +147,8 @@ impl Account {
         let invalid = |_: InvalidCredentials| SendError::Operator("invalid_credentials".to_owned());
         let credentials = credentials.trim();
         Ok(match &self.provider {
-            Provider::Twilio { from } => {
-                Box::new(Twilio::new(http.clone(), self.base.as_ref(), from.clone(), credentials).map_err(invalid)?)
+            Provider::Twilio(sender) => {
+                Box::new(Twilio::new(http.clone(), self.base.as_ref(), sender.clone(), credentials).map_err(invalid)?)
             }
             Provider::Meta => Box::new(Meta::new(http.clone(), self.base.as_ref(), credentials).map_err(invalid)?),
         })

@@ -13,14 +13,15 @@ use shared::{
 use url::Url;
 
 use super::{
-    Answer, Fate, Message, SendError, Sent, WhatsApp, answer, by_status, code, in_one_line, not_accepted, usable_id,
+    Answer, Fate, Message, SendError, Sender, Sent, WhatsApp, answer, by_status, code, in_one_line, not_accepted,
+    usable_id,
 };
 
 pub(super) struct Twilio {
     http: Client,
     base: Option<Url>,
     messages: Url,
-    from: WaId,
+    sender: Sender,
     credentials: whatsapp::Twilio,
 }
 
@@ -37,24 +38,29 @@ impl Twilio {
     pub(super) fn new(
         http: Client,
         base: Option<&Url>,
-        from: WaId,
+        sender: Sender,
         credentials: &str,
     ) -> Result<Self, InvalidCredentials> {
         let credentials = whatsapp::Twilio::parse(credentials)?;
-        Ok(Self { http, base: base.cloned(), messages: credentials.messages_url(base)?, from, credentials })
+        Ok(Self { http, base: base.cloned(), messages: credentials.messages_url(base)?, sender, credentials })
     }
 }
 
 #[async_trait]
 impl WhatsApp for Twilio {
     async fn send(&self, to: &WaId, message: &Message<'_>) -> Result<Sent, SendError> {
-        let mut form = vec![("From", self.from.as_str().to_owned()), ("To", to.as_str().to_owned())];
+        let mut form = vec![("From", self.sender.from.as_str().to_owned()), ("To", to.as_str().to_owned())];
         match message {
             Message::Text(text) => form.push(("Body", (*text).to_owned())),
             Message::Template(template, text) => {
                 form.push(("ContentSid", template.name.clone()));
                 form.push(("ContentVariables", json!({"1": in_one_line(text)}).to_string()));
             }
+        }
+        // Beside `From`, so that the person's chat stays the one with this number
+        // (<https://www.twilio.com/docs/api/errors/21603>).
+        if let Some(service) = &self.sender.messaging_service {
+            form.push(("MessagingServiceSid", service.clone()));
         }
         let request = self
             .http
@@ -138,10 +144,23 @@ mod tests {
     const ACCEPTED_ANSWER: &str = r#"{"sid":"SM1","status":"accepted","error_code":null}"#;
     const AUTH_TOKEN: &str = r#"{"account_sid":"AC123","auth_token":"t0ken"}"#;
 
-    async fn send(server: &Server, credentials: &str, message: Message<'_>) -> Result<(), SendError> {
+    fn sender(messaging_service: Option<&str>) -> Sender {
         let from = "whatsapp:+14155238886".parse().unwrap();
+        Sender { from, messaging_service: messaging_service.map(str::to_owned) }
+    }
+
+    async fn send(server: &Server, credentials: &str, message: Message<'_>) -> Result<(), SendError> {
+        send_as(sender(None), server, credentials, message).await
+    }
+
+    async fn send_as(
+        sender: Sender,
+        server: &Server,
+        credentials: &str,
+        message: Message<'_>,
+    ) -> Result<(), SendError> {
         let to = "whatsapp:US.ABC123XYZ".parse().unwrap();
-        let twilio = Twilio::new(http(), Some(&server.url().parse().unwrap()), from, credentials).unwrap();
+        let twilio = Twilio::new(http(), Some(&server.url().parse().unwrap()), sender, credentials).unwrap();
         twilio.send(&to, &message).await.map(|_| ())
     }
 
@@ -172,6 +191,18 @@ mod tests {
                 ("ContentVariables".to_owned(), r#"{"1":"Again: https://x"}"#.to_owned()),
             ]
         );
+    }
+
+    #[tokio::test]
+    async fn names_the_messaging_service_beside_the_sender() {
+        let template = Template::parse("HX0123");
+        for message in [Message::Text("x"), Message::Template(&template, "x")] {
+            let server = Server::answering(201, ACCEPTED_ANSWER).await;
+            send_as(sender(Some("MG0123")), &server, AUTH_TOKEN, message).await.unwrap();
+            let form = server.only_request(ANY).form();
+            assert_eq!(form[0], ("From".to_owned(), "whatsapp:+14155238886".to_owned()));
+            assert_eq!(*form.last().unwrap(), ("MessagingServiceSid".to_owned(), "MG0123".to_owned()));
+        }
     }
 
     #[tokio::test]
@@ -254,8 +285,7 @@ mod tests {
 
     async fn ask(status: u16, body: &str) -> Result<Fate, SendError> {
         let server = Server::answering(status, body).await;
-        let from = "whatsapp:+14155238886".parse().unwrap();
-        let twilio = Twilio::new(http(), Some(&server.url().parse().unwrap()), from, AUTH_TOKEN).unwrap();
+        let twilio = Twilio::new(http(), Some(&server.url().parse().unwrap()), sender(None), AUTH_TOKEN).unwrap();
         let fate = twilio.ask("SM1").await;
         let request = server.only_request(ANY);
         assert_eq!((request.method.as_str(), &*request.path), ("GET", "/2010-04-01/Accounts/AC123/Messages/SM1.json"));
@@ -366,9 +396,8 @@ mod tests {
 
     #[test]
     fn refuses_credentials_of_another_provider() {
-        let from: WaId = "whatsapp:+14155238886".parse().unwrap();
         for text in ["", "t0ken", r#"{"access_token":"x","phone_number_id":"1"}"#] {
-            assert!(Twilio::new(http(), None, from.clone(), text).is_err(), "{text}");
+            assert!(Twilio::new(http(), None, sender(None), text).is_err(), "{text}");
         }
     }
 }

@@ -42,8 +42,10 @@ async fn a_text_is_queued_and_arrives() {
 #[tokio::test]
 async fn a_template_arrives_with_its_variables() {
     let stage = Stage::new().await;
-    let sent = stage.twilio(&[FROM, TO, ("ContentSid", "HX1"), ("ContentVariables", r#"{"1":"Connected"}"#)]).await;
-    assert_eq!(sent.0, 201);
+    let template =
+        [("ContentSid", "HX1"), ("ContentVariables", r#"{"1":"Connected"}"#), ("MessagingServiceSid", "MG1")];
+    let (status, sent) = stage.twilio(&[&[FROM, TO], &template[..]].concat()).await;
+    assert_eq!((status, &sent["messaging_service_sid"]), (201, &json!("MG1")));
     let entry = stage.first_entry("whatsapp:+15551234567").await;
     assert_eq!((&entry["text"], &entry["via"]["template"]), (&json!("Connected"), &json!(true)));
 }
