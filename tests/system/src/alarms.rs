@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use futures::future::join_all;
+use futures::{StreamExt as _, stream};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{Cloud, Stack, new_chat, wait_until};
+
+const AT_ONCE: usize = 4;
 
 impl Cloud {
     /// Calls CloudWatch.
@@ -52,14 +54,14 @@ impl Cloud {
         assert!(answer.status().is_success());
     }
 
-    /// So many people connect, each with this fault.
+    /// So many people connect, each with this fault; a few at a time, as each one at once starts processes of its own.
     pub async fn connect_with_fault(&self, count: usize, endpoint: &str, times: u32, action: &Value) {
-        join_all((0..count).map(async |_| {
+        let consents = (0..count).map(async |_| {
             let chat = new_chat();
             self.fault(&chat, endpoint, times, action.clone()).await;
             self.consent(&chat).await;
-        }))
-        .await;
+        });
+        stream::iter(consents).buffer_unordered(AT_ONCE).collect::<()>().await;
     }
 }
 

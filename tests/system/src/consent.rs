@@ -98,9 +98,11 @@ impl Cloud {
         .await
     }
 
-    /// Sets the number of tries after which a stack gives up on a message.
-    pub async fn give_up_after(&self, stack: &Stack, tries: u32) {
-        let policy = json!({"deadLetterTargetArn": stack.output("ExchangeDlqArn"), "maxReceiveCount": tries + 3});
+    /// Sets the number of tries after which a stack gives up on a message, and of deliveries after them, in which only
+    /// the telling is seen to.
+    pub async fn give_up_after(&self, stack: &Stack, tries: u32, further: u32) {
+        let receives = tries + further;
+        let policy = json!({"deadLetterTargetArn": stack.output("ExchangeDlqArn"), "maxReceiveCount": receives});
         let attributes = json!({"RedrivePolicy": policy.to_string()});
         let change = json!({"QueueUrl": stack.output("ExchangeQueueUrl"), "Attributes": attributes});
         self.aws("sqs", "AmazonSQS.SetQueueAttributes", change).await;

@@ -109,7 +109,7 @@ async fn no_alarm_rises_for_people_who_connect_and_each_rises_for_its_fault() {
     // New processes have no secrets in their cache.
     let callback = browser.approve(&cloud.link(&new_chat()).await.url).await;
     cloud.aws_fault("secretsmanager.BatchGetSecretValue", None, 10_000, server_error()).await;
-    cloud.give_up_after(main, 8).await;
+    cloud.give_up_after(main, 8, 3).await;
     browser.visit(Method::GET, &callback).await;
     cloud.rises(&mut raised, "CredentialsAlarm").await;
     cloud.end_all_faults().await;

@@ -41,7 +41,7 @@ async fn an_unreachable_salesforce_is_retried_until_the_code_expires() {
 async fn the_last_try_tells_the_person_of_the_delay_and_a_redrive_ends_in_an_outcome() {
     let cloud = Cloud::read();
     let (plain, _turn) = cloud.plain_dead_letters().await;
-    cloud.give_up_after(plain, 2).await;
+    cloud.give_up_after(plain, 2, 3).await;
     let (valid, expired) = (new_chat(), new_chat());
     for chat in [&valid, &expired] {
         // Enough for two tries; after them Salesforce works again.

@@ -32,7 +32,7 @@ async fn tokens_survive_two_minutes_of_throttled_writes_after_the_exchange() {
 async fn encrypted_tokens_in_a_dead_letter_are_stored_after_a_redrive() {
     let cloud = Cloud::read();
     let (plain, _turn) = cloud.plain_dead_letters().await;
-    cloud.give_up_after(plain, 2).await;
+    cloud.give_up_after(plain, 2, 1).await;
     let chat = new_chat();
     cloud.aws_fault("dynamodb.TransactWriteItems", &*chat, 10_000, throttled()).await;
     cloud.consent_of("plain", &chat, 0).await;

@@ -84,7 +84,7 @@ async fn main() -> ExitCode {
 async fn hasten(cloud: &Cloud, pace: &Pace) {
     let main = cloud.stack("main");
     cloud.give_one_at_a_time("main").await;
-    cloud.give_up_after(main, u32::try_from(pace.tries).expect("a few tries")).await;
+    cloud.give_up_after(main, u32::try_from(pace.tries).expect("a few tries"), 3).await;
     cloud.give_up_telling_after(main, u32::try_from(pace.tellings).expect("a few tries")).await;
     for queue in ["ExchangeQueueUrl", "NotifierRetryQueueUrl"] {
         let attributes = json!({"VisibilityTimeout": pace.visibility.to_string()});
