@@ -114,7 +114,7 @@ fn marks_to_remove(attempt: &Item, again: &[Again]) -> Vec<&'static str> {
         Again::Person => [
             attr::MESSAGED_AT,
             attr::MESSAGE_ERROR,
-            attr::MESSAGE_TRIES,
+            attr::MESSAGE_INTENT,
             attr::DELAY_TOLD_AT,
             attr::MESSAGE_ID,
             attr::MESSAGE_STATE,
@@ -177,9 +177,9 @@ mod tests {
                 "delay_told_at",
                 "message_error",
                 "message_id",
+                "message_intent",
                 "message_retry_at",
                 "message_state",
-                "message_tries",
                 "messaged_at",
                 "notified_at",
                 "template_at"

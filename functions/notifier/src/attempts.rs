@@ -32,6 +32,8 @@ pub(crate) enum Marked {
     Done,
     /// The attempt has a later outcome: nothing was written.
     Superseded,
+    /// Another invocation sends this message: nothing was written.
+    Held,
 }
 
 /// The table could not be read or written.
@@ -72,25 +74,29 @@ impl Attempts {
             }
             None => write,
         };
-        self.write(key, &write).await
+        Ok(match self.write(key, &write).await? {
+            Update::Done(_) => Marked::Done,
+            // Written by a request whose answer was lost.
+            Update::ConditionFailed(item) if mark.is_in(&item) => Marked::Done,
+            Update::ConditionFailed(item) if key.is_of(&item) => Marked::Held,
+            Update::ConditionFailed(_) => Marked::Superseded,
+        })
     }
 
-    /// Writes what became of a message.
+    /// Writes what became of a message; `false` where another one was sent since, or there is a later outcome.
     pub(crate) async fn note(
         &self,
         key: &OutcomeKey,
         message_id: &str,
         later: Later<'_>,
         now: Timestamp,
-    ) -> Result<Marked, AttemptsError> {
-        self.write(key, &later.write(key.status, key.updated_at, message_id, now)).await
+    ) -> Result<bool, AttemptsError> {
+        let write = later.write(key.status, key.updated_at, message_id, now);
+        Ok(matches!(self.write(key, &write).await?, Update::Done(_)))
     }
 
-    async fn write(&self, key: &OutcomeKey, write: &ConditionalWrite) -> Result<Marked, AttemptsError> {
+    async fn write(&self, key: &OutcomeKey, write: &ConditionalWrite) -> Result<Update, AwsError> {
         let attempt_id = key.attempt_id.to_string();
-        match dynamodb::update(&self.client, &self.table, (attr::ATTEMPT_ID, &attempt_id), write).await? {
-            Update::Done(_) => Ok(Marked::Done),
-            Update::ConditionFailed(_) => Ok(Marked::Superseded),
-        }
+        dynamodb::update(&self.client, &self.table, (attr::ATTEMPT_ID, &attempt_id), write).await
     }
 }

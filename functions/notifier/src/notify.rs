@@ -11,7 +11,11 @@ use std::{sync::Arc, time::Duration};
 
 use shared::{
     AttemptId, Status, Timestamp,
-    attempt::{Outcome, ledger::Mark},
+    attempt::{
+        Outcome,
+        intent::{Intent, Step},
+        ledger::Mark,
+    },
     aws::{
         SdkConfig,
         limits::Limits,
@@ -19,7 +23,7 @@ use shared::{
     },
     bot::{BotQueue, Webhook, event::MessageStatus},
     metrics::{Meter, Metric},
-    process::Random,
+    process::{NoRandomness, Random},
     timestamp::Clock,
 };
 use tokio::{sync::OnceCell, time::timeout};
@@ -45,8 +49,6 @@ const REQUEST_TIME: Duration = Duration::from_secs(5);
 const BOT_TIME_ON_STREAM: Duration = Duration::from_secs(2);
 /// The time for the bot otherwise: a second request follows where the signing secret was replaced.
 const BOT_TIME: Duration = Duration::from_secs(11);
-/// How many messages may be sent on the chance that the one before was not.
-const MAX_UNSURE: u64 = 2;
 /// The time for a new link: who is told does not wait for KMS longer.
 const LINK_TIME: Duration = Duration::from_secs(4);
 
@@ -63,6 +65,7 @@ pub(crate) struct OutcomeNotifier {
     bot: Bot,
     meter: Meter,
     clock: Clock,
+    random: Random,
 }
 
 /// What makes the notifier look at an attempt.
@@ -173,6 +176,7 @@ impl OutcomeNotifier {
             bot,
             meter: config.meter,
             clock,
+            random,
         })
     }
 
@@ -285,16 +289,26 @@ impl OutcomeNotifier {
         progress: &mut Progress,
     ) -> Result<(), Stop> {
         let ended = content.ended;
-        // Marked before it is done: a send that is lost, or that cannot be marked after, is repeated once and no more.
-        let tries = ended.message_tries;
-        if tries >= MAX_UNSURE {
-            progress.message = MessageStatus::Unknown;
-            // An earlier event may have said `pending`.
-            progress.bot_notified = !self.bot.is_configured();
-            return self.mark(&ended.key, &Mark::MaybeMessaged, None, progress).await.map(drop);
-        }
-        if !self.mark(&ended.key, &Mark::Messaging(tries + 1), None, progress).await? {
-            return Ok(());
+        let last = ended.message_intent.as_ref();
+        let this = match Intent::step(last, self.holder()?, self.now()) {
+            Step::Send(this) => this,
+            Step::Held => return Err(Setback::Held.into()),
+            Step::Wait => {
+                progress.setbacks.push(Setback::Unmarked);
+                return Ok(());
+            }
+            Step::Unknown => {
+                progress.message = MessageStatus::Unknown;
+                // An earlier event may have said `pending`.
+                progress.bot_notified = !self.bot.is_configured();
+                return self.mark(&ended.key, &Mark::MaybeMessaged, None, progress).await.map(drop);
+            }
+        };
+        let not_sent = Mark::NotMessaged { left: this.undone(last), this: this.clone() };
+        let unanswered = Mark::NotMessaged { left: this.unanswered(), this: this.clone() };
+        if !self.mark(&ended.key, &Mark::Messaging { last: last.cloned(), this }, None, progress).await? {
+            // It may be written all the same, and is no send.
+            return self.mark(&ended.key, &not_sent, None, progress).await.map(drop);
         }
         let text = Text { text: content.text, only_by_template: ended.only_by_template };
         let sent = messenger.send(&ended.wa_id, text, secrets).await;
@@ -303,7 +317,11 @@ impl OutcomeNotifier {
             Ok(sent) => {
                 progress.message = MessageStatus::Sent;
                 progress.to_check = sent.id.clone().filter(|_| messenger.account.provider.can_be_asked());
-                return self.mark(&ended.key, &Mark::Messaged, Some(&sent), progress).await.map(drop);
+                if self.mark(&ended.key, &Mark::Messaged, Some(&sent), progress).await? {
+                    return Ok(());
+                }
+                // Perhaps this can be: that it was sent is certain.
+                unanswered
             }
             Err(SendError::Undeliverable(code) | SendError::WindowClosed(code)) => {
                 progress.message = MessageStatus::Undeliverable;
@@ -313,15 +331,21 @@ impl OutcomeNotifier {
             }
             Err(error @ SendError::Unsure(_)) => {
                 progress.setbacks.push(error.into());
-                return Ok(());
+                unanswered
             }
-            // It was certainly not sent.
             Err(error) => {
                 progress.setbacks.push(error.into());
-                Mark::Messaging(tries)
+                not_sent
             }
         };
         self.mark(&ended.key, &mark, None, progress).await.map(drop)
+    }
+
+    /// Whoever sends this message; no other invocation is the same.
+    fn holder(&self) -> Result<String, NoRandomness> {
+        let mut holder = [0; 8];
+        (self.random)(&mut holder)?;
+        Ok(u64::from_be_bytes(holder).to_string())
     }
 
     fn measure(&self, messenger: &Messenger, ended: &Ended, error: Option<&SendError>) {
@@ -369,6 +393,7 @@ impl OutcomeNotifier {
         match self.attempts.mark(key, mark, sent, complete, self.now()).await {
             Ok(Marked::Done) => progress.complete = complete,
             Ok(Marked::Superseded) => return Err(Skip::Superseded.into()),
+            Ok(Marked::Held) => return Err(Setback::Held.into()),
             Err(error) => {
                 progress.setbacks.push(error.into());
                 return Ok(false);

@@ -4,7 +4,7 @@ use std::fmt;
 
 use shared::{
     AttemptId, LinkId, LoginUrl, LoginUrls, Status, Timestamp, WaId,
-    attempt::{Item, Outcome, UnreadableItem, attr, message::UNKNOWN},
+    attempt::{Item, Outcome, UnreadableItem, attr, intent::Intent, message::UNKNOWN},
     conditional_write::Attributes,
 };
 
@@ -52,8 +52,8 @@ pub(crate) struct Ended {
     pub(crate) outcome: Outcome,
     /// When the callback was received; not with the end of a connection.
     pub(crate) began_at: Option<Timestamp>,
-    /// How many messages may have been sent, of which no answer says so.
-    pub(crate) message_tries: u64,
+    /// The last intent to send the message, of which no result is known.
+    pub(crate) message_intent: Option<Intent>,
     /// Nothing but the template reaches the person.
     pub(crate) only_by_template: bool,
     /// No message is sent before: the last one was refused after it had been accepted.
@@ -87,6 +87,11 @@ impl OutcomeKey {
             updated_at: item.updated_at.ok_or(UnreadableItem::Missing(attr::UPDATED_AT))?,
         })
     }
+
+    /// Whether this outcome is the item's.
+    pub(crate) fn is_of(&self, item: &Attributes) -> bool {
+        read(item).and_then(|item| Self::of(&item)) == Ok(*self)
+    }
 }
 
 impl Marks {
@@ -118,7 +123,7 @@ impl Ended {
             outcome: item.outcome()?,
             wa_id: item.wa_id.ok_or(UnreadableItem::Missing(attr::WA_ID))?,
             began_at: item.created_at,
-            message_tries: item.message_tries.unwrap_or_default(),
+            message_intent: item.message_intent,
             only_by_template: item.template_at.is_some(),
             not_before: item.message_retry_at,
             login_url: item.login_url.and_then(|url| url.parse().ok()),

@@ -29,6 +29,10 @@ pub(crate) enum Setback {
     Message(#[from] SendError),
     #[error("WhatsApp refused the message after it had accepted it; it is sent again later")]
     RefusedLater,
+    #[error("another delivery may be sending the message")]
+    Held,
+    #[error("nobody has marked what became of the messages before; it is sent again later")]
+    Unmarked,
     #[error(transparent)]
     Bot(#[from] NotifyError),
     #[error("limit table: {0}")]
@@ -52,7 +56,7 @@ impl Setback {
             Self::Secrets(_) | Self::CallbackUri(_) => "credentials",
             Self::Link(_) => "kms",
             Self::Randomness(_) => "randomness",
-            Self::Message(_) | Self::RefusedLater => "whatsapp",
+            Self::Message(_) | Self::RefusedLater | Self::Held | Self::Unmarked => "whatsapp",
             Self::Bot(_) => "bot",
             Self::Limits(_) => "limit_table",
             Self::RetryQueue(_) => "retry_queue",

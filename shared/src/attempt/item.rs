@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::{Account, AttemptId, End, EndReason, Outcome, Reason, Status};
+use super::{Account, AttemptId, End, EndReason, Outcome, Reason, Status, intent::Intent};
 use crate::{
     LinkId, Timestamp, WaId,
     conditional_write::{Attributes, Value},
@@ -88,8 +88,8 @@ pub mod attr {
     pub const MESSAGE_RETRY_AT: &str = "message_retry_at";
     /// N: how many messages were refused after they had been accepted, and sent again.
     pub const MESSAGE_REFUSALS: &str = "message_refusals";
-    /// N: how many messages may have been sent, of which no answer says so; written before each of them.
-    pub const MESSAGE_TRIES: &str = "message_tries";
+    /// S: [`crate::attempt::intent::Intent`], written before a message is sent, and removed with its result.
+    pub const MESSAGE_INTENT: &str = "message_intent";
     /// What a later outcome removes, so that the person and the bot are notified of it.
     pub const MARKS: [&str; 10] = [
         NOTIFIED_AT,
@@ -101,7 +101,7 @@ pub mod attr {
         TEMPLATE_AT,
         MESSAGE_RETRY_AT,
         MESSAGE_REFUSALS,
-        MESSAGE_TRIES,
+        MESSAGE_INTENT,
     ];
     /// N: when the item expires, in **seconds** since the epoch (DynamoDB's TTL).
     pub const EXPIRES_AT: &str = "expires_at";
@@ -177,8 +177,8 @@ pub struct Item {
     pub message_retry_at: Option<Timestamp>,
     /// [`attr::MESSAGE_REFUSALS`].
     pub message_refusals: Option<u64>,
-    /// [`attr::MESSAGE_TRIES`].
-    pub message_tries: Option<u64>,
+    /// [`attr::MESSAGE_INTENT`].
+    pub message_intent: Option<Intent>,
     /// [`attr::BOT_TOLD_AT`].
     pub bot_told_at: Option<Timestamp>,
     /// [`attr::NOTIFIED_AT`].
@@ -242,7 +242,7 @@ impl Item {
             template_at: item.time(attr::TEMPLATE_AT)?,
             message_retry_at: item.time(attr::MESSAGE_RETRY_AT)?,
             message_refusals: item.attribute(attr::MESSAGE_REFUSALS, Value::as_number)?,
-            message_tries: item.attribute(attr::MESSAGE_TRIES, Value::as_number)?,
+            message_intent: item.parsed(attr::MESSAGE_INTENT)?,
             bot_told_at: item.time(attr::BOT_TOLD_AT)?,
             notified_at: item.time(attr::NOTIFIED_AT)?,
             redelivered_at: item.time(attr::REDELIVERED_AT)?,

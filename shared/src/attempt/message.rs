@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// How long a message that was refused for no fault of the person's is not sent again, by how often that happened.
-const PAUSES: [Duration; 4] =
+pub(super) const PAUSES: [Duration; 4] =
     [Duration::from_mins(1), Duration::from_mins(5), Duration::from_mins(15), Duration::from_hours(1)];
 
 /// The state of a message of which the provider could not say in time what became of it.
@@ -74,7 +74,7 @@ impl Later<'_> {
         match self {
             Self::Settled(state) => write.set(attr::MESSAGE_STATE, state),
             Self::WindowClosed => {
-                write.set(attr::TEMPLATE_AT, now).set(attr::MESSAGE_TRIES, 0).remove(told).remove([attr::MESSAGE_ID])
+                write.set(attr::TEMPLATE_AT, now).remove(told).remove([attr::MESSAGE_ID, attr::MESSAGE_INTENT])
             }
             Self::Undeliverable(code) => write.set(attr::MESSAGE_ERROR, code).remove(told).remove([attr::BOT_TOLD_AT]),
             Self::Refused { before } => {
@@ -82,9 +82,8 @@ impl Later<'_> {
                 write
                     .set(attr::MESSAGE_RETRY_AT, now.plus(PAUSES[place]))
                     .add(attr::MESSAGE_REFUSALS, 1)
-                    .set(attr::MESSAGE_TRIES, 0)
                     .remove(told)
-                    .remove([attr::MESSAGE_ID])
+                    .remove([attr::MESSAGE_ID, attr::MESSAGE_INTENT])
             }
         }
     }

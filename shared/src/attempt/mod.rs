@@ -9,6 +9,7 @@ use crate::{AuthorizationCode, Timestamp, WaId, id::random_id};
 
 mod end;
 pub mod index;
+pub mod intent;
 mod item;
 pub mod ledger;
 pub mod message;

@@ -6,7 +6,7 @@ use shared::attempt::{
     message::{Later, UNKNOWN},
 };
 
-use super::{AttemptId, Marked, Messenger, Metric, OutcomeKey, OutcomeNotifier, SendError, Setback, info, warn};
+use super::{AttemptId, Messenger, Metric, OutcomeKey, OutcomeNotifier, SendError, Setback, info, warn};
 use crate::whatsapp::Fate;
 
 /// What is to be done next about a message.
@@ -59,7 +59,7 @@ impl OutcomeNotifier {
         };
         let noted = self.attempts.note(&OutcomeKey::of(&item)?, message_id, later, self.now()).await?;
         // An outcome that was redelivered once is on the stream again by this write, and is told from there.
-        let is_settled = noted == Marked::Done && (!later.is_untold() || item.redelivered_at.is_some());
+        let is_settled = noted && (!later.is_untold() || item.redelivered_at.is_some());
         Ok(if is_settled { Checked::Settled } else { Checked::Tell })
     }
 }

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy takes for other code")]
 
+mod sends;
+mod table;
+
 use std::sync::Mutex;
 
 use fakes::{
@@ -27,6 +30,13 @@ const BOT_QUEUE: &str = "https://sqs.us-east-1.amazonaws.com/000000000000/bot";
 const TWILIO: &str = "/Messages.json";
 const ACCEPTED: (u16, &str) = (201, r#"{"sid":"SM1","status":"queued","error_code":null}"#);
 const WHATSAPP_SECRET: (&str, &str) = ("whatsapp", r#"{"account_sid":"AC1","auth_token":"t"}"#);
+
+/// A source that panics where a link is made.
+#[expect(clippy::unnecessary_wraps, reason = "as the system's source")]
+fn no_link(bytes: &mut [u8]) -> Result<(), NoRandomness> {
+    assert!(bytes.len() == 8, "no link can be made");
+    Ok(())
+}
 
 /// The key that links are sealed with, as the fake of KMS derives it.
 fn link_key() -> LinkKey {
@@ -113,6 +123,15 @@ impl Scene {
     }
 
     async fn with_random(world: World, changed: impl Fn(&str) -> Option<&'static str>, random: Random) -> Self {
+        Self::at(world, changed, random, || Timestamp::from_millis(NOW)).await
+    }
+
+    async fn at(
+        world: World,
+        changed: impl Fn(&str) -> Option<&'static str>,
+        random: Random,
+        clock: fn() -> Timestamp,
+    ) -> Self {
         let stream = world.items.clone();
         let server = world.serve().await;
         let settings = Settings::new(|name| {
@@ -140,7 +159,6 @@ impl Scene {
             Some(usual.to_owned())
         });
         let aws = shared::aws::config(&settings).unwrap();
-        let clock = || Timestamp::from_millis(NOW);
         let notifier = Notifier::new(Config::read(&settings).unwrap(), &aws, clock, random).unwrap();
         Self { server, notifier, stream }
     }
@@ -211,7 +229,7 @@ impl Scene {
             names.join(" ").replace('#', "")
         };
         // That a message is about to be sent is marked before each.
-        updates.map(|update| names(&update)).filter(|names| names != "SET message_tries").collect()
+        updates.map(|update| names(&update)).filter(|names| names != "SET message_intent").collect()
     }
 
     /// The requests for an operation of AWS.
@@ -229,9 +247,11 @@ async fn the_person_and_the_bot_are_notified_once_and_both_are_marked() {
     assert_eq!(events.len(), 1);
     assert_eq!(events[0]["type"], "connection.created");
     assert_eq!(events[0]["data"]["message"], "sent");
-    assert_eq!(scene.marks(), ["SET message_id messaged_at", "SET bot_told_at notified_at"]);
+    assert_eq!(scene.marks(), ["SET message_id messaged_at REMOVE message_intent", "SET bot_told_at notified_at"]);
     let mark = &scene.aws_calls("UpdateItem")[0];
-    assert_eq!(mark["ConditionExpression"], "(#status = :if0 AND #updated_at = :if1)");
+    let is_current = "(#status = :if0 AND #updated_at = :if1)";
+    let condition = format!("({is_current} AND attribute_not_exists(#message_intent))");
+    assert_eq!(mark["ConditionExpression"], condition);
     assert_eq!(mark["ExpressionAttributeValues"][":if1"], json!({"N": "1790000000123"}));
     assert_eq!(scene.aws_calls("GetItem")[0]["ConsistentRead"], true);
 }
@@ -266,7 +286,7 @@ async fn what_is_marked_is_not_sent_again() {
     assert!(notified.succeeds().await);
     assert_eq!(notified.messages().len(), 1);
     assert!(notified.events().is_empty());
-    assert_eq!(notified.marks(), ["SET message_id messaged_at notified_at"]);
+    assert_eq!(notified.marks(), ["SET message_id messaged_at notified_at REMOVE message_intent"]);
 
     let both = Scene::new(World::with(item(json!({"messaged_at": NOW, "bot_told_at": NOW})))).await;
     assert!(both.succeeds().await);
@@ -294,7 +314,7 @@ async fn a_bot_that_is_down_leaves_the_message_sent_and_marked() {
     let scene = Scene::new(World { bot: 503, ..World::with(item(json!({}))) }).await;
     assert!(!scene.succeeds().await);
     assert_eq!(scene.messages().len(), 1);
-    assert_eq!(scene.marks(), ["SET message_id messaged_at"]);
+    assert_eq!(scene.marks(), ["SET message_id messaged_at REMOVE message_intent"]);
 }
 
 #[tokio::test]
@@ -314,7 +334,7 @@ async fn an_undeliverable_message_is_final_and_reported_to_a_bot_that_was_notifi
     let event = &scene.events()[0];
     assert_eq!(event["data"]["message"], "undeliverable");
     assert_eq!(event["id"], "evt_07070707070707070707070707070707_connected_1790000000123_undeliverable");
-    assert_eq!(scene.marks(), ["SET message_error REMOVE bot_told_at", "SET bot_told_at notified_at"]);
+    assert_eq!(scene.marks(), ["SET message_error REMOVE message_intent, bot_told_at", "SET bot_told_at notified_at"]);
 }
 
 #[tokio::test]
@@ -354,7 +374,7 @@ async fn a_signing_secret_that_cannot_be_read_does_not_stop_the_message_or_the_q
     assert_eq!(scene.messages(), ["✅ Your Salesforce account is now connected!"]);
     assert_eq!(scene.sent_to(BOT_QUEUE).len(), 1);
     assert!(scene.events().is_empty());
-    assert_eq!(scene.marks(), ["SET message_id messaged_at"]);
+    assert_eq!(scene.marks(), ["SET message_id messaged_at REMOVE message_intent"]);
 }
 
 #[tokio::test]
@@ -615,7 +635,7 @@ async fn a_window_that_turns_out_to_be_closed_is_passed_by_the_template_at_once(
     assert_eq!(scene.messages(), ["HX0123"]);
     assert!(scene.events().is_empty(), "the bot heard that the message was sent, and it is");
     let marks = scene.marks();
-    assert_eq!(marks[0], "SET message_tries template_at REMOVE messaged_at, delay_told_at, notified_at, message_id");
+    assert_eq!(marks[0], "SET template_at REMOVE messaged_at, delay_told_at, notified_at, message_id, message_intent");
     assert_eq!(scene.checks().len(), 1, "of the template's message too it is asked what became of it");
 }
 
@@ -740,7 +760,7 @@ async fn an_end_is_told_to_the_chat_and_to_the_bot_with_the_same_new_link() {
     assert_eq!(link.login_url.as_str(), "https://test.salesforce.com");
     assert_eq!(link.issued_at.millis(), ended_at, "a link from before the end connects nobody");
     assert_eq!(link.expires_at.millis(), ended_at + 24 * 60 * 60 * 1000);
-    assert_eq!(scene.marks(), ["SET message_id messaged_at", "SET bot_told_at notified_at"]);
+    assert_eq!(scene.marks(), ["SET message_id messaged_at REMOVE message_intent", "SET bot_told_at notified_at"]);
 }
 
 #[tokio::test]
@@ -756,7 +776,10 @@ async fn an_end_is_told_whatever_failures_the_chat_has_heard_of() {
 async fn an_end_is_retried_until_the_bot_has_it_and_the_chat_hears_it_once() {
     let scene = Scene::new(World { bot: 503, ..World::with(end(json!({}))) }).await;
     assert!(!scene.succeeds().await);
-    assert_eq!((scene.messages().len(), scene.marks()), (1, vec!["SET message_id messaged_at".to_owned()]));
+    assert_eq!(
+        (scene.messages().len(), scene.marks()),
+        (1, vec!["SET message_id messaged_at REMOVE message_intent".to_owned()])
+    );
     let told = Scene::new(World::with(end(json!({"messaged_at": NOW})))).await;
     assert!(told.succeeds().await);
     assert!(told.messages().is_empty());
@@ -879,36 +902,6 @@ async fn an_outcome_superseded_during_its_notification_is_left_to_its_successor(
 }
 
 #[tokio::test]
-async fn a_message_whose_answer_is_lost_is_sent_once_more_and_then_left_as_unknown() {
-    for (tries, is_sent) in [(0, true), (1, true), (2, false)] {
-        let scene = Scene::new(World::with(item(json!({"message_tries": tries, "bot_told_at": NOW})))).await;
-        scene.server.on(TWILIO, |_| Answer::Endless(201));
-        let returned = scene.returned(&[&pointer("07")], 60).await;
-        assert_eq!(returned, if is_sent { json!([{"itemIdentifier": "m0"}]) } else { json!([]) }, "{tries}");
-        assert_eq!(scene.server.requests(TWILIO).len(), usize::from(is_sent), "{tries}");
-        let first = &scene.aws_calls("UpdateItem")[0]["ExpressionAttributeValues"];
-        if is_sent {
-            assert_eq!(first[":message_tries"], json!({"N": (tries + 1).to_string()}));
-        } else {
-            assert_eq!(first[":message_state"], json!({"S": "unknown"}));
-            assert_eq!(scene.events().pop().unwrap()["data"]["message"], "unknown");
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_message_that_was_certainly_not_sent_is_tried_as_often_as_the_schedule_says() {
-    let waits = item(json!({"message_tries": 1, "bot_told_at": NOW}));
-    let scene = Scene::new(World { twilio: vec![(503, "")], ..World::with(waits) }).await;
-    for _ in 0..4 {
-        assert_eq!(scene.returned(&[&pointer("07")], 60).await, json!([{"itemIdentifier": "m0"}]));
-        let last = scene.aws_calls("UpdateItem").pop().unwrap();
-        assert_eq!(last["ExpressionAttributeValues"][":message_tries"], json!({"N": "1"}));
-    }
-    assert_eq!(scene.messages().len(), 4);
-}
-
-#[tokio::test]
 async fn nothing_is_sent_that_cannot_be_marked_before() {
     let scene = Scene::new(World::with(item(json!({})))).await;
     scene.server.on("UpdateItem", |_| fakes::aws::error("AccessDeniedException"));
@@ -947,7 +940,7 @@ async fn a_bot_that_hangs_holds_the_stream_for_seconds_at_most() {
     scene.server.on(BOT, |_| Answer::Never);
     assert!(!scene.succeeds().await);
     assert_eq!(scene.messages().len(), 1);
-    assert_eq!(scene.marks(), ["SET message_id messaged_at"]);
+    assert_eq!(scene.marks(), ["SET message_id messaged_at REMOVE message_intent"]);
 }
 
 fn pointer(attempt: &str) -> String {
@@ -1029,7 +1022,7 @@ async fn a_panic_hands_its_own_record_over_alone() {
     let fails = item(json!({"status": "failed", "reason": "denied"}));
     let connects = item(json!({"attempt_id": "08".repeat(16)}));
     let world = World { items: vec![connects, fails], ..World::with(Value::Null) };
-    let scene = Scene::with_random(world, |_| None, |_| panic!("no link can be made")).await;
+    let scene = Scene::with_random(world, |_| None, no_link).await;
     assert_eq!(scene.failures(&scene.stream).await, json!([]));
     assert_eq!(scene.handed_over().len(), 1);
     assert_eq!(scene.messages(), ["✅ Your Salesforce account is now connected!"]);

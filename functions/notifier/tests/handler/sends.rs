@@ -1,0 +1,208 @@
+//! How often a message is sent, where answers are lost, marks cannot be written, or the notifier dies on the way: once,
+//! and never less; twice where nobody can know.
+
+use std::cell::Cell;
+
+use fakes::{Answer, attempts::item};
+use serde_json::{Value, json};
+use shared::{Timestamp, process::NoRandomness};
+
+use crate::{
+    ACCEPTED, NOW, Scene, TWILIO, World, pointer,
+    table::{Fault, Row},
+};
+
+/// For how long a killed function's message stays invisible.
+const VISIBILITY: u64 = 60;
+const DAY: u64 = 24 * 3600;
+
+thread_local! {
+    /// The seconds since the telling began, in this test.
+    static ELAPSED: Cell<u64> = const { Cell::new(0) };
+    static RANDOM: Cell<u8> = const { Cell::new(0) };
+}
+
+fn clock() -> Timestamp {
+    Timestamp::from_millis(NOW + ELAPSED.get() * 1000)
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "as the system's source")]
+fn random(bytes: &mut [u8]) -> Result<(), NoRandomness> {
+    RANDOM.set(RANDOM.get().wrapping_add(1));
+    bytes.fill(RANDOM.get());
+    Ok(())
+}
+
+/// What is told of an outcome, by a pointer that comes back as the schedule says.
+struct Telling {
+    scene: Scene,
+    row: Row,
+}
+
+/// How an outcome was told.
+#[derive(Debug, PartialEq, Eq)]
+struct Told {
+    messages: usize,
+    /// What the row says of the message.
+    message: &'static str,
+    /// After so many seconds.
+    after: u64,
+}
+
+impl Telling {
+    async fn of(changes: Value) -> Self {
+        let item = item(changes);
+        let scene = Scene::at(World::with(item.clone()), |_| None, random, clock).await;
+        let row = Row::behind(&scene.server, &item);
+        Self { scene, row }
+    }
+
+    /// One delivery of these pointers; the pause until they come back.
+    async fn deliver(&self, pointers: &[&str]) -> Option<u64> {
+        let age = ELAPSED.get();
+        let before = self.scene.aws_calls("ChangeMessageVisibility").len();
+        let delivered = tokio::select! {
+            failures = self.scene.returned(pointers, age) => failures,
+            () = self.row.death() => return Some(VISIBILITY),
+        };
+        let returned = self.scene.aws_calls("ChangeMessageVisibility").split_off(before);
+        let pauses = returned.iter().filter_map(|call| call["VisibilityTimeout"].as_u64());
+        if delivered == json!([]) { None } else { pauses.max() }
+    }
+
+    /// Delivers a pointer until there is nothing left to tell.
+    async fn done(self) -> Told {
+        while let Some(pause) = self.deliver(&[&pointer("07")]).await {
+            ELAPSED.set(ELAPSED.get() + pause);
+            assert!(ELAPSED.get() < DAY, "never told: {:?}", self.row.text("message_intent"));
+        }
+        assert!(self.row.text("notified_at").is_some(), "complete");
+        let message = if self.row.text("message_state").is_some() { "unknown" } else { "sent" };
+        assert!(!self.scene.events().is_empty(), "the bot was told");
+        Told { messages: self.scene.messages().len(), message, after: ELAPSED.get() }
+    }
+}
+
+const fn told(messages: usize, message: &'static str, after: u64) -> Told {
+    Told { messages, message, after }
+}
+
+/// Every kind of outcome that a chat hears of: a success, a failure with a link, an end.
+fn outcomes() -> [Value; 3] {
+    [
+        json!({}),
+        json!({"status": "failed", "reason": "code_expired"}),
+        json!({"status": "ended", "reason": "expired", "scope": null}),
+    ]
+}
+
+async fn with_faults(changes: Value, faults: &[(usize, &'static str, Fault)]) -> Told {
+    ELAPSED.set(0);
+    let telling = Telling::of(changes).await;
+    for (times, attribute, fault) in faults {
+        telling.row.next(*times, attribute, *fault);
+    }
+    telling.done().await
+}
+
+#[tokio::test]
+async fn an_intent_whose_answer_is_lost_is_no_send() {
+    for outcome in outcomes() {
+        for times in [1, 2, 3, 6] {
+            for fault in [Fault::AnswerLost, Fault::Refused] {
+                let told = with_faults(outcome.clone(), &[(times, "message_intent", fault)]).await;
+                assert_eq!((told.messages, told.message), (1, "sent"), "{times} {fault:?}");
+                assert!(told.after < 60, "{times} {fault:?}: {}", told.after);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn whoever_dies_before_the_send_has_sent_nothing() {
+    for outcome in outcomes() {
+        for deaths in 1..=5 {
+            for fault in [Fault::DeathAfter, Fault::DeathBefore] {
+                let told = with_faults(outcome.clone(), &[(deaths, "message_intent", fault)]).await;
+                assert_eq!((told.messages, told.message), (1, "sent"), "{deaths} {fault:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn whoever_dies_after_the_send_may_send_twice() {
+    for fault in [Fault::DeathAfter, Fault::DeathBefore] {
+        let is_marked = fault == Fault::DeathAfter;
+        let told = with_faults(json!({}), &[(1, "messaged_at", fault)]).await;
+        assert_eq!((told.messages, told.message), (if is_marked { 1 } else { 2 }, "sent"));
+    }
+}
+
+#[tokio::test]
+async fn deaths_after_the_send_are_repeated_ever_later() {
+    let told = with_faults(json!({}), &[(8, "messaged_at", Fault::DeathBefore)]).await;
+    assert_eq!(told.message, "sent");
+    assert!(told.after > 4 * 3600, "{told:?}");
+}
+
+#[tokio::test]
+async fn two_lost_answers_of_the_provider_are_two_messages_and_unknown() {
+    ELAPSED.set(0);
+    let telling = Telling::of(json!({})).await;
+    telling.scene.server.on(TWILIO, |_| Answer::Endless(201));
+    assert_eq!(telling.done().await, told(2, "unknown", 10));
+}
+
+#[tokio::test]
+async fn a_death_and_a_lost_answer_are_two_messages_and_unknown() {
+    ELAPSED.set(0);
+    let telling = Telling::of(json!({})).await;
+    telling.row.next(1, "message_intent", Fault::DeathAfter);
+    telling.scene.server.on(TWILIO, |_| Answer::Endless(201));
+    let told = telling.done().await;
+    assert!((1..=2).contains(&told.messages), "{told:?}");
+    assert_eq!(told.message, "unknown");
+}
+
+#[tokio::test]
+async fn a_send_that_cannot_be_marked_is_repeated_once() {
+    let of_the_message = [(50, "messaged_at", Fault::Refused)];
+    assert_eq!(with_faults(json!({}), &of_the_message).await.messages, 1, "the bot's mark says that all is told");
+    let of_all = [(50, "messaged_at", Fault::Refused), (50, "notified_at", Fault::Refused)];
+    assert_eq!(with_faults(json!({}), &of_all).await.messages, 2);
+}
+
+#[tokio::test]
+async fn a_definite_refusal_counts_for_nothing() {
+    ELAPSED.set(0);
+    let telling = Telling::of(json!({})).await;
+    for _ in 0..30 {
+        telling.scene.server.next(TWILIO, Answer::new(503, ""));
+    }
+    let told = telling.done().await;
+    assert_eq!((told.messages, told.message), (31, "sent"));
+}
+
+#[tokio::test]
+async fn of_two_deliveries_at_once_one_sends() {
+    ELAPSED.set(0);
+    let telling = Telling::of(json!({})).await;
+    let one = pointer("07");
+    telling.deliver(&[&one, &one, &one]).await;
+    assert_eq!(telling.scene.messages().len(), 1);
+    let told = telling.done().await;
+    assert_eq!((told.messages, told.message), (1, "sent"));
+}
+
+#[tokio::test]
+async fn an_answer_that_the_sdk_asks_for_again_is_its_own_intent() {
+    ELAPSED.set(0);
+    let telling = Telling::of(json!({})).await;
+    telling.scene.server.on(TWILIO, |_| Answer::new(ACCEPTED.0, ACCEPTED.1));
+    let server = telling.scene.server.clone();
+    // Written, and the connection breaks: the SDK's second request finds its own intent.
+    telling.row.next(1, "message_intent", Fault::Broken);
+    assert_eq!(telling.done().await, told(1, "sent", 0));
+    assert!(server.requests("UpdateItem").len() > 3);
+}
