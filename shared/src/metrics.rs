@@ -42,6 +42,8 @@ pub enum Metric {
     TimeToConnected,
     /// From the callback to the moment at which WhatsApp accepts the message of an attempt that connected.
     TimeToMessage,
+    /// How long an outcome has waited on the notifier's retry queue, each time that not everybody could be told of it.
+    UntoldAge,
 }
 
 impl Metric {
@@ -58,6 +60,7 @@ impl Metric {
             Self::CodeAge => "CodeAge",
             Self::TimeToConnected => "TimeToConnected",
             Self::TimeToMessage => "TimeToMessage",
+            Self::UntoldAge => "UntoldAge",
         }
     }
 }

@@ -212,8 +212,11 @@ impl Notifier {
                 }
             }
         }
-        let is_told = self.tell(attempt_id, Occasion::Pointer, deadlines).await;
-        (!is_told).then(|| schedule::pause(age))
+        if self.tell(attempt_id, Occasion::Pointer, deadlines).await {
+            return None;
+        }
+        self.outcomes.measure_untold(age);
+        Some(schedule::pause(age))
     }
 
     /// Does what a message of the retry queue is about; `false` where it comes back.

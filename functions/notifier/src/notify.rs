@@ -188,6 +188,12 @@ impl OutcomeNotifier {
         self.meter.count(self.now(), Metric::Setbacks, &[("Class", setback.label())]);
     }
 
+    /// Records how long an outcome has waited that is still not told completely.
+    pub(crate) fn measure_untold(&self, age: Duration) {
+        let now = self.now();
+        self.meter.time(now, Metric::UntoldAge, age);
+    }
+
     /// Fetches the secrets, so that the first outcome need not wait for them.
     pub(crate) async fn fetch_secrets(&self) -> Result<Arc<Secrets>, SecretsError> {
         self.secrets.current(self.now()).await
@@ -395,7 +401,9 @@ impl OutcomeNotifier {
             Ok(Marked::Superseded) => return Err(Skip::Superseded.into()),
             Ok(Marked::Held) => return Err(Setback::Held.into()),
             Err(error) => {
-                progress.setbacks.push(error.into());
+                let setback = Setback::from(error);
+                self.count_setback(&setback);
+                progress.setbacks.push(setback);
                 return Ok(false);
             }
         }

@@ -11,6 +11,7 @@ use fakes::{
     Answer, Request, Server,
     attempts::{attributes, item, stream_event},
     aws::{mac, setting},
+    logs::Logs,
 };
 use notifier::{Config, Notifier};
 use secrecy::SecretBox;
@@ -550,6 +551,27 @@ async fn an_event_names_the_link_that_the_attempt_began_with() {
 const MESSAGE: &str = "/Messages/SM1.json";
 const TEMPLATE: fn(&str) -> Option<&'static str> = |name| (name == "WHATSAPP_TEMPLATE").then_some("HX0123");
 const CHECK: &str = r#"{"v":1,"attempt_id":"07070707070707070707070707070707","check":"SM1"}"#;
+const POINTER: &str = r#"{"v":1,"attempt_id":"07070707070707070707070707070707"}"#;
+
+/// How long outcomes have waited that could not be told, as measured in milliseconds.
+fn untold_ages(logs: &Logs) -> Vec<u64> {
+    let text = logs.text();
+    text.lines()
+        .filter_map(|line| line.split_once(r#"\"UntoldAge\":"#)?.1.split(['}', ',']).next()?.parse().ok())
+        .collect()
+}
+
+#[tokio::test]
+async fn it_is_measured_how_long_an_outcome_waits_that_is_still_not_told() {
+    let logs = Logs::capture();
+    let down = || World { bot: 503, ..World::with(item(json!({"messaged_at": NOW}))) };
+    for age in [611, 86_399] {
+        assert_eq!(Scene::new(down()).await.returned(&[POINTER], age).await, json!([{"itemIdentifier": "m0"}]));
+        assert!(untold_ages(&logs).contains(&(age * 1000)), "{age}");
+    }
+    assert_eq!(Scene::new(World { bot: 200, ..down() }).await.returned(&[POINTER], 613).await, json!([]));
+    assert!(!untold_ages(&logs).contains(&613_000), "it is told");
+}
 
 /// An outcome of which everybody was told, before it is known what became of the message.
 fn told(changes: Value) -> Value {

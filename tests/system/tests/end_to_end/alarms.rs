@@ -98,6 +98,8 @@ async fn no_alarm_rises_for_people_who_connect_and_each_rises_for_its_fault() {
     cloud.connect_with_fault(1, "twilio.messages", 2, &refused).await;
     cloud.rises(&mut raised, "WhatsAppRefusedAlarm").await;
 
+    what_cannot_be_used(&cloud, &mut raised).await;
+
     cloud.connect_with_fault(6, "bot.events", 1, &json!({"status": 500, "body": ""})).await;
     cloud.rises(&mut raised, "BotRefusedAlarm").await;
 
@@ -145,6 +147,7 @@ async fn no_alarm_rises_for_people_who_connect_and_each_rises_for_its_fault() {
     cloud.rises(&mut raised, "ThrottledAlarm").await;
     cloud.reserve(main, "CallbackReceiver", 100).await;
 
+    late_notifications(&cloud, &mut raised).await;
     for alarm in LOWERED {
         cloud.lower_threshold(alarm).await;
         // Some ratios count from a few people on.
@@ -153,4 +156,36 @@ async fn no_alarm_rises_for_people_who_connect_and_each_rises_for_its_fault() {
     }
 
     assert_eq!(raised, all, "an alarm without a fault here");
+}
+
+/// Each alarm on a table or a queue that refuses.
+async fn what_cannot_be_used(cloud: &Cloud, raised: &mut BTreeSet<String>) {
+    let login = cloud.begin_login(&new_chat()).await;
+    cloud.aws_fault("dynamodb.UpdateItem", &*login.attempt, 40, throttled()).await;
+    login.approve().await;
+    cloud.rises(raised, "AttemptTableAlarm").await;
+    cloud.end_aws_faults(&login.attempt).await;
+
+    let login = cloud.begin_login(&new_chat()).await;
+    let limits = cloud.stack("main").output("LimitTableName");
+    cloud.aws_fault("dynamodb.UpdateItem", limits, 30, throttled()).await;
+    login.refuse("access_denied", "end-user denied authorization").await;
+    cloud.rises(raised, "LimitTableAlarm").await;
+    cloud.end_aws_faults(limits).await;
+
+    // Whatever the notifier puts on a queue about this attempt.
+    let chat = new_chat();
+    let login = cloud.begin_login(&chat).await;
+    cloud.fault(&chat, "bot.events", 1, json!({"status": 500, "body": ""})).await;
+    cloud.aws_fault("sqs.SendMessage", &*login.attempt, 12, server_error()).await;
+    login.approve().await;
+    cloud.rises(raised, "RetryQueueAlarm").await;
+    cloud.end_aws_faults(&login.attempt).await;
+}
+
+/// The alarm's ten minutes are more than a test may take.
+async fn late_notifications(cloud: &Cloud, raised: &mut BTreeSet<String>) {
+    cloud.lower_threshold("LateNotificationsAlarm").await;
+    cloud.connect_with_fault(1, "bot.events", 2, &json!({"status": 500, "body": ""})).await;
+    cloud.rises(raised, "LateNotificationsAlarm").await;
 }
