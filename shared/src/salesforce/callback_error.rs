@@ -23,11 +23,14 @@ pub fn callback_error(error: &str, description: Option<&str>) -> Reason {
         | "invalid_client_credentials"
         | "unauthorized_client"
         | "unsupported_response_type"
+        | "unsupported_grant_type"
+        | "unsupported_response_mode"
         | "invalid_response_type"
-        | "redirect_uri_mismatch"
-        | "redirect_uri_missing"
         | "invalid_redirect_uri"
-        | "invalid_code_challenge" => Reason::Misconfigured,
+        | "invalid_code_challenge"
+        | "invalid_code_challenge_method" => Reason::Misconfigured,
+        error if error.starts_with("redirect_uri") => Reason::Misconfigured,
+        _ if words.says(&["code challenge", "redirect_uri"]) => Reason::Misconfigured,
         _ if words.is_outage() => Reason::SalesforceUnavailable,
         _ if words.says(&["denied authorization", "user denied", "denied access"]) => Reason::Denied,
         // immediate_unsuccessful, login_required, invalid_grant, and what is not known yet.
@@ -42,12 +45,14 @@ mod tests {
     #[test]
     fn each_error_has_its_reason() {
         #[rustfmt::skip]
-        let table: [(&str, &str, Reason); 37] = [
+        let table: [(&str, &str, Reason); 53] = [
             // Salesforce Help, "OAuth 2.0 Authorization Errors"; RFC 6749 §4.1.2.1.
             ("access_denied", "end-user denied authorization", Reason::Denied),
             ("access-denied", "", Reason::Denied),
             ("ACCESS_DENIED", "", Reason::Denied),
+            ("access denied", "", Reason::Denied),
             ("other", "end-user denied authorization", Reason::Denied),
+            ("other", "End-User denied authorization.", Reason::Denied),
             // The administrator's: the app is not installed, not approved, or blocked.
             ("OAUTH_APP_BLOCKED", "this app is blocked by admin", Reason::AppBlocked),
             ("oauth_app_blocked", "", Reason::AppBlocked),
@@ -57,13 +62,19 @@ mod tests {
             ("OAUTH_APPROVAL_ERROR_GENERIC", "An unexpected error has occurred during authentication", Reason::AppBlocked),
             ("OAUTH_AUTHORIZATION_BLOCKED", "Cross-org OAuth flows are not supported for this external client app", Reason::AppBlocked),
             ("invalid_client_id", "External client app is not installed in this org", Reason::AppBlocked),
+            ("invalid_client_id", "External client app isn't installed in this org.", Reason::AppBlocked),
+            ("oauth-ec-app-not-found", "", Reason::AppBlocked),
+            ("server_error", "This app is blocked by your admin", Reason::AppBlocked),
+            ("invalid_request", "App must be installed into org", Reason::AppBlocked),
             ("invalid_app_access", "", Reason::AppBlocked),
             ("invalid_grant", "ip restricted or invalid login hours", Reason::AppBlocked),
             ("OAUTH_APP_BLOCKED: this app is blocked", "", Reason::AppBlocked),
             // The user's and the org's state.
             ("inactive_user", "", Reason::UserInactive),
             ("access_denied", "inactive user", Reason::UserInactive),
+            ("access_denied", "The user is frozen.", Reason::UserInactive),
             ("inactive_org", "", Reason::OrgInactive),
+            ("access_denied", "Organization is locked, closed, or suspended.", Reason::OrgInactive),
             ("invalid_grant", "Inactive Organization", Reason::OrgInactive),
             ("rate_limit_exceeded", "", Reason::LoginRate),
             ("access_denied", "login rate exceeded", Reason::LoginRate),
@@ -72,6 +83,9 @@ mod tests {
             ("invalid_request", "missing required code challenge", Reason::Misconfigured),
             ("redirect_uri_mismatch", "redirect_uri must match configuration", Reason::Misconfigured),
             ("redirect_uri_missing", "", Reason::Misconfigured),
+            ("REDIRECT_URI_INVALID", "", Reason::Misconfigured),
+            ("invalid_grant", "Missing required code challenge.", Reason::Misconfigured),
+            ("invalid_scope", "", Reason::Misconfigured),
             ("unsupported_response_type", "response type not supported", Reason::Misconfigured),
             ("unauthorized_client", "", Reason::Misconfigured),
             ("invalid_client_id", "client identifier invalid", Reason::Misconfigured),
@@ -81,9 +95,15 @@ mod tests {
             ("Server-Error", "", Reason::SalesforceUnavailable),
             ("temporarily_unavailable", "", Reason::SalesforceUnavailable),
             ("unknown_error", "retry your request", Reason::SalesforceUnavailable),
+            ("service_unavailable", "", Reason::SalesforceUnavailable),
+            ("other", "The service is down for maintenance.", Reason::SalesforceUnavailable),
             // Nobody's no.
             ("immediate_unsuccessful", "", Reason::Unknown),
             ("login_required", "", Reason::Unknown),
+            // OpenID Connect Core §3.1.2.6.
+            ("interaction_required", "", Reason::Unknown),
+            ("consent_required", "", Reason::Unknown),
+            ("account_selection_required", "", Reason::Unknown),
             ("brand_new", "", Reason::Unknown),
             ("", "", Reason::Unknown),
         ];

@@ -87,11 +87,11 @@ pub(super) fn token_endpoint(status: u16, retry_after: Option<&str>, fields: Opt
 
 /// The class of an OAuth error; `None` for the codes after which a retry may succeed.
 fn by_word(words: &Words) -> Option<Class> {
-    if words.is_outage() {
-        return None;
-    }
     if let Some(reason) = words.reason() {
         return Some(Class::Final(reason));
+    }
+    if words.is_outage() {
+        return None;
     }
     Some(Class::Final(match words.error() {
         // The verifier is a function of the attempt: this is the code of another one.
@@ -108,7 +108,7 @@ fn by_word(words: &Words) -> Option<Class> {
 }
 
 /// Whether it is markup, in place of an answer.
-fn is_page(body: &[u8]) -> bool {
+pub(super) fn is_page(body: &[u8]) -> bool {
     body.trim_ascii_start().starts_with(b"<")
 }
 
@@ -137,7 +137,13 @@ pub enum UserinfoFailure {
 /// How an answer of 403 says that it is the token that is refused: Salesforce Help "Identity URLs and `/userinfo`" for the
 /// plain words, REST API Developer Guide "Status Codes and Error Responses" for the others.
 const REFUSED_TOKEN: &[&str] =
-    &["bad_oauth_token", "missing_oauth_token", "invalid_session_id", "invalid_token", "oauth_app_", "ip restricted"];
+    &["bad_oauth_token", "missing_oauth_token", "invalid_session_id", "invalid_token", "oauth_app_"];
+
+/// Whether a text names a reason why these tokens will never work here.
+fn refuses(text: &str) -> bool {
+    let reason = Words::new("", text).reason();
+    matches!(reason, Some(Reason::AppBlocked | Reason::UserInactive | Reason::OrgInactive))
+}
 
 /// What an answer of `/userinfo` without a name means. A refusal is a plain word, such as
 /// `Bad_OAuth_Token` or `Invalid_Scope`, or a JSON error; HTML comes from a proxy in between.
@@ -151,7 +157,7 @@ pub(super) fn userinfo(status: u16, retry_after: Option<&str>, body: &[u8]) -> U
         401 | 403 if says(&["limit_exceeded"]) => UserinfoFailure::NoCallsLeft,
         401 | 403 if says(&["scope"]) => UserinfoFailure::Undisclosed,
         401 => UserinfoFailure::Blocked,
-        403 if says(REFUSED_TOKEN) => UserinfoFailure::Blocked,
+        403 if says(REFUSED_TOKEN) || refuses(&text) => UserinfoFailure::Blocked,
         200..=299 if !is_page(body) => UserinfoFailure::Undisclosed,
         403 => UserinfoFailure::Undisclosed,
         _ => UserinfoFailure::Transient { retry_after: retry_after.and_then(seconds) },
@@ -217,7 +223,7 @@ mod tests {
         const ORG: Class = Class::Final(Reason::OrgInactive);
         const RATE: Class = Class::Final(Reason::LoginRate);
         #[rustfmt::skip]
-        let table: [(&str, &str, Class); 44] = [
+        let table: [(&str, &str, Class); 66] = [
             // Salesforce Help "OAuth 2.0 Authorization Errors".
             ("unknown_error", "retry your request", SOON),
             ("server_error", "", SOON),
@@ -230,17 +236,34 @@ mod tests {
             ("login_rate_exceeded", "", RATE),
             ("invalid_grant", "Login Rate Exceeded", RATE),
             ("invalid_app_access", "user is not admin approved to access this app", BLOCKED),
+            ("server_error", "organization is locked, closed, or suspended", ORG),
+            ("service_unavailable", "", SOON),
+            ("invalid_request", "The service is temporarily unavailable. Please try again later.", SOON),
             ("invalid_grant", "", NOT_KNOWN),
+            ("INVALID-GRANT", "Expired Authorization Code.", NOT_KNOWN),
+            ("invalid_grant: expired authorization code", "", NOT_KNOWN),
             ("invalid_grant", "expired authorization code", NOT_KNOWN),
             ("invalid_grant", "invalid authorization code", NOT_KNOWN),
             ("invalid_grant", "expired access/refresh token", NOT_KNOWN),
             ("invalid_grant", "authentication failure", Class::Final(Reason::Unknown)),
             ("invalid_grant", "inactive user", USER),
             ("Invalid_Grant", "  Inactive\tUSER ", USER),
+            ("invalid_grant", "inactive user.", USER),
+            ("invalid_grant", "user isn't active", USER),
+            ("invalid_grant", "This user is frozen.", USER),
+            ("access_denied", "The user account is locked", USER),
+            ("invalid_grant: inactive user", "", USER),
             ("invalid_grant", "inactive organization", ORG),
+            ("invalid_grant", "The organization isn\u{2019}t active.", ORG),
+            ("invalid_request", "Organization is suspended", ORG),
             ("invalid_grant", "Inactive  Organization", ORG),
             ("invalid_grant", "ip restricted or invalid login hours", BLOCKED),
             ("invalid_grant", "IP restricted", BLOCKED),
+            ("invalid_grant", "IP Restricted or Invalid Login Hours.", BLOCKED),
+            ("invalid_grant", "IP address isn't in the allowed range", BLOCKED),
+            ("invalid_request", "login is outside of the user's login hours", BLOCKED),
+            ("invalid_grant", "user isn't admin approved to access this app", BLOCKED),
+            ("access_denied", "User hasn't approved this consumer.", BLOCKED),
             ("invalid_grant", "user hasn't approved this consumer", BLOCKED),
             ("invalid_grant", "user hasn\u{2019}t approved this consumer", BLOCKED),
             ("invalid_client", "invalid client credentials", Class::Operator),
@@ -255,9 +278,14 @@ mod tests {
             ("invalid_grant", "token request is already being processed", SOON),
             ("invalid_grant", "Token Request Is Already Being Processed", SOON),
             ("invalid_request", "token request is already  being processed", SOON),
+            ("invalid_grant", "Token request is being processed.", SOON),
             // forcedotcom/cli#3482, PipedreamHQ/pipedream#21557, articles 005132365 and 000232413: the app in this org.
             ("invalid_client_id", "External client app is not installed in this org", BLOCKED),
             ("invalid_client", "external client app is not  installed in this org", BLOCKED),
+            ("invalid_client_id", "External Client App isn\u{2019}t installed in this org.", BLOCKED),
+            ("oauth_ec_app_not_found", "", BLOCKED),
+            ("oauth-app-blocked", "", BLOCKED),
+            ("OAUTH_APP_ACCESS_DENIED", "An unexpected error. Try again later.", BLOCKED),
             ("OAUTH_EC_APP_NOT_FOUND", "", BLOCKED),
             ("OAUTH_APP_BLOCKED", "this app is blocked by admin", BLOCKED),
             ("OAUTH_APPROVAL_ERROR_GENERIC", "An unexpected error has occurred", BLOCKED),
@@ -328,7 +356,7 @@ mod tests {
         const UNDISCLOSED: UserinfoFailure = UserinfoFailure::Undisclosed;
         const SOON: UserinfoFailure = UserinfoFailure::Transient { retry_after: None };
         #[rustfmt::skip]
-        let table: [(u16, &str, UserinfoFailure); 25] = [
+        let table: [(u16, &str, UserinfoFailure); 36] = [
             // Salesforce Help "Identity URLs", "Identity URL Response Parameters": plain words.
             (403, "Bad_OAuth_Token", BLOCKED),
             (401, "Bad_OAuth_Token", BLOCKED),
@@ -351,11 +379,22 @@ mod tests {
             // Articles 005132365 and 000232413: the app, or the address that it calls from, is not allowed in the org.
             (403, r#"[{"errorCode":"OAUTH_APP_ACCESS_DENIED"}]"#, BLOCKED),
             (403, "IP restricted", BLOCKED),
+            (403, "ip Restricted or invalid login hours.", BLOCKED),
+            (403, r#"{"error":"access_denied","error_description":"IP address isn't allowed"}"#, BLOCKED),
+            (403, r#"{"error":"access_denied","error_description":"this app is blocked by admin"}"#, BLOCKED),
+            (403, r#"[{"errorCode":"FORBIDDEN","message":"inactive user"}]"#, BLOCKED),
+            (401, r#"[{"errorCode":"REQUEST_LIMIT_EXCEEDED"}]"#, UserinfoFailure::NoCallsLeft),
+            (403, r#"[{"errorCode":"request_limit_exceeded","more":{"unknown":1}}]"#, UserinfoFailure::NoCallsLeft),
+            (403, "BAD_OAUTH_TOKEN", BLOCKED),
             // Without a word, without a name, or a page of a proxy in between.
             (401, "", BLOCKED),
             (403, "", UNDISCLOSED),
             (200, r#"{"sub":"https://login.salesforce.com/id/00D/005"}"#, UNDISCLOSED),
+            (200, r#"{"preferred_username":""}"#, UNDISCLOSED),
             (200, PAGE, SOON),
+            (302, "", SOON),
+            (500, PAGE, SOON),
+            (502, "", SOON),
             (403, PAGE, SOON),
             (401, PAGE, SOON),
             (404, PAGE, SOON),

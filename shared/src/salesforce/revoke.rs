@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{
     body::Fields,
+    classify::is_page,
     client::{Answer, BodyError, Salesforce},
     words::Words,
 };
@@ -61,6 +62,8 @@ impl Salesforce {
 fn meaning(status: u16, body: &[u8]) -> Result<Revocation, RevokeError> {
     let error = Fields::read(body).and_then(|fields| fields.error()).map(|error| Words::new(&error, ""));
     match (status, error.as_ref().map(Words::error)) {
+        // Maintenance is announced with 200 too.
+        (200..=299, None) if is_page(body) => Err(RevokeError::Refused(status)),
         (200..=299, None) => Ok(Revocation::Revoked),
         (400 | 401, Some("invalid_token" | "invalid_grant")) => Ok(Revocation::Unknown),
         _ => Err(RevokeError::Refused(status)),
@@ -78,9 +81,15 @@ mod tests {
         /// The token may be alive.
         const ALIVE: Option<Revocation> = None;
         #[rustfmt::skip]
-        let table: [(u16, &str, Option<Revocation>); 17] = [
+        let table: [(u16, &str, Option<Revocation>); 27] = [
             // RFC 7009 §2.2; Salesforce Help "Revoke OAuth Tokens".
             (200, "", REVOKED),
+            (204, "", REVOKED),
+            (200, "{}", REVOKED),
+            (400, "error=UNSUPPORTED_TOKEN_TYPE", ALIVE),
+            (400, "error=invalid-token", DEAD),
+            (400, "error=invalid_token&error_description=Invalid%20Token.&more=1", DEAD),
+            (400, "\u{feff}{\"error\":\"invalid_token\",\"more\":{\"unknown\":1}}", DEAD),
             (400, "error=unsupported_token_type&error_description=this+token+type+is+not+supported", ALIVE),
             (400, r#"{"error":"unsupported_token_type","error_description":"invalid_token"}"#, ALIVE),
             (400, "error=invalid_token&error_description=invalid+token", DEAD),
@@ -94,6 +103,10 @@ mod tests {
             (404, "Bad_Id", ALIVE),
             (404, r#"{"error":"Bad_Id"}"#, ALIVE),
             // RFC 7009 §2.2.1, RFC 6585 §4: later. What else may come in between says nothing of the token.
+            (200, "<html>We are down for maintenance</html>", ALIVE),
+            (502, "", ALIVE),
+            (400, "<html>invalid_token</html>", ALIVE),
+            (503, "error=invalid_token", ALIVE),
             (503, "<html>", ALIVE),
             (429, "", ALIVE),
             (302, "", ALIVE),

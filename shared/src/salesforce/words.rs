@@ -6,7 +6,8 @@
 
 use crate::Reason;
 
-/// An error and its description: lower case, single spaces; `_` in place of `-` and of spaces in the error.
+/// An error and its description: lower case, single spaces, `is not` in place of `isn't`; `_` in place of `-` and of spaces
+/// in the error.
 pub(super) struct Words {
     error: String,
     description: String,
@@ -18,7 +19,7 @@ impl Words {
         let (error, appended) = error.split_once(':').unwrap_or((error, ""));
         Self {
             error: plain(error).replace(['-', ' '], "_"),
-            description: plain(&format!("{appended} {description}")).replace('\u{2019}', "'"),
+            description: plain(&format!("{appended} {description}")).replace('\u{2019}', "'").replace("n't ", " not "),
         }
     }
 
@@ -36,7 +37,7 @@ impl Words {
     pub(super) fn reason(&self) -> Option<Reason> {
         let is = |errors: &[&str]| errors.contains(&self.error());
         let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| self.error.starts_with(prefix));
-        if is(&["rate_limit_exceeded", "login_rate_exceeded"]) || self.says(&["login rate exceeded"]) {
+        if is(&["rate_limit_exceeded", "login_rate_exceeded"]) || self.says(&["login rate"]) {
             Some(Reason::LoginRate)
         } else if is(&["inactive_user"]) || self.says(INACTIVE_USER) {
             Some(Reason::UserInactive)
@@ -51,30 +52,67 @@ impl Words {
 
     /// Whether Salesforce says that it failed itself, so that the same request may succeed later.
     pub(super) fn is_outage(&self) -> bool {
-        ["unknown_error", "server_error", "temporarily_unavailable", "internal_error"].contains(&self.error())
-            || self.says(&["retry your request", "already being processed"])
+        OUTAGES.contains(&self.error()) || self.says(OUTAGE_PHRASES)
     }
 }
 
-const INACTIVE_USER: &[&str] = &["inactive user", "user is inactive", "user is not active", "user is frozen"];
-const INACTIVE_ORG: &[&str] =
-    &["inactive org", "org is inactive", "organization is inactive", "organization is locked"];
+const OUTAGES: &[&str] = &[
+    "unknown_error",
+    "server_error",
+    "temporarily_unavailable",
+    "internal_error",
+    "internal_server_error",
+    "service_unavailable",
+    "server_unavailable",
+];
+const OUTAGE_PHRASES: &[&str] =
+    &["retry your request", "being processed", "try again later", "temporarily unavailable", "down for maintenance"];
+const INACTIVE_USER: &[&str] = &[
+    "inactive user",
+    "user is inactive",
+    "user is not active",
+    "user is frozen",
+    "frozen user",
+    "user is locked",
+    "user is deactivated",
+    "user account is inactive",
+    "user account is frozen",
+    "user account is locked",
+];
+const INACTIVE_ORG: &[&str] = &[
+    "inactive org",
+    "org is inactive",
+    "org is not active",
+    "org is locked",
+    "org is suspended",
+    "organization is inactive",
+    "organization is not active",
+    "organization is locked",
+    "organization is closed",
+    "organization is suspended",
+];
 const BLOCKED: &[&str] = &["invalid_app_access", "invalid_app_org", "oauth_authorization_blocked"];
 /// `OAUTH_APP_BLOCKED`, `OAUTH_APP_ACCESS_DENIED`; `OAUTH_EC_APP_NOT_FOUND`; `OAUTH_APPROVAL_ERROR_GENERIC`, which is what an
 /// app that is not installed in the org ends with.
 const BLOCKED_PREFIXES: &[&str] = &["oauth_app_", "oauth_ec_app_", "oauth_approval_"];
 const BLOCKED_PHRASES: &[&str] = &[
     "app is blocked",
+    "application is blocked",
     "blocked by admin",
+    "blocked by your admin",
     "app is not installed",
     "app not installed",
     "app must be installed",
+    "app is not available in this org",
     "not admin approved",
     "not approved",
+    "has not been approved",
     "approved this consumer",
     "cross-org oauth flows are not supported",
     "ip restricted",
-    "ip address is not allowed",
+    "ip address",
+    "ip range",
+    "ip allow",
     "login hours",
 ];
 

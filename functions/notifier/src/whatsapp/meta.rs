@@ -103,9 +103,25 @@ fn error(status: StatusCode, code: u64) -> SendError {
         // More than 24 hours since the person's last message.
         131_047 => SendError::WindowClosed(text),
         // Meta's own errors, and all rate limits.
-        1 | 2 | 4 | 80007 | 130_429 | 131_000 | 131_016 | 131_056 | 131_057 => SendError::Retry(text),
-        // The person is not on WhatsApp, is the sender, is not allowed or has opted out, or has had enough messages.
-        131_009 | 131_021 | 131_026 | 131_030 | 131_048 | 131_049 | 131_050 | 131_062 => SendError::Undeliverable(text),
+        1
+        | 2
+        | 4
+        | 17
+        | 32
+        | 341
+        | 613
+        | 80_000..=80_014
+        | 130_429
+        | 131_000
+        | 131_016
+        | 131_056
+        | 131_057
+        | 133_004 => SendError::Retry(text),
+        // The person is not on WhatsApp, is the sender, is not allowed or has opted out, has had enough messages, or is in an
+        // experiment or a country that gets none.
+        130_472 | 130_497 | 131_009 | 131_021 | 131_026 | 131_030 | 131_048..=131_050 | 131_062 => {
+            SendError::Undeliverable(text)
+        }
         132_000..=132_999 => SendError::Template(text),
         // The account's or the app's: its parameters or phone number (with `error_subcode` 33), its token and permissions,
         // its lock, its payment.
@@ -197,7 +213,9 @@ mod tests {
     }
 
     /// Meta's error codes (<https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes>).
-    const REFUSALS: [(u64, u16, Whose); 33] = [
+    const REFUSALS: [(u64, u16, Whose); 51] = [
+        (130_472, 400, Whose::Persons),      // The number is part of an experiment
+        (130_497, 403, Whose::Persons),      // The account may not message users of this country
         (131_009, 400, Whose::Persons),      // Parameter value is not valid
         (131_021, 400, Whose::Persons),      // Sender and recipient are the same
         (131_026, 400, Whose::Persons),      // Message undeliverable
@@ -208,6 +226,13 @@ mod tests {
         (131_062, 400, Whose::Persons),      // Not for business-scoped user ids
         (10, 403, Whose::Operators),         // Permission denied
         (100, 400, Whose::Operators),        // Invalid parameter; with error_subcode 33 the phone number
+        (3, 400, Whose::Operators),          // Capability or permissions
+        (33, 400, Whose::Operators),         // The phone number has been deleted
+        (131_037, 400, Whose::Operators),    // Display name needs approval
+        (131_045, 400, Whose::Operators),    // Incorrect certificate
+        (131_051, 400, Whose::Operators),    // Unsupported message type
+        (133_015, 400, Whose::Operators),    // The phone number was deleted recently
+        (135_000, 400, Whose::Operators),    // Unknown error with the request's parameters
         (190, 401, Whose::Operators),        // Access token expired
         (200, 403, Whose::Operators),        // API permission
         (299, 403, Whose::Operators),        // API permission
@@ -222,10 +247,19 @@ mod tests {
         (132_007, 400, Whose::Templates),    // Template policy violated
         (132_015, 400, Whose::Templates),    // Template paused
         (132_016, 400, Whose::Templates),    // Template disabled
+        (132_005, 400, Whose::Templates),    // Translated text too long
+        (132_012, 400, Whose::Templates),    // Parameter format does not match
+        (132_068, 400, Whose::Templates),    // Flow is blocked
         (131_047, 400, Whose::WindowClosed), // Re-engagement message
         (1, 400, Whose::Nobodys),            // API unknown
         (2, 503, Whose::Nobodys),            // API service
         (4, 429, Whose::Nobodys),            // API too many calls
+        (17, 400, Whose::Nobodys),           // User request limit (Graph API "Rate Limits")
+        (613, 400, Whose::Nobodys),          // Calls within one hour exceeded the rate limit
+        (80_008, 400, Whose::Nobodys),       // Business use case rate limit
+        (131_057, 500, Whose::Nobodys),      // Account in maintenance mode
+        (133_004, 503, Whose::Nobodys),      // Server temporarily unavailable
+        (32, 400, Whose::Nobodys),           // Page request limit
         (80007, 429, Whose::Nobodys),        // Rate limit of the account
         (130_429, 429, Whose::Nobodys),      // Rate limit
         (131_000, 500, Whose::Nobodys),      // Something went wrong

@@ -116,16 +116,37 @@ fn error(status: StatusCode, code: u64) -> SendError {
         // Outside the 24-hour window.
         63016 => SendError::WindowClosed(text),
         // Too many requests; a full queue; WhatsApp's own errors; rate limits of the channel.
-        20429 | 20500 | 20503 | 21611 | 30001 | 63010 | 63012 | 63018 | 63023 => SendError::Retry(text),
+        14107 | 20429 | 20500 | 20503 | 21611 | 30001 | 30008 | 30022 | 63010 | 63012 | 63018 | 63023 => {
+            SendError::Retry(text)
+        }
         // The recipient does not exist, is not on WhatsApp, cannot be reached from here, has blocked or left the sender or
         // not joined the sandbox, or WhatsApp holds back what this person gets.
-        21211 | 21610 | 21612 | 21614 | 21910 | 63003 | 63014 | 63015 | 63024 | 63031..=63033 | 63036 | 63049 => {
-            SendError::Undeliverable(text)
-        }
+        21211
+        | 21217
+        | 21265
+        | 21266
+        | 21610
+        | 21612
+        | 21614
+        | 21635
+        | 21910
+        | 30003
+        | 30005
+        | 30006
+        | 63003
+        | 63014
+        | 63015
+        | 63024
+        | 63029
+        | 63031..=63033
+        | 63036
+        | 63049 => SendError::Undeliverable(text),
         // It does not exist, is rejected, paused or disabled, or has other variables than ours.
         21655 | 21656 | 63027 | 63028 | 63040..=63042 => SendError::Template(text),
         // The account's, whatever the status: its credentials, its content, its sender, its limit for a day.
-        20003 | 63001 | 63002 | 63005 | 63007 | 63013 | 63021 | 63038 | 63051 | 63112 => SendError::Operator(text),
+        20003 | 20005 | 30002 | 63001 | 63002 | 63005 | 63007 | 63013 | 63020..=63022 | 63038 | 63051 | 63112 => {
+            SendError::Operator(text)
+        }
         _ => by_status(status, Some(code)),
     }
 }
@@ -216,8 +237,16 @@ mod tests {
     }
 
     /// Twilio's error dictionary (<https://www.twilio.com/docs/api/errors>), each code by its page.
-    const REFUSALS: [(u64, u16, Whose); 43] = [
+    const REFUSALS: [(u64, u16, Whose); 60] = [
         (21211, 400, Whose::Persons),      // Invalid 'To' phone number
+        (21217, 400, Whose::Persons),      // Phone number does not appear to be valid
+        (21265, 400, Whose::Persons),      // 'To' number cannot be a short code
+        (21266, 400, Whose::Persons),      // 'To' and 'From' are the same
+        (21635, 400, Whose::Persons),      // 'To' number cannot be a landline
+        (30003, 400, Whose::Persons),      // Unreachable destination handset
+        (30005, 400, Whose::Persons),      // Unknown destination handset
+        (30006, 400, Whose::Persons),      // Landline or unreachable carrier
+        (63029, 400, Whose::Persons),      // The receiver failed to download the template
         (21610, 400, Whose::Persons),      // Attempt to send to an unsubscribed recipient
         (21612, 400, Whose::Persons),      // The 'To' number is not reachable from this 'From'
         (21614, 400, Whose::Persons),      // 'To' is not a valid mobile number
@@ -232,6 +261,13 @@ mod tests {
         (63036, 400, Whose::Persons),      // Recipient not available on the channel
         (63049, 400, Whose::Persons),      // Meta chose not to deliver this message
         (20003, 401, Whose::Operators),    // Permission denied: credentials
+        (20005, 401, Whose::Operators),    // Account is not active
+        (30002, 400, Whose::Operators),    // Account suspended
+        (21701, 400, Whose::Operators),    // The messaging service does not exist
+        (21703, 400, Whose::Operators),    // The messaging service has no sender
+        (21705, 400, Whose::Operators),    // The messaging service is invalid
+        (63020, 400, Whose::Operators),    // Error of the business manager account: payment
+        (63022, 400, Whose::Operators),    // Invalid certificate of the sender
         (20404, 404, Whose::Operators),    // Not found: the account
         (21212, 400, Whose::Operators),    // Invalid 'From' number
         (21408, 400, Whose::Operators),    // Permission for the region has not been enabled
@@ -254,6 +290,8 @@ mod tests {
         (63042, 400, Whose::Templates),    // Template disabled
         (63016, 400, Whose::WindowClosed), // Outside the allowed window
         (20429, 429, Whose::Nobodys),      // Too many requests
+        (14107, 400, Whose::Nobodys),      // Message rate limit exceeded
+        (30008, 400, Whose::Nobodys),      // Unknown error
         (20500, 500, Whose::Nobodys),      // Internal server error
         (21611, 400, Whose::Nobodys),      // 'From' has exceeded its queue
         (63010, 400, Whose::Nobodys),      // Channel provider's internal error
