@@ -7,8 +7,8 @@ The second table sets the local cloud's world beside what was measured: `measure
 `docs/analysis/latency/latency.py --rate … --json …` wrote.
 
 A callback passes the API's throttle, the receiver, the exchange queue, a batch of the exchanger, the stream, and a
-batch of the notifier. Batch sizes, limits, retries and pauses are the template's and the code's own, read from there;
-every other number is in `inputs.toml`. It knows no prices, no DynamoDB or KMS limits (docs/SCALING.md does these by
+batch of the notifier; what WhatsApp refuses there comes back from the notifier's retry queue. Batch sizes, limits, retries
+and pauses are the template's and the code's own (`settings.py`); every other number is in `inputs.toml`. It knows no prices, no DynamoDB or KMS limits (docs/SCALING.md does these by
 arithmetic), and no duplicates.
 """
 
@@ -20,141 +20,16 @@ import json
 import math
 import pathlib
 import random
-import re
 import sys
 import tomllib
 
-import yaml
+from capacity import Account, Bucket, Function
+from settings import ROOT, Settings
 
 HERE = pathlib.Path(__file__).parent
-ROOT = HERE.parents[2]
 DOCUMENT = ROOT / "docs" / "SCALING.md"
 HORIZON_SECONDS = 4 * 3600
 _PAUSE, _LONGEST_PAUSE = 0.25, 4.0  # `Pauses` of the exchanger's retry.rs, without its chance
-
-
-# What the template and the code say
-
-
-@dataclasses.dataclass
-class Settings:
-    """The deployed settings."""
-
-    api_rate: float
-    api_burst: float
-    exchange_batch: int
-    maximum_concurrency: int
-    max_receives: int
-    max_tries: int
-    pauses: list
-    code_lifetime: float
-    exchange_budget: float
-    notify_batch: int
-    parallelization: int
-    stream_retries: int
-    stream_age: float
-
-    @classmethod
-    def read(cls, parameters):
-        template = yaml.load((ROOT / "template.yaml").read_text(), _Template)
-        resources = template["Resources"]
-        given = {name: parameter.get("Default") for name, parameter in template["Parameters"].items()} | parameters
-
-        def value(found):
-            return given[found["Ref"]] if isinstance(found, dict) else found
-
-        throttle = resources["Api"]["Properties"]["DefaultRouteSettings"]
-        exchanger = resources["TokenExchangerFunction"]["Properties"]
-        queue = exchanger["Events"]["Exchange"]["Properties"]
-        stream = resources["NotifierFunction"]["Properties"]["Events"]["Outcome"]["Properties"]
-        return cls(
-            api_rate=throttle["ThrottlingRateLimit"],
-            api_burst=throttle["ThrottlingBurstLimit"],
-            exchange_batch=queue["BatchSize"],
-            maximum_concurrency=value(queue["ScalingConfig"]["MaximumConcurrency"]),
-            max_receives=resources["ExchangeQueue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"],
-            max_tries=int(exchanger["Environment"]["Variables"]["MAX_TRIES"]),
-            pauses=[int(found) for found in _rust("functions/token-exchanger/src/retry.rs", r"VISIBILITY_SECONDS: .*= \[(.*)\]").split(",")],
-            code_lifetime=60 * int(_rust("shared/src/exchange.rs", r"CODE_LIFETIME: .*from_mins\((\d+)\)")),
-            exchange_budget=int(_rust("functions/token-exchanger/src/budget.rs", r"EXCHANGE_LIMIT: .*from_secs\((\d+)\)")),
-            notify_batch=stream["BatchSize"],
-            parallelization=stream["ParallelizationFactor"],
-            stream_retries=stream["MaximumRetryAttempts"],
-            stream_age=stream["MaximumRecordAgeInSeconds"],
-        )
-
-
-def _rust(path, pattern):
-    found = re.search(pattern, (ROOT / path).read_text())
-    if not found:
-        raise SystemExit(f"{path} no longer says {pattern}")
-    return found[1]
-
-
-class _Template(yaml.SafeLoader):
-    """YAML with CloudFormation's short functions, each as {name: argument}."""
-
-
-def _short_function(loader, suffix, node):
-    if isinstance(node, yaml.ScalarNode):
-        return {suffix: loader.construct_scalar(node)}
-    construct = loader.construct_sequence if isinstance(node, yaml.SequenceNode) else loader.construct_mapping
-    return {suffix: construct(node, deep=True)}
-
-
-_Template.add_multi_constructor("!", _short_function)
-
-
-# What stands in a callback's way
-
-
-class Bucket:
-    """A token bucket."""
-
-    def __init__(self, per_second, burst):
-        self.per_second, self.burst = per_second, burst
-        self.tokens, self.since = burst, 0.0
-
-    def admits(self, now):
-        self.tokens = min(self.burst, self.tokens + (now - self.since) * self.per_second)
-        self.since = now
-        if self.tokens < 1:
-            return False
-        self.tokens -= 1
-        return True
-
-
-class Account:
-    """The concurrency that all functions share."""
-
-    def __init__(self, limit):
-        self.limit, self.busy, self.peak = limit, 0, 0
-
-
-class Function:
-    """The execution environments of a function: one that is warm is used again, a new one has to start."""
-
-    def __init__(self, account, world):
-        self.account, self.warm = account, world["warm"]
-        self.cold_start = world["cold_start"] / 1000
-        self.new = Bucket(world["scaling_per_second"], world["scaling_burst"])
-
-    def take(self, now):
-        """The seconds until one is ready; None where there is none now."""
-        if self.account.busy >= self.account.limit:
-            return None
-        if not self.warm and not self.new.admits(now):
-            return None
-        self.account.busy += 1
-        self.account.peak = max(self.account.peak, self.account.busy)
-        if self.warm:
-            self.warm -= 1
-            return 0.0
-        return self.cold_start
-
-    def give(self):
-        self.account.busy -= 1
-        self.warm += 1
 
 
 @dataclasses.dataclass(eq=False)
@@ -171,12 +46,10 @@ class Callback:
 
 @dataclasses.dataclass(eq=False)
 class Record:
-    """A record of the stream that passes the notifier's filter."""
+    """A record of the stream that passes the notifier's filter: an outcome. And after it the pointer on the retry queue."""
 
     callback: Callback
-    born: float
-    done: bool = False  # nothing is left to tell: such a record costs its reading alone
-    tries: int = 0
+    handed_over: float | None = None
 
 
 class Simulation:
@@ -197,11 +70,12 @@ class Simulation:
         self.receiving, self.queue, self.hidden, self.in_hand = set(), collections.deque(), set(), set()
         lanes = max(1, round(world["shards"] * settings.parallelization))
         self.lanes = [collections.deque() for _ in range(lanes)]
-        self.in_stream, self.lane_busy = set(), [False] * lanes
+        self.untold, self.lane_busy = set(), [False] * lanes
+        self.retry_queue, self.retries, self.retry_due = collections.deque(), 0, False
         # Counters
         self.arrived = self.throttled = self.unserved = self.peak_queue = 0
         self.outcomes = collections.Counter()
-        self.done, self.dead, self.told, self.not_notified = [], [], [], []
+        self.done, self.dead, self.told = [], [], []
         self.batches, self.polling_since, self.poll_due = 0, None, False
 
     def run(self, until=HORIZON_SECONDS):
@@ -326,7 +200,7 @@ class Simulation:
         self.in_hand.remove(callback)
         if outcome:
             self.outcomes[outcome] += 1
-            self.record(Record(callback, self.now))
+            self.record(Record(callback))
         if outcome == "connected":
             callback.connected = self.now
         if outcome in ("connected", "expired"):
@@ -348,7 +222,7 @@ class Simulation:
     # The stream
 
     def record(self, record):
-        self.in_stream.add(record)
+        self.untold.add(record)
         lane = self.chance.randrange(len(self.lanes))
         self.at(self.now + self.takes("stream_to_function"), self.reach, lane, record)
 
@@ -370,51 +244,64 @@ class Simulation:
     def notify_batch(self, lane):
         most = max(1, round(self.settings.notify_batch * self.world["batch_share"]))
         batch = [self.lanes[lane].popleft() for _ in range(min(len(self.lanes[lane]), most))]
-        begin, ends, failed = self.now, [], None
-        for place, record in enumerate(batch):
-            end = begin + self.takes("read")
-            if not record.done:
-                if self.whatsapp.admits(self.now):
-                    end += self.takes("send", ours=False)
-                    record.callback.told, record.done = end, True
-                    self.at(end + self.takes("mark"), self.mark, lane, record)
-                    end += self.takes("mark") + self.takes("bot", ours=False) + self.takes("mark")
-                else:
-                    record.tries += 1
-                    failed = place if failed is None else failed
-                    end += self.takes("bot", ours=False) + self.takes("mark")
-            ends.append(end)
-        self.at(max(ends), self.end_of_notice, lane, batch, failed)
+        self.at(max(self.tell(record) for record in batch), self.end_of_notice, lane)
 
-    def mark(self, lane, record):
-        """The mark of the message is itself a record that passes the filter, and then needs nothing."""
-        echo = Record(record.callback, self.now, done=True)
-        self.at(self.now + self.takes("stream_to_function"), self.reach, lane, echo)
-
-    def end_of_notice(self, lane, batch, failed):
-        self.notifier.give()
-        kept = []
-        for place, record in enumerate(batch):
-            over = record.tries > self.settings.stream_retries or self.now - record.born > self.settings.stream_age
-            if record.done:
-                if record in self.in_stream:
-                    self.in_stream.remove(record)
-                    self.told.append(record)
-            elif over:
-                self.in_stream.remove(record)
-                self.not_notified.append(record)
-            # From the first failure on the batch comes again, also what is done.
-            if failed is not None and place >= failed and not over:
-                kept.append(record)
-        self.lanes[lane].extendleft(reversed(kept))
-        if kept:
-            self.at(self.now + self.world["stream_retry"] / 1000, self.free, lane)
+    def tell(self, record):
+        """Tells the person and the bot, all of a batch at once; when that ends. The bot hears it in any case."""
+        end = self.now + self.takes("read") + self.takes("mark") + self.takes("send", ours=False)
+        if self.whatsapp.admits(self.now):
+            record.callback.told = end
+            self.untold.remove(record)
+            self.told.append(record)
         else:
-            self.free(lane)
+            if record.handed_over is None:
+                pause = self.settings.retry_first
+                record.handed_over = end
+            else:
+                age = end - record.handed_over
+                pause = next((pause for until, pause in self.settings.retry_pauses if age < until), 0)
+            self.at(end + pause, self.return_to_notifier, record)
+        return end + self.takes("mark") + self.takes("bot", ours=False) + self.takes("mark")
+
+    def end_of_notice(self, lane):
+        self.notifier.give()
+        self.free(lane)
 
     def free(self, lane):
         self.lane_busy[lane] = False
         self.notify(lane)
+
+    # The notifier's retry queue
+
+    def return_to_notifier(self, record):
+        self.retry_queue.append(record)
+        self.retry()
+
+    def retry(self):
+        """Hands out batches of what is due, as far as environments go."""
+        while self.retry_queue and self.retries < self.settings.maximum_concurrency:
+            ready = self.notifier.take(self.now)
+            if ready is None:
+                if not self.retry_due:
+                    self.retry_due = True
+                    self.at(self.now + 1, self.due_retry)
+                return
+            size = min(len(self.retry_queue), self.settings.retry_batch)
+            batch = [self.retry_queue.popleft() for _ in range(size)]
+            self.retries += 1
+            self.at(self.now + self.takes("queue_to_function") + ready, self.retry_batch, batch)
+
+    def due_retry(self):
+        self.retry_due = False
+        self.retry()
+
+    def retry_batch(self, batch):
+        self.at(max(self.tell(record) for record in batch), self.end_of_retry)
+
+    def end_of_retry(self):
+        self.notifier.give()
+        self.retries -= 1
+        self.retry()
 
     # What came of it
 
@@ -425,7 +312,7 @@ class Simulation:
             "refused": self.throttled + self.unserved,
             "connected": self.outcomes["connected"],
             "dead": len(self.dead),
-            "not_notified": len(self.not_notified),
+            "not_notified": len(self.untold),
             "peak_queue": self.peak_queue,
             "peak_concurrency": self.account.peak,
             "queue_wait": _summary(found.waited for found in finished),

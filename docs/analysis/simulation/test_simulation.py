@@ -5,7 +5,8 @@ import json
 import pytest
 
 import simulate
-from simulate import Settings, Simulation
+from settings import Settings
+from simulate import Simulation
 
 SETTINGS = Settings.read({})
 AWS = simulate.inputs()["worlds"]["aws"]
@@ -29,13 +30,13 @@ def test_every_callback_is_somewhere_at_every_moment(load, seed, until):
     in_queue = len(found.queue) + len(found.hidden) + len(found.in_hand)
     refused = found.throttled + found.unserved
     assert found.arrived == refused + len(found.receiving) + in_queue + len(found.done) + len(found.dead)
-    assert found.outcomes.total() == len(found.in_stream) + len(found.told) + len(found.not_notified)
+    assert found.outcomes.total() == len(found.untold) + len(found.told)
 
 
 @pytest.mark.parametrize("load", LOADS)
 def test_in_the_end_nothing_waits(load):
     found = _run(LOADS[load])
-    assert not (found.receiving or found.queue or found.hidden or found.in_hand or found.in_stream)
+    assert not (found.receiving or found.queue or found.hidden or found.in_hand or found.untold)
     assert not found.events and not found.account.busy
 
 
@@ -66,6 +67,14 @@ def test_no_more_messages_leave_than_whatsapp_takes():
     told = sorted(callback.told for callback in found.done)
     assert len(told) == found.arrived
     assert told[-1] - told[0] >= (len(told) - AWS["whatsapp_per_second"]) / AWS["whatsapp_per_second"] - 1
+
+
+def test_what_whatsapp_refuses_is_told_by_the_retry_queues_schedule():
+    found = _run({"rate": 100, "seconds": 60})
+    waited = [callback.told - callback.connected for callback in found.done]
+    assert len(found.told) == found.arrived and max(waited) < 120
+    assert sum(wait > SETTINGS.retry_first for wait in waited) > found.arrived / 10
+    assert (SETTINGS.retry_first, SETTINGS.retry_pauses[0], SETTINGS.retry_pauses[-1]) == (5, (20, 5), (86_400, 900))
 
 
 def test_its_medians_are_those_measured_on_the_local_cloud():
