@@ -65,6 +65,24 @@ async fn after_a_lost_answer_a_used_code_fails_as_unknown() {
 }
 
 #[tokio::test]
+async fn after_an_answer_that_does_not_say_what_became_of_the_code_a_refusal_fails_as_unknown() {
+    const PAGE: &str = "<html>We are down for maintenance</html>";
+    for (status, body) in [
+        (500, ""),
+        (502, PAGE),
+        (504, ""),
+        (500, r#"{"error":"unknown_error"}"#),
+        (200, PAGE),
+        (200, r#"{"access_tok"#),
+    ] {
+        let world = World::start().await;
+        world.token_endpoint_answers([Answer::new(status, body), Answer::new(400, EXPIRED)]);
+        assert!(ends(&world, &world.message()).await);
+        assert_eq!(world.last_update()["reason"], text("unknown"), "{status} {body}");
+    }
+}
+
+#[tokio::test]
 async fn a_lost_answer_is_remembered_over_the_next_receive() {
     let world = World::start().await;
     world.token_endpoint_answers([Answer::Lost, Answer::Lost]);
@@ -118,6 +136,22 @@ async fn tokens_that_the_org_refuses_are_not_stored() {
     assert_eq!(world.last_update()["reason"], text("app_blocked"));
     assert!(world.stores().is_empty());
     assert_eq!(world.queued("revoke").len(), 1, "they would stay alive at Salesforce");
+}
+
+#[tokio::test]
+async fn an_org_that_keeps_the_name_to_itself_is_connected_without() {
+    for (status, body) in [
+        (403, r#"[{"errorCode":"REQUEST_LIMIT_EXCEEDED","message":"TotalRequests Limit exceeded."}]"#),
+        (403, r#"[{"errorCode":"API_DISABLED_FOR_ORG"}]"#),
+        (403, "Invalid_Scope"),
+        (200, r#"{"sub":"https://login.salesforce.com/id/00D/005","preferred_username":null}"#),
+    ] {
+        let world = World::start().await;
+        world.userinfo_answers([Answer::new(status, body)]);
+        assert!(ends(&world, &world.message()).await);
+        assert_eq!(world.stores().len(), 1, "{body}");
+        assert!(world.queued("revoke").is_empty(), "{body}");
+    }
 }
 
 #[tokio::test]

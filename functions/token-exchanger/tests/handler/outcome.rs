@@ -113,6 +113,12 @@ async fn a_final_refusal_is_an_outcome() {
         (r#"{"error":"inactive_user"}"#, "user_inactive"),
         (r#"{"error":"inactive_org"}"#, "org_inactive"),
         (r#"{"error":"rate_limit_exceeded"}"#, "login_rate"),
+        (r#"{"error":"invalid_grant","error_description":"Inactive User."}"#, "user_inactive"),
+        (
+            r#"{"error":"invalid_client_id","error_description":"External client app isn't installed in this org"}"#,
+            "app_blocked",
+        ),
+        ("error=invalid_grant&error_description=ip+restricted+or+invalid+login+hours", "app_blocked"),
     ] {
         world.token_endpoint_answers([Answer::new(400, body)]);
         assert!(ends(&world, &world.message()).await);
@@ -121,7 +127,7 @@ async fn a_final_refusal_is_an_outcome() {
         assert_eq!(outcome["reason"], text(reason));
         assert!(body.contains(outcome["salesforce_error"]["S"].as_str().unwrap()));
     }
-    assert_eq!(world.tries(), 4);
+    assert_eq!(world.tries(), 7);
     assert!(world.stores().is_empty());
 }
 
