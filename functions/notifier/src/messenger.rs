@@ -85,7 +85,7 @@ impl Messenger {
         };
         match (sent, template) {
             (Err(SendError::WindowClosed(_)), Some(template)) => {
-                whatsapp.send(to, &Message::Template(template, text)).await
+                whatsapp.send(to, &Message::Template(template, text)).await.map_err(SendError::of_template)
             }
             (result, _) => result,
         }

@@ -36,7 +36,12 @@ impl OutcomeNotifier {
         if item.message_state.is_some() {
             return Ok(Checked::Settled);
         }
-        let fate = messenger.ask(message_id, &*secrets?).await;
+        let mut fate = messenger.ask(message_id, &*secrets?).await;
+        if let Ok(Fate::Refused(refusal)) = &mut fate
+            && item.template_at.is_some()
+        {
+            *refusal = refusal.clone().of_template();
+        }
         let later = match &fate {
             Ok(Fate::Arrived(state)) => Later::Settled(state),
             Ok(Fate::Refused(refusal)) => {
@@ -66,9 +71,8 @@ impl OutcomeNotifier {
 
 /// What a refusal means that comes after the message was accepted.
 fn later<'a>(messenger: &Messenger, item: &Item, refusal: &'a SendError) -> Later<'a> {
-    let has_template = messenger.account.template.is_some() && item.template_at.is_none();
     match refusal {
-        SendError::WindowClosed(_) if has_template => Later::WindowClosed,
+        SendError::WindowClosed(_) if messenger.account.template.is_some() => Later::WindowClosed,
         SendError::WindowClosed(code) | SendError::Undeliverable(code) => Later::Undeliverable(code),
         SendError::Retry(_) | SendError::Unsure(_) | SendError::Operator(_) | SendError::Template(_) => {
             Later::Refused { before: item.message_refusals.unwrap_or_default() }

@@ -90,6 +90,16 @@ pub(crate) enum SendError {
 }
 
 impl SendError {
+    /// The same of a message by a template: no window closes to a template, so where the provider says so it took it for
+    /// free text, and would take everybody's so
+    /// (<https://www.twilio.com/docs/api/errors/63016>: no messaging service, an unsuitable type of content).
+    pub(crate) fn of_template(self) -> Self {
+        match self {
+            Self::WindowClosed(code) => Self::Template(code),
+            other => other,
+        }
+    }
+
     /// The dimension `Result` of the metric `Messages`.
     pub(crate) const fn label(&self) -> &'static str {
         match self {

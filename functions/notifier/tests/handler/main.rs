@@ -672,19 +672,32 @@ async fn an_outcome_that_was_redelivered_before_is_told_by_the_stream_alone() {
 }
 
 #[tokio::test]
-async fn the_template_is_sent_once_and_where_there_is_none_the_bot_hears_the_truth() {
-    let by_template = told(json!({"template_at": NOW}));
+async fn where_the_window_is_closed_and_there_is_no_template_the_bot_hears_the_truth() {
     let refused = item(json!({"message_error": "63016", "message_id": "SM1"}));
-    for (scene, before) in [
-        (Scene::configured(World::with(Value::Null), TEMPLATE).await, by_template),
-        (Scene::new(World::with(Value::Null)).await, told(json!({}))),
-    ] {
-        scene.becomes("failed", Some(63016));
-        scene.item_is([&before, &refused]);
-        assert_eq!(scene.returned(&[CHECK], 15).await, json!([]));
-        assert!(scene.messages().is_empty());
-        assert_eq!(scene.events()[0]["data"]["message"], "undeliverable");
-    }
+    let scene = Scene::new(World::with(Value::Null)).await;
+    scene.becomes("failed", Some(63016));
+    scene.item_is([&told(json!({})), &refused]);
+    assert_eq!(scene.returned(&[CHECK], 15).await, json!([]));
+    assert!(scene.messages().is_empty());
+    assert_eq!(scene.events()[0]["data"]["message"], "undeliverable");
+}
+
+#[tokio::test]
+async fn a_template_that_is_taken_for_free_text_is_the_operators_and_is_retried() {
+    let closed = (400, r#"{"code":63016}"#);
+    let scene = Scene::configured(World { twilio: vec![closed], ..World::with(item(json!({}))) }, TEMPLATE).await;
+    assert!(!scene.succeeds().await);
+    assert_eq!(scene.messages(), ["✅ Your Salesforce account is now connected!", "HX0123"]);
+    assert_eq!(scene.events()[0]["data"]["message"], "pending");
+    assert_eq!(scene.marks(), ["SET bot_told_at"]);
+
+    let scene = Scene::configured(World::with(Value::Null), TEMPLATE).await;
+    scene.becomes("failed", Some(63016));
+    let waits =
+        json!({"bot_told_at": NOW, "message_refusals": 1, "message_retry_at": NOW + 60_000, "template_at": NOW});
+    scene.item_is([&told(json!({"template_at": NOW})), &item(waits)]);
+    assert_eq!(scene.returned(&[CHECK], 15).await, json!([{"itemIdentifier": "m0"}]), "it is sent again later");
+    assert!(scene.messages().is_empty() && scene.events().is_empty());
 }
 
 #[tokio::test]
