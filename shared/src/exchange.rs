@@ -58,6 +58,8 @@ pub enum Consent {
     Refused {
         /// Why: [`Reason::is_refusal`].
         reason: Reason,
+        /// The SHA-256 of the code that it brought; `None` where it brought none, or its version did not say so.
+        code_sha256: Option<String>,
     },
     /// They approved, and the code has been exchanged for tokens that are still to be stored.
     Exchanged {
@@ -191,6 +193,12 @@ struct Wire {
     denied: Option<Denial>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     refused: Option<String>,
+    /// Of the code of a refused callback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    code_sha256: Option<String>,
+    /// With `wrong_browser`: it is the right one, and the login was used. Earlier versions know no such refusal.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    used: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     traded: Option<Traded>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -220,13 +228,19 @@ impl From<ExchangeMessage> for Wire {
             code: None,
             denied: None,
             refused: None,
+            code_sha256: None,
+            used: false,
             traded: None,
             revoke: None,
         };
         match consent {
             Consent::Granted { code } => Self { code: Some(code), ..wire },
             Consent::Denied(denial) => Self { denied: Some(denial), ..wire },
-            Consent::Refused { reason } => Self { refused: Some(reason.as_str().to_owned()), ..wire },
+            Consent::Refused { reason, code_sha256 } => {
+                let used = reason == Reason::UsedLogin;
+                let refused = if used { Reason::WrongBrowser } else { reason };
+                Self { refused: Some(refused.as_str().to_owned()), code_sha256, used, ..wire }
+            }
             Consent::Exchanged { code_sha256, sealed } => Self { traded: Some(Traded { code_sha256, sealed }), ..wire },
             Consent::Revoke { attempt_id, sealed } => Self { revoke: Some(Revoke { attempt_id, sealed }), ..wire },
         }
@@ -237,7 +251,7 @@ impl TryFrom<Wire> for ExchangeMessage {
     type Error = InvalidMessage;
 
     fn try_from(wire: Wire) -> Result<Self, InvalidMessage> {
-        let Wire { v, state, received_at, code, denied, refused, traded, revoke } = wire;
+        let Wire { v, state, received_at, code, denied, refused, code_sha256, used, traded, revoke } = wire;
         if v != VERSION {
             return Err(InvalidMessage::Version);
         }
@@ -246,7 +260,11 @@ impl TryFrom<Wire> for ExchangeMessage {
             (None, Some(denial), None, None, None) => Consent::Denied(denial),
             (None, None, Some(reason), None, None) => {
                 let reason = Reason::parse(&reason).filter(|reason| reason.is_refusal());
-                Consent::Refused { reason: reason.ok_or(InvalidMessage::Consent)? }
+                let reason = match reason.ok_or(InvalidMessage::Consent)? {
+                    Reason::WrongBrowser if used => Reason::UsedLogin,
+                    reason => reason,
+                };
+                Consent::Refused { reason, code_sha256 }
             }
             (None, None, None, Some(Traded { code_sha256, sealed }), None) => {
                 Consent::Exchanged { code_sha256, sealed }
@@ -358,6 +376,23 @@ mod tests {
         for reason in ["connected", "denied", "", "weather"] {
             assert_eq!(parse(&holding("refused", &json!(reason))).unwrap_err(), InvalidMessage::Consent, "{reason}");
         }
+    }
+
+    #[test]
+    fn a_refusal_says_which_code_it_brought_and_whether_the_login_was_used() {
+        let mut refused = holding("refused", &json!("wrong_browser"));
+        refused["code_sha256"] = json!("ab");
+        for (used, reason) in [(false, Reason::WrongBrowser), (true, Reason::UsedLogin)] {
+            if used {
+                refused["used"] = json!(true);
+            }
+            let parsed = parse(&refused).unwrap();
+            assert_eq!(serde_json::from_str::<Value>(&parsed.to_body()).unwrap(), refused);
+            let Consent::Refused { reason: parsed, code_sha256 } = parsed.consent else { panic!("no refusal") };
+            assert_eq!((parsed, code_sha256.as_deref()), (reason, Some("ab")));
+        }
+        refused["refused"] = json!("expired_state");
+        assert!(matches!(parse(&refused).unwrap().consent, Consent::Refused { reason: Reason::ExpiredState, .. }));
     }
 
     #[test]

@@ -388,7 +388,7 @@ def test_every_dependency_says_what_it_is_for(path, section):
 def test_the_rules_of_the_model_are_the_functions_own():
     source = "".join(text for _, text in _sources("tests/model/src"))
     # An outcome that is written by other means than the ledger's would go unchecked.
-    for rule in (r"\.claims", r"\.finish", r"\.release", r"\.lease", r"\bmark\.write"):
+    for rule in (r"\.claim", r"\.finish", r"\.release", r"\.lease", r"\bmark\.write"):
         assert re.search(rf"{rule}\(", source), rule
     assert "Guard::Exchanged" in source
     assert "Condition::" not in source and "ConditionalWrite::only_if" not in source

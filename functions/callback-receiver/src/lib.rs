@@ -168,7 +168,7 @@ impl Receiver {
     ) -> Reply {
         // A plain state proves nothing, so it gives nobody a reason to write to its chat.
         let Login::Signed(Claims { attempt_id, .. }) = login else { return refusal.into() };
-        let message = message(Consent::Refused { reason: refusal.reason() });
+        let message = message(Consent::Refused { reason: refusal.reason(), code_sha256: None });
         match timeout_at(deadline, self.queue.send_refusal(&message)).await {
             Ok(Ok(())) => return Reply::Refused(refusal, Some(*attempt_id)),
             Ok(Err(error)) => warn!(%attempt_id, %error, "refusal not queued"),

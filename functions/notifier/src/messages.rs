@@ -85,9 +85,11 @@ fn failure(reason: Reason) -> Words {
             "To connect an account, please ask here for a new link.",
         ),
         Reason::UsedLogin => asking(
-            "You allowed access twice with one login: only the first account is connected.",
-            "To connect the other one instead, please open this link:",
-            "To connect the other one instead, please ask here for a new link.",
+            "You allowed access more than once with one login, and a login connects one account.",
+            "If it was the same account each time, there is nothing to do. To connect another one instead, please open \
+             this link:",
+            "If it was the same account each time, there is nothing to do. To connect another one instead, please ask \
+             here for a new link.",
         ),
         Reason::Unknown => asking(
             "Salesforce did not tell us whether your login worked.",

@@ -6,7 +6,8 @@ use std::time::Duration;
 use shared::{
     AuthorizationCode, Reason, Timestamp,
     attempt::ledger::{Attempt, Conflict, DELAY_AFTER, Guard, Lease, Plan},
-    exchange::{DenialError, Sealed},
+    conditional_write::Attributes,
+    exchange::{CODE_LIFETIME, DenialError, Sealed},
     salesforce::callback_error,
 };
 
@@ -22,12 +23,15 @@ use crate::{
     work::Work,
 };
 
+/// How many approvals of one login have rows of their own, beside the attempt's. A chat hears of fewer failures.
+const MAX_APART: usize = 5;
+
 impl Work<'_> {
     /// Processes the message until its attempt has an outcome, or says why it goes back to the queue.
     pub(crate) async fn run(&self) -> Result<Ending, Setback> {
         match &self.message.content {
             Content::Denied { error, description } => self.deny(error, *description).await,
-            Content::Refused(reason) => self.refuse(*reason).await,
+            Content::Refused { reason, code_sha256 } => self.refuse(*reason, *code_sha256).await,
             Content::Unproven { .. } => self.fail(Reason::CodeExpired.into(), Guard::SameCode).await,
             Content::Granted { code, pkce } => self.connect(code, *pkce).await,
             Content::Exchanged { sealed, .. } => self.store_sealed(sealed).await,
@@ -42,9 +46,16 @@ impl Work<'_> {
         self.finish(Guard::Undecided, Failure::denied(reason, error, description)).await
     }
 
-    /// The receiver refused the callback. Where the right browser followed, its callback brings the outcome.
-    async fn refuse(&self, reason: Reason) -> Result<Ending, Setback> {
-        self.finish(Guard::Untouched, reason.into()).await
+    /// The receiver refused the callback. Where the right browser followed, its callback brings the outcome. Where the login
+    /// was approved before, this is one more approval: the browser has lost the secret of it with the first.
+    async fn refuse(&self, reason: Reason, code_sha256: Option<&str>) -> Result<Ending, Setback> {
+        let ending = self.finish(Guard::Untouched, reason.into()).await?;
+        let (Ending::Duplicate, Some(code_sha256)) = (&ending, code_sha256) else { return Ok(ending) };
+        let item = self.resources.tables.read_attempt(self.attempt.id).await?;
+        if !self.attempt.has_other_codes(&item, code_sha256) {
+            return Ok(ending);
+        }
+        self.end_apart(Reason::UsedLogin, Some(code_sha256)).await
     }
 
     /// Writes a failure that is given up where the attempt has another outcome.
@@ -56,17 +67,33 @@ impl Work<'_> {
         })
     }
 
-    /// The login is connected, and was approved once more: in another tab of Salesforce's page, or by going back. Its code is
-    /// not exchanged, because a state is for one login (RFC 9700 §4.7). The person hears how to connect that account.
-    async fn refuse_second_approval(&self) -> Result<Ending, Setback> {
-        let (id, tables) = (self.attempt.id.of_second_approval(), &self.resources.tables);
-        let (attempt, failure) = (Attempt { id, ..self.attempt.clone() }, Failure::from(Reason::UsedLogin));
-        let ended = Ended::failed(&failure, Guard::Untouched);
-        Ok(match tables.finish(&attempt, &self.consent(), &ended, self.is_last_write(), self.now()).await? {
-            Finish::Written => Ending::Failed(failure),
-            Finish::Superseded(reason) => Ending::Failed(reason.into()),
-            Finish::Refused(_) => Ending::Duplicate,
-        })
+    /// Ends one approval of a login whose attempt is another approval's: in another tab of Salesforce's page, or after going
+    /// back. Its code is not exchanged, because a state is for one login (RFC 9700 §4.7). The person hears of each, and how to
+    /// connect that account; of one that the chat's later consent has overtaken only the bot does.
+    ///
+    /// Each has a row of its own, in the order that they came, as far as there are rows for them.
+    pub(crate) async fn end_apart(&self, reason: Reason, code_sha256: Option<&str>) -> Result<Ending, Setback> {
+        let tables = &self.resources.tables;
+        let mut attempt = Attempt { code_sha256: code_sha256.map(str::to_owned), ..self.attempt.clone() };
+        let failure = Failure::from(reason);
+        for _ in 0..MAX_APART {
+            attempt.id = attempt.id.of_second_approval();
+            let ended = Ended::failed(&failure, Guard::Untouched);
+            match tables.finish(&attempt, &self.consent(), &ended, self.is_last_write(), self.now()).await? {
+                Finish::Written => return Ok(Ending::Failed(failure)),
+                Finish::Superseded(reason) => return Ok(Ending::Failed(reason.into())),
+                Finish::Refused(_) => {}
+            }
+            if !attempt.has_other_codes(&tables.read_attempt(attempt.id).await?, code_sha256.unwrap_or_default()) {
+                return Ok(Ending::Duplicate);
+            }
+        }
+        Ok(Ending::Duplicate)
+    }
+
+    /// The same, of the code of this message.
+    pub(crate) async fn end_own_apart(&self, reason: Reason) -> Result<Ending, Setback> {
+        self.end_apart(reason, self.attempt.code_sha256.as_deref()).await
     }
 
     /// The person approved.
@@ -75,9 +102,11 @@ impl Work<'_> {
         if self.message.code_has_expired(now) {
             return self.expire().await;
         }
+        let tables = &self.resources.tables;
+        let is_again = self.attempt.delivery.receives > 1;
+        let seen = if is_again { tables.read_attempt(self.attempt.id).await? } else { Attributes::new() };
         if self.attempt.delivery.is_late() {
-            let item = self.resources.tables.read_attempt(self.attempt.id).await?;
-            match self.attempt.plan(&item) {
+            match self.attempt.plan(&seen) {
                 Plan::Try => {}
                 Plan::Tell => return self.tell_of_delay().await?.ok_or(Setback::Told),
                 Plan::GiveUp => return self.tell_of_delay().await?.ok_or(Setback::GivenUp),
@@ -85,7 +114,7 @@ impl Work<'_> {
         }
         let claim = async {
             // The lease is kept at once: what is fetched concurrently may use up all the time.
-            Ok::<_, TableError>(match self.resources.tables.claim(&self.attempt, now).await? {
+            Ok::<_, TableError>(match tables.claim(&self.attempt, seen, now).await? {
                 Claim::Granted(lease) => Ok(self.lease.get_or_init(|| lease)),
                 Claim::Refused(conflict) => Err(conflict),
             })
@@ -93,8 +122,13 @@ impl Work<'_> {
         let (claim, inputs) = tokio::join!(claim, self.fetch_exchange_inputs(pkce, now));
         let lease = match claim? {
             Ok(lease) => lease,
-            Err(Conflict::Finished { .. } | Conflict::TooManyCodes) => return Ok(Ending::Duplicate),
-            Err(Conflict::AnotherCode) => return self.refuse_second_approval().await,
+            Err(Conflict::Finished { .. }) => return Ok(Ending::Duplicate),
+            Err(Conflict::AnotherCode | Conflict::TooManyCodes) => return self.end_own_apart(Reason::UsedLogin).await,
+            Err(Conflict::Overtaken) if self.attempt.delivery.is_final() => {
+                return self.end_own_apart(Reason::Superseded).await;
+            }
+            // Should the later code fail, this one is tried.
+            Err(Conflict::Overtaken) => return Err(Setback::Held { until: now.plus(CODE_LIFETIME) }),
             Err(Conflict::Held { until }) => return Err(Setback::Held { until }),
             Err(Conflict::OutOfTries) => return self.tell_of_delay().await?.ok_or(Setback::GivenUp),
             Err(Conflict::Delayed) => return Err(Setback::Held { until: now }),
@@ -148,10 +182,11 @@ impl Work<'_> {
 
     /// Tokens of an attempt that is connected: with them, or with those of another code.
     async fn drop_sealed(&self, sealed: &Sealed) -> Result<Ending, Setback> {
-        if self.resources.tables.refused(&self.attempt, self.now()).await? == Stored::Never {
+        let stored = self.resources.tables.refused(&self.attempt, self.now()).await?;
+        if matches!(stored, Stored::Never | Stored::AnotherCode) {
             self.revoke_unused(&self.open(sealed).await?.grant).await;
         }
-        Ok(Ending::Duplicate)
+        if stored == Stored::AnotherCode { self.end_own_apart(Reason::UsedLogin).await } else { Ok(Ending::Duplicate) }
     }
 
     async fn open(&self, sealed: &Sealed) -> Result<Connection, Setback> {
@@ -173,25 +208,28 @@ impl Work<'_> {
     async fn tell_of_delay(&self) -> Result<Option<Ending>, Setback> {
         match self.write(Ended::delayed(Reason::Misconfigured, Guard::Claimable), self.now()).await? {
             Finish::Superseded(reason) => Ok(Some(Ending::Failed(reason.into()))),
-            Finish::Refused(Conflict::Finished { .. } | Conflict::AnotherCode | Conflict::TooManyCodes) => {
-                Ok(Some(Ending::Duplicate))
-            }
-            Finish::Refused(Conflict::Held { until }) => Err(Setback::Held { until }),
             Finish::Written | Finish::Refused(Conflict::Delayed | Conflict::OutOfTries) => Ok(None),
+            Finish::Refused(conflict) => self.give_up(conflict).await.map(Some),
         }
     }
 
     async fn fail(&self, failure: Failure, guard: Guard<'_>) -> Result<Ending, Setback> {
-        let now = self.now();
-        match self.write(Ended::failed(&failure, guard), now).await? {
+        match self.write(Ended::failed(&failure, guard), self.now()).await? {
             Finish::Written => Ok(Ending::Failed(failure)),
             Finish::Superseded(reason) => Ok(Ending::Failed(reason.into())),
-            Finish::Refused(Conflict::Finished { .. } | Conflict::AnotherCode | Conflict::TooManyCodes) => {
-                Ok(Ending::Duplicate)
-            }
+            Finish::Refused(conflict) => self.give_up(conflict).await,
+        }
+    }
+
+    /// The attempt does not take the outcome of this code: it has one, which may be another code's, or will have one.
+    async fn give_up(&self, conflict: Conflict) -> Result<Ending, Setback> {
+        match conflict {
+            Conflict::Finished { .. } => Ok(Ending::Duplicate),
+            Conflict::AnotherCode | Conflict::TooManyCodes => self.end_own_apart(Reason::UsedLogin).await,
+            Conflict::Overtaken => self.end_own_apart(Reason::Superseded).await,
             // Lost to another holder who has returned it since.
-            Finish::Refused(Conflict::Delayed | Conflict::OutOfTries) => Err(Setback::Held { until: now }),
-            Finish::Refused(Conflict::Held { until }) => Err(Setback::Held { until }),
+            Conflict::Delayed | Conflict::OutOfTries => Err(Setback::Held { until: self.now() }),
+            Conflict::Held { until } => Err(Setback::Held { until }),
         }
     }
 
@@ -218,7 +256,7 @@ impl Work<'_> {
                 let guard = lease.map_or(Guard::Claimable, Guard::Lease);
                 let ended = Ended { last_error: Some(&last_error), ..Ended::delayed(reason, guard) };
                 let finish = self.write(ended, now).await?;
-                Ok(!matches!(finish, Finish::Refused(Conflict::Held { .. })))
+                Ok(!matches!(finish, Finish::Refused(Conflict::Held { .. } | Conflict::Overtaken)))
             }
             (_, Some(lease)) => tables.release(attempt.id, lease, &last_error, now).await.map(|()| false),
             (_, None) => Ok(false),

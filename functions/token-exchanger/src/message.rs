@@ -49,7 +49,11 @@ pub(crate) enum Content<'a> {
     /// The person, or Salesforce, refused.
     Denied { error: &'a exchange::DenialError, description: Option<&'a str> },
     /// The receiver refused the callback.
-    Refused(Reason),
+    Refused {
+        reason: Reason,
+        /// Of the code that it brought, if any. Nothing proves it to be this login's, and it is never exchanged.
+        code_sha256: Option<&'a str>,
+    },
     /// Tokens to store.
     Exchanged { code_sha256: &'a str, sealed: &'a Sealed },
     /// Tokens to revoke.
@@ -112,7 +116,7 @@ impl Verifier<'_> {
             Some(link) => link.issued_at,
             None => claims.expires_at.minus(MAX_STATE_LIFE),
         };
-        let in_time = received_at < claims.expires_at || matches!(content, Content::Refused(_));
+        let in_time = received_at < claims.expires_at || matches!(content, Content::Refused { .. });
         if received_at < earliest || !in_time {
             return Err(Forged::Time);
         }
@@ -139,7 +143,7 @@ impl Verifier<'_> {
                 AttemptId::of_code_sha256(code_sha256)
             }
             Content::Revoke { attempt_id, .. } => *attempt_id,
-            Content::Denied { .. } | Content::Refused(_) => AttemptId::of_denial(&wa_id, received_at),
+            Content::Denied { .. } | Content::Refused { .. } => AttemptId::of_denial(&wa_id, received_at),
         };
         Message {
             attempt_id,
@@ -188,7 +192,9 @@ impl<'a> Content<'a> {
             exchange::Consent::Denied(Denial { error, description }) => {
                 Self::Denied { error, description: description.as_ref().map(exchange::Description::as_str) }
             }
-            exchange::Consent::Refused { reason } => Self::Refused(*reason),
+            exchange::Consent::Refused { reason, code_sha256 } => {
+                Self::Refused { reason: *reason, code_sha256: code_sha256.as_deref() }
+            }
             exchange::Consent::Exchanged { code_sha256, sealed } => Self::Exchanged { code_sha256, sealed },
             exchange::Consent::Revoke { attempt_id, sealed } => Self::Revoke { attempt_id: *attempt_id, sealed },
         }
@@ -204,7 +210,7 @@ impl Message<'_> {
             Content::Exchanged { code_sha256, .. } | Content::Unproven { code_sha256 } => {
                 Some((*code_sha256).to_owned())
             }
-            Content::Denied { .. } | Content::Refused(_) | Content::Revoke { .. } => None,
+            Content::Denied { .. } | Content::Refused { .. } | Content::Revoke { .. } => None,
         };
         Attempt {
             id: self.attempt_id,

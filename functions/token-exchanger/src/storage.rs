@@ -17,7 +17,7 @@ use crate::{
     ending::Ending,
     retry::Pauses,
     setback::Setback,
-    tables::{Before, Connection, Finish, Stored, TableError},
+    tables::{Before, Connection, Finish, Stored},
     work::Work,
 };
 
@@ -107,14 +107,15 @@ impl Work<'_> {
                 }
                 let renewed = before.is_connected;
                 let stored = self.resources.tables.connect(&self.attempt, &consent, connection, &before, now).await?;
-                if stored == Stored::Never {
+                if matches!(stored, Stored::Never | Stored::AnotherCode) {
                     self.revoke_unused(&connection.grant).await;
                 }
-                Ok::<_, TableError>(match stored {
-                    Stored::Done => Some(Ending::Connected { renewed }),
-                    Stored::Never => Some(Ending::Duplicate),
-                    Stored::RowChanged => None,
-                })
+                match stored {
+                    Stored::Done => Ok(Some(Ending::Connected { renewed })),
+                    Stored::Never => Ok(Some(Ending::Duplicate)),
+                    Stored::AnotherCode => self.end_own_apart(Reason::UsedLogin).await.map(Some),
+                    Stored::RowChanged => Ok(None),
+                }
             };
             let setback = match stored.await {
                 Ok(Some(ending)) => {
@@ -125,7 +126,8 @@ impl Work<'_> {
                 }
                 // Another wrote to the row: it is read again.
                 Ok(None) => Setback::RowChanged,
-                Err(error) => Setback::NotStored(error),
+                Err(Setback::Attempt(error)) => Setback::NotStored(error),
+                Err(setback) => setback,
             };
             if !pauses.next(None).await {
                 return Err(setback);
@@ -139,17 +141,18 @@ impl Work<'_> {
         connection: &Connection,
         reason: Reason,
         lease: Option<&Lease>,
-    ) -> Result<Ending, TableError> {
+    ) -> Result<Ending, Setback> {
         self.revoke_unused(&connection.grant).await;
         let guard = lease.map_or(Guard::Exchanged, Guard::Lease);
-        Ok(match self.resources.tables.supersede(&self.attempt, reason, guard, self.now()).await? {
-            Finish::Written | Finish::Superseded(_) => Ending::Failed(reason.into()),
+        match self.resources.tables.supersede(&self.attempt, reason, guard, self.now()).await? {
+            Finish::Written | Finish::Superseded(_) => Ok(Ending::Failed(reason.into())),
             // It ended so before.
-            Finish::Refused(Conflict::Finished { connected: false }) => Ending::Duplicate,
+            Finish::Refused(Conflict::Finished { connected: false }) => Ok(Ending::Duplicate),
+            Finish::Refused(Conflict::AnotherCode) => self.end_own_apart(reason).await,
             Finish::Refused(conflict) => {
                 warn!(attempt_id = %self.attempt.id, ?conflict, "superseded attempt has another outcome");
-                Ending::Duplicate
+                Ok(Ending::Duplicate)
             }
-        })
+        }
     }
 }

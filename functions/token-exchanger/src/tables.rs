@@ -27,6 +27,8 @@ use crate::{ending::Failure, retry::Pauses};
 
 /// How long a transaction that checks and writes an outcome is repeated: a conflict with another write passes sooner.
 const CONFLICT_LIMIT: Duration = Duration::from_secs(1);
+/// How often one write looks at an item that another has changed since.
+const LOOKS: usize = 4;
 
 /// Both tables.
 #[derive(Clone, Debug)]
@@ -65,7 +67,9 @@ pub(crate) struct Ended<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stored {
     Done,
-    /// Not stored, and never will be: the attempt was connected with another code, or is another chat's.
+    /// Not stored, and never will be: the attempt was connected with another code.
+    AnotherCode,
+    /// Not stored, and never will be: the attempt is another chat's.
     Never,
     /// Not stored: the token row is not what it was, or a later consent's.
     RowChanged,
@@ -109,33 +113,35 @@ impl Tables {
         Ok(dynamodb::read(&self.client, &self.tokens, (attr::WA_ID, wa_id.as_str())).await?)
     }
 
-    /// Claims the attempt for the time of a lease.
-    pub(crate) async fn claim(&self, attempt: &Attempt<'_>, now: Timestamp) -> Result<Claim, TableError> {
-        match self.try_to_claim(attempt, now).await {
-            // The claim may have been made, and every answer of it lost: this delivery knows its own again.
-            Err(_) => self.try_to_claim(attempt, now).await,
-            claimed => claimed,
-        }
-    }
-
-    async fn try_to_claim(&self, attempt: &Attempt<'_>, now: Timestamp) -> Result<Claim, TableError> {
-        let mut conflict = Conflict::Finished { connected: false };
-        for claim in attempt.claims(now) {
-            match self.update(attempt.id, &claim).await? {
-                Update::Done(before) => return Ok(Claim::Granted(attempt.lease(&before))),
-                Update::ConditionFailed(item) => {
-                    if let Some(lease) = attempt.own_lease(&item) {
-                        return Ok(Claim::Granted(lease));
-                    }
-                    conflict = attempt.conflict(&item, now);
-                    // The other write could be allowed only by an item that has changed since.
-                    if attempt.claims(now).iter().all(|claim| !claim.is_allowed(&item)) {
-                        break;
-                    }
+    /// Claims the attempt for the time of a lease, by the item as it was seen before: empty, where it is likely new.
+    pub(crate) async fn claim(
+        &self,
+        attempt: &Attempt<'_>,
+        mut seen: Attributes,
+        now: Timestamp,
+    ) -> Result<Claim, TableError> {
+        let mut is_lost = false;
+        for _ in 0..LOOKS {
+            let claim = match attempt.claim(&seen, now) {
+                Ok(claim) => claim,
+                Err(conflict) => return Ok(Claim::Refused(conflict)),
+            };
+            let item = match self.update(attempt.id, &claim).await {
+                Ok(Update::Done(before)) => return Ok(Claim::Granted(attempt.lease(&before))),
+                Ok(Update::ConditionFailed(item)) => item,
+                Err(error) if is_lost => return Err(error),
+                // The claim may have been made, and every answer of it lost: this delivery knows its own again.
+                Err(_) => {
+                    is_lost = true;
+                    continue;
                 }
+            };
+            if let Some(lease) = attempt.own_lease(&seen, &item) {
+                return Ok(Claim::Granted(lease));
             }
+            seen = item;
         }
-        Ok(Claim::Refused(conflict))
+        Ok(Claim::Refused(Conflict::Held { until: now }))
     }
 
     /// The attempt's item; empty where there is none.
@@ -167,14 +173,20 @@ impl Tables {
         is_last: bool,
         now: Timestamp,
     ) -> Result<Finish, TableError> {
-        let write = ended.write(attempt, now);
         let (check, id) = (consent.check(now), attempt.id.to_string());
-        let writes = [
-            (&check, &*self.tokens, (attr::WA_ID, attempt.wa_id.as_str())),
-            (&write, &*self.attempts, (attr::ATTEMPT_ID, &*id)),
-        ];
         let mut pauses = Pauses::until(Instant::now() + CONFLICT_LIMIT);
+        // Most attempts that end without a lease have no item.
+        let (mut seen, mut looks) = (Attributes::new(), 0);
         let row = loop {
+            let write = match ended.write(attempt, &seen, now) {
+                Ok(write) => write,
+                Err(_) if attempt.wrote(&ended.outcome, &seen, now) => return Ok(Finish::Written),
+                Err(conflict) => return Ok(Finish::Refused(conflict)),
+            };
+            let writes = [
+                (&check, &*self.tokens, (attr::WA_ID, attempt.wa_id.as_str())),
+                (&write, &*self.attempts, (attr::ATTEMPT_ID, &*id)),
+            ];
             match dynamodb::transact(&self.client, writes).await {
                 Ok(Transaction::Done) => return Ok(Finish::Written),
                 Ok(Transaction::ConditionFailed([true, _])) => {
@@ -182,6 +194,10 @@ impl Tables {
                     // The condition has failed: what the row says now is only about which words are right.
                     let reason = row.map_or(Reason::Superseded, |row| consent.reason_lost(&row, now));
                     return self.supersede(attempt, reason, ended.guard, now).await;
+                }
+                Ok(Transaction::ConditionFailed([false, _])) if ended.guard.looks() && looks < LOOKS => {
+                    looks += 1;
+                    seen = self.read_attempt(attempt.id).await?;
                 }
                 // The item says why.
                 Ok(Transaction::ConditionFailed([false, _])) => break None,
@@ -221,11 +237,24 @@ impl Tables {
         ended: &Ended<'_>,
         now: Timestamp,
     ) -> Result<Finish, TableError> {
-        Ok(match self.update(attempt.id, &ended.write(attempt, now)).await? {
-            Update::Done(_) => Finish::Written,
-            Update::ConditionFailed(item) if attempt.wrote(&ended.outcome, &item, now) => Finish::Written,
-            Update::ConditionFailed(item) => Finish::Refused(attempt.conflict(&item, now)),
-        })
+        let mut seen = Attributes::new();
+        for _ in 0..LOOKS {
+            let write = match ended.write(attempt, &seen, now) {
+                Ok(write) => write,
+                Err(conflict) => return Ok(Finish::Refused(conflict)),
+            };
+            match self.update(attempt.id, &write).await? {
+                Update::Done(_) => return Ok(Finish::Written),
+                Update::ConditionFailed(item) if attempt.wrote(&ended.outcome, &item, now) => {
+                    return Ok(Finish::Written);
+                }
+                Update::ConditionFailed(item) => seen = item,
+            }
+            if !ended.guard.looks() {
+                break;
+            }
+        }
+        Ok(Finish::Refused(attempt.conflict(&seen, now)))
     }
 
     /// Stores tokens and outcome in one transaction, where the consent wins and the token row still holds `before`. A
@@ -242,7 +271,9 @@ impl Tables {
         let tokens = connection.tokens(attempt).store(consent, before.tokens.as_ref(), now);
         let tokens = before.revoked_at.iter().fold(tokens, |write, at| write.set(REVOKED_AT, *at));
         let outcome = Outcome::Connected { account: connection.account(), renewed: before.is_connected };
-        let outcome = attempt.finish(&outcome, Guard::Exchanged, now);
+        let Ok(outcome) = attempt.finish(&outcome, Guard::Exchanged, &Attributes::new(), now) else {
+            return self.refused(attempt, now).await;
+        };
         let writes = [
             (&tokens, &*self.tokens, (attr::WA_ID, attempt.wa_id.as_str())),
             (&outcome, &*self.attempts, (attr::ATTEMPT_ID, &*id)),
@@ -272,7 +303,7 @@ impl Tables {
         let chat = item.get(attr::WA_ID).and_then(Value::as_text);
         Ok(match attempt.conflict(&item, now) {
             Conflict::Finished { connected: true } => Stored::Done,
-            Conflict::AnotherCode => Stored::Never,
+            Conflict::AnotherCode => Stored::AnotherCode,
             _ if chat.is_some_and(|chat| chat != attempt.wa_id.as_str()) => Stored::Never,
             _ => Stored::RowChanged,
         })
@@ -295,9 +326,9 @@ impl<'a> Ended<'a> {
         Self { outcome: Outcome::Delayed { reason }, guard, last_error: None }
     }
 
-    fn write(&self, attempt: &Attempt<'_>, now: Timestamp) -> ConditionalWrite {
-        let write = attempt.finish(&self.outcome, self.guard, now);
-        self.last_error.iter().fold(write, |write, last_error| write.set(attr::LAST_ERROR, *last_error))
+    fn write(&self, attempt: &Attempt<'_>, seen: &Attributes, now: Timestamp) -> Result<ConditionalWrite, Conflict> {
+        let write = attempt.finish(&self.outcome, self.guard, seen, now)?;
+        Ok(self.last_error.iter().fold(write, |write, last_error| write.set(attr::LAST_ERROR, *last_error)))
     }
 }
 

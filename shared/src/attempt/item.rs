@@ -31,8 +31,12 @@ pub mod attr {
     pub const PLAIN: &str = "plain";
     /// N: how many authorization codes were tried.
     pub const CODES: &str = "codes";
-    /// S: the SHA-256 of the authorization code that was tried last.
+    /// S: the SHA-256 of the authorization code that was tried last, or that the outcome belongs to.
     pub const CODE_SHA256: &str = "code_sha256";
+    /// N: when the callback with that code was received.
+    pub const CODE_RECEIVED_AT: &str = "code_received_at";
+    /// S: what is known of the attempt's other codes, as JSON; absent where there was one.
+    pub const OTHER_CODES: &str = "other_codes";
     /// N: when the lease expires.
     pub const LEASE_UNTIL: &str = "lease_until";
     /// S: the id of the delivery that claimed it last.

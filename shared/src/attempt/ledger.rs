@@ -1,23 +1,25 @@
 //! The rules of writing an attempt's row: who may claim it, how it ends, and who was notified.
 //!
-//! Pure. Every rule about who may overwrite what is the condition of one write, here and nowhere else, so that it holds
-//! whatever runs concurrently. The functions send these writes to DynamoDB; the model of the protocol applies them in
-//! memory.
+//! Pure. Every rule about who may overwrite what is here and nowhere else, and holds whatever runs concurrently: it is the
+//! condition of one write, or the write that it allows is made only where the item is as it was seen. The functions send
+//! these writes to DynamoDB; the model of the protocol applies them in memory.
 
+mod codes;
 mod delivery;
 mod lease;
+mod mark;
 
 use std::time::Duration;
 
+use self::codes::{Code, Codes, is_as_seen};
 pub use self::{
     delivery::{DELAY_AFTER, Delivery, DeliveryId, Plan},
     lease::Lease,
+    mark::{Mark, redelivery},
 };
 use super::{
     AttemptId, Outcome, Reason, Status, attr, index,
-    intent::Intent,
     item::{text, time},
-    message::UNKNOWN,
 };
 use crate::{
     LinkId, LoginUrl, Timestamp, WaId,
@@ -64,8 +66,10 @@ pub enum Conflict {
         /// Whether the outcome is `connected`.
         connected: bool,
     },
-    /// The attempt is connected, by another code.
+    /// The outcome is another code's: the attempt is connected by it or, where this one has failed, it is still tried.
     AnotherCode,
+    /// A code of a later callback is on its way.
+    Overtaken,
     /// The attempt is delayed, and the person is notified of it.
     Delayed,
     /// Other codes of the attempt were tried, as many as may be.
@@ -88,7 +92,7 @@ pub enum Guard<'a> {
     Claimable,
     /// The writer could claim the attempt, and no other code was tried.
     SameCode,
-    /// The person denied access: that is final unless a code is being exchanged, or was before.
+    /// The person denied access: that is final unless a code is being exchanged, or was before, or a later one waits.
     Undecided,
     /// Nothing was written of the attempt but, at most, that it is delayed before any code.
     Untouched,
@@ -96,100 +100,71 @@ pub enum Guard<'a> {
     Exchanged,
 }
 
-/// Who was notified of an outcome, or could not be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Mark {
-    /// The person is about to be sent the message: only where the last intent is still this one.
-    Messaging {
-        /// The intent that was there; `None` where there was none.
-        last: Option<Intent>,
-        /// The new one.
-        this: Intent,
-    },
-    /// The person was not sent the message, or no answer says so: this is what stays of the intent.
-    NotMessaged {
-        /// The intent.
-        this: Intent,
-        /// What stays of it.
-        left: Intent,
-    },
-    /// The person was sent the message.
-    Messaged,
-    /// The person may have been sent the message, as often as it may be tried on that chance.
-    MaybeMessaged,
-    /// The message cannot be delivered, with WhatsApp's error code. The bot is notified of that too.
-    Undeliverable(String),
-    /// The bot was notified.
-    BotNotified,
-    /// There was nothing left to send.
-    Nothing,
+impl Guard<'_> {
+    /// Whether the item as it was seen decides.
+    #[must_use]
+    pub const fn looks(&self) -> bool {
+        matches!(self, Self::Claimable | Self::Undecided | Self::Exchanged)
+    }
 }
 
 impl Attempt<'_> {
-    /// Claims the attempt for the time of a lease: where it is new, delayed, left behind by a holder whose lease has
-    /// expired, or failed with another code. Several writes, of which at most one is allowed by any item, because codes and
-    /// tries are counted: the one that is expected comes first. [`Self::lease`] reads the item as it was before.
-    #[must_use]
-    pub fn claims(&self, now: Timestamp) -> Vec<ConditionalWrite> {
-        let claim = |condition| {
-            self.write(condition, Status::Exchanging, now)
-                .set(attr::LEASE_UNTIL, now.plus(LEASE))
-                .set(attr::HOLDER, self.delivery.id.to_string())
-                .remove([attr::REASON, attr::SALESFORCE_ERROR, attr::RETRY_AT])
-        };
-        let max_tries = u64::from(self.delivery.max_tries);
-        let first = claim(self.is_claimable_with_a_new_code(now)).add(attr::CODES, 1).set(attr::TRIES, 1);
-        let again = claim(Condition::All(vec![
-            self.is_claimable_again(now),
-            Condition::Any(vec![
-                Condition::NotNumber(attr::RETRY_AT),
-                Condition::Below(attr::RETRY_AT, now.millis() + 1),
-            ]),
-            Condition::Any(vec![Condition::NotNumber(attr::TRIES), Condition::Below(attr::TRIES, max_tries)]),
-        ]))
-        .add(attr::TRIES, 1);
-        if self.delivery.receives > 1 {
-            return vec![again, first];
-        }
+    /// Claims the attempt for the time of a lease, by the item as it was seen: where it is new, delayed, left behind by a
+    /// holder whose lease has expired, or failed with another code. It is made where the item is still so.
+    ///
+    /// # Errors
+    /// [`Conflict`], where the item allows no claim.
+    pub fn claim(&self, seen: &Attributes, now: Timestamp) -> Result<ConditionalWrite, Conflict> {
+        let Some(own) = self.own(seen) else { return Err(self.conflict(seen, now)) };
+        let is_tried_out = own.tries >= self.delivery.max_tries;
         // An operator has put the message back on the queue, after the cause was mended.
-        let anew = claim(Condition::All(vec![
-            self.is_claimable_again(now),
-            is(Status::Delayed),
-            Condition::Above(attr::TRIES, max_tries.saturating_sub(1)),
-        ]))
-        .set(attr::TRIES, 1);
-        vec![first, again, anew]
+        let is_put_back = is_tried_out && self.delivery.receives <= 1 && status(seen) == Some(Status::Delayed);
+        let has_to_wait = is_tried_out || own.retry_at.is_some_and(|until| until > now);
+        let conflict = if has_to_wait && !is_put_back {
+            Some(self.conflict(seen, now))
+        } else {
+            self.obstacle(seen, now).filter(|_| !seen.is_empty())
+        };
+        if let Some(conflict) = conflict {
+            return Err(conflict);
+        }
+        let tried = if is_put_back { 0 } else { own.tries };
+        let claim = self
+            .write(is_as_seen(seen), Status::Exchanging, now)
+            .set(attr::LEASE_UNTIL, now.plus(LEASE))
+            .set(attr::HOLDER, self.delivery.id.to_string())
+            .remove([attr::REASON, attr::SALESFORCE_ERROR, attr::RETRY_AT]);
+        Ok(Codes::read(seen).switch_to(&own, tried.saturating_add(1), claim))
     }
 
     /// The lease of a claim that was made on an item that was this before.
     #[must_use]
     pub fn lease(&self, before: &Attributes) -> Lease {
-        let is_same_code = text(before, attr::CODE_SHA256) == self.code_sha256.as_deref();
-        let is_released = time(before, attr::LEASE_UNTIL).is_none_or(|until| until == RELEASED);
-        let tried = if is_same_code { tries(before) } else { 0 };
+        let own = self.own(before);
+        let tried = own.as_ref().map_or(0, |own| own.tries);
         // Put back on the queue after all its tries.
         let tried = if tried >= self.delivery.max_tries { 0 } else { tried };
-        Lease::new(self.id, self.delivery.id, tried + 1, is_same_code && !is_released, before)
+        Lease::new(self.id, self.delivery.id, tried + 1, own.is_some_and(|own| own.maybe_redeemed), before)
     }
 
-    /// The lease that this very delivery holds by this item: its claim was made, and the answer was lost. Whether the code
-    /// may have been redeemed before is certain with its first try alone.
+    /// The lease that this very delivery holds by this item: its claim was made on what it had seen, and the answer was lost.
     #[must_use]
-    pub fn own_lease(&self, item: &Attributes) -> Option<Lease> {
+    pub fn own_lease(&self, seen: &Attributes, item: &Attributes) -> Option<Lease> {
         let is_own = text(item, attr::HOLDER) == Some(&*self.delivery.id.to_string());
-        let is_exchanging = text(item, attr::STATUS) == Some(Status::Exchanging.as_str());
-        let tried = tries(item);
-        let maybe_redeemed = tried > 1 || item.contains_key(attr::DELAYED_AT);
-        (is_own && is_exchanging).then(|| Lease::new(self.id, self.delivery.id, tried, maybe_redeemed, item))
+        (is_own && status(item) == Some(Status::Exchanging)).then(|| self.lease(seen))
     }
 
     /// What is to be done with this delivery of a code that has not expired, by the item.
     #[must_use]
     pub fn plan(&self, item: &Attributes) -> Plan {
-        let is_same_code = text(item, attr::CODE_SHA256) == self.code_sha256.as_deref();
-        // Of an attempt's codes only the last one's tries are known.
-        let tried = if is_same_code || item.is_empty() { tries(item) } else { 1 };
-        self.delivery.plan(tried, lease::delay_is_told(item))
+        self.delivery.plan(self.own(item).map_or(0, |own| own.tries), lease::delay_is_told(item))
+    }
+
+    /// Whether the attempt has a code, and this is none of them. The callback that brought it was refused.
+    #[must_use]
+    pub fn has_other_codes(&self, item: &Attributes, sha256: &str) -> bool {
+        let codes = Codes::read(item);
+        !self.is_anothers(item) && !codes.is_empty() && codes.find(sha256).is_none()
     }
 
     /// Whether this item is what this delivery wrote then: the outcome was written, and the answer was lost.
@@ -201,39 +176,99 @@ impl Attempt<'_> {
             && item.get(attr::RECEIVES) == Some(&u64::from(self.delivery.receives).into())
     }
 
-    /// Writes how the attempt ended.
-    #[must_use]
-    pub fn finish(&self, outcome: &Outcome<&str>, guard: Guard<'_>, now: Timestamp) -> ConditionalWrite {
+    /// Writes how the attempt ended. Where the guard is about codes, the item as it was seen decides, and the write is made
+    /// where it is still so.
+    ///
+    /// # Errors
+    /// [`Conflict`], where the item that was seen does not allow it.
+    pub fn finish(
+        &self,
+        outcome: &Outcome<&str>,
+        guard: Guard<'_>,
+        seen: &Attributes,
+        now: Timestamp,
+    ) -> Result<ConditionalWrite, Conflict> {
         let condition = match (guard, outcome) {
             (Guard::Lease(lease), _) => lease.is_held(),
-            // The person is notified of one delay once.
-            (Guard::Claimable, Outcome::Delayed { .. }) => Condition::All(vec![
-                self.is_claimable(now),
-                Condition::IsNot(attr::STATUS, Status::Delayed.as_str().into()),
-            ]),
-            (Guard::Claimable, _) => self.is_claimable(now),
-            (Guard::SameCode, _) => {
-                Condition::Any(vec![Condition::Absent(attr::ATTEMPT_ID), self.is_claimable_again(now)])
-            }
+            (Guard::SameCode, _) => self.is_same_code(now),
             (Guard::Untouched, _) => Condition::Any(vec![
                 Condition::Absent(attr::ATTEMPT_ID),
                 Condition::All(vec![is(Status::Delayed), Condition::Absent(attr::CODE_SHA256)]),
             ]),
-            (Guard::Undecided, _) => Condition::Any(vec![
-                Condition::Absent(attr::ATTEMPT_ID),
-                is(Status::Delayed),
-                Condition::All(vec![
-                    is(Status::Failed),
-                    Condition::IsNot(attr::REASON, Reason::Denied.as_str().into()),
-                ]),
-            ]),
-            (Guard::Exchanged, Outcome::Failed { reason, .. }) => Condition::All(vec![
-                is_not(Status::Connected),
-                is_not(Status::Ended),
-                Condition::IsNot(attr::REASON, reason.as_str().into()),
-            ]),
-            (Guard::Exchanged, _) => Condition::All(vec![is_not(Status::Connected), is_not(Status::Ended)]),
+            (Guard::Exchanged, Outcome::Connected { .. }) => {
+                Condition::All(vec![is_not(Status::Connected), is_not(Status::Ended)])
+            }
+            (Guard::Claimable | Guard::Undecided | Guard::Exchanged, _) => {
+                if let Some(conflict) = self.objection(outcome, guard, seen, now) {
+                    return Err(conflict);
+                }
+                is_as_seen(seen)
+            }
         };
+        let write = self.outcome(outcome, guard, condition, now);
+        Ok(match (guard, outcome, self.own(seen)) {
+            (Guard::Undecided, ..) => Codes::read(seen).end_others(write),
+            (Guard::Claimable, Outcome::Delayed { .. }, Some(own)) => self.leave_to(&own, seen, write, now),
+            (Guard::Claimable | Guard::Exchanged, Outcome::Failed { .. }, Some(own)) => {
+                Codes::read(seen).switch_to(&own, own.tries, write)
+            }
+            _ => write,
+        })
+    }
+
+    /// Why the item that was seen does not allow this outcome, where its codes are what the guard is about.
+    fn objection(
+        &self,
+        outcome: &Outcome<&str>,
+        guard: Guard<'_>,
+        seen: &Attributes,
+        now: Timestamp,
+    ) -> Option<Conflict> {
+        let codes = Codes::read(seen);
+        let has_reason = |reason: Reason| text(seen, attr::REASON) == Some(reason.as_str());
+        let is_refused = match (guard, status(seen)) {
+            (_, Some(Status::Connected | Status::Ended) | None) | (Guard::Undecided, Some(Status::Exchanging)) => true,
+            // The person is notified of one delay once.
+            (Guard::Claimable, Some(Status::Delayed)) => matches!(outcome, Outcome::Delayed { .. }),
+            (Guard::Claimable, Some(Status::Failed)) => self.code_sha256.is_none(),
+            (Guard::Undecided, Some(Status::Failed)) => has_reason(Reason::Denied),
+            _ => false,
+        };
+        match guard {
+            _ if seen.is_empty() => None,
+            _ if is_refused || self.is_anothers(seen) => Some(self.conflict(seen, now)),
+            Guard::Undecided => {
+                codes.has_later(self.received_at, self.delivery.max_tries).then_some(Conflict::Overtaken)
+            }
+            Guard::Exchanged => match (outcome.reason(), codes.current_open()) {
+                (Some(reason), _) if has_reason(reason) => Some(Conflict::Finished { connected: false }),
+                (_, Some(_)) if !self.is_current(&codes) => Some(Conflict::AnotherCode),
+                _ => None,
+            },
+            _ => self.obstacle(seen, now),
+        }
+    }
+
+    /// A delay of this code: it is the current one, and whoever tries it next knows what became of it.
+    fn leave_to(&self, own: &Code, seen: &Attributes, write: ConditionalWrite, now: Timestamp) -> ConditionalWrite {
+        let codes = Codes::read(seen);
+        let write = if self.is_current(&codes) {
+            write
+        } else {
+            let end = if own.maybe_redeemed { now } else { RELEASED };
+            write.set(attr::LEASE_UNTIL, end).set_or_remove(attr::RETRY_AT, own.retry_at)
+        };
+        codes.switch_to(own, own.tries, write)
+    }
+
+    /// The outcome, on this condition.
+    fn outcome(
+        &self,
+        outcome: &Outcome<&str>,
+        guard: Guard<'_>,
+        condition: Condition,
+        now: Timestamp,
+    ) -> ConditionalWrite {
         let write = self.write(condition, outcome.status(), now);
         let write = match outcome {
             Outcome::Connected { account, renewed } => write
@@ -279,7 +314,9 @@ impl Attempt<'_> {
             .set_once(attr::CREATED_AT, self.received_at)
             .set(attr::EXPIRES_AT, now.plus(RETENTION).seconds());
         let write = match &self.code_sha256 {
-            Some(sha256) => write.set(attr::CODE_SHA256, sha256.as_str()),
+            Some(sha256) => {
+                write.set(attr::CODE_SHA256, sha256.as_str()).set_once(attr::CODE_RECEIVED_AT, self.received_at)
+            }
             None => write,
         };
         let write = match self.link_id {
@@ -289,124 +326,72 @@ impl Attempt<'_> {
         if self.is_plain { write.set(attr::PLAIN, true) } else { write }
     }
 
-    fn is_claimable(&self, now: Timestamp) -> Condition {
-        Condition::Any(vec![self.is_claimable_with_a_new_code(now), self.is_claimable_again(now)])
-    }
-
-    /// Nobody has claimed it with this code, and more codes may be tried.
-    fn is_claimable_with_a_new_code(&self, now: Timestamp) -> Condition {
-        let Some(sha256) = &self.code_sha256 else { return Condition::Absent(attr::ATTEMPT_ID) };
-        let another = Condition::All(vec![
-            Condition::IsNot(attr::CODE_SHA256, sha256.as_str().into()),
-            Condition::Any(vec![Condition::NotNumber(attr::CODES), Condition::Below(attr::CODES, MAX_CODES)]),
-            Condition::Any(vec![is(Status::Failed), is_free(now)]),
-        ]);
-        Condition::Any(vec![Condition::Absent(attr::ATTEMPT_ID), another])
-    }
-
-    /// It was claimed with this code, and nobody holds it.
-    fn is_claimable_again(&self, now: Timestamp) -> Condition {
-        match &self.code_sha256 {
+    /// No code was tried, or this one was, and nobody holds it.
+    fn is_same_code(&self, now: Timestamp) -> Condition {
+        let is_own = match &self.code_sha256 {
             Some(sha256) => {
                 Condition::All(vec![Condition::Is(attr::CODE_SHA256, sha256.as_str().into()), is_free(now)])
             }
             None => is_free(now),
+        };
+        Condition::Any(vec![Condition::Absent(attr::ATTEMPT_ID), is_own])
+    }
+
+    /// What the item knows of this code; `None` where the callback brought none.
+    fn own(&self, item: &Attributes) -> Option<Code> {
+        let sha256 = self.code_sha256.as_deref()?;
+        Some(Codes::read(item).find(sha256).cloned().unwrap_or_else(|| Code::new(sha256, self.received_at)))
+    }
+
+    fn is_current(&self, codes: &Codes) -> bool {
+        self.code_sha256.as_deref().is_some_and(|sha256| codes.is_current(sha256))
+    }
+
+    /// Whether the item is another chat's.
+    fn is_anothers(&self, item: &Attributes) -> bool {
+        text(item, attr::WA_ID).is_some_and(|wa_id| wa_id != self.wa_id.as_str())
+    }
+
+    /// What keeps this code, or a callback without one, from being claimed or ended by this item, however often it was tried.
+    fn obstacle(&self, item: &Attributes, now: Timestamp) -> Option<Conflict> {
+        let (codes, own) = (Codes::read(item), self.own(item));
+        let is_new = self.code_sha256.as_deref().is_some_and(|sha256| codes.find(sha256).is_none());
+        let lease_until = time(item, attr::LEASE_UNTIL).unwrap_or(now);
+        let retry_at = time(item, attr::RETRY_AT).unwrap_or(RELEASED);
+        match status(item) {
+            _ if self.is_anothers(item) => Some(Conflict::Finished { connected: false }),
+            Some(Status::Connected) if own.is_some() && !codes.is_empty() && !self.is_current(&codes) => {
+                Some(Conflict::AnotherCode)
+            }
+            Some(Status::Connected) => Some(Conflict::Finished { connected: true }),
+            Some(Status::Ended) | None => Some(Conflict::Finished { connected: false }),
+            _ if own.as_ref().is_some_and(|own| own.is_over) => Some(Conflict::Finished { connected: false }),
+            _ if is_new && codes.are_enough() => Some(Conflict::TooManyCodes),
+            Some(Status::Exchanging) if lease_until >= now => Some(Conflict::Held { until: lease_until.max(retry_at) }),
+            _ => {
+                let received_at = own?.received_at;
+                codes.has_later(received_at, self.delivery.max_tries).then_some(Conflict::Overtaken)
+            }
         }
     }
 
     /// Why a write to this item was refused.
     #[must_use]
     pub fn conflict(&self, item: &Attributes, now: Timestamp) -> Conflict {
-        let is_another =
-            text(item, attr::CODE_SHA256).is_some_and(|sha256| Some(sha256) != self.code_sha256.as_deref());
-        let codes = item.get(attr::CODES).and_then(Value::as_number).unwrap_or_default();
-        let is_tried_out = !is_another && self.code_sha256.is_some() && tries(item) >= self.delivery.max_tries;
-        let lease_until = time(item, attr::LEASE_UNTIL).unwrap_or(now);
-        let retry_at = time(item, attr::RETRY_AT).unwrap_or(RELEASED);
-        match text(item, attr::STATUS).and_then(Status::parse) {
-            _ if text(item, attr::WA_ID).is_some_and(|wa_id| wa_id != self.wa_id.as_str()) => {
-                Conflict::Finished { connected: false }
-            }
-            Some(Status::Connected) if is_another && self.code_sha256.is_some() => Conflict::AnotherCode,
-            Some(Status::Connected) => Conflict::Finished { connected: true },
-            _ if self.code_sha256.is_some() && is_another && codes >= MAX_CODES => Conflict::TooManyCodes,
-            Some(Status::Exchanging) if lease_until >= now => Conflict::Held { until: lease_until.max(retry_at) },
-            Some(Status::Exchanging | Status::Delayed) if is_tried_out => Conflict::OutOfTries,
-            Some(Status::Exchanging | Status::Delayed) if retry_at > now => Conflict::Held { until: retry_at },
-            Some(Status::Exchanging) => Conflict::Held { until: lease_until },
-            Some(Status::Delayed) => Conflict::Delayed,
-            Some(Status::Failed | Status::Ended) | None => Conflict::Finished { connected: false },
+        if let Some(conflict) = self.obstacle(item, now) {
+            return conflict;
+        }
+        let codes = Codes::read(item);
+        let known = self.code_sha256.as_deref().and_then(|sha256| codes.find(sha256));
+        let retry_at = known.and_then(|known| known.retry_at).filter(|until| *until > now);
+        match (known, retry_at, status(item)) {
+            (Some(known), ..) if known.tries >= self.delivery.max_tries => Conflict::OutOfTries,
+            (_, Some(until), _) => Conflict::Held { until },
+            (_, _, Some(Status::Exchanging)) | (Some(_), _, Some(Status::Failed)) => Conflict::Held { until: now },
+            (_, _, Some(Status::Delayed)) => Conflict::Delayed,
+            _ => Conflict::Finished { connected: false },
         }
     }
-}
-
-impl Mark {
-    /// Marks the outcome that was written at that time, and no later one. With `complete`, nobody is left to notify.
-    #[must_use]
-    pub fn write(&self, status: Status, updated_at: Timestamp, complete: bool, now: Timestamp) -> ConditionalWrite {
-        let condition = match self {
-            Self::Messaging { last, .. } => {
-                Condition::All(vec![is_current(status, updated_at), is_intent(last.as_ref())])
-            }
-            Self::NotMessaged { this, .. } => {
-                Condition::All(vec![is_current(status, updated_at), is_intent(Some(this))])
-            }
-            _ => is_current(status, updated_at),
-        };
-        let write = ConditionalWrite::only_if(condition);
-        let write = match self {
-            Self::Messaged if status == Status::Delayed => {
-                write.set(attr::MESSAGED_AT, now).set(attr::DELAY_TOLD_AT, now).remove([attr::MESSAGE_INTENT])
-            }
-            Self::Messaged => write.set(attr::MESSAGED_AT, now).remove([attr::MESSAGE_INTENT]),
-            Self::Messaging { this, .. } => write.set(attr::MESSAGE_INTENT, this.to_string()),
-            Self::NotMessaged { left, .. } => write.set(attr::MESSAGE_INTENT, left.to_string()),
-            // The bot may have been notified that the message is on its way.
-            Self::MaybeMessaged => {
-                let write = write.set(attr::MESSAGED_AT, now).set(attr::MESSAGE_STATE, UNKNOWN);
-                write.remove([attr::MESSAGE_INTENT, attr::BOT_TOLD_AT])
-            }
-            // The bot may have been notified that the message is on its way.
-            Self::Undeliverable(code) => {
-                write.set(attr::MESSAGE_ERROR, code.as_str()).remove([attr::MESSAGE_INTENT, attr::BOT_TOLD_AT])
-            }
-            Self::BotNotified => write.set(attr::BOT_TOLD_AT, now),
-            Self::Nothing => write,
-        };
-        if complete { write.set(attr::NOTIFIED_AT, now) } else { write }
-    }
-
-    /// Whether an item that refused this mark has it already: it was written, and the answer was lost.
-    #[must_use]
-    pub fn is_in(&self, item: &Attributes) -> bool {
-        match self {
-            Self::Messaging { this: written, .. } | Self::NotMessaged { left: written, .. } => {
-                is_intent(Some(written)).holds(item)
-            }
-            _ => false,
-        }
-    }
-}
-
-/// The last intent to send a message is still this one.
-fn is_intent(intent: Option<&Intent>) -> Condition {
-    intent.map_or(Condition::Absent(attr::MESSAGE_INTENT), |intent| {
-        Condition::Is(attr::MESSAGE_INTENT, intent.to_string().into())
-    })
-}
-
-/// Puts the outcome that was written at that time, and no later one, on the stream again, without these marks.
-///
-/// `updated_at` stays: it is in the event's id, by which a bot recognises a repetition.
-#[must_use]
-pub fn redelivery(status: Status, updated_at: Timestamp, without: &[&'static str], now: Timestamp) -> ConditionalWrite {
-    let write = ConditionalWrite::only_if(is_current(status, updated_at)).set(attr::REDELIVERED_AT, now);
-    without.iter().fold(write, |write, mark| write.remove([*mark]))
-}
-
-/// The outcome that was written at that time is still the attempt's.
-fn is_current(status: Status, updated_at: Timestamp) -> Condition {
-    Condition::All(vec![is(status), Condition::Is(attr::UPDATED_AT, updated_at.into())])
 }
 
 /// How many deliveries tried the code that was tried last.
@@ -420,6 +405,10 @@ fn is_free(now: Timestamp) -> Condition {
         is(Status::Delayed),
         Condition::All(vec![is(Status::Exchanging), Condition::Below(attr::LEASE_UNTIL, now.millis())]),
     ])
+}
+
+fn status(item: &Attributes) -> Option<Status> {
+    text(item, attr::STATUS).and_then(Status::parse)
 }
 
 fn is(status: Status) -> Condition {

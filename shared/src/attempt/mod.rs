@@ -42,8 +42,7 @@ impl AttemptId {
         Self::hashed(&[b"plain-attempt:v2:", sha256.as_bytes()])
     }
 
-    /// The id of what is said about a login that was approved more than once: one for each login, so that further approvals
-    /// say nothing more.
+    /// The id of what is said about one more approval of a login. The id of the approval after that is made of this one.
     #[must_use]
     pub fn of_second_approval(self) -> Self {
         Self::hashed(&[b"second-approval:v1:", self.to_string().as_bytes()])

@@ -75,7 +75,7 @@ pub enum Reason {
     Superseded,
     /// The link was made before the chat's connection was revoked, and the person approved after it.
     OutdatedLink,
-    /// The login was approved a second time, and is connected by the first approval.
+    /// The login was approved once more, after another approval had used it.
     UsedLogin,
     /// The callback came from another browser than the one that pressed the button.
     WrongBrowser,
@@ -168,7 +168,7 @@ impl Reason {
     /// Why the receiver refused a callback, if this is such a reason.
     #[must_use]
     pub const fn is_refusal(self) -> bool {
-        matches!(self, Self::WrongBrowser | Self::ExpiredState | Self::InvalidCallback)
+        matches!(self, Self::WrongBrowser | Self::ExpiredState | Self::InvalidCallback | Self::UsedLogin)
     }
 }
 

@@ -11,6 +11,7 @@
 mod answer;
 pub mod attempts;
 pub mod aws;
+pub mod dynamodb;
 pub mod logs;
 mod request;
 pub mod salesforce;

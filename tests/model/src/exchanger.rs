@@ -6,6 +6,8 @@
 //! `return_to_queue` of its `lib.rs`, and, of its `setback.rs`, that every setback but `Held` and `GivenUp` delays the
 //! attempt.
 
+mod ending;
+
 use shared::{
     Reason,
     attempt::{
@@ -16,6 +18,7 @@ use shared::{
 };
 use token_exchanger::course::{Course, Step};
 
+use self::ending::next;
 use crate::{
     protocol::{CodeState, DELAY, Fault, Kind, Message, Place, Protocol, State},
     rules::Broken,
@@ -320,8 +323,8 @@ impl Work {
         if attempt.delivery.is_late() && attempt.plan(&item) != Plan::Try {
             return self.tell(state, broken, result);
         }
-        let claims = attempt.claims(claim_time(number));
-        let made = claims.iter().any(|claim| state.write(claim));
+        let claim = attempt.claim(&item, claim_time(number));
+        let made = claim.is_ok_and(|claim| state.write(&claim));
         if made && result == StepResult::ResponseLost {
             state.forget();
             return At::Return;
@@ -334,7 +337,7 @@ impl Work {
         }
         // It finds its own lease, where the SDK retries.
         let lease = match result {
-            StepResult::Retried => attempt.own_lease(&state.row.item()),
+            StepResult::Retried => attempt.own_lease(&item, &state.row.item()),
             _ => Some(attempt.lease(&item)),
         };
         let Some(lease) = lease else { return At::Return };
@@ -354,30 +357,6 @@ impl Work {
     /// Why the attempt fails with an expired code, by what its row says.
     fn expired_of(&self, state: &State) -> Reason {
         Course::new(&self.attempt(state).lease(&state.row.item())).expired()
-    }
-
-    /// Makes sure that the person is notified.
-    fn tell(&mut self, state: &mut State, broken: Broken, result: StepResult) -> At {
-        if result == StepResult::Refused {
-            state.forget();
-            return At::Return;
-        }
-        let mut made = self.write_outcome(state, broken, &Outcome::Delayed { reason: DELAY });
-        if result == StepResult::ResponseLost {
-            return At::Return;
-        }
-        if result == StepResult::Retried {
-            made = self.write_outcome(state, broken, &Outcome::Delayed { reason: DELAY });
-        }
-        if made {
-            return At::ReturnTo(Place::Ready);
-        }
-        match self.attempt(state).conflict(&state.row.item(), outcome_time(0)) {
-            Conflict::Finished { connected: false } if matches!(self.kind, Kind::Exchanged(_)) => {
-                At::ReturnTo(Place::Ready)
-            }
-            conflict => next(conflict, &state.row),
-        }
     }
 
     /// Sends the code to Salesforce, unless it has expired.
@@ -433,9 +412,9 @@ impl Work {
         let Some(code) = self.code() else { return At::Return };
         if result != StepResult::Refused {
             let now = outcome_time(state.next_outcome());
-            let change = self.attempt(state).finish(&CONNECTED, Guard::Exchanged, now);
+            let change = self.attempt(state).finish(&CONNECTED, Guard::Exchanged, &state.row.item(), now);
             let marks = (state.row.messaged, state.row.bot_told, state.row.notified);
-            if state.write(&change) {
+            if change.is_ok_and(|change| state.write(&change)) {
                 state.tokens = Some(code);
                 if broken == Broken::MarksStay {
                     (state.row.messaged, state.row.bot_told, state.row.notified) = marks;
@@ -460,78 +439,5 @@ impl Work {
             state.send(Kind::Exchanged(code));
         }
         if result == StepResult::Success { At::Done } else { At::StoreRetry }
-    }
-
-    /// Writes an outcome, and handles a conflict.
-    fn finish(&mut self, state: &mut State, broken: Broken, outcome: &Outcome<&str>, result: StepResult) -> At {
-        if result == StepResult::Refused {
-            state.forget();
-            return At::Return;
-        }
-        let mut made = self.write_outcome(state, broken, outcome);
-        if result == StepResult::ResponseLost {
-            state.forget();
-            return At::Return;
-        }
-        if result == StepResult::Retried {
-            made = self.write_outcome(state, broken, outcome);
-        }
-        if made {
-            return At::Done;
-        }
-        // A denial leaves the attempt to its holder.
-        match (self.kind, self.attempt(state).conflict(&state.row.item(), outcome_time(0))) {
-            (Kind::Denied, _) => At::Done,
-            (_, conflict) => next(conflict, &state.row),
-        }
-    }
-
-    fn write_outcome(&self, state: &mut State, broken: Broken, outcome: &Outcome<&str>) -> bool {
-        let (code, attempt) = (self.code(), self.attempt(state));
-        let now = outcome_time(state.next_outcome());
-        let was_connected = state.row.is(shared::Status::Connected);
-        if broken == Broken::FailureReplacesSuccess && was_connected {
-            state.row = Row::default();
-        }
-        let made = match (&self.held, code) {
-            (Some(held), Some(code)) => {
-                held.course(code, broken, |lease, _| state.write(&attempt.finish(outcome, Guard::Lease(lease), now)))
-            }
-            _ if self.kind == Kind::Denied && matches!(outcome, Outcome::Failed { .. }) => {
-                state.write(&attempt.finish(outcome, Guard::Undecided, now))
-            }
-            _ => state.write(&attempt.finish(outcome, Guard::Claimable, now)),
-        };
-        state.overwritten |= made && was_connected;
-        made
-    }
-
-    /// `release` and `return_to_queue`: where the message goes.
-    fn return_to_queue(&self, state: &mut State, protocol: &Protocol, result: StepResult) -> Place {
-        let is_last = self.is_last();
-        let mut notified = false;
-        if result == StepResult::Refused {
-            state.forget();
-        } else if is_last || result == StepResult::Late {
-            let made = self.write_outcome(state, protocol.broken, &Outcome::Delayed { reason: DELAY });
-            let conflict = self.attempt(state).conflict(&state.row.item(), outcome_time(0));
-            notified = made || !matches!(conflict, Conflict::Held { .. });
-        } else if let (Some(held), Some(code)) = (&self.held, self.code()) {
-            held.course(code, protocol.broken, |lease, _| state.write(&lease.release(outcome_time(0))));
-        }
-        // After so many receives the schedule's pauses are longer than a lease.
-        match state.row.lease {
-            LeaseEnd::Of(number) if is_last && !notified => Place::Waiting(number),
-            _ => Place::Ready,
-        }
-    }
-}
-
-/// A claim or an outcome was refused: the next step.
-const fn next(conflict: Conflict, row: &Row) -> At {
-    match (conflict, row.lease) {
-        (Conflict::Finished { .. } | Conflict::AnotherCode | Conflict::TooManyCodes, _) => At::Done,
-        (Conflict::Held { .. }, LeaseEnd::Of(number)) => At::ReturnTo(Place::Waiting(number)),
-        (Conflict::Held { .. } | Conflict::Delayed | Conflict::OutOfTries, _) => At::ReturnTo(Place::Ready),
     }
 }

@@ -24,15 +24,13 @@
 //! Two tries and three receives after them stand for eight and three. Left out are unreadable messages, the account's
 //! name, undeliverable messages, and how often the bot is notified.
 //!
-//! An attempt's row has only its last code. So after two approvals it is not guaranteed that a code is not sent again
-//! once the other has had its outcome, nor that its reason is the exact one.
-//!
 //! Other attempts of the chat, the token table and what becomes of tokens that nobody needs are in a model of their own,
 //! [`consents`]: in one, the states would be their product.
 
 pub mod consents;
 pub mod exchanger;
 pub mod faults;
+pub mod memo;
 pub mod notifier;
 pub mod properties;
 pub mod protocol;

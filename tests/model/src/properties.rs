@@ -49,9 +49,8 @@ pub fn all() -> Vec<Property<Protocol>> {
         ),
         Property::always("no redeemed code is reported as expired", |_, state: &State| {
             let expired = state.row.is(Status::Failed) && state.row.reason == Some(Reason::CodeExpired.as_str());
-            // An attempt remembers its last code alone, and either reason comes with a new link.
-            let only_code = state.codes[Code::B as usize] == CodeState::None;
-            !(expired && only_code && state.codes[Code::A as usize] == CodeState::Used)
+            let is_used = |code: Code| state.codes[code as usize] == CodeState::Used;
+            !(expired && state.row.code.is_some_and(is_used))
         }),
         Property::sometimes("connected", |_, state: &State| state.is_quiet() && state.row.is(Status::Connected)),
         Property::sometimes("connected from a checkpoint", |_, state: &State| {

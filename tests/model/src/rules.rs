@@ -1,7 +1,7 @@
 //! The rules under test, and variants with one rule broken: proof that the properties detect it.
 
 /// The broken rule, if any.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Broken {
     /// None: the functions' own rules.
     #[default]

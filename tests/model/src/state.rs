@@ -140,18 +140,20 @@ pub struct State {
 impl State {
     /// A write by an exchanger or by the notifier, with the record that it makes in the stream.
     pub fn write(&mut self, change: &ConditionalWrite) -> bool {
+        let mut row = self.row.clone();
+        let made = row.write(change);
+        if made {
+            self.written(row);
+        }
+        made
+    }
+
+    /// The row is this by a write.
+    pub(crate) fn written(&mut self, row: Row) {
         let before = (self.row.is(Status::Connected), self.row.outcome);
-        if !self.row.write(change) {
-            return false;
-        }
+        self.row = row;
         self.overwritten |= before.0 && before != (self.row.is(Status::Connected), self.row.outcome);
-        // An attempt remembers its last code alone.
-        for code in [Code::A, Code::B] {
-            if self.row.code != Some(code) {
-                self.known[code as usize].definite = false;
-            }
-        }
-        let Some(status) = self.row.status.filter(|_| !self.row.is(Status::Exchanging)) else { return true };
+        let Some(status) = self.row.status.filter(|_| !self.row.is(Status::Exchanging)) else { return };
         if usize::from(self.row.outcome) > self.notifications.len() {
             self.notifications.push(Notifications::default());
             self.was_delayed |= self.row.is(Status::Delayed);
@@ -160,7 +162,6 @@ impl State {
         if !self.row.notified {
             self.stream.push(Record { status, outcome: self.row.outcome });
         }
-        true
     }
 
     /// The number of the next outcome.

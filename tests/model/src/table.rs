@@ -48,6 +48,8 @@ pub struct Row {
     pub reason: Option<&'static str>,
     /// Its code.
     pub code: Option<Code>,
+    /// What it says of the other code.
+    pub other_codes: Option<String>,
     /// Its lease.
     pub lease: LeaseEnd,
     /// How many deliveries tried the code.
@@ -158,6 +160,9 @@ impl Row {
         if let Some(code) = self.code {
             put(attr::CODE_SHA256, code.sha256().into());
         }
+        if let Some(others) = &self.other_codes {
+            put(attr::OTHER_CODES, others.as_str().into());
+        }
         if self.tries > 0 {
             put(attr::TRIES, u64::from(self.tries).into());
         }
@@ -199,6 +204,7 @@ impl Row {
                 attr::STATUS => row.status = Status::parse(text()).map(Status::as_str),
                 attr::REASON => row.reason = Reason::parse(text()).map(Reason::as_str),
                 attr::CODE_SHA256 => row.code = [Code::A, Code::B].into_iter().find(|code| code.sha256() == text()),
+                attr::OTHER_CODES => row.other_codes = Some(text().to_owned()),
                 attr::LEASE_UNTIL => row.lease = LeaseEnd::at(time()),
                 attr::TRIES => row.tries = value.as_number().and_then(|tries| tries.try_into().ok()).unwrap_or(u8::MAX),
                 attr::DELAYED_AT => row.delayed = true,
@@ -222,7 +228,8 @@ impl Row {
                 | attr::ORG_ID
                 | attr::INSTANCE_URL
                 | attr::RENEWED
-                // Two codes: fewer than may be tried.
+                // Both codes come at one time, and two are fewer than may be tried.
+                | attr::CODE_RECEIVED_AT
                 | attr::CODES => {}
                 other => panic!("the model does not know {other}"),
             }

@@ -15,12 +15,16 @@ use model::{
 };
 use stateright::{Checker, Expectation, HasDiscoveries, Model};
 
-/// The callbacks beside the first, how many faults happen at most, and how many in a wide check.
-const SCENARIOS: [(&str, &[Kind], [u8; 2]); 4] = [
-    ("one approval", &[], [3, 3]),
-    ("an approval and a reload", &[Kind::Granted(Code::A)], [2, 3]),
-    ("an approval and a denial", &[Kind::Denied], [2, 3]),
-    ("two approvals", &[Kind::Granted(Code::B)], [2, 3]),
+/// How many faults and redrives happen at most.
+type Bounds = (u8, u8);
+
+/// The callbacks beside the first, and what else happens, and what in a wide check.
+const SCENARIOS: [(&str, &[Kind], [Bounds; 2]); 5] = [
+    ("one approval", &[], [(3, 1), (3, 1)]),
+    ("an approval and a reload", &[Kind::Granted(Code::A)], [(2, 1), (3, 1)]),
+    ("an approval and a denial", &[Kind::Denied], [(2, 1), (3, 1)]),
+    ("two approvals", &[Kind::Granted(Code::B)], [(2, 0), (3, 1)]),
+    ("two approvals, and a redrive", &[Kind::Granted(Code::B)], [(1, 1), (1, 2)]),
 ];
 
 /// A model that can be checked and printed.
@@ -32,14 +36,15 @@ fn main() -> ExitCode {
     let bound = usize::from(std::env::args().any(|argument| argument == "wide"));
     println!("one attempt, to the notification:");
     let mut passed = true;
-    for (name, callbacks, faults) in SCENARIOS {
-        let checked = check(attempt(callbacks, faults[bound], rules::Broken::Nothing));
-        passed &= report(name, faults[bound], &checked, model::protocol::State::summary);
+    for (name, callbacks, bounds) in SCENARIOS {
+        let checked = check(attempt(callbacks, bounds[bound], rules::Broken::Nothing));
+        passed &= report(name, bounds[bound].0, &checked, model::protocol::State::summary);
     }
-    print_properties(passed, &attempt(&[], 0, rules::Broken::Nothing));
+    print_properties(passed, &attempt(&[], (0, 0), rules::Broken::Nothing));
     println!("broken rules that a property detects:");
     for (broken, name) in rules::Broken::ALL {
-        let detected = SCENARIOS.iter().find_map(|(_, callbacks, _)| violation(&check(attempt(callbacks, 1, broken))));
+        let detected =
+            SCENARIOS.iter().find_map(|(_, callbacks, _)| violation(&check(attempt(callbacks, (1, 1), broken))));
         passed &= report_broken(name, detected);
     }
 
@@ -58,9 +63,8 @@ fn main() -> ExitCode {
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn attempt(callbacks: &[Kind], all: u8, broken: rules::Broken) -> Protocol {
-    let faults =
-        Faults { all, crashes: all, refusals: all, lost: all, answers: all, duplicates: all.min(2), redrives: 1 };
+fn attempt(callbacks: &[Kind], (all, redrives): Bounds, broken: rules::Broken) -> Protocol {
+    let faults = Faults { all, crashes: all, refusals: all, lost: all, answers: all, duplicates: all.min(2), redrives };
     Protocol { callbacks: callbacks.to_vec(), faults, max_tries: 2, max_receives: 5, broken }
 }
 

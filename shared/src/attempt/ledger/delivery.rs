@@ -50,7 +50,7 @@ impl Delivery {
     pub const fn plan(&self, tries: u32, delay_is_told: bool) -> Plan {
         if tries == 0 {
             Plan::Try
-        } else if tries >= self.max_tries || self.receives >= self.max_tries.saturating_add(RESERVE) {
+        } else if tries >= self.max_tries || self.is_final() {
             Plan::GiveUp
         } else if delay_is_told || !self.is_late() {
             Plan::Try
@@ -63,6 +63,12 @@ impl Delivery {
     #[must_use]
     pub const fn is_last(&self, tries: u32) -> bool {
         tries >= self.max_tries || self.receives >= self.max_tries
+    }
+
+    /// Whether the queue delivers the message no more.
+    #[must_use]
+    pub const fn is_final(&self) -> bool {
+        self.receives >= self.max_tries.saturating_add(RESERVE)
     }
 
     /// Whether the message was received more often than a code is tried.

@@ -2,7 +2,7 @@
 //! depends on it.
 //!
 //! What is written, and which consent wins, is the functions' own code. The order of the steps is mirrored here:
-//! `connect`, `expire`, `tell_of_delay`, `fail`, `deny`, `refuse`, `refuse_second_approval` and `release` of the exchanger's `attempt.rs`, `store`,
+//! `connect`, `expire`, `tell_of_delay`, `fail`, `deny`, `refuse`, `give_up`, `end_apart` and `release` of the exchanger's `attempt.rs`, `store`,
 //! `store_or_checkpoint` and `give_way` of its `storage.rs`, `finish` and `connect` of its `tables.rs`, and
 //! `revoke_unused`, `revoke_replaced` and `revoke_sealed` of its `revocation.rs`. Retries within an invocation are left
 //! to the [model of one attempt](crate::exchanger).
@@ -12,14 +12,17 @@ mod storing;
 
 use shared::{
     Reason, Timestamp,
-    attempt::ledger::{Attempt, Conflict, Guard, Lease, Plan},
+    attempt::{
+        attr,
+        ledger::{Attempt, Conflict, Delivery, Guard, Lease, Plan},
+    },
     connection::Consent,
 };
 
 use self::ending::failed;
 use super::{
     Consents,
-    message::{Believed, Content, Form, delivery},
+    message::{Believed, Content, Form, delivery_id},
     rules::Broken,
     scenario::Scenario,
     state::{Item, Place, State, Token, bit},
@@ -64,8 +67,8 @@ enum At {
     /// Its own tokens are put on the queue, to be revoked.
     RevokeUnused(Unused),
     Supersede,
-    /// The login is connected by another code: the person hears of it, by an attempt of its own.
-    AnswerSecond,
+    /// The attempt's outcome is another code's: this approval ends in a row of its own.
+    EndApart(&'static str),
     Finish(&'static str),
     /// Tokens of a message: the row is read.
     ReadRow,
@@ -143,7 +146,8 @@ impl Work {
             // It is not believed.
             (_, None) => At::Dead,
             (Form::Own, _) if !brings_code => At::Finish(model.refusal(message.content.event).as_str()),
-            (Form::Own, _) if state.late => At::Expire,
+            // By the last receive the schedule has taken longer than a code lives.
+            (Form::Own, _) if state.late || message.receives >= model.max_receives => At::Expire,
             (Form::Own, _) => At::Claim,
             // Perhaps this message is what kills its holders.
             (Form::Exchanged, _) if message.receives > model.max_tries => At::Tell,
@@ -176,7 +180,7 @@ impl Work {
         use StepResult::{Blocked, NoTokenTable, Refused, ResponseLost, Retried, Success};
         let results: &[StepResult] = match &self.at {
             At::Claim => &[Success, Refused, Retried, ResponseLost],
-            At::Expire | At::AnswerSecond | At::Finish(_) => &[Success, Refused, NoTokenTable, ResponseLost],
+            At::Expire | At::EndApart(_) | At::Finish(_) => &[Success, Refused, NoTokenTable, ResponseLost],
             At::Tell => &[Success, Refused, NoTokenTable],
             At::Exchange => &[Success, Refused, ResponseLost, Blocked],
             At::Transact(_) | At::Checkpoint | At::Revoke => &[Success, Refused, ResponseLost],
@@ -221,7 +225,7 @@ impl Work {
             (At::Checkpoint, _) => self.checkpoint(state, model, result),
             (At::RevokeUnused(why), _) => self.revoke_unused(state, model, why, result),
             (At::Supersede, Some(of)) => self.supersede(state, of, result),
-            (At::AnswerSecond, Some(of)) => self.answer_second(state, model, of, result),
+            (At::EndApart(reason), Some(of)) => self.end_apart(state, model, of, reason, result),
             (At::Finish(reason), Some(of)) => self.fail(state, model, of, reason, result),
             (At::ReadRow, _) => match (self.content.form, result) {
                 (Form::Revoke(token), StepResult::Success)
@@ -243,7 +247,10 @@ impl Work {
         match self.at {
             At::Return => {
                 self.release(state, model);
-                state.return_to_queue(self.slot, model.max_receives, Place::Ready);
+                // After its tries the schedule's pauses are longer than a lease.
+                let is_held = model.believed(self.content).is_some_and(|of| state.is_held(of.slot));
+                let place = if is_held { Place::Waiting } else { Place::Ready };
+                state.return_to_queue(self.slot, model.max_receives, place);
             }
             At::Wait => state.return_to_queue(self.slot, model.max_receives, Place::Waiting),
             At::Dead => state.return_to_queue(self.slot, 0, Place::Dead),
@@ -258,29 +265,41 @@ impl Work {
             return At::Return;
         }
         if model.broken == Broken::CodesUnbounded {
-            state.attempts[of.slot].set(shared::attempt::attr::CODES, None);
+            state.attempts[of.slot].set(attr::CODES, None);
+            state.attempts[of.slot].set(attr::OTHER_CODES, None);
         }
         let attempt = self.attempt(of);
         let before = state.attempts[of.slot].attributes();
-        if attempt.delivery.is_late() && attempt.plan(&before) != Plan::Try {
-            return self.tell(state, model, of, result);
+        match attempt.plan(&before) {
+            _ if !attempt.delivery.is_late() => {}
+            Plan::Try => {}
+            // The next receive tries it.
+            Plan::Tell => {
+                let told = self.tell(state, model, of, result);
+                return if told == At::Dead { At::Wait } else { told };
+            }
+            Plan::GiveUp => return self.tell(state, model, of, result),
         }
         if model.broken == Broken::LeaseIgnored {
             state.expire_lease(of.slot);
         }
         let item = &mut state.attempts[of.slot];
-        let mut claims = attempt.claims(claim_time(self.id)).into_iter();
-        if !claims.any(|claim| item.write_attempt(&attempt, &claim)) {
-            return match attempt.conflict(&before, CLAIMS) {
-                Conflict::OutOfTries => self.tell(state, model, of, result),
-                Conflict::AnotherCode => At::AnswerSecond,
-                conflict => Self::next(conflict),
-            };
+        // What it has seen is what is there: a claim on what has changed since is refused, and decided anew.
+        let before = item.attributes();
+        match attempt.claim(&before, claim_time(self.id)) {
+            Ok(claim) => {
+                let made = item.write_attempt(&attempt, &claim);
+                debug_assert!(made, "it is as it was seen");
+            }
+            Err(Conflict::OutOfTries) => return self.tell(state, model, of, result),
+            // Should the later code fail, this one is tried.
+            Err(Conflict::Overtaken) if !attempt.delivery.is_final() => return At::Wait,
+            Err(conflict) => return Self::give_up(model, conflict),
         }
         let lease = match result {
             StepResult::ResponseLost => None,
             // It finds its own.
-            StepResult::Retried => attempt.own_lease(&item.attributes()),
+            StepResult::Retried => attempt.own_lease(&before, &item.attributes()),
             _ => Some(attempt.lease(&before)),
         };
         let Some(lease) = lease else { return At::Return };
@@ -324,15 +343,19 @@ impl Work {
     }
 
     /// A claim or an outcome was refused: the next step.
-    fn next(conflict: Conflict) -> At {
+    fn give_up(model: &Consents, conflict: Conflict) -> At {
         match conflict {
-            Conflict::Finished { .. } | Conflict::AnotherCode | Conflict::TooManyCodes => At::Done,
+            Conflict::Finished { .. } => At::Done,
+            Conflict::AnotherCode | Conflict::TooManyCodes if model.broken == Broken::SecondUnanswered => At::Done,
+            Conflict::AnotherCode | Conflict::TooManyCodes => At::EndApart(Reason::UsedLogin.as_str()),
+            Conflict::Overtaken => At::EndApart(Reason::Superseded.as_str()),
             Conflict::Held { .. } | Conflict::Delayed | Conflict::OutOfTries => At::Wait,
         }
     }
 
     fn attempt(&self, of: &Believed) -> Attempt<'static> {
-        Attempt { delivery: delivery(self.id, self.receives), ..of.attempt.clone() }
+        let delivery = Delivery { id: delivery_id(self.id), receives: self.receives.into(), ..of.attempt.delivery };
+        Attempt { delivery, ..of.attempt.clone() }
     }
 
     fn lease(&self, of: &Believed) -> Option<Lease> {

@@ -35,17 +35,20 @@ enum Entry {
 pub const AHEAD: u64 = 4_000_000_000_000;
 
 /// What conditions read. Other attributes would only multiply the states.
-const READ: [&str; 18] = [
+const READ: [&str; 21] = [
     attr::ATTEMPT_ID,
     attr::WA_ID,
     attr::STATUS,
     attr::REASON,
     attr::CODE_SHA256,
     attr::CODES,
+    attr::CODE_RECEIVED_AT,
+    attr::OTHER_CODES,
     attr::LEASE_UNTIL,
     attr::HOLDER,
     attr::TRIES,
     attr::DELAYED_AT,
+    attr::DELAY_TOLD_AT,
     connection::ACCESS_TOKEN,
     connection::REFRESH_TOKEN,
     connection::ISSUED_AT,
@@ -56,9 +59,8 @@ const READ: [&str; 18] = [
     connection::END_ID,
 ];
 /// What no condition reads. A pause may end at any moment, and a delay counts as told when it is written.
-const UNREAD: [&str; 17] = [
+const UNREAD: [&str; 16] = [
     attr::RETRY_AT,
-    attr::DELAY_TOLD_AT,
     attr::LOGIN_URL,
     attr::LINK_ID,
     attr::RECEIVES,
@@ -162,6 +164,13 @@ impl Item {
     #[must_use]
     pub fn status(&self) -> Option<Status> {
         Status::parse(self.text(attr::STATUS)?)
+    }
+
+    /// Whether it has an outcome of this code.
+    #[must_use]
+    pub fn is_outcome_of(&self, code_sha256: &str) -> bool {
+        self.status().is_some_and(|status| status != Status::Exchanging)
+            && self.text(attr::CODE_SHA256) == Some(code_sha256)
     }
 
     /// Whether a code of the attempt was tried.

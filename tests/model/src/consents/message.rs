@@ -53,17 +53,24 @@ pub struct Believed {
 }
 
 impl Believed {
-    /// The same of what is said about a login that was approved more than once; there are so many attempts.
+    /// The same with this code.
     #[must_use]
-    pub fn second_approval(&self, attempts: usize) -> Self {
+    pub fn with_code(&self, code_sha256: Option<String>) -> Self {
         let Self { attempt, consent, slot, is_foreign } = self;
-        let attempt = Attempt { id: attempt.id.of_second_approval(), ..attempt.clone() };
-        Self { attempt, consent: *consent, slot: slot + attempts, is_foreign: *is_foreign }
+        let attempt = Attempt { code_sha256, ..attempt.clone() };
+        Self { attempt, consent: *consent, slot: *slot, is_foreign: *is_foreign }
+    }
+
+    /// The next row for an approval that ends apart; there are so many attempts.
+    #[must_use]
+    pub fn apart(&self, attempts: usize) -> Self {
+        let attempt = Attempt { id: self.attempt.id.of_second_approval(), ..self.attempt.clone() };
+        Self { attempt, consent: self.consent, slot: self.slot + attempts, is_foreign: self.is_foreign }
     }
 }
 
-/// How often a code is tried.
-pub const MAX_TRIES: u8 = 1;
+/// How much oftener a message is received than its code is tried.
+pub const RESERVE: u8 = 3;
 
 const STATE_LIFE: Duration = Duration::from_mins(20);
 const CHAT: &str = "whatsapp:+15551234567";
@@ -80,11 +87,10 @@ pub fn chat() -> &'static WaId {
     wa_id
 }
 
-/// A delivery to the invocation with this number. A code is tried once.
+/// The id of a delivery to the invocation with this number.
 #[must_use]
-pub fn delivery(number: u8, receives: u8) -> Delivery {
-    let id = DeliveryId::from_bytes([number; DeliveryId::LENGTH]);
-    Delivery { id, receives: receives.into(), max_tries: MAX_TRIES.into() }
+pub fn delivery_id(number: u8) -> DeliveryId {
+    DeliveryId::from_bytes([number; DeliveryId::LENGTH])
 }
 
 impl Scenario {
@@ -94,6 +100,16 @@ impl Scenario {
     pub fn believed(&self, broken: Broken) -> Vec<[Option<Believed>; 3]> {
         let forms = [Form::Own, Form::Exchanged, Form::Revoke(0)];
         (0..self.count()).map(|event| forms.map(|form| self.believe(Content { event, form }, broken))).collect()
+    }
+
+    /// The SHA-256 of the code of an event, be it one that the receiver refused.
+    #[must_use]
+    pub fn brings_code(&self, event: u8) -> Option<String> {
+        let number = match self.events[usize::from(event)] {
+            Event::Callback { brings: Brings::RefusedCode(code), .. } => Some(code),
+            _ => self.code_of(event),
+        };
+        Some(authorization_code(number?)?.sha256())
     }
 
     fn believe(&self, content: Content, broken: Broken) -> Option<Believed> {
@@ -110,7 +126,7 @@ impl Scenario {
             now: if broken == Broken::ForgedBelieved { Timestamp::from_millis(u64::MAX / 2) } else { Self::now(9) },
         };
         let verified: &'static Message<'static> = Box::leak(Box::new(door.verify(body).ok()?));
-        let attempt = verified.attempt(delivery(0, 1));
+        let attempt = verified.attempt(Delivery { id: delivery_id(0), receives: 1, max_tries: self.tries.into() });
         let slot = self.attempts().iter().position(|number| id(*number) == attempt.id)?;
         let is_foreign = attempt.wa_id.as_str() != CHAT;
         Some(Believed { attempt, consent: verified.consent(), slot, is_foreign })
@@ -125,14 +141,17 @@ impl Scenario {
             Event::Revoke | Event::BotRefresh => return None,
         };
         let sealed = Sealed { key: Vec::new(), data: Vec::new() };
-        let code = self.code_of(event).and_then(|number| AuthorizationCode::parse(format!("code{number}==")).ok());
+        let code = self.code_of(event).and_then(authorization_code);
         let consent = match (form, brings) {
             (Form::Own, Brings::Code(_) | Brings::BogusCode(_)) => exchange::Consent::Granted { code: code? },
             (Form::Own, Brings::Denied) => exchange::Consent::Denied(Denial {
                 error: DenialError::from_untrusted("access_denied"),
                 description: None,
             }),
-            (Form::Own, Brings::Refused) => exchange::Consent::Refused { reason: Reason::WrongBrowser },
+            (Form::Own, Brings::Refused | Brings::RefusedCode(_)) => {
+                let code_sha256 = self.brings_code(event);
+                exchange::Consent::Refused { reason: Reason::WrongBrowser, code_sha256 }
+            }
             (Form::Exchanged, _) => exchange::Consent::Exchanged { code_sha256: code?.sha256(), sealed },
             (Form::Revoke(_), _) => exchange::Consent::Revoke { attempt_id: id(attempt), sealed },
         };
@@ -161,6 +180,10 @@ impl Scenario {
         }
         Some(ExchangeMessage { state: StateText::new(text), received_at, consent })
     }
+}
+
+fn authorization_code(number: u8) -> Option<AuthorizationCode> {
+    AuthorizationCode::parse(format!("code{number}==")).ok()
 }
 
 fn sign(claims: Claims) -> Option<String> {

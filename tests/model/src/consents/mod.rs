@@ -22,7 +22,7 @@ use stateright::{Model, Property};
 
 use self::{
     exchanger::{StepResult, Work},
-    message::{Believed, Content, Form, MAX_TRIES},
+    message::{Believed, Content, Form, RESERVE},
     operator::Revoking,
     rules::Broken,
     scenario::{Bounds, Brings, Event, Forgery, REVOKED, Scenario, Shape},
@@ -84,7 +84,15 @@ impl Consents {
         let Bounds { faults: all, redrives, expiry } = bounds;
         let faults = Faults { all, crashes: all, refusals: all, lost: all, answers: 1, duplicates: 1, redrives };
         let believed = scenario.believed(broken);
-        Self { scenario, faults, expiry, max_tries: MAX_TRIES, max_receives: all + 2, broken, believed }
+        Self {
+            scenario,
+            faults,
+            expiry,
+            max_tries: scenario.tries,
+            max_receives: scenario.tries + RESERVE,
+            broken,
+            believed,
+        }
     }
 
     /// What is believed of a message; `None` where it is forged.
@@ -149,7 +157,7 @@ impl Model for Consents {
                 late: false,
                 row,
                 foreign: Item::default(),
-                attempts: vec![Item::default(); 2 * attempts],
+                attempts: vec![Item::default(); attempts * (1 + self.scenario.rows_apart())],
                 tokens,
                 messages: Vec::new(),
                 work: Vec::new(),

@@ -24,6 +24,12 @@ pub fn all() -> Vec<Property<Consents>> {
             !state.is_quiet() || (0..state.events).all(|event| has_outcome(model, state, event))
         }),
         Property::always(
+            "in the end each approval was answered, or is a dead letter",
+            |model: &Consents, state: &State| {
+                !state.is_quiet() || (0..state.events).all(|event| is_answered(model, state, event))
+            },
+        ),
+        Property::always(
             "in the end whoever was told of a delay has a dead letter",
             |model: &Consents, state: &State| {
                 !state.is_quiet() || (0..model.scenario.attempts().len()).all(|slot| is_settled(model, state, slot))
@@ -76,6 +82,15 @@ fn has_outcome(model: &Consents, state: &State, event: u8) -> bool {
     let slot = model.scenario.attempts().iter().position(|number| *number == attempt);
     let status = slot.and_then(|slot| state.attempts[slot].status());
     matches!(status, Some(Status::Connected | Status::Failed | Status::Delayed))
+}
+
+/// Whether an outcome was written for this very approval, in its attempt's row or apart.
+fn is_answered(model: &Consents, state: &State, event: u8) -> bool {
+    let (scenario, is_callback) =
+        (model.scenario, matches!(model.scenario.events[usize::from(event)], Event::Callback { .. }));
+    let Some(sha256) = scenario.brings_code(event).filter(|_| is_callback) else { return true };
+    let is_apart = || state.attempts[scenario.attempts().len()..].iter().any(|row| row.is_outcome_of(&sha256));
+    state.seen.answered & bit(event) != 0 || is_apart() || state.is_dead_letter(|content| content.event == event)
 }
 
 fn is_settled(model: &Consents, state: &State, slot: usize) -> bool {

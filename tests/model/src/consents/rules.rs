@@ -36,13 +36,15 @@ pub enum Broken {
     ForgedBelieved,
     /// A claim succeeds whether or not a lease has expired.
     LeaseIgnored,
+    /// A second approval of a connected login is dropped.
+    SecondUnanswered,
     /// Any number of codes of one attempt is tried.
     CodesUnbounded,
 }
 
 impl Broken {
     /// Each of them, with its description and the scenario that detects it.
-    pub const ALL: [(Self, &'static str, &'static Scenario); 15] = [
+    pub const ALL: [(Self, &'static str, &'static Scenario); 16] = [
         (Self::FirstWins, "the consent that is stored first wins", &TWO_PRESSES),
         (Self::LaterReplaced, "tokens are stored over those of a later consent", &TWO_PRESSES),
         (Self::TombstoneIgnored, "a link from before a revocation counts", &REVOKED_BEFORE),
@@ -57,6 +59,7 @@ impl Broken {
         (Self::RefusedOverrules, "a refused callback overrules the right one", &REFUSED_BESIDE_RIGHT),
         (Self::ForgedBelieved, "a forged message is believed", &FORGED),
         (Self::LeaseIgnored, "a claim ignores the lease", &TWO_CODES),
+        (Self::SecondUnanswered, "a second approval of a connected login is dropped", &TWO_CODES),
         (Self::CodesUnbounded, "any number of codes is tried", &FOUR_CODES),
     ];
 }

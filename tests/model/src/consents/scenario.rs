@@ -33,6 +33,8 @@ pub enum Brings {
     Denied,
     /// Nothing that the receiver accepts: the wrong browser.
     Refused,
+    /// The same with the code of this number, which nobody may exchange.
+    RefusedCode(u8),
 }
 
 /// What is wrong with a forged message, which has the code with this number.
@@ -72,6 +74,8 @@ pub struct Scenario {
     pub links: &'static [u8],
     /// Each begins a run.
     pub rows: &'static [Shape],
+    /// How often a code is tried.
+    pub tries: u8,
     /// What else happens, and what in a wide check.
     pub bounds: [Bounds; 2],
 }
@@ -106,6 +110,7 @@ pub static TWO_PRESSES: Scenario = Scenario {
     events: &[callback(0, 0, Brings::Code(0)), callback(1, 0, Brings::Code(1))],
     links: &[5],
     rows: &[Shape::Absent],
+    tries: 1,
     bounds: [bounds(2, 1), bounds(3, 1)],
 };
 
@@ -115,6 +120,7 @@ pub static FOREIGN_ROWS: Scenario = Scenario {
     events: &[callback(0, 0, Brings::Code(0)), callback(1, 1, Brings::Code(1))],
     links: &[5, 15],
     rows: &[Shape::Version1, Shape::Texts, Shape::Ahead, Shape::Odd],
+    tries: 1,
     bounds: [bounds(1, 1), bounds(2, 1)],
 };
 
@@ -124,6 +130,7 @@ pub static BOT_REFRESHES: Scenario = Scenario {
     events: &[callback(0, 0, Brings::Code(0)), Event::BotRefresh, callback(1, 0, Brings::Code(1))],
     links: &[5],
     rows: &[Shape::Version1],
+    tries: 1,
     bounds: [bounds(1, 1), bounds(2, 1)],
 };
 
@@ -132,8 +139,9 @@ pub static REVOKED_BETWEEN: Scenario = Scenario {
     name: "a revocation between two consents",
     events: &[callback(0, 0, Brings::Code(0)), Event::Revoke, callback(1, 1, Brings::Code(1))],
     links: &[5, 25],
-    rows: &[Shape::Version1],
-    bounds: [at_once(1), bounds(2, 1)],
+    rows: &[Shape::Absent],
+    tries: 1,
+    bounds: [bounds(1, 1), bounds(2, 1)],
 };
 
 /// A link from before a revocation stays invalid after the chat has connected again.
@@ -142,6 +150,7 @@ pub static REVOKED_BEFORE: Scenario = Scenario {
     events: &[Event::Revoke, callback(0, 1, Brings::Code(0)), callback(1, 0, Brings::Code(1))],
     links: &[5, 15],
     rows: &[Shape::Version1],
+    tries: 1,
     bounds: [at_once(1), bounds(2, 1)],
 };
 
@@ -151,6 +160,7 @@ pub static REVOKED_BY_VERSION_1: Scenario = Scenario {
     events: &[callback(0, 1, Brings::Code(0)), callback(1, 0, Brings::Code(1))],
     links: &[5, 8],
     rows: &[Shape::Revoked],
+    tries: 1,
     bounds: [bounds(1, 1), bounds(2, 1)],
 };
 
@@ -160,7 +170,18 @@ pub static TWO_CODES: Scenario = Scenario {
     events: &[callback(0, 0, Brings::Code(0)), callback(1, 0, Brings::Code(1)), callback(0, 0, Brings::Code(2))],
     links: &[5],
     rows: &[Shape::Absent],
+    tries: 1,
     bounds: [bounds(1, 1), bounds(2, 1)],
+};
+
+/// An earlier code waits for a later one.
+pub static TWO_CODES_TRIED: Scenario = Scenario {
+    name: "two codes of one login, each tried twice",
+    events: &[callback(0, 0, Brings::Code(0)), callback(0, 0, Brings::Code(1))],
+    links: &[5],
+    rows: &[Shape::Absent],
+    tries: 2,
+    bounds: [bounds(2, 1), bounds(3, 1)],
 };
 
 /// As many as are sent.
@@ -169,6 +190,7 @@ pub static THREE_CODES: Scenario = Scenario {
     events: &[callback(0, 0, Brings::BogusCode(1)), callback(0, 0, Brings::Code(0)), callback(0, 0, Brings::Code(2))],
     links: &[5],
     rows: &[Shape::Absent],
+    tries: 1,
     bounds: [bounds(1, 1), bounds(2, 1)],
 };
 
@@ -183,7 +205,8 @@ pub static FOUR_CODES: Scenario = Scenario {
     ],
     links: &[5],
     rows: &[Shape::Absent],
-    bounds: [bounds(1, 0), bounds(2, 1)],
+    tries: 1,
+    bounds: [at_once(1), bounds(2, 1)],
 };
 
 /// What brings no code ends nothing that a code has begun.
@@ -197,6 +220,17 @@ pub static REFUSED_BESIDE_RIGHT: Scenario = Scenario {
     ],
     links: &[5],
     rows: &[Shape::Version1],
+    tries: 1,
+    bounds: [bounds(1, 1), bounds(2, 1)],
+};
+
+/// The browser has lost its secret with the first approval.
+pub static REFUSED_AGAIN: Scenario = Scenario {
+    name: "a refused callback with a second code of the login",
+    events: &[callback(0, 0, Brings::Code(0)), callback(0, 0, Brings::RefusedCode(1))],
+    links: &[5],
+    rows: &[Shape::Absent],
+    tries: 1,
     bounds: [bounds(1, 1), bounds(2, 1)],
 };
 
@@ -206,6 +240,7 @@ pub static REFUSED_PRESS: Scenario = Scenario {
     events: &[callback(0, 0, Brings::Refused), callback(1, 0, Brings::Code(0)), callback(2, 0, Brings::BogusCode(1))],
     links: &[5],
     rows: &[Shape::Absent],
+    tries: 1,
     bounds: [bounds(1, 1), bounds(2, 1)],
 };
 
@@ -215,11 +250,12 @@ pub static FORGED: Scenario = Scenario {
     events: &[Event::Forged(Forgery::OtherChat(1)), Event::Forged(Forgery::Time(2)), callback(0, 0, Brings::Code(0))],
     links: &[5],
     rows: &[Shape::Version1],
+    tries: 1,
     bounds: [bounds(1, 1), bounds(2, 1)],
 };
 
 /// All of them.
-pub static ALL: [&Scenario; 11] = [
+pub static ALL: [&Scenario; 14] = [
     &TWO_PRESSES,
     &FOREIGN_ROWS,
     &BOT_REFRESHES,
@@ -227,7 +263,10 @@ pub static ALL: [&Scenario; 11] = [
     &REVOKED_BEFORE,
     &REVOKED_BY_VERSION_1,
     &TWO_CODES,
+    &TWO_CODES_TRIED,
     &THREE_CODES,
+    &FOUR_CODES,
+    &REFUSED_AGAIN,
     &REFUSED_BESIDE_RIGHT,
     &REFUSED_PRESS,
     &FORGED,
@@ -303,6 +342,16 @@ impl Scenario {
         attempts.sort_unstable();
         attempts.dedup();
         attempts
+    }
+
+    /// How many approvals of one attempt may end apart, as far as there are callbacks for it.
+    #[must_use]
+    pub fn rows_apart(&self) -> usize {
+        let of = |attempt: u8| {
+            let brings = |event: &u8| self.attempt_of(*event) == Some(attempt) && self.brings_code(*event).is_some();
+            (0..self.count()).filter(brings).count()
+        };
+        self.attempts().into_iter().map(of).max().unwrap_or_default().saturating_sub(1)
     }
 
     /// How many events there are.

@@ -77,6 +77,8 @@ pub struct Seen {
     pub unused: u16,
     /// Only a lost response, or an invocation that was killed, knew these tokens, or all that could take them refused.
     pub excused: u16,
+    /// The events whose messages wrote an outcome.
+    pub answered: u16,
     /// The token that the bot refreshed.
     pub refreshed: Option<u8>,
     /// The codes that were sent, by attempt.
@@ -106,7 +108,7 @@ pub struct State {
     pub row: Item,
     /// Another chat's.
     pub foreign: Item,
-    /// The attempts, by their numbers, and then those that answer second approvals, in the same order.
+    /// The attempts, by their numbers, and then the rows of approvals that end apart: the first of each attempt, the second, and so on.
     pub attempts: Vec<Item>,
     /// Codes and tokens at Salesforce.
     pub tokens: Vec<Token>,

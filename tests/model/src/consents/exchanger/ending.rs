@@ -3,7 +3,7 @@
 use shared::{
     Reason, Status,
     attempt::{
-        Outcome,
+        Outcome, attr,
         ledger::{Conflict, Guard, Lease},
     },
 };
@@ -13,7 +13,7 @@ use crate::consents::{
     Consents,
     message::{Believed, Form},
     rules::Broken,
-    state::State,
+    state::{State, bit},
 };
 
 /// The result of writing an outcome.
@@ -21,6 +21,8 @@ enum Finish {
     Written,
     Superseded,
     Refused(Conflict),
+    /// The row of the tokens cannot be read, and the next receive tries it again.
+    Unknown,
 }
 
 impl Work {
@@ -32,8 +34,11 @@ impl Work {
         let lease = self.lease(of);
         let guard = lease.as_ref().map_or(Guard::Exchanged, Guard::Lease);
         let reason = Self::reason_lost(state, of);
-        self.write(state, of, &failed(reason), guard, true);
-        At::Done
+        match self.write(state, of, &failed(reason), guard, true) {
+            _ if result == StepResult::ResponseLost => self.not_stored(state),
+            Finish::Refused(Conflict::AnotherCode) => At::EndApart(reason.as_str()),
+            _ => At::Done,
+        }
     }
 
     /// `fail`, `deny` and `refuse`.
@@ -56,27 +61,52 @@ impl Work {
         let is_begun = state.attempts[of.slot].has_code();
         let before = state.attempts[of.slot].clone();
         let next = self.finish(state, model, of, &failed(reason), guard, result);
+        let is_written = before != state.attempts[of.slot];
         let is_refused = reason == Reason::WrongBrowser && lease.is_none();
-        state.seen.right_overruled |= is_refused && is_begun && before != state.attempts[of.slot];
+        state.seen.right_overruled |= is_refused && is_begun && is_written;
+        if next == At::Return {
+            return next;
+        }
+        // The browser has lost the secret of its login with the first approval: this is one more.
+        let item = state.attempts[of.slot].attributes();
+        let brings = model.scenario.brings_code(self.content.event).filter(|_| is_refused && !is_written);
+        if brings.is_some_and(|sha256| of.attempt.has_other_codes(&item, &sha256)) {
+            return At::EndApart(Reason::UsedLogin.as_str());
+        }
         match (lease, next) {
-            (None, At::Wait) => At::Done,
+            (None, At::Wait | At::EndApart(_)) => At::Done,
             (_, next) => next,
         }
     }
 
-    /// `refuse_second_approval`.
-    pub(super) fn answer_second(
+    /// Each approval that ends apart has a row of its own, in the order that they came.
+    pub(super) fn end_apart(
         &mut self,
         state: &mut State,
         model: &Consents,
         of: &Believed,
+        reason: &str,
         result: StepResult,
     ) -> At {
-        let second = of.second_approval(model.scenario.attempts().len());
-        match self.finish(state, model, &second, &failed(Reason::UsedLogin), Guard::Untouched, result) {
-            At::Wait => At::Done,
-            next => next,
+        let reason = Reason::parse(reason).unwrap_or(Reason::Unknown);
+        let mut of = of.with_code(model.scenario.brings_code(self.content.event));
+        for _ in 0..model.scenario.rows_apart() {
+            of = of.apart(model.scenario.attempts().len());
+            if result == StepResult::Refused {
+                return At::Return;
+            }
+            match self.try_finish(state, model, &of, &failed(reason), Guard::Untouched, result) {
+                _ if result == StepResult::ResponseLost => return At::Return,
+                Finish::Unknown => return At::Return,
+                Finish::Written | Finish::Superseded => return At::Done,
+                Finish::Refused(_) => {}
+            }
+            let sha256 = of.attempt.code_sha256.as_deref().unwrap_or_default();
+            if !of.attempt.has_other_codes(&state.attempts[of.slot].attributes(), sha256) {
+                return At::Done;
+            }
         }
+        At::Done
     }
 
     /// Makes sure that the person is told of a delay: `tell_of_delay`, and the beginning of `store_sealed`.
@@ -86,6 +116,9 @@ impl Work {
         }
         let outcome = Outcome::Delayed { reason: Reason::Misconfigured };
         let finish = self.try_finish(state, model, of, &outcome, Guard::Claimable, result);
+        if matches!(finish, Finish::Unknown) {
+            return At::Return;
+        }
         if self.content.form == Form::Exchanged {
             let is_connected = matches!(finish, Finish::Refused(Conflict::Finished { connected: true }));
             return if is_connected { At::Done } else { self.look(state, model) };
@@ -93,7 +126,8 @@ impl Work {
         match finish {
             Finish::Superseded => At::Done,
             Finish::Refused(Conflict::Delayed | Conflict::OutOfTries) | Finish::Written => At::Dead,
-            Finish::Refused(conflict) => Self::next(conflict),
+            Finish::Refused(conflict) => Self::give_up(model, conflict),
+            Finish::Unknown => At::Return,
         }
     }
 
@@ -104,8 +138,7 @@ impl Work {
             return;
         }
         let lease = self.lease(of);
-        let used_tries = lease.as_ref().map_or(0, Lease::used_tries);
-        if self.attempt(of).delivery.is_last(used_tries) {
+        if self.is_last(of) {
             let guard = lease.as_ref().map_or(Guard::Claimable, Guard::Lease);
             let outcome = Outcome::Delayed { reason: Reason::Misconfigured };
             self.try_finish(state, model, of, &outcome, guard, StepResult::Success);
@@ -116,6 +149,11 @@ impl Work {
         if self.lease.is_some() {
             state.expire_lease(of.slot);
         }
+    }
+
+    /// Whether what this receive does not write may never be written.
+    fn is_last(&self, of: &Believed) -> bool {
+        self.attempt(of).delivery.is_last(self.lease(of).as_ref().map_or(0, Lease::used_tries))
     }
 
     fn reason_lost(state: &State, of: &Believed) -> Reason {
@@ -137,8 +175,9 @@ impl Work {
         }
         match self.try_finish(state, model, of, outcome, guard, result) {
             _ if result == StepResult::ResponseLost => At::Return,
+            Finish::Unknown => At::Return,
             Finish::Written | Finish::Superseded => At::Done,
-            Finish::Refused(conflict) => Self::next(conflict),
+            Finish::Refused(conflict) => Self::give_up(model, conflict),
         }
     }
 
@@ -153,6 +192,9 @@ impl Work {
         result: StepResult,
     ) -> Finish {
         let check = consent(model, of).check(state.now());
+        if result == StepResult::NoTokenTable && !self.is_last(of) {
+            return Finish::Unknown;
+        }
         let is_unchecked = result == StepResult::NoTokenTable || model.broken == Broken::FailureUnchecked;
         if !is_unchecked && !check.is_allowed(&chats_row(state, of).attributes()) {
             let reason = Self::reason_lost(state, of);
@@ -176,10 +218,20 @@ impl Work {
         let attempt = self.attempt(of);
         let item = &mut state.attempts[of.slot];
         let was_connected = item.status() == Some(Status::Connected);
-        if !item.write_attempt(&attempt, &attempt.finish(outcome, guard, CLAIMS)) {
-            return Finish::Refused(attempt.conflict(&item.attributes(), CLAIMS));
+        let seen = item.attributes();
+        match attempt.finish(outcome, guard, &seen, CLAIMS) {
+            Err(conflict) => return Finish::Refused(conflict),
+            Ok(write) if !item.write_attempt(&attempt, &write) => {
+                return Finish::Refused(attempt.conflict(&seen, CLAIMS));
+            }
+            Ok(_) => {}
+        }
+        if matches!(outcome, Outcome::Delayed { .. }) {
+            // The notifier's mark.
+            item.set(attr::DELAY_TOLD_AT, Some(CLAIMS.into()));
         }
         state.seen.overwritten |= was_connected;
+        state.seen.answered |= bit(self.content.event);
         let is_overtaken = of.consent.is_superseded(&chats_row(state, of).attributes(), state.now());
         state.seen.overtaken_told |= is_overtaken && !outcome.is_silent() && !is_excused;
         Finish::Written

@@ -6,6 +6,7 @@ use shared::{
         Account, Outcome,
         ledger::{Conflict, Guard},
     },
+    conditional_write::Attributes,
     connection::{CONSENTED_AT, NewTokens, REVOKED_AT, StoredTokens, is_connected, kept_revocation},
 };
 
@@ -71,7 +72,7 @@ impl Work {
         };
         let account = Account { org_id: "00D", instance_url: "https://i", username: None, scope: None };
         let outcome = Outcome::Connected { account, renewed: is_connected(&seen) };
-        let outcome = attempt.finish(&outcome, Guard::Exchanged, CLAIMS);
+        let outcome = attempt.finish(&outcome, Guard::Exchanged, &Attributes::new(), CLAIMS);
         let (access_token, refresh_token) = (format!("a{code}"), format!("r{code}"));
         let tokens = NewTokens {
             attempt_id: attempt.id,
@@ -84,15 +85,15 @@ impl Work {
         };
         let tokens = tokens.store(&consent(model, of), StoredTokens::read(&seen).as_ref(), state.now());
         let tokens = kept_revocation(&seen).iter().fold(tokens, |write, at| write.set(REVOKED_AT, *at));
-        if !outcome.is_allowed(&state.attempts[of.slot].attributes()) {
-            let item = state.attempts[of.slot].attributes();
+        let item = state.attempts[of.slot].attributes();
+        let Some(outcome) = outcome.ok().filter(|outcome| outcome.is_allowed(&item)) else {
             if attempt.conflict(&item, CLAIMS) != Conflict::AnotherCode {
                 return At::Done;
             }
             state.seen.unused |= bit(code);
             self.unqueued = None;
             return At::RevokeUnused(Unused::OtherCode);
-        }
+        };
         let row = if of.is_foreign { &mut state.foreign } else { &mut state.row };
         if !row.write(&tokens) {
             return self.look(state, model);
@@ -103,6 +104,7 @@ impl Work {
             _ => {}
         }
         state.attempts[of.slot].write_attempt(&attempt, &outcome);
+        state.seen.answered |= bit(self.content.event);
         self.connected(state, model, of);
         if result == StepResult::ResponseLost {
             return self.not_stored(state);
@@ -158,7 +160,7 @@ impl Work {
         }
         match why {
             Unused::Overtaken => At::Supersede,
-            Unused::OtherCode => At::Done,
+            Unused::OtherCode => At::EndApart(Reason::UsedLogin.as_str()),
             Unused::Blocked => At::Finish(Reason::AppBlocked.as_str()),
         }
     }

@@ -1,0 +1,106 @@
+//! Who was notified of an outcome, and an outcome that is to be notified again.
+
+use super::is;
+use crate::{
+    Status, Timestamp,
+    attempt::{attr, intent::Intent, message::UNKNOWN},
+    conditional_write::{Attributes, Condition, ConditionalWrite},
+};
+
+/// Who was notified of an outcome, or could not be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// The person is about to be sent the message: only where the last intent is still this one.
+    Messaging {
+        /// The intent that was there; `None` where there was none.
+        last: Option<Intent>,
+        /// The new one.
+        this: Intent,
+    },
+    /// The person was not sent the message, or no answer says so: this is what stays of the intent.
+    NotMessaged {
+        /// The intent.
+        this: Intent,
+        /// What stays of it.
+        left: Intent,
+    },
+    /// The person was sent the message.
+    Messaged,
+    /// The person may have been sent the message, as often as it may be tried on that chance.
+    MaybeMessaged,
+    /// The message cannot be delivered, with WhatsApp's error code. The bot is notified of that too.
+    Undeliverable(String),
+    /// The bot was notified.
+    BotNotified,
+    /// There was nothing left to send.
+    Nothing,
+}
+
+impl Mark {
+    /// Marks the outcome that was written at that time, and no later one. With `complete`, nobody is left to notify.
+    #[must_use]
+    pub fn write(&self, status: Status, updated_at: Timestamp, complete: bool, now: Timestamp) -> ConditionalWrite {
+        let condition = match self {
+            Self::Messaging { last, .. } => {
+                Condition::All(vec![is_current(status, updated_at), is_intent(last.as_ref())])
+            }
+            Self::NotMessaged { this, .. } => {
+                Condition::All(vec![is_current(status, updated_at), is_intent(Some(this))])
+            }
+            _ => is_current(status, updated_at),
+        };
+        let write = ConditionalWrite::only_if(condition);
+        let write = match self {
+            Self::Messaged if status == Status::Delayed => {
+                write.set(attr::MESSAGED_AT, now).set(attr::DELAY_TOLD_AT, now).remove([attr::MESSAGE_INTENT])
+            }
+            Self::Messaged => write.set(attr::MESSAGED_AT, now).remove([attr::MESSAGE_INTENT]),
+            Self::Messaging { this, .. } => write.set(attr::MESSAGE_INTENT, this.to_string()),
+            Self::NotMessaged { left, .. } => write.set(attr::MESSAGE_INTENT, left.to_string()),
+            // The bot may have been notified that the message is on its way.
+            Self::MaybeMessaged => {
+                let write = write.set(attr::MESSAGED_AT, now).set(attr::MESSAGE_STATE, UNKNOWN);
+                write.remove([attr::MESSAGE_INTENT, attr::BOT_TOLD_AT])
+            }
+            // The bot may have been notified that the message is on its way.
+            Self::Undeliverable(code) => {
+                write.set(attr::MESSAGE_ERROR, code.as_str()).remove([attr::MESSAGE_INTENT, attr::BOT_TOLD_AT])
+            }
+            Self::BotNotified => write.set(attr::BOT_TOLD_AT, now),
+            Self::Nothing => write,
+        };
+        if complete { write.set(attr::NOTIFIED_AT, now) } else { write }
+    }
+
+    /// Whether an item that refused this mark has it already: it was written, and the answer was lost.
+    #[must_use]
+    pub fn is_in(&self, item: &Attributes) -> bool {
+        match self {
+            Self::Messaging { this: written, .. } | Self::NotMessaged { left: written, .. } => {
+                is_intent(Some(written)).holds(item)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The last intent to send a message is still this one.
+fn is_intent(intent: Option<&Intent>) -> Condition {
+    intent.map_or(Condition::Absent(attr::MESSAGE_INTENT), |intent| {
+        Condition::Is(attr::MESSAGE_INTENT, intent.to_string().into())
+    })
+}
+
+/// Puts the outcome that was written at that time, and no later one, on the stream again, without these marks.
+///
+/// `updated_at` stays: it is in the event's id, by which a bot recognises a repetition.
+#[must_use]
+pub fn redelivery(status: Status, updated_at: Timestamp, without: &[&'static str], now: Timestamp) -> ConditionalWrite {
+    let write = ConditionalWrite::only_if(is_current(status, updated_at)).set(attr::REDELIVERED_AT, now);
+    without.iter().fold(write, |write, mark| write.remove([*mark]))
+}
+
+/// The outcome that was written at that time is still the attempt's.
+fn is_current(status: Status, updated_at: Timestamp) -> Condition {
+    Condition::All(vec![is(status), Condition::Is(attr::UPDATED_AT, updated_at.into())])
+}

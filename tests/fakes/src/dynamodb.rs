@@ -1,0 +1,255 @@
+//! DynamoDB's conditional writes on tables in memory: the expressions that the functions send, and no others.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use serde_json::{Map, Value, json};
+
+use crate::{Answer, Server};
+
+type Item = Map<String, Value>;
+
+/// Tables in memory, by their name and the value of the key.
+#[derive(Clone, Debug, Default)]
+pub struct Tables(Arc<Mutex<HashMap<(String, String), Item>>>);
+
+impl Tables {
+    /// Empty tables, behind this server.
+    #[must_use]
+    pub fn on(server: &Server) -> Self {
+        let tables = Self::default();
+        let (reads, updates, transactions) = (tables.clone(), tables.clone(), tables.clone());
+        server.on("GetItem", move |request| reads.read(&request.json()));
+        server.on("UpdateItem", move |request| updates.update(&request.json()));
+        server.on("TransactWriteItems", move |request| transactions.transact(&request.json()));
+        tables
+    }
+
+    /// The items of a table.
+    #[must_use]
+    pub fn items(&self, table: &str) -> Vec<Value> {
+        let items = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        items.iter().filter(|((name, _), _)| name == table).map(|(_, item)| Value::Object(item.clone())).collect()
+    }
+
+    /// The item with this key; `null` where there is none.
+    #[must_use]
+    pub fn item(&self, table: &str, key: &str) -> Value {
+        let items = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        items.get(&(table.to_owned(), key.to_owned())).map_or(Value::Null, |item| Value::Object(item.clone()))
+    }
+
+    /// Replaces an item.
+    pub fn put(&self, table: &str, key: &str, item: Value) {
+        let Value::Object(item) = item else { panic!("an item is an object") };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((table.to_owned(), key.to_owned()), item);
+    }
+
+    fn read(&self, request: &Value) -> Answer {
+        match self.item(&text(&request["TableName"]), &key(request)) {
+            Value::Null => json!({}).into(),
+            item => json!({ "Item": item }).into(),
+        }
+    }
+
+    fn update(&self, request: &Value) -> Answer {
+        let mut items = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = (text(&request["TableName"]), key(request));
+        let before = items.get(&place).cloned().unwrap_or_default();
+        if !holds(request, &before) {
+            let name = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
+            let item = if before.is_empty() { Value::Null } else { before.into() };
+            return Answer::json(400, &json!({ "__type": name, "Item": item }));
+        }
+        items.insert(place, after(request, before.clone()));
+        json!({ "Attributes": before }).into()
+    }
+
+    fn transact(&self, request: &Value) -> Answer {
+        let mut items = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let writes: Vec<_> = request["TransactItems"].as_array().unwrap().iter().collect();
+        let parts: Vec<_> = writes
+            .iter()
+            .map(|write| write.get("Update").map_or((&write["ConditionCheck"], false), |update| (update, true)))
+            .map(|(part, changes)| (part, changes, (text(&part["TableName"]), key(part))))
+            .collect();
+        let hold: Vec<_> =
+            parts.iter().map(|(part, _, place)| holds(part, &items.get(place).cloned().unwrap_or_default())).collect();
+        if hold.contains(&false) {
+            let reasons: Vec<_> = hold
+                .iter()
+                .map(|holds| json!({ "Code": if *holds { "None" } else { "ConditionalCheckFailed" } }))
+                .collect();
+            let name = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
+            return Answer::json(400, &json!({ "__type": name, "CancellationReasons": reasons }));
+        }
+        for (part, _, place) in parts.into_iter().filter(|(_, changes, _)| *changes) {
+            let before = items.get(&place).cloned().unwrap_or_default();
+            items.insert(place, after(part, before));
+        }
+        json!({}).into()
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
+
+fn key(request: &Value) -> String {
+    text(&request["Key"].as_object().unwrap().values().next().unwrap()["S"])
+}
+
+fn holds(request: &Value, item: &Item) -> bool {
+    let Some(condition) = request["ConditionExpression"].as_str() else { return true };
+    let tokens = tokens(condition);
+    let mut reader = Reader { tokens: &tokens, request, item };
+    let holds = reader.any();
+    assert!(reader.tokens.is_empty(), "{condition}");
+    holds
+}
+
+fn after(request: &Value, mut item: Item) -> Item {
+    for (name, value) in request["Key"].as_object().unwrap() {
+        item.insert(name.clone(), value.clone());
+    }
+    let tokens = tokens(request["UpdateExpression"].as_str().unwrap());
+    let before = item.clone();
+    let mut written = Vec::new();
+    let mut reader = Reader { tokens: &tokens, request, item: &before };
+    if reader.takes("SET") {
+        loop {
+            let name = reader.name();
+            assert!(reader.takes("="));
+            let mut value = reader.operand().unwrap();
+            if reader.takes("+") {
+                let sum = number(&value).unwrap() + number(&reader.operand().unwrap()).unwrap();
+                value = json!({ "N": sum.to_string() });
+            }
+            item.insert(name.clone(), value);
+            written.push(name);
+            if !reader.takes(",") {
+                break;
+            }
+        }
+    }
+    if reader.takes("REMOVE") {
+        loop {
+            let name = reader.name();
+            assert!(!written.contains(&name), "two document paths overlap: {name}");
+            item.remove(&name);
+            if !reader.takes(",") {
+                break;
+            }
+        }
+    }
+    assert!(reader.tokens.is_empty());
+    item
+}
+
+fn tokens(expression: &str) -> Vec<String> {
+    let spaced = expression.replace('(', " ( ").replace(')', " ) ").replace(',', " , ");
+    spaced.split_whitespace().map(str::to_owned).collect()
+}
+
+fn number(value: &Value) -> Option<u64> {
+    value["N"].as_str()?.parse().ok()
+}
+
+/// Reads an expression from its beginning.
+struct Reader<'a> {
+    tokens: &'a [String],
+    request: &'a Value,
+    item: &'a Item,
+}
+
+impl Reader<'_> {
+    fn takes(&mut self, word: &str) -> bool {
+        let is_next = self.tokens.first().is_some_and(|token| token == word);
+        if is_next {
+            self.tokens = &self.tokens[1..];
+        }
+        is_next
+    }
+
+    fn next(&mut self) -> String {
+        let (first, rest) = self.tokens.split_first().unwrap();
+        self.tokens = rest;
+        first.clone()
+    }
+
+    fn name(&mut self) -> String {
+        let placeholder = self.next();
+        text(&self.request["ExpressionAttributeNames"][&placeholder])
+    }
+
+    fn operand(&mut self) -> Option<Value> {
+        if self.takes("if_not_exists") {
+            assert!(self.takes("("));
+            let stored = self.operand();
+            assert!(self.takes(","));
+            let other = self.operand();
+            assert!(self.takes(")"));
+            return stored.or(other);
+        }
+        if self.tokens[0].starts_with(':') {
+            let placeholder = self.next();
+            return Some(self.request["ExpressionAttributeValues"][&placeholder].clone());
+        }
+        let name = self.name();
+        self.item.get(&name).cloned()
+    }
+
+    fn any(&mut self) -> bool {
+        let mut holds = self.all();
+        while self.takes("OR") {
+            holds |= self.all();
+        }
+        holds
+    }
+
+    fn all(&mut self) -> bool {
+        let mut holds = self.one();
+        while self.takes("AND") {
+            holds &= self.one();
+        }
+        holds
+    }
+
+    fn one(&mut self) -> bool {
+        if self.takes("NOT") {
+            return !self.one();
+        }
+        if self.takes("(") {
+            let holds = self.any();
+            assert!(self.takes(")"));
+            return holds;
+        }
+        if self.takes("attribute_not_exists") {
+            assert!(self.takes("("));
+            let stored = self.operand();
+            assert!(self.takes(")"));
+            return stored.is_none();
+        }
+        if self.takes("attribute_type") {
+            assert!(self.takes("("));
+            let stored = self.operand();
+            assert!(self.takes(","));
+            let of_type = self.operand().unwrap();
+            assert!(self.takes(")"));
+            return stored.is_some_and(|stored| stored.get(of_type["S"].as_str().unwrap()).is_some());
+        }
+        let left = self.operand();
+        let comparison = self.next();
+        let right = self.operand();
+        let (Some(left), Some(right)) = (left, right) else { return false };
+        match comparison.as_str() {
+            "=" => left == right,
+            "<>" => left != right,
+            "<" => number(&left).zip(number(&right)).is_some_and(|(left, right)| left < right),
+            ">" => number(&left).zip(number(&right)).is_some_and(|(left, right)| left > right),
+            other => panic!("unknown comparison {other}"),
+        }
+    }
+}
