@@ -115,6 +115,7 @@ fn marks_to_remove(attempt: &Item, again: &[Again]) -> Vec<&'static str> {
             attr::MESSAGED_AT,
             attr::MESSAGE_ERROR,
             attr::MESSAGE_INTENT,
+            attr::WITHHELD_AT,
             attr::DELAY_TOLD_AT,
             attr::MESSAGE_ID,
             attr::MESSAGE_STATE,
@@ -122,7 +123,7 @@ fn marks_to_remove(attempt: &Item, again: &[Again]) -> Vec<&'static str> {
             attr::MESSAGE_RETRY_AT,
         ]
         .as_slice(),
-        Again::Bot => &[attr::BOT_TOLD_AT],
+        Again::Bot => &[attr::BOT_TOLD_AT, attr::WEBHOOK_TOLD_AT, attr::QUEUE_TOLD_AT],
     };
     let marks: BTreeSet<_> = attempt
         .notified_at
@@ -170,7 +171,10 @@ mod tests {
         assert_eq!(marks_to_remove(&half_notified, &[]), [""; 0]);
         let notified = attempt(&json!({"messaged_at": 1, "bot_told_at": 1, "notified_at": 1}));
         assert_eq!(marks_to_remove(&notified, &[]), ["notified_at"]);
-        assert_eq!(marks_to_remove(&notified, &[Again::Bot]), ["bot_told_at", "notified_at"]);
+        assert_eq!(
+            marks_to_remove(&notified, &[Again::Bot]),
+            ["bot_told_at", "notified_at", "queue_told_at", "webhook_told_at"]
+        );
         assert_eq!(
             marks_to_remove(&notified, &[Again::Person]),
             [
@@ -182,7 +186,8 @@ mod tests {
                 "message_state",
                 "messaged_at",
                 "notified_at",
-                "template_at"
+                "template_at",
+                "withheld_at"
             ]
         );
     }

@@ -1,14 +1,33 @@
 //! The bot's event on each of its ways: the webhook, the queue, or both. One being broken never stops the other.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use shared::{
     aws::secrets::{SecretStore, Secrets, Source},
     bot::{BotQueue, CloudEvent, Notification, NotifyError, Webhook},
     timestamp::Clock,
 };
+use tokio::time::timeout;
 
 use crate::setback::Setback;
+
+/// Some of the ways to the bot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ways {
+    pub(crate) webhook: bool,
+    pub(crate) queue: bool,
+}
+
+impl Ways {
+    pub(crate) const fn are_any(self) -> bool {
+        self.webhook || self.queue
+    }
+
+    /// Those that are not among these.
+    pub(crate) const fn without(self, those: Self) -> Self {
+        Self { webhook: self.webhook && !those.webhook, queue: self.queue && !those.queue }
+    }
+}
 
 /// The ways to the bot; there may be none.
 pub(crate) struct Bot {
@@ -20,28 +39,41 @@ pub(crate) struct Bot {
 }
 
 impl Bot {
-    pub(crate) const fn is_configured(&self) -> bool {
-        self.webhook.is_some() || self.queue.is_some()
+    /// Every way that there is.
+    pub(crate) const fn ways(&self) -> Ways {
+        Ways { webhook: self.webhook.is_some(), queue: self.queue.is_some() }
     }
 
-    /// Sends the event on each way, and returns the setbacks of those that failed. The caller repeats the event on all of
-    /// them: a bot recognizes it by its id, which stays the same.
-    pub(crate) async fn notify(&self, event: &CloudEvent<'_>, user_message: &str, secrets: &Secrets) -> Vec<Setback> {
+    /// Sends the event on these ways, each within this time. Returns those that did not take it, and why. The caller repeats
+    /// the event on them: a bot recognizes it by its id, which stays the same.
+    pub(crate) async fn notify(
+        &self,
+        event: &CloudEvent<'_>,
+        user_message: &str,
+        secrets: &Secrets,
+        on: Ways,
+        patience: Duration,
+    ) -> (Ways, Vec<Setback>) {
         let notification = Notification { event, user_message, signing_secret: "", now: (self.clock)() };
         let by_webhook = async {
             match &self.webhook {
-                Some((webhook, source)) => self.post(webhook, source, &notification, secrets).await,
-                None => Ok(()),
+                Some((webhook, source)) if on.webhook => {
+                    in_time(patience, Box::pin(self.post(webhook, source, &notification, secrets))).await
+                }
+                _ => Ok(()),
             }
         };
         let by_queue = async {
             match &self.queue {
-                Some(queue) => queue.send(&notification).await.map_err(Setback::from),
-                None => Ok(()),
+                Some(queue) if on.queue => {
+                    in_time(patience, Box::pin(async { Ok(queue.send(&notification).await?) })).await
+                }
+                _ => Ok(()),
             }
         };
         let (webhook, queue) = tokio::join!(by_webhook, by_queue);
-        [webhook, queue].into_iter().filter_map(Result::err).collect()
+        let left = Ways { webhook: webhook.is_err(), queue: queue.is_err() };
+        (left, [webhook, queue].into_iter().filter_map(Result::err).collect())
     }
 
     /// Posts the event, and once more where its signature is refused and the secret has changed since it was fetched.
@@ -65,4 +97,8 @@ impl Bot {
             _ => Err(refusal.into()),
         }
     }
+}
+
+async fn in_time(patience: Duration, sending: impl Future<Output = Result<(), Setback>>) -> Result<(), Setback> {
+    timeout(patience, sending).await.unwrap_or(Err(Setback::OutOfTime))
 }

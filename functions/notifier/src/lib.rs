@@ -257,7 +257,7 @@ impl Notifier {
                     self.check_later(attempt_id, message_id, deadlines).await;
                 }
                 let (status, person) = (progress.status.as_str(), progress.message.as_str());
-                let bot = if progress.bot_notified { "told" } else { "pending" };
+                let bot = if progress.bot_is_notified() { "told" } else { "pending" };
                 if progress.complete {
                     info!(%attempt_id, status, person, bot, duration_ms, "notification complete");
                 } else {

@@ -31,7 +31,7 @@ use tracing::{info, warn};
 
 use crate::{
     attempts::{Attempts, Marked},
-    bot::Bot,
+    bot::{Bot, Ways},
     config::Config,
     event, messages,
     messenger::{Messenger, Text},
@@ -39,7 +39,7 @@ use crate::{
     relink::Relink,
     setback::Setback,
     whatsapp::{SendError, Sent},
-    withheld::Restraint,
+    withheld::{Restraint, Withheld},
 };
 
 const CONNECT_TIME: Duration = Duration::from_secs(2);
@@ -81,7 +81,8 @@ pub(crate) enum Occasion<'a> {
 pub(crate) struct Progress {
     pub(crate) status: Status,
     pub(crate) message: MessageStatus,
-    pub(crate) bot_notified: bool,
+    /// The bot's ways that have not taken the event.
+    left: Ways,
     /// The item says that both are notified.
     pub(crate) complete: bool,
     /// The id of a message that was sent, and of which the provider may say more later.
@@ -137,9 +138,13 @@ impl Skip {
 }
 
 impl Progress {
+    pub(crate) const fn bot_is_notified(&self) -> bool {
+        !self.left.are_any()
+    }
+
     /// Whether nothing is left to do but to mark it.
     fn is_done(&self) -> bool {
-        self.bot_notified && self.message != MessageStatus::Pending
+        self.bot_is_notified() && self.message != MessageStatus::Pending
     }
 
     /// The setbacks in one text, for the log.
@@ -220,11 +225,10 @@ impl OutcomeNotifier {
         let text = messages::text(&ended.outcome, relink_url.as_deref());
         let content = Content { ended: &ended, text: &text, relink_url: relink_url.as_deref() };
 
-        let bot_notified = marks.bot || !self.bot.is_configured();
         let mut progress = Progress {
             status: key.status,
             message: MessageStatus::Pending,
-            bot_notified,
+            left: self.bot.ways().without(marks.bot),
             complete: false,
             to_check: None,
             setbacks: Vec::new(),
@@ -233,9 +237,10 @@ impl OutcomeNotifier {
             Some(Told::Sent) => progress.message = MessageStatus::Sent,
             Some(Told::Unknown) => progress.message = MessageStatus::Unknown,
             Some(Told::Undeliverable) => progress.message = MessageStatus::Undeliverable,
+            Some(Told::Withheld) => progress.message = MessageStatus::Withheld,
             None => self.notify_person(&content, &secrets, &mut progress).await?,
         }
-        if !progress.bot_notified {
+        if !progress.bot_is_notified() {
             let patience = if matches!(occasion, Occasion::Record(_)) { BOT_TIME_ON_STREAM } else { BOT_TIME };
             self.notify_bot(&content, &secrets, patience, &mut progress).await?;
         }
@@ -267,6 +272,10 @@ impl OutcomeNotifier {
             Ok(Some(withheld)) => {
                 info!(attempt_id = %ended.key.attempt_id, why = withheld.label(), "message withheld");
                 progress.message = MessageStatus::Withheld;
+                // Other reasons stay; the chat may be told again later, and the bot would have heard that it is not.
+                if withheld == Withheld::ToldEnough && !self.mark(&ended.key, &Mark::Withheld, None, progress).await? {
+                    progress.message = MessageStatus::Pending;
+                }
                 return Ok(());
             }
             Err(setback) => {
@@ -306,7 +315,7 @@ impl OutcomeNotifier {
             Step::Unknown => {
                 progress.message = MessageStatus::Unknown;
                 // An earlier event may have said `pending`.
-                progress.bot_notified = !self.bot.is_configured();
+                progress.left = self.bot.ways();
                 return self.mark(&ended.key, &Mark::MaybeMessaged, None, progress).await.map(drop);
             }
         };
@@ -332,7 +341,7 @@ impl OutcomeNotifier {
             Err(SendError::Undeliverable(code) | SendError::WindowClosed(code)) => {
                 progress.message = MessageStatus::Undeliverable;
                 // An earlier event may have said `pending`.
-                progress.bot_notified = !self.bot.is_configured();
+                progress.left = self.bot.ways();
                 Mark::Undeliverable(code)
             }
             Err(error @ SendError::Unsure(_)) => {
@@ -373,17 +382,21 @@ impl OutcomeNotifier {
     ) -> Result<(), Stop> {
         let Content { ended, text, relink_url } = *content;
         let event = event::event(ended, progress.message, text, relink_url);
-        let notifying = timeout(patience, self.bot.notify(&event, text, secrets));
-        let setbacks = notifying.await.unwrap_or_else(|_| vec![Setback::OutOfTime]);
+        let ways = progress.left;
+        let (left, setbacks) = self.bot.notify(&event, text, secrets, ways, patience).await;
         let result = if setbacks.is_empty() { "told" } else { "refused" };
         self.meter.count(self.now(), Metric::BotEvents, &[("Result", result)]);
-        if setbacks.is_empty() {
-            progress.bot_notified = true;
-            return self.mark(&ended.key, &Mark::BotNotified, None, progress).await.map(drop);
-        }
+        progress.left = left;
         setbacks.iter().filter(|setback| matches!(setback, Setback::Secrets(_))).for_each(|it| self.count_setback(it));
         progress.setbacks.extend(setbacks);
-        Ok(())
+        let told = ways.without(left);
+        let mark = match (left.are_any(), told.webhook, told.queue) {
+            (false, ..) => Mark::BotNotified,
+            (true, true, _) => Mark::WebhookNotified,
+            (true, _, true) => Mark::QueueNotified,
+            (true, false, false) => return Ok(()),
+        };
+        self.mark(&ended.key, &mark, None, progress).await.map(drop)
     }
 
     /// Writes a mark, and returns whether it is written. A failure to do so stops nothing else: what is not marked is

@@ -8,6 +8,8 @@ use shared::{
     conditional_write::Attributes,
 };
 
+use crate::bot::Ways;
+
 /// Identifies an outcome. An attempt can have several: `delayed` may be followed by `connected`, and each is notified of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OutcomeKey {
@@ -27,7 +29,8 @@ impl fmt::Display for OutcomeKey {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Marks {
     pub(crate) person: Option<Told>,
-    pub(crate) bot: bool,
+    /// The bot's ways that took the event.
+    pub(crate) bot: Ways,
     pub(crate) everyone: bool,
 }
 
@@ -38,6 +41,8 @@ pub(crate) enum Told {
     /// No answer said whether a message was sent.
     Unknown,
     Undeliverable,
+    /// The chat was told of enough failures.
+    Withheld,
 }
 
 /// An attempt that has ended, or the record of a connection's end.
@@ -108,9 +113,11 @@ impl Marks {
             }
             _ if item.messaged_at.is_some() || knows_of_delay => Some(Told::Sent),
             Some(_) => Some(Told::Undeliverable),
-            None => None,
+            None => item.withheld_at.map(|_| Told::Withheld),
         };
-        Self { person, bot: item.bot_told_at.is_some(), everyone: item.notified_at.is_some() }
+        let bot = item.bot_told_at.is_some();
+        let bot = Ways { webhook: bot || item.webhook_told_at.is_some(), queue: bot || item.queue_told_at.is_some() };
+        Self { person, bot, everyone: item.notified_at.is_some() }
     }
 }
 
@@ -174,13 +181,17 @@ pub(crate) mod tests {
     #[test]
     fn the_marks_say_who_has_been_notified() {
         let marks = |changes| Marks::of(&read_changed(changes).unwrap());
-        assert_eq!(marks(json!({})), Marks { person: None, bot: false, everyone: false });
-        assert_eq!(marks(json!({"messaged_at": 1})), Marks { person: Some(Told::Sent), bot: false, everyone: false });
+        let nobody = Marks { person: None, bot: Ways { webhook: false, queue: false }, everyone: false };
+        assert_eq!(marks(json!({})), nobody);
+        assert_eq!(marks(json!({"messaged_at": 1})), Marks { person: Some(Told::Sent), ..nobody });
+        assert_eq!(marks(json!({"withheld_at": 1})), Marks { person: Some(Told::Withheld), ..nobody });
+        let by_queue = Ways { queue: true, ..nobody.bot };
+        assert_eq!(marks(json!({"queue_told_at": 1})), Marks { bot: by_queue, ..nobody });
         assert_eq!(marks(json!({"status": "delayed", "delay_told_at": 1})).person, Some(Told::Sent));
         assert_eq!(marks(json!({"status": "connected", "delay_told_at": 1})).person, None);
         assert_eq!(
             marks(json!({"message_error": "63024", "bot_told_at": 1, "notified_at": 1})),
-            Marks { person: Some(Told::Undeliverable), bot: true, everyone: true }
+            Marks { person: Some(Told::Undeliverable), bot: Ways { webhook: true, queue: true }, everyone: true }
         );
     }
 

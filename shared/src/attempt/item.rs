@@ -77,6 +77,12 @@ pub mod attr {
     pub const MESSAGED_AT: &str = "messaged_at";
     /// N: when the bot was notified.
     pub const BOT_TOLD_AT: &str = "bot_told_at";
+    /// N: when the bot's webhook took the event, while the queue had not.
+    pub const WEBHOOK_TOLD_AT: &str = "webhook_told_at";
+    /// N: when the bot's queue took the event, while the webhook had not.
+    pub const QUEUE_TOLD_AT: &str = "queue_told_at";
+    /// N: when the message was withheld, because the chat was told of enough failures.
+    pub const WITHHELD_AT: &str = "withheld_at";
     /// S: WhatsApp's error code for a message that cannot be delivered; then there is no [`MESSAGED_AT`].
     pub const MESSAGE_ERROR: &str = "message_error";
     /// N: when the person was notified of a delay. Unlike the marks it stays until the attempt is finished, because
@@ -95,10 +101,13 @@ pub mod attr {
     /// S: [`crate::attempt::intent::Intent`], written before a message is sent, and removed with its result.
     pub const MESSAGE_INTENT: &str = "message_intent";
     /// What a later outcome removes, so that the person and the bot are notified of it.
-    pub const MARKS: [&str; 10] = [
+    pub const MARKS: [&str; 13] = [
         NOTIFIED_AT,
         MESSAGED_AT,
         BOT_TOLD_AT,
+        WEBHOOK_TOLD_AT,
+        QUEUE_TOLD_AT,
+        WITHHELD_AT,
         MESSAGE_ERROR,
         MESSAGE_ID,
         MESSAGE_STATE,
@@ -185,6 +194,12 @@ pub struct Item {
     pub message_intent: Option<Intent>,
     /// [`attr::BOT_TOLD_AT`].
     pub bot_told_at: Option<Timestamp>,
+    /// [`attr::WEBHOOK_TOLD_AT`].
+    pub webhook_told_at: Option<Timestamp>,
+    /// [`attr::QUEUE_TOLD_AT`].
+    pub queue_told_at: Option<Timestamp>,
+    /// [`attr::WITHHELD_AT`].
+    pub withheld_at: Option<Timestamp>,
     /// [`attr::NOTIFIED_AT`].
     pub notified_at: Option<Timestamp>,
     /// [`attr::REDELIVERED_AT`].
@@ -248,6 +263,9 @@ impl Item {
             message_refusals: item.attribute(attr::MESSAGE_REFUSALS, Value::as_number)?,
             message_intent: item.parsed(attr::MESSAGE_INTENT)?,
             bot_told_at: item.time(attr::BOT_TOLD_AT)?,
+            webhook_told_at: item.time(attr::WEBHOOK_TOLD_AT)?,
+            queue_told_at: item.time(attr::QUEUE_TOLD_AT)?,
+            withheld_at: item.time(attr::WITHHELD_AT)?,
             notified_at: item.time(attr::NOTIFIED_AT)?,
             redelivered_at: item.time(attr::REDELIVERED_AT)?,
         })

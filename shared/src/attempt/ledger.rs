@@ -12,6 +12,7 @@ mod mark;
 use std::time::Duration;
 
 use self::codes::{Code, Codes, is_as_seen};
+pub(super) use self::mark::BOT_TOLD;
 pub use self::{
     delivery::{DELAY_AFTER, Delivery, DeliveryId, Plan},
     lease::Lease,

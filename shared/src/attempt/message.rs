@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{Status, attr};
+use super::{Status, attr, ledger::BOT_TOLD};
 use crate::{
     Timestamp,
     conditional_write::{Condition, ConditionalWrite},
@@ -76,7 +76,7 @@ impl Later<'_> {
             Self::WindowClosed => {
                 write.set(attr::TEMPLATE_AT, now).remove(told).remove([attr::MESSAGE_ID, attr::MESSAGE_INTENT])
             }
-            Self::Undeliverable(code) => write.set(attr::MESSAGE_ERROR, code).remove(told).remove([attr::BOT_TOLD_AT]),
+            Self::Undeliverable(code) => write.set(attr::MESSAGE_ERROR, code).remove(told).remove(BOT_TOLD),
             Self::Refused { before } => {
                 let place = usize::try_from(before).unwrap_or(usize::MAX).min(PAUSES.len() - 1);
                 write

@@ -22,6 +22,8 @@ use shared::{
     process::{NoRandomness, Random},
 };
 
+use table::Row;
+
 const SIGNING_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 const NOW: u64 = 1_790_000_060_000;
 const BOT: &str = "/bot/events";
@@ -335,7 +337,13 @@ async fn an_undeliverable_message_is_final_and_reported_to_a_bot_that_was_notifi
     let event = &scene.events()[0];
     assert_eq!(event["data"]["message"], "undeliverable");
     assert_eq!(event["id"], "evt_07070707070707070707070707070707_connected_1790000000123_undeliverable");
-    assert_eq!(scene.marks(), ["SET message_error REMOVE message_intent, bot_told_at", "SET bot_told_at notified_at"]);
+    assert_eq!(
+        scene.marks(),
+        [
+            "SET message_error REMOVE message_intent, bot_told_at, webhook_told_at, queue_told_at",
+            "SET bot_told_at notified_at"
+        ]
+    );
 }
 
 #[tokio::test]
@@ -375,7 +383,7 @@ async fn a_signing_secret_that_cannot_be_read_does_not_stop_the_message_or_the_q
     assert_eq!(scene.messages(), ["✅ Your Salesforce account is now connected!"]);
     assert_eq!(scene.sent_to(BOT_QUEUE).len(), 1);
     assert!(scene.events().is_empty());
-    assert_eq!(scene.marks(), ["SET message_id messaged_at REMOVE message_intent"]);
+    assert_eq!(scene.marks(), ["SET message_id messaged_at REMOVE message_intent", "SET queue_told_at"]);
 }
 
 #[tokio::test]
@@ -393,6 +401,45 @@ async fn a_webhook_that_is_down_does_not_stop_the_queue_and_a_queue_that_is_down
     assert!(!scene.succeeds().await);
     assert_eq!(scene.events().len(), 1);
     assert_eq!(scene.messages().len(), 1);
+}
+
+#[tokio::test]
+async fn an_event_is_repeated_on_the_way_that_failed_alone() {
+    let with_queue = |name: &str| (name == "BOT_QUEUE_URL").then_some(BOT_QUEUE);
+    let refused = |server: &Server| {
+        server.on("SendMessage", |request| {
+            let is_bots = request.json()["QueueUrl"] == BOT_QUEUE;
+            if is_bots { fakes::aws::error("AccessDeniedException") } else { json!({"MessageId": "m"}).into() }
+        });
+    };
+    for (webhook_fails, events, queued) in [(true, 4, 1), (false, 1, 4)] {
+        let scene = Scene::configured(World::with(item(json!({}))), with_queue).await;
+        let _row = Row::behind(&scene.server, &item(json!({})));
+        if webhook_fails {
+            scene.server.on(BOT, |_| Answer::new(503, ""));
+        } else {
+            refused(&scene.server);
+        }
+        for _ in 0..3 {
+            assert_ne!(scene.returned(&[&pointer("07")], 60).await, json!([]));
+        }
+        scene.server.on(BOT, |_| Answer::new(200, ""));
+        scene.server.on("SendMessage", |_| json!({"MessageId": "m"}).into());
+        assert_eq!(scene.returned(&[&pointer("07")], 60).await, json!([]));
+        assert_eq!((scene.events().len(), scene.sent_to(BOT_QUEUE).len()), (events, queued));
+        assert_eq!(scene.messages().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_becomes_undeliverable_is_told_on_every_way() {
+    let with_queue = |name: &str| (name == "BOT_QUEUE_URL").then_some(BOT_QUEUE);
+    for told in ["webhook_told_at", "queue_told_at", "bot_told_at"] {
+        let world = World { twilio: vec![(400, r#"{"code":63024}"#)], ..World::with(item(json!({ told: NOW }))) };
+        let scene = Scene::configured(world, with_queue).await;
+        assert!(scene.succeeds().await);
+        assert_eq!((scene.events().len(), scene.sent_to(BOT_QUEUE).len()), (1, 1), "{told}");
+    }
 }
 
 #[tokio::test]
@@ -718,7 +765,7 @@ async fn a_persons_own_refusal_that_comes_later_is_final_and_the_bot_hears_of_it
         assert_eq!(
             scene.marks(),
             [
-                "SET message_error REMOVE messaged_at, delay_told_at, notified_at, bot_told_at",
+                "SET message_error REMOVE messaged_at, delay_told_at, notified_at, bot_told_at, webhook_told_at, queue_told_at",
                 "SET bot_told_at notified_at"
             ]
         );
@@ -860,12 +907,22 @@ async fn a_chat_that_was_told_of_enough_failures_hears_of_no_more_and_of_every_s
     assert!(scene.succeeds().await);
     assert!(scene.messages().is_empty());
     assert_eq!(scene.events()[0]["data"]["message"], "withheld");
-    assert_eq!(scene.marks(), ["SET bot_told_at notified_at"]);
+    assert_eq!(scene.marks(), ["SET withheld_at", "SET bot_told_at notified_at"]);
 
     let scene = Scene::new(World::with(item(json!({})))).await;
     scene.server.on("UpdateItem", told_enough);
     assert!(scene.succeeds().await);
     assert_eq!(scene.messages().len(), 1);
+}
+
+/// The chat's places become free while the bot, which heard that nothing was sent, is told again.
+#[tokio::test]
+async fn a_message_that_was_withheld_stays_withheld() {
+    let withheld = item(json!({"status": "failed", "reason": "code_expired", "withheld_at": NOW}));
+    let scene = Scene::new(World::with(withheld)).await;
+    assert!(scene.succeeds().await);
+    assert!(scene.messages().is_empty());
+    assert_eq!(scene.events()[0]["data"]["message"], "withheld");
 }
 
 #[tokio::test]

@@ -7,6 +7,9 @@ use crate::{
     conditional_write::{Attributes, Condition, ConditionalWrite},
 };
 
+/// What says that the bot was notified, on all its ways or on one.
+pub(in crate::attempt) const BOT_TOLD: [&str; 3] = [attr::BOT_TOLD_AT, attr::WEBHOOK_TOLD_AT, attr::QUEUE_TOLD_AT];
+
 /// Who was notified of an outcome, or could not be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mark {
@@ -30,7 +33,13 @@ pub enum Mark {
     MaybeMessaged,
     /// The message cannot be delivered, with WhatsApp's error code. The bot is notified of that too.
     Undeliverable(String),
-    /// The bot was notified.
+    /// The chat was told of enough failures: this one is not asked about again.
+    Withheld,
+    /// The bot's webhook took the event, and its queue has not.
+    WebhookNotified,
+    /// The bot's queue took the event, and its webhook has not.
+    QueueNotified,
+    /// The bot was notified on each of its ways.
     BotNotified,
     /// There was nothing left to send.
     Nothing,
@@ -60,12 +69,15 @@ impl Mark {
             // The bot may have been notified that the message is on its way.
             Self::MaybeMessaged => {
                 let write = write.set(attr::MESSAGED_AT, now).set(attr::MESSAGE_STATE, UNKNOWN);
-                write.remove([attr::MESSAGE_INTENT, attr::BOT_TOLD_AT])
+                write.remove([attr::MESSAGE_INTENT]).remove(BOT_TOLD)
             }
             // The bot may have been notified that the message is on its way.
             Self::Undeliverable(code) => {
-                write.set(attr::MESSAGE_ERROR, code.as_str()).remove([attr::MESSAGE_INTENT, attr::BOT_TOLD_AT])
+                write.set(attr::MESSAGE_ERROR, code.as_str()).remove([attr::MESSAGE_INTENT]).remove(BOT_TOLD)
             }
+            Self::Withheld => write.set(attr::WITHHELD_AT, now),
+            Self::WebhookNotified => write.set(attr::WEBHOOK_TOLD_AT, now),
+            Self::QueueNotified => write.set(attr::QUEUE_TOLD_AT, now),
             Self::BotNotified => write.set(attr::BOT_TOLD_AT, now),
             Self::Nothing => write,
         };
