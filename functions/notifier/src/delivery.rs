@@ -1,14 +1,12 @@
 //! One receive of one message of the retry queue, as Lambda delivers it.
 
 use aws_lambda_events::sqs::SqsMessage;
-use shared::Timestamp;
+use shared::{
+    Timestamp,
+    aws::queue::{NamelessMessage, Receive},
+};
 
 use crate::pointer::{InvalidPointer, Pointer};
-
-/// A message without an id cannot fail alone, and must not be acknowledged: the whole batch comes back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a message of the batch has no id or no receipt handle")]
-pub struct NamelessMessage;
 
 /// One receive of one message.
 pub(crate) struct Delivery {
@@ -23,11 +21,11 @@ impl Delivery {
     /// Parses a record of the batch. A body that cannot be read is kept as an error, because the message fails alone
     /// then.
     pub(crate) fn parse(message: SqsMessage) -> Result<Self, NamelessMessage> {
-        let named = |text: Option<String>| text.filter(|text| !text.is_empty()).ok_or(NamelessMessage);
+        let Receive { message_id, receipt } = Receive::parse(message.message_id, message.receipt_handle)?;
         let sent_at = message.attributes.get("SentTimestamp").and_then(|millis| millis.parse().ok());
         Ok(Self {
-            message_id: named(message.message_id)?,
-            receipt: named(message.receipt_handle)?,
+            message_id,
+            receipt,
             sent_at: sent_at.map(Timestamp::from_millis),
             pointer: Pointer::parse(message.body.as_deref().unwrap_or_default()),
         })

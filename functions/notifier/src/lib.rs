@@ -36,7 +36,10 @@ use aws_lambda_events::{
 use futures::{FutureExt as _, future::join_all};
 use shared::{
     AttemptId,
-    aws::{SdkConfig, queue::Queue},
+    aws::{
+        SdkConfig,
+        queue::{NamelessMessage, Queue},
+    },
     process::Random,
     timestamp::{Clock, millis},
 };
@@ -52,7 +55,6 @@ use self::{
 };
 pub use self::{
     config::Config,
-    delivery::NamelessMessage,
     invocation::{Batch, Response},
 };
 

@@ -1,15 +1,13 @@
 //! One receive of one message, as Lambda delivers it.
 
 use aws_lambda_events::sqs::SqsMessage;
-use shared::exchange::{Body, InvalidMessage};
+use shared::{
+    aws::queue::{NamelessMessage, Receive},
+    exchange::{Body, InvalidMessage},
+};
 use tracing::{Span, info_span};
 
 use crate::trace;
-
-/// A message without an id cannot fail alone, and must not be acknowledged: the whole batch comes back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a message of the batch has no id or no receipt handle")]
-pub struct NamelessMessage;
 
 /// One receive of one message.
 pub(crate) struct Delivery {
@@ -24,10 +22,10 @@ impl Delivery {
     /// Parses a record of the batch. A body that cannot be read is kept as an error, because the message
     /// fails alone then.
     pub(crate) fn parse(message: SqsMessage) -> Result<Self, NamelessMessage> {
-        let named = |text: Option<String>| text.filter(|text| !text.is_empty()).ok_or(NamelessMessage);
+        let Receive { message_id, receipt } = Receive::parse(message.message_id, message.receipt_handle)?;
         Ok(Self {
-            message_id: named(message.message_id)?,
-            receipt: named(message.receipt_handle)?,
+            message_id,
+            receipt,
             receives: message
                 .attributes
                 .get("ApproximateReceiveCount")

@@ -28,10 +28,17 @@ use std::{panic::AssertUnwindSafe, time::Duration};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use futures::{FutureExt as _, future::join_all};
-use shared::{Timestamp, aws::SdkConfig, process::Random, state::InvalidState, timestamp::Clock};
+use shared::{
+    Timestamp,
+    aws::{SdkConfig, queue::NamelessMessage},
+    process::Random,
+    state::InvalidState,
+    timestamp::Clock,
+};
 use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument as _, warn};
 
+pub use crate::config::Config;
 use crate::{
     budget::Budget,
     delivery::Delivery,
@@ -42,7 +49,6 @@ use crate::{
     setback::{AT_ONCE, Setback},
     work::Work,
 };
-pub use crate::{config::Config, delivery::NamelessMessage};
 
 /// The AWS services that are asked at a cold start, one connection each, as [`shared::aws::Start`] names them.
 pub const SERVICES: [&str; 3] = ["dynamodb", "kms", "secretsmanager"];

@@ -11,6 +11,20 @@ use super::{AwsError, SdkConfig};
 /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html>).
 const MAX_VISIBILITY_TIMEOUT: i32 = 12 * 60 * 60;
 
+/// A message without an id cannot fail alone, and must not be acknowledged: the whole batch comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a message of the batch has no id or no receipt handle")]
+pub struct NamelessMessage;
+
+/// What names one receive of one message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receive {
+    /// By this id it fails alone.
+    pub message_id: String,
+    /// By this handle it is set to come back.
+    pub receipt: String,
+}
+
 /// A queue that invokes its function.
 #[derive(Clone, Debug)]
 pub struct Queue {
@@ -18,6 +32,17 @@ pub struct Queue {
     /// Made for the first message that is sent or goes back: most batches need none, and it is a tenth of a cold start.
     client: OnceLock<Client>,
     url: String,
+}
+
+impl Receive {
+    /// Reads the names that Lambda gives.
+    ///
+    /// # Errors
+    /// [`NamelessMessage`], where one is missing or empty.
+    pub fn parse(message_id: Option<String>, receipt: Option<String>) -> Result<Self, NamelessMessage> {
+        let named = |text: Option<String>| text.filter(|text| !text.is_empty()).ok_or(NamelessMessage);
+        Ok(Self { message_id: named(message_id)?, receipt: named(receipt)? })
+    }
 }
 
 impl Queue {

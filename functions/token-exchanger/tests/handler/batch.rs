@@ -8,8 +8,8 @@ use fakes::{
     logs::Logs,
 };
 use serde_json::{Value, json};
+use shared::aws::queue::NamelessMessage;
 use shared::{Timestamp, state::Claims};
-use token_exchanger::NamelessMessage;
 
 use crate::world::{
     CHAT, CLIENT_SECRET, CODE, DEADLINE, NOW, WRONG_CLIENT, World, handle, holding, message_of, record, verifier,
