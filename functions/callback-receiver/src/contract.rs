@@ -21,11 +21,14 @@ fn errors() -> Vec<Reply> {
         Reply::Refused(Refusal::ExpiredState, None),
         Reply::Refused(Refusal::WrongBrowser, None),
         Reply::Refused(Refusal::TooLong, None),
+        Reply::Used(id),
         Reply::Accepted(id),
+        Reply::Repeated(id),
         Reply::Head,
     ];
     let is_error = |reply: &Reply| match reply {
         Reply::Denied(_)
+        | Reply::Used(_)
         | Reply::Unavailable
         | Reply::Refused(
             Refusal::MissingCode
@@ -37,7 +40,7 @@ fn errors() -> Vec<Reply> {
             | Refusal::TooLong,
             _,
         ) => true,
-        Reply::Accepted(_) | Reply::Head => false,
+        Reply::Accepted(_) | Reply::Repeated(_) | Reply::Head => false,
     };
     all.into_iter().filter(is_error).collect()
 }

@@ -15,12 +15,12 @@ use std::{str::FromStr as _, time::Duration};
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use shared::{
-    AttemptId, LoginUrl, Timestamp, WaId,
+    AttemptId, LoginUrl, Reason, Timestamp, WaId,
     aws::{
         SdkConfig,
         kms::{Kms, KmsError},
     },
-    binding::{BrowserSecret, CookieName},
+    binding::{BrowserSecret, UsedLogin},
     exchange::{Consent, ExchangeMessage},
     metrics::Metric,
     state::{Claims, InvalidState, State, StateKey},
@@ -54,6 +54,28 @@ enum Login {
     Signed(Claims),
     /// Anyone can make a plain state; the operator accepts them.
     Plain(WaId),
+}
+
+/// A callback that is refused.
+struct Refused<'a> {
+    refusal: Refusal,
+    login: &'a Login,
+    /// Of the code that it brought, if any.
+    code_sha256: Option<String>,
+    request: Request<'a>,
+}
+
+impl Login {
+    /// The cookies to set once the queue has the answer: with a code the browser's secret has served. Whoever said no may go
+    /// back and say yes.
+    fn served(&self, code_sha256: Option<&str>) -> Vec<String> {
+        match (self, code_sha256) {
+            (Self::Signed(claims), Some(code_sha256)) if claims.binding.is_some() => {
+                vec![claims.cookie_name().clear(), UsedLogin::of(claims.attempt_id).set_cookie(code_sha256)]
+            }
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// The receiver, ready for callbacks.
@@ -103,9 +125,8 @@ impl Receiver {
     pub async fn handle(&self, event: &ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
         let request = Request::new(event);
         let started = (self.clock)();
-        // Once the queue has the code, the browser's secret has served.
-        let (reply, served) =
-            if request.is_head() { (Reply::Head, None) } else { self.process(request, started).await };
+        let (reply, cookies) =
+            if request.is_head() { (Reply::Head, Vec::new()) } else { self.process(request, started).await };
         let now = (self.clock)();
         let (result, attempt_id) = (reply.label(), reply.attempt_id().map(tracing::field::display));
         info!(result, attempt_id, duration_ms = millis(now.since(started)), "{}", reply.message());
@@ -114,63 +135,78 @@ impl Receiver {
             self.config.meter.count(now, Metric::Logins, &[("Step", "returned")]);
         }
         let response = reply.to_response(request.wants_json(), self.config.bot_phone_number.as_ref());
-        let cookies = served.map(CookieName::clear).into_iter().collect();
         Response { cookies, ..response }.into_event(request.is_head())
     }
 
-    /// Verifies whose login it is, and puts on the queue what the callback brings.
-    async fn process(&self, request: Request<'_>, now: Timestamp) -> (Reply, Option<CookieName>) {
+    /// Verifies whose login it is, and puts on the queue what the callback brings. Returns the cookies to set, too.
+    async fn process(&self, request: Request<'_>, now: Timestamp) -> (Reply, Vec<String>) {
         let deadline = Instant::now() + DEADLINE;
         let Callback { state, answer, issuer } = match Callback::read(request) {
             Ok(callback) => callback,
-            Err(refusal) => return (refusal.into(), None),
+            Err(refusal) => return (refusal.into(), Vec::new()),
         };
         let login = match timeout_at(deadline, self.verify_state(state.as_str())).await {
             Ok(Ok(login)) => login,
-            Ok(Err(reply)) => return (reply, None),
+            Ok(Err(reply)) => return (reply, Vec::new()),
             Err(_) => {
                 warn!("timed out fetching the public keys");
-                return (Reply::Unavailable, None);
+                return (Reply::Unavailable, Vec::new());
             }
+        };
+        let code_sha256 = match &answer {
+            Ok(Answer::Code(code)) => Some(code.sha256()),
+            Ok(Answer::Error(_)) | Err(_) => None,
         };
         let message = |consent| ExchangeMessage { state, received_at: now, consent };
         let (reply, consent): (fn(AttemptId) -> Reply, _) =
             match self.check(&login, answer, issuer.as_deref(), request, now) {
                 Ok(Answer::Code(code)) => (Reply::Accepted, Consent::Granted { code }),
                 Ok(Answer::Error(denial)) => (Reply::Denied, Consent::Denied(denial)),
-                Err(refusal) => return (self.refuse(refusal, &login, message, deadline).await, None),
+                Err(refusal) => {
+                    let refused = Refused { refusal, login: &login, code_sha256, request };
+                    return (self.refuse(refused, message, deadline).await, Vec::new());
+                }
             };
-        let (attempt_id, cookie) = match (&login, &consent) {
-            (Login::Signed(claims), Consent::Granted { .. }) => {
-                (claims.attempt_id, claims.binding.map(|_| claims.cookie_name()))
-            }
-            // Whoever said no may go back and say yes.
-            (Login::Signed(claims), _) => (claims.attempt_id, None),
-            (Login::Plain(_), Consent::Granted { code }) => (AttemptId::of_code(code), None),
-            (Login::Plain(wa_id), _) => (AttemptId::of_denial(wa_id, now), None),
+        let attempt_id = match (&login, &consent) {
+            (Login::Signed(claims), _) => claims.attempt_id,
+            (Login::Plain(_), Consent::Granted { code }) => AttemptId::of_code(code),
+            (Login::Plain(wa_id), _) => AttemptId::of_denial(wa_id, now),
         };
         match timeout_at(deadline, self.queue.send(&message(consent))).await {
-            Ok(Ok(())) => return (reply(attempt_id), cookie),
+            Ok(Ok(())) => return (reply(attempt_id), login.served(code_sha256.as_deref())),
             Ok(Err(error)) => warn!(%attempt_id, %error, "callback not queued"),
             Err(_) => warn!(%attempt_id, error = TIMED_OUT, "callback not queued"),
         }
-        (Reply::Unavailable, None)
+        (Reply::Unavailable, Vec::new())
     }
 
     /// Tells the exchanger that a callback with a genuine state is refused: the person waits for an answer in the chat.
     /// Where that fails a reload tries again.
+    ///
+    /// A browser that has finished its login has no secret any more. Its cookie about that chooses the words, and nothing
+    /// else: what becomes of the code is the exchanger's decision, by the attempt.
     async fn refuse(
         &self,
-        refusal: Refusal,
-        login: &Login,
+        Refused { refusal, login, code_sha256, request }: Refused<'_>,
         message: impl FnOnce(Consent) -> ExchangeMessage,
         deadline: Instant,
     ) -> Reply {
         // A plain state proves nothing, so it gives nobody a reason to write to its chat.
         let Login::Signed(Claims { attempt_id, .. }) = login else { return refusal.into() };
-        let message = message(Consent::Refused { reason: refusal.reason(), code_sha256: None });
+        let is_late = matches!(refusal, Refusal::WrongBrowser | Refusal::ExpiredState);
+        let was_used = code_sha256
+            .as_deref()
+            .filter(|_| is_late)
+            .and_then(|code_sha256| UsedLogin::of(*attempt_id).was_with(request.cookies(), code_sha256));
+        let (reply, reason) = match was_used {
+            // The page of before, loaded again.
+            Some(true) => return Reply::Repeated(*attempt_id),
+            Some(false) => (Reply::Used(*attempt_id), Reason::UsedLogin),
+            None => (Reply::Refused(refusal, Some(*attempt_id)), refusal.reason()),
+        };
+        let message = message(Consent::Refused { reason, code_sha256 });
         match timeout_at(deadline, self.queue.send_refusal(&message)).await {
-            Ok(Ok(())) => return Reply::Refused(refusal, Some(*attempt_id)),
+            Ok(Ok(())) => return reply,
             Ok(Err(error)) => warn!(%attempt_id, %error, "refusal not queued"),
             Err(_) => warn!(%attempt_id, error = TIMED_OUT, "refusal not queued"),
         }

@@ -13,12 +13,17 @@ use crate::refusal::{Explanation, Refusal};
 /// For `Retry-After`, in seconds.
 const RETRY_AFTER: u16 = 5;
 const ACCESS_DENIED: &str = "access_denied";
+const USED_LOGIN: &str = "used_login";
 
 /// How a callback is answered.
 #[derive(Debug)]
 pub(crate) enum Reply {
     /// The code is on the queue.
     Accepted(AttemptId),
+    /// The very callback that the browser finished with is loaded again, and nothing happens.
+    Repeated(AttemptId),
+    /// The login was used with another code. The queue has it: the chat hears of it.
+    Used(AttemptId),
     /// Salesforce sent an error in place of a code, and the queue has it.
     Denied(AttemptId),
     /// It cannot be used. Where the state is genuine its attempt is known, and the queue has the reason.
@@ -40,7 +45,8 @@ impl Reply {
     pub(crate) const fn message(&self) -> &'static str {
         match self {
             Self::Accepted(_) | Self::Denied(_) => "callback accepted",
-            Self::Refused(..) => "callback refused",
+            Self::Repeated(_) => "callback repeated",
+            Self::Refused(..) | Self::Used(_) => "callback refused",
             Self::Unavailable => "callback failed, a reload works",
             Self::Head => "HEAD request answered",
         }
@@ -50,6 +56,8 @@ impl Reply {
     pub(crate) const fn label(&self) -> &'static str {
         match self {
             Self::Accepted(_) => "accepted",
+            Self::Repeated(_) => "repeated",
+            Self::Used(_) => USED_LOGIN,
             Self::Denied(_) => ACCESS_DENIED,
             Self::Refused(refusal, _) => refusal.label(),
             Self::Unavailable => "unavailable",
@@ -60,7 +68,7 @@ impl Reply {
     /// The attempt that the callback belongs to, where that is certain.
     pub(crate) const fn attempt_id(&self) -> Option<AttemptId> {
         match self {
-            Self::Accepted(id) | Self::Denied(id) => Some(*id),
+            Self::Accepted(id) | Self::Repeated(id) | Self::Used(id) | Self::Denied(id) => Some(*id),
             Self::Refused(_, id) => *id,
             Self::Unavailable | Self::Head => None,
         }
@@ -78,8 +86,8 @@ impl Reply {
 
     const fn status(&self) -> u16 {
         match self {
-            Self::Accepted(_) | Self::Head => 200,
-            Self::Denied(_) => 400,
+            Self::Accepted(_) | Self::Repeated(_) | Self::Head => 200,
+            Self::Denied(_) | Self::Used(_) => 400,
             Self::Refused(refusal, _) => refusal.explain().status,
             Self::Unavailable => 503,
         }
@@ -87,7 +95,12 @@ impl Reply {
 
     fn json(&self) -> Value {
         match self {
-            Self::Accepted(attempt_id) => json!({"status": "accepted", "attempt_id": attempt_id}),
+            Self::Accepted(attempt_id) | Self::Repeated(attempt_id) => {
+                json!({"status": "accepted", "attempt_id": attempt_id})
+            }
+            Self::Used(_) => {
+                json!({"error": USED_LOGIN, "error_description": "the login was used with another authorization code"})
+            }
             Self::Denied(_) => {
                 json!({"error": ACCESS_DENIED, "error_description": "access was denied at Salesforce"})
             }
@@ -102,10 +115,15 @@ impl Reply {
 
     fn page(&self, bot: Option<&BotPhoneNumber>) -> String {
         let (mood, title, text) = match self {
-            Self::Accepted(_) | Self::Head => (
+            Self::Accepted(_) | Self::Repeated(_) | Self::Head => (
                 Mood::Good,
                 "Almost done: go back to WhatsApp",
                 "Salesforce said yes. The chat tells you as soon as you are connected, mostly within seconds.",
+            ),
+            Self::Used(_) => (
+                Mood::Neutral,
+                "This login was used already",
+                "You allowed access more than once, and a login connects one account. The chat tells you how it went, and has a new link for you if you meant another account.",
             ),
             Self::Denied(_) => (
                 Mood::Neutral,

@@ -433,9 +433,98 @@ async fn the_cookie_is_cleared_once_the_code_is_queued() {
     let aws = aws().await;
     for claims in [claims(), link_claims()] {
         let cleared = format!("{}=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax", claims.cookie_name());
-        let response = call(&receiver(&aws), &callback(claims, &[("code", CODE)])).await;
-        assert_eq!(response.cookies, [&*cleared]);
+        let response = call(&receiver(&aws), &callback(claims.clone(), &[("code", CODE)])).await;
+        assert_eq!(response.cookies[0], cleared);
+        let used = format!("__Host-used-{}=", claims.attempt_id);
+        assert!(response.cookies[1].starts_with(&used) && response.cookies.len() == 2, "{:?}", response.cookies);
     }
+}
+
+/// What a browser sends back of an answer's cookies.
+fn kept(response: &ApiGatewayV2httpResponse) -> Vec<String> {
+    let pairs = response.cookies.iter().map(|cookie| cookie.split(';').next().unwrap());
+    pairs.filter(|pair| !pair.ends_with('=')).map(str::to_owned).collect()
+}
+
+/// The same callback, from a browser with these cookies.
+fn with_cookies(mut event: Value, cookies: &[String]) -> Value {
+    event["cookies"] = json!(cookies);
+    event
+}
+
+#[tokio::test]
+async fn the_page_that_is_loaded_again_is_the_same_and_nothing_more_happens() {
+    for claims in [claims(), link_claims()] {
+        let aws = aws().await;
+        let event = callback(claims.clone(), &[("code", CODE)]);
+        let first = call(&receiver(&aws), &event).await;
+        let again = with_cookies(event, &kept(&first));
+        for late in [false, true] {
+            // A tab that is restored after the login's time has the same page.
+            let event = if late {
+                let expired = callback(Claims { expires_at: NOW, ..claims.clone() }, &[("code", CODE)]);
+                with_cookies(expired, &kept(&first))
+            } else {
+                again.clone()
+            };
+            let response = call(&receiver(&aws), &event).await;
+            assert_eq!((response.status_code, text(&response)), (200, text(&first)), "{late}");
+            assert!(response.cookies.is_empty(), "{late}");
+        }
+        assert_eq!(queued(&aws).len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn another_code_of_a_used_login_is_told_truly_here_and_in_the_chat() {
+    let aws = aws().await;
+    let first = call(&receiver(&aws), &callback(link_claims(), &[("code", CODE)])).await;
+    let event = with_cookies(callback(link_claims(), &[("code", "another")]), &kept(&first));
+    let second = call(&receiver(&aws), &event).await;
+    assert_eq!(second.status_code, 400);
+    assert!(text(&second).contains("This login was used already"), "{}", text(&second));
+    assert!(!text(&second).contains("another browser"), "{}", text(&second));
+    let message = queued(&aws).pop().unwrap();
+    assert_eq!((&message["refused"], &message["used"]), (&json!("wrong_browser"), &json!(true)));
+    let sha256 = AuthorizationCode::parse("another".to_owned()).unwrap().sha256();
+    assert_eq!(message["code_sha256"], json!(sha256));
+    assert!(message.get("code").is_none(), "no code of an unproven browser is on the queue");
+}
+
+#[tokio::test]
+async fn a_refused_callback_says_which_code_it_brought() {
+    let aws = aws().await;
+    let event = with_cookies(callback(link_claims(), &[("code", CODE)]), &[]);
+    assert_eq!(refusal(&receiver(&aws), event).await, (400, "wrong_browser".to_owned()));
+    let message = only_refusal(&aws);
+    assert_eq!(message["code_sha256"], json!(AuthorizationCode::parse(CODE.to_owned()).unwrap().sha256()));
+    assert!(message.get("used").is_none());
+}
+
+/// Whoever plants it, from a sibling host or another way, connects nobody by it.
+#[tokio::test]
+async fn a_planted_cookie_of_a_used_login_changes_words_and_nothing_else() {
+    let used = |code_sha256: &str| format!("__Host-used-{}={code_sha256}", link_claims().attempt_id);
+    let own = used(&AuthorizationCode::parse(CODE.to_owned()).unwrap().sha256());
+    for planted in [own.clone(), used("other"), used(""), used(&"A".repeat(43))] {
+        let aws = aws().await;
+        let event = callback(link_claims(), &[("code", CODE)]);
+        // Without the browser's secret no code is queued, whatever the cookie says.
+        call(&receiver(&aws), &with_cookies(event.clone(), std::slice::from_ref(&planted))).await;
+        assert!(queued(&aws).iter().all(|message| message.get("code").is_none()), "{planted}");
+        // With it, it is.
+        let response = call(&receiver(&aws), &with_cookies(event, &[planted.clone(), cookie(&link_claims())])).await;
+        assert_eq!(response.status_code, 200, "{planted}");
+        assert_eq!(queued(&aws).pop().unwrap()["code"], CODE, "{planted}");
+    }
+    // Another login's says nothing of this one, and no cookie says that a forged state is genuine.
+    let aws = aws().await;
+    let other = own.replace(&link_claims().attempt_id.to_string(), &"9".repeat(32));
+    let event = callback(link_claims(), &[("code", CODE)]);
+    assert_eq!(refusal(&receiver(&aws), with_cookies(event, &[other])).await.1, "wrong_browser");
+    let mut forged = get(&[("code", CODE), ("state", &format!("{}x", signed(link_claims())))]);
+    forged["cookies"] = json!([own]);
+    assert_eq!(refusal(&receiver(&aws), forged).await.1, "invalid_state");
 }
 
 #[tokio::test]

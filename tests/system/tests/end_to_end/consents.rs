@@ -119,6 +119,12 @@ async fn of_thirty_made_up_codes_of_one_state_a_few_are_sent_and_the_next_press_
     assert_eq!(item["codes"]["N"], MAX_CODES.to_string());
     let sent = cloud.requests_with_codes(&codes).await;
     assert!((1..=MAX_CODES).contains(&sent), "{sent} token requests");
+    // Of the others some are told as further approvals, in rows of their own.
+    wait_until("everything that is told", async || {
+        let attempts = cloud.attempts(main, &chat).await;
+        attempts.iter().all(|attempt| attempt["notified_at"]["N"].is_string()).then_some(())
+    })
+    .await;
     let told = cloud.journal(&chat).await.messages().len();
     assert!((1..=MAX_MESSAGES).contains(&told), "{told} messages");
 
