@@ -5,8 +5,9 @@
     gate.py NAME…      run these parts and those that they need
 
 Each part is a command that can be run alone. Cargo compiles one thing at a time, so parts that compile take turns, at
-low priority: tests on a deployed stack wait for leases, retries and alarms, and must not starve when they are due. A
-part's output is printed when it ends; all of it is in `.local/gate` too. Standard library only.
+low priority: tests on a deployed stack wait for leases, retries and alarms, and must not starve when they are due. Nor
+must they starve each other: two local clouds run at once. A part's output is printed when it ends; all of it is in
+`.local/gate` too. Standard library only.
 """
 
 import argparse
@@ -22,17 +23,21 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 LOGS = ROOT / ".local" / "gate"
+DEPLOYED_AT_ONCE = 2
 CLOUD = f"{sys.executable} tests/local_cloud/cloud.py"
 
 
 @dataclasses.dataclass
 class Part:
-    """A command of the gate; `compiles` if cargo's target directory is locked by it, `patient` if nothing waits for it."""
+    """A command of the gate; `compiles` if cargo's target directory is locked by it, `deploys` if it starts local clouds,
+    `patient` if nothing waits for it.
+    """
 
     name: str
     command: str
     after: tuple = ()
     compiles: bool = False
+    deploys: bool = False
     patient: bool = False
     process: subprocess.Popen | None = None
     began: float = 0
@@ -50,12 +55,12 @@ def parts():
         Part("python packages", f"{CLOUD} setup ministack tools scan"),
         Part("chromium", "make browser"),
         Part("programs", f"{CLOUD} build --test end_to_end", compiles=True),
-        Part("connect", "make connect", after=("python packages", "chromium", "programs")),
-        Part("alarms", "make alarms", after=("python packages", "programs")),
-        Part("kills", "make kills", after=("python packages", "programs")),
+        Part("connect", "make connect", after=("python packages", "chromium", "programs"), deploys=True),
+        Part("kills", "make kills", after=("python packages", "programs"), deploys=True),
+        Part("alarms", "make alarms", after=("python packages", "programs"), deploys=True),
         Part("programs as shipped", f"{CLOUD} build --as-shipped --test operate", ("python packages",), compiles=True),
-        Part("operate", "make operate", after=("programs as shipped",)),
-        Part("emulator", "make emulator", after=("programs as shipped",)),
+        Part("operate", "make operate", after=("programs as shipped",), deploys=True),
+        Part("emulator", "make emulator", after=("programs as shipped",), deploys=True),
         Part("unit", "make unit", compiles=True),
         Part("model", "make model", compiles=True),
         Part("rust", "make lint-rust", compiles=True),
@@ -102,11 +107,13 @@ class Gate:
                 continue
             if any(results[name] in ("FAILED", "not run") for name in part.after):
                 part.result = results[part.name] = "not run"
-            elif all(results[name] for name in part.after) and not (part.compiles and self._compiling()):
+            elif all(results[name] for name in part.after) and self._has_room(part):
                 self._start(part)
 
-    def _compiling(self):
-        return any(part.compiles for part in self.parts if part.process)
+    def _has_room(self, part):
+        running = [other for other in self.parts if other.process]
+        compiling, deployed = sum(other.compiles for other in running), sum(other.deploys for other in running)
+        return not (part.compiles and compiling or part.deploys and deployed == DEPLOYED_AT_ONCE)
 
     def _start(self, part):
         self._say(f"{part.name} …")
