@@ -22,7 +22,7 @@ pub(super) struct Chat<'a> {
 /// An event that the bot received, once for each id.
 #[derive(Clone, Debug)]
 pub(super) struct Event {
-    /// Without what is added where the message proves undeliverable.
+    /// Without what is added where more is learned of the message.
     pub(super) id: String,
     pub(super) kind: String,
     pub(super) attempt: String,
@@ -130,6 +130,12 @@ impl<'a> Chat<'a> {
         lost + self.person.excuses.repeats
     }
 
+    /// How many messages the provider did not answer, whether or not it took them.
+    pub(super) fn unanswered_messages(&self) -> usize {
+        let is_lost = |fault: &&&str| fault.starts_with("drop_") || fault.starts_with("kill_");
+        self.journal.faults("twilio.messages").iter().filter(is_lost).count()
+    }
+
     /// When the chat was sent messages about failures, without the repetitions.
     pub(super) fn failures_told_at(&self) -> Vec<u64> {
         let mut counts: HashMap<&str, usize> = HashMap::new();
@@ -162,7 +168,7 @@ impl Event {
         let data = &body["data"];
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let id = body["id"].as_str()?;
-        let id = id.strip_suffix("_undeliverable").unwrap_or(id);
+        let id = ["_undeliverable", "_unknown"].iter().find_map(|learned| id.strip_suffix(learned)).unwrap_or(id);
         Some(Self {
             id: id.to_owned(),
             kind: text(&body["type"]),

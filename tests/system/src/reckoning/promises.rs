@@ -1,12 +1,16 @@
 //! The promises to each chat.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    iter::successors,
+};
 
+use ring::digest::{SHA256, digest};
 use serde_json::Value;
 
 use super::{
     Brought, Excuse, Login, Promise,
-    chat::{Chat, Event, code_sha256, is_before, number, status, succeeded},
+    chat::{Chat, Event, code_sha256, hex, is_before, number, status, succeeded},
 };
 
 /// The window in which a chat hears of three failures at most.
@@ -66,6 +70,8 @@ fn lost(chat: &Chat<'_>, login: &Login) -> Option<String> {
         "sent" => is_sent,
         "pending" => is_sent || item.get("message_error").is_some(),
         "undeliverable" => item.get("message_error").is_some(),
+        // Two messages were handed over, and the provider did not say whether it took either.
+        "unknown" => is_sent || chat.unanswered_messages() > 1,
         "withheld" => chat.reason(login) == Some("superseded") || was_told_enough(chat, event),
         _ => false,
     };
@@ -121,15 +127,9 @@ fn wrong_events(chat: &Chat<'_>, login: &Login) -> Option<String> {
 
 /// Whose account is in the row, or whose attempt in the table, if not this person's.
 fn somebody_elses(chat: &Chat<'_>) -> Option<String> {
-    // A login that is approved once more has another attempt for that.
-    let has_other_codes = |login: &&Login| login.arrivals.iter().any(|arrival| arrival.brought == Brought::OtherCode);
-    let of_used_logins: Vec<_> = chat.attempts.iter().filter(|item| item["reason"]["S"] == "used_login").collect();
-    if of_used_logins.len() > chat.person.logins.iter().filter(has_other_codes).count() {
-        return Some("an attempt for a login that was approved once".to_owned());
-    }
     let is_known = |attempt: &str| {
-        chat.person.logins.iter().any(|login| login.attempt == attempt)
-            || of_used_logins.iter().any(|item| item["attempt_id"]["S"] == attempt)
+        let mut logins = chat.person.logins.iter();
+        logins.any(|login| login.attempt == attempt || further_attempts(login).any(|further| further == attempt))
     };
     if chat.attempts.iter().any(|item| !item["attempt_id"]["S"].as_str().is_some_and(is_known)) {
         return Some("an attempt that they did not begin".to_owned());
@@ -142,6 +142,13 @@ fn somebody_elses(chat: &Chat<'_>) -> Option<String> {
     let user = user.as_str().or_else(|| user["S"].as_str())?;
     let is_own = chat.person.logins.iter().any(|login| login.user == user && login.consent().is_some());
     (!is_own).then(|| "somebody else's account".to_owned())
+}
+
+/// What is said about further codes of a login has an attempt of its own, one for each; their ids follow from the login's.
+fn further_attempts(login: &Login) -> impl Iterator<Item = String> {
+    let next = |id: &String| Some(hex(&digest(&SHA256, format!("second-approval:v1:{id}").as_bytes()).as_ref()[..16]));
+    let others = login.arrivals.iter().filter(|arrival| arrival.brought == Brought::OtherCode).count();
+    successors(Some(login.attempt.clone()), next).skip(1).take(others)
 }
 
 /// How the row differs from that of the latest consent.

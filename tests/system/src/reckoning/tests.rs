@@ -205,6 +205,23 @@ fn an_outcome_of_which_the_chat_hears_nothing_is_lost() {
 }
 
 #[test]
+fn an_outcome_is_lost_unless_two_messages_may_have_been_sent() {
+    let unanswered = |messages| {
+        move |soak: &mut Soak| {
+            let mut message = soak.records("twilio.messages").pop().unwrap();
+            message["succeeded"] = false.into();
+            message["fault"] = "drop_before".into();
+            soak.records("twilio.messages").extend(vec![message; messages]);
+            let event = &mut soak.records("bot.events")[2]["asked"]["body"];
+            event["data"]["message"] = "unknown".into();
+            event["id"] = format!("{}_unknown", event["id"].as_str().unwrap()).into();
+        }
+    };
+    assert_eq!(broken(unanswered(2)), []);
+    assert_eq!(broken(unanswered(1)), [Promise::NoneLost]);
+}
+
+#[test]
 fn an_outcome_of_which_the_bot_hears_nothing_is_lost() {
     assert_eq!(broken(|soak| drop(soak.records("bot.events").pop())), [Promise::NoneLost]);
 }
@@ -429,7 +446,7 @@ fn a_login_that_is_approved_again_has_one_more_attempt() {
         move |soak: &mut Soak| {
             soak.people[0].logins[0].arrivals.push(Arrival { brought, span: span(1) });
             let used = json!({"status": {"S": "failed"}, "reason": {"S": "used_login"}});
-            soak.evidence.attempts.push(item(TWICE, "first again", 1, used));
+            soak.evidence.attempts.push(item(TWICE, &sha256("second-approval:v1:first")[..32], 1, used));
         }
     };
     assert_eq!(broken(again(Brought::OtherCode)), []);
