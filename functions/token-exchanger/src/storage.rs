@@ -84,10 +84,12 @@ impl Work<'_> {
         lease: Option<&Lease>,
         until: Instant,
     ) -> Result<Ending, Setback> {
-        let (now, consent) = (self.now(), self.consent());
+        let consent = self.consent();
         let mut pauses = Pauses::until(until);
         let (mut queued, mut unqueued) = (None, None);
         loop {
+            // Of each try: outcomes of one chat are told in the order in which they are written.
+            let now = self.now();
             let stored = async {
                 let before = match row.take() {
                     Some(row) => row,

@@ -106,7 +106,12 @@ fn unexplained(chat: &Chat<'_>, login: &Login) -> Option<String> {
         "denied" => brought(Brought::Denial),
         "wrong_browser" => brought(Brought::Refusal),
         "outdated_link" => chat.person.revoked.is_some_and(|revoked| login.linked_at <= revoked.to),
-        "code_expired" | "unknown" | "wrong_login_host" if login.consent().is_none() => brought(Brought::OtherCode),
+        // Another code may be tried once theirs has failed.
+        "code_expired" | "unknown" | "wrong_login_host"
+            if login.consent().is_none() || !chat.person.excuses.reasons.is_empty() =>
+        {
+            brought(Brought::OtherCode) || chat.person.excuses.reasons.contains(reason)
+        }
         _ => chat.person.excuses.reasons.contains(reason),
     };
     (!is_explained).then(|| format!("{} {reason}", chat.attempt(login).map_or("nothing", status)))
