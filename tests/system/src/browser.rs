@@ -48,7 +48,8 @@ impl<'a> Browser<'a> {
         Self { cookies: vec![cookie], ..self }
     }
 
-    /// Visits an address with the browser's cookies.
+    /// Visits an address with the browser's cookies, which stay as they are whatever the answer says: so tabs come back that
+    /// were sent off at the same time. [`Self::follow`] keeps what the answer sets.
     pub async fn visit(&self, method: Method, url: &str) -> Response {
         self.visit_as(method, url, "text/html").await
     }
@@ -62,10 +63,17 @@ impl<'a> Browser<'a> {
         request.send().await.expect("an answer")
     }
 
+    /// Visits an address, and adds and removes cookies as the answer says.
+    pub async fn follow(&mut self, url: &str) -> Response {
+        let response = self.visit(Method::GET, url).await;
+        self.keep_cookies(&response);
+        response
+    }
+
     /// Presses the button on the link's page; the URL that it redirects to.
     pub async fn press(&mut self, link: &str) -> String {
         let response = self.visit(Method::POST, link).await;
-        self.keep_cookie(&response)
+        self.redirected(&response)
     }
 
     /// The same for somebody who presses again where the server has no time.
@@ -73,7 +81,7 @@ impl<'a> Browser<'a> {
         for _ in 0..20 {
             let response = self.visit(Method::POST, link).await;
             if !response.status().is_server_error() {
-                return self.keep_cookie(&response);
+                return self.redirected(&response);
             }
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
@@ -81,14 +89,27 @@ impl<'a> Browser<'a> {
     }
 
     /// Where the answer to a press leads.
-    fn keep_cookie(&mut self, response: &Response) -> String {
+    fn redirected(&mut self, response: &Response) -> String {
         assert_eq!(response.status(), StatusCode::SEE_OTHER);
-        let set_cookie = response.headers()[header::SET_COOKIE].to_str().expect("a cookie").to_owned();
+        let set_cookie = response.headers()[header::SET_COOKIE].to_str().expect("a cookie");
         for attribute in ["__Host-connect-", "Path=/", "Secure", "HttpOnly", "SameSite=Lax"] {
             assert!(set_cookie.contains(attribute), "the cookie has no {attribute}");
         }
-        self.cookies.extend(set_cookie.split(';').next().map(str::to_owned));
+        self.keep_cookies(response);
         response.headers()[header::LOCATION].to_str().expect("an address").to_owned()
+    }
+
+    /// Replaces, adds and removes cookies as the answer says (RFC 6265 §5.3).
+    fn keep_cookies(&mut self, response: &Response) {
+        for set_cookie in response.headers().get_all(header::SET_COOKIE) {
+            let mut parts = set_cookie.to_str().expect("a cookie").split("; ");
+            let cookie = parts.next().unwrap_or_default();
+            let (name, _) = cookie.split_once('=').expect("a cookie");
+            self.cookies.retain(|kept| kept.split_once('=').is_none_or(|(kept, _)| kept != name));
+            if !parts.any(|attribute| attribute == "Max-Age=0") {
+                self.cookies.push(cookie.to_owned());
+            }
+        }
     }
 
     /// Logs in at Salesforce and allows or denies; the URL that Salesforce redirects to.

@@ -348,6 +348,14 @@ impl Cloud {
         journal.code_hashes().filter(|hash| hashes.iter().any(|known| known == hash)).count()
     }
 
+    /// The hashes, in hex, of a chat's refresh tokens that are alive at Salesforce.
+    pub async fn live_tokens(&self, wa_id: &str) -> Vec<String> {
+        let answer = self.client().get(format!("{}/control/grants", self.sandbox_url)).send().await;
+        let grants: Vec<Value> = answer.expect("the sandbox").json().await.expect("the grants");
+        let alive = grants.iter().filter(|grant| grant["wa_id"] == wa_id && grant["alive"] == true);
+        alive.map(|grant| grant["refresh_token_sha256"].as_str().expect("a hash").to_owned()).collect()
+    }
+
     /// How often the functions have called KMS with one of these keys.
     pub async fn kms_calls(&self, keys: &[String]) -> u64 {
         let answer = self.client().get(format!("{}/control/aws/calls", self.sandbox_url)).send().await;
