@@ -86,7 +86,7 @@ checks: ## the repository against itself: template, code, samples, documents, ru
 end-to-end: connect kills alarms ## the template on a local cloud, driven over HTTP and in a browser; RELEASE=1 with optimised functions
 
 connect: browser
-	$(run) --with-plain-stack -- $(call deployed,end_to_end) --test-threads 24 --skip kills:: --skip garbage:: --skip alarms::
+	$(run) --with-plain-stack -- $(call deployed,end_to_end) --test-threads 16 --skip kills:: --skip garbage:: --skip alarms::
 
 kills: # and garbage, because here nobody else uses the plain stack
 	$(run) --with-plain-stack -- $(call deployed,end_to_end) --test-threads 12 kills:: garbage::
