@@ -62,7 +62,7 @@ def _role_that_may_send_anywhere(cloud, name):
 
 @pytest.mark.parametrize("named", [False, True], ids=["nobody is named", "operators are named"])
 def test_named_operators_are_the_only_ones_who_may_send_beside_the_stack(cloud, named):
-    name = "named" if named else "default"
+    name = "with-operators" if named else "without-operators"
     operator, other = (_role_that_may_send_anywhere(cloud, f"{name}-{role}") for role in ("operator", "other"))
     parameters = {"QueueOperatorRoleArns": f"{_arn('nobody')},{_arn('*-operator')}"} if named else {}
     stack = _deploy(cloud, name, WhatsAppSender="whatsapp:+15550000000", **parameters)
