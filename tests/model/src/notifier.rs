@@ -1,7 +1,7 @@
 //! One invocation of the notifier on one record, step by step.
 //!
-//! The order of the steps, and what each skips, is that of `notify`, `notify_person`, `notify_bot` and `mark` in its
-//! `notify.rs`; the marks are the notifier's own code.
+//! A simple one: it sends, marks what it has sent with the notifier's own marks, and is invoked again by the stream. It
+//! knows neither the intent before a send, nor the retry queue, nor that there are two ways to the bot.
 
 use shared::{Status, attempt::ledger::Mark};
 
