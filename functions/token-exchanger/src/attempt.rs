@@ -50,6 +50,8 @@ impl Work<'_> {
     /// was approved before, this is one more approval: the browser has lost the secret of it with the first.
     async fn refuse(&self, reason: Reason, code_sha256: Option<&str>) -> Result<Ending, Setback> {
         let ending = self.finish(Guard::Untouched, reason.into()).await?;
+        // From another browser than the login's it is nobody's second approval: the right browser has followed.
+        let code_sha256 = code_sha256.filter(|_| reason == Reason::UsedLogin);
         let (Ending::Duplicate, Some(code_sha256)) = (&ending, code_sha256) else { return Ok(ending) };
         let item = self.resources.tables.read_attempt(self.attempt.id).await?;
         if !self.attempt.has_other_codes(&item, code_sha256) {

@@ -289,16 +289,27 @@ async fn an_approval_beyond_the_codes_that_are_tried_is_told() {
 }
 
 #[tokio::test]
-async fn a_refused_callback_with_another_code_is_one_more_approval() {
-    for reason in ["wrong_browser", "used_login", "expired_state"] {
+async fn another_code_in_a_browser_that_has_finished_is_one_more_approval() {
+    let login = Login::start().await;
+    assert!(login.deliver(&login.callback("ada", 0), 1).await);
+    assert!(login.deliver(&login.refused("used_login", "grace"), 1).await);
+    assert_eq!(login.ended("grace"), ended("failed", "used_login"));
+    for message in [login.refused("used_login", "ada"), login.refused("used_login", "grace")] {
+        assert!(login.deliver(&message, 1).await);
+    }
+    assert_eq!(login.rows().len(), 2, "neither is told again");
+    assert_eq!(login.connected_by().unwrap(), "ada");
+}
+
+#[tokio::test]
+async fn of_another_browsers_callback_nothing_is_said_where_the_right_one_came() {
+    for reason in ["wrong_browser", "expired_state"] {
         let login = Login::start().await;
         assert!(login.deliver(&login.callback("ada", 0), 1).await);
-        assert!(login.deliver(&login.refused(reason, "grace"), 1).await);
-        assert_eq!(login.ended("grace"), ended("failed", "used_login"), "{reason}");
-        for message in [login.refused(reason, "ada"), login.refused(reason, "grace")] {
-            assert!(login.deliver(&message, 1).await);
+        for code in ["grace", "ada"] {
+            assert!(login.deliver(&login.refused(reason, code), 1).await);
         }
-        assert_eq!(login.rows().len(), 2, "neither is told again");
+        assert_eq!(login.rows().len(), 1, "{reason}");
         assert_eq!(login.connected_by().unwrap(), "ada");
     }
 }
@@ -308,7 +319,7 @@ async fn a_refused_callback_is_told_while_the_first_approval_is_in_retry() {
     let login = Login::start().await;
     login.fault("ada", &[Fault::Unavailable("20")]);
     assert!(!login.deliver(&login.callback("ada", 0), 1).await);
-    assert!(login.deliver(&login.refused("wrong_browser", "grace"), 1).await);
+    assert!(login.deliver(&login.refused("used_login", "grace"), 1).await);
     assert_eq!(login.ended("grace"), ended("failed", "used_login"));
     CLOCK.set(30_000);
     assert!(login.deliver(&login.callback("ada", 0), 2).await);
