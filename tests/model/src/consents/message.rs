@@ -150,7 +150,7 @@ impl Scenario {
             }),
             (Form::Own, Brings::Refused | Brings::RefusedCode(_)) => {
                 let code_sha256 = self.brings_code(event);
-                exchange::Consent::Refused { reason: Reason::WrongBrowser, code_sha256 }
+                exchange::Consent::Refused { reason: Reason::UsedLogin, code_sha256 }
             }
             (Form::Exchanged, _) => exchange::Consent::Exchanged { code_sha256: code?.sha256(), sealed },
             (Form::Revoke(_), _) => exchange::Consent::Revoke { attempt_id: id(attempt), sealed },

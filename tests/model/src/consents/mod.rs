@@ -111,7 +111,7 @@ impl Consents {
     pub const fn refusal(&self, event: u8) -> Reason {
         match self.scenario.events[event as usize] {
             Event::Callback { brings: Brings::Denied, .. } => Reason::Denied,
-            _ => Reason::WrongBrowser,
+            _ => Reason::UsedLogin,
         }
     }
 

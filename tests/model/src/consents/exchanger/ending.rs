@@ -62,7 +62,7 @@ impl Work {
         let before = state.attempts[of.slot].clone();
         let next = self.finish(state, model, of, &failed(reason), guard, result);
         let is_written = before != state.attempts[of.slot];
-        let is_refused = reason == Reason::WrongBrowser && lease.is_none();
+        let is_refused = reason == Reason::UsedLogin && lease.is_none();
         state.seen.right_overruled |= is_refused && is_begun && is_written;
         if next == At::Return {
             return next;
