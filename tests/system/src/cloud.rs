@@ -260,19 +260,26 @@ impl Cloud {
         self.control("/control/aws/faults", &fault).await;
     }
 
+    /// Ends the faults of a chat at the outside parties.
+    pub async fn end_faults(&self, wa_id: &str) {
+        self.end("/control/faults", &[("wa_id", wa_id)]).await;
+    }
+
     /// Ends the faults of calls that contain this text.
     pub async fn end_aws_faults(&self, containing: &str) {
-        let url = format!("{}/control/aws/faults", self.sandbox_url);
-        let answer = self.client().delete(url).query(&[("containing", containing)]).send().await;
-        assert!(answer.expect("the sandbox").status().is_success());
+        self.end("/control/aws/faults", &[("containing", containing)]).await;
     }
 
     /// Ends all faults.
     pub async fn end_all_faults(&self) {
         for path in ["/control/faults", "/control/aws/faults"] {
-            let answer = self.client().delete(format!("{}{path}", self.sandbox_url)).send().await;
-            assert!(answer.expect("the sandbox").status().is_success());
+            self.end(path, &[]).await;
         }
+    }
+
+    async fn end(&self, path: &str, of: &[(&str, &str)]) {
+        let answer = self.client().delete(format!("{}{path}", self.sandbox_url)).query(of).send().await;
+        assert!(answer.expect("the sandbox").status().is_success());
     }
 
     /// Sets the functions' batch size to 1, so that a kill affects one message only.

@@ -1,6 +1,6 @@
 //! Outcomes that cannot be told at once: nobody else waits for them, and they are told once that is possible.
 
-use futures::future::join_all;
+use futures::{StreamExt as _, future::join_all, stream};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -42,6 +42,45 @@ async fn a_bot_that_is_down_keeps_nobody_waiting_and_has_every_event_once_it_is_
         let journal = cloud.wait_for(chat, "the event", |journal| journal.succeeded("bot.events") > 0).await;
         assert_eq!(journal.messages(), [CONNECTED]);
         assert_eq!((journal.count("bot.events"), journal.succeeded("bot.events")), (5, 1));
+    }
+}
+
+/// Twilio's credentials are revoked, and Meta has locked the account: that is nobody's own fault.
+#[tokio::test]
+async fn people_who_connect_while_the_whatsapp_account_is_locked_are_told_once_it_is_not() {
+    let cloud = Cloud::read();
+    let revoked = json!({"status": 401, "body": {"code": 20003, "message": "Authenticate"}});
+    let locked = json!({"status": 403, "body": {"error": {"code": 131_031, "message": "Account has been locked"}}});
+    let providers = [("main", "twilio.messages", revoked), ("plain", "meta.messages", locked)];
+    let people: Vec<_> = providers.iter().flat_map(|of| (0..12).map(move |_| (of, new_chat()))).collect();
+    let connect = people.iter().map(async |((stack, endpoint, refusal), chat)| {
+        cloud.fault(chat, endpoint, 10_000, refusal.clone()).await;
+        match *stack {
+            "main" => cloud.consent(chat).await,
+            stack => drop(cloud.consent_of(stack, chat, 0).await),
+        }
+    });
+    stream::iter(connect).buffer_unordered(4).collect::<()>().await;
+    for ((_, endpoint, _), chat) in &people {
+        // The stream's try, and the retry queue's: with each the credentials are fetched again.
+        cloud.wait_for(chat, "refusals", |journal| journal.count(endpoint) > 2).await;
+    }
+
+    for (_, chat) in &people {
+        cloud.end_faults(chat).await;
+    }
+    for ((stack, endpoint, _), chat) in &people {
+        let journal = cloud.wait_for(chat, "the message", |journal| journal.succeeded(endpoint) > 0).await;
+        assert_eq!([journal.messages(), journal.meta_messages()].concat().last(), Some(&CONNECTED));
+        let attempt = wait_until("the mark", async || {
+            let attempts = cloud.attempts(cloud.stack(stack), chat).await;
+            attempts.into_iter().find(|attempt| attempt.get("notified_at").is_some())
+        })
+        .await;
+        assert!(attempt.get("messaged_at").is_some() && attempt.get("message_error").is_none(), "{attempt}");
+        let journal = cloud.journal(chat).await;
+        assert_eq!(journal.succeeded(endpoint), 1);
+        assert!(journal.events().iter().all(|event| event["data"]["message"] != "undeliverable"));
     }
 }
 
