@@ -41,7 +41,8 @@ const MAX_CLEARED: usize = 32;
 pub struct CookieName(Option<AttemptId>);
 
 /// What a browser is left with in place of its secret once its login was used: the SHA-256 of the code, in the cookie
-/// `__Host-used-<attempt id>`. It is no secret and proves nothing: whoever plants it chooses the words of a page.
+/// `__Host-used-<attempt id>`. It is no secret and lets no code be exchanged: whoever plants it can
+/// make the chat hear of one more approval, or nobody hear of a refused callback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UsedLogin(AttemptId);
 
@@ -108,12 +109,12 @@ impl UsedLogin {
         format!("{USED_NAME}-{attempt}={code_sha256}; Path=/; Max-Age={USED_AGE}; Secure; HttpOnly; SameSite=Lax")
     }
 
-    /// Whether the login was used with this very code; `None` where `Cookie` headers do not say that it was used.
+    /// Whether the login was used with this very code, if any; `None` where `Cookie` headers do not say that it was used.
     #[must_use]
-    pub fn was_with<'a>(self, cookies: impl IntoIterator<Item = &'a [u8]>, code_sha256: &str) -> Option<bool> {
+    pub fn was_with<'a>(self, cookies: impl IntoIterator<Item = &'a [u8]>, code_sha256: Option<&str>) -> Option<bool> {
         let name = format!("{USED_NAME}-{}", self.0);
         let (_, value) = pairs(cookies).find(|(found, _)| *found == name.as_bytes())?;
-        Some(value == code_sha256.as_bytes())
+        Some(code_sha256.is_some_and(|code_sha256| value == code_sha256.as_bytes()))
     }
 }
 
@@ -312,9 +313,10 @@ mod tests {
         let set = used.set_cookie(&"a".repeat(43));
         assert!(set.ends_with("; Path=/; Max-Age=3600; Secure; HttpOnly; SameSite=Lax"), "{set}");
         let header = format!("theme=dark; {}", set.split(';').next().unwrap());
-        let was_with = |used: UsedLogin, code: &str| used.was_with([header.as_bytes()], code);
+        let was_with = |used: UsedLogin, code: &str| used.was_with([header.as_bytes()], Some(code));
         assert_eq!(was_with(used, &"a".repeat(43)), Some(true));
         assert_eq!(was_with(used, &"b".repeat(43)), Some(false));
+        assert_eq!(used.was_with([header.as_bytes()], None), Some(false));
         assert_eq!(was_with(UsedLogin::of(AttemptId::from_bytes([2; 16])), &"a".repeat(43)), None);
         assert!(NAMES.into_iter().all(|name| BrowserSecret::find([header.as_bytes()], name).is_none()));
         assert!(CookieName::surplus([header.as_bytes()]).is_empty());

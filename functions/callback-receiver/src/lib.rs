@@ -183,8 +183,8 @@ impl Receiver {
     /// Tells the exchanger that a callback with a genuine state is refused: the person waits for an answer in the chat.
     /// Where that fails a reload tries again.
     ///
-    /// A browser that has finished its login has no secret any more. Its cookie about that chooses the words, and nothing
-    /// else: what becomes of the code is the exchanger's decision, by the attempt.
+    /// A browser that has finished its login has no secret any more. Its cookie about that decides whether this is a
+    /// repetition, of which nobody hears, or one more approval, of which the chat does. It lets no code be exchanged.
     async fn refuse(
         &self,
         Refused { refusal, login, code_sha256, request }: Refused<'_>,
@@ -193,14 +193,13 @@ impl Receiver {
     ) -> Reply {
         // A plain state proves nothing, so it gives nobody a reason to write to its chat.
         let Login::Signed(Claims { attempt_id, .. }) = login else { return refusal.into() };
-        let is_late = matches!(refusal, Refusal::WrongBrowser | Refusal::ExpiredState);
-        let was_used = code_sha256
-            .as_deref()
-            .filter(|_| is_late)
-            .and_then(|code_sha256| UsedLogin::of(*attempt_id).was_with(request.cookies(), code_sha256));
-        let (reply, reason) = match was_used {
+        let may_have_finished = matches!(refusal, Refusal::WrongBrowser | Refusal::ExpiredState);
+        let used = may_have_finished.then(|| UsedLogin::of(*attempt_id));
+        let (reply, reason) = match used.and_then(|used| used.was_with(request.cookies(), code_sha256.as_deref())) {
             // The page of before, loaded again.
             Some(true) => return Reply::Repeated(*attempt_id),
+            // Whoever has said yes, and goes back and says no, gives nobody anything to tell.
+            Some(false) if code_sha256.is_none() => return Reply::Used(*attempt_id),
             Some(false) => (Reply::Used(*attempt_id), Reason::UsedLogin),
             None => (Reply::Refused(refusal, Some(*attempt_id)), refusal.reason()),
         };

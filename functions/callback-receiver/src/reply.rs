@@ -22,7 +22,7 @@ pub(crate) enum Reply {
     Accepted(AttemptId),
     /// The very callback that the browser finished with is loaded again, and nothing happens.
     Repeated(AttemptId),
-    /// The login was used with another code. The queue has it: the chat hears of it.
+    /// The login was used before. Where this is another code the queue has it, and the chat hears of it.
     Used(AttemptId),
     /// Salesforce sent an error in place of a code, and the queue has it.
     Denied(AttemptId),
@@ -99,7 +99,7 @@ impl Reply {
                 json!({"status": "accepted", "attempt_id": attempt_id})
             }
             Self::Used(_) => {
-                json!({"error": USED_LOGIN, "error_description": "the login was used with another authorization code"})
+                json!({"error": USED_LOGIN, "error_description": "the login was used before"})
             }
             Self::Denied(_) => {
                 json!({"error": ACCESS_DENIED, "error_description": "access was denied at Salesforce"})
@@ -123,7 +123,7 @@ impl Reply {
             Self::Used(_) => (
                 Mood::Neutral,
                 "This login was used already",
-                "You allowed access more than once, and a login connects one account. The chat tells you how it went, and has a new link for you if you meant another account.",
+                "A login connects one account, and what you decided first counts. The chat tells you how it went, and has a new link for you where you need one.",
             ),
             Self::Denied(_) => (
                 Mood::Neutral,

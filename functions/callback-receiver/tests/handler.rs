@@ -492,6 +492,20 @@ async fn another_code_of_a_used_login_is_told_truly_here_and_in_the_chat() {
 }
 
 #[tokio::test]
+async fn a_denial_after_an_approval_in_the_same_browser_changes_nothing() {
+    let aws = aws().await;
+    let first = call(&receiver(&aws), &callback(link_claims(), &[("code", CODE)])).await;
+    for cookies in [kept(&first), vec![format!("{}x", kept(&first)[0])]] {
+        let event = with_cookies(callback(link_claims(), &[("error", "access_denied")]), &cookies);
+        let response = call(&receiver(&aws), &event).await;
+        assert_eq!(response.status_code, 400);
+        assert!(text(&response).contains("This login was used already"), "{}", text(&response));
+        assert!(!text(&response).contains("another browser"), "{}", text(&response));
+    }
+    assert_eq!(queued(&aws).len(), 1, "the code alone");
+}
+
+#[tokio::test]
 async fn a_refused_callback_says_which_code_it_brought() {
     let aws = aws().await;
     let event = with_cookies(callback(link_claims(), &[("code", CODE)]), &[]);

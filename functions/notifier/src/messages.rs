@@ -86,10 +86,10 @@ fn failure(reason: Reason) -> Words {
         ),
         Reason::UsedLogin => asking(
             "You allowed access more than once with one login, and a login connects one account.",
-            "If it was the same account each time, there is nothing to do. To connect another one instead, please open \
-             this link:",
-            "If it was the same account each time, there is nothing to do. To connect another one instead, please ask \
-             here for a new link.",
+            "If this chat says that you are connected, and you meant the same account each time, there is nothing to do. \
+             Otherwise please open this link:",
+            "If this chat says that you are connected, and you meant the same account each time, there is nothing to do. \
+             Otherwise please ask here for a new link.",
         ),
         Reason::Unknown => asking(
             "Salesforce did not tell us whether your login worked.",
