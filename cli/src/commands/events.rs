@@ -11,7 +11,10 @@ use std::{collections::BTreeSet, num::NonZeroU32};
 use serde_json::json;
 use shared::{
     AttemptId, Status, Timestamp,
-    attempt::{Item, attr, ledger::redelivery},
+    attempt::{
+        Item, attr,
+        ledger::{BOT_TOLD, redelivery},
+    },
     timestamp::Clock,
 };
 
@@ -123,7 +126,7 @@ fn marks_to_remove(attempt: &Item, again: &[Again]) -> Vec<&'static str> {
             attr::MESSAGE_RETRY_AT,
         ]
         .as_slice(),
-        Again::Bot => &[attr::BOT_TOLD_AT, attr::WEBHOOK_TOLD_AT, attr::QUEUE_TOLD_AT],
+        Again::Bot => &BOT_TOLD,
     };
     let marks: BTreeSet<_> = attempt
         .notified_at

@@ -82,7 +82,7 @@ pub(crate) fn attempt_report(attempt: &Item, now: Timestamp) -> Report {
     let renewed = attempt.renewed.map(|renewed| if renewed { "yes" } else { "no" });
     record.worded("connected before", renewed, "renewed", attempt.renewed);
     record.field("last error", "last_error", attempt.last_error.as_deref());
-    record.field("codes tried", "codes", attempt.codes);
+    record.field("codes known", "codes", attempt.codes);
     record.field("tries of the code", "tries", attempt.tries);
     let next_try = attempt.retry_at.filter(|at| *at >= now);
     record.worded("next try", next_try.map(clock_time), "retry_at", attempt.retry_at);

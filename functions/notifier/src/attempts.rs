@@ -5,7 +5,7 @@ use shared::{
     AttemptId, Timestamp,
     attempt::{
         Item, UnreadableItem, attr,
-        ledger::Mark,
+        ledger::{Mark, is_of},
         message::{Accepted, Later},
     },
     aws::{
@@ -76,10 +76,9 @@ impl Attempts {
         };
         Ok(match self.write(key, &write).await? {
             Update::Done(_) => Marked::Done,
-            // Written by a request whose answer was lost.
+            Update::ConditionFailed(item) if !is_of(key.status, key.updated_at, &item) => Marked::Superseded,
             Update::ConditionFailed(item) if mark.is_in(&item) => Marked::Done,
-            Update::ConditionFailed(item) if key.is_of(&item) => Marked::Held,
-            Update::ConditionFailed(_) => Marked::Superseded,
+            Update::ConditionFailed(_) => Marked::Held,
         })
     }
 

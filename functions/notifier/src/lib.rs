@@ -217,7 +217,10 @@ impl Notifier {
         if self.tell(attempt_id, Occasion::Pointer, deadlines).await {
             return None;
         }
-        self.outcomes.measure_untold(age);
+        // What a check has found to be left is not as old as the check.
+        if pointer.check.is_none() {
+            self.outcomes.measure_untold(age);
+        }
         Some(schedule::pause(age))
     }
 
@@ -271,6 +274,12 @@ impl Notifier {
             Err(Stop::Skip(skip)) => {
                 info!(%attempt_id, duration_ms, why = skip.label(), "notification skipped");
                 true
+            }
+            // Most often after a kill; the retry queue asks again in seconds.
+            Err(Stop::Setback(error @ Setback::Held)) => {
+                info!(%attempt_id, duration_ms, %error, "notification incomplete, will retry");
+                self.outcomes.count_setback(&error);
+                false
             }
             Err(Stop::Setback(error)) => {
                 error!(%attempt_id, duration_ms, %error, "notification failed, will retry");

@@ -92,11 +92,6 @@ impl OutcomeKey {
             updated_at: item.updated_at.ok_or(UnreadableItem::Missing(attr::UPDATED_AT))?,
         })
     }
-
-    /// Whether this outcome is the item's.
-    pub(crate) fn is_of(&self, item: &Attributes) -> bool {
-        read(item).and_then(|item| Self::of(&item)) == Ok(*self)
-    }
 }
 
 impl Marks {

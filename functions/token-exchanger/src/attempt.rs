@@ -42,22 +42,22 @@ impl Work<'_> {
     /// Salesforce sent an error in place of a code.
     async fn deny(&self, error: &DenialError, description: Option<&str>) -> Result<Ending, Setback> {
         let reason = callback_error(error.as_str(), description);
-        // A code that is still being exchanged brings the outcome.
-        self.finish(Guard::Undecided, Failure::denied(reason, error, description)).await
+        // A code that is still being exchanged brings the outcome; where nobody said no, one that waits does, too.
+        let guard = if reason == Reason::Denied { Guard::Undecided } else { Guard::Untouched };
+        self.finish(guard, Failure::denied(reason, error, description)).await
     }
 
-    /// The receiver refused the callback. Where the right browser followed, its callback brings the outcome. Where the login
-    /// was approved before, this is one more approval: the browser has lost the secret of it with the first.
+    /// The receiver refused the callback. Where the right browser followed, its callback brings the outcome. With
+    /// [`Reason::UsedLogin`] it is one more approval: the browser has lost the secret of its login with the first.
     async fn refuse(&self, reason: Reason, code_sha256: Option<&str>) -> Result<Ending, Setback> {
         let ending = self.finish(Guard::Untouched, reason.into()).await?;
-        // From another browser than the login's it is nobody's second approval: the right browser has followed.
         let code_sha256 = code_sha256.filter(|_| reason == Reason::UsedLogin);
         let (Ending::Duplicate, Some(code_sha256)) = (&ending, code_sha256) else { return Ok(ending) };
         let item = self.resources.tables.read_attempt(self.attempt.id).await?;
         if !self.attempt.has_other_codes(&item, code_sha256) {
             return Ok(ending);
         }
-        self.end_apart(Reason::UsedLogin, Some(code_sha256)).await
+        self.end_apart(Reason::UsedLogin, code_sha256).await
     }
 
     /// Writes a failure that is given up where the attempt has another outcome.
@@ -70,13 +70,13 @@ impl Work<'_> {
     }
 
     /// Ends one approval of a login whose attempt is another approval's: in another tab of Salesforce's page, or after going
-    /// back. Its code is not exchanged, because a state is for one login (RFC 9700 §4.7). The person hears of each, and how to
+    /// back. Its code is not exchanged, or its tokens are revoked, because a state is for one login (RFC 9700 §4.7). The person hears of each, and how to
     /// connect that account; of one that the chat's later consent has overtaken only the bot does.
     ///
     /// Each has a row of its own, in the order that they came, as far as there are rows for them.
-    pub(crate) async fn end_apart(&self, reason: Reason, code_sha256: Option<&str>) -> Result<Ending, Setback> {
+    pub(crate) async fn end_apart(&self, reason: Reason, code_sha256: &str) -> Result<Ending, Setback> {
         let tables = &self.resources.tables;
-        let mut attempt = Attempt { code_sha256: code_sha256.map(str::to_owned), ..self.attempt.clone() };
+        let mut attempt = Attempt { code_sha256: Some(code_sha256.to_owned()), ..self.attempt.clone() };
         let failure = Failure::from(reason);
         for _ in 0..MAX_APART {
             attempt.id = attempt.id.of_second_approval();
@@ -86,7 +86,7 @@ impl Work<'_> {
                 Finish::Superseded(reason) => return Ok(Ending::Failed(reason.into())),
                 Finish::Refused(_) => {}
             }
-            if !attempt.has_other_codes(&tables.read_attempt(attempt.id).await?, code_sha256.unwrap_or_default()) {
+            if !attempt.has_other_codes(&tables.read_attempt(attempt.id).await?, code_sha256) {
                 return Ok(Ending::Duplicate);
             }
         }
@@ -95,7 +95,7 @@ impl Work<'_> {
 
     /// The same, of the code of this message.
     pub(crate) async fn end_own_apart(&self, reason: Reason) -> Result<Ending, Setback> {
-        self.end_apart(reason, self.attempt.code_sha256.as_deref()).await
+        self.end_apart(reason, self.attempt.code_sha256.as_deref().unwrap_or_default()).await
     }
 
     /// The person approved.

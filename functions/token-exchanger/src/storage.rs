@@ -146,7 +146,7 @@ impl Work<'_> {
     ) -> Result<Ending, Setback> {
         self.revoke_unused(&connection.grant).await;
         let guard = lease.map_or(Guard::Exchanged, Guard::Lease);
-        match self.resources.tables.supersede(&self.attempt, reason, guard, self.now()).await? {
+        match self.resources.tables.supersede(&self.attempt, reason, guard, Attributes::new(), self.now()).await? {
             Finish::Written | Finish::Superseded(_) => Ok(Ending::Failed(reason.into())),
             // It ended so before.
             Finish::Refused(Conflict::Finished { connected: false }) => Ok(Ending::Duplicate),

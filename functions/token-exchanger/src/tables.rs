@@ -193,7 +193,7 @@ impl Tables {
                     let row = self.read_tokens(attempt.wa_id).await;
                     // The condition has failed: what the row says now is only about which words are right.
                     let reason = row.map_or(Reason::Superseded, |row| consent.reason_lost(&row, now));
-                    return self.supersede(attempt, reason, ended.guard, now).await;
+                    return self.supersede(attempt, reason, ended.guard, seen, now).await;
                 }
                 Ok(Transaction::ConditionFailed([false, _])) if ended.guard.looks() && looks < LOOKS => {
                     looks += 1;
@@ -210,22 +210,23 @@ impl Tables {
             }
         };
         if let Some(row) = row.filter(|row| consent.is_superseded(row, now)) {
-            return self.supersede(attempt, consent.reason_lost(&row, now), ended.guard, now).await;
+            return self.supersede(attempt, consent.reason_lost(&row, now), ended.guard, seen, now).await;
         }
-        self.write_outcome(attempt, ended, now).await
+        self.write_outcome(attempt, ended, seen, now).await
     }
 
-    /// Writes that the consent has lost.
+    /// Writes that the consent has lost; `seen` is the item, where it was read.
     pub(crate) async fn supersede(
         &self,
         attempt: &Attempt<'_>,
         reason: Reason,
         guard: Guard<'_>,
+        seen: Attributes,
         now: Timestamp,
     ) -> Result<Finish, TableError> {
         let outcome = Outcome::Failed { reason, salesforce_error: None };
         let superseded = Ended { outcome, guard, last_error: None };
-        Ok(match self.write_outcome(attempt, &superseded, now).await? {
+        Ok(match self.write_outcome(attempt, &superseded, seen, now).await? {
             Finish::Written => Finish::Superseded(reason),
             conflict => conflict,
         })
@@ -235,9 +236,9 @@ impl Tables {
         &self,
         attempt: &Attempt<'_>,
         ended: &Ended<'_>,
+        mut seen: Attributes,
         now: Timestamp,
     ) -> Result<Finish, TableError> {
-        let mut seen = Attributes::new();
         for _ in 0..LOOKS {
             let write = match ended.write(attempt, &seen, now) {
                 Ok(write) => write,

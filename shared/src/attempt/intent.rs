@@ -14,7 +14,7 @@ use crate::Timestamp;
 /// How long an intent without a result is its holder's alone: longer than the notifier's time-out.
 pub const LEASE: Duration = Duration::from_secs(31);
 /// How many messages may be sent of which no answer says so, where one of them was sent for certain.
-pub const MAX_SENDS: u32 = 2;
+const MAX_SENDS: u32 = 2;
 
 /// The intent to send a message: `<sends>.<certain>.<when, in milliseconds>.<who>`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -29,7 +29,7 @@ pub mod attr {
     pub const LINK_ID: &str = "link_id";
     /// BOOL, true: it began with a plain state, which anybody can make.
     pub const PLAIN: &str = "plain";
-    /// N: how many authorization codes were tried.
+    /// N: how many authorization codes became known.
     pub const CODES: &str = "codes";
     /// S: the SHA-256 of the authorization code that was tried last, or that the outcome belongs to.
     pub const CODE_SHA256: &str = "code_sha256";

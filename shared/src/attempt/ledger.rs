@@ -12,11 +12,10 @@ mod mark;
 use std::time::Duration;
 
 use self::codes::{Code, Codes, is_as_seen};
-pub(super) use self::mark::BOT_TOLD;
 pub use self::{
     delivery::{DELAY_AFTER, Delivery, DeliveryId, Plan},
     lease::Lease,
-    mark::{Mark, redelivery},
+    mark::{BOT_TOLD, Mark, is_of, redelivery},
 };
 use super::{
     AttemptId, Outcome, Reason, Status, attr, index,
@@ -97,7 +96,8 @@ pub enum Guard<'a> {
     Undecided,
     /// Nothing was written of the attempt but, at most, that it is delayed before any code.
     Untouched,
-    /// The code was exchanged: how that ended is the outcome, whoever holds the attempt, unless it was connected before.
+    /// The code was exchanged: how that ended is the outcome, whoever holds the attempt, unless it was connected before. That it
+    /// failed is not written while another code is open.
     Exchanged,
 }
 

@@ -11,7 +11,8 @@ use crate::{
     conditional_write::{Condition, ConditionalWrite},
 };
 
-/// How long a message that was refused for no fault of the person's is not sent again, by how often that happened.
+/// How long a message is not sent again that was refused for no fault of the person's, or whose senders died, by how often
+/// that happened.
 pub(super) const PAUSES: [Duration; 4] =
     [Duration::from_mins(1), Duration::from_mins(5), Duration::from_mins(15), Duration::from_hours(1)];
 

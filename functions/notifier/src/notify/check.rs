@@ -36,12 +36,10 @@ impl OutcomeNotifier {
         if item.message_state.is_some() {
             return Ok(Checked::Settled);
         }
-        let mut fate = messenger.ask(message_id, &*secrets?).await;
-        if let Ok(Fate::Refused(refusal)) = &mut fate
-            && item.template_at.is_some()
-        {
-            *refusal = refusal.clone().of_template();
-        }
+        let fate = match messenger.ask(message_id, &*secrets?).await {
+            Ok(Fate::Refused(refusal)) if item.template_at.is_some() => Ok(Fate::Refused(refusal.of_template())),
+            fate => fate,
+        };
         let later = match &fate {
             Ok(Fate::Arrived(state)) => Later::Settled(state),
             Ok(Fate::Refused(refusal)) => {

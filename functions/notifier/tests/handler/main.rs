@@ -1131,5 +1131,7 @@ async fn a_record_that_fails_holds_back_the_later_ones_of_its_attempt() {
 
 #[test]
 fn a_batch_ends_before_the_functions_timeout() {
-    assert!(notifier::BATCH_TIME < fakes::template::timeout("NotifierFunction"));
+    let timeout = fakes::template::timeout("NotifierFunction");
+    assert!(notifier::BATCH_TIME < timeout);
+    assert!(shared::attempt::intent::LEASE > timeout, "whoever sends a message has ended by then");
 }

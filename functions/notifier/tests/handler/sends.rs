@@ -119,6 +119,27 @@ async fn an_intent_whose_answer_is_lost_is_no_send() {
 }
 
 #[tokio::test]
+async fn an_intent_that_is_not_written_keeps_nothing_from_the_bot() {
+    ELAPSED.set(0);
+    let telling = Telling::of(json!({})).await;
+    telling.row.next(1, "message_intent", Fault::Refused);
+    telling.deliver(&[&pointer("07")]).await;
+    assert_eq!((telling.scene.messages().len(), telling.scene.events().len()), (0, 1));
+    assert!(telling.row.text("message_intent").is_none());
+}
+
+#[tokio::test]
+async fn where_a_marks_answer_is_lost_it_is_asked_all_the_same_what_became_of_the_message() {
+    ELAPSED.set(0);
+    let telling = Telling::of(json!({})).await;
+    telling.scene.server.on(TWILIO, |_| Answer::new(ACCEPTED.0, ACCEPTED.1));
+    telling.row.next(1, "messaged_at", Fault::AnswerLost);
+    telling.deliver(&[&pointer("07")]).await;
+    assert_eq!((telling.scene.messages().len(), telling.scene.checks().len()), (1, 1));
+    assert!(telling.row.text("message_intent").is_none());
+}
+
+#[tokio::test]
 async fn whoever_dies_before_the_send_has_sent_nothing() {
     for outcome in outcomes() {
         for deaths in 1..=5 {

@@ -212,6 +212,25 @@ async fn the_earlier_approval_connects_where_the_later_one_fails() {
 }
 
 #[tokio::test]
+async fn an_error_at_salesforces_page_that_nobody_chose_ends_no_approval_that_waits() {
+    for error in ["server_error", "OAUTH_APP_BLOCKED", "invalid_scope"] {
+        let login = Login::start().await;
+        login.fault("ada", &[Fault::Unavailable("150")]);
+        assert!(!login.deliver(&login.callback("ada", 0), 1).await);
+        assert_eq!(login.rows()[0].status, "delayed", "the next try comes late");
+        CLOCK.set(1_000);
+        let mut message = holding(login.world.message(), "denied", json!({ "error": error }));
+        message["received_at"] = clock().millis().into();
+        for receives in [1, 2] {
+            assert!(login.deliver(&message, receives).await);
+        }
+        CLOCK.set(151_000);
+        assert!(login.deliver(&login.callback("ada", 0), 2).await);
+        assert_eq!((login.connected_by().as_deref(), login.rows().len()), (Some("ada"), 1), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_lost_answer_of_one_approval_is_remembered_while_another_is_tried() {
     let login = Login::start().await;
     let (ada, grace) = (login.callback("ada", 0), login.callback("grace", 500));

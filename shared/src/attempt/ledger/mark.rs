@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// What says that the bot was notified, on all its ways or on one.
-pub(in crate::attempt) const BOT_TOLD: [&str; 3] = [attr::BOT_TOLD_AT, attr::WEBHOOK_TOLD_AT, attr::QUEUE_TOLD_AT];
+pub const BOT_TOLD: [&str; 3] = [attr::BOT_TOLD_AT, attr::WEBHOOK_TOLD_AT, attr::QUEUE_TOLD_AT];
 
 /// Who was notified of an outcome, or could not be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,16 +84,22 @@ impl Mark {
         if complete { write.set(attr::NOTIFIED_AT, now) } else { write }
     }
 
-    /// Whether an item that refused this mark has it already: it was written, and the answer was lost.
+    /// Whether an item that refused this mark needs it no more: it was written and the answer was lost, or the intent that it
+    /// takes back is not there.
     #[must_use]
     pub fn is_in(&self, item: &Attributes) -> bool {
         match self {
-            Self::Messaging { this: written, .. } | Self::NotMessaged { left: written, .. } => {
-                is_intent(Some(written)).holds(item)
-            }
+            Self::Messaging { this, .. } => is_intent(Some(this)).holds(item),
+            Self::NotMessaged { this, .. } => !is_intent(Some(this)).holds(item),
             _ => false,
         }
     }
+}
+
+/// Whether the outcome that was written at that time is still the item's.
+#[must_use]
+pub fn is_of(status: Status, updated_at: Timestamp, item: &Attributes) -> bool {
+    is_current(status, updated_at).holds(item)
 }
 
 /// The last intent to send a message is still this one.
