@@ -128,7 +128,7 @@ impl Reply {
             Self::Denied(_) => (
                 Mood::Neutral,
                 "Not connected",
-                "Salesforce was not allowed to share your account, so nothing was connected. If that was a mistake, the chat has a fresh link for you.",
+                "Salesforce was not allowed to share your account. The chat tells you how it stands, and has a fresh link for you where you need one.",
             ),
             Self::Refused(refusal, _) => {
                 let Explanation { mood, title, text, .. } = refusal.explain();
