@@ -107,6 +107,9 @@ impl Work<'_> {
         let tables = &self.resources.tables;
         let is_again = self.attempt.delivery.receives > 1;
         let seen = if is_again { tables.read_attempt(self.attempt.id).await? } else { Attributes::new() };
+        if self.attempt.waits_sealed(&seen) {
+            return Ok(Ending::Duplicate);
+        }
         if self.attempt.delivery.is_late() {
             match self.attempt.plan(&seen) {
                 Plan::Try => {}
@@ -202,6 +205,9 @@ impl Work<'_> {
     /// that nobody may have been notified of yet.
     async fn expire(&self) -> Result<Ending, Setback> {
         let item = self.resources.tables.read_attempt(self.attempt.id).await?;
+        if self.attempt.waits_sealed(&item) {
+            return Ok(Ending::Duplicate);
+        }
         self.fail(Course::new(&self.attempt.lease(&item)).expired().into(), Guard::Claimable).await
     }
 

@@ -310,6 +310,11 @@ impl Tables {
         })
     }
 
+    /// Writes that the attempt's tokens wait on the queue.
+    pub(crate) async fn note_sealed(&self, attempt: &Attempt<'_>) -> Result<(), TableError> {
+        self.update(attempt.id, &attempt.sealed()).await.map(drop)
+    }
+
     /// One write to an attempt.
     async fn update(&self, id: AttemptId, write: &ConditionalWrite) -> Result<Update, TableError> {
         Ok(dynamodb::update(&self.client, &self.attempts, (attr::ATTEMPT_ID, &id.to_string()), write).await?)

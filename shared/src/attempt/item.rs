@@ -37,6 +37,8 @@ pub mod attr {
     pub const CODE_RECEIVED_AT: &str = "code_received_at";
     /// S: what is known of the attempt's other codes, as JSON; absent where there was one.
     pub const OTHER_CODES: &str = "other_codes";
+    /// S: the SHA-256 of the code whose tokens wait on the queue, because the tables did not take them.
+    pub const SEALED_CODE: &str = "sealed_code";
     /// N: when the lease expires.
     pub const LEASE_UNTIL: &str = "lease_until";
     /// S: the id of the delivery that claimed it last.

@@ -116,6 +116,9 @@ impl Attempt<'_> {
     /// # Errors
     /// [`Conflict`], where the item allows no claim.
     pub fn claim(&self, seen: &Attributes, now: Timestamp) -> Result<ConditionalWrite, Conflict> {
+        if self.waits_sealed(seen) {
+            return Err(Conflict::Finished { connected: false });
+        }
         let Some(own) = self.own(seen) else { return Err(self.conflict(seen, now)) };
         let is_tried_out = own.tries >= self.delivery.max_tries;
         // An operator has put the message back on the queue, after the cause was mended.
@@ -159,6 +162,19 @@ impl Attempt<'_> {
     #[must_use]
     pub fn plan(&self, item: &Attributes) -> Plan {
         self.delivery.plan(self.own(item).map_or(0, |own| own.tries), lease::delay_is_told(item))
+    }
+
+    /// Writes that the code was exchanged, and its tokens wait on the queue.
+    #[must_use]
+    pub fn sealed(&self) -> ConditionalWrite {
+        let code = self.code_sha256.clone().unwrap_or_default();
+        ConditionalWrite::only_if(Condition::Is(attr::CODE_SHA256, code.clone().into())).set(attr::SEALED_CODE, code)
+    }
+
+    /// Whether the tokens of this code wait on the queue: their message brings the outcome, and no other one of the code does.
+    #[must_use]
+    pub fn waits_sealed(&self, item: &Attributes) -> bool {
+        text(item, attr::SEALED_CODE).is_some_and(|code| self.code_sha256.as_deref() == Some(code))
     }
 
     /// Whether the attempt has a code, and this is none of them. The callback that brought it was refused.

@@ -355,6 +355,24 @@ async fn a_refused_callback_before_any_approval_ends_the_attempt_and_yields_to_t
 }
 
 #[tokio::test]
+async fn a_code_whose_tokens_wait_on_the_queue_is_told_of_by_their_message_alone() {
+    let login = Login::start().await;
+    let ada = login.callback("ada", 0);
+    login.world.refuse_transactions(20);
+    assert!(login.deliver(&ada, 1).await, "its tokens are on the queue");
+    let sealed = login.world.queued("traded").remove(0);
+    // The same message again: before and after the code's life, with and without receives before, and after all tries.
+    for (at, receives) in [(62_000, 1), (62_000, 2), (70_000, 9), (900_000, 1), (900_000, 3)] {
+        CLOCK.set(at);
+        assert!(login.deliver(&ada, receives).await, "{at} {receives}");
+        assert_eq!((login.rows().len(), &*login.rows()[0].status), (1, "exchanging"), "{at} {receives}");
+    }
+    login.world.0.forget_script();
+    assert!(login.deliver(&sealed, 1).await);
+    assert_eq!((login.connected_by().as_deref(), login.requests_with("ada")), (Some("ada"), 1));
+}
+
+#[tokio::test]
 async fn sealed_tokens_of_one_approval_do_not_hide_another() {
     let login = Login::start().await;
     let (ada, grace) = (login.callback("ada", 0), login.callback("grace", 500));
