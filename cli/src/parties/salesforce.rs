@@ -31,26 +31,29 @@ pub(crate) fn hosts(login_url: Option<&str>, instance_url: Option<&str>, login_u
 /// Revokes tokens: a refresh token takes its access tokens with it. A host that does not know the token says nothing of
 /// another (`404` at the login host), so each is asked until one has revoked it.
 pub(crate) async fn revoke(tokens: &StoredTokens, login_urls: &LoginUrls) -> Result<Revocation, Error> {
-    let failed = |why: &str| {
-        let why = format!("{why}; the tokens live, and the connection stays as it is. Run it again later");
+    let failed = |why: &str, tokens: &str| {
+        let why = format!("{why}; {tokens}, and the row stays as it is. Run it again later");
         Error::failed("revoke the tokens at Salesforce", why)
     };
-    let salesforce = Salesforce::new(Roots::System).map_err(|_| failed("no root certificates"))?;
-    let (mut is_unknown, mut is_unsure, mut refused) = (false, false, None);
+    let live = |why: &str| failed(why, "the tokens live");
+    let salesforce = Salesforce::new(Roots::System).map_err(|_| live("no root certificates"))?;
+    let (mut is_unknown, mut is_unsure, mut may_be_dead, mut refused) = (false, false, false, None);
     for host in hosts(tokens.login_url.as_deref(), tokens.instance_url.as_deref(), login_urls) {
         match salesforce.revoke(&host, tokens.to_revoke(), TIMEOUT).await {
             Ok(Revocation::Revoked) => return Ok(Revocation::Revoked),
             Ok(Revocation::Unknown) => is_unknown = true,
             Err(error) => {
                 is_unsure |= !matches!(error, RevokeError::Refused(404));
+                may_be_dead |= matches!(error, RevokeError::NoAnswer(_));
                 refused = Some(format!("{error} at {host}"));
             }
         }
     }
     match refused {
         _ if is_unknown && !is_unsure => Ok(Revocation::Unknown),
-        Some(why) => Err(failed(&why)),
-        None => Err(failed("the row names no host of Salesforce's")),
+        Some(why) if may_be_dead => Err(failed(&why, "the tokens may be revoked or live")),
+        Some(why) => Err(live(&why)),
+        None => Err(live("the row names no host of Salesforce's")),
     }
 }
 
