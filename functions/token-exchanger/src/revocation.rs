@@ -29,7 +29,7 @@ use crate::{
 /// Longer than the function's time-out: by then the row holds what this invocation, and any that runs beside it, stores.
 const STORED_BY_THEN: Duration = LEASE;
 /// How long one invocation tries to put tokens on the queue.
-const QUEUE_LIMIT: Duration = Duration::from_secs(2);
+const QUEUE_LIMIT: Duration = Duration::from_secs(3);
 
 impl Work<'_> {
     /// Has tokens revoked that were exchanged and are not stored.
@@ -49,14 +49,15 @@ impl Work<'_> {
         Origin::new(self.attempt.id, self.attempt.received_at)
     }
 
-    async fn revoke_soon(&self, tokens: &Doomed) {
+    /// Puts tokens on the queue or, where it does not take them, revokes them within this invocation.
+    pub(crate) async fn revoke_soon(&self, tokens: &Doomed) {
         if !self.queue_revocation(tokens).await {
             self.revoke_now(tokens).await;
         }
     }
 
     /// Has tokens revoked that are about to be replaced. Returns those that could not be put on the queue:
-    /// [`Self::revoke_now`] is for them, once they are replaced.
+    /// [`Self::revoke_soon`] is for them, once they are replaced.
     pub(crate) async fn revoke_replaced(&self, tokens: &StoredTokens, before: &Before) -> Option<Doomed> {
         let tokens = Doomed::new(tokens.to_revoke(), before.origin.clone(), self.hosts(tokens));
         (!self.queue_revocation(&tokens).await).then_some(tokens)
@@ -103,7 +104,7 @@ impl Work<'_> {
     }
 
     /// Revokes tokens within this invocation, because the queue did not take them.
-    pub(crate) async fn revoke_now(&self, tokens: &Doomed) {
+    async fn revoke_now(&self, tokens: &Doomed) {
         if let Err(error) = self.revoke_unless_in_use(tokens).await {
             let error = chain(&error);
             error!(attempt_id = %self.attempt.id, error, "tokens not revoked: they may stay valid at Salesforce");

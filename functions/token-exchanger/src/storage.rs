@@ -126,7 +126,7 @@ impl Work<'_> {
             let setback = match stored.await {
                 Ok(Some(ending)) => {
                     if let Some(tokens) = unqueued {
-                        self.revoke_now(&tokens).await;
+                        self.revoke_soon(&tokens).await;
                     }
                     return Ok(ending);
                 }
