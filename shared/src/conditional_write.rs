@@ -143,6 +143,22 @@ impl ConditionalWrite {
         self
     }
 
+    /// This write, with what an earlier one would have changed that was not made: under this one's condition alone.
+    #[must_use]
+    pub fn after(mut self, earlier: Self) -> Self {
+        for (name, set) in earlier.sets {
+            if !self.removes.contains(&name) {
+                self.sets.entry(name).or_insert(set);
+            }
+        }
+        for name in earlier.removes {
+            if !self.sets.contains_key(name) && !self.removes.contains(&name) {
+                self.removes.push(name);
+            }
+        }
+        self
+    }
+
     /// Writes to an item in memory; `false` where the condition does not hold.
     pub fn apply(&self, item: &mut Attributes) -> bool {
         if !self.condition.holds(item) {

@@ -32,7 +32,7 @@ pub(crate) enum Marked {
     Done,
     /// The attempt has a later outcome: nothing was written.
     Superseded,
-    /// Another invocation sends this message: nothing was written.
+    /// Another invocation sends this message, or knows more of it by now: nothing was written.
     Held,
 }
 
@@ -43,6 +43,24 @@ pub(crate) enum AttemptsError {
     Aws(#[from] AwsError),
     #[error(transparent)]
     Unreadable(#[from] UnreadableItem),
+}
+
+/// The write that marks this outcome, and no later one. With `complete`, the person and the bot are both notified; `sent`
+/// is the message that was sent just now.
+pub(crate) fn marking(
+    key: &OutcomeKey,
+    mark: &Mark,
+    sent: Option<&Sent>,
+    complete: bool,
+    now: Timestamp,
+) -> ConditionalWrite {
+    let write = mark.write(key.status, key.updated_at, complete, now);
+    match sent {
+        Some(Sent { id, by_template }) => {
+            Accepted { id: id.as_deref(), by_template: *by_template }.marked_by(write, now)
+        }
+        None => write,
+    }
 }
 
 impl Attempts {
@@ -57,24 +75,14 @@ impl Attempts {
         if attributes.is_empty() { Ok(None) } else { Ok(Some(outcome::read(&attributes)?)) }
     }
 
-    /// Marks this outcome, and no later one. With `complete`, the person and the bot are both notified; `sent` is the message
-    /// that was sent just now.
+    /// Writes this mark.
     pub(crate) async fn mark(
         &self,
         key: &OutcomeKey,
         mark: &Mark,
-        sent: Option<&Sent>,
-        complete: bool,
-        now: Timestamp,
+        write: &ConditionalWrite,
     ) -> Result<Marked, AttemptsError> {
-        let write = mark.write(key.status, key.updated_at, complete, now);
-        let write = match sent {
-            Some(Sent { id, by_template }) => {
-                Accepted { id: id.as_deref(), by_template: *by_template }.marked_by(write, now)
-            }
-            None => write,
-        };
-        Ok(match self.write(key, &write).await? {
+        Ok(match self.write(key, write).await? {
             Update::Done(_) => Marked::Done,
             Update::ConditionFailed(item) if !is_of(key.status, key.updated_at, &item) => Marked::Superseded,
             Update::ConditionFailed(item) if mark.is_in(&item) => Marked::Done,

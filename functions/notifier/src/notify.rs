@@ -22,6 +22,7 @@ use shared::{
         secrets::{SecretStore, Secrets, SecretsError},
     },
     bot::{BotQueue, Webhook, event::MessageStatus},
+    conditional_write::ConditionalWrite,
     metrics::{Meter, Metric},
     process::{NoRandomness, Random},
     timestamp::Clock,
@@ -30,7 +31,7 @@ use tokio::{sync::OnceCell, time::timeout};
 use tracing::{info, warn};
 
 use crate::{
-    attempts::{Attempts, Marked},
+    attempts::{self, Attempts, Marked},
     bot::{Bot, Ways},
     config::Config,
     event, messages,
@@ -88,6 +89,8 @@ pub(crate) struct Progress {
     /// The id of a message that was sent, and of which the provider may say more later.
     pub(crate) to_check: Option<String>,
     setbacks: Vec<Setback>,
+    /// The marks of what was done that could not be written; they are written with the next.
+    unwritten: Option<ConditionalWrite>,
 }
 
 /// Why a notification ends early.
@@ -145,6 +148,11 @@ impl Progress {
     /// Whether nothing is left to do but to mark it.
     fn is_done(&self) -> bool {
         self.bot_is_notified() && self.message != MessageStatus::Pending
+    }
+
+    /// A mark of an event that says how the message stands.
+    fn of_bot(&self, mark: Mark) -> Mark {
+        if self.message == MessageStatus::Pending { Mark::WhilePending(Box::new(mark)) } else { mark }
     }
 
     /// The setbacks in one text, for the log.
@@ -232,6 +240,7 @@ impl OutcomeNotifier {
             complete: false,
             to_check: None,
             setbacks: Vec::new(),
+            unwritten: None,
         };
         match marks.person {
             Some(Told::Sent) => progress.message = MessageStatus::Sent,
@@ -244,8 +253,9 @@ impl OutcomeNotifier {
             let patience = if matches!(occasion, Occasion::Record(_)) { BOT_TIME_ON_STREAM } else { BOT_TIME };
             self.notify_bot(&content, &secrets, patience, &mut progress).await?;
         }
-        if progress.is_done() && !progress.complete {
-            self.mark(key, &Mark::Nothing, None, &mut progress).await?;
+        if progress.unwritten.is_some() || (progress.is_done() && !progress.complete) {
+            let mark = progress.of_bot(Mark::Nothing);
+            self.mark(key, &mark, None, &mut progress).await?;
         }
         Ok(progress)
     }
@@ -316,12 +326,13 @@ impl OutcomeNotifier {
                 progress.message = MessageStatus::Unknown;
                 // An earlier event may have said `pending`.
                 progress.left = self.bot.ways();
-                return self.mark(&ended.key, &Mark::MaybeMessaged, None, progress).await.map(drop);
+                let mark = Mark::MaybeMessaged { last: last.cloned() };
+                return self.mark(&ended.key, &mark, None, progress).await.map(drop);
             }
         };
         let not_sent = Mark::NotMessaged { left: this.undone(last), this: this.clone() };
         let unanswered = Mark::NotMessaged { left: this.unanswered(), this: this.clone() };
-        if !self.mark(&ended.key, &Mark::Messaging { last: last.cloned(), this }, None, progress).await? {
+        if !self.mark(&ended.key, &Mark::Messaging { last: last.cloned(), this: this.clone() }, None, progress).await? {
             // It may be written all the same, and is no send.
             return self.mark(&ended.key, &not_sent, None, progress).await.map(drop);
         }
@@ -342,7 +353,7 @@ impl OutcomeNotifier {
                 progress.message = MessageStatus::Undeliverable;
                 // An earlier event may have said `pending`.
                 progress.left = self.bot.ways();
-                Mark::Undeliverable(code)
+                Mark::Undeliverable { this, code }
             }
             Err(error @ SendError::Unsure(_)) => {
                 progress.setbacks.push(error.into());
@@ -396,11 +407,11 @@ impl OutcomeNotifier {
             (true, _, true) => Mark::QueueNotified,
             (true, false, false) => return Ok(()),
         };
-        self.mark(&ended.key, &mark, None, progress).await.map(drop)
+        self.mark(&ended.key, &progress.of_bot(mark), None, progress).await.map(drop)
     }
 
-    /// Writes a mark, and returns whether it is written. A failure to do so stops nothing else: what is not marked is
-    /// repeated.
+    /// Writes a mark, and returns whether it is written. A failure to do so stops nothing else: the next mark is written with
+    /// it, and what is not marked then is repeated.
     async fn mark(
         &self,
         key: &OutcomeKey,
@@ -408,8 +419,15 @@ impl OutcomeNotifier {
         sent: Option<&Sent>,
         progress: &mut Progress,
     ) -> Result<bool, Stop> {
-        let complete = progress.is_done();
-        match self.attempts.mark(key, mark, sent, complete, self.now()).await {
+        // An intent completes nothing: what it is about is marked after it.
+        let complete = mark.is_of_a_deed() && progress.is_done();
+        let mut write = attempts::marking(key, mark, sent, complete, self.now());
+        if mark.is_of_a_deed()
+            && let Some(earlier) = progress.unwritten.take()
+        {
+            write = write.after(earlier);
+        }
+        match self.attempts.mark(key, mark, &write).await {
             Ok(Marked::Done) => progress.complete = complete,
             Ok(Marked::Superseded) => return Err(Skip::Superseded.into()),
             Ok(Marked::Held) => return Err(Setback::Held.into()),
@@ -417,6 +435,7 @@ impl OutcomeNotifier {
                 let setback = Setback::from(error);
                 self.count_setback(&setback);
                 progress.setbacks.push(setback);
+                progress.unwritten = mark.is_of_a_deed().then_some(write).or_else(|| progress.unwritten.take());
                 return Ok(false);
             }
         }

@@ -52,6 +52,24 @@ fn is_made_where_its_rule_holds() {
 }
 
 #[test]
+fn what_was_not_written_is_written_with_the_next() {
+    let write = || ConditionalWrite::only_if(Condition::Is("id", "a".into()));
+    let earlier = ConditionalWrite::only_if(Condition::Is("id", "b".into()))
+        .set("told", 1)
+        .set("gone", 1)
+        .set("both", 1)
+        .remove(["intent", "bot", "gone too"]);
+    let later = write().set("bot", 2).set("both", 2).remove(["gone", "gone too"]).after(earlier);
+    assert_eq!(
+        later.expressions().update,
+        "SET #bot = :bot, #both = :both, #told = :told REMOVE #gone, #gone too, #intent"
+    );
+    let mut row = item([("id", "a".into()), ("intent", 1.into()), ("gone", 1.into())]);
+    assert!(later.apply(&mut row));
+    assert_eq!(row, item([("id", "a".into()), ("both", 2.into()), ("bot", 2.into()), ("told", 1.into())]));
+}
+
+#[test]
 fn an_addition_begins_at_zero() {
     let count = ConditionalWrite::only_if(Condition::NotNumber("other")).add("codes", 1);
     let mut row = Attributes::new();

@@ -25,9 +25,11 @@
 //! name, undeliverable messages, and how often the bot is notified.
 //!
 //! Other attempts of the chat, the token table and what becomes of tokens that nobody needs are in a model of their own,
-//! [`consents`]: in one, the states would be their product.
+//! [`consents`], and how one outcome is told, with the intent before a message, both ways to the bot and the retry queue,
+//! is in a third, [`telling`]: in one, the states would be their product.
 
 pub mod consents;
+pub mod entry;
 pub mod exchanger;
 pub mod faults;
 pub mod memo;
@@ -37,3 +39,4 @@ pub mod protocol;
 pub mod rules;
 pub mod state;
 pub mod table;
+pub mod telling;

@@ -1,7 +1,8 @@
 //! One invocation of the notifier on one record, step by step.
 //!
 //! A simple one: it sends, marks what it has sent with the notifier's own marks, and is invoked again by the stream. It
-//! knows neither the intent before a send, nor the retry queue, nor that there are two ways to the bot.
+//! knows neither the intent before a send, nor the retry queue, nor that there are two ways to the bot: those are in
+//! [`telling`](crate::telling). What it adds are the outcomes that follow each other in one attempt.
 
 use shared::{Status, attempt::ledger::Mark};
 

@@ -1,4 +1,4 @@
-//! Checks both models, and prints what was checked: the protocol as it is, and then with one rule at a time broken, which
+//! Checks the models, and prints what was checked: the protocol as it is, and then with one rule at a time broken, which
 //! the properties have to detect.
 //!
 //! With the argument `wide` more faults happen in each run, which takes minutes.
@@ -12,6 +12,7 @@ use model::{
     protocol::{Faults, Kind, Protocol},
     rules,
     table::Code,
+    telling::{self, Telling},
 };
 use stateright::{Checker, Expectation, HasDiscoveries, Model};
 
@@ -26,6 +27,9 @@ const SCENARIOS: [(&str, &[Kind], [Bounds; 2]); 5] = [
     ("two approvals", &[Kind::Granted(Code::B)], [(2, 0), (3, 1)]),
     ("two approvals, and a redrive", &[Kind::Granted(Code::B)], [(1, 1), (1, 2)]),
 ];
+
+/// The outcome that is told.
+const TELLING: [(&str, [Bounds; 2]); 1] = [("an outcome and a redrive", [(2, 1), (3, 1)])];
 
 /// A model that can be checked and printed.
 trait Checkable: Model<State: Clone + Debug + Hash + PartialEq, Action: Clone + Debug + PartialEq> {}
@@ -59,6 +63,18 @@ fn main() -> ExitCode {
     println!("broken rules that a property detects:");
     for (broken, name, scenario) in consents::rules::Broken::ALL {
         passed &= report_broken(name, violation(&check(Consents::new(scenario, scenario.bounds[0], broken))));
+    }
+
+    println!("one outcome, told:");
+    for (name, bounds) in TELLING {
+        let (faults, redrives) = bounds[bound];
+        let checked = check(Telling::new(faults, redrives, telling::rules::Broken::Nothing));
+        passed &= report(name, faults, &checked, telling::state::State::summary);
+    }
+    print_properties(passed, &Telling::new(0, 0, telling::rules::Broken::Nothing));
+    println!("broken rules that a property detects:");
+    for (broken, name, faults) in telling::rules::Broken::ALL {
+        passed &= report_broken(name, violation(&check(Telling::new(faults, 0, broken))));
     }
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

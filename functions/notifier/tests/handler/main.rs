@@ -253,7 +253,9 @@ async fn the_person_and_the_bot_are_notified_once_and_both_are_marked() {
     assert_eq!(scene.marks(), ["SET message_id messaged_at REMOVE message_intent", "SET bot_told_at notified_at"]);
     let mark = &scene.aws_calls("UpdateItem")[0];
     let is_current = "(#status = :if0 AND #updated_at = :if1)";
-    let condition = format!("({is_current} AND attribute_not_exists(#message_intent))");
+    let absent =
+        ["message_intent", "messaged_at", "message_error"].map(|name| format!("attribute_not_exists(#{name})"));
+    let condition = format!("({is_current} AND {})", absent.join(" AND "));
     assert_eq!(mark["ConditionExpression"], condition);
     assert_eq!(mark["ExpressionAttributeValues"][":if1"], json!({"N": "1790000000123"}));
     assert_eq!(scene.aws_calls("GetItem")[0]["ConsistentRead"], true);

@@ -71,11 +71,16 @@ impl Telling {
     }
 
     /// Delivers a pointer until there is nothing left to tell.
-    async fn done(self) -> Told {
+    async fn end(&self) {
         while let Some(pause) = self.deliver(&[&pointer("07")]).await {
             ELAPSED.set(ELAPSED.get() + pause);
             assert!(ELAPSED.get() < DAY, "never told: {:?}", self.row.text("message_intent"));
         }
+    }
+
+    /// The same, and how it was told.
+    async fn done(self) -> Told {
+        self.end().await;
         assert!(self.row.text("notified_at").is_some(), "complete");
         let message = if self.row.text("message_state").is_some() { "unknown" } else { "sent" };
         assert!(!self.scene.events().is_empty(), "the bot was told");
@@ -188,10 +193,66 @@ async fn a_death_and_a_lost_answer_are_two_messages_and_unknown() {
 
 #[tokio::test]
 async fn a_send_that_cannot_be_marked_is_repeated_once() {
-    let of_the_message = [(50, "messaged_at", Fault::Refused)];
-    assert_eq!(with_faults(json!({}), &of_the_message).await.messages, 1, "the bot's mark says that all is told");
-    let of_all = [(50, "messaged_at", Fault::Refused), (50, "notified_at", Fault::Refused)];
-    assert_eq!(with_faults(json!({}), &of_all).await.messages, 2);
+    // The intent says that it was sent, and whatever is written of it later is refused.
+    assert_eq!(with_faults(json!({}), &[(50, "messaged_at", Fault::Refused)]).await.messages, 2);
+}
+
+/// The row's marks once everything is told, after so many writes that set this attribute were refused.
+async fn marks_after(changes: Value, refused: usize, attribute: &'static str) -> Vec<&'static str> {
+    ELAPSED.set(0);
+    let telling = Telling::of(changes).await;
+    telling.row.next(refused, attribute, Fault::Refused);
+    telling.end().await;
+    assert_eq!(telling.scene.messages().len(), 1);
+    let marks = ["messaged_at", "message_id", "bot_told_at", "notified_at", "message_intent"];
+    marks.into_iter().filter(|mark| telling.row.has(mark)).collect()
+}
+
+#[tokio::test]
+async fn a_mark_that_could_not_be_written_is_written_with_the_next() {
+    let all = ["messaged_at", "message_id", "bot_told_at", "notified_at"];
+    for refused in 0..=2 {
+        assert_eq!(marks_after(json!({}), refused, "messaged_at").await, all, "{refused}");
+    }
+    assert_eq!(marks_after(json!({}), 1, "bot_told_at").await, all);
+    assert_eq!(marks_after(json!({"bot_told_at": NOW}), 1, "messaged_at").await, all, "nobody else is left to tell");
+}
+
+#[tokio::test]
+async fn whoever_read_the_row_before_it_was_told_sends_nothing() {
+    ELAPSED.set(0);
+    let telling = Telling::of(json!({})).await;
+    telling.row.read_late(2);
+    for _ in 0..2 {
+        telling.deliver(&[&pointer("07")]).await;
+    }
+    assert_eq!(telling.done().await, told(1, "sent", 0));
+}
+
+#[tokio::test]
+async fn a_bot_that_heard_that_the_message_is_on_its_way_hears_that_none_arrives() {
+    ELAPSED.set(0);
+    let telling = Telling::of(json!({})).await;
+    telling.row.next(1, "message_intent", Fault::DeathAfter);
+    telling.deliver(&[&pointer("07")]).await;
+    // Whoever reads the row later waits, and says that the message is pending; meanwhile it proves undeliverable.
+    telling.row.next(2, "message_intent", Fault::DeathAfter);
+    for _ in 0..2 {
+        ELAPSED.set(ELAPSED.get() + VISIBILITY);
+        telling.deliver(&[&pointer("07")]).await;
+    }
+    ELAPSED.set(ELAPSED.get() + 40);
+    let (row, undeliverable) = (telling.row.clone(), json!({"S": "63024"}));
+    telling.scene.server.on(crate::BOT, move |_| {
+        row.put("message_error", Some(&undeliverable));
+        row.put("message_intent", None);
+        Answer::new(200, "")
+    });
+    telling.deliver(&[&pointer("07")]).await;
+    telling.deliver(&[&pointer("07")]).await;
+    let said: Vec<_> = telling.scene.events().iter().map(|event| event["data"]["message"].clone()).collect();
+    assert_eq!(said, ["pending", "undeliverable"]);
+    assert!(telling.row.has("notified_at") && telling.scene.messages().is_empty());
 }
 
 #[tokio::test]

@@ -30,6 +30,8 @@ pub(crate) enum Fault {
 #[derive(Clone)]
 pub(crate) struct Row {
     item: Arc<Mutex<Map<String, Value>>>,
+    /// What the next reads give, instead of what is there.
+    old: Arc<Mutex<VecDeque<Map<String, Value>>>>,
     /// The faults of the next writes that set an attribute.
     faults: Arc<Mutex<VecDeque<(&'static str, Fault)>>>,
     death: Arc<Notify>,
@@ -39,11 +41,25 @@ impl Row {
     /// Puts the row behind the server.
     pub(crate) fn behind(server: &Server, item: &Value) -> Self {
         let Value::Object(item) = attributes(item) else { panic!("an item is an object") };
-        let row = Self { item: Arc::new(Mutex::new(item)), faults: Arc::default(), death: Arc::default() };
+        let row = Self {
+            item: Arc::new(Mutex::new(item)),
+            old: Arc::default(),
+            faults: Arc::default(),
+            death: Arc::default(),
+        };
         let (reads, writes) = (row.clone(), row.clone());
-        server.on("GetItem", move |_| json!({"Item": &*reads.item.lock().unwrap()}).into());
+        server.on("GetItem", move |_| {
+            let old = reads.old.lock().unwrap().pop_front();
+            json!({"Item": old.unwrap_or_else(|| reads.item.lock().unwrap().clone())}).into()
+        });
         server.on("UpdateItem", move |request| writes.answer(request));
         row
+    }
+
+    /// The next so many reads give the row as it is now.
+    pub(crate) fn read_late(&self, times: usize) {
+        let now = self.item.lock().unwrap().clone();
+        self.old.lock().unwrap().extend(std::iter::repeat_n(now, times));
     }
 
     /// The next so many writes that set this attribute fare so.
@@ -66,6 +82,20 @@ impl Row {
         let item = self.item.lock().unwrap();
         let value = item.get(name)?.as_object()?.values().next()?;
         value.as_str().map(str::to_owned)
+    }
+
+    /// Whether an attribute is there.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.item.lock().unwrap().contains_key(name)
+    }
+
+    /// What somebody else writes, or removes.
+    pub(crate) fn put(&self, name: &str, value: Option<&Value>) {
+        let mut item = self.item.lock().unwrap();
+        match value {
+            Some(value) => item.insert(name.to_owned(), value.clone()),
+            None => item.remove(name),
+        };
     }
 
     fn answer(&self, request: &Request) -> Answer {
@@ -124,16 +154,23 @@ fn write(update: &Value, item: &mut Map<String, Value>) {
     }
 }
 
-/// Whether a conjunction of `#name = :value` and `attribute_not_exists(#name)` is true of the item.
+/// Whether a conjunction is true of the item: of `#name = :value`, `attribute_not_exists(#name)`, and of alternatives of
+/// these and of `#name <> :value`.
 fn holds(update: &Value, item: &Map<String, Value>) -> bool {
     let condition = update["ConditionExpression"].as_str().unwrap();
-    assert!(!condition.contains(" OR "), "not read here: {condition}");
-    condition.split(" AND ").all(|part| {
+    let is = |attribute: &str, value: &str| {
+        item.get(name(update, attribute)) == Some(&update["ExpressionAttributeValues"][value])
+    };
+    let is_true = |part: &str| {
         let part = part.trim_matches(['(', ')']);
         if let Some((attribute, value)) = part.split_once(" = ") {
-            return item.get(name(update, attribute)) == Some(&update["ExpressionAttributeValues"][value]);
+            return is(attribute, value);
+        }
+        if let Some((attribute, value)) = part.split_once(" <> ") {
+            return !is(attribute, value);
         }
         let absent = part.strip_prefix("attribute_not_exists(").unwrap();
         !item.contains_key(name(update, absent))
-    })
+    };
+    condition.split(" AND ").all(|part| part.split(" OR ").any(is_true))
 }

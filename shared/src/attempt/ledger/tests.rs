@@ -3,7 +3,7 @@ use std::rc::Rc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::attempt::Account;
+use crate::attempt::{Account, intent::Intent};
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 const LATER: Timestamp = Timestamp::from_millis(1_790_000_000_001);
@@ -245,10 +245,70 @@ fn the_second_mark_completes_the_notification() {
     for name in [attr::MESSAGED_AT, attr::BOT_TOLD_AT, attr::NOTIFIED_AT] {
         assert_eq!(item.get(name), Some(&LATER.into()), "{name}");
     }
-    // The bot is notified again of an undeliverable message.
-    assert!(made(&mark(Mark::Undeliverable("63024".to_owned()), false), &mut item));
+}
+
+fn intent(holder: &str) -> Intent {
+    Intent { sends: 1, certain: 0, at: NOW, holder: holder.to_owned() }
+}
+
+#[test]
+fn the_bot_is_notified_again_of_an_undeliverable_message() {
+    let mut item = after([connect("a", false, NOW)]);
+    let mark = |mark: Mark| plain(mark.write(Status::Connected, NOW, false, LATER));
+    assert!(made(&mark(Mark::Messaging { last: None, this: intent("a") }), &mut item));
+    assert!(made(&mark(Mark::BotNotified), &mut item));
+    let undeliverable = Mark::Undeliverable { this: intent("a"), code: "63024".to_owned() };
+    assert!(made(&mark(undeliverable.clone()), &mut item));
     assert_eq!(item.get(attr::MESSAGE_ERROR), Some(&"63024".into()));
-    assert!(!item.contains_key(attr::BOT_TOLD_AT));
+    assert!(!item.contains_key(attr::BOT_TOLD_AT) && !item.contains_key(attr::MESSAGE_INTENT));
+    assert!(undeliverable.is_in(&item));
+}
+
+#[test]
+fn whoever_read_the_row_before_a_result_sends_nothing() {
+    let mark = |mark: Mark| plain(mark.write(Status::Connected, NOW, false, LATER));
+    let undeliverable = Mark::Undeliverable { this: intent("a"), code: "63024".to_owned() };
+    for result in [Mark::Messaged, Mark::MaybeMessaged { last: Some(intent("a")) }, undeliverable] {
+        let mut item = after([connect("a", false, NOW)]);
+        let late = mark(Mark::Messaging { last: None, this: intent("b") });
+        assert!(allows(&item, &late));
+        assert!(made(&mark(Mark::Messaging { last: None, this: intent("a") }), &mut item));
+        assert!(made(&mark(result.clone()), &mut item));
+        assert!(!allows(&item, &late), "{result:?}");
+    }
+}
+
+#[test]
+fn a_bot_that_heard_of_a_pending_message_hears_that_none_arrives() {
+    let mark = |mark: Mark| plain(mark.write(Status::Connected, NOW, false, LATER));
+    let pending = [Mark::BotNotified, Mark::WebhookNotified, Mark::QueueNotified, Mark::Nothing];
+    let undeliverable = Mark::Undeliverable { this: intent("a"), code: "63024".to_owned() };
+    for result in [Mark::MaybeMessaged { last: Some(intent("a")) }, undeliverable] {
+        let mut item = after([connect("a", false, NOW)]);
+        assert!(made(&mark(Mark::Messaging { last: None, this: intent("a") }), &mut item));
+        for of_bot in pending.clone() {
+            assert!(allows(&item, &mark(Mark::WhilePending(Box::new(of_bot)))));
+        }
+        assert!(made(&mark(result.clone()), &mut item));
+        for of_bot in pending.clone() {
+            assert!(allows(&item, &mark(of_bot.clone())), "it is told of the end, and that is marked");
+            assert!(!allows(&item, &mark(Mark::WhilePending(Box::new(of_bot)))), "{result:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_marked_of_a_message_stays() {
+    let mark = |mark: Mark| plain(mark.write(Status::Connected, NOW, false, LATER));
+    let mut item = after([connect("a", false, NOW)]);
+    assert!(made(&mark(Mark::Messaging { last: None, this: intent("a") }), &mut item));
+    assert!(made(&mark(Mark::Messaged), &mut item));
+    for late in [
+        Mark::MaybeMessaged { last: Some(intent("a")) },
+        Mark::Undeliverable { this: intent("a"), code: "63024".to_owned() },
+    ] {
+        assert!(!allows(&item, &mark(late.clone())) && !late.is_in(&item), "{late:?}");
+    }
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! Items of both tables, as they are stored.
 
 use std::{
-    collections::BTreeMap,
     hash::{Hash, Hasher},
     sync::Arc,
 };
@@ -14,22 +13,11 @@ use shared::{
 };
 
 use super::scenario::{REVOKED, Shape};
+use crate::entry::{Entries, Entry};
 
 /// An item of a table, as the table has it.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Item(Arc<Entries>);
-
-/// Attributes that can be hashed and sorted.
-type Entries = BTreeMap<String, Entry>;
-
-/// The value of an attribute.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Entry {
-    Text(String),
-    Number(u64),
-    Flag(bool),
-    Other,
-}
 
 /// Years ahead of every consent.
 pub const AHEAD: u64 = 4_000_000_000_000;
@@ -82,13 +70,7 @@ impl Item {
     /// The attributes.
     #[must_use]
     pub fn attributes(&self) -> Attributes {
-        let value = |entry: &Entry| match entry {
-            Entry::Text(text) => Value::Text(text.clone()),
-            Entry::Number(number) => Value::Number(*number),
-            Entry::Flag(flag) => Value::Flag(*flag),
-            Entry::Other => Value::Other,
-        };
-        self.0.iter().map(|(name, entry)| (name.clone(), value(entry))).collect()
+        self.0.iter().map(|(name, entry)| (name.clone(), entry.into())).collect()
     }
 
     /// An item with these attributes.
@@ -97,12 +79,6 @@ impl Item {
     /// On an attribute that the model does not know, because it could not check a rule about it.
     #[must_use]
     pub fn of(attributes: Attributes) -> Self {
-        let entry = |value| match value {
-            Value::Text(text) => Entry::Text(text),
-            Value::Number(number) => Entry::Number(number),
-            Value::Flag(flag) => Entry::Flag(flag),
-            Value::Decimal(_) | Value::Other => Entry::Other,
-        };
         let is_read = |name: &str| {
             let is_read = READ.contains(&name);
             let is_known = is_read || UNREAD.contains(&name);
@@ -110,7 +86,7 @@ impl Item {
             is_read
         };
         let known = attributes.into_iter().filter(|(name, _)| is_read(name));
-        Self(Arc::new(known.map(|(name, value)| (name, entry(value))).collect()))
+        Self(Arc::new(known.map(|(name, value)| (name, value.into())).collect()))
     }
 
     /// Applies a write; `false` where it is refused.
@@ -197,12 +173,7 @@ impl std::fmt::Debug for Item {
         let mut map = f.debug_map();
         let unchanging = [attr::ATTEMPT_ID, attr::WA_ID, connection::ACCESS_TOKEN];
         for (name, entry) in self.0.iter().filter(|(name, _)| !unchanging.contains(&name.as_str())) {
-            match entry {
-                Entry::Text(text) => map.entry(name, text),
-                Entry::Number(number) => map.entry(name, number),
-                Entry::Flag(flag) => map.entry(name, flag),
-                Entry::Other => map.entry(name, &"other"),
-            };
+            map.entry(name, entry);
         }
         map.finish()
     }
