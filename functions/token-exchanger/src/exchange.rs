@@ -10,13 +10,14 @@ use shared::{
     pkce::PkceCodeVerifier,
     salesforce::{Class, ExchangeError, Grant, Redemption, Untrusted, UntrustedTokens, UserinfoFailure},
 };
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::{
     budget::left,
     config::CredentialsError,
     course::{Course, Step},
     ending::Failure,
+    report::chain,
     retry::{self, Pauses},
     setback::Setback,
     work::Work,
@@ -135,19 +136,30 @@ impl Work<'_> {
         let until = self.budget.username();
         let mut pauses = Pauses::until(until);
         loop {
-            let answer = self.resources.salesforce.username(grant, left(until)).await;
-            match answer.map_err(|error| error.failure()) {
+            let error = match self.resources.salesforce.username(grant, left(until)).await {
                 Ok(username) => return Ok(Some(username)),
-                Err(UserinfoFailure::Blocked) => return Err(Reason::AppBlocked.into()),
-                Err(UserinfoFailure::Undisclosed) => return Ok(None),
-                Err(UserinfoFailure::NoCallsLeft) => {
-                    warn!(attempt_id = %self.attempt.id, org_id = grant.org_id, "the org has no API calls left");
+                Err(error) => error,
+            };
+            let attempt_id = tracing::field::display(self.attempt.id);
+            match error.failure() {
+                UserinfoFailure::Blocked => {
+                    return Err(Failure { last_error: Some(chain(&error)), ..Reason::AppBlocked.into() });
+                }
+                UserinfoFailure::Undisclosed => {
+                    info!(attempt_id, error = chain(&error), next = "connect", "the account's name is not disclosed");
+                    return Ok(None);
+                }
+                UserinfoFailure::NoCallsLeft => {
+                    let (error, org_id) = (chain(&error), &grant.org_id);
+                    warn!(attempt_id, error, org_id, next = "connect", "the org has no API calls left");
                     let resources = self.resources;
                     resources.config.meter.count(self.now(), Metric::Setbacks, &[("Class", "no_api_calls")]);
                     return Ok(None);
                 }
-                Err(UserinfoFailure::Transient { retry_after }) => {
+                UserinfoFailure::Transient { retry_after } => {
                     if !pauses.next(retry_after).await {
+                        let error = chain(&error);
+                        warn!(attempt_id, error, next = "connect", "the account's name was not fetched in time");
                         return Ok(None);
                     }
                 }

@@ -24,7 +24,7 @@ mod tables;
 mod trace;
 mod work;
 
-use std::{panic::AssertUnwindSafe, time::Duration};
+use std::panic::AssertUnwindSafe;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use futures::{FutureExt as _, future::join_all};
@@ -44,7 +44,7 @@ use crate::{
     delivery::Delivery,
     ending::Ending,
     message::{Content, Forged, Message, Verifier},
-    report::Report,
+    report::{Report, Returned, chain},
     resources::Resources,
     setback::{AT_ONCE, Setback},
     work::Work,
@@ -77,7 +77,7 @@ impl TokenExchanger {
     /// the person is notified if that fails too.
     pub async fn warm_up(&self) {
         if let Err(error) = self.0.secrets.current((self.0.clock)()).await {
-            warn!(error = %error, "secrets not fetched");
+            warn!(error = chain(&error), "secrets not fetched");
         }
     }
 
@@ -117,18 +117,19 @@ impl TokenExchanger {
             (Some(work), None) => run(work, budget).await,
             (_, refused) => Err(refused.unwrap_or(Setback::OutOfTime)),
         };
-        let mut back_in = None;
+        let mut returned = Returned::default();
         if let Err(setback) = &result {
             let returning = self.return_to_queue(delivery, work.as_ref(), setback);
-            if let Ok(timeout) = timeout_at(budget.return_to_queue(), returning).await {
-                back_in = timeout;
+            if let Ok(done) = timeout_at(budget.return_to_queue(), returning).await {
+                returned = done;
             } else {
-                warn!(message_id = delivery.message_id, "message not returned to the queue in time");
+                let message_id = &delivery.message_id;
+                warn!(message_id, "message not returned in time: it comes back after the queue's visibility timeout");
             }
         }
         let is_last_try = work.as_ref().is_some_and(Work::is_last);
         let (message, duration) = (verified.as_ref(), began.elapsed());
-        let report = Report { delivery, message, result: &result, duration, is_last_try, back_in };
+        let report = Report { delivery, message, result: &result, duration, is_last_try, returned };
         report.log((self.0.clock)());
         report.measure(&self.0.config.meter, (self.0.clock)());
         result.is_ok()
@@ -153,13 +154,9 @@ impl TokenExchanger {
     }
 
     /// Releases the attempt and sets when the message comes back. After the last try, or where the next one comes late, the
-    /// person is notified of the delay. Returns after how long it does, if that could be set.
-    async fn return_to_queue(
-        &self,
-        delivery: &Delivery,
-        work: Option<&Work<'_>>,
-        setback: &Setback,
-    ) -> Option<Duration> {
+    /// person is notified of the delay.
+    async fn return_to_queue(&self, delivery: &Delivery, work: Option<&Work<'_>>, setback: &Setback) -> Returned {
+        let mut told_of_delay = false;
         let now = (self.0.clock)();
         let mut timeout = setback.visibility_timeout(delivery.receives, now);
         if let Some(work) = work {
@@ -169,17 +166,22 @@ impl TokenExchanger {
                 timeout = timeout.min(time_left + AT_ONCE);
             }
             match work.release(setback, timeout, now).await {
-                // Only the dead-letter queue is left.
-                Ok(true) if work.is_last() => timeout = AT_ONCE,
-                Ok(_) => {}
-                Err(error) => warn!(attempt_id = %work.attempt.id, error = %error, "attempt not released"),
+                Ok(told) => {
+                    told_of_delay = told;
+                    // Only the dead-letter queue is left.
+                    if told && work.is_last() {
+                        timeout = AT_ONCE;
+                    }
+                }
+                Err(error) => warn!(attempt_id = %work.attempt.id, error = chain(&error), "attempt not released"),
             }
         }
         if let Err(error) = self.0.queue.set_visibility(&delivery.receipt, timeout).await {
-            warn!(message_id = delivery.message_id, error = %error, "message visibility not set");
-            return None;
+            let (message_id, error) = (&delivery.message_id, chain(&error));
+            warn!(message_id, error, "visibility not set: the message comes back after the queue's visibility timeout");
+            return Returned { back_in: None, told_of_delay };
         }
-        Some(timeout)
+        Returned { back_in: Some(timeout), told_of_delay }
     }
 }
 

@@ -25,8 +25,16 @@ pub(crate) struct Report<'a> {
     pub(crate) result: &'a Result<Ending, Setback>,
     pub(crate) duration: Duration,
     pub(crate) is_last_try: bool,
-    /// When its message comes back, where that could be set.
+    pub(crate) returned: Returned,
+}
+
+/// How a message went back to the queue.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Returned {
+    /// When it comes back; the queue's own time where none could be set.
     pub(crate) back_in: Option<Duration>,
+    /// Whether the person has been notified of the delay, or will be.
+    pub(crate) told_of_delay: bool,
 }
 
 /// The log fields of every delivery whose message could be read.
@@ -45,15 +53,26 @@ impl Report<'_> {
         let Delivery { message_id, receives, .. } = self.delivery;
         let (receives, result, duration_ms) = (*receives, self.label(), millis(self.duration));
         let Some(message) = self.message else {
-            let error = self.result.as_ref().err().map(|error| chain(error));
-            match self.result {
-                Err(Setback::Unreadable(_)) => {
-                    error!(message_id, result, receives, duration_ms, error, "message unreadable");
+            let Err(setback) = self.result else { return };
+            let (error, class, next) = (chain(setback), setback.label(), self.next(setback));
+            let back_in_s = self.returned.back_in_s();
+            match setback {
+                Setback::Unreadable(_) => {
+                    error!(
+                        message_id,
+                        result, class, error, next, back_in_s, receives, duration_ms, "message unreadable"
+                    );
                 }
-                Err(Setback::Forged(_)) => {
-                    error!(message_id, result, receives, duration_ms, error, "message not believed");
+                Setback::Forged(_) => {
+                    error!(
+                        message_id,
+                        result, class, error, next, back_in_s, receives, duration_ms, "message not believed"
+                    );
                 }
-                _ => warn!(message_id, result, receives, duration_ms, error, "message returned to the queue"),
+                _ => {
+                    let text = "message returned to the queue";
+                    warn!(message_id, result, class, error, next, back_in_s, receives, duration_ms, "{text}");
+                }
             }
             return;
         };
@@ -68,8 +87,13 @@ impl Report<'_> {
         };
         match self.result {
             Ok(ending) => fields.log_ending(ending),
-            Err(setback) => fields.log_setback(setback, self.is_last_try, self.back_in),
+            Err(setback) => fields.log_setback(setback, self.next(setback), self.returned),
         }
+    }
+
+    /// What the queue does with the message next.
+    fn next(&self, setback: &Setback) -> &'static str {
+        if self.is_last_try || setback.is_hopeless() { "dead_letter_queue" } else { "retry" }
     }
 
     /// The metrics of a delivery.
@@ -124,9 +148,9 @@ impl Fields {
                 info!(%attempt_id, link_id, result, renewed, receives, code_age_ms, duration_ms, "attempt finished");
             }
             Ending::Checkpointed { cause } => {
-                let error = chain(cause);
+                let (error, class) = (chain(cause), cause.label());
                 warn!(
-                    %attempt_id, link_id, result, error, receives, code_age_ms, duration_ms,
+                    %attempt_id, link_id, result, class, error, next = "store", receives, code_age_ms, duration_ms,
                     "tokens put back on the queue",
                 );
             }
@@ -148,7 +172,7 @@ impl Fields {
         }
     }
 
-    fn log_setback(&self, setback: &Setback, is_last: bool, back_in: Option<Duration>) {
+    fn log_setback(&self, setback: &Setback, next: &str, returned: Returned) {
         let Self { attempt_id, link_id, result, receives, code_age_ms, duration_ms } = *self;
         let link_id = link_id.map(tracing::field::display);
         let class = setback.label();
@@ -157,12 +181,17 @@ impl Fields {
             _ => None,
         };
         let error = chain(setback);
-        let next = if is_last { "dead_letter_queue" } else { "retry" };
-        let back_in_s = back_in.map(|back_in| back_in.as_secs());
+        let (back_in_s, told_of_delay) = (returned.back_in_s(), returned.told_of_delay);
         warn!(
-            %attempt_id, link_id, result, class, salesforce_error, error, next, back_in_s, receives, code_age_ms,
-            duration_ms, "attempt returned to the queue",
+            %attempt_id, link_id, result, class, salesforce_error, error, next, back_in_s, told_of_delay, receives,
+            code_age_ms, duration_ms, "attempt returned to the queue",
         );
+    }
+}
+
+impl Returned {
+    fn back_in_s(self) -> Option<u64> {
+        self.back_in.map(|back_in| back_in.as_secs())
     }
 }
 

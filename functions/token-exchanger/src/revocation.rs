@@ -51,7 +51,7 @@ impl Work<'_> {
 
     /// Puts tokens on the queue or, where it does not take them, revokes them within this invocation.
     pub(crate) async fn revoke_soon(&self, tokens: &Doomed) {
-        if !self.queue_revocation(tokens).await {
+        if !self.queue_revocation(tokens, "revoke_now").await {
             self.revoke_now(tokens).await;
         }
     }
@@ -60,7 +60,7 @@ impl Work<'_> {
     /// [`Self::revoke_soon`] is for them, once they are replaced.
     pub(crate) async fn revoke_replaced(&self, tokens: &StoredTokens, before: &Before) -> Option<Doomed> {
         let tokens = Doomed::new(tokens.to_revoke(), before.origin.clone(), self.hosts(tokens));
-        (!self.queue_revocation(&tokens).await).then_some(tokens)
+        (!self.queue_revocation(&tokens, "queue_once_replaced").await).then_some(tokens)
     }
 
     /// Where tokens of a row can be revoked. Bots may have written the row, so a host of Salesforce's, or one that the
@@ -74,8 +74,8 @@ impl Work<'_> {
         instance.into_iter().chain([login_url.as_str().to_owned()]).collect()
     }
 
-    /// Puts tokens on the queue, sealed; `false` where that fails.
-    async fn queue_revocation(&self, tokens: &Doomed) -> bool {
+    /// Puts tokens on the queue, sealed; `false` where that fails, which is logged with what happens next.
+    async fn queue_revocation(&self, tokens: &Doomed, next: &str) -> bool {
         let until = self.budget.checkpoint().min(Instant::now() + QUEUE_LIMIT);
         let mut pauses = Pauses::until(until);
         loop {
@@ -83,7 +83,8 @@ impl Work<'_> {
             match queued.unwrap_or(Err(CheckpointError::OutOfTime)) {
                 Ok(is_sent) => return is_sent,
                 Err(error) if !pauses.next(None).await => {
-                    warn!(attempt_id = %self.attempt.id, %error, "revocation not queued");
+                    let error = chain(&error);
+                    warn!(attempt_id = %self.attempt.id, error, next, "revocation not queued");
                     return false;
                 }
                 Err(_) => {}

@@ -123,11 +123,16 @@ impl Setback {
         }
     }
 
+    /// Whether no retry can help, so that only the dead-letter queue is left for the message.
+    pub(crate) fn is_hopeless(&self) -> bool {
+        matches!(self, Self::Unreadable(_) | Self::Forged(_) | Self::BrokenSeal(_) | Self::GivenUp)
+    }
+
     /// The message's visibility timeout: by the schedule, but no shorter than Salesforce asked. As short as
     /// can be where only the dead-letter queue is left.
     pub(crate) fn visibility_timeout(&self, receives: u32, now: Timestamp) -> Duration {
         match self {
-            Self::Unreadable(_) | Self::Forged(_) | Self::BrokenSeal(_) | Self::GivenUp => AT_ONCE,
+            hopeless if hopeless.is_hopeless() => AT_ONCE,
             // Nobody waits for it, and an outage may last for hours.
             Self::NotRevoked(_) => retry::revocation_timeout(receives),
             // By then the lease has ended; the holder may finish earlier.

@@ -1,4 +1,6 @@
-//! The X-Ray trace that a message belongs to: API Gateway starts it at the callback, and SQS carries it on. Pure.
+//! The trace id that a message belongs to: that of the callback's invocation, which SQS carries on. X-Ray does not trace
+//! HTTP APIs (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-vs-rest.html>): it is for logs alone.
+//! Pure.
 
 /// The trace id of a trace header
 /// (<https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader>). A browser may

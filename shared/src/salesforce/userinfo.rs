@@ -18,8 +18,13 @@ pub enum UserinfoError {
     #[error("no answer from /userinfo")]
     NoAnswer(#[source] BodyError),
     /// An answer without a name.
-    #[error("/userinfo did not name the account: {0:?}")]
-    NoName(UserinfoFailure),
+    #[error("Salesforce answered {status} to /userinfo, without the account's name")]
+    NoName {
+        /// The answer's.
+        status: u16,
+        /// What it means.
+        failure: UserinfoFailure,
+    },
 }
 
 impl Salesforce {
@@ -41,11 +46,10 @@ impl Salesforce {
         let name = Fields::read(&answer.body).and_then(|fields| fields.text("preferred_username"));
         match name {
             Some(name) if (200..=299).contains(&answer.status) => Ok(name),
-            _ => Err(UserinfoError::NoName(classify::userinfo(
-                answer.status,
-                answer.retry_after.as_deref(),
-                &answer.body,
-            ))),
+            _ => Err(UserinfoError::NoName {
+                status: answer.status,
+                failure: classify::userinfo(answer.status, answer.retry_after.as_deref(), &answer.body),
+            }),
         }
     }
 }
@@ -56,7 +60,7 @@ impl UserinfoError {
     pub fn failure(&self) -> UserinfoFailure {
         match self {
             Self::NoAnswer(_) => UserinfoFailure::Transient { retry_after: None },
-            Self::NoName(failure) => *failure,
+            Self::NoName { failure, .. } => *failure,
         }
     }
 }

@@ -12,7 +12,8 @@ use shared::aws::queue::NamelessMessage;
 use shared::{Timestamp, state::Claims};
 
 use crate::world::{
-    CHAT, CLIENT_SECRET, CODE, DEADLINE, NOW, WRONG_CLIENT, World, handle, holding, message_of, record, verifier,
+    CHAT, CLIENT_SECRET, CODE, DEADLINE, EXPIRED, NOW, WRONG_CLIENT, World, handle, holding, message_of, record,
+    verifier,
 };
 
 #[tokio::test]
@@ -124,6 +125,87 @@ async fn the_line_of_an_outage_says_the_status_and_what_comes_next() {
     assert!(line.contains("Salesforce answered 503 without an error code"), "{line}");
     assert!(line.contains(r#""next":"retry","back_in_s":5"#), "{line}");
     assert!(!line.contains("refused"), "{line}");
+}
+
+/// The lines about the attempt with this number.
+fn lines_of(logs: &Logs, number: u32) -> Vec<String> {
+    let id = format!("{number:032}\"");
+    logs.text().lines().filter(|line| line.contains(&id)).map(str::to_owned).collect()
+}
+
+/// The line about a delivery whose code gets this answer, each time that it is sent.
+async fn line_for(number: u32, answer: &Answer, receives: u32) -> String {
+    let logs = Logs::capture();
+    let world = World::start().await;
+    world.token_endpoint_answers((0..6).map(|_| answer.clone()));
+    if receives > 1 {
+        world.tried_before(u64::from(receives - 1), &json!({}));
+    }
+    let message = message_of(Claims { attempt_id: format!("{number:032}").parse().unwrap(), ..world.claims() });
+    handle(&world.function(), &[record("one", &message, receives)]).await;
+    lines_of(&logs, number).pop().unwrap()
+}
+
+#[tokio::test]
+async fn each_answer_of_salesforce_is_logged_with_its_status_and_what_comes_next() {
+    const PAGE: &str = "<html>We are down for maintenance</html>";
+    for (number, answer, says, next) in [
+        (5030, Answer::new(503, ""), "answered 503 without", r#""class":"transient""#),
+        (
+            5031,
+            Answer::new(429, r#"{"error":"slow_down"}"#),
+            "answered 429 slow_down",
+            r#""next":"retry","back_in_s":5"#,
+        ),
+        (5032, Answer::new(404, PAGE), "answered 404 without", r#""next":"retry","back_in_s":5"#),
+        (5033, Answer::new(502, PAGE), "answered 502 without", r#""class":"ambiguous""#),
+        (5034, Answer::new(200, PAGE), "answered 200 without", r#""class":"ambiguous""#),
+        (5035, Answer::new(400, WRONG_CLIENT), "answered 400 invalid_client: invalid client", r#""class":"operator""#),
+        (5036, Answer::new(302, ""), "answered 302 without", r#""next":"retry","back_in_s":5"#),
+        (5037, Answer::Lost, "answer was lost", r#""class":"ambiguous""#),
+        (5038, Answer::new(400, EXPIRED), "answered 400 invalid_grant: expired", r#""result":"failed","reason":"#),
+        (5039, Answer::retry_after("3600"), "answered 503 without", r#""reason":"salesforce_unavailable""#),
+    ] {
+        let line = line_for(number, &answer, 2).await;
+        assert!(line.contains(says) && line.contains(next), "{line}");
+        assert!(!line.contains("refused"), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn the_line_of_a_last_try_says_that_the_person_is_told_and_the_message_goes_to_the_dead_letters() {
+    let line = line_for(5050, &Answer::new(503, ""), 10).await;
+    assert!(line.contains(r#""next":"dead_letter_queue","back_in_s":1,"told_of_delay":true"#), "{line}");
+    let line = line_for(5051, &Answer::new(503, ""), 2).await;
+    assert!(line.contains(r#""told_of_delay":false"#), "{line}");
+}
+
+#[tokio::test]
+async fn the_line_of_an_unreadable_message_says_where_it_goes() {
+    let logs = Logs::capture();
+    let world = World::start().await;
+    handle(&world.function(), &[record("unreadable-5060", &json!({ "v": 2, "code": CODE }), 1)]).await;
+    let text = logs.text();
+    let line = text.lines().find(|line| line.contains("unreadable-5060")).unwrap();
+    assert!(line.contains(r#""class":"unreadable""#), "{line}");
+    assert!(line.contains(r#""next":"dead_letter_queue","back_in_s":1"#), "{line}");
+}
+
+#[tokio::test]
+async fn an_answer_of_userinfo_is_logged_with_its_status_and_what_comes_next() {
+    for (number, answer, says, then) in [
+        (5070, Answer::new(403, "Bad_OAuth_Token"), "answered 403 to /userinfo", r#""reason":"app_blocked""#),
+        (5071, Answer::new(403, "Invalid_Scope"), "answered 403 to /userinfo", r#""next":"connect""#),
+        (5072, Answer::retry_after("60"), "answered 503 to /userinfo", r#""next":"connect""#),
+    ] {
+        let logs = Logs::capture();
+        let world = World::start().await;
+        world.userinfo_answers([answer]);
+        let message = message_of(Claims { attempt_id: format!("{number:032}").parse().unwrap(), ..world.claims() });
+        handle(&world.function(), &[record("one", &message, 1)]).await;
+        let lines = lines_of(&logs, number);
+        assert!(lines.iter().any(|line| line.contains(says) && line.contains(then)), "{lines:?}");
+    }
 }
 
 #[tokio::test]
