@@ -21,5 +21,5 @@ mod start;
 
 pub use self::{
     error::AwsError,
-    start::{Start, config},
+    start::{Start, config, unsupported},
 };

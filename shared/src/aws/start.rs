@@ -36,6 +36,27 @@ const ATTEMPTS: u32 = 3;
 /// Developer Guide, "Lambda execution environment lifecycle").
 const START_DEADLINE: Duration = Duration::from_secs(7);
 
+/// What AWS's SDKs take from the environment (AWS SDKs and Tools Reference Guide, "Settings reference"), and a function
+/// does not: to ask another endpoint than the operator has meant would be worse than not to start. A profile's file may
+/// hold all the others.
+const UNSUPPORTED: [&str; 12] = [
+    "AWS_CONFIG_FILE",
+    "AWS_ENDPOINT_URL_DYNAMODB",
+    "AWS_ENDPOINT_URL_KMS",
+    "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+    "AWS_ENDPOINT_URL_SQS",
+    "AWS_PROFILE",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+];
+/// The same, where it is `true`.
+const UNSUPPORTED_FLAGS: [&str; 3] =
+    ["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "AWS_USE_DUALSTACK_ENDPOINT", "AWS_USE_FIPS_ENDPOINT"];
+
 /// A start that is under way: connections are being opened, and logs are written.
 #[derive(Debug)]
 pub struct Start {
@@ -49,8 +70,8 @@ impl Start {
     /// named twice gets two. Then logging starts.
     ///
     /// # Errors
-    /// [`SettingError`] if one of Lambda's own variables is missing, `LOG_LEVEL` is invalid, or `SSL_CERT_FILE` names no
-    /// certificates.
+    /// [`SettingError`] if one of Lambda's own variables is missing, `LOG_LEVEL` is invalid, `SSL_CERT_FILE` names no
+    /// certificates, or a variable asks for endpoints or proxies that a function does not know.
     pub async fn begin(
         settings: &Settings<impl Fn(&str) -> Option<String>>,
         services: &[&str],
@@ -101,7 +122,8 @@ impl Start {
 /// request needs them.
 ///
 /// # Errors
-/// [`SettingError`] if one of Lambda's own variables is missing, or `SSL_CERT_FILE` names no certificates.
+/// [`SettingError`] if one of Lambda's own variables is missing, `SSL_CERT_FILE` names no certificates, or a variable asks
+/// for endpoints or proxies that a function does not know.
 pub fn config(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<SdkConfig, SettingError> {
     let (client, _) = http_client(settings)?;
     sdk_config(settings, client)
@@ -139,9 +161,19 @@ fn endpoint(settings: &Settings<impl Fn(&str) -> Option<String>>, service: &str)
     Ok(url.parse().ok())
 }
 
+/// A variable that asks for endpoints or proxies that a function does not know: with it, no function starts.
+pub fn unsupported(variable: impl Fn(&'static str) -> Option<String>) -> Option<&'static str> {
+    let is_true = |name: &&'static str| variable(name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    let set = UNSUPPORTED.into_iter().find(|name| variable(name).is_some());
+    set.or_else(|| UNSUPPORTED_FLAGS.into_iter().find(is_true))
+}
+
 fn http_client(
     settings: &Settings<impl Fn(&str) -> Option<String>>,
 ) -> Result<(SharedHttpClient, Connector), SettingError> {
+    if let Some(name) = unsupported(|name| settings.optional(name)) {
+        return Err(SettingError::Invalid { name, why: "functions do not support it; remove it".to_owned() });
+    }
     let roots = roots::for_aws(settings, &settings.required("AWS_REGION")?);
     if roots.is_empty() {
         return Err(SettingError::Invalid { name: "SSL_CERT_FILE", why: "no certificates to trust".to_owned() });
@@ -231,6 +263,32 @@ mod tests {
             tokio::time::resume();
         }
         assert!(START_DEADLINE < Duration::from_secs(10), "Lambda's limit");
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_or_proxy_that_would_be_passed_over_keeps_the_function_from_starting() {
+        let started = async |name: &str, value: &str| {
+            let settings = Settings::new(|asked: &str| match asked {
+                _ if asked == name => Some(value.to_owned()),
+                "AWS_ENDPOINT_URL" => Some("http://127.0.0.1:9".to_owned()),
+                "AWS_REGION" | "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("any".to_owned()),
+                _ => None,
+            });
+            Start::begin(&settings, &[]).await.map(drop).map_err(|error| error.to_string())
+        };
+        for (name, value) in [
+            ("AWS_USE_FIPS_ENDPOINT", "true"),
+            ("AWS_USE_DUALSTACK_ENDPOINT", "TRUE"),
+            ("AWS_ENDPOINT_URL_SQS", "http://127.0.0.1:9"),
+            ("AWS_CONFIG_FILE", "/opt/config"),
+            ("https_proxy", "http://127.0.0.1:9"),
+            ("ALL_PROXY", "socks5://127.0.0.1:9"),
+        ] {
+            let refused = started(name, value).await.unwrap_err();
+            assert!(refused.starts_with(&format!("the setting {name} is invalid")), "{refused}");
+        }
+        assert_eq!(started("AWS_USE_FIPS_ENDPOINT", "false").await, Ok(()));
+        assert_eq!(started("NO_PROXY", "*").await, Ok(()));
     }
 
     /// The URL that the SDK's own rules give a service.

@@ -11,7 +11,7 @@
 //! The system's store is used instead (`SSL_CERT_FILE` and `SSL_CERT_DIR` say where it is, as everywhere) wherever
 //! something other than those endpoints may answer: with `AWS_ENDPOINT_URL`, in partitions with roots of their own, and
 //! whenever one of these two variables is set. That is the way out if Amazon ever changes its roots before this list
-//! does: `SSL_CERT_FILE=/etc/pki/tls/certs/ca-bundle.crt` in the function's environment.
+//! does: `SSL_CERT_FILE=/etc/pki/tls/certs/ca-bundle.crt`, which is the template's `SslCertFile`.
 
 use rustls::{RootCertStore, pki_types::CertificateDer};
 
