@@ -12,6 +12,7 @@ mod http;
 mod local;
 mod parties;
 mod prompt;
+mod proxy;
 mod records;
 mod report;
 mod samconfig;
@@ -73,6 +74,9 @@ pub async fn run(args: Args, edge: Edge, output: &mut impl Write) -> ExitCode {
 
 async fn dispatch(args: Args, edge: Edge) -> Result<Report, Error> {
     let Args { target, command, .. } = args;
+    if !matches!(command, Command::Completions { .. }) {
+        http::use_environment(edge.environment, target.local)?;
+    }
     match command {
         Command::Completions { shell } => return Ok(completions::generate(shell)),
         Command::Init(args) => return init::run(*args, &target, edge).await,

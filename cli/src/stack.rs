@@ -9,6 +9,8 @@ use crate::error::Error;
 pub(crate) struct Stack {
     name: String,
     arn: String,
+    /// As CloudFormation calls it: `CREATE_COMPLETE`.
+    status: String,
     parameters: HashMap<String, String>,
     outputs: HashMap<String, String>,
     resources: Vec<Resource>,
@@ -35,7 +37,21 @@ impl Stack {
         outputs: HashMap<String, String>,
         resources: Vec<Resource>,
     ) -> Self {
-        Self { name, arn, parameters, outputs, resources }
+        Self { name, arn, status: String::new(), parameters, outputs, resources }
+    }
+
+    pub(crate) fn with_status(self, status: &str) -> Self {
+        Self { status: status.to_owned(), ..self }
+    }
+
+    pub(crate) fn status(&self) -> &str {
+        &self.status
+    }
+
+    /// Whether it was ever created as a whole: one whose first deployment failed is rolled back, and only to be deleted.
+    pub(crate) fn is_created(&self) -> bool {
+        !["CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "ROLLBACK_IN_PROGRESS", "REVIEW_IN_PROGRESS"]
+            .contains(&self.status.as_str())
     }
 
     /// A parameter's value; empty where the stack has none. CloudFormation masks those that may hold a secret.
@@ -83,6 +99,20 @@ impl Stack {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stack_whose_first_deployment_failed_was_never_created() {
+        let is_created = |status: &str| {
+            let stack = Stack::new("s".to_owned(), String::new(), HashMap::new(), HashMap::new(), Vec::new());
+            stack.with_status(status).is_created()
+        };
+        for status in ["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_IN_PROGRESS"] {
+            assert!(is_created(status), "{status}");
+        }
+        for status in ["CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"] {
+            assert!(!is_created(status), "{status}");
+        }
+    }
 
     #[test]
     fn a_stack_says_where_it_is() {

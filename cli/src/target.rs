@@ -29,13 +29,20 @@ impl Target {
     /// A URL of the stack's own API. The local cloud's domains do not resolve; there the API is under `localhost`, on
     /// the endpoint's port.
     pub(crate) fn own_url(&self, path: &str) -> Result<String, Error> {
-        let Some(endpoint) = self.aws.endpoint_url() else {
-            let links_url = self.stack.output("LinksUrl")?;
-            return Ok(format!("{}{path}", links_url.strip_suffix("/links").unwrap_or(links_url)));
-        };
-        let port = Url::parse(endpoint).ok().and_then(|url| url.port_or_known_default()).unwrap_or(443);
-        Ok(format!("http://{}.execute-api.localhost:{port}{path}", self.stack.output("ApiId")?))
+        if let Some(port) = self.aws.endpoint_url().and_then(local_port) {
+            return Ok(format!("http://{}.execute-api.localhost:{port}{path}", self.stack.output("ApiId")?));
+        }
+        let links_url = self.stack.output("LinksUrl")?;
+        Ok(format!("{}{path}", links_url.strip_suffix("/links").unwrap_or(links_url)))
     }
+}
+
+/// The port of an endpoint on this machine. Elsewhere it is one of AWS's, as for a VPC, and the API has its own name.
+fn local_port(endpoint: &str) -> Option<u16> {
+    let url = Url::parse(endpoint).ok()?;
+    let host = url.host_str()?;
+    let is_local = host == "localhost" || host.ends_with(".localhost") || host == "127.0.0.1" || host == "[::1]";
+    url.port_or_known_default().filter(|_| is_local)
 }
 
 /// The account of the operator's credentials, or the local cloud.
@@ -55,4 +62,17 @@ pub(crate) fn stack_name(args: &TargetArgs) -> Result<String, Error> {
     let unnamed = || Error::Usage(format!("no stack name; give --stack-name, or run wasf in a folder with {FILE}"));
     let config = SamConfig::read(&in_or_above(FILE).ok_or_else(unnamed)?)?;
     config.stack_name().map(str::to_owned).ok_or_else(unnamed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_endpoint_on_this_machine_is_a_local_cloud() {
+        assert_eq!(local_port("http://127.0.0.1:4566"), Some(4566));
+        assert_eq!(local_port("http://localhost:4566/"), Some(4566));
+        assert_eq!(local_port("https://vpce-1.cloudformation.eu-west-1.vpce.amazonaws.com"), None);
+        assert_eq!(local_port("not a URL"), None);
+    }
 }

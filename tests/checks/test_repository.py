@@ -294,6 +294,22 @@ def test_a_role_uses_the_token_tables_key_only_through_dynamodb(template):
         assert statement["Condition"] == {"StringEquals": through}
 
 
+def test_whoever_reads_secrets_may_decrypt_them_with_a_key_of_the_accounts_through_secrets_manager_alone(template):
+    readers = {role for role, statement in _allowed(template) if "secretsmanager:GetSecretValue" in listed(statement["Action"])}
+    using = [each for each in _allowed(template) if {"Ref": "SecretsKeyArn"} in listed(each[1]["Resource"])]
+    assert [role for role, _ in using] == sorted(readers, key=list(template["Resources"]).index)
+    assert "CallbackReceiverRole" not in readers
+    for role, statement in using:
+        through = {"kms:ViaService": {"Sub": "secretsmanager.${AWS::Region}.${AWS::URLSuffix}"}}
+        assert (statement["Action"], statement["Condition"]) == ("kms:Decrypt", {"StringEquals": through}), role
+
+
+def test_the_certificates_that_every_function_trusts_are_a_parameter(template):
+    variables = template["Globals"]["Function"]["Environment"]["Variables"]
+    assert variables["SSL_CERT_FILE"] == {"If": ["HasCertificates", {"Ref": "SslCertFile"}, {"Ref": "AWS::NoValue"}]}
+    assert template["Parameters"]["SslCertFile"]["Default"] == ""
+
+
 def test_each_function_has_a_role_of_its_own(functions):
     roles = [json.dumps(function["Role"]) for function in functions.values()]
     assert len(set(roles)) == len(roles)

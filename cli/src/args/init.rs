@@ -44,6 +44,9 @@ pub(crate) struct InitArgs {
     /// The e-mail address that receives alarms; - for none.
     #[arg(long, value_name = "ADDRESS", env = "WASF_ALARM_EMAIL", allow_hyphen_values = true)]
     pub(crate) alarm_email: Option<String>,
+    /// The KMS key of your own that encrypts the secrets, its ARN; - for AWS's own.
+    #[arg(long, value_name = "ARN", env = "WASF_SECRETS_KEY_ARN", allow_hyphen_values = true)]
+    pub(crate) secrets_key_arn: Option<String>,
     /// Never ask: a missing answer is an error.
     #[arg(long)]
     pub(crate) no_input: bool,

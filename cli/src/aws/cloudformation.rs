@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use aws_sdk_cloudformation::{Client, error::ProvideErrorMetadata as _, types::StackStatus};
+use aws_sdk_cloudformation::{
+    Client,
+    error::ProvideErrorMetadata as _,
+    types::{ResourceStatus, StackStatus},
+};
 use aws_types::SdkConfig;
 
 use crate::{
@@ -51,6 +55,34 @@ pub(crate) async fn delete_stack(config: &SdkConfig, stack: &Stack, progress: &m
     Ok(())
 }
 
+/// A resource that could not be created, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FailedResource {
+    /// Its name in the template.
+    pub(crate) logical: String,
+    /// In CloudFormation's words.
+    pub(crate) reason: String,
+}
+
+/// What made the creation of a stack fail. Resources that were given up because of another are not among them.
+pub(crate) async fn failed_resources(config: &SdkConfig, stack: &Stack) -> Result<Vec<FailedResource>, Error> {
+    let mut events = Client::new(config).describe_stack_events().stack_name(stack.id()).into_paginator().items().send();
+    let mut failed = Vec::new();
+    while let Some(event) = events.next().await {
+        let event = event.map_err(Error::aws("read why the stack was not created", "DescribeStackEvents"))?;
+        let (Some(ResourceStatus::CreateFailed), Some(logical), Some(reason)) =
+            (event.resource_status, event.logical_resource_id, event.resource_status_reason)
+        else {
+            continue;
+        };
+        if !reason.contains("creation cancelled") && logical != stack.name() {
+            failed.push(FailedResource { logical, reason });
+        }
+    }
+    failed.reverse(); // the latest came first
+    Ok(failed)
+}
+
 /// The stack of this name.
 pub(crate) async fn find_stack(config: &SdkConfig, name: &str) -> Result<Stack, Error> {
     let client = Client::new(config);
@@ -66,6 +98,7 @@ pub(crate) async fn find_stack(config: &SdkConfig, name: &str) -> Result<Stack, 
             format!("no stack {name} in this account and region; check --stack-name, --region and --profile"),
         )
     })?;
+    let status = stack.stack_status.map(|status| status.as_str().to_owned()).unwrap_or_default();
     let outputs = stack.outputs.unwrap_or_default();
     let parameters = stack.parameters.unwrap_or_default();
     let mut resources = Vec::new();
@@ -84,5 +117,6 @@ pub(crate) async fn find_stack(config: &SdkConfig, name: &str) -> Result<Stack, 
         parameters.into_iter().filter_map(|given| Some((given.parameter_key?, given.parameter_value?))).collect(),
         outputs.into_iter().filter_map(|output| Some((output.output_key?, output.output_value?))).collect(),
         resources,
-    ))
+    )
+    .with_status(&status))
 }

@@ -7,7 +7,7 @@ use aws_types::SdkConfig;
 use shared::{Timestamp, aws::partition};
 
 use super::{
-    config::region,
+    config::{endpoint, region},
     signed::{Answer, Signed},
 };
 use crate::error::Error;
@@ -28,16 +28,29 @@ pub(crate) async fn clock_error(aws: &SdkConfig, now: Timestamp) -> Option<Durat
 }
 
 async fn ask(aws: &SdkConfig, now: Timestamp) -> Result<Answer, Error> {
-    let regional = || format!("https://sts.{}.{}", region(aws), partition::domain(region(aws)));
-    let host = aws.endpoint_url().map_or_else(regional, |endpoint| endpoint.trim_end_matches('/').to_owned());
+    let host = endpoint(aws, "STS").unwrap_or_else(|| {
+        let is_set = |flag: Option<bool>| flag == Some(true);
+        regional(region(aws), is_set(aws.use_fips()), is_set(aws.use_dual_stack()))
+    });
     let request = Signed {
         action: ACTION,
-        url: &format!("{host}/"),
+        url: &format!("{}/", host.trim_end_matches('/')),
         service: "sts",
         content_type: "application/x-www-form-urlencoded",
         body: "Action=GetCallerIdentity&Version=2011-06-15".to_owned(),
     };
     request.post(aws, now).await
+}
+
+/// STS in a region (<https://docs.aws.amazon.com/general/latest/gr/sts.html>).
+fn regional(region: &str, fips: bool, dual_stack: bool) -> String {
+    // In GovCloud the usual endpoints are the validated ones.
+    let service = if fips && !region.starts_with("us-gov-") { "sts-fips" } else { "sts" };
+    let domain = match partition::domain(region) {
+        "amazonaws.com" if dual_stack => "api.aws",
+        domain => domain,
+    };
+    format!("https://{service}.{region}.{domain}")
 }
 
 fn difference(date: &str, now: Timestamp) -> Option<Duration> {
@@ -61,6 +74,15 @@ mod tests {
         assert_eq!(difference("Mon, 21 Sep 2026 14:13:50 GMT", now), Some(Duration::from_secs(30)));
         assert_eq!(difference("Mon, 21 Sep 2026 14:12:50 GMT", now), Some(Duration::from_secs(30)));
         assert_eq!(difference("yesterday", now), None);
+    }
+
+    #[test]
+    fn the_account_is_asked_for_at_the_endpoint_that_the_settings_ask_for() {
+        assert_eq!(regional("eu-west-1", false, false), "https://sts.eu-west-1.amazonaws.com");
+        assert_eq!(regional("us-east-1", true, false), "https://sts-fips.us-east-1.amazonaws.com");
+        assert_eq!(regional("us-east-1", false, true), "https://sts.us-east-1.api.aws");
+        assert_eq!(regional("us-east-1", true, true), "https://sts-fips.us-east-1.api.aws");
+        assert_eq!(regional("cn-north-1", false, false), "https://sts.cn-north-1.amazonaws.com.cn");
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod cloudformation;
 mod config;
 mod connections;
 mod functions;
+mod http;
 mod identity;
 mod keys;
 mod queue;
@@ -18,7 +19,7 @@ pub(crate) use aws_types::SdkConfig;
 
 pub(crate) use self::{
     attempts::{AttemptTable, Of, Wanted},
-    cloudformation::{delete_stack, find_stack, stack_exists},
+    cloudformation::{FailedResource, delete_stack, failed_resources, find_stack, stack_exists},
     config::{config, region},
     connections::ConnectionTable,
     functions::{EventSource, Functions, Settings},

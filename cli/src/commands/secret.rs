@@ -34,7 +34,7 @@ pub(crate) async fn run(command: SecretCommand, target: &Target) -> Result<Repor
         // Not from the environment: a variable that was set for `wasf init` would be stored unasked.
         let prompt = Prompt::new(true, |_| None);
         let value = if prompt.interactive { ask_for(kind, None, &prompt)? } else { from_input(kind, io::stdin())? };
-        manager.store(&name, &value, presence).await?;
+        manager.store(&name, &value, presence, Some(target.stack.parameter("SecretsKeyArn"))).await?;
     }
     Ok(report(&name, presence, confirm))
 }

@@ -1,34 +1,26 @@
 //! The checks: each reads what it needs and passes it to a judgement in [`super::finding`]. A check that cannot run is a
 //! finding itself.
 
+mod secrets;
+
 use std::time::Duration;
 
 use reqwest::Url;
-use shared::{
-    LoginUrl, Status,
-    aws::{
-        partition,
-        secrets::{SecretStore, Source},
-    },
-    timestamp::Clock,
-};
+use shared::{LoginUrl, Status, aws::partition, timestamp::Clock};
 
 use super::{
     super::events::OUTCOMES,
+    deployment,
     finding::{self, Finding},
     key_policy,
     safety::{self, Concurrency},
     tables,
 };
 use crate::{
-    aws::{
-        AttemptTable, Context, Functions, Keys, Of, Presence, Queue, Roles, SecretsManager, Settings, Tables, Topics,
-        Wanted,
-    },
+    aws::{AttemptTable, Context, Functions, Keys, Of, Queue, Roles, Settings, Tables, Topics, Wanted},
     error::Error,
     parties::{TEST_CHAT, check_app, check_meta, check_twilio, probe_page, probe_webhook, request_link},
     report::Progress,
-    secret::{Kind, StackSecret, of_stack},
     target::Target,
 };
 
@@ -90,6 +82,7 @@ impl<'a> Checks<'a> {
             progress.show(done, None);
             findings.extend(found.unwrap_or_else(|error| vec![finding::unchecked(check, &error)]));
         };
+        add("environment", Ok(self.environment()));
         add("secrets", self.secrets().await);
         add("callback", self.callback().await);
         add("login-urls", Ok(self.login_urls()));
@@ -109,34 +102,12 @@ impl<'a> Checks<'a> {
         findings
     }
 
-    async fn secrets(&self) -> Result<Vec<Finding>, Error> {
-        let manager = SecretsManager::new(&self.target.aws);
-        let mut findings = Vec::new();
-        for StackSecret { kind, name } in of_stack(&self.exchanger.settings, &self.notifier.settings) {
-            let presence = manager.presence(&name).await?;
-            // Others judge what is in the secrets of WhatsApp and of the callback URL.
-            let has_form = matches!(kind, Kind::ConsumerKey | Kind::ConsumerSecret | Kind::Webhook);
-            findings.push(match presence {
-                Presence::Present if has_form => match self.secret(&name).await {
-                    Ok(value) => finding::secret_value(&name, kind.parse(&value).err()),
-                    Err(error) => finding::unchecked("secrets", &error),
-                },
-                presence => finding::secret(&name, presence),
-            });
-        }
-        Ok(findings)
-    }
-
-    /// A secret's value, as the functions read it.
-    async fn secret(&self, name: &str) -> Result<String, Error> {
-        if SecretsManager::new(&self.target.aws).presence(name).await? != Presence::Present {
-            return Err(Error::NothingMatched(format!("the secret {name} is missing")));
-        }
-        let source = Source::Secret(name.to_owned());
-        let failed = |error: &dyn std::error::Error| Error::failed("read a secret", error.to_string());
-        let secrets =
-            SecretStore::new(&self.target.aws, [&source]).current((self.clock)()).await.map_err(|e| failed(&e))?;
-        secrets.get(&source).map(str::to_owned).map_err(|e| failed(&e))
+    fn environment(&self) -> Vec<Finding> {
+        let functions = [&self.connect_link, &self.receiver, &self.exchanger, &self.notifier];
+        let judge = |function: &&Function| {
+            deployment::environment(function.title(), |name| function.settings.get(name).map(str::to_owned))
+        };
+        functions.iter().filter_map(judge).collect()
     }
 
     /// A function's callback URL: its setting, its secret, or the API's own.

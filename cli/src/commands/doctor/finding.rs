@@ -132,6 +132,44 @@ pub(super) fn secret_value(name: &str, wrong: Option<&str>) -> Finding {
     }
 }
 
+/// A function that may not read a secret.
+pub(super) fn secret_denied(function: &str, name: &str) -> Finding {
+    Finding::problem(
+        "secrets",
+        format!("{function} may not read the secret {name}"),
+        "The function fails, so nobody can connect or be notified.",
+        "Deploy again: the template lets each function read its secrets.",
+    )
+}
+
+/// What keeps a function from decrypting with a key of the account's.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Barrier {
+    State,
+    Role,
+    KeyPolicy,
+}
+
+/// A function that may read a secret, but not decrypt it.
+pub(super) fn secret_key_denied(function: &str, name: &str, key: &str, barrier: Barrier) -> Finding {
+    let (why, remedy) = match barrier {
+        Barrier::State => {
+            ("the key is disabled, or scheduled for deletion", format!("Run aws kms enable-key --key-id {key}"))
+        }
+        Barrier::Role => (
+            "its role's policies do not allow it",
+            "Set SecretsKeyArn to the ARN of that key, one for all secrets, and deploy.".to_owned(),
+        ),
+        Barrier::KeyPolicy => (
+            "the key's policy does not allow it",
+            "Let the key's policy leave its use to IAM (kms:* for the account's root), as AWS's default policy does."
+                .to_owned(),
+        ),
+    };
+    let title = format!("{function} may not decrypt the secret {name} with the key {key}: {why}");
+    Finding::problem("secrets", title, "The function fails, so nobody can connect or be notified.", remedy)
+}
+
 /// The callback URL of each function that has one, compared with the API's own.
 pub(super) fn callback(given: &[(&str, String)], own: &str) -> Finding {
     let check = "callback";

@@ -22,6 +22,32 @@ pub(super) fn allows(statements: &[Value], action: &str, role_arn: &str) -> bool
     effects.contains(&"Allow") && !effects.contains(&"Deny")
 }
 
+/// Whether a key's policy allows an action through this service alone, to whoever its other conditions let.
+pub(super) fn allows_through(statements: &[Value], action: &str, service: &str) -> bool {
+    statements.iter().any(|statement| allows_action(statement, action) && is_through(statement, service))
+}
+
+/// Whether a key's policy alone lets a role use the key, through this service at least: it names the role, or everybody.
+pub(super) fn grants(statements: &[Value], action: &str, role_arn: &str, service: &str) -> bool {
+    let names_it = |who: &str| who == role_arn || who == "*";
+    statements.iter().any(|statement| {
+        let principal = &statement["Principal"];
+        (any(principal, names_it) || any(&principal["AWS"], names_it))
+            && allows_action(statement, action)
+            && (statement.get("Condition").is_none() || is_through(statement, service))
+    })
+}
+
+fn allows_action(statement: &Value, action: &str) -> bool {
+    statement["Effect"] == "Allow"
+        && any(&statement["Action"], |pattern| matches(&pattern.to_lowercase(), &action.to_lowercase()))
+}
+
+fn is_through(statement: &Value, service: &str) -> bool {
+    let conditions = statement["Condition"].as_object();
+    conditions.into_iter().flatten().any(|(_, pairs)| any(&pairs["kms:ViaService"], |via| matches(via, service)))
+}
+
 /// Whether the condition holds for a text, or for one of a list of texts.
 fn any(value: &Value, condition: impl Fn(&str) -> bool) -> bool {
     match value {
@@ -84,6 +110,24 @@ mod tests {
     }
 
     #[test]
+    fn a_key_may_let_a_role_use_it_without_iam() {
+        let service = "secretsmanager.us-east-1.amazonaws.com";
+        let granted = |principal: Value, condition: Option<Value>| {
+            let mut statement = to(&principal, &json!("kms:Decrypt"));
+            if let Some(condition) = condition {
+                statement["Condition"] = condition;
+            }
+            grants(&[statement], "kms:Decrypt", ROLE, service)
+        };
+        let via = |service: &str| Some(json!({"StringLike": {"kms:ViaService": [service]}}));
+        assert!(granted(json!({"AWS": [ROLE]}), None));
+        assert!(granted(json!({"AWS": "*"}), via("secretsmanager.*.amazonaws.com")));
+        assert!(!granted(json!({"AWS": "*"}), via("dynamodb.us-east-1.amazonaws.com")));
+        assert!(!granted(json!({"AWS": ROLE}), Some(json!({"Bool": {"aws:SecureTransport": "true"}}))));
+        assert!(!granted(json!({"AWS": "arn:aws:iam::123456789012:root"}), None), "that leaves it to IAM");
+    }
+
+    #[test]
     fn a_denial_outweighs_what_allows() {
         let allow = to(&json!("*"), &json!("kms:*"));
         let mut deny = allow.clone();
@@ -104,6 +148,8 @@ mod tests {
     fn a_key_that_is_open_through_a_service_is_not_open_to_a_role() {
         let mut statement = to(&json!({"AWS": "*"}), &json!("kms:Decrypt"));
         statement["Condition"] = json!({"StringEquals": {"kms:ViaService": "dynamodb.us-east-1.amazonaws.com"}});
-        assert!(!allows_decrypt(&[statement]));
+        assert!(!allows_decrypt(&[statement.clone()]));
+        assert!(allows_through(&[statement.clone()], "kms:Decrypt", "dynamodb.us-east-1.amazonaws.com"));
+        assert!(!allows_through(&[statement], "kms:Decrypt", "secretsmanager.us-east-1.amazonaws.com"));
     }
 }

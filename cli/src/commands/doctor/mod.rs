@@ -1,6 +1,7 @@
 //! `wasf doctor`: checks the deployed stack, and gives a remedy for each problem.
 
 mod checks;
+mod deployment;
 mod finding;
 mod key_policy;
 mod safety;
@@ -13,12 +14,18 @@ use shared::{printable::printable, timestamp::Clock};
 
 use self::{checks::Checks, finding::Finding};
 use crate::{
+    aws::failed_resources,
     error::{Error, Exit},
     report::{Report, count},
     target::Target,
 };
 
 pub(crate) async fn run(target: &Target, clock: Clock) -> Result<Report, Error> {
+    let stack = &target.stack;
+    if !stack.is_created() {
+        let failed = failed_resources(&target.aws, stack).await?;
+        return Ok(report(stack.name(), &deployment::not_created(stack, &failed)));
+    }
     let findings = Checks::prepare(target, clock).await?.run().await;
     Ok(report(target.stack.name(), &findings))
 }

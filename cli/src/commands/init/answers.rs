@@ -21,6 +21,9 @@ pub(super) const CLIENT_SECRET: (&str, &str) = ("ClientSecretSecretName", "sf_cl
 pub(super) const WHATSAPP: (&str, &str) = ("WhatsAppSecretName", "whatsapp");
 pub(super) const WEBHOOK: (&str, &str) = ("BotWebhookSecretName", "bot_webhook");
 
+/// The template's parameter for the key that the secrets are encrypted with.
+pub(super) const SECRETS_KEY: &str = "SecretsKeyArn";
+
 /// The answers that are not secret.
 #[derive(Debug)]
 pub(super) struct Answers {
@@ -74,6 +77,12 @@ impl Answers {
             args.alarm_email.as_deref(),
             ("--alarm-email", "The e-mail address that receives alarms, - for none"),
             rules::email,
+        )?;
+        answers.optional(
+            SECRETS_KEY,
+            args.secrets_key_arn.as_deref(),
+            ("--secrets-key-arn", "The ARN of a KMS key of your own for the secrets, - for AWS's own"),
+            rules::key_arn,
         )?;
         Ok(Self { provider, account: args.whatsapp_account.clone(), parameters: answers.parameters })
     }
@@ -214,8 +223,24 @@ mod tests {
     fn what_is_taken_away_is_given_as_empty() {
         assert_eq!(with_webhook(&["--bot-webhook-url", "-"], None)["BotWebhookUrl"], "");
         assert_eq!(with_webhook(&["--callback-uri=-", "--alarm-email=-"], None)["AlarmEmail"], "");
-        assert_eq!(with_webhook(&[], Some("\n\n\n-\n\n"))["BotWebhookUrl"], "");
+        assert_eq!(with_webhook(&[], Some("\n\n\n-\n\n\n"))["BotWebhookUrl"], "");
         assert_eq!(with_webhook(&[], None)["BotWebhookUrl"], "https://bot.example.com/events");
+    }
+
+    #[test]
+    fn the_key_of_the_secrets_is_given_typed_kept_or_taken_away() {
+        const KEY: &str = "arn:aws:kms:eu-west-1:123456789012:key/0b1c";
+        let known = BTreeMap::from([(SECRETS_KEY.to_owned(), KEY.to_owned())]);
+        let key = |flags: &[&str], lines, known: &BTreeMap<String, String>| {
+            let args = init_args(&[&TWILIO[..], flags].concat());
+            Answers::collect(&args, &typing(lines), known).unwrap().parameters.get(SECRETS_KEY).cloned()
+        };
+        assert_eq!(key(&["--secrets-key-arn", KEY], None, &BTreeMap::new()).as_deref(), Some(KEY));
+        let typed = "\n\n\n\n\nalias/mine\narn:aws:kms:eu-west-1:123456789012:key/0b1c\n";
+        assert_eq!(key(&[], Some(typed), &BTreeMap::new()).as_deref(), Some(KEY));
+        assert_eq!(key(&[], None, &known).as_deref(), Some(KEY));
+        assert_eq!(key(&["--secrets-key-arn=-"], None, &known).as_deref(), Some(""));
+        assert_eq!(key(&[], None, &BTreeMap::new()), None);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use shared::CallbackUri;
 
 pub(super) use self::answers::ask_for;
 use self::{
-    answers::Answers,
+    answers::{Answers, SECRETS_KEY},
     report::{PlannedSecret, report},
 };
 use crate::{
@@ -69,8 +69,9 @@ pub(crate) async fn run(args: InitArgs, target: &TargetArgs, edge: Edge) -> Resu
         for secret in secrets.iter().filter(|secret| !secret.keep) {
             values.push((secret, answers.value(secret.kind, &prompt, edge.random)?));
         }
+        let key = parameters.get(SECRETS_KEY).map(String::as_str);
         for (secret, value) in values {
-            manager.store(&secret.name, &value, secret.presence).await?;
+            manager.store(&secret.name, &value, secret.presence, key).await?;
         }
         config.write(&path).map_err(|error| Error::failed(format!("write {FILE}"), error.to_string()))?;
     }

@@ -58,6 +58,13 @@ pub(super) fn email(text: &str) -> Result<String, String> {
     if is_address { Ok(text.to_owned()) } else { Err("it is not an e-mail address".to_owned()) }
 }
 
+/// A key's ARN: an alias does not appear in the requests that a policy sees.
+pub(super) fn key_arn(text: &str) -> Result<String, String> {
+    let is_key = text.starts_with("arn:") && text.contains(":kms:") && text.contains(":key/");
+    let is_arn = is_key && !text.ends_with(":key/") && !text.contains(char::is_whitespace);
+    if is_arn { Ok(text.to_owned()) } else { Err("give a key's ARN, arn:aws:kms:…:key/…, not an alias".to_owned()) }
+}
+
 /// Over HTTPS a name, without it this machine, as the template has them.
 fn has_usual_host(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
@@ -115,6 +122,23 @@ mod tests {
     }
 
     #[test]
+    fn a_key_is_given_by_its_arn() {
+        for right in ["arn:aws:kms:eu-west-1:123456789012:key/0b1c", "arn:aws-cn:kms:cn-north-1:1:key/mrk-1"] {
+            assert_eq!(key_arn(right).unwrap(), right);
+        }
+        for wrong in [
+            "",
+            "0b1c",
+            "alias/mine",
+            "arn:aws:kms:eu-west-1:1:alias/mine",
+            "arn:aws:kms:eu-west-1:1:key/",
+            "arn:aws:kms:e:1:key/a b",
+        ] {
+            assert!(key_arn(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn the_template_has_the_rules_that_these_were_made_from() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
         let template = fs::read_to_string(path).unwrap();
@@ -127,5 +151,6 @@ mod tests {
         assert_eq!(pattern("WhatsAppSender"), r"^((whatsapp:)?\+?[0-9]{5,20})?$");
         assert_eq!(pattern("BotPhoneNumber"), r"^(\+?[0-9]{5,15})?$");
         assert_eq!(pattern("AlarmEmail"), r"^(\S+@\S+)?$");
+        assert_eq!(pattern("SecretsKeyArn"), r"^(arn:\S+:kms:\S+:key/\S+)?$");
     }
 }

@@ -49,7 +49,7 @@ async fn a_profile_that_does_not_exist_is_an_error_whatever_the_environment_has(
 #[tokio::test]
 async fn what_changes_something_names_account_region_and_stack_first() {
     let operator = Operator::ready().await;
-    for command in ["dlq redrive", "events redeliver --since 1s", "init --no-input"] {
+    for command in ["dlq redrive", "events redeliver --since 1s", "init --no-input", "destroy"] {
         let said = operator.wasf(command);
         let first = said.err.lines().next().unwrap_or_default();
         assert!(first.starts_with("Account 0") && first.contains(", region "), "wasf {command}: {said:?}");
@@ -89,6 +89,18 @@ async fn no_match_has_its_own_exit_code() {
 }
 
 #[tokio::test]
+async fn what_outlives_the_stack_is_named_before_it_is_deleted() {
+    let operator = Operator::ready().await;
+    let planned = operator.json("destroy", 0);
+    assert_eq!((&planned["dry_run"], &planned["deleted"]), (&true.into(), &false.into()));
+    let stays: Vec<_> = planned["stays"].as_array().unwrap().iter().filter_map(|left| left["name"].as_str()).collect();
+    for name in ["salesforce_tokens", "connection_attempts", "sf_client_secret", "bot_webhook"] {
+        assert!(stays.contains(&name), "{name} is not in {stays:?}");
+    }
+    assert_eq!(operator.json("dlq stats", 0)["dead_letters"]["waiting"], 0, "a dry run deletes nothing");
+}
+
+#[tokio::test]
 async fn the_stack_is_found_by_its_name_on_the_local_cloud_too() {
     let operator = Operator::ready().await;
     let found = operator.json("--local --stack-name whatsapp-salesforce-connect dlq stats", 0);
@@ -119,6 +131,7 @@ async fn each_command_has_help_and_the_shells_take_the_completions() {
         "doctor",
         "secret",
         "secret set",
+        "destroy",
         "init",
         "completions",
     ] {

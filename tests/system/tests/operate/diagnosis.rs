@@ -124,6 +124,20 @@ async fn a_webhook_that_refuses_the_signature() {
 }
 
 #[tokio::test]
+async fn a_secret_under_a_key_that_the_functions_may_not_use() {
+    let operator = Operator::ready().await;
+    let key = operator.cloud.aws("kms", "TrentService.CreateKey", json!({})).await;
+    let encrypt = async |key: &str| {
+        let order = json!({"SecretId": "sf_client_secret", "KmsKeyId": key});
+        operator.cloud.aws("secretsmanager", "secretsmanager.UpdateSecret", order).await;
+    };
+    encrypt(key["KeyMetadata"]["Arn"].as_str().unwrap()).await;
+    operator.doctor_finds("secrets", "SecretsKeyArn");
+    encrypt("alias/aws/secretsmanager").await;
+    operator.doctor_finds_nothing();
+}
+
+#[tokio::test]
 async fn credentials_that_whatsapp_rejects() {
     let operator = Operator::ready().await;
     operator.put_secret("whatsapp", r#"{"account_sid":"AC1","auth_token":"of-another-account"}"#).await;

@@ -23,6 +23,18 @@ fn a_secret_whose_value_no_function_could_use_is_named() {
 }
 
 #[test]
+fn a_key_that_a_function_may_not_use_comes_with_what_to_change() {
+    for (barrier, remedy) in [
+        (Barrier::State, "aws kms enable-key --key-id arn:k"),
+        (Barrier::Role, "SecretsKeyArn"),
+        (Barrier::KeyPolicy, "the account's root"),
+    ] {
+        let found = secret_key_denied("Notifier", "whatsapp", "arn:k", barrier);
+        assert!(level(&found) == Level::Problem && found.remedy.contains(remedy), "{found:?}");
+    }
+}
+
+#[test]
 fn an_unreadable_attempt_is_named_by_its_key() {
     assert_eq!(unreadable(&[]), None);
     let found = unreadable(&[Unreadable { key: "0707".to_owned(), why: "no status".to_owned() }]).unwrap();

@@ -1,0 +1,202 @@
+//! `wasf` as a process: what of its environment reaches the outside.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy takes for other code")]
+
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::TcpListener,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::mpsc::{self, Receiver},
+    thread,
+};
+
+/// A proxy, or another server, that refuses each request; the heads of the requests.
+fn server() -> (String, Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let (heads, asked) = mpsc::channel();
+    thread::spawn(move || {
+        for connection in listener.incoming() {
+            let (mut connection, mut head, mut part) = (connection.unwrap(), Vec::new(), [0; 4096]);
+            while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+                match connection.read(&mut part).unwrap() {
+                    0 => break,
+                    length => head.extend_from_slice(&part[..length]),
+                }
+            }
+            heads.send(String::from_utf8_lossy(&head).into_owned()).unwrap();
+            connection.write_all(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").unwrap();
+        }
+    });
+    (address, asked)
+}
+
+/// What `wasf` says on standard error. It finds no home, and nothing of this process's environment but the path.
+fn wasf(arguments: &[&str], environment: &[(&str, &str)]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wasf"));
+    command.args(["--stack-name", "nobodys"]).args(arguments).args(["dlq", "stats"]).env_clear();
+    command.env("PATH", std::env::var_os("PATH").unwrap());
+    command.envs([("AWS_EC2_METADATA_DISABLED", "true"), ("AWS_MAX_ATTEMPTS", "1"), ("HOME", "/nowhere")]);
+    let output = command.envs(environment.iter().copied()).output().unwrap();
+    assert!(!output.status.success());
+    String::from_utf8(output.stderr).unwrap()
+}
+
+const CREDENTIALS: [(&str, &str); 3] =
+    [("AWS_ACCESS_KEY_ID", "AKIA"), ("AWS_SECRET_ACCESS_KEY", "s"), ("AWS_REGION", "us-east-1")];
+
+/// The first request that a proxy gets for a call of CloudFormation.
+fn asked_of_a_proxy(name: &str, environment: &[(&str, &str)]) -> String {
+    let (address, asked) = server();
+    wasf(&[], &[&CREDENTIALS[..], environment, &[(name, &address)]].concat());
+    asked.recv().unwrap().lines().next().unwrap().to_owned()
+}
+
+/// A file of a folder of its own.
+fn file(folder: &str, name: &str, text: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join(name), text).unwrap();
+    folder.join(name)
+}
+
+#[test]
+fn aws_is_asked_through_the_environments_proxy() {
+    for name in ["HTTPS_PROXY", "https_proxy"] {
+        let first = asked_of_a_proxy(name, &[("NO_PROXY", "sqs.us-east-1.amazonaws.com,.example.com")]);
+        assert_eq!(first, "CONNECT cloudformation.us-east-1.amazonaws.com:443 HTTP/1.1", "{name}");
+    }
+}
+
+#[test]
+fn a_proxy_gets_the_password_of_its_url_and_nobody_else_does() {
+    let (address, asked) = server();
+    let with_password = address.replace("http://", "http://ada:S3CRET@");
+    let said = wasf(&[], &[&CREDENTIALS[..], &[("HTTPS_PROXY", &with_password)]].concat());
+    let head = asked.recv().unwrap();
+    assert!(head.to_lowercase().contains("proxy-authorization: basic ") && head.contains("YWRhOlMzQ1JFVA=="), "{head}");
+    assert!(!said.contains("S3CRET"), "{said}");
+}
+
+#[test]
+fn a_host_in_no_proxy_is_asked_directly() {
+    for exempt in ["127.0.0.1", "example.com, 127.0.0.1", "*"] {
+        let (address, asked) = server();
+        let direct = [("AWS_ENDPOINT_URL", &*address), ("HTTP_PROXY", "http://127.0.0.1:9"), ("NO_PROXY", exempt)];
+        wasf(&[], &[&CREDENTIALS[..], &direct].concat());
+        assert!(asked.recv().unwrap().starts_with("POST / "), "{exempt}");
+    }
+}
+
+#[test]
+fn a_port_in_no_proxy_is_that_port_alone() {
+    let (endpoint, direct) = server();
+    let (proxy, proxied) = server();
+    let port = endpoint.strip_prefix("http://").unwrap();
+    let environment = |exempt| [("AWS_ENDPOINT_URL", &*endpoint), ("HTTP_PROXY", &*proxy), ("NO_PROXY", exempt)];
+    wasf(&[], &[&CREDENTIALS[..], &environment(port)].concat());
+    assert!(direct.recv().unwrap().starts_with("POST / "));
+    wasf(&[], &[&CREDENTIALS[..], &environment("127.0.0.1:80")].concat());
+    assert!(proxied.recv().unwrap().starts_with(&format!("POST {endpoint}/ ")));
+}
+
+#[test]
+fn a_proxy_that_cannot_be_used_is_named() {
+    let said = wasf(&[], &[&CREDENTIALS[..], &[("https_proxy", "socks5://127.0.0.1:1080")]].concat());
+    assert!(said.contains("cannot use the proxy in https_proxy: socks5 proxies are not supported"), "{said}");
+}
+
+#[test]
+fn certificates_that_cannot_be_used_are_named() {
+    for (text, why) in [(None, "No such file"), (Some(""), "no certificate"), (Some("-----BEGIN x"), "")] {
+        let file = text.map_or_else(|| "/nowhere.pem".into(), |text| file("certificates", "ca.pem", text));
+        let said = wasf(&[], &[&CREDENTIALS[..], &[("AWS_CA_BUNDLE", file.to_str().unwrap())]].concat());
+        assert!(said.contains("cannot use the certificates in AWS_CA_BUNDLE") && said.contains(why), "{said}");
+    }
+}
+
+#[test]
+fn the_endpoints_are_those_that_the_environment_asks_for() {
+    for (name, value, host) in [
+        ("AWS_USE_FIPS_ENDPOINT", "true", "cloudformation-fips.us-east-1.amazonaws.com"),
+        ("AWS_USE_DUALSTACK_ENDPOINT", "true", "cloudformation.us-east-1.api.aws"),
+        ("AWS_ENDPOINT_URL_CLOUDFORMATION", "https://vpce-1.example.com", "vpce-1.example.com"),
+        ("AWS_ENDPOINT_URL_SQS", "https://vpce-1.example.com", "cloudformation.us-east-1.amazonaws.com"),
+    ] {
+        let first = asked_of_a_proxy("HTTPS_PROXY", &[(name, value)]);
+        assert_eq!(first, format!("CONNECT {host}:443 HTTP/1.1"), "{name}={value}");
+    }
+}
+
+#[test]
+fn the_endpoints_are_those_that_the_profile_asks_for() {
+    let text = "[profile fips]\nregion = us-east-2\nuse_fips_endpoint = true\n\
+                [profile dual]\nregion = us-east-2\nuse_dualstack_endpoint = true\n\
+                [profile own]\nregion = us-east-2\nservices = ours\n\
+                [services ours]\ncloudformation =\n  endpoint_url = https://vpce-2.example.com\n\
+                [profile all]\nregion = us-east-2\nendpoint_url = https://all.example.com\n";
+    let keys = "region = us-east-2\naws_access_key_id = A\naws_secret_access_key = s\n";
+    let config = file("endpoints", "config", &text.replace("region = us-east-2\n", keys));
+    for (profile, host) in [
+        ("fips", "cloudformation-fips.us-east-2.amazonaws.com"),
+        ("dual", "cloudformation.us-east-2.api.aws"),
+        ("own", "vpce-2.example.com"),
+        ("all", "all.example.com"),
+    ] {
+        let (address, asked) = server();
+        let environment = [("AWS_CONFIG_FILE", config.to_str().unwrap()), ("HTTPS_PROXY", &*address)];
+        wasf(&["--profile", profile], &environment);
+        let first = asked.recv().unwrap();
+        assert!(first.starts_with(&format!("CONNECT {host}:443 ")), "{profile}: {first}");
+    }
+}
+
+/// An AWS CLI that has a session of `aws login`, and knows one profile.
+const AWS: &str = r#"#!/bin/sh
+case "$*" in
+"configure export-credentials --profile session --format process" | "configure export-credentials --format process")
+  echo '{"Version": 1, "AccessKeyId": "AKIASESSION", "SecretAccessKey": "s", "SessionToken": "t"}' ;;
+*) echo "Your session has expired. Please reauthenticate using 'aws login'." >&2; exit 255 ;;
+esac
+"#;
+
+const SESSIONS: &str = "[default]\nregion = us-east-1\nlogin_session = arn:aws:sts::123456789012:assumed-role/ada/ada\n\
+    [profile session]\nregion = us-east-1\nlogin_session = arn:aws:sts::123456789012:assumed-role/ada/ada\n\
+    [profile expired]\nregion = us-east-1\nlogin_session = arn:aws:sts::123456789012:assumed-role/bob/bob\n";
+
+#[test]
+fn a_profile_of_aws_login_is_read_by_the_aws_cli() {
+    let aws = file("session", "aws", AWS);
+    fs::set_permissions(&aws, fs::Permissions::from_mode(0o755)).unwrap();
+    let config = file("session", "config", SESSIONS);
+    let path = format!("{}:/usr/bin:/bin", aws.parent().unwrap().display());
+    let environment = [("AWS_CONFIG_FILE", config.to_str().unwrap()), ("PATH", path.as_str())];
+    for arguments in [&["--profile", "session"][..], &[]] {
+        let (address, asked) = server();
+        wasf(arguments, &[&environment[..], &[("AWS_ENDPOINT_URL", address.as_str())]].concat());
+        let head = asked.recv().unwrap();
+        assert!(head.contains("Credential=AKIASESSION/"), "{arguments:?}: {head}");
+    }
+    let said = wasf(&["--profile", "expired"], &environment);
+    assert!(said.contains("cannot use the profile expired") && said.contains("aws login"), "{said}");
+    assert!(!said.contains("cargo"), "{said}");
+}
+
+#[test]
+fn a_profile_of_aws_login_without_the_aws_cli_says_so() {
+    let config = file("no-cli", "config", SESSIONS);
+    let said = wasf(&["--profile", "session"], &[("AWS_CONFIG_FILE", config.to_str().unwrap()), ("PATH", "/nowhere")]);
+    assert!(said.contains("cannot use the profile session") && said.contains("AWS CLI"), "{said}");
+    assert!(!said.contains("credentials-login"), "{said}");
+}
+
+#[test]
+fn what_the_environment_lacks_is_named_with_what_to_do() {
+    let without_region = wasf(&[], &CREDENTIALS[..2]);
+    assert!(without_region.contains("give --region, or set AWS_REGION"), "{without_region}");
+    let without_credentials = wasf(&[], &CREDENTIALS[2..]);
+    assert!(without_credentials.contains("run aws configure"), "{without_credentials}");
+}
