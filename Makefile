@@ -24,7 +24,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 export PYTEST_ADDOPTS := -p no:cacheprovider -q
 
 .PHONY: help up down status test quick lint lint-rust lint-template unit model checks emulator end-to-end connect kills \
-  alarms operate wasf soak latency simulate browser bench picture fmt audit build deploy tools clean
+  alarms operate wasf soak outage latency simulate browser bench picture fmt audit build deploy tools clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^# ── / {sub(/^# ── /, ""); print "\n" $$0} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -100,6 +100,10 @@ operate: ## the README's way from an empty account to a working link, and what o
 emulator: ## each of AWS's behaviours that the local cloud restores, with its fix and without
 	@$(cloud) setup ministack
 	cd tests/local_cloud && ../../$(python) -m pytest --numprocesses 2 .
+
+outage: ## the bot is down while PEOPLE=200 connect in OUTAGE=600 seconds, and WhatsApp refuses everybody meanwhile (a quarter of an hour)
+	PEOPLE=$(or $(PEOPLE),200) OUTAGE=$(or $(OUTAGE),600) $(cloud) run --with-plain-stack -- $(tests) --test end_to_end -- --nocapture \
+	  telling::a_bot_that_is_down_keeps telling::people_who_connect_while
 
 soak: ## N people connect while everything fails at random; N=60, SEED=… (some minutes)
 	$(cloud) run -- $(tests) --test soak

@@ -15,7 +15,7 @@ const COMMENT: u8 = 1 << 4;
 pub(super) struct Broken;
 
 /// Decompresses a body up to a limit in bytes. One that is not compressed is returned as it is: neither JSON nor a form
-/// nor a page begins as gzip does, so the header `Content-Encoding` need not be believed.
+/// nor a page begins as gzip does, so the header `Content-Encoding` need not be trusted.
 pub(super) fn decompress(body: Vec<u8>, limit: usize) -> Result<Vec<u8>, Broken> {
     if !body.starts_with(MAGIC) {
         return Ok(body);

@@ -10,7 +10,7 @@ use shared::{
 };
 use tokio::time::timeout;
 
-use crate::whatsapp::{Account, Fate, Message, SendError, Sent};
+use crate::whatsapp::{Account, DeliveryStatus, Message, SendError, Sent};
 
 /// A message with its second try.
 const MESSAGE_TIME: Duration = Duration::from_secs(8);
@@ -50,7 +50,7 @@ impl Messenger {
     }
 
     /// Asks what became of a message, within [`MESSAGE_TIME`].
-    pub(crate) async fn ask(&self, message_id: &str, secrets: &Secrets) -> Result<Fate, SendError> {
+    pub(crate) async fn ask(&self, message_id: &str, secrets: &Secrets) -> Result<DeliveryStatus, SendError> {
         let asking = async {
             match self.ask_with(message_id, secrets).await {
                 Err(refusal @ SendError::Operator(_)) => match self.secrets.newer_than(secrets, (self.clock)()).await {
@@ -63,7 +63,7 @@ impl Messenger {
         timeout(MESSAGE_TIME, asking).await.unwrap_or_else(|_| Err(SendError::Retry("timeout".to_owned())))
     }
 
-    async fn ask_with(&self, message_id: &str, secrets: &Secrets) -> Result<Fate, SendError> {
+    async fn ask_with(&self, message_id: &str, secrets: &Secrets) -> Result<DeliveryStatus, SendError> {
         let credentials = secrets.get(&self.account.secret);
         let credentials = credentials.map_err(|_| SendError::Operator("no_credentials".to_owned()))?;
         self.account.open(&self.http, credentials)?.ask(message_id).await

@@ -1,6 +1,6 @@
 //! A message whose state was verified: whose login it is, and what it brings.
 //!
-//! Whoever can write to the queue can put any words there. So nothing that a message says of a chat is believed but what
+//! Whoever can write to the queue can put any words there. So nothing that a message says of a chat is trusted but what
 //! its state proves: the signature is verified here again, with the public keys, and the callback's time has to lie in the
 //! state's life.
 
@@ -64,7 +64,7 @@ pub(crate) enum Content<'a> {
     },
 }
 
-/// Why a message is not believed.
+/// Why a message is not verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Forged {
     /// The state proves nothing.
@@ -82,7 +82,7 @@ pub enum Forged {
 pub struct Verifier<'a> {
     /// The public keys of this stack.
     pub keys: &'a [StateKey],
-    /// Whether plain states are believed.
+    /// Whether plain states are accepted.
     pub policy: StatePolicy,
     /// The login hosts; a plain state names none.
     pub login_urls: &'a LoginUrls,

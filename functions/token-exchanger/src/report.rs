@@ -20,7 +20,7 @@ use crate::{
 /// A delivery and its result.
 pub(crate) struct Report<'a> {
     pub(crate) delivery: &'a Delivery,
-    /// `None` where it is unreadable or not believed.
+    /// `None` where it is unreadable or not verified.
     pub(crate) message: Option<&'a Message<'a>>,
     pub(crate) result: &'a Result<Ending, Setback>,
     pub(crate) duration: Duration,
@@ -66,7 +66,7 @@ impl Report<'_> {
                 Setback::Forged(_) => {
                     error!(
                         message_id,
-                        result, class, error, next, back_in_s, receives, duration_ms, "message not believed"
+                        result, class, error, next, back_in_s, receives, duration_ms, "message not verified"
                     );
                 }
                 _ => {

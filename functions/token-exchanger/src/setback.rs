@@ -47,7 +47,7 @@ pub(crate) enum Setback {
     RowChanged,
     #[error("the tokens were neither stored nor put back on the queue")]
     TokensLost(#[source] CheckpointError),
-    #[error("the message is not believed")]
+    #[error("the message is not verified")]
     Forged(#[from] Forged),
     #[error("the tokens are not revoked")]
     NotRevoked(#[source] RevokeError),

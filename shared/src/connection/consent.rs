@@ -17,7 +17,7 @@ const SECOND_MS: u64 = 1_000;
 /// A person's consent, as far as its order among a chat's consents is concerned.
 ///
 /// The later consent wins, whenever the codes are exchanged. The order is by the callback's time alone: the times in the
-/// row that others write (`issued_at`) are not believed, and what cannot be compared is replaced.
+/// row that others write (`issued_at`) are not trusted, and what cannot be compared is replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Consent {
     /// The attempt that it belongs to.

@@ -1,4 +1,4 @@
-//! Version 1 of the message: it says itself whose login it is, so nothing in it is believed but what a seal proves.
+//! Version 1 of the message: it says itself whose login it is, so nothing in it is trusted but what a seal proves.
 //!
 //! Messages of this version are in the queues of a stack that was upgraded. Their sealed tokens are stored, because only
 //! the exchanger can have sealed them, for that attempt and chat. Their codes are not exchanged.

@@ -7,7 +7,7 @@ use shared::attempt::{
 };
 
 use super::{AttemptId, Messenger, Metric, OutcomeKey, OutcomeNotifier, SendError, Setback, info, warn};
-use crate::whatsapp::Fate;
+use crate::whatsapp::DeliveryStatus;
 
 /// What is to be done next about a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,25 +36,27 @@ impl OutcomeNotifier {
         if item.message_state.is_some() {
             return Ok(Checked::Settled);
         }
-        let fate = match messenger.ask(message_id, &*secrets?).await {
-            Ok(Fate::Refused(refusal)) if item.template_at.is_some() => Ok(Fate::Refused(refusal.of_template())),
-            fate => fate,
+        let status = match messenger.ask(message_id, &*secrets?).await {
+            Ok(DeliveryStatus::Refused(refusal)) if item.template_at.is_some() => {
+                Ok(DeliveryStatus::Refused(refusal.of_template()))
+            }
+            status => status,
         };
-        let later = match &fate {
-            Ok(Fate::Arrived(state)) => Later::Settled(state),
-            Ok(Fate::Refused(refusal)) => {
+        let later = match &status {
+            Ok(DeliveryStatus::Delivered(state)) => Later::Settled(state),
+            Ok(DeliveryStatus::Refused(refusal)) => {
                 let provider = messenger.account.provider.name();
                 self.meter.count(self.now(), Metric::Messages, &[("Provider", provider), ("Result", refusal.label())]);
                 warn!(%attempt_id, error = %refusal, "message refused after it was accepted");
                 later(messenger, &item, refusal)
             }
             // WhatsApp has it, and the person's phone may be off.
-            Ok(Fate::OnItsWay(state)) if is_last && state == "sent" => Later::Settled(state),
-            Ok(Fate::OnItsWay(_)) | Err(_) if is_last => {
+            Ok(DeliveryStatus::Pending(state)) if is_last && state == "sent" => Later::Settled(state),
+            Ok(DeliveryStatus::Pending(_)) | Err(_) if is_last => {
                 info!(%attempt_id, "unknown what became of the message");
                 Later::Settled(UNKNOWN)
             }
-            Ok(Fate::OnItsWay(_)) => return Ok(Checked::AskAgain),
+            Ok(DeliveryStatus::Pending(_)) => return Ok(Checked::AskAgain),
             Err(error) => {
                 warn!(%attempt_id, %error, "provider not asked what became of the message");
                 return Ok(Checked::AskAgain);

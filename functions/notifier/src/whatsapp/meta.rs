@@ -11,7 +11,8 @@ use shared::{
 use url::Url;
 
 use super::{
-    Answer, Fate, Message, SendError, Sent, WhatsApp, answer, by_status, code, in_one_line, not_accepted, usable_id,
+    Answer, DeliveryStatus, Message, SendError, Sent, WhatsApp, answer, by_status, code, in_one_line, not_accepted,
+    usable_id,
 };
 
 const LANGUAGE: &str = "en";
@@ -48,7 +49,7 @@ impl WhatsApp for Meta {
     }
 
     /// Meta tells what became of a message by the app's webhook, which the bot has, and in no other way.
-    async fn ask(&self, _: &str) -> Result<Fate, SendError> {
+    async fn ask(&self, _: &str) -> Result<DeliveryStatus, SendError> {
         Err(SendError::Retry("cannot_be_asked".to_owned()))
     }
 }

@@ -27,7 +27,7 @@ pub(crate) trait WhatsApp: Send + Sync {
     async fn send(&self, to: &WaId, message: &Message<'_>) -> Result<Sent, SendError>;
 
     /// Asks what became of a message that was accepted. An error says nothing of the message.
-    async fn ask(&self, message_id: &str) -> Result<Fate, SendError>;
+    async fn ask(&self, message_id: &str) -> Result<DeliveryStatus, SendError>;
 }
 
 /// The provider has accepted a message.
@@ -40,11 +40,11 @@ pub(crate) struct Sent {
 
 /// What became of a message that was accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum DeliveryStatus {
     /// It is with the person; the provider's word for it.
-    Arrived(String),
+    Delivered(String),
     /// Nothing is certain yet; the provider's word for it.
-    OnItsWay(String),
+    Pending(String),
     /// It was refused after all.
     Refused(SendError),
 }

@@ -13,8 +13,8 @@ use shared::{
 use url::Url;
 
 use super::{
-    Answer, Fate, Message, SendError, Sender, Sent, WhatsApp, answer, by_status, code, in_one_line, not_accepted,
-    usable_id,
+    Answer, DeliveryStatus, Message, SendError, Sender, Sent, WhatsApp, answer, by_status, code, in_one_line,
+    not_accepted, usable_id,
 };
 
 pub(super) struct Twilio {
@@ -71,26 +71,26 @@ impl WhatsApp for Twilio {
         Ok(Sent { id, by_template: matches!(message, Message::Template(..)) })
     }
 
-    async fn ask(&self, message_id: &str) -> Result<Fate, SendError> {
+    async fn ask(&self, message_id: &str) -> Result<DeliveryStatus, SendError> {
         let url = self.credentials.message_url(self.base.as_ref(), message_id);
         let url = url.map_err(|_| SendError::Operator("invalid_credentials".to_owned()))?;
         let password = self.credentials.password.expose_secret();
         let request = self.http.get(url).basic_auth(&self.credentials.user, Some(password));
-        fate(&answer(request).await?)
+        delivery_status(&answer(request).await?)
     }
 }
 
 /// What an answer says of a message that was accepted. Its `error_code` is there with the states of what was given up, and
 /// has no HTTP status: what is unknown is the operator's, as with a refusal at once.
-fn fate(Answer { status, body }: &Answer) -> Result<Fate, SendError> {
+fn delivery_status(Answer { status, body }: &Answer) -> Result<DeliveryStatus, SendError> {
     let Some(state) = body["status"].as_str().filter(|_| status.is_success()) else {
         return Err(code(&body["code"]).map_or_else(|| not_accepted(*status), |code| error(*status, code)));
     };
     match code(&body["error_code"]) {
-        Some(code) => Ok(Fate::Refused(error(StatusCode::BAD_REQUEST, code))),
-        None if GIVEN_UP.contains(&state) => Ok(Fate::Refused(SendError::Operator(state.to_owned()))),
-        None if ARRIVED.contains(&state) => Ok(Fate::Arrived(state.to_owned())),
-        None if ACCEPTED.contains(&state) => Ok(Fate::OnItsWay(state.to_owned())),
+        Some(code) => Ok(DeliveryStatus::Refused(error(StatusCode::BAD_REQUEST, code))),
+        None if GIVEN_UP.contains(&state) => Ok(DeliveryStatus::Refused(SendError::Operator(state.to_owned()))),
+        None if ARRIVED.contains(&state) => Ok(DeliveryStatus::Delivered(state.to_owned())),
+        None if ACCEPTED.contains(&state) => Ok(DeliveryStatus::Pending(state.to_owned())),
         None => Err(not_accepted(*status)),
     }
 }
@@ -321,14 +321,14 @@ mod tests {
         }
     }
 
-    async fn ask(status: u16, body: &str) -> Result<Fate, SendError> {
+    async fn ask(status: u16, body: &str) -> Result<DeliveryStatus, SendError> {
         let server = Server::answering(status, body).await;
         let twilio = Twilio::new(http(), Some(&server.url().parse().unwrap()), sender(None), AUTH_TOKEN).unwrap();
-        let fate = twilio.ask("SM1").await;
+        let status = twilio.ask("SM1").await;
         let request = server.only_request(ANY);
         assert_eq!((request.method.as_str(), &*request.path), ("GET", "/2010-04-01/Accounts/AC123/Messages/SM1.json"));
         assert_eq!(request.header("authorization"), "Basic QUMxMjM6dDBrZW4=");
-        fate
+        status
     }
 
     #[tokio::test]
@@ -336,15 +336,15 @@ mod tests {
         for state in ["failed", "undelivered"] {
             for (code, _, whose) in REFUSALS {
                 let answer = json!({"sid": "SM1", "status": state, "error_code": code}).to_string();
-                assert_eq!(ask(200, &answer).await, Ok(Fate::Refused(whose.with(&code))), "{state} {code}");
+                assert_eq!(ask(200, &answer).await, Ok(DeliveryStatus::Refused(whose.with(&code))), "{state} {code}");
             }
         }
         for state in ["failed", "undelivered", "canceled"] {
             let answer = json!({"sid": "SM1", "status": state, "error_code": null}).to_string();
-            assert_eq!(ask(200, &answer).await, Ok(Fate::Refused(Whose::Operators.with(state))));
+            assert_eq!(ask(200, &answer).await, Ok(DeliveryStatus::Refused(Whose::Operators.with(state))));
         }
         let unknown = json!({"sid": "SM1", "status": "undelivered", "error_code": 69_999}).to_string();
-        assert_eq!(ask(200, &unknown).await, Ok(Fate::Refused(Whose::Operators.with(&69_999))));
+        assert_eq!(ask(200, &unknown).await, Ok(DeliveryStatus::Refused(Whose::Operators.with(&69_999))));
     }
 
     #[tokio::test]
@@ -353,10 +353,10 @@ mod tests {
             ask(200, &json!({"sid": "SM1", "status": state, "error_code": null}).to_string()).await.unwrap()
         };
         for state in ["delivered", "read"] {
-            assert_eq!(in_state(state).await, Fate::Arrived(state.to_owned()));
+            assert_eq!(in_state(state).await, DeliveryStatus::Delivered(state.to_owned()));
         }
         for state in ["queued", "accepted", "sending", "sent", "scheduled"] {
-            assert_eq!(in_state(state).await, Fate::OnItsWay(state.to_owned()));
+            assert_eq!(in_state(state).await, DeliveryStatus::Pending(state.to_owned()));
         }
     }
 

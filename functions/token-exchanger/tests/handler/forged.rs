@@ -1,4 +1,4 @@
-//! Messages that say of themselves whose login they are: nothing is believed but what a state or a seal proves.
+//! Messages that say of themselves whose login they are: nothing is trusted but what a state or a seal proves.
 
 use std::time::Duration;
 

@@ -22,7 +22,7 @@ use shared::{
 use self::ending::failed;
 use super::{
     Consents,
-    message::{Believed, Content, Form, delivery_id},
+    message::{Content, Form, Verified, delivery_id},
     rules::Broken,
     scenario::Scenario,
     state::{Item, Place, State, Token, bit},
@@ -141,9 +141,9 @@ impl Work {
             at: At::Dead,
         };
         let brings_code = model.scenario.code_of(message.content.event).is_some();
-        let attempt = model.believed(message.content).map(|believed| believed.attempt.code_sha256.is_some());
+        let attempt = model.verified(message.content).map(|verified| verified.attempt.code_sha256.is_some());
         this.at = match (message.content.form, attempt) {
-            // It is not believed.
+            // It is not verified.
             (_, None) => At::Dead,
             (Form::Own, _) if !brings_code => At::Finish(model.refusal(message.content.event).as_str()),
             // By the last receive the schedule has taken longer than a code lives.
@@ -211,7 +211,7 @@ impl Work {
         if let Some(fault) = result.fault() {
             state.left.spend(fault);
         }
-        self.at = match (self.at.clone(), model.believed(self.content)) {
+        self.at = match (self.at.clone(), model.verified(self.content)) {
             (_, None) => At::Dead,
             (At::Claim, Some(of)) => self.claim(state, model, of, result),
             (At::Expire, Some(of)) => {
@@ -248,7 +248,7 @@ impl Work {
             At::Return => {
                 self.release(state, model);
                 // After its tries the schedule's pauses are longer than a lease.
-                let is_held = model.believed(self.content).is_some_and(|of| state.is_held(of.slot));
+                let is_held = model.verified(self.content).is_some_and(|of| state.is_held(of.slot));
                 let place = if is_held { Place::Waiting } else { Place::Ready };
                 state.return_to_queue(self.slot, model.max_receives, place);
             }
@@ -260,7 +260,7 @@ impl Work {
         None
     }
 
-    fn claim(&mut self, state: &mut State, model: &Consents, of: &Believed, result: StepResult) -> At {
+    fn claim(&mut self, state: &mut State, model: &Consents, of: &Verified, result: StepResult) -> At {
         if result == StepResult::Refused {
             return At::Return;
         }
@@ -308,7 +308,7 @@ impl Work {
         At::Exchange
     }
 
-    fn may_be_redeemed(&self, state: &State, of: &Believed) -> bool {
+    fn may_be_redeemed(&self, state: &State, of: &Verified) -> bool {
         let lease = self.attempt(of).lease(&state.attempts[of.slot].attributes());
         lease.maybe_redeemed.get()
     }
@@ -353,12 +353,12 @@ impl Work {
         }
     }
 
-    fn attempt(&self, of: &Believed) -> Attempt<'static> {
+    fn attempt(&self, of: &Verified) -> Attempt<'static> {
         let delivery = Delivery { id: delivery_id(self.id), receives: self.receives.into(), ..of.attempt.delivery };
         Attempt { delivery, ..of.attempt.clone() }
     }
 
-    fn lease(&self, of: &Believed) -> Option<Lease> {
+    fn lease(&self, of: &Verified) -> Option<Lease> {
         self.lease?;
         let mut lease = self.attempt(of).lease(&Item::default().attributes());
         lease.tries = self.tries;
@@ -373,7 +373,7 @@ fn claim_time(id: u8) -> Timestamp {
 }
 
 /// The consent by the rule.
-fn consent(model: &Consents, of: &Believed) -> Consent {
+fn consent(model: &Consents, of: &Verified) -> Consent {
     match model.broken {
         Broken::FirstWins => Consent { at: Scenario::time_of(0), ..of.consent },
         // In any row's future.
@@ -384,10 +384,10 @@ fn consent(model: &Consents, of: &Believed) -> Consent {
 }
 
 /// Whether the consent has lost, by the rule.
-fn is_superseded(model: &Consents, of: &Believed, state: &State) -> bool {
+fn is_superseded(model: &Consents, of: &Verified, state: &State) -> bool {
     consent(model, of).is_superseded(&chats_row(state, of).attributes(), state.now())
 }
 
-fn chats_row<'a>(state: &'a State, of: &Believed) -> &'a Item {
+fn chats_row<'a>(state: &'a State, of: &Verified) -> &'a Item {
     if of.is_foreign { &state.foreign } else { &state.row }
 }

@@ -1,4 +1,4 @@
-//! The messages that a scenario's events make, and what the exchanger believes of them: they are made, signed and
+//! The messages that a scenario's events make, and what the exchanger accepts of them: they are made, signed and
 //! verified as the stack does it.
 
 use std::{sync::LazyLock, time::Duration};
@@ -39,9 +39,9 @@ pub struct Content {
     pub form: Form,
 }
 
-/// What the exchanger believes of a message.
+/// What the exchanger accepts of a message.
 #[derive(Debug)]
-pub struct Believed {
+pub struct Verified {
     /// What it says of the attempt.
     pub attempt: Attempt<'static>,
     /// Its consent.
@@ -52,7 +52,7 @@ pub struct Believed {
     pub is_foreign: bool,
 }
 
-impl Believed {
+impl Verified {
     /// The same with this code.
     #[must_use]
     pub fn with_code(&self, code_sha256: Option<String>) -> Self {
@@ -94,12 +94,12 @@ pub fn delivery_id(number: u8) -> DeliveryId {
 }
 
 impl Scenario {
-    /// What the exchanger believes of each message that an event can lead to: its own, its sealed tokens, and tokens to
+    /// What the exchanger accepts of each message that an event can lead to: its own, its sealed tokens, and tokens to
     /// revoke. The verification is the exchanger's own.
     #[must_use]
-    pub fn believed(&self, broken: Broken) -> Vec<[Option<Believed>; 3]> {
+    pub fn verified(&self, broken: Broken) -> Vec<[Option<Verified>; 3]> {
         let forms = [Form::Own, Form::Exchanged, Form::Revoke(0)];
-        (0..self.count()).map(|event| forms.map(|form| self.believe(Content { event, form }, broken))).collect()
+        (0..self.count()).map(|event| forms.map(|form| self.verify(Content { event, form }, broken))).collect()
     }
 
     /// The SHA-256 of the code of an event, be it one that the receiver refused.
@@ -112,9 +112,9 @@ impl Scenario {
         Some(authorization_code(number?)?.sha256())
     }
 
-    fn believe(&self, content: Content, broken: Broken) -> Option<Believed> {
+    fn verify(&self, content: Content, broken: Broken) -> Option<Verified> {
         let is_forged = matches!(self.events[usize::from(content.event)], Event::Forged(_));
-        let message = self.message(content, is_forged && broken == Broken::ForgedBelieved)?;
+        let message = self.message(content, is_forged && broken == Broken::ForgedAccepted)?;
         let key = StateKey::from_der(&state_public_key()).ok()?;
         let login_urls: LoginUrls = "https://login.salesforce.com".parse().ok()?;
         // Made once for each configuration, and kept to the end.
@@ -123,16 +123,16 @@ impl Scenario {
             keys: &[key],
             policy: StatePolicy::Signed,
             login_urls: &login_urls,
-            now: if broken == Broken::ForgedBelieved { Timestamp::from_millis(u64::MAX / 2) } else { Self::now(9) },
+            now: if broken == Broken::ForgedAccepted { Timestamp::from_millis(u64::MAX / 2) } else { Self::now(9) },
         };
         let verified: &'static Message<'static> = Box::leak(Box::new(door.verify(body).ok()?));
         let attempt = verified.attempt(Delivery { id: delivery_id(0), receives: 1, max_tries: self.tries.into() });
         let slot = self.attempts().iter().position(|number| id(*number) == attempt.id)?;
         let is_foreign = attempt.wa_id.as_str() != CHAT;
-        Some(Believed { attempt, consent: verified.consent(), slot, is_foreign })
+        Some(Verified { attempt, consent: verified.consent(), slot, is_foreign })
     }
 
-    /// The message; a forgery that is to be believed is signed.
+    /// The message; a forgery that is to be accepted is signed.
     fn message(&self, Content { event, form }: Content, signed: bool) -> Option<ExchangeMessage> {
         let attempt = self.attempt_of(event)?;
         let (link, brings) = match self.events[usize::from(event)] {

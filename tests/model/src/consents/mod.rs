@@ -22,7 +22,7 @@ use stateright::{Model, Property};
 
 use self::{
     exchanger::{StepResult, Work},
-    message::{Believed, Content, Form, RESERVE},
+    message::{Content, Form, RESERVE, Verified},
     operator::Revoking,
     rules::Broken,
     scenario::{Bounds, Brings, Event, Forgery, REVOKED, Scenario, Shape},
@@ -45,7 +45,7 @@ pub struct Consents {
     pub max_receives: u8,
     /// Which rule is broken.
     pub broken: Broken,
-    believed: Vec<[Option<Believed>; 3]>,
+    verified: Vec<[Option<Verified>; 3]>,
 }
 
 /// What happens next.
@@ -83,7 +83,7 @@ impl Consents {
     pub fn new(scenario: &'static Scenario, bounds: Bounds, broken: Broken) -> Self {
         let Bounds { faults: all, redrives, expiry } = bounds;
         let faults = Faults { all, crashes: all, refusals: all, lost: all, answers: 1, duplicates: 1, redrives };
-        let believed = scenario.believed(broken);
+        let verified = scenario.verified(broken);
         Self {
             scenario,
             faults,
@@ -91,19 +91,19 @@ impl Consents {
             max_tries: scenario.tries,
             max_receives: scenario.tries + RESERVE,
             broken,
-            believed,
+            verified,
         }
     }
 
-    /// What is believed of a message; `None` where it is forged.
+    /// What is verified of a message; `None` where it is forged.
     #[must_use]
-    pub fn believed(&self, content: Content) -> Option<&Believed> {
+    pub fn verified(&self, content: Content) -> Option<&Verified> {
         let form = match content.form {
             Form::Own => 0,
             Form::Exchanged => 1,
             Form::Revoke(_) => 2,
         };
-        self.believed[usize::from(content.event)][form].as_ref()
+        self.verified[usize::from(content.event)][form].as_ref()
     }
 
     /// Why the attempt of this event fails, which brings no code.
@@ -190,7 +190,7 @@ impl Model for Consents {
             }
         }
         for (slot, message) in state.messages.iter().enumerate() {
-            let attempt = self.believed(message.content).map_or(0, |of| of.slot);
+            let attempt = self.verified(message.content).map_or(0, |of| of.slot);
             match message.place {
                 Place::Ready if state.work.len() < EXCHANGERS => actions.push(Action::Receive(slot)),
                 Place::Waiting if state.work.len() < EXCHANGERS && !state.is_held(attempt) => {

@@ -32,8 +32,8 @@ pub enum Broken {
     FailureUnchecked,
     /// A refused callback ends an attempt that the right one has begun.
     RefusedOverrules,
-    /// A forged message is believed.
-    ForgedBelieved,
+    /// A forged message is accepted.
+    ForgedAccepted,
     /// A claim succeeds whether or not a lease has expired.
     LeaseIgnored,
     /// A second approval of a connected login is dropped.
@@ -57,7 +57,7 @@ impl Broken {
         (Self::OvertakenKept, "the tokens of an overtaken consent are kept", &TWO_PRESSES),
         (Self::FailureUnchecked, "a failure is told whatever came later", &TWO_PRESSES),
         (Self::RefusedOverrules, "a refused callback overrules the right one", &REFUSED_BESIDE_RIGHT),
-        (Self::ForgedBelieved, "a forged message is believed", &FORGED),
+        (Self::ForgedAccepted, "a forged message is accepted", &FORGED),
         (Self::LeaseIgnored, "a claim ignores the lease", &TWO_CODES),
         (Self::SecondUnanswered, "a second approval of a connected login is dropped", &TWO_CODES),
         (Self::CodesUnbounded, "any number of codes is tried", &FOUR_CODES),

@@ -1,10 +1,13 @@
 //! Outcomes that cannot be told at once: nobody else waits for them, and they are told once that is possible.
 
+use std::time::Duration;
+
 use futures::{StreamExt as _, future::join_all, stream};
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
-use system::{Browser, Cloud, consent::CONNECTED, new_chat, wait_until};
+use system::{Browser, Cloud, consent::CONNECTED, new_chat, now_ms, wait_until};
 
 fn down() -> Value {
     json!({"status": 500, "body": ""})
@@ -24,43 +27,112 @@ async fn people_connect(cloud: &Cloud, chats: &[String]) {
     .await;
 }
 
-/// The bot answers 500 to everybody's events, until the test ends the faults of each.
+/// How large an outage is: a short one of a few people. `PEOPLE` and `OUTAGE` (seconds) make it as large as in life (`make
+/// outage`).
+struct Outage {
+    people: usize,
+    length: Duration,
+}
+
+impl Outage {
+    fn read() -> Self {
+        let setting = |name| std::env::var(name).ok().map(|text| text.parse().expect("a number"));
+        let people = setting("PEOPLE").unwrap_or(12);
+        Self {
+            people: usize::try_from(people).expect("few people"),
+            length: Duration::from_secs(setting("OUTAGE").unwrap_or(0)),
+        }
+    }
+
+    /// Connects the people one after another while it lasts, a few at the same time; when each of them called back, in
+    /// milliseconds since the epoch.
+    async fn pass(&self, connect: impl AsyncFn(usize) -> u64) -> Vec<u64> {
+        let gap = self.length / u32::try_from(self.people).expect("few people");
+        let arrivals = stream::iter(0..self.people).then(async |place| {
+            sleep(gap).await;
+            connect(place)
+        });
+        arrivals.buffered(4).collect().await
+    }
+}
+
+/// Prints how long something took people, in milliseconds.
+#[expect(clippy::print_stdout, reason = "the report of a long outage")]
+fn print_times(what: &str, mut times: Vec<u64>) {
+    times.sort_unstable();
+    let at = |part: usize| times[(times.len() - 1) * part / 100];
+    println!("{what}: median {} ms, 99th percentile {} ms, of {}", at(50), at(99), times.len());
+}
+
+/// The bot answers 500 to the events of every second person, until the test ends the faults.
 #[tokio::test]
 async fn a_bot_that_is_down_keeps_nobody_waiting_and_has_every_event_once_it_is_well() {
-    let cloud = Cloud::read();
-    let chats: Vec<_> = (0..12).map(|_| new_chat()).collect();
-    for chat in &chats {
-        // For each: the stream's try, and those of the retry queue after 5, 10 and 15 seconds.
-        cloud.fault(chat, "bot.events", 4, down()).await;
-    }
-    people_connect(&cloud, &chats).await;
-    for chat in &chats {
+    let (cloud, outage) = (Cloud::read(), Outage::read());
+    let chats: Vec<_> = (0..outage.people).map(|_| new_chat()).collect();
+    let is_without_bot = |place: usize| place % 2 == 0;
+    let called_back = outage
+        .pass(async |place| {
+            let chat = &chats[place];
+            if is_without_bot(place) {
+                cloud.fault(chat, "bot.events", 10_000, down()).await;
+            }
+            let mut browser = Browser::new(&cloud);
+            let callback = browser.approve(&cloud.link(chat).await.url).await;
+            let now = now_ms();
+            browser.visit(Method::GET, &callback).await;
+            now
+        })
+        .await;
+    let mut times = [Vec::new(), Vec::new()];
+    for (place, chat) in chats.iter().enumerate() {
         let journal = cloud.wait_for(chat, "the message", |journal| !journal.messages().is_empty()).await;
-        assert_eq!(journal.succeeded("bot.events"), 0, "the message did not wait for the bot");
+        let messaged = journal.first_at_ms("twilio.messages").unwrap();
+        times[usize::from(is_without_bot(place))].push(messaged.saturating_sub(called_back[place]));
+        if is_without_bot(place) {
+            assert_eq!(journal.succeeded("bot.events"), 0, "the message did not wait for the bot");
+            // The stream's try, and those of the retry queue after 5 and 10 seconds.
+            cloud.wait_for(chat, "three tries", |journal| journal.count("bot.events") > 2).await;
+        }
     }
     for chat in &chats {
+        cloud.end_faults(chat).await;
+    }
+    let well = now_ms();
+    let mut late = Vec::new();
+    for (place, chat) in chats.iter().enumerate() {
         let journal = cloud.wait_for(chat, "the event", |journal| journal.succeeded("bot.events") > 0).await;
         assert_eq!(journal.messages(), [CONNECTED]);
-        assert_eq!((journal.count("bot.events"), journal.succeeded("bot.events")), (5, 1));
+        assert_eq!(journal.succeeded("bot.events"), 1);
+        if is_without_bot(place) {
+            let told = journal.records("bot.events").last().unwrap()["at_ms"].as_u64().unwrap();
+            late.push(told.saturating_sub(well));
+        }
     }
+    let [with, without] = times;
+    print_times("callback to message, bot well", with);
+    print_times("callback to message, bot down", without);
+    print_times("the bot's recovery to its event", late);
 }
 
 /// Twilio's credentials are revoked, and Meta has locked the account: that is nobody's own fault.
 #[tokio::test]
 async fn people_who_connect_while_the_whatsapp_account_is_locked_are_told_once_it_is_not() {
-    let cloud = Cloud::read();
+    let (cloud, outage) = (Cloud::read(), Outage::read());
     let revoked = json!({"status": 401, "body": {"code": 20003, "message": "Authenticate"}});
     let locked = json!({"status": 403, "body": {"error": {"code": 131_031, "message": "Account has been locked"}}});
     let providers = [("main", "twilio.messages", revoked), ("plain", "meta.messages", locked)];
-    let people: Vec<_> = providers.iter().flat_map(|of| (0..12).map(move |_| (of, new_chat()))).collect();
-    let connect = people.iter().map(async |((stack, endpoint, refusal), chat)| {
-        cloud.fault(chat, endpoint, 10_000, refusal.clone()).await;
-        match *stack {
-            "main" => cloud.consent(chat).await,
-            stack => drop(cloud.consent_of(stack, chat, 0).await),
-        }
-    });
-    stream::iter(connect).buffer_unordered(4).collect::<()>().await;
+    let people: Vec<_> = (0..outage.people).map(|place| (&providers[place % 2], new_chat())).collect();
+    outage
+        .pass(async |place| {
+            let ((stack, endpoint, refusal), chat) = &people[place];
+            cloud.fault(chat, endpoint, 10_000, refusal.clone()).await;
+            match *stack {
+                "main" => cloud.consent(chat).await,
+                stack => drop(cloud.consent_of(stack, chat, 0).await),
+            }
+            now_ms()
+        })
+        .await;
     for ((_, endpoint, _), chat) in &people {
         // The stream's try, and the retry queue's: with each the credentials are fetched again.
         cloud.wait_for(chat, "refusals", |journal| journal.count(endpoint) > 2).await;
@@ -69,9 +141,13 @@ async fn people_who_connect_while_the_whatsapp_account_is_locked_are_told_once_i
     for (_, chat) in &people {
         cloud.end_faults(chat).await;
     }
+    let cured = now_ms();
+    let mut late = Vec::new();
     for ((stack, endpoint, _), chat) in &people {
         let journal = cloud.wait_for(chat, "the message", |journal| journal.succeeded(endpoint) > 0).await;
         assert_eq!([journal.messages(), journal.meta_messages()].concat().last(), Some(&CONNECTED));
+        let told = journal.records(endpoint).last().unwrap()["at_ms"].as_u64().unwrap();
+        late.push(told.saturating_sub(cured));
         let attempt = wait_until("the mark", async || {
             let attempts = cloud.attempts(cloud.stack(stack), chat).await;
             attempts.into_iter().find(|attempt| attempt.get("notified_at").is_some())
@@ -82,6 +158,7 @@ async fn people_who_connect_while_the_whatsapp_account_is_locked_are_told_once_i
         assert_eq!(journal.succeeded(endpoint), 1);
         assert!(journal.events().iter().all(|event| event["data"]["message"] != "undeliverable"));
     }
+    print_times("the account's recovery to the message", late);
 }
 
 /// Twilio accepts the message, and says 15 seconds later that this person cannot get it.

@@ -11,7 +11,7 @@ use shared::{
 use super::{At, CLAIMS, StepResult, Work, chats_row, consent};
 use crate::consents::{
     Consents,
-    message::{Believed, Form},
+    message::{Form, Verified},
     rules::Broken,
     state::{State, bit},
 };
@@ -27,7 +27,7 @@ enum Finish {
 
 impl Work {
     /// A later consent has won.
-    pub(super) fn supersede(&mut self, state: &mut State, of: &Believed, result: StepResult) -> At {
+    pub(super) fn supersede(&mut self, state: &mut State, of: &Verified, result: StepResult) -> At {
         if result == StepResult::Refused {
             return self.not_stored(state);
         }
@@ -46,7 +46,7 @@ impl Work {
         &mut self,
         state: &mut State,
         model: &Consents,
-        of: &Believed,
+        of: &Verified,
         reason: &str,
         result: StepResult,
     ) -> At {
@@ -84,7 +84,7 @@ impl Work {
         &mut self,
         state: &mut State,
         model: &Consents,
-        of: &Believed,
+        of: &Verified,
         reason: &str,
         result: StepResult,
     ) -> At {
@@ -110,7 +110,7 @@ impl Work {
     }
 
     /// Makes sure that the person is told of a delay: `tell_of_delay`, and the beginning of `store_sealed`.
-    pub(super) fn tell(&mut self, state: &mut State, model: &Consents, of: &Believed, result: StepResult) -> At {
+    pub(super) fn tell(&mut self, state: &mut State, model: &Consents, of: &Verified, result: StepResult) -> At {
         if result == StepResult::Refused {
             return At::Return;
         }
@@ -133,7 +133,7 @@ impl Work {
 
     /// After a setback.
     pub(super) fn release(&mut self, state: &mut State, model: &Consents) {
-        let Some(of) = model.believed(self.content) else { return };
+        let Some(of) = model.verified(self.content) else { return };
         if matches!(self.content.form, Form::Revoke(_)) {
             return;
         }
@@ -152,11 +152,11 @@ impl Work {
     }
 
     /// Whether what this receive does not write may never be written.
-    fn is_last(&self, of: &Believed) -> bool {
+    fn is_last(&self, of: &Verified) -> bool {
         self.attempt(of).delivery.is_last(self.lease(of).as_ref().map_or(0, Lease::used_tries))
     }
 
-    fn reason_lost(state: &State, of: &Believed) -> Reason {
+    fn reason_lost(state: &State, of: &Verified) -> Reason {
         of.consent.reason_lost(&chats_row(state, of).attributes(), state.now())
     }
 
@@ -165,7 +165,7 @@ impl Work {
         &self,
         state: &mut State,
         model: &Consents,
-        of: &Believed,
+        of: &Verified,
         outcome: &Outcome<&str>,
         guard: Guard<'_>,
         result: StepResult,
@@ -186,7 +186,7 @@ impl Work {
         &self,
         state: &mut State,
         model: &Consents,
-        of: &Believed,
+        of: &Verified,
         outcome: &Outcome<&str>,
         guard: Guard<'_>,
         result: StepResult,
@@ -210,7 +210,7 @@ impl Work {
     fn write(
         &self,
         state: &mut State,
-        of: &Believed,
+        of: &Verified,
         outcome: &Outcome<&str>,
         guard: Guard<'_>,
         is_excused: bool,

@@ -13,7 +13,7 @@ use shared::{
 use super::{At, CLAIMS, StepResult, Unused, Work, chats_row, consent, is_superseded};
 use crate::consents::{
     Consents,
-    message::{Believed, Content, Form},
+    message::{Content, Form, Verified},
     rules::Broken,
     state::{Item, Place, State, Token, Told, bit},
 };
@@ -21,7 +21,7 @@ use crate::consents::{
 impl Work {
     /// The top of the loop of `store`, with the row as it is.
     pub(super) fn look(&mut self, state: &State, model: &Consents) -> At {
-        let Some(of) = model.believed(self.content) else { return At::Dead };
+        let Some(of) = model.verified(self.content) else { return At::Dead };
         let row = chats_row(state, of);
         if is_superseded(model, of, state) {
             return if model.broken == Broken::OvertakenKept {
@@ -56,7 +56,7 @@ impl Work {
         &mut self,
         state: &mut State,
         model: &Consents,
-        of: &Believed,
+        of: &Verified,
         before: &Item,
         result: StepResult,
     ) -> At {
@@ -116,7 +116,7 @@ impl Work {
         if model.broken == Broken::RevokeAfterwards && replaced { At::Queue(before.clone()) } else { At::Done }
     }
 
-    pub(super) fn connected(&self, state: &mut State, model: &Consents, of: &Believed) {
+    pub(super) fn connected(&self, state: &mut State, model: &Consents, of: &Verified) {
         if !of.is_foreign {
             state.told = Told::Connected(self.content.event);
         }
