@@ -3,7 +3,7 @@
 use shared::{
     AuthorizationCode,
     code::InvalidCode,
-    exchange::{Denial, DenialError, Description, StateText},
+    exchange::{Denial, StateText},
     state,
     web::{
         Parameter::{Absent, Once, Repeated},
@@ -54,10 +54,7 @@ impl Callback {
         let answer = match (error, code) {
             _ if are_too_long => Err(Refusal::TooLong),
             _ if repeated => Err(Refusal::DuplicateParameter),
-            (Once(error), _) => Ok(Answer::Error(Denial {
-                error: DenialError::from_untrusted(&error),
-                description: once(description).as_deref().and_then(Description::from_untrusted),
-            })),
+            (Once(error), _) => Ok(Answer::Error(Denial::from_untrusted(&error, once(description).as_deref()))),
             (_, Once(code)) => parse_code(code),
             _ => Err(Refusal::MissingCode),
         };

@@ -208,7 +208,17 @@ async fn a_denial_is_an_error_to_a_program() {
 async fn an_unusual_error_is_queued_as_unknown() {
     let aws = aws().await;
     call(&receiver(&aws), &get(&[("error", "<b>no</b>"), ("state", &signed(claims()))])).await;
-    assert_eq!(queued(&aws)[0]["denied"], json!({ "error": "unknown" }));
+    assert_eq!(queued(&aws)[0]["denied"], json!({ "error": "unknown", "error_description": "<b>no</b>" }));
+}
+
+#[tokio::test]
+async fn what_salesforce_says_of_an_error_is_queued_in_plain_characters() {
+    let aws = aws().await;
+    let said =
+        [("error", "invalid_grant: the user\u{2019}s org"), ("error_description", "isn\u{2019}t\u{a0}active\u{202e}")];
+    call(&receiver(&aws), &get(&[said[0], said[1], ("state", &signed(claims()))])).await;
+    let queued = &queued(&aws)[0]["denied"];
+    assert_eq!(queued, &json!({"error": "invalid_grant", "error_description": "the user's org isn't active"}));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// The longest description that is kept, in characters.
-const MAX_LENGTH: usize = 200;
+const MAX_LENGTH: usize = 1000;
 /// Words of this length are tokens, codes or keys, and not a language's.
 const LONG_WORD: usize = 32;
 /// So many digits can be a phone number.
@@ -13,8 +13,8 @@ const NUMBER: usize = 7;
 /// In place of what is hidden.
 const HIDDEN: &str = "***";
 
-/// A description that came from outside: printable ASCII, at most 200 characters, and nothing in it that could be a
-/// secret, a phone number or an e-mail address.
+/// A description that came from outside: printable ASCII, at most 1,000 characters, and nothing in it that could be a
+/// secret, a phone number or an e-mail address. It is classified by its words, so typographic marks are kept as plain ones.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Description(String);
@@ -23,10 +23,10 @@ impl Description {
     /// Keeps what may be shown of the text; `None` where nothing is left.
     #[must_use]
     pub fn from_untrusted(text: &str) -> Option<Self> {
-        let printable: String =
-            text.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(4 * MAX_LENGTH).collect();
-        let kept: String = without_numbers(&without_secrets(&printable)).chars().take(MAX_LENGTH).collect();
-        (!kept.trim().is_empty()).then_some(Self(kept))
+        let printable: String = text.chars().filter_map(printable).take(4 * MAX_LENGTH).collect();
+        let kept: String = without_numbers(&without_secrets(printable.trim())).chars().take(MAX_LENGTH).collect();
+        let kept = kept.trim_end();
+        (!kept.is_empty()).then(|| Self(kept.to_owned()))
     }
 
     /// The text.
@@ -34,6 +34,18 @@ impl Description {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// The character, or the one of ASCII that is meant; `None` where there is none.
+fn printable(character: char) -> Option<char> {
+    Some(match character {
+        ' '..='~' => character,
+        '\u{2018}' | '\u{2019}' | '\u{201b}' | '\u{2bc}' | '\u{b4}' => '\'',
+        '\u{201c}' | '\u{201d}' | '\u{201e}' => '"',
+        '\u{2010}'..='\u{2015}' | '\u{2212}' => '-',
+        _ if character.is_whitespace() => ' ',
+        _ => return None,
+    })
 }
 
 fn without_secrets(text: &str) -> String {
@@ -87,7 +99,11 @@ mod tests {
     #[test]
     fn a_description_is_kept_as_printable_text() {
         assert_eq!(kept("end-user \u{1b}[2Jdenied\u{202e}\n").as_deref(), Some("end-user [2Jdenied"));
-        assert_eq!(kept(&"ab ".repeat(300)).map(|text| text.len()), Some(MAX_LENGTH));
+        assert_eq!(kept(&"ab ".repeat(400)).map(|text| text.len()), Some(MAX_LENGTH));
+        assert_eq!(
+            kept("user isn\u{2019}t\u{a0}active\nhere \u{2013} yet\n").as_deref(),
+            Some("user isn't active here - yet")
+        );
         assert_eq!(kept(" \u{200b}"), None);
     }
 

@@ -41,11 +41,17 @@ pub fn callback_error(error: &str, description: Option<&str>) -> Reason {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exchange::{Denial, Description};
+
+    /// A description that comes to the point late.
+    const LATE: &str = "We were asked to grant an external client app the access that it needs, and looked for the account with \
+        which somebody has just logged in here. It turned out that this cannot be done today, because of the settings of the \
+        account itself: the user is frozen.";
 
     #[test]
     fn each_error_has_its_reason() {
         #[rustfmt::skip]
-        let table: [(&str, &str, Reason); 53] = [
+        let table: [(&str, &str, Reason); 59] = [
             // Salesforce Help, "OAuth 2.0 Authorization Errors"; RFC 6749 §4.1.2.1.
             ("access_denied", "end-user denied authorization", Reason::Denied),
             ("access-denied", "", Reason::Denied),
@@ -69,8 +75,14 @@ mod tests {
             ("invalid_app_access", "", Reason::AppBlocked),
             ("invalid_grant", "ip restricted or invalid login hours", Reason::AppBlocked),
             ("OAUTH_APP_BLOCKED: this app is blocked", "", Reason::AppBlocked),
+            ("invalid_client_id", "External Client App isn\u{2019}t installed\u{a0}in this org.", Reason::AppBlocked),
+            ("access_denied", "User hasn\u{2019}t been approved to access this app", Reason::AppBlocked),
             // The user's and the org's state.
             ("inactive_user", "", Reason::UserInactive),
+            ("invalid_grant: inactive user", "", Reason::UserInactive),
+            ("access_denied", "The user isn\u{2019}t active", Reason::UserInactive),
+            ("access_denied", "The user\nis\tfrozen.", Reason::UserInactive),
+            ("access_denied", LATE, Reason::UserInactive),
             ("access_denied", "inactive user", Reason::UserInactive),
             ("access_denied", "The user is frozen.", Reason::UserInactive),
             ("inactive_org", "", Reason::OrgInactive),
@@ -109,6 +121,10 @@ mod tests {
         ];
         for (error, description, reason) in table {
             assert_eq!(callback_error(error, Some(description)), reason, "{error} {description}");
+            let kept = Denial::from_untrusted(error, Some(description));
+            let kept: Denial = serde_json::from_value(serde_json::to_value(kept).unwrap()).unwrap();
+            let description = kept.description.as_ref().map(Description::as_str);
+            assert_eq!(callback_error(kept.error.as_str(), description), reason, "{kept:?} of {error}");
         }
     }
 
