@@ -286,7 +286,8 @@ mod tests {
             (400, r#"{"error":{"code":999999}}"#, Whose::Operators.with(&999_999)),
             (503, r#"{"error":{"code":999999}}"#, Whose::Nobodys.with(&999_999)),
             (400, r#"{"error":{}}"#, Whose::Operators.with("http_400")),
-            (502, "<html>", Whose::Nobodys.with("http_502")),
+            (502, "<html>", SendError::Unsure("http_502".to_owned())),
+            (500, "<html>", Whose::Nobodys.with("http_500")),
             (403, "<html>", Whose::Operators.with("http_403")),
         ] {
             let server = Server::answering(status, body).await;
@@ -315,9 +316,13 @@ mod tests {
             (200, r#"{"messages":[{}]}"#),
             (200, r#"{"messages":[{"id":""}]}"#),
             (200, r#"{"messages":[{"id":"wamid.x","message_status":"lost"}]}"#),
+            (200, "OK"),
         ] {
-            assert_eq!(sent(status, body).await, Err(Whose::Nobodys.with("not_accepted")), "{status} {body}");
+            let unsure = SendError::Unsure("not_accepted".to_owned());
+            assert_eq!(sent(status, body).await, Err(unsure), "{status} {body}: it may have been sent");
         }
+        let accepted = "\u{feff}{\"messages\":[{\"id\":\"wamid.x\"}]}";
+        assert_eq!(sent(200, accepted).await, Ok(()), "a byte order mark");
         let refused = r#"{"error":{"code":131026}}"#;
         assert_eq!(sent(200, refused).await, Err(Whose::Persons.with(&131_026)));
     }

@@ -195,7 +195,8 @@ async fn answer(request: RequestBuilder) -> Result<Answer, SendError> {
         BodyError::TooLong => unreadable(status, "answer_too_long"),
         BodyError::Encoding => unreadable(status, "answer_broken"),
     })?;
-    Ok(Answer { status, body: serde_json::from_slice(&body).unwrap_or_default() })
+    let text = String::from_utf8_lossy(&body);
+    Ok(Answer { status, body: serde_json::from_str(text.trim_start_matches('\u{feff}')).unwrap_or_default() })
 }
 
 /// The answer says no more than its status.
@@ -215,9 +216,10 @@ fn code(value: &Value) -> Option<u64> {
     code.filter(|code| *code != 0)
 }
 
-/// An answer that neither says that the message was accepted nor why not: a page, an empty body, no id.
+/// An answer that neither says that the message was accepted nor why not: a page, an empty body, no id, a state that is not
+/// known. Where it is a success the message may have been sent.
 fn not_accepted(status: StatusCode) -> SendError {
-    if status.is_success() { SendError::Retry("not_accepted".to_owned()) } else { by_status(status, None) }
+    if status.is_success() { SendError::Unsure("not_accepted".to_owned()) } else { by_status(status, None) }
 }
 
 /// There is no response. Unless there was no connection, the message may have been sent all the same.
@@ -229,8 +231,12 @@ fn no_response(error: &reqwest::Error) -> SendError {
 }
 
 /// The class of a response whose code is unknown or absent: what is not for later is the operator's, because an alarm
-/// about one person does less harm than silence about everybody.
+/// about one person does less harm than silence about everybody. A gateway that had no answer in time, or no valid one, does
+/// not know what became of the request (RFC 9110 §15.6.3, §15.6.5).
 fn by_status(status: StatusCode, code: Option<u64>) -> SendError {
+    if code.is_none() && [StatusCode::BAD_GATEWAY, StatusCode::GATEWAY_TIMEOUT].contains(&status) {
+        return SendError::Unsure(format!("http_{}", status.as_u16()));
+    }
     let code = code.map_or_else(|| format!("http_{}", status.as_u16()), |code| code.to_string());
     let for_later = [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT].contains(&status);
     if status.is_server_error() || for_later { SendError::Retry(code) } else { SendError::Operator(code) }

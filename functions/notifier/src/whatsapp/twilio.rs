@@ -367,8 +367,8 @@ mod tests {
             (401, r#"{"code":20003,"status":401}"#, Whose::Operators.with(&20_003)),
             (429, r#"{"code":20429,"status":429}"#, Whose::Nobodys.with(&20_429)),
             (503, "<html>", Whose::Nobodys.with("http_503")),
-            (200, "<html>", Whose::Nobodys.with("not_accepted")),
-            (200, r#"{"status":"lost"}"#, Whose::Nobodys.with("not_accepted")),
+            (200, "<html>", SendError::Unsure("not_accepted".to_owned())),
+            (200, r#"{"status":"lost"}"#, SendError::Unsure("not_accepted".to_owned())),
         ] {
             assert_eq!(ask(status, body).await, Err(error), "{status} {body}");
         }
@@ -381,6 +381,9 @@ mod tests {
             (429, r#"{"code":29999}"#, Whose::Nobodys.with(&29999)),
             (500, r#"{"code":"29999"}"#, Whose::Nobodys.with(&29999)),
             (503, "<html>", Whose::Nobodys.with("http_503")),
+            (504, "<html>", SendError::Unsure("http_504".to_owned())),
+            (502, "", SendError::Unsure("http_502".to_owned())),
+            (502, r#"{"code":20500}"#, Whose::Nobodys.with(&20500)),
             (403, "<html>", Whose::Operators.with("http_403")),
             (302, "", Whose::Operators.with("http_302")),
         ] {
@@ -408,9 +411,13 @@ mod tests {
             (201, r#"{"sid":"","status":"queued"}"#),
             (201, r#"{"sid":"SM1"}"#),
             (201, r#"{"sid":"SM1","status":"paused"}"#),
+            (201, r#"{"sid":"SM1","status":"sent_to_channel"}"#),
+            (201, "<TwilioResponse><Message><Sid>SM1</Sid></Message></TwilioResponse>"),
         ] {
-            assert_eq!(sent(status, body).await, Err(Whose::Nobodys.with("not_accepted")), "{status} {body}");
+            let unsure = SendError::Unsure("not_accepted".to_owned());
+            assert_eq!(sent(status, body).await, Err(unsure), "{status} {body}: it may have been sent");
         }
+        assert_eq!(sent(201, &format!("\u{feff}{ACCEPTED_ANSWER}")).await, Ok(()), "a byte order mark");
         for state in ["failed", "undelivered", "canceled"] {
             let answer = json!({"sid": "SM1", "status": state, "error_code": null}).to_string();
             assert_eq!(sent(201, &answer).await, Err(Whose::Operators.with(state)));
