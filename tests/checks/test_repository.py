@@ -198,6 +198,12 @@ def test_tables_of_people_can_be_restored_and_outlive_the_stack(template):
         assert template["Resources"][name]["UpdateReplacePolicy"] == "Retain", name
 
 
+def test_the_api_does_not_fail_on_warnings(template):
+    """The import warns of each path parameter that SAM writes, so a deployment would fail on AWS."""
+    assert "FailOnWarnings" not in template["Resources"]["Api"]["Properties"]
+    assert "HttpApi" not in template.get("Globals", {})
+
+
 def test_the_webhooks_address_is_shown_nowhere(template):
     assert template["Parameters"]["BotWebhookUrl"]["NoEcho"] is True
     shown = [template["Outputs"], *_of_type(template, "AWS::CloudWatch::Dashboard").values()]

@@ -140,6 +140,16 @@ def http_api_body(cloud):
 
 
 @expectation
+def http_api_import_warnings(cloud):
+    def deploy(path, ends, **properties):
+        cloud.deploy({"Api": api(**properties), "Open": function(f"GET {path}")}, functions={"Open": ANSWER}, ends=ends)
+
+    deploy("/open/{name}", "CREATE_COMPLETE")
+    deploy("/open", "CREATE_COMPLETE", FailOnWarnings=True)
+    deploy("/open/{name}", "ROLLBACK_COMPLETE", FailOnWarnings=True)
+
+
+@expectation
 def http_api_errors(cloud):
     stack = cloud.deploy(
         {"Api": api(), "Failing": function("GET /fails"), "Full": function("GET /full")},

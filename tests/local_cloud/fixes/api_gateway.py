@@ -11,7 +11,7 @@ from ministack.services import apigateway, cloudwatch_logs, lambda_svc
 from ministack.services.cloudformation import provisioners
 
 from . import fix
-from .provisioning import after_provisioning
+from .provisioning import after_provisioning, is_true, with_properties
 
 _METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "x-amazon-apigateway-any-method"}
 _SIGV4 = "awsSigv4"
@@ -78,6 +78,34 @@ def http_api_body():
         apigateway._routes[api_id], apigateway._integrations[api_id] = routes, integrations
 
     after_provisioning("AWS::ApiGatewayV2::Api", import_body)
+
+
+@fix
+def http_api_import_warnings():
+    """With `FailOnWarnings`, a `Body` that the import warns of makes no API.
+
+    It warns of a path parameter that has neither `schema` nor `content`, as each is that SAM writes for a route.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigatewayv2-api.html
+    https://github.com/aws/serverless-application-model/issues/2297
+    """
+
+    def without_warnings(properties):
+        body = properties.get("Body")
+        document = json.loads(body) if isinstance(body, str) else body or {}
+        warnings = [
+            f"attribute paths.'{path}'({method}).parameters.[{parameter.get('name')}].content is missing"
+            for path, item in (document.get("paths") or {}).items()
+            for method, operation in item.items()
+            if method.lower() in _METHODS
+            for parameter in operation.get("parameters") or []
+            if "$ref" not in parameter and not {"schema", "content"} & parameter.keys()
+        ]
+        if warnings and is_true(properties.get("FailOnWarnings", False)):
+            raise ValueError(f"Warnings found during import: {', '.join(warnings)}")
+        return properties
+
+    with_properties("AWS::ApiGatewayV2::Api", without_warnings)
 
 
 def _route_key(method, path):
