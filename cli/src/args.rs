@@ -1,8 +1,10 @@
 //! The command line.
 
+mod chat;
 mod dlq;
 mod init;
 mod records;
+mod when;
 
 use std::path::PathBuf;
 
@@ -11,9 +13,11 @@ use clap_complete::Shell;
 use shared::{LoginUrl, WaId};
 
 pub(crate) use self::{
+    chat::Chat,
     dlq::{DlqCommand, Selection},
     init::{InitArgs, ProviderArg},
     records::{Again, AttemptCommand, AttemptList, ConnectionCommand, EventsCommand, StatusArg},
+    when::When,
 };
 
 const EXAMPLES: &str = "\
@@ -183,8 +187,8 @@ mod tests {
     use super::*;
 
     fn since(text: &str) -> Result<Duration, clap::Error> {
-        match Args::try_parse_from(["wasf", "attempt", "list", &format!("--since={text}")])?.command {
-            Command::Attempt(AttemptCommand::List(list)) => Ok(list.since.unwrap()),
+        match Args::try_parse_from(["wasf", "events", "redeliver", &format!("--since={text}")])?.command {
+            Command::Events(EventsCommand::Redeliver { since, .. }) => Ok(since),
             other => panic!("{other:?}"),
         }
     }

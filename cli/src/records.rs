@@ -15,7 +15,7 @@ pub(crate) use self::{
 };
 use crate::{
     error::Exit,
-    report::{Report, Table},
+    report::{Report, Table, count},
 };
 
 /// What is shown of one row: each field once, as a line for people and as a value for programs.
@@ -62,6 +62,10 @@ pub(crate) struct Unreadable {
 pub(crate) struct Listed {
     pub(crate) attempts: Vec<Item>,
     pub(crate) unreadable: Vec<Unreadable>,
+    /// Whether there are earlier ones that the limit has cut off.
+    pub(crate) has_more: bool,
+    /// How many rows were read for it.
+    pub(crate) rows_read: usize,
 }
 
 impl Listed {
@@ -70,6 +74,29 @@ impl Listed {
             Ok(item) => self.attempts.push(item),
             Err(unreadable) => self.unreadable.push(unreadable),
         }
+    }
+
+    /// Sorts the attempts, the latest first, and drops what is more than the limit.
+    pub(crate) fn keep_latest(&mut self, limit: usize) {
+        self.attempts.sort_by_key(|attempt| std::cmp::Reverse(attempt.updated_at));
+        self.has_more |= self.attempts.len() > limit;
+        self.attempts.truncate(limit);
+    }
+}
+
+/// Says that a list from an index is not complete, or may not be: nothing where it is, as far as DynamoDB knows.
+pub(crate) fn not_indexed_text(index: &str, items: Option<u64>) -> String {
+    match items {
+        Some(0) => String::new(),
+        Some(items) => format!(
+            "Not listed: {} of the table that the index {index} lacks, being older than it or unreadable (as DynamoDB \
+             counted within the last six hours). --scan finds them.\n",
+            count(usize::try_from(items).unwrap_or(usize::MAX), "item")
+        ),
+        None => format!(
+            "The list may not be complete: how many items the index {index} lacks is not known (dynamodb:DescribeTable). \
+             --scan reads the whole table.\n"
+        ),
     }
 }
 

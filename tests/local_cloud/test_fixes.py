@@ -615,6 +615,22 @@ def one_index_per_table_update(cloud):
 
 
 @expectation
+def index_item_count(cloud):
+    attributes = [{"AttributeName": name, "AttributeType": "S"} for name in ("id", "a")]
+    index = {
+        "IndexName": "by_a",
+        "KeySchema": [{"AttributeName": "a", "KeyType": "HASH"}],
+        "Projection": {"ProjectionType": "KEYS_ONLY"},
+    }
+    stack = cloud.deploy({"Table": table(AttributeDefinitions=attributes, GlobalSecondaryIndexes=[index])})
+    items = cloud.client("dynamodb")
+    for name, rest in (("one", {}), ("two", {"a": {"S": "x"}}), ("three", {"a": {"S": "y"}})):
+        items.put_item(TableName=stack["Table"], Item={"id": {"S": name}, **rest})
+    found = items.describe_table(TableName=stack["Table"])["Table"]
+    assert (found["ItemCount"], found["GlobalSecondaryIndexes"][0].get("ItemCount")) == (3, 2)
+
+
+@expectation
 def expired_items_in_stream(cloud):
     expiry = {"AttributeName": "expires_at", "Enabled": True}
     stack = cloud.deploy(

@@ -6,6 +6,8 @@ use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use humantime::parse_duration;
 use shared::{AttemptId, WaId};
 
+use super::{Chat, When};
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum AttemptCommand {
     /// Show one attempt: its timeline and its chat, unmasked.
@@ -16,13 +18,19 @@ pub(crate) enum AttemptCommand {
     },
     /// List attempts, the latest first, with masked phone numbers.
     #[command(after_help = "\
-Lists come from the table's indexes, and read little more than they show. An attempt appears there within a second. \
-Attempts from before the table had an index by status are found by their chat, or with --scan.
+Lists come from the table's indexes, and read little more than they show. An attempt appears there within a second. The \
+index by status lacks attempts of before it: wasf says how many there are, and finds them by their chat, or with --scan. \
+They expire within 90 days.
+
+A chat that is given by its number is looked for with and without the plus. Nothing but the bot's own spelling finds a \
+number that a country writes in two ways.
 
 Examples:
   wasf attempt list
-  wasf attempt list --chat whatsapp:+15551234567
+  wasf attempt list --chat +15551234567
+  wasf attempt list --chat - < chat.txt                     the number stands in no list of processes
   wasf attempt list --status failed --since 1d
+  wasf attempt list --since 2026-11-26T08:00:00Z --until 2026-11-26T09:30:00+01:00
   wasf attempt list --status exchanging --json | jq '.attempts[].attempt_id'")]
     List(AttemptList),
 }
@@ -30,20 +38,23 @@ Examples:
 /// Which attempts are listed.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct AttemptList {
-    /// Only attempts of this chat, given exactly as the bot uses its address.
-    #[arg(long, value_name = "WA_ID")]
-    pub(crate) chat: Option<WaId>,
+    /// Only attempts of this chat: its phone number, its address as the bot uses it, or - for standard input.
+    #[arg(long, value_name = "CHAT")]
+    pub(crate) chat: Option<Chat>,
     /// Only attempts with this status.
     #[arg(long)]
     pub(crate) status: Option<StatusArg>,
-    /// Only what was updated within this time: 90s, 15m, 2h, 7d [default: 2h; with --chat, any time].
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    pub(crate) since: Option<Duration>,
+    /// Only what was updated since: 15m, 2h, 7d ago, or RFC 3339 [default: 2h before the end; with --chat, any time].
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<When>,
+    /// Only what was updated until then, given in the same way [default: now].
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<When>,
     /// Show at most this many.
     #[arg(long, default_value_t = 100, value_name = "N", alias = "max")]
     pub(crate) limit: usize,
     /// Read the whole table instead of an index: it also finds attempts that no index has, and unreadable items.
-    #[arg(long, conflicts_with = "chat")]
+    #[arg(long)]
     pub(crate) scan: bool,
 }
 

@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::{
 };
 use aws_types::SdkConfig;
 use shared::{
-    AttemptId, Status, Timestamp,
+    AttemptId, Timestamp, WaId,
     attempt::{Item, UnreadableItem, attr},
     aws::dynamodb::{self, Update},
     conditional_write::ConditionalWrite,
@@ -75,49 +75,73 @@ impl AttemptTable {
         Ok(found)
     }
 
-    /// The attempts of these statuses that were updated since, the latest first, by reading the whole table; and what
-    /// cannot be read, which may be of any time. It also finds rows that no index has.
-    pub(crate) async fn scan(
-        &self,
-        statuses: &[Status],
-        since: Timestamp,
-        unnotified_only: bool,
-        progress: &mut Progress,
-    ) -> Result<Listed, Error> {
+    /// The latest attempts that are wanted, by reading the whole table; and what cannot be read, which may be of any time
+    /// and chat. It also finds rows that no index has.
+    pub(crate) async fn scan(&self, wanted: &Wanted, progress: &mut Progress) -> Result<Listed, Error> {
         let mut values = HashMap::from([
-            (":since".to_owned(), number(since)),
+            (":since".to_owned(), number(wanted.since)),
+            (":until".to_owned(), number(wanted.end())),
             (":number".to_owned(), AttributeValue::S("N".to_owned())),
             (":text".to_owned(), AttributeValue::S("S".to_owned())),
         ]);
-        let names: Vec<String> = (0..statuses.len()).map(|place| format!(":status{place}")).collect();
-        let mut wanted = format!("#updated_at >= :since AND #status IN ({})", names.join(", "));
-        let statuses = statuses.iter().map(|status| AttributeValue::S(status.as_str().to_owned()));
-        values.extend(names.into_iter().zip(statuses));
-        if unnotified_only {
-            let _ = write!(wanted, " AND attribute_not_exists({})", attr::NOTIFIED_AT);
+        let mut one_of = |name: &str, texts: Vec<&str>| {
+            let names: Vec<String> = (0..texts.len()).map(|place| format!(":{name}{place}")).collect();
+            let condition = format!(" AND #{name} IN ({})", names.join(", "));
+            values.extend(names.into_iter().zip(texts.into_iter().map(|text| AttributeValue::S(text.to_owned()))));
+            condition
+        };
+        let mut filter = "#updated_at BETWEEN :since AND :until".to_owned();
+        match &wanted.of {
+            Of::Chat(forms, status) => {
+                filter += &one_of("wa_id", forms.iter().map(WaId::as_str).collect());
+                filter += &status.map(|status| one_of("status", vec![status.as_str()])).unwrap_or_default();
+            }
+            Of::Statuses(statuses) => {
+                filter += &one_of("status", statuses.iter().map(|status| status.as_str()).collect());
+            }
+        }
+        if wanted.unnotified_only {
+            let _ = write!(filter, " AND attribute_not_exists({})", attr::NOTIFIED_AT);
         }
         let foreign = "NOT attribute_type(#updated_at, :number) OR NOT attribute_type(#status, :text)";
-        let mut pages = self
+        let mut request = self
             .client
             .scan()
             .table_name(&self.table)
-            .filter_expression(format!("({wanted}) OR {foreign}"))
+            .filter_expression(format!("({filter}) OR {foreign}"))
             .expression_attribute_names("#updated_at", attr::UPDATED_AT)
             .expression_attribute_names("#status", attr::STATUS)
-            .set_expression_attribute_values(Some(values))
-            .into_paginator()
-            .send();
-        let (mut listed, mut scanned) = (Listed::default(), 0);
+            .set_expression_attribute_values(Some(values));
+        if matches!(wanted.of, Of::Chat(..)) {
+            request = request.expression_attribute_names("#wa_id", attr::WA_ID);
+        }
+        let mut pages = request.into_paginator().send();
+        let mut listed = Listed::default();
         while let Some(page) = pages.next().await {
             let page = page.map_err(Error::aws("scan the attempt table", "Scan"))?;
-            scanned += usize::try_from(page.scanned_count).unwrap_or_default();
-            progress.show(scanned, None);
+            listed.rows_read += usize::try_from(page.scanned_count).unwrap_or_default();
+            progress.show(listed.rows_read, None);
             for item in page.items.unwrap_or_default() {
                 listed.add(read_attempt(item));
             }
+            listed.keep_latest(wanted.limit);
         }
-        listed.attempts.sort_by_key(|attempt| std::cmp::Reverse(attempt.updated_at.map(Timestamp::millis)));
         Ok(listed)
+    }
+
+    /// How many items of the table an index lacks, because they were written before there was an index or are not this
+    /// stack's. DynamoDB counts both about every six hours, so that the number is an estimate.
+    ///
+    /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TableDescription.html>
+    pub(crate) async fn not_in(&self, index: &str) -> Result<u64, Error> {
+        let described = self.client.describe_table().table_name(&self.table).send().await;
+        let table = described.map_err(Error::aws("read the table's settings", "DescribeTable"))?.table;
+        let counts = table.as_ref().and_then(|table| {
+            let index = table.global_secondary_indexes().iter().find(|each| each.index_name() == Some(index))?;
+            Some((table.item_count()?, index.item_count()?))
+        });
+        let (all, indexed) = counts.ok_or_else(|| Error::failed("read the table's settings", "unexpected response"))?;
+        Ok(u64::try_from(all - indexed).unwrap_or_default())
     }
 
     /// Puts the outcome on the stream again; `false` where a later one has replaced it.

@@ -1,15 +1,17 @@
 //! `wasf attempt`: one attempt in full, or a list.
 
-use std::{fmt::Write as _, time::Duration};
+use std::{fmt::Write as _, io, time::Duration};
 
 use serde_json::json;
 use shared::{AttemptId, Status, Timestamp, timestamp::Clock};
 
 use crate::{
-    args::{AttemptCommand, AttemptList, StatusArg},
+    args::{AttemptCommand, AttemptList, StatusArg, When},
     aws::{AttemptTable, Of, Wanted},
     error::{Error, Exit},
-    records::{Listed, attempt_report, attempt_summary, attempt_table, unreadable_json, unreadable_text},
+    records::{
+        Listed, attempt_report, attempt_summary, attempt_table, not_indexed_text, unreadable_json, unreadable_text,
+    },
     report::{Progress, Report, count, duration_text},
     target::Target,
 };
@@ -48,48 +50,81 @@ async fn show(attempts: &AttemptTable, attempt_id: AttemptId, now: Timestamp) ->
 }
 
 async fn list(attempts: &AttemptTable, args: AttemptList, now: Timestamp) -> Result<Report, Error> {
-    let AttemptList { chat, status, since, limit, scan } = args;
+    let AttemptList { chat, status, since, until, limit, scan } = args;
+    let span = Span::of(since, until, chat.is_some(), now)?;
+    let chat = chat.map(|chat| chat.addresses(io::stdin())).transpose()?;
     let status = status.map(Status::from);
     let statuses = status.map_or(Status::ALL.to_vec(), |status| vec![status]);
-    let since = since.or_else(|| chat.is_none().then_some(RECENT)).map(|within| now.minus(within));
-    let from = since.unwrap_or(Timestamp::from_millis(0));
-    let mut listed = if scan {
-        attempts.scan(&statuses, from, false, &mut Progress::of("attempts scanned")).await?
-    } else {
-        let of = chat.map_or(Of::Statuses(statuses), |chat| Of::Chat(chat, status));
-        // One more than is shown tells whether there are more.
-        let wanted = Wanted { of, since: from, unnotified_only: false, limit: limit.saturating_add(1) };
-        attempts.list(&wanted, now).await?
-    };
-    let is_cut = listed.attempts.len() > limit;
-    listed.attempts.truncate(limit);
-    Ok(listing(&listed, is_cut, since, now))
+    let of = chat.map_or(Of::Statuses(statuses), |forms| Of::Chat(forms, status));
+    let index = of.index();
+    let since = span.since.unwrap_or(Timestamp::from_millis(0));
+    let wanted = Wanted { of, since, until: span.until, unnotified_only: false, limit };
+    if scan {
+        let listed = attempts.scan(&wanted, &mut Progress::of("attempts scanned")).await?;
+        return Ok(listing(&listed, span, None, now));
+    }
+    let (listed, not_indexed) = tokio::join!(attempts.list(&wanted, now), attempts.not_in(index));
+    Ok(listing(&listed?, span, Some((index, not_indexed.ok())), now))
 }
 
-fn listing(listed: &Listed, is_cut: bool, since: Option<Timestamp>, now: Timestamp) -> Report {
-    let Listed { attempts: found, unreadable } = listed;
+/// The time that is listed: its begin and its end, where there is one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Span {
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+}
+
+impl Span {
+    fn of(since: Option<When>, until: Option<When>, is_of_chat: bool, now: Timestamp) -> Result<Self, Error> {
+        let until = until.map(|until| until.before(now));
+        let end = until.unwrap_or(now);
+        let since = since.map(|since| since.before(now)).or_else(|| (!is_of_chat).then(|| end.minus(RECENT)));
+        if since.is_some_and(|since| since > end) {
+            return Err(Error::Usage(format!(
+                "--since is later than {}",
+                if until.is_some() { "--until" } else { "now" }
+            )));
+        }
+        Ok(Self { since, until })
+    }
+
+    fn text(self, now: Timestamp) -> String {
+        match (self.since, self.until) {
+            (Some(since), None) => format!(" in the last {}", duration_text(now.since(since))),
+            (Some(since), Some(until)) => format!(" between {} and {}", since.rfc3339(), until.rfc3339()),
+            (None, Some(until)) => format!(" until {}", until.rfc3339()),
+            (None, None) => String::new(),
+        }
+    }
+}
+
+/// The report. A list from an index comes with its name, and with the number of items that the index lacks, if known.
+fn listing(listed: &Listed, span: Span, index: Option<(&str, Option<u64>)>, now: Timestamp) -> Report {
+    let Listed { attempts: found, unreadable, has_more, rows_read } = listed;
     let mut text = format!(
-        "{}{}\n{}",
+        "{}{}\n{}{}",
         attempt_table(found, now).text(),
         unreadable_text(unreadable),
-        count(found.len(), "attempt")
+        count(found.len(), "attempt"),
+        span.text(now)
     );
-    if let Some(since) = since {
-        let _ = write!(text, " in the last {}", duration_text(now.since(since)));
-    }
-    if is_cut {
+    if *has_more {
         text.push_str("; there are more (--limit)");
     }
     if !unreadable.is_empty() {
         let _ = write!(text, "; {} unreadable", unreadable.len());
     }
     text.push_str(".\n");
+    text.extend(index.map(|(index, lacks)| not_indexed_text(index, lacks)));
     let json = json!({
         "attempts": found.iter().map(attempt_summary).collect::<Vec<_>>(),
         "unreadable": unreadable_json(unreadable),
         "found": found.len(),
-        "more": is_cut,
-        "since": since.map(Timestamp::rfc3339),
+        "more": has_more,
+        "since": span.since.map(Timestamp::rfc3339),
+        "until": span.until.map(Timestamp::rfc3339),
+        "rows_read": rows_read,
+        "not_indexed": index.map_or(Some(0), |(_, lacks)| lacks),
     });
     let exit = match (found.is_empty(), unreadable.is_empty()) {
         (_, false) => Exit::InPart,
@@ -100,30 +135,4 @@ fn listing(listed: &Listed, is_cut: bool, since: Option<Timestamp>, now: Timesta
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::records::{Unreadable, tests::attempt};
-
-    #[test]
-    fn an_unreadable_item_is_listed_by_its_key_beside_the_rest() {
-        let now = Timestamp::from_millis(1_790_000_002_000);
-        let foreign = Unreadable { key: "f0\u{1b}[2J".to_owned(), why: "attempt unreadable: no status".to_owned() };
-        let listed = Listed { attempts: vec![attempt(&json!({}))], unreadable: vec![foreign] };
-        let report = listing(&listed, false, Some(now.minus(Duration::from_mins(1))), now);
-        assert_eq!(report.exit, Exit::InPart);
-        assert_eq!(report.json["unreadable"][0]["why"], "attempt unreadable: no status");
-        for text in ["07070707070707070707070707070707", r"f0\u{1b}[2J", "1 attempt in the last 1 min; 1 unreadable."] {
-            assert!(report.text.contains(text), "{}", report.text);
-        }
-    }
-
-    #[test]
-    fn a_list_that_was_cut_says_so() {
-        let now = Timestamp::from_millis(1_790_000_002_000);
-        let listed = Listed { attempts: vec![attempt(&json!({}))], unreadable: Vec::new() };
-        let cut = listing(&listed, true, None, now);
-        assert_eq!((&cut.json["more"], &cut.json["since"]), (&json!(true), &json!(null)));
-        assert!(cut.text.ends_with("\n1 attempt; there are more (--limit).\n"), "{}", cut.text);
-        assert_eq!(listing(&listed, false, None, now).json["more"], false);
-    }
-}
+mod tests;

@@ -12,7 +12,7 @@ use serde_json::json;
 use shared::{
     AttemptId, Status, Timestamp,
     attempt::{
-        Item, attr,
+        Item, attr, index,
         ledger::{BOT_TOLD, redelivery},
     },
     timestamp::Clock,
@@ -24,7 +24,7 @@ use crate::{
     commands::dlq::redrive::native,
     error::{Error, Exit},
     parties::{TEST_CHAT, send_test_event},
-    records::{Listed, attempt_summary, outcome_table, unreadable_json, unreadable_text},
+    records::{Listed, attempt_summary, not_indexed_text, outcome_table, unreadable_json, unreadable_text},
     report::{Progress, Report, count},
     target::Target,
 };
@@ -40,17 +40,21 @@ pub(crate) async fn run(command: EventsCommand, target: &Target, clock: Clock) -
     };
     let attempts = AttemptTable::new(&target.aws, target.stack.output("AttemptTableName")?);
     let now = clock();
+    let is_from_index = attempt.is_none() && !scan;
+    let not_indexed = if is_from_index { attempts.not_in(index::BY_STATUS).await.ok() } else { Some(0) };
     let listed = if let Some(id) = attempt {
-        Listed { attempts: vec![by_id(&attempts, id).await?], unreadable: Vec::new() }
+        Listed { attempts: vec![by_id(&attempts, id).await?], ..Listed::default() }
     } else {
         incomplete(&attempts, now.minus(since), scan, now).await?
     };
     if listed.attempts.is_empty() && listed.unreadable.is_empty() {
-        let text = "Nothing to redeliver: every notification is complete.\n".to_owned();
-        return Ok(Report::new(text, json!({"found": 0, "redelivered": 0, "outcomes": []}), Exit::NothingMatched));
+        let nothing = "Nothing to redeliver: every notification is complete.\n";
+        let text = format!("{nothing}{}", not_indexed_text(index::BY_STATUS, not_indexed));
+        let json = json!({"found": 0, "redelivered": 0, "outcomes": [], "not_indexed": not_indexed});
+        return Ok(Report::new(text, json, Exit::NothingMatched));
     }
     let redelivered = if confirm { redeliver_all(&attempts, &listed.attempts, &again, clock).await? } else { 0 };
-    Ok(report(&listed, redelivered, confirm, now))
+    Ok(report(&listed, not_indexed, redelivered, confirm, now))
 }
 
 /// Sends the bot's webhook an event that means nothing, signed as the notifier signs.
@@ -66,11 +70,11 @@ async fn test(target: &Target, clock: Clock) -> Result<Report, Error> {
 
 /// The outcomes since then whose notification is not complete.
 async fn incomplete(attempts: &AttemptTable, since: Timestamp, scan: bool, now: Timestamp) -> Result<Listed, Error> {
-    if scan {
-        return attempts.scan(&OUTCOMES, since, true, &mut Progress::of("attempts scanned")).await;
-    }
     let of = Of::Statuses(OUTCOMES.to_vec());
-    let wanted = Wanted { of, since, unnotified_only: true, limit: usize::MAX };
+    let wanted = Wanted { of, since, until: None, unnotified_only: true, limit: usize::MAX };
+    if scan {
+        return attempts.scan(&wanted, &mut Progress::of("attempts scanned")).await;
+    }
     let mut listed = attempts.list(&wanted, now).await?;
     // The index does not say who was notified.
     let ids: Vec<_> = listed.attempts.iter().map(|attempt| attempt.attempt_id).collect();
@@ -137,8 +141,8 @@ fn marks_to_remove(attempt: &Item, again: &[Again]) -> Vec<&'static str> {
     marks.into_iter().collect()
 }
 
-fn report(listed: &Listed, redelivered: usize, confirm: bool, now: Timestamp) -> Report {
-    let Listed { attempts: found, unreadable } = listed;
+fn report(listed: &Listed, not_indexed: Option<u64>, redelivered: usize, confirm: bool, now: Timestamp) -> Report {
+    let Listed { attempts: found, unreadable, .. } = listed;
     let (summary, exit) = if !confirm {
         (
             format!("Dry run: would redeliver {}. Run it again with --confirm.", count(found.len(), "outcome")),
@@ -157,9 +161,11 @@ fn report(listed: &Listed, redelivered: usize, confirm: bool, now: Timestamp) ->
         "redelivered": redelivered,
         "outcomes": found.iter().map(attempt_summary).collect::<Vec<_>>(),
         "unreadable": unreadable_json(unreadable),
+        "not_indexed": not_indexed,
     });
     let exit = if unreadable.is_empty() { exit } else { Exit::InPart };
-    let text = format!("{}{}\n{summary}\n", outcome_table(found, now).text(), unreadable_text(unreadable));
+    let mut text = format!("{}{}\n{summary}\n", outcome_table(found, now).text(), unreadable_text(unreadable));
+    text.push_str(&not_indexed_text(index::BY_STATUS, not_indexed));
     Report::new(text, json, exit)
 }
 
@@ -197,18 +203,18 @@ mod tests {
 
     #[test]
     fn a_replaced_outcome_is_reported_as_left() {
-        let outcomes = Listed { attempts: vec![attempt(&json!({})), attempt(&json!({}))], unreadable: Vec::new() };
+        let outcomes = Listed { attempts: vec![attempt(&json!({})), attempt(&json!({}))], ..Listed::default() };
         let now = Timestamp::from_millis(1_790_000_002_000);
-        assert_eq!(report(&outcomes, 2, true, now).exit, Exit::Done);
-        assert_eq!(report(&outcomes, 1, true, now).exit, Exit::InPart);
-        assert_eq!(report(&outcomes, 0, false, now).exit, Exit::Done);
+        assert_eq!(report(&outcomes, Some(0), 2, true, now).exit, Exit::Done);
+        assert_eq!(report(&outcomes, Some(0), 1, true, now).exit, Exit::InPart);
+        assert_eq!(report(&outcomes, Some(0), 0, false, now).exit, Exit::Done);
     }
 
     #[test]
     fn an_unreadable_item_keeps_no_outcome_from_being_redelivered() {
         let foreign = Unreadable { key: "f0".to_owned(), why: "attempt unreadable: no status".to_owned() };
-        let outcomes = Listed { attempts: vec![attempt(&json!({}))], unreadable: vec![foreign] };
-        let report = report(&outcomes, 1, true, Timestamp::from_millis(1_790_000_002_000));
+        let outcomes = Listed { attempts: vec![attempt(&json!({}))], unreadable: vec![foreign], ..Listed::default() };
+        let report = report(&outcomes, Some(0), 1, true, Timestamp::from_millis(1_790_000_002_000));
         assert_eq!((report.exit, &report.json["redelivered"]), (Exit::InPart, &json!(1)));
         assert!(report.text.contains("f0"), "{}", report.text);
     }

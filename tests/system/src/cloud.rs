@@ -363,10 +363,24 @@ impl Cloud {
         alive.map(|grant| grant["refresh_token_sha256"].as_str().expect("a hash").to_owned()).collect()
     }
 
+    async fn aws_calls(&self) -> Vec<Value> {
+        let answer = self.client().get(format!("{}/control/aws/calls", self.sandbox_url)).send().await;
+        answer.expect("the sandbox").json().await.expect("the calls")
+    }
+
+    /// How often each operation of AWS was called by way of the sandbox: `dynamodb.Query`.
+    pub async fn operations(&self) -> HashMap<String, u64> {
+        let mut operations = HashMap::new();
+        for call in self.aws_calls().await {
+            let name = call["operation"].as_str().expect("a name").to_owned();
+            *operations.entry(name).or_default() += call["count"].as_u64().expect("a number");
+        }
+        operations
+    }
+
     /// How often the functions have called KMS with one of these keys.
     pub async fn kms_calls(&self, keys: &[String]) -> u64 {
-        let answer = self.client().get(format!("{}/control/aws/calls", self.sandbox_url)).send().await;
-        let calls: Vec<Value> = answer.expect("the sandbox").json().await.expect("the calls");
+        let calls = self.aws_calls().await;
         let of_keys = calls.iter().filter(|call| keys.iter().any(|key| call["key_id"] == **key));
         of_keys.map(|call| call["count"].as_u64().expect("a number")).sum()
     }

@@ -131,6 +131,22 @@ impl Operator {
         serde_json::from_str(&said.out).unwrap_or_else(|_| panic!("wasf {arguments} is no JSON: {}", said.out))
     }
 
+    /// Runs `wasf … --json` by way of the sandbox, which counts its calls of AWS; its JSON, and the calls by operation.
+    pub async fn counted(&self, arguments: &str, exit: i32) -> (Value, HashMap<String, u64>) {
+        let before = self.cloud.operations().await;
+        let proxy = format!("http://127.0.0.1:{}", self.state["ports"]["aws_proxy"]);
+        let mut command = Command::new("env");
+        command.arg(format!("AWS_ENDPOINT_URL={proxy}")).arg(binaries().join("wasf"));
+        let said = self.run(command.args(arguments.split_whitespace()).arg("--json"), "");
+        assert_eq!(said.code, exit, "wasf {arguments}: {}{}", said.out, said.err);
+        let mut calls = self.cloud.operations().await;
+        calls.retain(|operation, count| {
+            *count -= before.get(operation).copied().unwrap_or_default();
+            *count > 0
+        });
+        (serde_json::from_str(&said.out).expect("JSON"), calls)
+    }
+
     /// `wasf` in the checkout.
     pub fn command(&self) -> Command {
         let mut command = Command::new(binaries().join("wasf"));

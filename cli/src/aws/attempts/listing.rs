@@ -1,9 +1,10 @@
 //! Lists of attempts, the latest first, from the attempt table's indexes: they read little more than they show, however
 //! large the table is.
 //!
-//! A list by status merges the partitions of a day ([`index::status_days`]), one day after another, from the latest back.
+//! A list by status merges the partitions of a day ([`index::status_days`]), from the latest day back. After the latest
+//! day several are read at once, so that a list of many days without attempts does not wait for each.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use aws_sdk_dynamodb::{error::ProvideErrorMetadata as _, types::AttributeValue};
 use shared::{
@@ -12,7 +13,7 @@ use shared::{
 };
 use tokio::task::JoinSet;
 
-use super::{AttemptTable, number, read_attempt};
+use super::{AttemptTable, key_of, number, read_attempt};
 use crate::{error::Error, records::Listed};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
@@ -22,16 +23,28 @@ const CLOCK_TOLERANCE_MS: u64 = 10 * 60 * 1000;
 const SPARE: usize = 4;
 /// The most that is asked for at once.
 const PAGE: usize = 1_000;
+/// How many partitions are read at once.
+const AT_ONCE: usize = 64;
 
 type Row = HashMap<String, AttributeValue>;
 
 /// Whose attempts are listed.
 #[derive(Clone, Debug)]
 pub(crate) enum Of {
-    /// Those of a chat, whatever their status or with this one.
-    Chat(WaId, Option<Status>),
+    /// Those of a chat, whose address may have several forms, whatever their status or with this one.
+    Chat(Vec<WaId>, Option<Status>),
     /// Those of these statuses.
     Statuses(Vec<Status>),
+}
+
+impl Of {
+    /// The index that they are read from.
+    pub(crate) const fn index(&self) -> &'static str {
+        match self {
+            Self::Chat(..) => index::BY_CHAT,
+            Self::Statuses(_) => index::BY_STATUS,
+        }
+    }
 }
 
 /// What is listed.
@@ -40,10 +53,19 @@ pub(crate) struct Wanted {
     pub(crate) of: Of,
     /// Only what was updated since.
     pub(crate) since: Timestamp,
+    /// Only what was updated until then.
+    pub(crate) until: Option<Timestamp>,
     /// Only what has no complete notification.
     pub(crate) unnotified_only: bool,
     /// At most so many.
     pub(crate) limit: usize,
+}
+
+impl Wanted {
+    /// The end of the time that is listed; the latest that there can be, where none is given.
+    pub(super) fn end(&self) -> Timestamp {
+        self.until.unwrap_or(Timestamp::from_millis(u64::MAX))
+    }
 }
 
 /// A partition of an index, read from its latest row back.
@@ -53,6 +75,7 @@ struct Partition {
     key: (&'static str, String),
     rows: Vec<Row>,
     progress: Progress,
+    pages: u32,
 }
 
 #[derive(Debug)]
@@ -63,18 +86,33 @@ enum Progress {
     Exhausted,
 }
 
+/// What one query answered.
+#[derive(Debug)]
+struct Page {
+    rows: Vec<Row>,
+    /// How many rows of the index it read, with those that a filter has dropped.
+    rows_read: usize,
+    progress: Progress,
+}
+
 impl AttemptTable {
     /// The latest attempts that are wanted.
     pub(crate) async fn list(&self, wanted: &Wanted, now: Timestamp) -> Result<Listed, Error> {
-        let mut rows = Vec::new();
+        let (mut rows, mut listed) = (Vec::new(), Listed::default());
+        // One more than is shown tells whether there are more.
+        let limit = wanted.limit.saturating_add(1);
         for partitions in partitions(wanted, now) {
-            let missing = wanted.limit - rows.len();
-            rows.append(&mut self.latest(partitions, wanted, missing).await?);
-            if rows.len() == wanted.limit {
+            let missing = limit - rows.len();
+            rows.append(&mut self.latest(partitions, wanted, missing, &mut listed.rows_read).await?);
+            if rows.len() == limit {
                 break;
             }
         }
-        let mut listed = Listed::default();
+        listed.has_more = rows.len() > wanted.limit;
+        rows.truncate(wanted.limit);
+        // A row that moved while the list was read is in two places: the later one is what it is now.
+        let mut seen = HashSet::new();
+        rows.retain(|row| seen.insert(key_of(row)));
         for row in rows {
             listed.add(read_attempt(row));
         }
@@ -82,24 +120,35 @@ impl AttemptTable {
     }
 
     /// The latest rows of these partitions together, at most so many.
-    async fn latest(&self, mut partitions: Vec<Partition>, wanted: &Wanted, limit: usize) -> Result<Vec<Row>, Error> {
+    async fn latest(
+        &self,
+        mut partitions: Vec<Partition>,
+        wanted: &Wanted,
+        limit: usize,
+        rows_read: &mut usize,
+    ) -> Result<Vec<Row>, Error> {
         loop {
             let due = due(&partitions, limit);
             if due.is_empty() {
                 break;
             }
             let found: usize = partitions.iter().map(|partition| partition.rows.len()).sum();
-            let page = limit.saturating_sub(found).div_ceil(due.len()).saturating_add(SPARE).min(PAGE);
-            let mut reads = JoinSet::new();
-            for place in due {
-                let read = self.page(&partitions[place], wanted, page);
-                reads.spawn(async move { (place, read.await) });
-            }
-            while let Some(read) = reads.join_next().await {
-                let (place, read) = read.map_err(|error| Error::failed("list the attempts", error.to_string()))?;
-                let (mut rows, progress) = read?;
-                partitions[place].rows.append(&mut rows);
-                partitions[place].progress = progress;
+            let share = limit.saturating_sub(found).div_ceil(due.len()).saturating_add(SPARE);
+            for some in due.chunks(AT_ONCE) {
+                let mut reads = JoinSet::new();
+                for &place in some {
+                    let read = self.page(&partitions[place], wanted, share);
+                    reads.spawn(async move { (place, read.await) });
+                }
+                while let Some(read) = reads.join_next().await {
+                    let (place, read) = read.map_err(|error| Error::failed("list the attempts", error.to_string()))?;
+                    let mut page = read?;
+                    *rows_read += page.rows_read;
+                    let partition = &mut partitions[place];
+                    partition.rows.append(&mut page.rows);
+                    partition.progress = page.progress;
+                    partition.pages += 1;
+                }
             }
         }
         let mut rows: Vec<_> = partitions.into_iter().flat_map(|partition| partition.rows).collect();
@@ -108,26 +157,26 @@ impl AttemptTable {
         Ok(rows)
     }
 
-    /// The next page of a partition.
+    /// The next page of a partition: its share, and more where a filter has dropped the pages before.
     fn page(
         &self,
         partition: &Partition,
         wanted: &Wanted,
-        size: usize,
-    ) -> impl Future<Output = Result<(Vec<Row>, Progress), Error>> + Send + 'static {
+        share: usize,
+    ) -> impl Future<Output = Result<Page, Error>> + Send + 'static {
         let (name, value) = &partition.key;
         let mut request = self
             .client
             .query()
             .table_name(&self.table)
             .index_name(partition.index)
-            .key_condition_expression("#key = :key AND #updated_at >= :since")
+            .key_condition_expression("#key = :key AND #updated_at BETWEEN :since AND :until")
             .expression_attribute_names("#key", *name)
             .expression_attribute_names("#updated_at", attr::UPDATED_AT)
             .expression_attribute_values(":key", AttributeValue::S(value.clone()))
             .expression_attribute_values(":since", number(wanted.since))
-            .scan_index_forward(false)
-            .limit(i32::try_from(size).unwrap_or(i32::MAX));
+            .expression_attribute_values(":until", number(wanted.end()))
+            .scan_index_forward(false);
         let mut filters = Vec::new();
         if wanted.unnotified_only {
             filters.push(format!("attribute_not_exists({})", attr::NOTIFIED_AT));
@@ -138,9 +187,13 @@ impl AttemptTable {
                 .expression_attribute_names("#status", attr::STATUS)
                 .expression_attribute_values(":status", AttributeValue::S(status.as_str().to_owned()));
         }
-        if !filters.is_empty() {
+        let size = if filters.is_empty() {
+            share
+        } else {
             request = request.filter_expression(filters.join(" AND "));
-        }
+            share.min(PAGE) << partition.pages.min(PAGE.ilog2())
+        };
+        request = request.limit(i32::try_from(size.min(PAGE)).unwrap_or(i32::MAX));
         if let Progress::ReadTo(key) = &partition.progress {
             request = request.set_exclusive_start_key(Some(key.clone()));
         }
@@ -151,8 +204,11 @@ impl AttemptTable {
                 Some("ValidationException") => no_index(index),
                 _ => Error::aws("list the attempts", "Query")(error),
             })?;
-            let progress = answer.last_evaluated_key.map_or(Progress::Exhausted, Progress::ReadTo);
-            Ok((answer.items.unwrap_or_default(), progress))
+            Ok(Page {
+                rows: answer.items.unwrap_or_default(),
+                rows_read: usize::try_from(answer.scanned_count).unwrap_or_default(),
+                progress: answer.last_evaluated_key.map_or(Progress::Exhausted, Progress::ReadTo),
+            })
         }
     }
 }
@@ -167,17 +223,30 @@ fn no_index(index: &str) -> Error {
 
 /// What has to be read, in groups, each of which has only later rows than the next.
 fn partitions(wanted: &Wanted, now: Timestamp) -> Vec<Vec<Partition>> {
-    let partition = |index, key| Partition { index, key, rows: Vec::new(), progress: Progress::Unread };
+    let index = wanted.of.index();
+    let partition = |key| Partition { index, key, rows: Vec::new(), progress: Progress::Unread, pages: 0 };
     match &wanted.of {
-        Of::Chat(wa_id, _) => vec![vec![partition(index::BY_CHAT, (attr::WA_ID, wa_id.as_str().to_owned()))]],
+        Of::Chat(forms, _) => {
+            vec![forms.iter().map(|form| partition((attr::WA_ID, form.as_str().to_owned()))).collect()]
+        }
         Of::Statuses(statuses) => {
-            let days = wanted.since.millis() / DAY_MS..=(now.millis() + CLOCK_TOLERANCE_MS) / DAY_MS;
-            let day = |day: u64| {
+            let last = now.millis().saturating_add(CLOCK_TOLERANCE_MS).min(wanted.end().millis());
+            let day = |day: u64| -> Vec<_> {
                 let at = Timestamp::from_millis(day * DAY_MS);
                 let keys = statuses.iter().flat_map(|status| index::status_days(*status, at));
-                keys.map(|key| partition(index::BY_STATUS, (attr::STATUS_DAY, key))).collect()
+                keys.map(|key| partition((attr::STATUS_DAY, key))).collect()
             };
-            days.rev().map(day).collect()
+            let mut groups: Vec<Vec<_>> = Vec::new();
+            for mut partitions in (wanted.since.millis() / DAY_MS..=last / DAY_MS).rev().map(day) {
+                match groups.split_first_mut() {
+                    // The latest day alone is what most lists are read from.
+                    Some((_, [.., group])) if group.len() + partitions.len() <= AT_ONCE => {
+                        group.append(&mut partitions);
+                    }
+                    _ => groups.push(partitions),
+                }
+            }
+            groups
         }
     }
 }
@@ -214,12 +283,12 @@ mod tests {
 
     fn partition(times: &[u64], progress: Progress) -> Partition {
         let rows = times.iter().copied().map(row).collect();
-        Partition { index: index::BY_STATUS, key: (attr::STATUS_DAY, String::new()), rows, progress }
+        Partition { index: index::BY_STATUS, key: (attr::STATUS_DAY, String::new()), rows, progress, pages: 1 }
     }
 
     fn by_status(since: Timestamp) -> Vec<Vec<Partition>> {
         let of = Of::Statuses(vec![Status::Failed, Status::Delayed]);
-        partitions(&Wanted { of, since, unnotified_only: false, limit: 1 }, NOW)
+        partitions(&Wanted { of, since, until: None, unnotified_only: false, limit: 1 }, NOW)
     }
 
     #[test]
@@ -255,11 +324,29 @@ mod tests {
     }
 
     #[test]
+    fn several_days_are_read_at_once_after_the_latest() {
+        let groups = by_status(NOW.minus(std::time::Duration::from_hours(24 * 9)));
+        let days: Vec<_> = groups.iter().map(|group| group.len() / 16).collect();
+        assert_eq!(days, [1, 4, 4, 1]);
+    }
+
+    #[test]
+    fn no_day_after_the_end_that_was_asked_for_is_read() {
+        let until = NOW.minus(std::time::Duration::from_hours(48));
+        let of = Of::Statuses(vec![Status::Failed]);
+        let wanted = Wanted { of, since: until, until: Some(until), unnotified_only: false, limit: 1 };
+        let groups = partitions(&wanted, NOW);
+        let read: Vec<_> = groups.iter().flatten().map(|partition| partition.key.1.clone()).collect();
+        assert_eq!(read, index::status_days(Status::Failed, until).collect::<Vec<_>>());
+    }
+
+    #[test]
     fn a_row_that_a_clock_ahead_of_ours_wrote_after_midnight_is_listed() {
         let midnight = Timestamp::from_millis(NOW.millis() / DAY_MS * DAY_MS);
         let wanted = Wanted {
             of: Of::Statuses(vec![Status::Failed]),
             since: midnight.minus(std::time::Duration::from_mins(1)),
+            until: None,
             unnotified_only: false,
             limit: 1,
         };
@@ -269,10 +356,11 @@ mod tests {
     }
 
     #[test]
-    fn a_chat_is_one_partition_whatever_the_time() {
-        let of = Of::Chat("whatsapp:+15551234567".parse().unwrap(), None);
+    fn each_form_of_a_chat_is_one_partition_whatever_the_time() {
+        let forms = ["whatsapp:+15551234567", "whatsapp:15551234567"];
+        let of = Of::Chat(forms.map(|form| form.parse().unwrap()).into(), None);
         let since = Timestamp::from_millis(0);
-        let partitions = partitions(&Wanted { of, since, unnotified_only: false, limit: 9 }, NOW);
-        assert_eq!((partitions.len(), partitions[0].len(), partitions[0][0].index), (1, 1, index::BY_CHAT));
+        let partitions = partitions(&Wanted { of, since, until: None, unnotified_only: false, limit: 9 }, NOW);
+        assert_eq!((partitions.len(), partitions[0].len(), partitions[0][0].index), (1, 2, index::BY_CHAT));
     }
 }

@@ -6,7 +6,7 @@ mod secrets;
 use std::time::Duration;
 
 use reqwest::Url;
-use shared::{LoginUrl, Status, aws::partition, timestamp::Clock};
+use shared::{LoginUrl, Status, attempt::index, aws::partition, timestamp::Clock};
 
 use super::{
     super::events::OUTCOMES,
@@ -328,14 +328,18 @@ impl<'a> Checks<'a> {
         let attempts = AttemptTable::new(&self.target.aws, name);
         let now = (self.clock)();
         let of = Of::Statuses(vec![Status::Exchanging]);
-        let wanted = Wanted { of, since: now.minus(STUCK_SINCE), unnotified_only: false, limit: usize::MAX };
+        let since = now.minus(STUCK_SINCE);
+        let wanted = Wanted { of, since, until: None, unnotified_only: false, limit: usize::MAX };
         let listed = attempts.list(&wanted, now).await?;
         let stuck = listed.attempts.iter().filter(|attempt| attempt.is_stuck(now)).count();
         let of = Of::Statuses(OUTCOMES.to_vec());
-        let wanted = Wanted { of, since: now.minus(UNTOLD_SINCE), unnotified_only: true, limit: usize::MAX };
+        let since = now.minus(UNTOLD_SINCE);
+        let wanted = Wanted { of, since, until: None, unnotified_only: true, limit: usize::MAX };
         let outcomes = attempts.list(&wanted, now).await?;
         let unreadable: Vec<_> = listed.unreadable.into_iter().chain(outcomes.unreadable).collect();
+        let not_indexed = attempts.not_in(index::BY_STATUS).await?;
         let found = [
+            tables::not_indexed(name, not_indexed),
             Some(finding::stuck(stuck)),
             Some(finding::untold(&outcomes.attempts, now)),
             finding::unreadable(&unreadable),

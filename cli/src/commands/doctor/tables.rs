@@ -4,7 +4,10 @@
 use shared::attempt::{attr, index};
 
 use super::finding::Finding;
-use crate::aws::{EventSource, TableSettings};
+use crate::{
+    aws::{EventSource, TableSettings},
+    report::count,
+};
 
 const CHECK: &str = "tables";
 /// How a restored or adopted table gets its settings.
@@ -50,6 +53,19 @@ pub(super) fn tokens(name: &str, table: Option<&TableSettings>, adopted: bool) -
 /// Whether lists need not scan.
 pub(super) fn has_indexes(table: &TableSettings) -> bool {
     [index::BY_CHAT, index::BY_STATUS].into_iter().all(|name| table.indexes.contains(name))
+}
+
+/// Attempts that no list by status has; `None` where there are none.
+pub(super) fn not_indexed(name: &str, items: u64) -> Option<Finding> {
+    (items > 0).then(|| {
+        let items = count(usize::try_from(items).unwrap_or(usize::MAX), "item");
+        Finding::note(
+            "attempts",
+            format!("{items} of {name} not in the index {} (as counted within the last six hours)", index::BY_STATUS),
+            "Lists by status lack them: they are older than the index, and expire within 90 days, or are unreadable.",
+            "Run wasf attempt list --scan --since 90d, and wasf events redeliver --scan --since 90d.",
+        )
+    })
 }
 
 fn missing(name: &str) -> Finding {
@@ -171,6 +187,13 @@ mod tests {
         assert!(
             matches!(&found(&older, &[source(STREAM)])[..], [(false, remedy)] if remedy.contains("AttemptIndexes"))
         );
+    }
+
+    #[test]
+    fn what_lists_lack_is_a_hint() {
+        assert_eq!(not_indexed("attempts", 0), None);
+        let hint = not_indexed("attempts", 1).unwrap();
+        assert!(!hint.is_problem() && hint.title.starts_with("1 item of attempts") && hint.remedy.contains("--scan"));
     }
 
     #[test]

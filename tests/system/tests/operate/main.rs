@@ -6,5 +6,6 @@
 mod commands;
 mod dead_letters;
 mod diagnosis;
+mod lists;
 mod newcomer;
 mod redelivery;
