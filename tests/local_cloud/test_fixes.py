@@ -541,6 +541,42 @@ def secret_ref(cloud):
     assert cloud.client("secretsmanager").get_secret_value(SecretId=stack["Secret"])["SecretString"] == "value"
 
 
+@expectation
+def secret_decryption(cloud):
+    key, secrets = cloud.client("kms").create_key()["KeyMetadata"]["Arn"], cloud.client("secretsmanager")
+    secret = secrets.create_secret(Name="sealed", SecretString="value", KmsKeyId=key)["ARN"]
+    iam = cloud.client("iam")
+    iam.create_user(UserName="reader")
+    read = {"Effect": "Allow", "Action": "secretsmanager:*", "Resource": "*"}
+
+    def allow(*statements):
+        policy = json.dumps({"Statement": [read, *statements]})
+        iam.put_user_policy(UserName="reader", PolicyName="read", PolicyDocument=policy)
+
+    def decrypt(service):
+        through = {"StringEquals": {"kms:ViaService": f"{service}.{REGION}.amazonaws.com"}}
+        return {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": key, "Condition": through}
+
+    allow()
+    made = iam.create_access_key(UserName="reader")["AccessKey"]
+    theirs = cloud.client("secretsmanager", (made["AccessKeyId"], made["SecretAccessKey"]))
+
+    def read_alone():
+        try:
+            return theirs.get_secret_value(SecretId=secret)["SecretString"]
+        except ClientError as error:
+            return error.response["Error"]["Message"]
+
+    for statements in ([], [decrypt("dynamodb")]):
+        allow(*statements)
+        assert read_alone() == "Access to KMS is not allowed"
+        (error,) = theirs.batch_get_secret_value(SecretIdList=[secret])["Errors"]
+        assert error["ErrorCode"] == "AccessDeniedException"
+    allow(decrypt("secretsmanager"))
+    assert read_alone() == "value"
+    assert theirs.batch_get_secret_value(SecretIdList=[secret])["SecretValues"][0]["SecretString"] == "value"
+
+
 # DynamoDB
 
 

@@ -114,6 +114,13 @@ impl Operator {
         serde_json::from_slice(&answer.stdout).expect("outputs")
     }
 
+    /// Deploys again, with these parameters.
+    pub fn deploy(&self, parameters: &str) {
+        let command = format!("make deploy PARAMETERS='{parameters}'");
+        let said = self.run(Command::new("bash").args(["-euc", &command]), "y\n");
+        assert_eq!(said.code, 0, "{command}: {}{}", said.out, said.err);
+    }
+
     /// Runs `wasf`.
     pub fn wasf(&self, arguments: &str) -> Output {
         self.run(self.command().args(arguments.split_whitespace()), "")
@@ -306,10 +313,10 @@ impl Operator {
         self.cloud.signed("lambda", Method::GET, &url, &[], String::new()).await.json().await.expect("settings")
     }
 
-    /// Sets an environment variable of a function; its previous value.
+    /// Sets an environment variable of a function; its previous value, empty if it had none.
     pub async fn set(&self, function: &str, variable: &str, value: &str) -> String {
         let mut variables = self.configuration(function).await["Environment"]["Variables"].take();
-        let before = variables[variable].as_str().expect("a variable").to_owned();
+        let before = variables[variable].as_str().unwrap_or_default().to_owned();
         variables[variable] = value.into();
         let change = json!({"Environment": {"Variables": variables}}).to_string();
         let headers = [("content-type", "application/json")];

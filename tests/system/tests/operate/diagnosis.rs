@@ -9,7 +9,7 @@ use tokio::{
     net::TcpListener,
 };
 
-use system::operator::Operator;
+use system::{consent::CONNECTED, new_chat, operator::Operator};
 
 const IAM: &str = "2010-05-08";
 const SNS: &str = "2010-03-31";
@@ -124,16 +124,36 @@ async fn a_webhook_that_refuses_the_signature() {
 }
 
 #[tokio::test]
-async fn a_secret_under_a_key_that_the_functions_may_not_use() {
+async fn a_secret_under_a_key_that_the_functions_may_not_use_until_the_key_is_a_parameter() {
     let operator = Operator::ready().await;
     let key = operator.cloud.aws("kms", "TrentService.CreateKey", json!({})).await;
+    let key = key["KeyMetadata"]["Arn"].as_str().unwrap();
     let encrypt = async |key: &str| {
         let order = json!({"SecretId": "sf_client_secret", "KmsKeyId": key});
         operator.cloud.aws("secretsmanager", "secretsmanager.UpdateSecret", order).await;
     };
-    encrypt(key["KeyMetadata"]["Arn"].as_str().unwrap()).await;
+    encrypt(key).await;
     operator.doctor_finds("secrets", "SecretsKeyArn");
+    operator.deploy(&format!("SecretsKeyArn={key}"));
+    operator.doctor_finds_nothing();
+    // In an environment that has read no secret before.
+    let before = operator.set("TokenExchanger", "LOG_LEVEL", "warn").await;
+    let chat = new_chat();
+    operator.connect(&chat).await;
+    assert_eq!(operator.outcome(&chat).await.messages(), [CONNECTED]);
+    operator.set("TokenExchanger", "LOG_LEVEL", &before).await;
     encrypt("alias/aws/secretsmanager").await;
+    operator.doctor_finds_nothing();
+}
+
+#[tokio::test]
+async fn a_function_whose_environment_asks_for_what_it_does_not_know() {
+    let operator = Operator::ready().await;
+    for (variable, value) in [("HTTPS_PROXY", "http://127.0.0.1:9"), ("AWS_USE_FIPS_ENDPOINT", "true")] {
+        operator.set("TokenExchanger", variable, value).await;
+        operator.doctor_finds("environment", variable);
+        operator.set("TokenExchanger", variable, "").await;
+    }
     operator.doctor_finds_nothing();
 }
 
