@@ -23,6 +23,9 @@ pub(crate) use self::{
 const EXAMPLES: &str = "\
 Exit codes: 0 done, 1 failed, 2 usage, 3 nothing matched, 4 done in part.
 
+Credentials, region and endpoints come from the environment and the AWS configuration files, as with the AWS CLI. \
+HTTPS_PROXY, HTTP_PROXY and NO_PROXY apply, and AWS_CA_BUNDLE; ALL_PROXY does not.
+
 Examples:
   wasf doctor                          check the deployed stack
   wasf link whatsapp:+15551234567      make a link for a chat

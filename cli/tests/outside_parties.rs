@@ -186,11 +186,20 @@ fn a_profile_of_aws_login_is_read_by_the_aws_cli() {
 }
 
 #[test]
-fn a_profile_of_aws_login_without_the_aws_cli_says_so() {
+fn a_profile_of_aws_login_without_an_aws_cli_that_knows_it_says_so() {
     let config = file("no-cli", "config", SESSIONS);
-    let said = wasf(&["--profile", "session"], &[("AWS_CONFIG_FILE", config.to_str().unwrap()), ("PATH", "/nowhere")]);
-    assert!(said.contains("cannot use the profile session") && said.contains("AWS CLI"), "{said}");
-    assert!(!said.contains("credentials-login"), "{said}");
+    let old = "#!/bin/sh\necho 'usage: aws [options]' >&2; echo 'aws: error: Invalid choice' >&2; exit 2\n";
+    let aws = file("old-cli", "aws", old);
+    fs::set_permissions(&aws, fs::Permissions::from_mode(0o755)).unwrap();
+    let with_old = format!("{}:/usr/bin:/bin", aws.parent().unwrap().display());
+    fs::create_dir_all(config.with_file_name("shell")).unwrap();
+    let shell = config.with_file_name("shell").join("sh");
+    let _ = std::os::unix::fs::symlink("/bin/sh", &shell);
+    for path in ["/nowhere", shell.parent().unwrap().to_str().unwrap(), &with_old] {
+        let said = wasf(&["--profile", "session"], &[("AWS_CONFIG_FILE", config.to_str().unwrap()), ("PATH", path)]);
+        assert!(said.contains("cannot use the profile session"), "{path}: {said}");
+        assert!(said.contains("no AWS CLI of version 2.32 or newer"), "{path}: {said}");
+    }
 }
 
 #[test]

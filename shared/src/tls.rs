@@ -22,8 +22,7 @@ pub(crate) fn is_store_set(settings: &Settings<impl Fn(&str) -> Option<String>>)
 }
 
 /// The root certificates of this system, from `SSL_CERT_FILE` and `SSL_CERT_DIR` if they are set. Empty if there are none.
-#[must_use]
-pub fn system_roots() -> RootCertStore {
+pub(crate) fn system_roots() -> RootCertStore {
     roots(rustls_native_certs::load_native_certs().certs)
 }
 

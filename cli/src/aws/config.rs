@@ -71,10 +71,18 @@ async fn tried(
         Err(error) => return Err(no_credentials(Some(&error), profile)),
     };
     provider.provide_credentials().await.map_err(|error| {
-        let why = format!("it is a session of aws login, which wasf has the AWS CLI read: {}", in_words(&error));
+        let why = format!("it is a session of aws login, which wasf has the AWS CLI read: {}", of_the_cli(&error));
         Error::failed(profile.map_or_else(|| "find AWS credentials".to_owned(), of), why)
     })?;
     Ok(SharedCredentialsProvider::new(provider))
+}
+
+/// Why the AWS CLI gave no credentials: mostly in its own words, which say what to do.
+fn of_the_cli(error: &CredentialsError) -> String {
+    let said = in_words(error);
+    // There is no shell, no command, or one without sessions, which explains how it is used.
+    let is_missing = ["os error 2)", "exit status: 127", "usage:"].iter().any(|sign| said.contains(sign));
+    if is_missing { "there is no AWS CLI of version 2.32 or newer on the PATH".to_owned() } else { said }
 }
 
 /// Whether the profile, or one that it builds on, is a session of `aws login`. The SDK reads those only with a client of
@@ -110,12 +118,13 @@ fn no_credentials(error: Option<&CredentialsError>, profile: Option<&str>) -> Er
     let why = error.map(in_words).unwrap_or_default();
     let is_missing = why.is_empty() || matches!(error, Some(CredentialsError::CredentialsNotLoaded(_)));
     let of_profile = profile.map(|profile| format!(" --profile {profile}")).unwrap_or_default();
-    let login = if why.contains("SSO") { format!("; run aws sso login{of_profile}") } else { String::new() };
+    let is_sso = ["SSO", "sso/cache", "sso\\cache"].iter().any(|sign| why.contains(sign));
+    let login = if is_sso { format!("; run aws sso login{of_profile}") } else { String::new() };
     let Some(profile) = profile else {
-        let none = "neither the environment nor the default profile has any; run aws configure, aws login or aws sso \
-                    login, or give --profile";
+        let none = "neither the environment nor the default profile has any";
         let why = if is_missing { none.to_owned() } else { format!("{why}{login}") };
-        return Error::failed("find AWS credentials", why);
+        let all = "run aws configure, aws login or aws sso login, or give --profile";
+        return Error::failed("find AWS credentials", format!("{why}; {all}"));
     };
     let why = if why.is_empty() { "it does not exist, or has no credentials".to_owned() } else { why };
     let known = "aws configure list-profiles shows those that exist";
@@ -150,6 +159,8 @@ mod tests {
                     [profile process]\ncredential_process = echo '{\"Version\": 1, \"AccessKeyId\": \"AKIAPROCESS\", \
                     \"SecretAccessKey\": \"s\"}'\n\
                     [profile broken]\ncredential_process = echo no token >&2; exit 3\n\
+                    [profile legacy]\nsso_start_url = https://corp.awsapps.com/start\nsso_region = eu-west-1\n\
+                    sso_account_id = 123456789012\nsso_role_name = ops\n\
                     [profile sso]\nsso_session = corp\nsso_account_id = 123456789012\nsso_role_name = ops\n\
                     [sso-session corp]\nsso_region = eu-west-1\nsso_start_url = https://corp.awsapps.com/start\n";
         let files = ProfileFiles::builder().with_contents(ProfileFileKind::Config, text).build();
@@ -174,8 +185,10 @@ mod tests {
 
     #[tokio::test]
     async fn an_sso_profile_without_a_session_says_how_to_log_in() {
-        let error = key_of("sso").await.unwrap_err().to_string();
-        assert!(error.contains("run aws sso login --profile sso"), "{error}");
+        for profile in ["sso", "legacy"] {
+            let error = key_of(profile).await.unwrap_err().to_string();
+            assert!(error.contains(&format!("run aws sso login --profile {profile}")), "{error}");
+        }
     }
 
     #[tokio::test]

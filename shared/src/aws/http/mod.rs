@@ -30,13 +30,8 @@ mod ahead;
 #[cfg(test)]
 mod test_server;
 
-/// An HTTP client for the SDK that trusts these roots, and gives up opening a connection after `connect_timeout`.
-#[must_use]
-pub fn client(roots: RootCertStore, connect_timeout: Duration) -> SharedHttpClient {
-    client_and_connector(roots, connect_timeout).0
-}
-
-/// The same, with what can open connections for it ahead.
+/// An HTTP client for the SDK that trusts these roots, and gives up opening a connection after `connect_timeout`; and what
+/// can open connections for it ahead.
 pub(super) fn client_and_connector(roots: RootCertStore, connect_timeout: Duration) -> (SharedHttpClient, Connector) {
     let connector = Connector::new(roots, connect_timeout);
     (for_sdk(Http1::new(connector.clone())), connector)
