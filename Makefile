@@ -55,7 +55,7 @@ fmt: ## format the Rust code
 	$(cargo) fmt $(apart)
 
 unit: ## unit, property and handler tests, and the sandbox's own
-	$(tests) --lib --test handler --test outside_parties
+	$(tests) --lib --test handler --test outside_parties -- --test-threads 8 # many of them wait
 
 model: ## the model of the protocol, in every order of events and faults; BOUND=wide for more of them
 	$(tests) --test protocol -- $(BOUND)

@@ -1,8 +1,8 @@
 //! The time budgets of one invocation: by when each step must be done, so that the steps after it
 //! still fit before Lambda's deadline.
 //!
-//! The work on a message is exchange, username, store and, where the tables refuse, checkpoint, in this
-//! order; after a setback the message is returned to the queue. Two rules hold for each step: a reserve that
+//! The work on a message is exchange, username, store and, where the tables refuse, checkpoint, and where the queue refuses
+//! too, revocation, in this order; after a setback the message is returned to the queue. Two rules hold for each step: a reserve that
 //! it leaves for the steps after it, counted back from the deadline, and a limit of its own, counted from
 //! its beginning.
 
@@ -23,7 +23,9 @@ const USERNAME_RESERVE: Duration = Duration::from_secs(9);
 const STORE_RESERVE: Duration = Duration::from_secs(7);
 /// The tables leave this for the checkpoint.
 const CHECKPOINT_RESERVE: Duration = Duration::from_secs(4);
-/// The checkpoint leaves this, so that what was lost is still reported.
+/// The checkpoint leaves this, so that what was lost is still revoked.
+const REVOCATION_RESERVE: Duration = Duration::from_millis(1_600);
+/// The revocation leaves this, so that what was lost is still reported.
 const REPORT_RESERVE: Duration = Duration::from_millis(100);
 
 /// A code is tried for so long within one invocation; then the queue's schedule takes over.
@@ -43,6 +45,7 @@ pub(crate) struct Budget {
     username: Instant,
     store: Instant,
     checkpoint: Instant,
+    revocation: Instant,
     work: Instant,
     return_to_queue: Instant,
 }
@@ -56,7 +59,8 @@ impl Budget {
             exchange: leaving(USERNAME_RESERVE),
             username: leaving(STORE_RESERVE),
             store: leaving(CHECKPOINT_RESERVE),
-            checkpoint: leaving(REPORT_RESERVE),
+            checkpoint: leaving(REVOCATION_RESERVE),
+            revocation: leaving(REPORT_RESERVE),
             work: leaving(Duration::ZERO),
             return_to_queue: now + time_left.saturating_sub(RESPONSE_RESERVE),
         }
@@ -86,6 +90,11 @@ impl Budget {
     /// The end of putting tokens back on the queue.
     pub(crate) fn checkpoint(&self) -> Instant {
         self.checkpoint
+    }
+
+    /// The end of revoking tokens that are lost.
+    pub(crate) fn revocation(&self) -> Instant {
+        self.revocation
     }
 
     /// The end of the work on a message.
@@ -135,6 +144,7 @@ mod tests {
             budget.username,
             budget.store,
             budget.checkpoint,
+            budget.revocation,
             budget.work,
             budget.return_to_queue,
             now + timeout(),

@@ -45,6 +45,17 @@ pub(crate) enum CheckpointError {
     OutOfTime,
 }
 
+impl CheckpointError {
+    /// Whether the queue may have taken the tokens all the same.
+    pub(crate) const fn may_be_queued(&self) -> bool {
+        match self {
+            Self::Kms(_) | Self::Seal(_) => false,
+            Self::Queue(error) => !error.is_refusal(),
+            Self::OutOfTime => true,
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct Outbound<'a> {
     access_token: &'a str,

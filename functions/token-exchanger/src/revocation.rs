@@ -12,7 +12,7 @@ use shared::{
     exchange::{Consent, ExchangeMessage, Sealed},
     salesforce::{self, Grant, RefreshToken, RevokeError, UntrustedTokens},
 };
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tracing::{error, warn};
 
 use crate::{
@@ -28,15 +28,28 @@ use crate::{
 
 /// Longer than the function's time-out: by then the row holds what this invocation, and any that runs beside it, stores.
 const STORED_BY_THEN: Duration = LEASE;
+const NOT_REVOKED: &str = "tokens not revoked: they may stay valid at Salesforce";
 /// How long one invocation tries to put tokens on the queue.
 const QUEUE_LIMIT: Duration = Duration::from_secs(3);
 
 impl Work<'_> {
     /// Has tokens revoked that were exchanged and are not stored.
     pub(crate) async fn revoke_unused(&self, grant: &Grant) {
+        self.revoke_soon(&self.doomed(grant)).await;
+    }
+
+    /// Revokes tokens within this invocation that neither the tables nor the queue took.
+    pub(crate) async fn revoke_lost(&self, grant: &Grant) {
+        let tokens = self.doomed(grant);
+        if timeout_at(self.budget.revocation(), self.revoke_now(&tokens)).await.is_err() {
+            error!(attempt_id = %self.attempt.id, error = "out of time", "{NOT_REVOKED}");
+        }
+    }
+
+    fn doomed(&self, grant: &Grant) -> Doomed {
         let token = grant.refresh_token.as_ref().map_or_else(|| grant.access_token.secret(), RefreshToken::secret);
         let hosts = vec![self.attempt.login_url.as_str().to_owned(), grant.instance_url.clone()];
-        self.revoke_soon(&Doomed::new(token, self.origin(), hosts)).await;
+        Doomed::new(token, self.origin(), hosts)
     }
 
     /// Has tokens revoked that nothing proves, where the code was issued: the host that they name is not known.
@@ -79,7 +92,7 @@ impl Work<'_> {
         let until = self.budget.checkpoint().min(Instant::now() + QUEUE_LIMIT);
         let mut pauses = Pauses::until(until);
         loop {
-            let queued = tokio::time::timeout_at(until, self.send_revocation(tokens)).await;
+            let queued = timeout_at(until, self.send_revocation(tokens)).await;
             match queued.unwrap_or(Err(CheckpointError::OutOfTime)) {
                 Ok(is_sent) => return is_sent,
                 Err(error) if !pauses.next(None).await => {
@@ -108,7 +121,7 @@ impl Work<'_> {
     async fn revoke_now(&self, tokens: &Doomed) {
         if let Err(error) = self.revoke_unless_in_use(tokens).await {
             let error = chain(&error);
-            error!(attempt_id = %self.attempt.id, error, "tokens not revoked: they may stay valid at Salesforce");
+            error!(attempt_id = %self.attempt.id, error, "{NOT_REVOKED}");
         }
     }
 

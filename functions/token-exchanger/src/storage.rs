@@ -39,6 +39,7 @@ impl Work<'_> {
         let until = self.budget.checkpoint();
         let mut pauses = Pauses::until(until);
         let mut trouble = CheckpointError::OutOfTime;
+        let mut may_be_queued = false;
         loop {
             match timeout_at(until, self.checkpoint(connection)).await {
                 Ok(Ok(())) => {
@@ -46,10 +47,17 @@ impl Work<'_> {
                     let _ = timeout_at(until, self.resources.tables.note_sealed(&self.attempt)).await;
                     return Ok(Ending::Checkpointed { cause });
                 }
-                Ok(Err(error)) => trouble = error,
-                Err(_) => {}
+                Ok(Err(error)) => {
+                    may_be_queued |= error.may_be_queued();
+                    trouble = error;
+                }
+                Err(_) => may_be_queued = true,
             }
             if !pauses.next(None).await {
+                // What may be on the queue may be stored later, and must not be dead by then.
+                if !may_be_queued {
+                    self.revoke_lost(&connection.grant).await;
+                }
                 return Err(Setback::TokensLost(trouble));
             }
             // Once, without a pause of its own.

@@ -16,6 +16,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 pub struct AwsError {
     operation: &'static str,
     cause: String,
+    is_refusal: bool,
 }
 
 impl AwsError {
@@ -25,19 +26,29 @@ impl AwsError {
         E: Error + ProvideErrorMetadata + 'static,
         R: std::fmt::Debug,
     {
-        move |error| Self { operation, cause: cause(&error) }
+        move |error| Self {
+            operation,
+            cause: cause(&error),
+            is_refusal: matches!(error, SdkError::ServiceError(_) | SdkError::ConstructionFailure(_)),
+        }
     }
 
     /// The operation was answered, but not with what it promises.
     #[must_use]
     pub fn unexpected(operation: &'static str) -> Self {
-        Self { operation, cause: "unexpected response".to_owned() }
+        Self { operation, cause: "unexpected response".to_owned(), is_refusal: false }
     }
 
     /// The operation, as the API calls it.
     #[must_use]
     pub const fn operation(&self) -> &'static str {
         self.operation
+    }
+
+    /// Whether nothing was done: the service says so, or was not asked. Else it may have been done all the same.
+    #[must_use]
+    pub const fn is_refusal(&self) -> bool {
+        self.is_refusal
     }
 
     /// The service's error code, or what kept the call from being answered.
@@ -106,5 +117,13 @@ mod tests {
     fn says_what_kept_the_call_from_being_answered() {
         let error = SdkError::timeout_error("no answer in 3 s");
         assert_eq!(text(error), "UpdateItem failed: request has timed out: no answer in 3 s");
+    }
+
+    #[test]
+    fn only_an_error_of_the_service_says_that_nothing_was_done() {
+        let is_refusal = |error: SdkError<Refusal, ()>| AwsError::of("SendMessage")(error).is_refusal();
+        assert!(is_refusal(SdkError::service_error(Refusal(ErrorMetadata::builder().build()), ())));
+        assert!(!is_refusal(SdkError::timeout_error("no answer in 3 s")));
+        assert!(!is_refusal(SdkError::response_error("a page", ())));
     }
 }

@@ -402,17 +402,30 @@ async fn sealed_tokens_come_back_until_they_are_stored_and_the_person_is_notifie
     assert!(world.stores().is_empty());
 }
 
-#[tokio::test]
-async fn after_tokens_are_lost_the_code_counts_as_maybe_used() {
-    let world = World::start().await;
+/// Just enough time for an exchange, whose tokens the tables refuse, and the queue with this answer.
+async fn lose_tokens(world: &World, answer: impl Fn() -> Answer) {
     world.refuse_transactions(30);
     for _ in 0..30 {
-        world.0.next("SendMessage", aws::error("AccessDenied"));
+        world.0.next("SendMessage", answer());
     }
-    // Just enough time for an exchange.
     let batch = serde_json::from_value(json!({ "Records": [record("one", &world.message(), 1)] })).unwrap();
     let deadline = Timestamp::from_millis(NOW.millis() + 13_500);
     let response = world.function().handle(batch, deadline).await.unwrap();
     assert_eq!(response.batch_item_failures.len(), 1);
+}
+
+#[tokio::test]
+async fn lost_tokens_are_revoked_and_the_code_counts_as_maybe_used() {
+    let world = World::start().await;
+    world.0.on(REVOKE, |_| Answer::new(200, ""));
+    lose_tokens(&world, || aws::error("AccessDenied")).await;
     assert_eq!(world.last_update()["lease_until"], number(NOW.millis()), "the code may be used up");
+    assert_eq!(world.0.requests(REVOKE).len(), 1);
+}
+
+#[tokio::test]
+async fn lost_tokens_that_may_be_on_the_queue_are_not_revoked() {
+    let world = World::start().await;
+    lose_tokens(&world, || Answer::Lost).await;
+    assert_eq!(world.0.requests(REVOKE).len(), 0);
 }
