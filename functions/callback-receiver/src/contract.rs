@@ -13,6 +13,7 @@ fn errors() -> Vec<Reply> {
     let id = AttemptId::from_bytes([7; 16]);
     let all = [
         Reply::Denied(id),
+        Reply::Failed(id),
         Reply::Unavailable,
         Reply::Refused(Refusal::MissingCode, None),
         Reply::Refused(Refusal::MissingState, None),
@@ -28,6 +29,7 @@ fn errors() -> Vec<Reply> {
     ];
     let is_error = |reply: &Reply| match reply {
         Reply::Denied(_)
+        | Reply::Failed(_)
         | Reply::Used(_)
         | Reply::Unavailable
         | Reply::Refused(

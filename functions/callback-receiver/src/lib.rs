@@ -161,7 +161,10 @@ impl Receiver {
         let (reply, consent): (fn(AttemptId) -> Reply, _) =
             match self.check(&login, answer, issuer.as_deref(), request, now) {
                 Ok(Answer::Code(code)) => (Reply::Accepted, Consent::Granted { code }),
-                Ok(Answer::Error(denial)) => (Reply::Denied, Consent::Denied(denial)),
+                Ok(Answer::Error(denial)) if denial.error.is_access_denied() => {
+                    (Reply::Denied, Consent::Denied(denial))
+                }
+                Ok(Answer::Error(denial)) => (Reply::Failed, Consent::Denied(denial)),
                 Err(refusal) => {
                     let refused = Refused { refusal, login: &login, code_sha256, request };
                     return (self.refuse(refused, message, deadline).await, Vec::new());

@@ -98,7 +98,7 @@ impl Explanation {
             label,
             mood: Mood::Bad,
             title: "This login cannot be used",
-            text: "It does not belong to any chat we know. Ask the bot for a new link and log in again.",
+            text: "We do not know which login it is the answer to. Go back to WhatsApp: if the chat says nothing, ask the bot for a new link and log in again.",
         }
     }
 }

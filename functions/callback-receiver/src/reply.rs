@@ -13,6 +13,7 @@ use crate::refusal::{Explanation, Refusal};
 /// For `Retry-After`, in seconds.
 const RETRY_AFTER: u16 = 5;
 const ACCESS_DENIED: &str = "access_denied";
+const LOGIN_FAILED: &str = "login_failed";
 const USED_LOGIN: &str = "used_login";
 
 /// How a callback is answered.
@@ -24,8 +25,10 @@ pub(crate) enum Reply {
     Repeated(AttemptId),
     /// The login was used before. Where this is another code the queue has it, and the chat hears of it.
     Used(AttemptId),
-    /// Salesforce sent an error in place of a code, and the queue has it.
+    /// Salesforce says that access was denied, and the queue has it.
     Denied(AttemptId),
+    /// Salesforce sent another error in place of a code, and the queue has it.
+    Failed(AttemptId),
     /// It cannot be used. Where the state is genuine its attempt is known, and the queue has the reason.
     Refused(Refusal, Option<AttemptId>),
     /// It could not be verified or queued just now: the code is still valid, a reload works.
@@ -44,7 +47,7 @@ impl Reply {
     /// The log's message.
     pub(crate) const fn message(&self) -> &'static str {
         match self {
-            Self::Accepted(_) | Self::Denied(_) => "callback accepted",
+            Self::Accepted(_) | Self::Denied(_) | Self::Failed(_) => "callback accepted",
             Self::Repeated(_) => "callback repeated",
             Self::Refused(..) | Self::Used(_) => "callback refused",
             Self::Unavailable => "callback failed, a reload works",
@@ -59,6 +62,7 @@ impl Reply {
             Self::Repeated(_) => "repeated",
             Self::Used(_) => USED_LOGIN,
             Self::Denied(_) => ACCESS_DENIED,
+            Self::Failed(_) => LOGIN_FAILED,
             Self::Refused(refusal, _) => refusal.label(),
             Self::Unavailable => "unavailable",
             Self::Head => "looked",
@@ -68,7 +72,7 @@ impl Reply {
     /// The attempt that the callback belongs to, where that is certain.
     pub(crate) const fn attempt_id(&self) -> Option<AttemptId> {
         match self {
-            Self::Accepted(id) | Self::Repeated(id) | Self::Used(id) | Self::Denied(id) => Some(*id),
+            Self::Accepted(id) | Self::Repeated(id) | Self::Used(id) | Self::Denied(id) | Self::Failed(id) => Some(*id),
             Self::Refused(_, id) => *id,
             Self::Unavailable | Self::Head => None,
         }
@@ -87,7 +91,7 @@ impl Reply {
     const fn status(&self) -> u16 {
         match self {
             Self::Accepted(_) | Self::Repeated(_) | Self::Head => 200,
-            Self::Denied(_) | Self::Used(_) => 400,
+            Self::Denied(_) | Self::Failed(_) | Self::Used(_) => 400,
             Self::Refused(refusal, _) => refusal.explain().status,
             Self::Unavailable => 503,
         }
@@ -103,6 +107,9 @@ impl Reply {
             }
             Self::Denied(_) => {
                 json!({"error": ACCESS_DENIED, "error_description": "access was denied at Salesforce"})
+            }
+            Self::Failed(_) => {
+                json!({"error": LOGIN_FAILED, "error_description": "Salesforce ended the login with an error"})
             }
             Self::Refused(refusal, _) => json!({"error": refusal.label(), "error_description": refusal.to_string()}),
             Self::Unavailable => json!({
@@ -125,10 +132,10 @@ impl Reply {
                 "This login was used already",
                 "A login connects one account, and what you decided first counts. The chat tells you how it went, and has a new link for you where you need one.",
             ),
-            Self::Denied(_) => (
+            Self::Denied(_) | Self::Failed(_) => (
                 Mood::Neutral,
                 "Not connected",
-                "Salesforce was not allowed to share your account. The chat tells you how it stands, and has a fresh link for you where you need one.",
+                "Salesforce ended this login without sharing your account. The chat tells you how it stands, and has a fresh link for you where you need one.",
             ),
             Self::Refused(refusal, _) => {
                 let Explanation { mood, title, text, .. } = refusal.explain();

@@ -92,7 +92,7 @@ fn failure(reason: Reason) -> Words {
              Otherwise please ask here for a new link.",
         ),
         Reason::Unknown => asking(
-            "Salesforce did not tell us whether your login worked.",
+            "We could not find out whether your login worked.",
             "To be sure, please log in again with this link:",
             "To be sure, please ask here for a new link, and log in again.",
         ),
@@ -121,8 +121,8 @@ fn failure(reason: Reason) -> Words {
         ),
         Reason::SalesforceUnavailable => asking(
             "Salesforce does not answer at the moment.",
-            "Please try again in a few minutes with this link:",
-            "Please try again in a few minutes: ask here for a new link.",
+            "Please try again later with this link:",
+            "Please try again later: ask here for a new link.",
         ),
     }
 }
@@ -204,7 +204,7 @@ mod tests {
         );
         assert_eq!(
             of("failed", "unknown"),
-            "Salesforce did not tell us whether your login worked. To be sure, please log in again with this link:"
+            "We could not find out whether your login worked. To be sure, please log in again with this link:"
         );
         assert_eq!(
             of("failed", "login_rate"),
@@ -217,7 +217,7 @@ mod tests {
         );
         assert_eq!(
             of("failed", "salesforce_unavailable"),
-            "Salesforce does not answer at the moment. Please try again in a few minutes with this link:"
+            "Salesforce does not answer at the moment. Please try again later with this link:"
         );
         for reason in ["misconfigured", "salesforce_unavailable"] {
             assert_eq!(

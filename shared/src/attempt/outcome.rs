@@ -6,8 +6,8 @@ use serde::{Serialize, Serializer};
 
 use super::{End, Status};
 
-/// How long Salesforce refuses a user's logins once there were too many.
-const LOGIN_RATE_PAUSE: Duration = Duration::from_hours(1);
+/// How long Salesforce refuses a user's logins once there were too many, and the longest pause that it asks for.
+const PAUSE: Duration = Duration::from_hours(1);
 
 /// How an attempt ended, or a connection, with the fields of each way: borrowed (`Outcome<&str>`) to be written, owned as it is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -249,11 +249,11 @@ impl<Text> Outcome<Text> {
         matches!(self, Self::Failed { reason: Reason::Superseded, .. } | Self::Ended(End { is_replaced: true, .. }))
     }
 
-    /// How long a new link is of no use. Its lifetime begins after that.
+    /// How long a new link may be of no use. Its lifetime begins after that.
     #[must_use]
     pub const fn pause(&self) -> Duration {
         match self {
-            Self::Failed { reason: Reason::LoginRate, .. } => LOGIN_RATE_PAUSE,
+            Self::Failed { reason: Reason::LoginRate | Reason::SalesforceUnavailable, .. } => PAUSE,
             _ => Duration::ZERO,
         }
     }

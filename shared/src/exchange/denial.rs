@@ -51,6 +51,13 @@ impl DenialError {
         Self(if is_plain { code } else { UNKNOWN.to_owned() })
     }
 
+    /// Whether somebody said no: the person or, with a description that says so, their administrator.
+    #[must_use]
+    pub fn is_access_denied(&self) -> bool {
+        let code = self.0.to_ascii_lowercase().replace('-', "_");
+        ["access_denied", "user_denied", "end_user_denied"].contains(&code.as_str())
+    }
+
     /// The error code.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -75,6 +82,15 @@ mod tests {
         assert_eq!(DenialError::from_untrusted("OAUTH_APP_BLOCKED: by admin").as_str(), "OAUTH_APP_BLOCKED");
         for odd in ["", "<script>", "\u{e9}", ":", &"a".repeat(65)] {
             assert_eq!(DenialError::from_untrusted(odd).as_str(), "unknown");
+        }
+    }
+
+    #[test]
+    fn only_a_denial_denies_access() {
+        for (code, denies) in
+            [("access_denied", true), ("Access-Denied", true), ("server_error", false), ("unknown", false)]
+        {
+            assert_eq!(DenialError::from_untrusted(code).is_access_denied(), denies, "{code}");
         }
     }
 

@@ -13,15 +13,17 @@ pub(super) struct Fields(Map<String, Value>);
 impl Fields {
     /// Reads a body; `None` where it has no fields: a page, a plain word, nothing, an answer that broke off.
     pub(super) fn read(body: &[u8]) -> Option<Self> {
-        let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body).trim_ascii();
-        match serde_json::from_slice(body) {
+        // A broken character in one field must not cost the others.
+        let text = String::from_utf8_lossy(body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body));
+        let text = text.trim_ascii();
+        match serde_json::from_str(text) {
             Ok(Value::Object(fields)) => Some(Self(fields)),
             Ok(Value::Array(list)) => match list.into_iter().next() {
                 Some(Value::Object(fields)) => Some(Self(fields)),
                 _ => None,
             },
             Ok(_) => None,
-            Err(_) => Self::of_form(body),
+            Err(_) => Self::of_form(text.as_bytes()),
         }
     }
 
@@ -74,6 +76,12 @@ mod tests {
             assert_eq!(fields.error().as_deref(), Some("invalid_grant"), "{body}");
             assert_eq!(fields.description(), "inactive user", "{body}");
         }
+    }
+
+    #[test]
+    fn a_broken_character_costs_no_other_field() {
+        let fields = Fields::read(b"{\"access_token\":\"00D!a\",\"name\":\"caf\xe9\"}").unwrap();
+        assert_eq!(fields.text("access_token").as_deref(), Some("00D!a"));
     }
 
     #[test]

@@ -11,9 +11,6 @@ use crate::{
     exchange::{DenialError, Description},
 };
 
-/// The longest `Retry-After` that is honoured: any code has expired by then.
-const MAX_RETRY_AFTER: Duration = Duration::from_hours(1);
-
 /// What a failed exchange means for the code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
@@ -61,8 +58,8 @@ impl fmt::Display for Refusal {
 /// Whatever may have reached Salesforce is ambiguous, because the code may be used up: a failure of the application or of
 /// a gateway that waited for it (500, 502, 504), and a success without a readable answer. 503 and 429 turn a request
 /// away before it is processed (RFC 9110 §15.6.4, RFC 6585 §4), and Salesforce's own words say what it did.
-pub(super) fn token_endpoint(status: u16, retry_after: Option<&str>, fields: Option<&Fields>) -> Option<Refusal> {
-    let soon = Class::Transient { retry_after: retry_after.and_then(seconds) };
+pub(super) fn token_endpoint(status: u16, retry_after: Option<Duration>, fields: Option<&Fields>) -> Option<Refusal> {
+    let soon = Class::Transient { retry_after };
     let error = fields.and_then(Fields::error);
     let by_word = match (&error, fields) {
         (Some(error), Some(fields)) => Some(by_word(&Words::new(error, &fields.description())).unwrap_or(soon)),
@@ -96,10 +93,10 @@ fn by_word(words: &Words) -> Option<Class> {
     Some(Class::Final(match words.error() {
         // The verifier is a function of the attempt: this is the code of another one.
         _ if words.says(&["code verifier", "code_verifier"]) => Reason::CodeExpired,
-        // The login failed, and not because of the code's age.
-        "invalid_grant" if words.says(&["authentication failure"]) => Reason::Unknown,
         // Expired, used, or another host's: the words are the same, and the code's age tells them apart.
-        "invalid_grant" => Reason::WrongLoginHost,
+        "invalid_grant" if words.is_of_the_code() => Reason::WrongLoginHost,
+        // The login failed, and not because of the code's age or host: "authentication failure", and what is not known yet.
+        "invalid_grant" => Reason::Unknown,
         "access_denied" => Reason::Denied,
         // invalid_client, invalid_client_id, redirect_uri_mismatch, unsupported_grant_type,
         // invalid_request, and what is not known yet: the operator has to look.
@@ -110,11 +107,6 @@ fn by_word(words: &Words) -> Option<Class> {
 /// Whether it is markup, in place of an answer.
 pub(super) fn is_page(body: &[u8]) -> bool {
     body.trim_ascii_start().starts_with(b"<")
-}
-
-/// `Retry-After` in seconds; the form with a date is not used by Salesforce.
-fn seconds(retry_after: &str) -> Option<Duration> {
-    retry_after.trim().parse().ok().map(|seconds| Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
 }
 
 /// Why `/userinfo` does not name the account.
@@ -149,7 +141,7 @@ fn refuses(text: &str) -> bool {
 /// `Bad_OAuth_Token` or `Invalid_Scope`, or a JSON error; HTML comes from a proxy in between.
 ///
 /// Only what definitely refuses the tokens fails the attempt: a consent is worth more than a name.
-pub(super) fn userinfo(status: u16, retry_after: Option<&str>, body: &[u8]) -> UserinfoFailure {
+pub(super) fn userinfo(status: u16, retry_after: Option<Duration>, body: &[u8]) -> UserinfoFailure {
     let text = String::from_utf8_lossy(body).to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
     match status {
@@ -160,7 +152,7 @@ pub(super) fn userinfo(status: u16, retry_after: Option<&str>, body: &[u8]) -> U
         403 if says(REFUSED_TOKEN) || refuses(&text) => UserinfoFailure::Blocked,
         200..=299 if !is_page(body) => UserinfoFailure::Undisclosed,
         403 => UserinfoFailure::Undisclosed,
-        _ => UserinfoFailure::Transient { retry_after: retry_after.and_then(seconds) },
+        _ => UserinfoFailure::Transient { retry_after },
     }
 }
 
@@ -171,7 +163,7 @@ mod tests {
     const SOON: Class = Class::Transient { retry_after: None };
     const PAGE: &str = "<!DOCTYPE html><html><body>We are down for maintenance</body></html>";
 
-    fn class(status: u16, retry_after: Option<&str>, body: &str) -> Option<Class> {
+    fn class(status: u16, retry_after: Option<Duration>, body: &str) -> Option<Class> {
         let fields = Fields::read(body.as_bytes());
         token_endpoint(status, retry_after, fields.as_ref()).map(|refusal| refusal.class)
     }
@@ -223,7 +215,7 @@ mod tests {
         const ORG: Class = Class::Final(Reason::OrgInactive);
         const RATE: Class = Class::Final(Reason::LoginRate);
         #[rustfmt::skip]
-        let table: [(&str, &str, Class); 66] = [
+        let table: [(&str, &str, Class); 70] = [
             // Salesforce Help "OAuth 2.0 Authorization Errors".
             ("unknown_error", "retry your request", SOON),
             ("server_error", "", SOON),
@@ -246,6 +238,10 @@ mod tests {
             ("invalid_grant", "invalid authorization code", NOT_KNOWN),
             ("invalid_grant", "expired access/refresh token", NOT_KNOWN),
             ("invalid_grant", "authentication failure", Class::Final(Reason::Unknown)),
+            ("invalid_grant", "expired password", Class::Final(Reason::Unknown)),
+            ("invalid_grant", "API is disabled for this User", Class::Final(Reason::Unknown)),
+            ("invalid_grant", "Benutzer ist inaktiv", Class::Final(Reason::Unknown)),
+            ("invalid_grant", "organization is undergoing maintenance", SOON),
             ("invalid_grant", "inactive user", USER),
             ("Invalid_Grant", "  Inactive\tUSER ", USER),
             ("invalid_grant", "inactive user.", USER),
@@ -316,14 +312,11 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_is_honoured_up_to_an_hour() {
-        let wait = |header| match class(503, Some(header), "") {
-            Some(Class::Transient { retry_after }) => retry_after,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(wait("7"), Some(Duration::from_secs(7)));
-        assert_eq!(wait("99999999"), Some(MAX_RETRY_AFTER));
-        assert_eq!(wait("Wed, 21 Oct 2026 07:28:00 GMT"), None);
+    fn a_pause_that_is_asked_for_is_kept() {
+        let pause = Some(Duration::from_secs(7));
+        for status in [429, 503] {
+            assert_eq!(class(status, pause, ""), Some(Class::Transient { retry_after: pause }), "{status}");
+        }
     }
 
     #[test]
@@ -403,6 +396,6 @@ mod tests {
             assert_eq!(userinfo(status, None, body.as_bytes()), meaning, "{status} {body}");
         }
         let later = UserinfoFailure::Transient { retry_after: Some(Duration::from_secs(1)) };
-        assert_eq!(userinfo(429, Some("1"), b""), later);
+        assert_eq!(userinfo(429, Some(Duration::from_secs(1)), b""), later);
     }
 }

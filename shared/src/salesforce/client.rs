@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, Response, header};
+use reqwest::{Client, Response};
 
+use super::retry_after::retry_after;
 pub use crate::http::BodyError;
 use crate::http::{self, Roots};
 
@@ -18,7 +19,7 @@ pub struct Salesforce(pub(super) Client);
 /// A complete answer.
 pub(super) struct Answer {
     pub(super) status: u16,
-    pub(super) retry_after: Option<String>,
+    pub(super) retry_after: Option<Duration>,
     pub(super) body: Vec<u8>,
 }
 
@@ -35,8 +36,7 @@ impl Salesforce {
 impl Answer {
     pub(super) async fn read(response: Response) -> Result<Self, BodyError> {
         let status = response.status().as_u16();
-        let retry_after =
-            response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let retry_after = retry_after(response.headers());
         Ok(Self { status, retry_after, body: http::read_body(response).await? })
     }
 }

@@ -9,6 +9,7 @@ mod classify;
 mod client;
 mod grant;
 mod hosts;
+mod retry_after;
 mod revoke;
 mod token;
 mod token_endpoint;

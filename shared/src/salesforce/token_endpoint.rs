@@ -95,8 +95,7 @@ impl Salesforce {
             .map_err(ExchangeError::unanswered)?;
         let answer = Answer::read(response).await.map_err(ExchangeError::Lost)?;
         let fields = Fields::read(&answer.body);
-        let retry_after = answer.retry_after.as_deref();
-        if let Some(refusal) = classify::token_endpoint(answer.status, retry_after, fields.as_ref()) {
+        if let Some(refusal) = classify::token_endpoint(answer.status, answer.retry_after, fields.as_ref()) {
             return Err(ExchangeError::Refused(refusal));
         }
         let grant = fields.and_then(|fields| grant::verify(&fields, credentials.client_secret, login_url));

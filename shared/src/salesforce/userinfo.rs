@@ -48,7 +48,7 @@ impl Salesforce {
             Some(name) if (200..=299).contains(&answer.status) => Ok(name),
             _ => Err(UserinfoError::NoName {
                 status: answer.status,
-                failure: classify::userinfo(answer.status, answer.retry_after.as_deref(), &answer.body),
+                failure: classify::userinfo(answer.status, answer.retry_after, &answer.body),
             }),
         }
     }

@@ -33,6 +33,11 @@ impl Words {
         phrases.iter().any(|phrase| self.description.contains(phrase))
     }
 
+    /// Whether there is no description, or one about the code itself.
+    pub(super) fn is_of_the_code(&self) -> bool {
+        self.description.is_empty() || self.says(&["authorization code", "access/refresh token", "grant is invalid"])
+    }
+
     /// The reason of the person or of their administrator, where the words name one.
     pub(super) fn reason(&self) -> Option<Reason> {
         let is = |errors: &[&str]| errors.contains(&self.error());
@@ -65,8 +70,14 @@ const OUTAGES: &[&str] = &[
     "service_unavailable",
     "server_unavailable",
 ];
-const OUTAGE_PHRASES: &[&str] =
-    &["retry your request", "being processed", "try again later", "temporarily unavailable", "down for maintenance"];
+const OUTAGE_PHRASES: &[&str] = &[
+    "retry your request",
+    "being processed",
+    "try again later",
+    "temporarily unavailable",
+    "down for maintenance",
+    "undergoing maintenance",
+];
 const INACTIVE_USER: &[&str] = &[
     "inactive user",
     "user is inactive",
