@@ -34,10 +34,15 @@ fn server() -> (String, Receiver<String>) {
     (address, asked)
 }
 
-/// What `wasf` says on standard error. It finds no home, and nothing of this process's environment but the path.
+/// What `wasf … dlq stats` says on standard error.
 fn wasf(arguments: &[&str], environment: &[(&str, &str)]) -> String {
+    said(&[arguments, &["dlq", "stats"]].concat(), environment)
+}
+
+/// What `wasf` says on standard error. It finds no home, and nothing of this process's environment but the path.
+fn said(arguments: &[&str], environment: &[(&str, &str)]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wasf"));
-    command.args(["--stack-name", "nobodys"]).args(arguments).args(["dlq", "stats"]).env_clear();
+    command.args(["--stack-name", "nobodys"]).args(arguments).env_clear();
     command.env("PATH", std::env::var_os("PATH").unwrap());
     command.envs([("AWS_EC2_METADATA_DISABLED", "true"), ("AWS_MAX_ATTEMPTS", "1"), ("HOME", "/nowhere")]);
     let output = command.envs(environment.iter().copied()).output().unwrap();
@@ -128,6 +133,23 @@ fn the_endpoints_are_those_that_the_environment_asks_for() {
     ] {
         let first = asked_of_a_proxy("HTTPS_PROXY", &[(name, value)]);
         assert_eq!(first, format!("CONNECT {host}:443 HTTP/1.1"), "{name}={value}");
+    }
+}
+
+/// `wasf init` runs in this crate's folder, below the checkout's samconfig.toml, and asks whose account it is first.
+#[test]
+fn the_account_is_asked_for_where_the_environment_says() {
+    for (name, value, host) in [
+        ("AWS_USE_FIPS_ENDPOINT", "true", "sts-fips.us-east-1.amazonaws.com"),
+        ("AWS_USE_DUALSTACK_ENDPOINT", "true", "sts.us-east-1.api.aws"),
+        ("AWS_ENDPOINT_URL_STS", "https://vpce-3.example.com/", "vpce-3.example.com"),
+        ("AWS_ENDPOINT_URL_SQS", "https://vpce-3.example.com/", "sts.us-east-1.amazonaws.com"),
+    ] {
+        let (address, asked) = server();
+        let environment = [&CREDENTIALS[..], &[(name, value), ("HTTPS_PROXY", &address)]].concat();
+        said(&["init", "--no-input", "--whatsapp-provider", "None"], &environment);
+        let first = asked.recv().unwrap();
+        assert!(first.starts_with(&format!("CONNECT {host}:443 ")), "{name}={value}: {first}");
     }
 }
 

@@ -6,7 +6,10 @@ use shared::{
     salesforce::{ExchangeError, Untrusted},
 };
 
-use crate::{report::chain, setback::Setback};
+use crate::{
+    report::chain,
+    setback::{Setback, class_label},
+};
 
 /// How the processing of a message ended. Lambda deletes the message.
 #[derive(Debug)]
@@ -39,6 +42,8 @@ pub(crate) struct Failure {
     pub(crate) last_error: Option<String>,
     /// What the operators' metrics call it, where they have to know.
     pub(crate) class: Option<&'static str>,
+    /// The class of Salesforce's answer, for logs.
+    pub(crate) answer: Option<&'static str>,
 }
 
 impl Failure {
@@ -53,7 +58,8 @@ impl Failure {
             _ => None,
         };
         let salesforce_error = cause.oauth_error().cloned();
-        Self { reason, salesforce_error, last_error: Some(chain(cause)), class }
+        let answer = Some(class_label(cause.class()));
+        Self { reason, salesforce_error, last_error: Some(chain(cause)), class, answer }
     }
 
     /// Salesforce's error at the callback is the reason.
@@ -61,12 +67,12 @@ impl Failure {
         let description = description.map(|text| format!(": {text}")).unwrap_or_default();
         let last_error = format!("Salesforce answered the login with {}{description}", error.as_str());
         let class = (reason == Reason::Misconfigured).then_some("callback_error");
-        Self { reason, salesforce_error: Some(error.clone()), last_error: Some(last_error), class }
+        Self { reason, salesforce_error: Some(error.clone()), last_error: Some(last_error), class, answer: None }
     }
 }
 
 impl From<Reason> for Failure {
     fn from(reason: Reason) -> Self {
-        Self { reason, salesforce_error: None, last_error: None, class: None }
+        Self { reason, salesforce_error: None, last_error: None, class: None, answer: None }
     }
 }

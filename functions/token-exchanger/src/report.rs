@@ -163,7 +163,8 @@ impl Fields {
             Ending::Failed(failure) => {
                 let reason = failure.reason.as_str();
                 let salesforce_error = failure.salesforce_error.as_ref().map(DenialError::as_str);
-                let Failure { last_error: error, class, .. } = failure;
+                let Failure { last_error: error, class, answer, .. } = failure;
+                let class = class.or(*answer);
                 info!(
                     %attempt_id, link_id, result, reason, class, salesforce_error, error, receives, code_age_ms, duration_ms,
                     "attempt finished",

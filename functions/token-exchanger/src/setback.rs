@@ -65,6 +65,16 @@ pub(crate) enum Setback {
     Panic,
 }
 
+/// The class of an answer of Salesforce's in logs and metrics.
+pub(crate) const fn class_label(class: Class) -> &'static str {
+    match class {
+        Class::Transient { .. } => "transient",
+        Class::Ambiguous => "ambiguous",
+        Class::Operator => "operator",
+        Class::Final(_) => "final",
+    }
+}
+
 impl Setback {
     /// The class in logs and metrics.
     pub(crate) fn label(&self) -> &'static str {
@@ -75,12 +85,7 @@ impl Setback {
             Self::Held { .. } => "held",
             Self::LoginUrl => "login_url",
             Self::Credentials(_) => "credentials",
-            Self::Exchange(error) => match error.class() {
-                Class::Transient { .. } => "transient",
-                Class::Ambiguous => "ambiguous",
-                Class::Operator => "operator",
-                Class::Final(_) => "final",
-            },
+            Self::Exchange(error) => class_label(error.class()),
             Self::Kms(_) => "kms",
             Self::Attempt(_) => "attempt_table",
             Self::NotStored(_) => "not_stored",

@@ -163,8 +163,18 @@ async fn each_answer_of_salesforce_is_logged_with_its_status_and_what_comes_next
         (5035, Answer::new(400, WRONG_CLIENT), "answered 400 invalid_client: invalid client", r#""class":"operator""#),
         (5036, Answer::new(302, ""), "answered 302 without", r#""next":"retry","back_in_s":5"#),
         (5037, Answer::Lost, "answer was lost", r#""class":"ambiguous""#),
-        (5038, Answer::new(400, EXPIRED), "answered 400 invalid_grant: expired", r#""result":"failed","reason":"#),
-        (5039, Answer::retry_after("3600"), "answered 503 without", r#""reason":"salesforce_unavailable""#),
+        (
+            5038,
+            Answer::new(400, EXPIRED),
+            "answered 400 invalid_grant: expired",
+            r#""result":"failed","reason":"wrong_login_host","class":"final""#,
+        ),
+        (
+            5039,
+            Answer::retry_after("3600"),
+            "answered 503 without",
+            r#""result":"failed","reason":"salesforce_unavailable","class":"transient""#,
+        ),
     ] {
         let line = line_for(number, &answer, 2).await;
         assert!(line.contains(says) && line.contains(next), "{line}");
