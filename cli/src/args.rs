@@ -3,20 +3,25 @@
 mod chat;
 mod dlq;
 mod init;
+mod logs;
 mod records;
 mod when;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use clap_complete::Shell;
+use humantime::parse_duration;
 use shared::{LoginUrl, WaId};
+
+use crate::samconfig::DEFAULT_ENVIRONMENT;
 
 pub(crate) use self::{
     chat::Chat,
     dlq::{DlqCommand, Selection},
     init::{InitArgs, ProviderArg},
-    records::{Again, AttemptCommand, AttemptList, ConnectionCommand, EventsCommand, StatusArg},
+    logs::{FunctionArg, LogsArgs},
+    records::{Again, AttemptCommand, AttemptList, ConnectionCommand, EventsCommand, PersonCommand, StatusArg},
     when::When,
 };
 
@@ -53,13 +58,16 @@ pub struct Args {
 /// Which stack, and where.
 #[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct TargetArgs {
+    /// The environment in samconfig.toml, as in `sam --config-env`: stack, region and profile [default: default].
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "NAME")]
+    pub(crate) config_env: Option<String>,
     /// The stack [default: the one in samconfig.toml, in this folder or one above it].
     #[arg(long, global = true, help_heading = GLOBAL, value_name = "NAME", env = "WASF_STACK_NAME")]
     pub(crate) stack_name: Option<String>,
-    /// The region [default: that of the profile or the environment].
+    /// The region [default: that of samconfig.toml, the environment or the profile].
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) region: Option<String>,
-    /// The profile in the AWS configuration files.
+    /// The profile in the AWS configuration files [default: that of samconfig.toml].
     #[arg(long, global = true, help_heading = GLOBAL, conflicts_with = "local")]
     pub(crate) profile: Option<String>,
     /// Use the local cloud that `make up` started.
@@ -68,6 +76,27 @@ pub(crate) struct TargetArgs {
     /// The local cloud's state file.
     #[arg(long, global = true, help_heading = GLOBAL, value_name = "FILE", env = "LOCAL_CLOUD_STATE", hide = true)]
     pub(crate) local_state: Option<PathBuf>,
+}
+
+impl TargetArgs {
+    /// The environment of `samconfig.toml` that is read and written.
+    pub(crate) fn environment(&self) -> &str {
+        self.config_env.as_deref().unwrap_or(DEFAULT_ENVIRONMENT)
+    }
+
+    /// The flags that lead another command to the same stack, as a shell reads them; empty where there are none.
+    pub(crate) fn flags(&self) -> String {
+        let named = [
+            ("--config-env", &self.config_env),
+            ("--stack-name", &self.stack_name),
+            ("--region", &self.region),
+            ("--profile", &self.profile),
+        ];
+        let given = named.into_iter().filter_map(|(flag, value)| Some([flag, value.as_deref()?]));
+        let words = self.local.then_some("--local").into_iter().chain(given.flatten());
+        // Only a zero byte cannot be quoted, and no argument has one.
+        shlex::try_join(words).unwrap_or_default()
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -87,6 +116,9 @@ this chat.")]
     /// Show or revoke connections.
     #[command(subcommand)]
     Connection(ConnectionCommand),
+    /// Show or erase what the stack knows of one person.
+    #[command(subcommand)]
+    Person(PersonCommand),
     /// List, redrive or drop dead letters: consents that were not exchanged in time.
     #[command(subcommand)]
     Dlq(DlqCommand),
@@ -102,6 +134,46 @@ Examples:
   wasf doctor
   wasf doctor --json | jq '.findings[] | select(.level == \"wrong\")'")]
     Doctor,
+    /// List the alarms that are firing, with the command to begin with.
+    #[command(after_help = "\
+What an alarm means stands in docs/RUNBOOK.md, under the section that is named. Exits with 3 if none is firing. Needs the \
+permission cloudwatch:DescribeAlarms.
+
+Examples:
+  wasf alarms
+  wasf alarms --all
+  wasf alarms --json | jq -r '.alarms[].command'")]
+    Alarms {
+        /// Also those that are not firing.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Count links, logins, connections and failures by reason, with the times that they took.
+    #[command(after_help = "\
+The numbers are CloudWatch's, which has them within a minute or two; no table is read. Needs the permission \
+cloudwatch:GetMetricData.
+
+Examples:
+  wasf stats
+  wasf stats --since 7d --json | jq .failed_by_reason")]
+    Stats {
+        /// Within this time: 90s, 15m, 2h, 7d.
+        #[arg(long, default_value = "24h", value_name = "DURATION", value_parser = parse_duration)]
+        since: Duration,
+    },
+    /// Show the log lines of all functions in order of time, or those of one attempt.
+    #[command(after_help = "\
+Metrics, and what Lambda says of each invocation, are left out. What looks like a token or a phone number is hidden. The \
+lines of an attempt are found by its row, however old it is. The id of a link is taken too; its lines are looked for in the \
+last 24 hours, or as far back as --since says. CloudWatch has a line some seconds after it was written, and for 30 days. \
+Needs the permission logs:FilterLogEvents.
+
+Examples:
+  wasf logs 0123456789abcdef0123456789abcdef
+  wasf logs --follow
+  wasf logs --since 1h --function token-exchanger
+  wasf logs --since 1h --json | jq '.lines[] | select(.level == \"ERROR\")'")]
+    Logs(LogsArgs),
     /// Replace one secret of the stack.
     #[command(subcommand)]
     Secret(SecretCommand),
@@ -143,8 +215,15 @@ impl Command {
     /// Whether it changes something, or says what it would change: then it names account, region and stack first.
     pub(crate) const fn changes_something(&self) -> bool {
         match self {
-            Self::Attempt(_) | Self::Doctor | Self::Completions { .. } | Self::Link(_) => false,
+            Self::Alarms { .. }
+            | Self::Attempt(_)
+            | Self::Stats { .. }
+            | Self::Logs(_)
+            | Self::Doctor
+            | Self::Completions { .. }
+            | Self::Link(_) => false,
             Self::Connection(command) => matches!(command, ConnectionCommand::Revoke { .. }),
+            Self::Person(command) => matches!(command, PersonCommand::Erase { .. }),
             Self::Dlq(command) => matches!(command, DlqCommand::Redrive { .. } | DlqCommand::Drop { .. }),
             Self::Destroy { .. } | Self::Events(_) | Self::Init(_) | Self::Secret(_) => true,
         }
@@ -185,8 +264,6 @@ Examples:
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn since(text: &str) -> Result<Duration, clap::Error> {
@@ -197,11 +274,21 @@ mod tests {
     }
 
     #[test]
+    fn flags_lead_another_command_to_the_same_stack() {
+        let flags = |line: &[&str]| Args::try_parse_from(line).unwrap().target.flags();
+        assert_eq!(flags(&["wasf", "doctor"]), "");
+        assert_eq!(flags(&["wasf", "--local", "doctor", "--json"]), "--local");
+        let named = ["wasf", "--profile", "on call", "doctor", "--region=eu-west-1", "--config-env", "prod"];
+        assert_eq!(flags(&named), "--config-env prod --region eu-west-1 --profile 'on call'");
+    }
+
+    #[test]
     fn every_command_with_confirm_changes_something() {
         let changes = |line: &str| Args::try_parse_from(line.split(' ')).unwrap().command.changes_something();
         for line in [
             "wasf init --confirm",
             "wasf connection revoke whatsapp:+15551234567 --confirm",
+            "wasf person erase whatsapp:+15551234567 --confirm",
             "wasf dlq redrive --confirm",
             "wasf dlq drop --confirm",
             "wasf events redeliver --confirm",
@@ -211,8 +298,16 @@ mod tests {
         ] {
             assert!(changes(line), "{line}");
         }
-        for line in ["wasf doctor", "wasf dlq list", "wasf attempt list", "wasf connection show whatsapp:+15551234567"]
-        {
+        for line in [
+            "wasf doctor",
+            "wasf alarms",
+            "wasf stats",
+            "wasf logs",
+            "wasf dlq list",
+            "wasf attempt list",
+            "wasf connection show whatsapp:+15551234567",
+            "wasf person show whatsapp:+15551234567",
+        ] {
             assert!(!changes(line), "{line}");
         }
     }

@@ -53,7 +53,14 @@ impl Error {
         R: std::fmt::Debug,
     {
         let error = AwsError::of(operation);
-        move |cause| Self::failed(action, error(cause).to_string())
+        move |cause| Self::of_code(action, operation, error(cause).cause())
+    }
+
+    /// Makes the error of an AWS operation from the code that it was answered with, or from what kept it from being
+    /// answered.
+    pub(crate) fn of_code(action: &str, operation: &str, cause: &str) -> Self {
+        let remedy = remedy(cause).map(|remedy| format!("; {remedy}")).unwrap_or_default();
+        Self::failed(action, format!("{operation} failed: {cause}{remedy}"))
     }
 
     pub(crate) const fn exit(&self) -> Exit {
@@ -62,5 +69,65 @@ impl Error {
             Self::NothingMatched(_) => Exit::NothingMatched,
             Self::Failed { .. } => Exit::Failed,
         }
+    }
+}
+
+/// What to do about a refusal that has nothing to do with the request: the caller's credentials, clock or network.
+fn remedy(cause: &str) -> Option<&'static str> {
+    let code = cause.strip_suffix("Exception").unwrap_or(cause);
+    match code {
+        "ExpiredToken" => Some("the credentials have expired: log in again (aws sso login), or get new ones"),
+        "RequestExpired" | "RequestTimeTooSkewed" => {
+            Some("this machine's clock is wrong, or the credentials have expired")
+        }
+        "InvalidClientTokenId" | "UnrecognizedClient" | "InvalidAccessKeyId" => {
+            Some("AWS does not know the credentials: aws sts get-caller-identity shows whose they are")
+        }
+        "SignatureDoesNotMatch" | "InvalidSignature" | "IncompleteSignature" => {
+            Some("the secret key is not that of the access key, or this machine's clock is wrong")
+        }
+        "AccessDenied" | "UnauthorizedOperation" | "NotAuthorized" => {
+            Some("the credentials lack the permission for this call: ask for it, or give another --profile")
+        }
+        "OptInRequired" | "SubscriptionRequired" => Some("the account does not use this service or region yet"),
+        _ if cause.contains("(Connect)") => Some(
+            "nothing answers there: check the region, the network, and AWS_ENDPOINT_URL; a local cloud may be down",
+        ),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(cause: &str) -> String {
+        Error::of_code("list the alarms", "DescribeAlarms", cause).to_string()
+    }
+
+    #[test]
+    fn what_credentials_clock_and_network_are_to_blame_for_says_what_to_do() {
+        for (cause, remedy) in [
+            ("ExpiredToken", "log in again"),
+            ("ExpiredTokenException", "log in again"),
+            ("InvalidClientTokenId", "does not know the credentials"),
+            ("UnrecognizedClientException", "does not know the credentials"),
+            ("SignatureDoesNotMatch", "clock is wrong"),
+            ("AccessDenied", "lack the permission for this call"),
+            ("AccessDeniedException", "lack the permission for this call"),
+            ("dispatch failure: io error: client error (Connect): refused", "nothing answers there"),
+        ] {
+            let said = said(cause);
+            assert!(said.starts_with(&format!("cannot list the alarms: DescribeAlarms failed: {cause}; ")), "{said}");
+            assert!(said.contains(remedy), "{said}");
+        }
+    }
+
+    #[test]
+    fn any_other_refusal_is_named_as_it_is() {
+        assert_eq!(
+            said("ResourceNotFoundException"),
+            "cannot list the alarms: DescribeAlarms failed: ResourceNotFoundException"
+        );
     }
 }

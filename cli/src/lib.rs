@@ -31,7 +31,10 @@ use shared::{process::Random, timestamp::Clock};
 
 pub use args::Args;
 use args::Command;
-use commands::{attempt, completions, connection, destroy, dlq, doctor, events, init, link, secret as secret_command};
+use commands::{
+    alarms, attempt, completions, connection, destroy, dlq, doctor, events, init, link, logs, person,
+    secret as secret_command, stats,
+};
 use error::{Error, Exit};
 use report::Report;
 use target::Target;
@@ -65,34 +68,39 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Args, Exit
 /// Runs a command and prints its report, or its error.
 pub async fn run(args: Args, edge: Edge, output: &mut impl Write) -> ExitCode {
     let json = args.json;
-    let report = dispatch(args, edge).await.unwrap_or_else(|error| {
+    let report = dispatch(args, edge, output).await.unwrap_or_else(|error| {
         report::print_error(&error);
         Report::of_error(&error)
     });
     report::print(&report, json, output).into()
 }
 
-async fn dispatch(args: Args, edge: Edge) -> Result<Report, Error> {
-    let Args { target, command, .. } = args;
+/// Only `wasf logs --follow` writes output of its own: it ends when it is told to.
+async fn dispatch(args: Args, edge: Edge, output: &mut impl Write) -> Result<Report, Error> {
+    let Args { target: given, command, json } = args;
     if !matches!(command, Command::Completions { .. }) {
-        http::use_environment(edge.environment, target.local)?;
+        http::use_environment(edge.environment, given.local)?;
     }
     match command {
         Command::Completions { shell } => return Ok(completions::generate(shell)),
-        Command::Init(args) => return init::run(*args, &target, edge).await,
+        Command::Init(args) => return init::run(*args, &given, edge).await,
         _ => {}
     }
-    let target = Target::open(&target).await?;
+    let target = Target::open(&given).await?;
     if command.changes_something() {
         report::print_note(&format!("{}.", target.stack.place()));
     }
     match command {
         Command::Link(args) => link::run(&args, &target, (edge.now)()).await,
+        Command::Alarms { all } => alarms::run(all, &target, &given, edge.now).await,
         Command::Attempt(command) => attempt::run(command, &target, edge.now).await,
         Command::Connection(command) => connection::run(command, &target, edge.now).await,
         Command::Dlq(command) => dlq::run(command, &target, edge.now).await,
         Command::Events(command) => events::run(command, &target, edge.now).await,
         Command::Doctor => doctor::run(&target, edge.now).await,
+        Command::Person(command) => person::run(command, &target, edge.now).await,
+        Command::Stats { since } => stats::run(since, &target, edge.now).await,
+        Command::Logs(args) => logs::run(args, &target, json, edge.now, output).await,
         Command::Destroy { force, confirm } => destroy::run(&target, force, confirm).await,
         Command::Secret(command) => secret_command::run(command, &target).await,
         Command::Completions { .. } | Command::Init(_) => unreachable!("handled above"),

@@ -49,7 +49,9 @@ pub(crate) fn print_note(note: &str) {
 /// Prints a report, and says how the command ended: not well where its output could not be written. A closed pipe
 /// (`| head`) is no error.
 pub(crate) fn print(report: &Report, as_json: bool, output: &mut impl io::Write) -> Exit {
-    let written = if as_json {
+    let written = if as_json && report.json.is_null() {
+        Ok(()) // The command has printed its output itself.
+    } else if as_json {
         writeln!(output, "{}", printable_json(&format!("{:#}", report.json)))
     } else {
         output.write_all(report.text.as_bytes())
@@ -235,6 +237,15 @@ mod tests {
             let report = Report::new(text.to_owned(), json!({}), Exit::NothingMatched);
             assert_eq!(print(&report, as_json, &mut Refusing(io::ErrorKind::StorageFull)), Exit::Failed);
             assert_eq!(print(&report, as_json, &mut Refusing(io::ErrorKind::BrokenPipe)), Exit::NothingMatched);
+        }
+    }
+
+    #[test]
+    fn a_command_that_has_printed_its_output_prints_no_more() {
+        for as_json in [false, true] {
+            let mut output = Vec::new();
+            assert_eq!(print(&Report::new(String::new(), Value::Null, Exit::Done), as_json, &mut output), Exit::Done);
+            assert!(output.is_empty());
         }
     }
 

@@ -11,14 +11,23 @@ use toml_edit::{Array, DocumentMut, Item, TableLike, Value, table};
 use crate::error::Error;
 
 pub(crate) const FILE: &str = "samconfig.toml";
-const GLOBAL: [&str; 3] = ["default", "global", "parameters"];
-const DEPLOY: [&str; 3] = ["default", "deploy", "parameters"];
-const STACK_NAME: &str = "stack_name";
+/// The environment that is read where none is named.
+pub(crate) const DEFAULT_ENVIRONMENT: &str = "default";
+/// The sections of an environment that `sam deploy` reads, the nearer first.
+const DEPLOY: [&str; 2] = ["deploy", "parameters"];
+const GLOBAL: [&str; 2] = ["global", "parameters"];
+/// What a section says of the place of a stack.
+pub(crate) const STACK_NAME: &str = "stack_name";
+pub(crate) const REGION: &str = "region";
+pub(crate) const PROFILE: &str = "profile";
 const OVERRIDES: &str = "parameter_overrides";
 
-/// The file.
+/// The file, of which one environment is read and written (`sam --config-env`): the tables under its name.
 #[derive(Clone, Debug)]
-pub(crate) struct SamConfig(DocumentMut);
+pub(crate) struct SamConfig {
+    document: DocumentMut,
+    environment: String,
+}
 
 /// The nearest file of this name, in the current folder or above it.
 pub(crate) fn in_or_above(file: &str) -> Option<PathBuf> {
@@ -27,25 +36,35 @@ pub(crate) fn in_or_above(file: &str) -> Option<PathBuf> {
 }
 
 impl SamConfig {
-    pub(crate) fn read(path: &Path) -> Result<Self, Error> {
+    /// Reads an environment of the file. Every file has the default one.
+    pub(crate) fn read(path: &Path, environment: &str) -> Result<Self, Error> {
         let text =
             fs::read_to_string(path).map_err(|error| Error::failed(format!("read {FILE}"), error.to_string()))?;
-        Self::parse(&text)
+        Self::parse(&text, environment)
     }
 
-    fn parse(text: &str) -> Result<Self, Error> {
-        text.parse().map(Self).map_err(|_| Error::failed(format!("read {FILE}"), "invalid TOML"))
+    pub(crate) fn parse(text: &str, environment: &str) -> Result<Self, Error> {
+        let document: DocumentMut = text.parse().map_err(|_| Error::failed(format!("read {FILE}"), "invalid TOML"))?;
+        let tables = document.iter().filter(|(_, item)| item.is_table_like()).map(|(name, _)| name);
+        let known: Vec<_> = tables.collect();
+        if environment != DEFAULT_ENVIRONMENT && !known.contains(&environment) {
+            let known = known.join(", ");
+            let why = format!("{FILE} has no environment {environment}; it has {known}, see --config-env");
+            return Err(Error::Usage(why));
+        }
+        Ok(Self { document, environment: environment.to_owned() })
     }
 
     pub(crate) fn write(&self, path: &Path) -> io::Result<()> {
         // A rename is atomic: readers see the old file or the new one.
         let unfinished = path.with_extension("toml.new");
-        fs::write(&unfinished, self.0.to_string())?;
+        fs::write(&unfinished, self.document.to_string())?;
         fs::rename(unfinished, path)
     }
 
-    pub(crate) fn stack_name(&self) -> Option<&str> {
-        [DEPLOY, GLOBAL].into_iter().find_map(|path| self.section(path)?.get(STACK_NAME)?.as_str())
+    /// A text of the environment, such as [`STACK_NAME`].
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        [DEPLOY, GLOBAL].into_iter().find_map(|path| self.section(path)?.get(name)?.as_str())
     }
 
     /// The template's parameters. Of what the SAM CLI takes, these forms are read: one text or a list of texts, both
@@ -75,8 +94,8 @@ impl SamConfig {
         }
         list.set_trailing("\n");
         list.set_trailing_comma(true);
-        let mut section = self.0.as_item_mut();
-        for key in DEPLOY {
+        let mut section = self.document.as_item_mut();
+        for key in [self.environment.as_str(), DEPLOY[0], DEPLOY[1]] {
             section = &mut section[key];
             if section.is_none() {
                 *section = table();
@@ -86,8 +105,8 @@ impl SamConfig {
         Ok(())
     }
 
-    fn section(&self, path: [&str; 3]) -> Option<&Item> {
-        path.into_iter().try_fold(self.0.as_item(), |item, key| item.get(key))
+    fn section(&self, path: [&str; 2]) -> Option<&Item> {
+        path.into_iter().try_fold(self.document.get(&self.environment)?, |item, key| item.get(key))
     }
 }
 
@@ -176,19 +195,48 @@ mod tests {
 
     const TEXT: &str = "# mine\nversion = 0.1\n\n[default.global.parameters]\nstack_name = \"a\" # the name\n";
 
+    fn parse(text: &str) -> Result<SamConfig, Error> {
+        SamConfig::parse(text, DEFAULT_ENVIRONMENT)
+    }
+
     fn with(parameters: &[(&str, &str)]) -> BTreeMap<String, String> {
         parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
     #[test]
     fn finds_the_stacks_name() {
-        assert_eq!(SamConfig::parse(TEXT).unwrap().stack_name(), Some("a"));
-        assert_eq!(SamConfig::parse("version = 0.1").unwrap().stack_name(), None);
+        assert_eq!(parse(TEXT).unwrap().text(STACK_NAME), Some("a"));
+        assert_eq!(parse("version = 0.1").unwrap().text(STACK_NAME), None);
+    }
+
+    #[test]
+    fn an_environment_is_read_and_written_by_itself() {
+        let text = format!("{TEXT}\n[prod.global.parameters]\nstack_name = \"b\"\nregion = \"eu-west-1\"\n");
+        let mut prod = SamConfig::parse(&text, "prod").unwrap();
+        assert_eq!(
+            (prod.text(STACK_NAME), prod.text(REGION), prod.text(PROFILE)),
+            (Some("b"), Some("eu-west-1"), None)
+        );
+        prod.set_parameters(&BTreeMap::from([("LogLevel", "warn".to_owned())])).unwrap();
+        let written = prod.document.to_string();
+        assert!(written.starts_with(&text) && written.contains("[prod.deploy.parameters]"), "{written}");
+        let default = parse(&written).unwrap();
+        assert_eq!((default.text(STACK_NAME), default.text(REGION)), (Some("a"), None));
+        assert_eq!(default.parameters().unwrap(), with(&[]));
+    }
+
+    #[test]
+    fn an_environment_that_is_not_in_the_file_is_a_usage_error() {
+        for unknown in ["prod", "version", ""] {
+            let error = SamConfig::parse(TEXT, unknown).unwrap_err();
+            assert!(matches!(error, Error::Usage(_)), "{error}");
+            assert!(error.to_string().contains("it has default"), "{error}");
+        }
     }
 
     #[test]
     fn adds_parameters_and_keeps_the_rest() {
-        let mut config = SamConfig::parse(TEXT).unwrap();
+        let mut config = parse(TEXT).unwrap();
         let changes = BTreeMap::from([
             ("Scopes", "api refresh_token".to_owned()),
             ("LogLevel", "info".to_owned()),
@@ -198,9 +246,9 @@ mod tests {
         config.set_parameters(&changes).unwrap();
         let later = BTreeMap::from([("LogLevel", "warn".to_owned()), ("AlarmEmail", String::new())]);
         config.set_parameters(&later).unwrap();
-        let written = config.0.to_string();
+        let written = config.document.to_string();
         assert!(written.starts_with(TEXT), "{written}");
-        let read = SamConfig::parse(&written).unwrap();
+        let read = parse(&written).unwrap();
         let kept = [
             ("AlarmEmail", ""),
             ("LogLevel", "warn"),
@@ -213,7 +261,7 @@ mod tests {
     }
 
     fn read(section: &str) -> Result<BTreeMap<String, String>, Error> {
-        SamConfig::parse(&format!("[default.deploy.parameters]\n{section}\n")).unwrap().parameters()
+        parse(&format!("[default.deploy.parameters]\n{section}\n")).unwrap().parameters()
     }
 
     #[test]
@@ -249,16 +297,16 @@ mod tests {
     #[test]
     fn parameters_of_all_commands_are_kept_too() {
         let text = "[default.global.parameters]\nparameter_overrides = \"A=x\"\n";
-        let mut config = SamConfig::parse(text).unwrap();
+        let mut config = parse(text).unwrap();
         config.set_parameters(&BTreeMap::from([("B", "y".to_owned())])).unwrap();
-        let read = SamConfig::parse(&config.0.to_string()).unwrap();
+        let read = parse(&config.document.to_string()).unwrap();
         assert_eq!(read.parameters().unwrap(), with(&[("A", "x"), ("B", "y")]));
     }
 
     #[test]
     fn refuses_parameters_with_an_unclosed_quote() {
         let text = "[default.deploy.parameters]\nparameter_overrides = 'A=1 B=\"2'\n";
-        let error = SamConfig::parse(text).unwrap().parameters().unwrap_err();
+        let error = parse(text).unwrap().parameters().unwrap_err();
         assert_eq!(error.to_string(), "cannot read samconfig.toml: parameter_overrides has an unclosed quote");
     }
 
@@ -266,12 +314,12 @@ mod tests {
     fn apostrophes_and_backslashes_have_no_meaning_outside_quotes() {
         let text = "[default.deploy.parameters]\nparameter_overrides = [\"A=o'neil@example.com\", 'B=C:\\d']\n";
         let expected = with(&[("A", "o'neil@example.com"), ("B", r"C:\d")]);
-        assert_eq!(SamConfig::parse(text).unwrap().parameters().unwrap(), expected);
+        assert_eq!(parse(text).unwrap().parameters().unwrap(), expected);
     }
 
     #[test]
     fn reads_parameters_in_one_text_too() {
         let text = "[default.deploy.parameters]\nparameter_overrides = 'A=1 B=\"2 3\"'\n";
-        assert_eq!(SamConfig::parse(text).unwrap().parameters().unwrap(), with(&[("A", "1"), ("B", "2 3")]));
+        assert_eq!(parse(text).unwrap().parameters().unwrap(), with(&[("A", "1"), ("B", "2 3")]));
     }
 }

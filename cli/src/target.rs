@@ -7,7 +7,7 @@ use crate::{
     aws::{self, SdkConfig},
     error::Error,
     local::{self, LocalCloud},
-    samconfig::{FILE, SamConfig, in_or_above},
+    samconfig::{FILE, PROFILE, REGION, STACK_NAME, SamConfig, in_or_above},
     stack::Stack,
 };
 
@@ -20,8 +20,9 @@ pub(crate) struct Target {
 
 impl Target {
     pub(crate) async fn open(args: &TargetArgs) -> Result<Self, Error> {
-        let name = stack_name(args)?;
-        let aws = account(args).await?;
+        let args = completed(args)?;
+        let name = stack_name(&args)?;
+        let aws = account(&args).await?;
         let stack = aws::find_stack(&aws, &name).await?;
         Ok(Self { aws, stack })
     }
@@ -51,22 +52,76 @@ pub(crate) async fn account(args: &TargetArgs) -> Result<SdkConfig, Error> {
     aws::config(args.region.as_deref(), args.profile.as_deref(), local.as_ref()).await
 }
 
-/// The stack's name: from the command line, the local cloud's, or from `samconfig.toml`.
+/// The stack's name, once [`completed`] has looked for it.
 pub(crate) fn stack_name(args: &TargetArgs) -> Result<String, Error> {
-    if let Some(name) = &args.stack_name {
-        return Ok(name.clone());
-    }
-    if args.local {
-        return Ok(local::STACK.to_owned());
-    }
     let unnamed = || Error::Usage(format!("no stack name; give --stack-name, or run wasf in a folder with {FILE}"));
-    let config = SamConfig::read(&in_or_above(FILE).ok_or_else(unnamed)?)?;
-    config.stack_name().map(str::to_owned).ok_or_else(unnamed)
+    args.stack_name.clone().ok_or_else(unnamed)
+}
+
+/// The arguments, with what they leave open filled in as the SAM CLI does it: stack, region and profile are those of
+/// `samconfig.toml`, of the environment that is named; what is not there either is the shell's. The local cloud has its
+/// own. A stack that is named without an environment is looked for where the shell points, whatever the file says.
+pub(crate) fn completed(args: &TargetArgs) -> Result<TargetArgs, Error> {
+    let mut args = args.clone();
+    if args.local {
+        args.stack_name.get_or_insert_with(|| local::STACK.to_owned());
+        return Ok(args);
+    }
+    if args.stack_name.is_some() && args.config_env.is_none() {
+        return Ok(args);
+    }
+    if let Some(file) = in_or_above(FILE) {
+        args.complete(&SamConfig::read(&file, args.environment())?);
+    } else if args.config_env.is_some() {
+        return Err(Error::Usage(format!("no {FILE} in this folder or above it; --config-env names a part of it")));
+    }
+    Ok(args)
+}
+
+impl TargetArgs {
+    fn complete(&mut self, config: &SamConfig) {
+        for (given, name) in
+            [(&mut self.stack_name, STACK_NAME), (&mut self.region, REGION), (&mut self.profile, PROFILE)]
+        {
+            if given.is_none() {
+                *given = config.text(name).map(str::to_owned);
+            }
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const FILE_TEXT: &str = "[prod.global.parameters]\nstack_name = \"connect\"\nregion = \"eu-west-1\"\n\n\
+                             [prod.deploy.parameters]\nprofile = \"live\"\n";
+
+    fn args(stack_name: Option<&str>, region: Option<&str>) -> TargetArgs {
+        TargetArgs {
+            config_env: Some("prod".to_owned()),
+            stack_name: stack_name.map(str::to_owned),
+            region: region.map(str::to_owned),
+            profile: None,
+            local: false,
+            local_state: None,
+        }
+    }
+
+    #[test]
+    fn an_environment_says_which_stack_it_is_and_in_which_account() {
+        let mut target = args(None, None);
+        target.complete(&SamConfig::parse(FILE_TEXT, target.environment()).unwrap());
+        assert_eq!(stack_name(&target).unwrap(), "connect");
+        assert_eq!((target.region.as_deref(), target.profile.as_deref()), (Some("eu-west-1"), Some("live")));
+    }
+
+    #[test]
+    fn what_is_given_goes_before_what_the_file_says() {
+        let mut target = args(Some("other"), Some("us-east-1"));
+        target.complete(&SamConfig::parse(FILE_TEXT, target.environment()).unwrap());
+        assert_eq!((stack_name(&target).unwrap().as_str(), target.region.as_deref()), ("other", Some("us-east-1")));
+    }
 
     #[test]
     fn only_an_endpoint_on_this_machine_is_a_local_cloud() {

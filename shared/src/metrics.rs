@@ -47,7 +47,9 @@ pub enum Metric {
 }
 
 impl Metric {
-    const fn name(self) -> &'static str {
+    /// Its name in CloudWatch.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Requests => "Requests",
             Self::Callbacks => "Callbacks",

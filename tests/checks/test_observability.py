@@ -9,7 +9,7 @@ from conftest import ROOT, resources
 OURS = "WhatsAppSalesforceConnect"
 RUNBOOK = (ROOT / "docs/RUNBOOK.md").read_text()
 # Sections that no alarm leads to.
-REFERENCE = {"rotating-secrets", "ending-a-connection", "metrics"}
+REFERENCE = {"rotating-secrets", "ending-a-connection", "erasing-a-person", "metrics"}
 
 
 def _anchor(title):
@@ -81,7 +81,7 @@ def test_every_command_of_wasf_in_runbook_and_alarms_is_one(template):
     texts = RUNBOOK + "".join(alarm["AlarmDescription"] for alarm in _alarms(template).values())
     for command in re.findall(r"\bwasf ([a-z]+)(?: ([a-z]+)\b)?", texts):
         assert command[0].capitalize() in commands, command
-        if command[0] in ("attempt", "connection", "dlq", "events"):
+        if command[0] in ("attempt", "connection", "dlq", "events", "person"):
             assert command[1].capitalize() in commands, command
 
 

@@ -96,6 +96,39 @@ Examples:
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum PersonCommand {
+    /// Show what is stored of a chat: its connection, without tokens, and its attempts; and what is kept elsewhere.
+    #[command(after_help = "\
+Examples:
+  wasf person show +15551234567
+  wasf person show - < chat.txt   the number stands in no list of processes")]
+    Show {
+        /// The chat: its phone number, its address as the bot uses it, or - for standard input.
+        chat: Chat,
+    },
+    /// Erase a chat: revoke its tokens at Salesforce, and delete its connection and its attempts.
+    #[command(after_help = "\
+Changes nothing while Salesforce is unreachable: run it again then. The chat and the bot are told that the connection has \
+ended, and wasf waits half a minute for that. What is still under way is left (an outcome that is not told yet, a code that \
+is being exchanged, a dead letter), and the row of the connection with it; then it exits with 4. Run again, it completes \
+what was left or interrupted.
+
+The attributes that a bot keeps in the row go too. Backups, queues and logs are not searched: the command says what they \
+keep, and for how long. A link from before still connects the chat if somebody opens it, and the person approves anew.
+
+Examples:
+  wasf person erase +15551234567             show what would be done
+  wasf person erase +15551234567 --confirm   do it")]
+    Erase {
+        /// The chat: its phone number, its address as the bot uses it, or - for standard input.
+        chat: Chat,
+        /// Do it; without this flag it is a dry run.
+        #[arg(long)]
+        confirm: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum EventsCommand {
     /// Send the bot's webhook a signed event that means nothing, and say how it answers.
     #[command(after_help = "\

@@ -4,12 +4,9 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
 use aws_types::SdkConfig;
-use shared::{Timestamp, aws::partition};
+use shared::Timestamp;
 
-use super::{
-    config::{endpoint, region},
-    signed::{Answer, Signed},
-};
+use super::signed::{Answer, Signed, base_url};
 use crate::error::Error;
 
 const ACTION: &str = "find out whose account it is";
@@ -28,29 +25,15 @@ pub(crate) async fn clock_error(aws: &SdkConfig, now: Timestamp) -> Option<Durat
 }
 
 async fn ask(aws: &SdkConfig, now: Timestamp) -> Result<Answer, Error> {
-    let host = endpoint(aws, "STS").unwrap_or_else(|| {
-        let is_set = |flag: Option<bool>| flag == Some(true);
-        regional(region(aws), is_set(aws.use_fips()), is_set(aws.use_dual_stack()))
-    });
     let request = Signed {
         action: ACTION,
-        url: &format!("{}/", host.trim_end_matches('/')),
+        url: &format!("{}/", base_url(aws, "STS", "sts")),
         service: "sts",
         content_type: "application/x-www-form-urlencoded",
+        target: None,
         body: "Action=GetCallerIdentity&Version=2011-06-15".to_owned(),
     };
     request.post(aws, now).await
-}
-
-/// STS in a region (<https://docs.aws.amazon.com/general/latest/gr/sts.html>).
-fn regional(region: &str, fips: bool, dual_stack: bool) -> String {
-    // In GovCloud the usual endpoints are the validated ones.
-    let service = if fips && !region.starts_with("us-gov-") { "sts-fips" } else { "sts" };
-    let domain = match partition::domain(region) {
-        "amazonaws.com" if dual_stack => "api.aws",
-        domain => domain,
-    };
-    format!("https://{service}.{region}.{domain}")
 }
 
 fn difference(date: &str, now: Timestamp) -> Option<Duration> {
@@ -74,15 +57,6 @@ mod tests {
         assert_eq!(difference("Mon, 21 Sep 2026 14:13:50 GMT", now), Some(Duration::from_secs(30)));
         assert_eq!(difference("Mon, 21 Sep 2026 14:12:50 GMT", now), Some(Duration::from_secs(30)));
         assert_eq!(difference("yesterday", now), None);
-    }
-
-    #[test]
-    fn the_account_is_asked_for_at_the_endpoint_that_the_settings_ask_for() {
-        assert_eq!(regional("eu-west-1", false, false), "https://sts.eu-west-1.amazonaws.com");
-        assert_eq!(regional("us-east-1", true, false), "https://sts-fips.us-east-1.amazonaws.com");
-        assert_eq!(regional("us-east-1", false, true), "https://sts.us-east-1.api.aws");
-        assert_eq!(regional("us-east-1", true, true), "https://sts-fips.us-east-1.api.aws");
-        assert_eq!(regional("cn-north-1", false, false), "https://sts.cn-north-1.amazonaws.com.cn");
     }
 
     #[test]

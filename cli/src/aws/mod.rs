@@ -1,13 +1,18 @@
 //! AWS, from the operator's side: one file for each service, which turns its errors into ours.
 
+mod alarms;
 mod attempts;
 mod cloudformation;
 mod config;
 mod connections;
+mod erasure;
 mod functions;
 mod http;
 mod identity;
+mod json_api;
 mod keys;
+mod logs;
+mod metrics;
 mod queue;
 mod roles;
 mod secrets;
@@ -18,13 +23,17 @@ mod topics;
 pub(crate) use aws_types::SdkConfig;
 
 pub(crate) use self::{
+    alarms::{Alarm, AlarmState, alarms},
     attempts::{AttemptTable, Of, Wanted},
     cloudformation::{FailedResource, delete_stack, failed_resources, find_stack, stack_exists},
     config::{config, region},
     connections::ConnectionTable,
+    erasure::Erasure,
     functions::{EventSource, Functions, Settings},
     identity::{account_id, clock_error},
     keys::Keys,
+    logs::{LogEvent, LogQuery, log_events},
+    metrics::{Query, Statistic, Statistics, statistics},
     queue::{Counts, Message, Queue},
     roles::{Context, Roles},
     secrets::{Presence, SecretsManager},
@@ -32,3 +41,22 @@ pub(crate) use self::{
     tables::{TableSettings, Tables},
     topics::{Subscriptions, Topics},
 };
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use fakes::Server;
+
+    use super::{SdkConfig, config};
+    use crate::local::LocalCloud;
+
+    /// The configuration of an account whose services are all this server.
+    pub(crate) async fn config_of(server: &Server) -> SdkConfig {
+        let local = LocalCloud {
+            endpoint: server.url().to_owned(),
+            region: "us-east-1".to_owned(),
+            access_key_id: "id".to_owned(),
+            secret_access_key: "key".to_owned(),
+        };
+        config(None, None, Some(&local)).await.unwrap()
+    }
+}

@@ -1,5 +1,5 @@
 //! A request with AWS's signature (Signature Version 4): for an API of our own, which no SDK has a client for, and for
-//! the question whose account it is.
+//! services that are asked one question each.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -10,9 +10,9 @@ use aws_sigv4::{
 };
 use aws_types::SdkConfig;
 use reqwest::{StatusCode, Url};
-use shared::Timestamp;
+use shared::{Timestamp, aws::partition};
 
-use super::config::region;
+use super::config::{endpoint, region};
 use crate::{
     error::Error,
     http::{client_for, failure},
@@ -26,7 +26,27 @@ pub(crate) struct Signed<'a> {
     /// The service's name in a signature.
     pub(crate) service: &'a str,
     pub(crate) content_type: &'a str,
+    /// The operation, where the URL does not name it (`X-Amz-Target`).
+    pub(crate) target: Option<&'a str>,
     pub(crate) body: String,
+}
+
+/// Where a service is: at the endpoint that the settings give it by its id, or in the region by its host's name.
+pub(super) fn base_url(aws: &SdkConfig, service_id: &str, host: &str) -> String {
+    let is_set = |flag: Option<bool>| flag == Some(true);
+    let own = endpoint(aws, service_id).map(|endpoint| endpoint.trim_end_matches('/').to_owned());
+    own.unwrap_or_else(|| regional(host, region(aws), is_set(aws.use_fips()), is_set(aws.use_dual_stack())))
+}
+
+/// A service in a region (<https://docs.aws.amazon.com/general/latest/gr/rande.html>).
+fn regional(service: &str, region: &str, fips: bool, dual_stack: bool) -> String {
+    // In GovCloud the usual endpoints are the validated ones.
+    let fips = if fips && !region.starts_with("us-gov-") { "-fips" } else { "" };
+    let domain = match partition::domain(region) {
+        "amazonaws.com" if dual_stack => "api.aws",
+        domain => domain,
+    };
+    format!("https://{service}{fips}.{region}.{domain}")
 }
 
 /// The response.
@@ -40,7 +60,7 @@ pub(crate) struct Answer {
 impl Signed<'_> {
     /// Sends it once, signed with the operator's credentials; returns the response.
     pub(crate) async fn post(self, aws: &SdkConfig, now: Timestamp) -> Result<Answer, Error> {
-        let Self { action, url, service, content_type, body } = self;
+        let Self { action, url, service, content_type, target, body } = self;
         let failed = |why: &str| Error::failed(action, why);
         let unsigned = || failed("the request cannot be signed");
         let parsed: Url = url.parse().map_err(|_| failed("the API's URL is invalid"))?;
@@ -56,12 +76,13 @@ impl Signed<'_> {
             .build()
             .map_err(|_| unsigned())?
             .into();
-        let headers = [("content-type", content_type)];
-        let signable = SignableRequest::new("POST", url, headers.into_iter(), SignableBody::Bytes(body.as_bytes()));
+        let target = target.map(|target| ("x-amz-target", target));
+        let headers = || [("content-type", content_type)].into_iter().chain(target);
+        let signable = SignableRequest::new("POST", url, headers(), SignableBody::Bytes(body.as_bytes()));
         let (signature, _) = sign(signable.map_err(|_| unsigned())?, &parameters).map_err(|_| unsigned())?.into_parts();
 
         let mut request = client_for(&parsed)?.post(parsed).body(body);
-        for (name, value) in headers.into_iter().chain(signature.headers()) {
+        for (name, value) in headers().chain(signature.headers()) {
             request = request.header(name, value);
         }
         let response = request.send().await.map_err(|error| failed(failure(&error)))?;
@@ -69,5 +90,20 @@ impl Signed<'_> {
         let date = response.headers().get("date").and_then(|date| date.to_str().ok()).map(str::to_owned);
         let body = response.bytes().await.map_err(|error| failed(failure(&error)))?;
         Ok(Answer { status, date, body: body.into() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_is_at_the_endpoint_that_the_settings_ask_for() {
+        assert_eq!(regional("sts", "eu-west-1", false, false), "https://sts.eu-west-1.amazonaws.com");
+        assert_eq!(regional("sts", "us-east-1", true, false), "https://sts-fips.us-east-1.amazonaws.com");
+        assert_eq!(regional("logs", "us-east-1", false, true), "https://logs.us-east-1.api.aws");
+        assert_eq!(regional("sts", "us-east-1", true, true), "https://sts-fips.us-east-1.api.aws");
+        assert_eq!(regional("sts", "us-gov-west-1", true, false), "https://sts.us-gov-west-1.amazonaws.com");
+        assert_eq!(regional("sts", "cn-north-1", false, false), "https://sts.cn-north-1.amazonaws.com.cn");
     }
 }

@@ -27,11 +27,11 @@ const ROUNDS: usize = 5;
 
 /// How a connection was ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Ended {
+pub(super) struct Ended {
     /// The record of the end.
-    record: AttemptId,
+    pub(super) record: AttemptId,
     /// What Salesforce said; `None` where the connection had no tokens any more.
-    revocation: Option<Revocation>,
+    pub(super) revocation: Option<Revocation>,
 }
 
 pub(crate) async fn run(command: ConnectionCommand, target: &Target, clock: Clock) -> Result<Report, Error> {
@@ -55,6 +55,19 @@ async fn revoke_connection(
     target: &Target,
     clock: Clock,
 ) -> Result<Report, Error> {
+    let attempts = AttemptTable::new(&target.aws, target.stack.output("AttemptTableName")?);
+    let ended = end_and_record(wa_id, (tokens, &attempts), target, clock).await?;
+    let is_told = attempts.read(ended.record).await?.is_some_and(|record| record.notified_at.is_some());
+    Ok(report(&ended, is_told))
+}
+
+/// Ends a connection at the login hosts that the stack has.
+pub(super) async fn end_and_record(
+    wa_id: &WaId,
+    tables: (&ConnectionTable, &AttemptTable),
+    target: &Target,
+    clock: Clock,
+) -> Result<Ended, Error> {
     if clock_error(&target.aws, clock()).await.is_some_and(|error| error > CLOCK_TOLERANCE) {
         let why = "this machine's clock is wrong, and links are compared with the time of the revocation; set it";
         return Err(Error::failed("end the connection", why));
@@ -64,20 +77,27 @@ async fn revoke_connection(
     let login_urls: LoginUrls = settings.get("LOGIN_URLS").unwrap_or_default().parse().map_err(|_| {
         Error::failed("revoke the tokens at Salesforce", "LoginUrls is invalid; run wasf doctor, correct it and deploy")
     })?;
-    let attempts = AttemptTable::new(&target.aws, target.stack.output("AttemptTableName")?);
-    let ended = end_connection(wa_id, (tokens, &attempts), &login_urls, clock).await?;
-    let is_told = attempts.read(ended.record).await?.is_some_and(|record| record.notified_at.is_some());
-    Ok(report(&ended, is_told))
+    end_connection(wa_id, tables, &login_urls, clock).await
+}
+
+/// What Salesforce said, for programs.
+pub(super) const fn salesforce_said(revocation: Option<Revocation>) -> &'static str {
+    match revocation {
+        Some(Revocation::Revoked) => "revoked",
+        Some(Revocation::Unknown) => "unknown",
+        None => "none",
+    }
 }
 
 /// Who is told is the notifier's business, and stands in the record.
 fn report(ended: &Ended, is_told: bool) -> Report {
     let Ended { record, revocation } = ended;
-    let (at_salesforce, done) = match revocation {
-        Some(Revocation::Revoked) => ("revoked", "The tokens were revoked at Salesforce and deleted."),
-        Some(Revocation::Unknown) => ("unknown", "Salesforce did not know the tokens any more; they were deleted."),
-        None => ("none", "The connection had ended before, and has no tokens."),
+    let done = match revocation {
+        Some(Revocation::Revoked) => "The tokens were revoked at Salesforce and deleted.",
+        Some(Revocation::Unknown) => "Salesforce did not know the tokens any more; they were deleted.",
+        None => "The connection had ended before, and has no tokens.",
     };
+    let at_salesforce = salesforce_said(*revocation);
     let told = match (is_told, revocation) {
         (true, _) => "The chat and the bot have been told:",
         (false, Some(_)) => "The notifier tells the chat and the bot:",

@@ -1,5 +1,6 @@
 //! The commands of `wasf`: each is a function from its arguments to a report.
 
+pub(crate) mod alarms;
 pub(crate) mod attempt;
 pub(crate) mod completions;
 pub(crate) mod connection;
@@ -9,4 +10,8 @@ pub(crate) mod doctor;
 pub(crate) mod events;
 pub(crate) mod init;
 pub(crate) mod link;
+pub(crate) mod logs;
+pub(crate) mod person;
 pub(crate) mod secret;
+mod signals;
+pub(crate) mod stats;

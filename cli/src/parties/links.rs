@@ -44,6 +44,7 @@ pub(crate) async fn request_link(
         url: links_url,
         service: "execute-api",
         content_type: "application/json",
+        target: None,
         body: request.to_string(),
     };
     let Answer { status, body, .. } = request.post(aws, now).await?;

@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 use shared::Timestamp;
 
 use super::*;
-use crate::local::LocalCloud;
+use crate::aws::tests::config_of;
 
 /// Revocation at a site of the same host, where people log in.
 const AT_SITE: &str = "/site/services/oauth2/revoke";
@@ -21,13 +21,7 @@ struct World {
 impl World {
     async fn start() -> Self {
         let server = Server::start().await;
-        let local = LocalCloud {
-            endpoint: server.url().to_owned(),
-            region: "us-east-1".to_owned(),
-            access_key_id: "id".to_owned(),
-            secret_access_key: "key".to_owned(),
-        };
-        let aws = crate::aws::config(None, None, Some(&local)).await.unwrap();
+        let aws = config_of(&server).await;
         let login_urls = server.url().parse().unwrap();
         let (tokens, attempts) =
             (ConnectionTable::new(&aws, "salesforce_tokens"), AttemptTable::new(&aws, "connection_attempts"));

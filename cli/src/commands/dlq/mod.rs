@@ -5,11 +5,10 @@ mod listing;
 mod queues;
 mod reading;
 pub(super) mod redrive;
-mod signals;
 
-use shared::timestamp::Clock;
+use shared::{AttemptId, WaId, timestamp::Clock};
 
-use self::queues::Queues;
+use self::{dead_letter::Filter, queues::Queues};
 use crate::{args::DlqCommand, error::Error, report::Report, target::Target};
 
 pub(crate) async fn run(command: DlqCommand, target: &Target, clock: Clock) -> Result<Report, Error> {
@@ -26,4 +25,11 @@ pub(crate) async fn run(command: DlqCommand, target: &Target, clock: Clock) -> R
         }
         DlqCommand::Drop { selection, force, confirm } => redrive::drop(&queues, &selection, force, confirm).await,
     }
+}
+
+/// The attempts of a chat whose messages are dead letters.
+pub(super) async fn of_chat(target: &Target, wa_id: &WaId, clock: Clock) -> Result<Vec<AttemptId>, Error> {
+    let dead = Queues::of(target, clock)?.read(&Filter::default(), usize::MAX).await?;
+    let about = dead.into_iter().filter_map(|dead| dead.about);
+    Ok(about.filter(|about| about.wa_id == *wa_id).map(|about| about.attempt_id).collect())
 }

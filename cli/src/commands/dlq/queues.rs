@@ -5,11 +5,11 @@ use shared::{Timestamp, timestamp::Clock};
 use super::{
     dead_letter::{DeadLetter, Filter},
     reading::Reading,
-    signals::{interrupted, stop_signals},
 };
 use crate::{
     args::Selection,
     aws::{AttemptTable, Counts, Queue},
+    commands::signals::{interrupted, stop_signals},
     error::Error,
     report::Progress,
     target::Target,

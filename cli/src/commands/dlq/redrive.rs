@@ -12,11 +12,11 @@ use super::{
     dead_letter::{DeadLetter, Filter, json_of, table},
     queues::{Queues, held_by_others},
     reading::{Held, Reading},
-    signals::{interrupted, stop_signals},
 };
 use crate::{
     args::Selection,
     aws::Queue,
+    commands::signals::{interrupted, stop_signals},
     error::{Error, Exit},
     report::{Progress, Report, count},
 };

@@ -25,13 +25,14 @@ use crate::{
     samconfig::{FILE, SamConfig, in_or_above},
     secret::Kind,
     stack::place,
-    target::{account, stack_name},
+    target::{account, completed, stack_name},
 };
 
 pub(crate) async fn run(args: InitArgs, target: &TargetArgs, edge: Edge) -> Result<Report, Error> {
     let missing = || Error::Usage(format!("no {FILE} in this folder or above it; run wasf init in the checkout"));
     let path = in_or_above(FILE).ok_or_else(missing)?;
-    let mut config = SamConfig::read(&path)?;
+    let target = &completed(target)?;
+    let mut config = SamConfig::read(&path, target.environment())?;
     let known = config.parameters()?;
     let stack = stack_name(target)?;
     let prompt = Prompt::new(!args.no_input, edge.environment);
@@ -76,7 +77,7 @@ pub(crate) async fn run(args: InitArgs, target: &TargetArgs, edge: Edge) -> Resu
         config.write(&path).map_err(|error| Error::failed(format!("write {FILE}"), error.to_string()))?;
     }
     let callback = callback(&aws, &stack, &parameters).await;
-    Ok(report(&secrets, &parameters, callback.as_deref(), args.confirm))
+    Ok(report(&secrets, &parameters, callback.as_deref(), target.config_env.as_deref(), args.confirm))
 }
 
 /// The callback URL; unknown before the first deployment, unless it is on a domain of one's own.

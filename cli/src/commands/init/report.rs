@@ -31,6 +31,7 @@ pub(super) fn report(
     secrets: &[PlannedSecret],
     parameters: &BTreeMap<String, String>,
     callback: Option<&str>,
+    environment: Option<&str>,
     confirmed: bool,
 ) -> Report {
     let mut table = Table::default();
@@ -54,10 +55,12 @@ pub(super) fn report(
     let for_the_bot = webhook.map(|secret| {
         format!("\nThe bot verifies events with the secret {}. Allow the bot's role to read it.\n", secret.name)
     });
-    let next = if confirmed {
-        "Next: run make deploy, then wasf doctor."
-    } else {
-        "Dry run: nothing was changed. Run it again with --confirm."
+    let next = match (confirmed, environment) {
+        (false, _) => "Dry run: nothing was changed. Run it again with --confirm.".to_owned(),
+        (true, None) => "Next: run make deploy, then wasf doctor.".to_owned(),
+        (true, Some(name)) => {
+            format!("Next: run make deploy SAM_FLAGS='--config-env {name}', then wasf --config-env {name} doctor.")
+        }
     };
     let text = format!(
         "{}\nIn Salesforce, Setup → External Client App Manager, the app's OAuth settings:\n\
@@ -88,7 +91,7 @@ mod tests {
     #[test]
     fn of_the_webhook_only_the_host_is_shown() {
         let url = "https://ada:S3CRET@bot.example.com/events/S3CRET?key=S3CRET".to_owned();
-        let report = report(&[], &BTreeMap::from([("BotWebhookUrl".to_owned(), url)]), None, false);
+        let report = report(&[], &BTreeMap::from([("BotWebhookUrl".to_owned(), url)]), None, None, false);
         assert!(!report.text.contains("S3CRET") && !report.json.to_string().contains("S3CRET"), "{}", report.text);
         assert_eq!(report.json["parameters"]["BotWebhookUrl"], "https://bot.example.com");
     }

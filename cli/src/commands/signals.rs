@@ -4,7 +4,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::error::Error;
 
-/// SIGINT and SIGTERM. Before it stops, wasf returns the messages that it holds.
+/// SIGINT and SIGTERM. Before it stops, wasf returns what it holds, or finishes a line.
 pub(super) struct StopSignals {
     interrupt: Signal,
     terminate: Signal,

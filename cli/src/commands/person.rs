@@ -1,0 +1,293 @@
+//! `wasf person`: what the stack knows of one chat, and erasing it.
+//!
+//! An erasure begins at Salesforce, as a revocation does: tokens that are deleted here and valid there could no longer be
+//! revoked. The chat and the bot are told that the connection has ended; then its attempts go, and the row at last, so
+//! that a run that was interrupted, or left something that is still under way, is completed by another.
+
+mod kept;
+
+use std::{fmt::Write as _, io, time::Duration};
+
+use serde_json::{Value, json};
+use shared::{
+    AttemptId, Status, Timestamp, WaId,
+    attempt::Item,
+    connection::{recorded_end, was_connected},
+    timestamp::Clock,
+};
+use tokio::time::sleep;
+
+use super::connection::{end_and_record, salesforce_said};
+use crate::{
+    args::PersonCommand,
+    aws::{AttemptTable, ConnectionTable, Erasure, Of, Wanted},
+    commands::dlq,
+    error::{Error, Exit},
+    parties::Revocation,
+    records::{Connection, Listed, attempt_summary, attempt_table, unreadable_json, unreadable_text},
+    report::{Progress, Report, count},
+    target::Target,
+};
+
+/// The notifier retries for a day; what was not told by then is told by nobody but an operator.
+const TOLD_WITHIN: Duration = Duration::from_hours(25);
+/// A code is exchanged while it lives, a quarter of an hour; later its message is a dead letter, or gone.
+const EXCHANGED_WITHIN: Duration = Duration::from_hours(1);
+/// How often, and how many times, it is asked whether the end of a connection has been told.
+const POLL: Duration = Duration::from_millis(1_500);
+const POLLS: usize = 20;
+
+pub(crate) async fn run(command: PersonCommand, target: &Target, clock: Clock) -> Result<Report, Error> {
+    let (chat, erasure) = match command {
+        PersonCommand::Show { chat } => (chat, None),
+        PersonCommand::Erase { chat, confirm } => (chat, Some(confirm)),
+    };
+    let (wa_id, known) = Known::find(chat.addresses(io::stdin())?, target, clock()).await?;
+    match erasure {
+        None => Ok(known.report(clock())),
+        Some(confirm) => {
+            let dead = dlq::of_chat(target, &wa_id, clock).await?;
+            let plan = Plan::of(&known.listed, &dead, clock());
+            if confirm { erase(&wa_id, known, &dead, target, clock).await } else { Ok(plan.dry_run(&known)) }
+        }
+    }
+}
+
+/// What the tables have of a chat.
+struct Known {
+    connection: Option<Connection>,
+    listed: Listed,
+}
+
+impl Known {
+    /// What is known of the one address, of those that a number can have, that something is known of.
+    async fn find(addresses: Vec<WaId>, target: &Target, now: Timestamp) -> Result<(WaId, Self), Error> {
+        let mut found = Vec::new();
+        for address in addresses {
+            let known = Self::read(&address, target, now).await?;
+            if known.connection.is_some() || !known.listed.attempts.is_empty() || !known.listed.unreadable.is_empty() {
+                found.push((address, known));
+            }
+        }
+        one_of(found)
+    }
+
+    async fn read(wa_id: &WaId, target: &Target, now: Timestamp) -> Result<Self, Error> {
+        let tokens = ConnectionTable::new(&target.aws, target.stack.output("TokenTableName")?);
+        let attempts = AttemptTable::new(&target.aws, target.stack.output("AttemptTableName")?);
+        let of = Of::Chat(vec![wa_id.clone()], None);
+        let since = Timestamp::from_millis(0);
+        let wanted = Wanted { of, since, until: None, unnotified_only: false, limit: usize::MAX };
+        Ok(Self { connection: tokens.read(wa_id).await?, listed: attempts.list(&wanted, now).await? })
+    }
+
+    fn report(&self, now: Timestamp) -> Report {
+        let (connection, mut exit) = match &self.connection {
+            Some(connection) => {
+                let report = connection.report();
+                (Some((report.text, report.json)), report.exit)
+            }
+            None => (None, Exit::Done),
+        };
+        let Listed { attempts, unreadable, .. } = &self.listed;
+        if !unreadable.is_empty() {
+            exit = Exit::InPart;
+        }
+        let (row, json_of_row) = connection.unwrap_or(("No connection.\n".to_owned(), Value::Null));
+        let text =
+            format!("{row}\n{}{}{}", attempt_table(attempts, now).text(), unreadable_text(unreadable), kept::text());
+        let json = json!({
+            "connection": json_of_row,
+            "attempts": attempts.iter().map(attempt_summary).collect::<Vec<_>>(),
+            "unreadable": unreadable_json(unreadable),
+            "kept": kept::json(),
+        });
+        Report::new(text, json, exit)
+    }
+}
+
+/// The only chat; a number must not mean two.
+fn one_of(mut found: Vec<(WaId, Known)>) -> Result<(WaId, Known), Error> {
+    match found.len() {
+        0 => {
+            Err(Error::NothingMatched("nothing is stored of this chat: neither a connection nor an attempt".to_owned()))
+        }
+        1 => Ok(found.remove(0)),
+        _ => {
+            let names: Vec<_> = found.iter().map(|(address, _)| address.as_str()).collect();
+            Err(Error::Usage(format!("the number means several chats: {}; give one of them", names.join(", "))))
+        }
+    }
+}
+
+/// Something that is not erased yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Left {
+    /// An attempt's key, as it is stored, or the table of tokens.
+    what: String,
+    why: &'static str,
+}
+
+/// Which attempts are deleted: their keys, with the time of the last write where it is known.
+#[derive(Debug)]
+struct Plan {
+    deleted: Vec<(String, Option<Timestamp>)>,
+    left: Vec<Left>,
+}
+
+impl Plan {
+    fn of(listed: &Listed, dead: &[AttemptId], now: Timestamp) -> Self {
+        let mut plan = Self { deleted: Vec::new(), left: Vec::new() };
+        for attempt in &listed.attempts {
+            let what = attempt.attempt_id.to_string();
+            match why_left(attempt, dead, now) {
+                Some(why) => plan.left.push(Left { what, why }),
+                None => plan.deleted.push((what, attempt.updated_at)),
+            }
+        }
+        plan.deleted.extend(listed.unreadable.iter().map(|item| (item.key.clone(), None)));
+        plan
+    }
+
+    fn dry_run(&self, known: &Known) -> Report {
+        let row = match &known.connection {
+            Some(Connection { ended: Some(_), .. }) => "delete the row of the ended connection",
+            Some(_) => "revoke the tokens at Salesforce, have the chat and the bot told, delete the row",
+            None => "find no row in the table of tokens",
+        };
+        let text = format!(
+            "{}{}\nDry run: would {row}, and delete {}. Run it again with --confirm.\n",
+            left_text(&self.left),
+            kept::text(),
+            count(self.deleted.len(), "attempt"),
+        );
+        let json = json!({
+            "dry_run": true,
+            "connection": known.connection.is_some(),
+            "attempts": self.deleted.len(),
+            "left": left_json(&self.left),
+            "kept": kept::json(),
+        });
+        Report::new(text, json, Exit::Done)
+    }
+}
+
+/// Why an attempt cannot be deleted yet: what is under way would write it anew, or be done twice.
+fn why_left(attempt: &Item, dead: &[AttemptId], now: Timestamp) -> Option<&'static str> {
+    let age = attempt.updated_at.map(|at| now.since(at)).unwrap_or_default();
+    match attempt.status() {
+        _ if dead.contains(&attempt.attempt_id) => {
+            Some("its message is a dead letter; wasf dlq redrive or drop it first")
+        }
+        Some(Status::Exchanging) if age < EXCHANGED_WITHIN => Some("its code is being exchanged"),
+        Some(Status::Exchanging) => None,
+        _ if attempt.notified_at.is_none() && age < TOLD_WITHIN => Some("its outcome has not been told yet"),
+        _ => None,
+    }
+}
+
+async fn erase(wa_id: &WaId, known: Known, dead: &[AttemptId], target: &Target, clock: Clock) -> Result<Report, Error> {
+    let tokens = ConnectionTable::new(&target.aws, target.stack.output("TokenTableName")?);
+    let attempts = AttemptTable::new(&target.aws, target.stack.output("AttemptTableName")?);
+    let erasure = Erasure::new(&target.aws, &target.stack)?;
+    let Known { mut listed, .. } = known;
+    let mut revocation = None;
+    let row = tokens.row(wa_id).await?;
+    if was_connected(&row) && recorded_end(&row).is_none() {
+        let ended = end_and_record(wa_id, (&tokens, &attempts), target, clock).await?;
+        revocation = ended.revocation;
+        // The index has it later than the table.
+        listed.attempts.retain(|attempt| attempt.attempt_id != ended.record);
+        listed.attempts.extend(told(&attempts, ended.record).await?);
+    }
+    let plan = Plan::of(&listed, dead, clock());
+    let erased = delete(wa_id, plan, &erasure).await?;
+    Ok(erased.report(revocation))
+}
+
+/// The record of an end, once the chat and the bot have been told; after half a minute as it is.
+async fn told(attempts: &AttemptTable, record: AttemptId) -> Result<Option<Item>, Error> {
+    let mut progress = Progress::of("asked whether the chat and the bot have been told");
+    for asked in 1.. {
+        let item = attempts.read(record).await?;
+        if asked == POLLS || item.as_ref().is_none_or(|item| item.notified_at.is_some()) {
+            return Ok(item);
+        }
+        progress.show(asked, Some(POLLS));
+        sleep(POLL).await;
+    }
+    Ok(None)
+}
+
+/// What was erased.
+#[derive(Debug)]
+struct Erased {
+    attempts: usize,
+    row: bool,
+    left: Vec<Left>,
+}
+
+/// Deletes the attempts, and the row once none is left.
+async fn delete(wa_id: &WaId, plan: Plan, erasure: &Erasure) -> Result<Erased, Error> {
+    let Plan { deleted, mut left } = plan;
+    let mut progress = Progress::of("attempts deleted");
+    let mut attempts = 0;
+    for (key, updated_at) in &deleted {
+        if erasure.attempt(key, wa_id, *updated_at).await? {
+            attempts += 1;
+        } else {
+            left.push(Left { what: key.clone(), why: "it has changed meanwhile" });
+        }
+        progress.show(attempts, Some(deleted.len()));
+    }
+    let mut row = false;
+    if left.is_empty() {
+        erasure.limit(wa_id).await?;
+        row = erasure.connection(wa_id).await?;
+        if !row {
+            left.push(Left { what: "the row of the connection".to_owned(), why: "the chat has connected meanwhile" });
+        }
+    }
+    Ok(Erased { attempts, row, left })
+}
+
+impl Erased {
+    fn report(&self, revocation: Option<Revocation>) -> Report {
+        let at_salesforce = match revocation {
+            Some(Revocation::Revoked) => "The tokens were revoked at Salesforce. ",
+            Some(Revocation::Unknown) => "Salesforce did not know the tokens any more. ",
+            None => "",
+        };
+        let attempts = count(self.attempts, "attempt");
+        let (done, exit) = if self.left.is_empty() {
+            (format!("Erased: {attempts}, and the row of the connection."), Exit::Done)
+        } else {
+            let done = format!("Erased: {attempts}. The rest is under way; run it again in a quarter of an hour.");
+            (done, Exit::InPart)
+        };
+        let json = json!({
+            "dry_run": false,
+            "salesforce": salesforce_said(revocation),
+            "attempts": self.attempts,
+            "connection": self.row,
+            "left": left_json(&self.left),
+            "kept": kept::json(),
+        });
+        Report::new(format!("{}{}\n{at_salesforce}{done}\n", left_text(&self.left), kept::text()), json, exit)
+    }
+}
+
+fn left_text(left: &[Left]) -> String {
+    let mut text = String::new();
+    for Left { what, why } in left {
+        let _ = writeln!(text, "left: {what}: {why}");
+    }
+    text
+}
+
+fn left_json(left: &[Left]) -> Value {
+    left.iter().map(|Left { what, why }| json!({"what": what, "why": why})).collect()
+}
+
+#[cfg(test)]
+mod tests;

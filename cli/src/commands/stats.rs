@@ -1,0 +1,182 @@
+//! `wasf stats`: how many links, logins and connections there were, what failed, and how long it took, as the functions
+//! have measured it.
+
+use std::{fmt::Write as _, time::Duration};
+
+use serde_json::{Map, Value, json};
+use shared::{Reason, Timestamp, metrics::Metric, timestamp::Clock};
+
+use crate::{
+    aws::{Query, Statistic, Statistics, statistics},
+    error::{Error, Exit},
+    report::{Report, Table, clock_time, count, duration_text},
+    target::Target,
+};
+
+/// What is counted: for people, for programs, and where it is measured.
+const COUNTS: [(&str, &str, Metric, (&str, &str)); 5] = [
+    ("links made", "links_made", Metric::Requests, ("Result", "link_made")),
+    ("logins begun", "logins_begun", Metric::Logins, ("Step", "begun")),
+    ("logins returned", "logins_returned", Metric::Logins, ("Step", "returned")),
+    ("logins ended", "logins_ended", Metric::Logins, ("Step", "ended")),
+    ("connected", "connected", Metric::Exchanges, ("Result", "connected")),
+];
+/// What is timed, from the callback on.
+const TIMES: [(&str, &str, Metric); 2] = [
+    ("callback to connected", "callback_to_connected_ms", Metric::TimeToConnected),
+    ("callback to message", "callback_to_message_ms", Metric::TimeToMessage),
+];
+const PERCENTILES: [(&str, Statistic); 2] = [("median", Statistic::Median), ("p99", Statistic::P99)];
+
+pub(crate) async fn run(since: Duration, target: &Target, clock: Clock) -> Result<Report, Error> {
+    if since.is_zero() {
+        return Err(Error::Usage("invalid --since: no time has passed; give 15m or 24h".to_owned()));
+    }
+    let found = statistics(&target.aws, target.stack.name(), &queries(), since, clock).await?;
+    Ok(report(&found, since, clock()))
+}
+
+/// The counts, the reasons, and each percentile of the times, in this order.
+fn queries() -> Vec<Query> {
+    let sum = |metric, by| Query { metric, by: Some(by), statistic: Statistic::Sum };
+    let counts = COUNTS.into_iter().map(|(.., metric, by)| sum(metric, by));
+    let reasons = Reason::ALL.into_iter().map(|reason| sum(Metric::Failures, ("Reason", reason.as_str())));
+    let times = TIMES
+        .into_iter()
+        .flat_map(|(.., metric)| PERCENTILES.map(|(_, statistic)| Query { metric, by: None, statistic }));
+    counts.chain(reasons).chain(times).collect()
+}
+
+fn report(found: &[Statistics], since: Duration, now: Timestamp) -> Report {
+    let incomplete = found.iter().filter(|one| !one.is_complete).count();
+    let (counts, rest) = found.split_at(COUNTS.len());
+    let (reasons, times) = rest.split_at(Reason::ALL.len());
+    let (mut table, mut json) = (Table::default(), Map::new());
+    for ((label, name, ..), found) in COUNTS.iter().zip(counts) {
+        table.field(label, Some(whole(found)));
+        json.insert((*name).to_owned(), json!(whole(found)));
+    }
+    let failed: u64 = reasons.iter().map(whole).sum();
+    table.field("failed", Some(failed));
+    json.insert("failed".to_owned(), json!(failed));
+    let mut by_reason: Vec<_> =
+        Reason::ALL.iter().zip(reasons.iter().map(whole)).filter(|(_, number)| *number > 0).collect();
+    by_reason.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
+    for (reason, number) in &by_reason {
+        table.field(&format!("  {}", reason.as_str()), Some(number));
+    }
+    let by_reason: Map<_, _> =
+        by_reason.into_iter().map(|(reason, number)| (reason.as_str().to_owned(), json!(number))).collect();
+    json.insert("failed_by_reason".to_owned(), Value::Object(by_reason));
+    for ((label, name, _), times) in TIMES.iter().zip(times.chunks(PERCENTILES.len())) {
+        let words = PERCENTILES
+            .iter()
+            .zip(times)
+            .filter_map(|((label, _), time)| Some(format!("{} ({label})", took(time.value?))));
+        let words = words.collect::<Vec<_>>().join(", ");
+        table.field(label, Some(if words.is_empty() { "–".to_owned() } else { words }));
+        let values = PERCENTILES
+            .iter()
+            .zip(times)
+            .map(|((_, statistic), time)| (statistic.as_str().to_owned(), json!(time.value)));
+        json.insert((*name).to_owned(), Value::Object(values.collect()));
+    }
+    let begin = now.minus(since);
+    json.insert("since".to_owned(), json!(begin.rfc3339()));
+    json.insert("incomplete".to_owned(), json!(incomplete));
+    let mut text = format!("The last {}, since {}\n\n{}", duration_text(since), clock_time(begin), table.text());
+    let exit = if incomplete == 0 { Exit::Done } else { Exit::InPart };
+    if incomplete > 0 {
+        let metrics = count(incomplete, "metric");
+        let _ = write!(text, "\nCloudWatch did not return all data of {metrics}; run it again.\n");
+    }
+    Report::new(text, Value::Object(json), exit)
+}
+
+/// A number of occurrences, which CloudWatch returns as a float.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count, clamped by the cast")]
+fn whole(found: &Statistics) -> u64 {
+    found.value.unwrap_or_default().round() as u64
+}
+
+/// A time in milliseconds.
+fn took(milliseconds: f64) -> String {
+    match milliseconds {
+        time if time < 1_000.0 => format!("{time:.0} ms"),
+        time if time < 60_000.0 => format!("{:.1} s", time / 1_000.0),
+        time => duration_text(Duration::from_secs_f64((time / 1_000.0).min(1e9))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
+
+    /// What the stack measured: nothing but these.
+    fn measured(values: &[(Metric, &str, f64)]) -> Vec<Statistics> {
+        let value_of = |query: &Query| {
+            let is_meant = |by: &str| query.by.is_some_and(|(_, value)| value == by) || query.statistic.as_str() == by;
+            let found = values.iter().find(|(metric, by, _)| *metric == query.metric && is_meant(by));
+            found.map(|(.., value)| *value)
+        };
+        queries().iter().map(|query| Statistics { value: value_of(query), is_complete: true }).collect()
+    }
+
+    #[test]
+    fn counts_and_times_are_shown_with_the_failures_by_reason() {
+        let found = measured(&[
+            (Metric::Requests, "link_made", 12.0),
+            (Metric::Exchanges, "connected", 7.0),
+            (Metric::Failures, "denied", 1.0),
+            (Metric::Failures, "code_expired", 2.0),
+            (Metric::TimeToConnected, "p50", 812.4),
+            (Metric::TimeToConnected, "p99", 2_340.0),
+        ]);
+        let shown = report(&found, Duration::from_hours(24), NOW);
+        let lines = "The last 1 d, since 2026-09-20T14:13:20Z\n\n\
+                     links made             12\nlogins begun           0\nlogins returned        0\nlogins ended           0\n\
+                     connected              7\nfailed                 3\n  code_expired         2\n  denied               1\n\
+                     callback to connected  812 ms (median), 2.3 s (p99)\ncallback to message    –\n";
+        assert_eq!((shown.text.as_str(), shown.exit), (lines, Exit::Done));
+        assert_eq!(shown.json["failed_by_reason"], json!({"denied": 1, "code_expired": 2}));
+        assert_eq!(shown.json["callback_to_connected_ms"], json!({"p50": 812.4, "p99": 2_340.0}));
+        assert_eq!(shown.json["callback_to_message_ms"], json!({"p50": null, "p99": null}));
+    }
+
+    #[test]
+    fn numbers_that_are_not_complete_say_so() {
+        let mut found = measured(&[]);
+        found[0].is_complete = false;
+        let shown = report(&found, Duration::from_mins(5), NOW);
+        assert_eq!((shown.exit, &shown.json["incomplete"]), (Exit::InPart, &json!(1)));
+        assert!(
+            shown.text.ends_with("\nCloudWatch did not return all data of 1 metric; run it again.\n"),
+            "{}",
+            shown.text
+        );
+    }
+
+    #[test]
+    fn a_time_is_written_as_people_say_it() {
+        for (milliseconds, words) in [(0.0, "0 ms"), (999.0, "999 ms"), (1_000.0, "1.0 s"), (61_000.0, "1 min 1 s")] {
+            assert_eq!(took(milliseconds), words);
+        }
+    }
+
+    /// A word that no function measures would read as nothing for ever.
+    #[test]
+    fn what_is_counted_is_what_the_functions_measure() {
+        let sources = [
+            include_str!("../../../functions/connect-link/src/lib.rs"),
+            include_str!("../../../functions/callback-receiver/src/lib.rs"),
+            include_str!("../../../functions/token-exchanger/src/report.rs"),
+        ]
+        .concat();
+        for (_, _, metric, (name, value)) in COUNTS {
+            let is_measured = sources.contains(&format!("Metric::{}, &[(\"{name}\"", metric.name()));
+            assert!(is_measured && sources.contains(&format!("\"{value}\"")), "{} {name}={value}", metric.name());
+        }
+    }
+}
