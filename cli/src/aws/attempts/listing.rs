@@ -1,8 +1,9 @@
 //! Lists of attempts, the latest first, from the attempt table's indexes: they read little more than they show, however
 //! large the table is.
 //!
-//! A list by status merges the partitions of a day ([`index::status_days`]), from the latest day back. After the latest
-//! day several are read at once, so that a list of many days without attempts does not wait for each.
+//! A list by status merges the partitions of a day ([`index::status_days`]), from the latest day back: one day, then one
+//! more, two, four, so that a list of many days without attempts does not wait for each, and one that is nearly full after
+//! a day reads little of the next.
 
 use std::collections::{HashMap, HashSet};
 
@@ -19,8 +20,6 @@ use crate::{error::Error, records::Listed};
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 /// How far this machine's clock may be behind the functions', which date the rows.
 const CLOCK_TOLERANCE_MS: u64 = 10 * 60 * 1000;
-/// What is read of a partition beyond its even share, because partitions are never even.
-const SPARE: usize = 4;
 /// The most that is asked for at once.
 const PAGE: usize = 1_000;
 /// How many partitions are read at once.
@@ -133,7 +132,9 @@ impl AttemptTable {
                 break;
             }
             let found: usize = partitions.iter().map(|partition| partition.rows.len()).sum();
-            let share = limit.saturating_sub(found).div_ceil(due.len()).saturating_add(SPARE);
+            let share = limit.saturating_sub(found).div_ceil(due.len());
+            // Partitions are never even.
+            let share = share.saturating_add(share.isqrt());
             for some in due.chunks(AT_ONCE) {
                 let mut reads = JoinSet::new();
                 for &place in some {
@@ -236,17 +237,18 @@ fn partitions(wanted: &Wanted, now: Timestamp) -> Vec<Vec<Partition>> {
                 let keys = statuses.iter().flat_map(|status| index::status_days(*status, at));
                 keys.map(|key| partition((attr::STATUS_DAY, key))).collect()
             };
-            let mut groups: Vec<Vec<_>> = Vec::new();
-            for mut partitions in (wanted.since.millis() / DAY_MS..=last / DAY_MS).rev().map(day) {
-                match groups.split_first_mut() {
-                    // The latest day alone is what most lists are read from.
-                    Some((_, [.., group])) if group.len() + partitions.len() <= AT_ONCE => {
-                        group.append(&mut partitions);
-                    }
-                    _ => groups.push(partitions),
+            let mut days = (wanted.since.millis() / DAY_MS..=last / DAY_MS).rev();
+            let most = (AT_ONCE / day(0).len().max(1)).max(1);
+            let (mut groups, mut read, mut size) = (Vec::new(), 0, 1);
+            loop {
+                let group: Vec<_> = days.by_ref().take(size).flat_map(day).collect();
+                if group.is_empty() {
+                    return groups;
                 }
+                groups.push(group);
+                read += size;
+                size = read.min(most);
             }
-            groups
         }
     }
 }
@@ -324,10 +326,10 @@ mod tests {
     }
 
     #[test]
-    fn several_days_are_read_at_once_after_the_latest() {
+    fn more_and_more_days_are_read_at_once_up_to_a_limit() {
         let groups = by_status(NOW.minus(std::time::Duration::from_hours(24 * 9)));
         let days: Vec<_> = groups.iter().map(|group| group.len() / 16).collect();
-        assert_eq!(days, [1, 4, 4, 1]);
+        assert_eq!(days, [1, 1, 2, 4, 2]);
     }
 
     #[test]
