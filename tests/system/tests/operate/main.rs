@@ -8,4 +8,6 @@ mod dead_letters;
 mod diagnosis;
 mod lists;
 mod newcomer;
+mod person;
 mod redelivery;
+mod watching;
