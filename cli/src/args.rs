@@ -180,13 +180,12 @@ Examples:
     /// Prepare a deployment: store its secrets and parameters.
     #[command(after_help = init::HELP)]
     Init(Box<InitArgs>),
-    /// Delete the stack. Tables, keys and secrets stay.
+    /// Delete the stack. Tables, their keys and secrets stay.
     #[command(after_help = "\
-Shows what would be deleted, and what stays and why. Deletes nothing while messages wait in the queues, because they \
+Shows what would be deleted, and what stays, why, and how to take it away. Deletes nothing while messages wait in the queues, because they \
 may be somebody's consent, unless --force is given.
 
-To deploy again, wait a minute for the queue's name to be free, then run wasf init --confirm and make deploy: the tables \
-are used as they are.
+To deploy again, run wasf init --confirm and make deploy: the tables are used as they are.
 
 Examples:
   wasf destroy             show what would be deleted

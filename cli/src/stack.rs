@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use serde_json::Value;
+
 use crate::error::Error;
 
 /// A stack made from `template.yaml`.
@@ -22,7 +24,7 @@ pub(crate) fn place(account: &str, region: &str, stack: &str) -> String {
 }
 
 /// A resource: its name in the template, its name in the account, and its type.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Resource {
     pub(crate) logical: String,
     pub(crate) physical: String,
@@ -89,6 +91,13 @@ impl Stack {
         self.resources.iter().find(|resource| resource.logical == logical).map(|resource| resource.physical.as_str())
     }
 
+    /// The resources that stay when the stack is deleted, by the template as it is deployed.
+    pub(crate) fn retained_by(&self, template: &Value) -> Vec<Resource> {
+        let policy = |resource: &&Resource| template["Resources"][&resource.logical]["DeletionPolicy"].as_str();
+        let stays = |resource: &&Resource| matches!(policy(resource), Some("Retain" | "RetainExceptOnCreate"));
+        self.resources.iter().filter(stays).cloned().collect()
+    }
+
     /// The resources of a type, by their names in the template.
     pub(crate) fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
         let of_kind = self.resources.iter().filter(move |resource| resource.kind == kind);
@@ -119,5 +128,24 @@ mod tests {
         let arn = "arn:aws:cloudformation:eu-west-1:123456789012:stack/connect/6a1b".to_owned();
         let stack = Stack::new("connect".to_owned(), arn, HashMap::new(), HashMap::new(), Vec::new());
         assert_eq!(stack.place(), "Account 123456789012, region eu-west-1, stack connect");
+    }
+
+    #[test]
+    fn what_stays_is_what_the_deployed_template_retains() {
+        let resource = |logical: &str| Resource {
+            logical: logical.to_owned(),
+            physical: format!("{logical}-1"),
+            kind: "AWS::KMS::Key".to_owned(),
+        };
+        let resources = ["Kept", "KeptButOnCreate", "Deleted", "Silent"].map(resource).to_vec();
+        let stack = Stack::new(String::new(), String::new(), HashMap::new(), HashMap::new(), resources);
+        let template = serde_json::json!({"Resources": {
+            "Kept": {"DeletionPolicy": "Retain"},
+            "KeptButOnCreate": {"DeletionPolicy": "RetainExceptOnCreate"},
+            "Deleted": {"DeletionPolicy": "Delete"},
+            "Silent": {},
+            "OfACondition": {"DeletionPolicy": "Retain"},
+        }});
+        assert_eq!(stack.retained_by(&template), ["Kept", "KeptButOnCreate"].map(resource));
     }
 }

@@ -198,6 +198,42 @@ def test_tables_of_people_can_be_restored_and_outlive_the_stack(template):
         assert template["Resources"][name]["UpdateReplacePolicy"] == "Retain", name
 
 
+def test_the_keys_of_tables_outlive_the_stack_and_the_others_go_with_it(template):
+    keys = {name: key for name, key in template["Resources"].items() if key["Type"] == "AWS::KMS::Key"}
+    kept = {name for name, key in keys.items() if key["DeletionPolicy"] == "RetainExceptOnCreate"}
+    assert kept == {"EncryptionKey", "TokenKey"}
+    assert all(key["DeletionPolicy"] == "Delete" for name, key in keys.items() if name not in kept)
+    assert all(key["UpdateReplacePolicy"] == "Retain" for key in keys.values())
+
+
+def test_no_message_is_lost_with_a_queue_that_is_replaced(template):
+    """A queue with a name of its own is replaced where the name changes, and the old one is deleted unless it is retained."""
+    named = {name for name, queue in _of_type(template, "AWS::SQS::Queue").items() if "QueueName" in queue}
+    assert named == {"ExchangeQueue", "NotifierRetryQueue"}
+    for name in named:
+        assert template["Resources"][name]["UpdateReplacePolicy"] == "Retain", name
+
+
+def test_a_name_that_the_template_gives_has_the_stacks_name_in_it(template):
+    """What two stacks of an account would otherwise fight for."""
+    properties = ("AlarmName", "DashboardName", "FunctionName", "LogGroupName", "Name", "PolicyName", "QueueName", "RoleName", "TableName", "TopicName")
+    given = {
+        f"{logical_id}.{name}": resource["Properties"][name]
+        for logical_id, resource in template["Resources"].items()
+        for name in properties
+        if name in resource.get("Properties", {})
+    }
+    # A table's name is a parameter's, or has the stack's name unless that is the usual one.
+    tables = {name: value for name, value in given.items() if name.endswith(".TableName")}
+    assert set(tables) == {"TokenTable.TableName", "AttemptTable.TableName"}
+    for value in tables.values():
+        condition, usual, other = value["If"][2]["If"]
+        assert (condition, other) == ("HasTheUsualName", {"Sub": f"${{AWS::StackName}}-{usual}"})
+    for name in given.keys() - tables.keys():
+        assert "${AWS::StackName}" in given[name]["Sub"], name
+    assert not any("Export" in output for output in template["Outputs"].values())
+
+
 def test_the_api_does_not_fail_on_warnings(template):
     """The import warns of each path parameter that SAM writes, so a deployment would fail on AWS."""
     assert "FailOnWarnings" not in template["Resources"]["Api"]["Properties"]

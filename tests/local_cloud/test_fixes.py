@@ -606,6 +606,19 @@ def table_encryption(cloud):
 
 
 @expectation
+def deleted_queue_name_blocked(cloud):
+    sqs, cloudformation = cloud.client("sqs"), cloud.client("cloudformation")
+    first = cloud.deploy({"Queue": queue(QueueName="of-a-stack")})
+    cloudformation.delete_stack(StackName=first.name)
+    eventually(lambda: first.name not in _stacks(cloudformation))
+    cloud.deploy({"Queue": queue(QueueName="of-a-stack-2")})
+    cloud.deploy({"Queue": queue(QueueName="of-a-stack")}, ends="ROLLBACK_COMPLETE")
+    sqs.delete_queue(QueueUrl=sqs.create_queue(QueueName="of-a-person")["QueueUrl"])
+    with pytest.raises(ClientError, match="must wait 60 seconds"):
+        sqs.create_queue(QueueName="of-a-person")
+
+
+@expectation
 def existing_table_refused(cloud):
     kept = {**table(TableName="kept"), "DeletionPolicy": "Retain"}
     stack, cloudformation = cloud.deploy({"Table": kept}), cloud.client("cloudformation")

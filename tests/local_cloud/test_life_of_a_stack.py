@@ -1,9 +1,13 @@
-"""The template's stacks in one account: two with defaults, one deleted and deployed again, one from before.
+"""The template's stacks in one account: two with defaults, one deleted and deployed again, one from before, one whose
+table was restored from a backup by the commands of docs/UPGRADE.md.
 
 Their functions are never invoked, so any file is their code.
 """
 
+import shlex
+
 import emulator
+import jmespath
 import provision
 import pytest
 from conftest import Cloud, eventually, settled
@@ -11,6 +15,7 @@ from test_upgrade import TEMPLATE
 
 USUAL = "whatsapp-salesforce-connect"
 PLAIN_NAMES = {"TokenTableName": "salesforce_tokens", "AttemptTableName": "connection_attempts"}
+UPGRADE = TEMPLATE.parent / "docs" / "UPGRADE.md"
 ROW = {"wa_id": {"S": "whatsapp:+15551234567"}, "access_token": {"S": "token"}}
 
 
@@ -29,7 +34,7 @@ def account(tmp_path, monkeypatch):
 class Account:
     def __init__(self, cloud, folder):
         self.cloudformation, self.tables = cloud.client("cloudformation"), cloud.client("dynamodb")
-        self.lambdas = cloud.client("lambda")
+        self.lambdas, self.keys = cloud.client("lambda"), cloud.client("kms")
         self.code = folder / "bootstrap"
         self.code.write_text("#!/bin/sh\n")
 
@@ -49,11 +54,60 @@ class Account:
         found = self.cloudformation.describe_stack_resource(StackName=stack, LogicalResourceId=name)
         return found["StackResourceDetail"]["PhysicalResourceId"]
 
-    def adoption(self, outputs):
+    def adoption(self, outputs, queues="-again"):
         """What `wasf init` finds for a stack whose tables are there."""
         stream = self.tables.describe_table(TableName=outputs["AttemptTableName"])["Table"]["LatestStreamArn"]
         names = {name: outputs[name] for name in PLAIN_NAMES}
-        return {"CreateTokenTable": "No", "CreateAttemptTable": "No", "AttemptStreamArn": stream, **names}
+        created = {"CreateTokenTable": "No", "CreateAttemptTable": "No"}
+        return {**created, **names, "AttemptStreamArn": stream, "QueueNameSuffix": queues}
+
+    def follow(self, commands, stack):
+        """Runs commands of a document as a shell would: those of `aws`, variables, and `make deploy`."""
+        variables = {}
+        for line in commands.replace("\\\n", " ").splitlines():
+            for name, value in variables.items():
+                line = line.replace(f"${name}", value)
+            variable, _, inner = line.partition("=$(")
+            match shlex.split(inner.rstrip(")") if inner else line, comments=True):
+                case ["aws", "dynamodb", *words]:
+                    variables[variable if inner else "_"] = self._aws(*words)
+                case ["make", "deploy", parameters]:
+                    given = parameters.removeprefix("PARAMETERS=").split()
+                    self.deploy(stack, **dict(each.split("=", 1) for each in given))
+                case ["wasf", "doctor"]:
+                    pass
+                case other:
+                    raise AssertionError(f"an unknown command: {other}")
+
+    def _aws(self, operation, *words):
+        """What `aws dynamodb` does with these words; the text that it prints."""
+        if operation == "wait":
+            waiter, *words = words
+            return self.tables.get_waiter(waiter.replace("-", "_")).wait(**_arguments(words)) or ""
+        arguments = _arguments(words)
+        query, _ = arguments.pop("Query", None), arguments.pop("Output", None)
+        answer = getattr(self.tables, operation.replace("-", "_"))(**arguments)
+        return jmespath.search(query, answer) if query else ""
+
+
+def _arguments(words):
+    """`--table-name t --point-in-time …=true` as boto3 takes it."""
+    given = {}
+    for word in words:
+        if word.startswith("--"):
+            name = "".join(part.capitalize() for part in word.removeprefix("--").split("-"))
+            given[name] = True
+        elif "=" in word:
+            pairs = (pair.split("=") for pair in word.split(","))
+            given[name] = {key: {"true": True}.get(value, value) for key, value in pairs}
+        else:
+            given[name] = word
+    return given
+
+
+def documented(heading):
+    """The first block of commands below this heading."""
+    return UPGRADE.read_text().split(f"\n## {heading}\n")[1].split("```sh\n")[1].split("```")[0]
 
 
 def names(outputs):
@@ -92,8 +146,12 @@ def test_a_deleted_stack_is_deployed_again_on_its_tables(account):
     before = account.deploy(USUAL)
     account.tables.put_item(TableName=before["TokenTableName"], Item=ROW)
     account.delete(USUAL)
+    with pytest.raises(SystemExit, match="You must wait 60 seconds"):
+        account.deploy(USUAL, **account.adoption(before, queues=""))
+    account.cloudformation.delete_stack(StackName=USUAL)
+    eventually(lambda: not provision._status(account.cloudformation, USUAL), 30)
     with pytest.raises(SystemExit, match="already exists"):
-        account.deploy(USUAL)
+        account.deploy(USUAL, QueueNameSuffix="-second")
     account.cloudformation.delete_stack(StackName=USUAL)
     eventually(lambda: not provision._status(account.cloudformation, USUAL), 30)
     adopted = account.adoption(before)
@@ -101,7 +159,52 @@ def test_a_deleted_stack_is_deployed_again_on_its_tables(account):
     assert account.tables.scan(TableName="salesforce_tokens")["Items"] == [ROW]
     # And once more: a table that the stack only uses outlives it too.
     account.delete(USUAL)
-    assert names(account.deploy(USUAL, **adopted)) == PLAIN_NAMES
+    assert names(account.deploy(USUAL, **account.adoption(before, queues="-third"))) == PLAIN_NAMES
+
+
+def test_of_a_deleted_stacks_keys_those_of_its_tables_stay(account):
+    account.deploy(USUAL)
+    keys = {name: account.resource(USUAL, name) for name in ("TokenKey", "EncryptionKey", "StateKey", "PkceKey", "LinkKey")}
+    account.delete(USUAL)
+    state = {name: account.keys.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] for name, key in keys.items()}
+    assert state == {
+        **dict.fromkeys(("TokenKey", "EncryptionKey"), "Enabled"),
+        **dict.fromkeys(("StateKey", "PkceKey", "LinkKey"), "PendingDeletion"),
+    }
+
+
+def test_a_restored_table_is_set_up_and_used_by_the_documented_commands(account):
+    before = account.deploy(USUAL)
+    attempt = {"attempt_id": {"S": "07070707070707070707070707070707"}, "status": {"S": "connected"}}
+    account.tables.put_item(TableName="connection_attempts", Item=attempt)
+    commands = documented("A table that was restored from a backup")
+    restoring = commands.partition("aws dynamodb update-table")[0]
+    account.follow(restoring, USUAL)
+    assert settings(account, "connection_attempts_2") == {}
+    account.tables.delete_table(TableName="connection_attempts_2")
+
+    account.follow(commands, USUAL)
+    assert settings(account, "connection_attempts_2") == settings(account, "connection_attempts")
+    assert account.tables.scan(TableName="connection_attempts_2")["Items"] == [attempt]
+    assert account.tables.scan(TableName="connection_attempts")["Items"] == [attempt], "the table that it replaces stays"
+    stream = account.tables.describe_table(TableName="connection_attempts_2")["Table"]["LatestStreamArn"]
+    mappings = account.lambdas.list_event_source_mappings(FunctionName=before["NotifierFunctionName"])["EventSourceMappings"]
+    followed = {mapping["EventSourceArn"] for mapping in mappings}
+    assert stream in followed and not any("/connection_attempts/" in source for source in followed)
+
+
+def settings(account, table):
+    """What a table has besides items, keys and encryption."""
+    found = account.tables.describe_table(TableName=table)["Table"]
+    expiry = account.tables.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+    backups = account.tables.describe_continuous_backups(TableName=table)["ContinuousBackupsDescription"]
+    every = {
+        "stream": found.get("StreamSpecification"),
+        "protected": found.get("DeletionProtectionEnabled"),
+        "expiry": expiry.get("AttributeName"),
+        "recovery": backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED",
+    }
+    return {name: value for name, value in every.items() if value}
 
 
 def test_the_notifier_follows_a_table_that_was_adopted(account):

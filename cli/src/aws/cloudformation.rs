@@ -5,9 +5,10 @@ use std::time::Duration;
 use aws_sdk_cloudformation::{
     Client,
     error::ProvideErrorMetadata as _,
-    types::{ResourceStatus, StackStatus},
+    types::{ResourceStatus, StackStatus, TemplateStage},
 };
 use aws_types::SdkConfig;
+use serde_json::Value;
 
 use crate::{
     error::Error,
@@ -81,6 +82,16 @@ pub(crate) async fn failed_resources(config: &SdkConfig, stack: &Stack) -> Resul
     }
     failed.reverse(); // the latest came first
     Ok(failed)
+}
+
+/// The resources that the deployed template retains when the stack is deleted.
+pub(crate) async fn retained_resources(config: &SdkConfig, stack: &Stack) -> Result<Vec<Resource>, Error> {
+    let request = Client::new(config).get_template().stack_name(stack.id());
+    let answer = request.template_stage(TemplateStage::Processed).send().await;
+    let answer = answer.map_err(Error::aws("read the deployed template", "GetTemplate"))?;
+    let template = serde_json::from_str(&answer.template_body.unwrap_or_default());
+    let template: Value = template.map_err(|_| Error::failed("read the deployed template", "it is not JSON"))?;
+    Ok(stack.retained_by(&template))
 }
 
 /// The stack of this name.

@@ -1,6 +1,9 @@
 //! KMS: a key's state and policy.
 
-use aws_sdk_kms::Client;
+use aws_sdk_kms::{
+    Client,
+    types::{KeyManagerType, KeyState},
+};
 use aws_types::SdkConfig;
 use serde_json::Value;
 
@@ -21,6 +24,13 @@ pub(crate) struct Key {
 impl Keys {
     pub(crate) fn new(config: &SdkConfig) -> Self {
         Self(Client::new(config))
+    }
+
+    /// Whether a key is the account's own, and nobody has it deleted yet. One of which nothing may be read counts as such.
+    pub(crate) async fn stays(&self, key_id: &str) -> bool {
+        let answer = self.0.describe_key().key_id(key_id).send().await;
+        let Some(key) = answer.ok().and_then(|answer| answer.key_metadata) else { return true };
+        key.key_manager != Some(KeyManagerType::Aws) && key.key_state != Some(KeyState::PendingDeletion)
     }
 
     pub(crate) async fn read(&self, key_id: &str) -> Result<Key, Error> {

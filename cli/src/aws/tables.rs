@@ -5,16 +5,20 @@ use std::collections::BTreeSet;
 use aws_sdk_dynamodb::{
     Client,
     error::ProvideErrorMetadata as _,
-    types::{IndexStatus, PointInTimeRecoveryStatus, StreamViewType, TimeToLiveStatus},
+    types::{IndexStatus, PointInTimeRecoveryStatus, StreamViewType, TableDescription, TimeToLiveStatus},
 };
 use aws_types::SdkConfig;
 
 use crate::error::Error;
 
-/// A table's settings. A table that was restored from a backup has none of them but its indexes
-/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Restore.Tutorial.html>).
+/// A table's settings. A table that was restored from a backup has none of them but key, indexes and encryption
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_RestoreTableToPointInTime.html>).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TableSettings {
+    /// The attributes of its key with their types: `wa_id (S)`.
+    pub(crate) key: String,
+    /// The ARN of the KMS key that encrypts it; `None` for DynamoDB's own.
+    pub(crate) encryption_key: Option<String>,
     /// The stream of new images; `None` where there is none, or it has something else.
     pub(crate) stream_arn: Option<String>,
     pub(crate) is_protected: bool,
@@ -26,6 +30,13 @@ pub(crate) struct TableSettings {
     pub(crate) is_recoverable: bool,
 }
 
+impl TableSettings {
+    /// Whether this attribute, a string, is the whole key: the functions read and write by it alone.
+    pub(crate) fn has_key(&self, attribute: &str) -> bool {
+        self.key == format!("{attribute} (S)")
+    }
+}
+
 /// The tables of the account.
 #[derive(Clone, Debug)]
 pub(crate) struct Tables(Client);
@@ -35,12 +46,7 @@ impl Tables {
         Self(Client::new(config))
     }
 
-    /// A table's stream of new images, in `Some` where the table exists.
-    pub(crate) async fn stream(&self, name: &str) -> Result<Option<Option<String>>, Error> {
-        Ok(self.describe(name).await?.map(|settings| settings.stream_arn))
-    }
-
-    /// A table's settings; `None` where there is no such table.
+    /// A table's settings, with backups and expiry; `None` where there is no such table.
     pub(crate) async fn settings(&self, name: &str) -> Result<Option<TableSettings>, Error> {
         let Some(mut settings) = self.describe(name).await? else { return Ok(None) };
         let expiry = self.0.describe_time_to_live().table_name(name).send().await;
@@ -59,13 +65,15 @@ impl Tables {
         Ok(Some(settings))
     }
 
-    async fn describe(&self, name: &str) -> Result<Option<TableSettings>, Error> {
+    /// A table's settings without backups and expiry; `None` where there is no such table.
+    pub(crate) async fn describe(&self, name: &str) -> Result<Option<TableSettings>, Error> {
         let answer = match self.0.describe_table().table_name(name).send().await {
             Ok(answer) => answer,
             Err(error) if error.code() == Some("ResourceNotFoundException") => return Ok(None),
             Err(error) => return Err(Error::aws("read the table's settings", "DescribeTable")(error)),
         };
         let table = answer.table.ok_or_else(|| Error::failed("read the table's settings", "unexpected response"))?;
+        let key = key(&table);
         let has_images = table.stream_specification.is_some_and(|stream| {
             let images = [StreamViewType::NewImage, StreamViewType::NewAndOldImages];
             stream.stream_enabled && stream.stream_view_type.is_some_and(|view| images.contains(&view))
@@ -73,6 +81,8 @@ impl Tables {
         let indexes = table.global_secondary_indexes.unwrap_or_default();
         let is_active = |status: Option<IndexStatus>| status.is_none_or(|status| status == IndexStatus::Active);
         Ok(Some(TableSettings {
+            key,
+            encryption_key: table.sse_description.and_then(|encryption| encryption.kms_master_key_arn),
             stream_arn: table.latest_stream_arn.filter(|_| has_images),
             is_protected: table.deletion_protection_enabled.unwrap_or_default(),
             indexes: indexes
@@ -83,4 +93,15 @@ impl Tables {
             ..TableSettings::default()
         }))
     }
+}
+
+/// A table's key: the attributes with their types.
+fn key(table: &TableDescription) -> String {
+    let types = table.attribute_definitions();
+    let of_type = |name: &str| types.iter().find(|attribute| attribute.attribute_name == name);
+    let attributes = table.key_schema().iter().map(|element| {
+        let name = &element.attribute_name;
+        format!("{name} ({})", of_type(name).map_or("?", |attribute| attribute.attribute_type.as_str()))
+    });
+    attributes.collect::<Vec<_>>().join(", ")
 }

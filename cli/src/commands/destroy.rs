@@ -1,24 +1,22 @@
-//! `wasf destroy`: deletes the stack, and says what stays and why.
+//! `wasf destroy`: deletes the stack, and says what stays, why, and how to take it away.
+
+mod left;
+
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use self::left::{Left, key_left, retained_left, secret_left, table_left};
 use crate::{
-    aws::{Queue, delete_stack},
+    aws::{Keys, Presence, Queue, SecretsManager, TableSettings, Tables, delete_stack, retained_resources},
     error::{Error, Exit},
     report::{Progress, Report, Table, count},
     target::Target,
 };
 
-/// What outlives a stack (`DeletionPolicy` in the template): by its name there, what it is, and why it stays.
-const STAYS: [(&str, &str, &str); 7] = [
-    ("TokenTable", "table", "the tokens of everybody who is connected, which the bot reads"),
-    ("AttemptTable", "table", "who connected when, for 90 days"),
-    ("TokenKey", "key", "encrypts the table of tokens and its backups"),
-    ("EncryptionKey", "key", "encrypts the table of attempts and its backups"),
-    ("StateKey", "key", "nothing needs it any more: a new stack makes its own"),
-    ("PkceKey", "key", "nothing needs it any more: a new stack makes its own"),
-    ("LinkKey", "key", "nothing needs it any more: a new stack makes its own"),
-];
+/// The tables: the output or parameter that names each, the resource, and the parameter by which the stack has not made it.
+const TABLES: [(&str, &str, &str); 2] =
+    [("TokenTableName", "TokenTable", "CreateTokenTable"), ("AttemptTableName", "AttemptTable", "CreateAttemptTable")];
 /// The parameters that name secrets. The stack has not made them, so it does not delete them.
 const SECRETS: [&str; 5] = [
     "ClientIdSecretName",
@@ -28,79 +26,114 @@ const SECRETS: [&str; 5] = [
     "BotWebhookSecretName",
 ];
 /// The queues, which go with what is in them.
-const QUEUES: [(&str, &str); 3] = [
+const QUEUES: [(&str, &str); 5] = [
     ("ExchangeQueueUrl", "exchange queue"),
     ("ExchangeDlqUrl", "dead letters"),
+    ("NotifierRetryQueueUrl", "outcomes to be told"),
+    ("NotifierRetryDlqUrl", "outcomes that were retried for a day"),
     ("NotifierFailureQueueUrl", "failed notifications"),
 ];
-
-/// Something that stays.
-struct Left<'a> {
-    what: &'static str,
-    name: &'a str,
-    why: &'static str,
-}
 
 pub(crate) async fn run(target: &Target, force: bool, confirm: bool) -> Result<Report, Error> {
     let mut waiting = Vec::new();
     for (output, name) in QUEUES {
-        let counts = Queue::new(&target.aws, target.stack.output(output)?).counts().await?;
+        // A stack from before has fewer.
+        let Ok(url) = target.stack.output(output) else { continue };
+        let counts = Queue::new(&target.aws, url).counts().await?;
         waiting.push((name, counts.waiting + counts.in_flight + counts.delayed));
     }
     let messages: usize = waiting.iter().map(|(_, number)| number).sum();
     if confirm && !force && messages > 0 {
         let why = format!(
-            "{} in its queues, which may be somebody's consent; see wasf dlq stats and wasf dlq redrive, or add --force",
+            "{} in its queues, which may be somebody's consent or its answer; see wasf dlq stats, wasf dlq redrive and wasf \
+             events redrive, or add --force",
             count(messages, "message")
         );
         return Err(Error::failed(format!("delete the stack {}", target.stack.name()), why));
     }
+    let left = left(target).await?;
     if confirm {
         delete_stack(&target.aws, &target.stack, &mut Progress::of("asked whether the stack is gone")).await?;
     }
-    Ok(report(&left(target), &waiting, confirm))
+    Ok(report(&left, &waiting, confirm))
 }
 
-/// What stays, in the order of its weight.
-fn left(target: &Target) -> Vec<Left<'_>> {
-    let resources =
-        STAYS.iter().filter_map(|(logical, what, why)| Some(Left { what, name: target.stack.resource(logical)?, why }));
-    // Tables that the stack only used.
-    let adopted = [("CreateTokenTable", "TokenTableName"), ("CreateAttemptTable", "AttemptTableName")]
-        .into_iter()
-        .filter(|(created, _)| target.stack.parameter(created) == "No")
-        .map(|(_, name)| Left { what: "table", name: target.stack.parameter(name), why: "the stack did not make it" });
-    let secrets = SECRETS.iter().map(|name| target.stack.parameter(name)).filter(|name| !name.is_empty());
-    let secrets = secrets.map(|name| Left { what: "secret", name, why: "the stack did not make it" });
-    resources.chain(adopted).chain(secrets).collect()
-}
-
-fn report(left: &[Left<'_>], waiting: &[(&str, usize)], confirmed: bool) -> Report {
-    let mut table = Table::with_header(["STAYS", "NAME", "WHY"]);
-    for Left { what, name, why } in left {
-        table.row([(*what).to_owned(), (*name).to_owned(), (*why).to_owned()]);
+/// What stays, in the order in which it may be taken away: a table before the key that encrypts it.
+async fn left(target: &Target) -> Result<Vec<Left>, Error> {
+    let (stack, aws) = (&target.stack, &target.aws);
+    let (tables, keys, secrets) = (Tables::new(aws), Keys::new(aws), SecretsManager::new(aws));
+    let retained = retained_resources(aws, stack).await?;
+    let mut left = Vec::new();
+    let mut encrypted: Vec<(String, TableSettings)> = Vec::new();
+    for (output, logical, created) in TABLES {
+        // A stack whose creation failed has no outputs.
+        let name = stack.output(output).ok().or(stack.resource(logical)).unwrap_or(stack.parameter(output));
+        if name.is_empty() {
+            continue;
+        }
+        if let Some(table) = tables.describe(name).await? {
+            left.push(table_left(output, name, stack.parameter(created) == "No"));
+            encrypted.push((name.to_owned(), table));
+        }
     }
+    for name in SECRETS.iter().map(|parameter| stack.parameter(parameter)).filter(|name| !name.is_empty()) {
+        if secrets.presence(name).await? == Presence::Present {
+            left.push(secret_left(name));
+        }
+    }
+    // Those of the tables may be an older stack's, or the owner's.
+    let of_tables = encrypted.iter().filter_map(|(_, table)| table.encryption_key.as_deref().map(id_of));
+    let of_stack = retained.iter().filter(|resource| resource.kind == "AWS::KMS::Key");
+    let ids: BTreeSet<&str> = of_stack.map(|resource| resource.physical.as_str()).chain(of_tables).collect();
+    for id in ids {
+        if keys.stays(id).await {
+            let by_it = encrypted.iter().filter(|(_, table)| table.encryption_key.as_deref().map(id_of) == Some(id));
+            left.push(key_left(id, &by_it.map(|(name, _)| name.as_str()).collect::<Vec<_>>()));
+        }
+    }
+    let is_listed = |kind: &str| ["AWS::KMS::Key", "AWS::DynamoDB::Table"].contains(&kind);
+    left.extend(retained.iter().filter(|resource| !is_listed(&resource.kind)).map(retained_left));
+    Ok(left)
+}
+
+/// The id in a key's ARN.
+fn id_of(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
+}
+
+fn report(left: &[Left], waiting: &[(&str, usize)], confirmed: bool) -> Report {
+    let mut table = Table::with_header(["STAYS", "NAME", "WHY"]);
+    for Left { what, name, why, .. } in left {
+        table.row([(*what).to_owned(), name.clone(), why.clone()]);
+    }
+    let remove: Vec<_> = left.iter().flat_map(|left| &left.remove).map(|command| format!("  {command}\n")).collect();
     let messages: Vec<_> = waiting
         .iter()
         .filter(|(_, number)| *number > 0)
         .map(|(queue, number)| format!("{} in {queue}", count(*number, "message")))
         .collect();
-    let goes = "functions, API, alarms, logs, queues and the table of limits";
+    let goes = "functions, API, alarms, logs, queues, the table of limits, and every key that is not listed";
     let lost = if messages.is_empty() { String::new() } else { format!(", with {}", messages.join(", ")) };
     let next = if confirmed {
         format!(
-            "The stack is deleted: {goes}{lost}.\nTo deploy again, wait a minute, then run wasf init --confirm and make \
-             deploy: the tables are used as they are.\nA key that nothing needs costs a dollar a month until you run aws \
-             kms schedule-key-deletion --key-id KEY."
+            "The stack is deleted: {goes}{lost}.\nTo deploy again, run wasf init --confirm and make deploy: the tables are \
+             used as they are."
         )
     } else {
         format!("Dry run: would delete {goes}{lost}. Run it again with --confirm.")
     };
-    let stays: Vec<Value> =
-        left.iter().map(|Left { what, name, why }| json!({"what": what, "name": name, "why": why})).collect();
+    let how = if remove.is_empty() {
+        String::new()
+    } else {
+        format!(
+            "\nNone of it is in the way of another deployment. To take it away for good, in this order:\n{}",
+            remove.concat()
+        )
+    };
+    let stays: Vec<Value> = left.iter().map(Left::json).collect();
     let waiting: Value = waiting.iter().map(|(queue, number)| ((*queue).to_owned(), json!(number))).collect();
     let json = json!({"dry_run": !confirmed, "deleted": confirmed, "stays": stays, "waiting": waiting});
-    Report::new(format!("{}\n{next}\n", table.text()), json, Exit::Done)
+    Report::new(format!("{}{how}\n{next}\n", table.text()), json, Exit::Done)
 }
 
 #[cfg(test)]
@@ -109,9 +142,23 @@ mod tests {
 
     #[test]
     fn what_would_be_lost_with_the_queues_is_named() {
-        let key = Left { what: "key", name: "1234", why: "encrypts" };
-        let planned = report(&[key], &[("exchange queue", 0), ("dead letters", 2)], false);
+        let planned = report(&[key_left("1234", &[])], &[("exchange queue", 0), ("dead letters", 2)], false);
         assert!(planned.text.contains("with 2 messages in dead letters. Run it again"), "{}", planned.text);
         assert_eq!((&planned.json["deleted"], &planned.json["stays"][0]["name"]), (&json!(false), &json!("1234")));
+    }
+
+    #[test]
+    fn what_stays_is_listed_with_the_commands_that_take_it_away_tables_before_their_keys() {
+        let left = [table_left("TokenTableName", "tokens", false), key_left("1234", &["tokens"])];
+        let planned = report(&left, &[], false);
+        let place = |command: &str| planned.text.find(command).unwrap_or_else(|| panic!("{}", planned.text));
+        let commands = [
+            "aws dynamodb update-table --table-name tokens --no-deletion-protection-enabled",
+            "aws dynamodb delete-table --table-name tokens",
+            "aws kms schedule-key-deletion --key-id 1234",
+        ];
+        assert!(commands.map(place).is_sorted());
+        assert_eq!(planned.json["stays"][0]["remove"], json!(commands[..2]));
+        assert!(planned.json["stays"][1]["why"].as_str().unwrap_or_default().contains("tokens"));
     }
 }

@@ -1,4 +1,4 @@
-"""SQS: moving messages out of a dead-letter queue."""
+"""SQS: names of deleted queues, and moving messages out of a dead-letter queue."""
 
 import json
 import time
@@ -8,6 +8,10 @@ from ministack.core.concurrency import esm_wake, spawn_background
 from ministack.services import sqs
 
 from . import fix
+from .provisioning import HANDLERS
+
+_QUEUE = "AWS::SQS::Queue"
+_BLOCKED_SECONDS = 60
 
 
 @fix
@@ -111,3 +115,45 @@ def _move(task, queue):
         esm_wake.set()
         time.sleep(1 / task["MaxNumberOfMessagesPerSecond"])
     task["Status"] = "CANCELLED"
+
+
+@fix
+def deleted_queue_name_blocked():
+    """No queue gets the name of one that was deleted within 60 seconds.
+
+    Names that CloudFormation makes are another matter: on AWS they end at random, here they do not.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteQueue.html
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html
+    """
+    deleted = {}  # when, by URL
+    handlers, actions = HANDLERS[_QUEUE], sqs._HANDLERS
+    create_resource, delete_resource = handlers["create"], handlers["delete"]
+    create_queue, delete_queue = actions["CreateQueue"], actions["DeleteQueue"]
+
+    def check(name):
+        if name and time.monotonic() - deleted.get(sqs._queue_url(name), -_BLOCKED_SECONDS) < _BLOCKED_SECONDS:
+            raise sqs._Err(
+                "AWS.SimpleQueueService.QueueDeletedRecently",
+                "You must wait 60 seconds after deleting a queue before you can create another with the same name.",
+            )
+
+    def create_resource_by_new_name(logical_id, properties, stack):
+        check(properties.get("QueueName"))
+        return create_resource(logical_id, properties, stack)
+
+    def delete_resource_and_remember(physical_id, properties):
+        deleted[physical_id] = time.monotonic()
+        return delete_resource(physical_id, properties)
+
+    def create_queue_by_new_name(request, url):
+        check(request.get("QueueName"))
+        return create_queue(request, url)
+
+    def delete_queue_and_remember(request, url):
+        answer = delete_queue(request, url)
+        deleted[request.get("QueueUrl", url)] = time.monotonic()
+        return answer
+
+    handlers.update(create=create_resource_by_new_name, delete=delete_resource_and_remember)
+    actions.update(CreateQueue=create_queue_by_new_name, DeleteQueue=delete_queue_and_remember)

@@ -17,7 +17,7 @@ use super::{
     tables,
 };
 use crate::{
-    aws::{AttemptTable, Context, Functions, Keys, Of, Queue, Roles, Settings, Tables, Topics, Wanted},
+    aws::{AttemptTable, Context, Functions, Keys, Of, Queue, Roles, Settings, TableSettings, Tables, Topics, Wanted},
     error::Error,
     parties::{TEST_CHAT, check_app, check_meta, check_twilio, probe_page, probe_webhook, request_link},
     report::Progress,
@@ -311,12 +311,31 @@ impl<'a> Checks<'a> {
     async fn tables(&self) -> Result<Vec<Finding>, Error> {
         let (stack, all) = (&self.target.stack, Tables::new(&self.target.aws));
         let name = stack.output("TokenTableName")?;
-        let mut findings =
-            tables::tokens(name, all.settings(name).await?.as_ref(), stack.parameter("CreateTokenTable") == "No");
+        let tokens = all.settings(name).await?;
+        let mut findings = tables::tokens(name, tokens.as_ref(), stack.parameter("CreateTokenTable") == "No");
+        findings.extend(self.key_of(name, tokens.as_ref()).await);
         let name = stack.output("AttemptTableName")?;
+        let attempts = all.settings(name).await?;
         let notifier = Functions::new(&self.target.aws).event_sources(&self.notifier.name).await?;
-        findings.extend(tables::attempts(name, all.settings(name).await?.as_ref(), &notifier));
+        let adopted = stack.parameter("CreateAttemptTable") == "No";
+        findings.extend(tables::attempts(name, attempts.as_ref(), &notifier, adopted));
+        findings.extend(self.key_of(name, attempts.as_ref()).await);
         Ok(findings)
+    }
+
+    /// The key of a table that is not the stack's, such as an older stack's, if it cannot be used; the stack's own are
+    /// checked by [`Self::kms`].
+    async fn key_of(&self, name: &str, table: Option<&TableSettings>) -> Option<Finding> {
+        let arn = table?.encryption_key.as_ref()?;
+        let is_own = |(_, id): (&str, &str)| arn.ends_with(id);
+        if self.target.stack.of_kind("AWS::KMS::Key").any(is_own) {
+            return None;
+        }
+        match Keys::new(&self.target.aws).read(arn).await {
+            Ok(key) if key.state == "Enabled" => None,
+            Ok(key) => Some(finding::unusable_key(&format!("of {name}"), arn, &key.state)),
+            Err(error) => Some(finding::unchecked("tables", &error)),
+        }
     }
 
     async fn attempts(&self) -> Result<Vec<Finding>, Error> {

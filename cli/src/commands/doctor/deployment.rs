@@ -32,7 +32,9 @@ fn remedy(logical: &str, reason: &str) -> &'static str {
         "TokenTable" | "AttemptTable" if says("exist") => {
             "Run wasf init --confirm: it has the stack use the tables that exist (docs/UPGRADE.md)."
         }
-        _ if says("60 seconds") => "Wait a minute: SQS blocks the name of a deleted queue for so long.",
+        _ if says("60 seconds") => {
+            "Wait a minute, or set another QueueNameSuffix, as wasf init does: SQS blocks the name of a deleted queue for so long."
+        }
         _ if says("reservedconcurrentexecutions") => {
             "Set ReceiverReservedConcurrency=0, or ask AWS for a higher limit (quota L-B99A9384)."
         }

@@ -14,9 +14,15 @@ const CHECK: &str = "tables";
 const HOW: &str = "as docs/UPGRADE.md says of a restored table";
 
 /// The table of attempts, and what invokes the notifier.
-pub(super) fn attempts(name: &str, table: Option<&TableSettings>, notifier: &[EventSource]) -> Vec<Finding> {
+pub(super) fn attempts(
+    name: &str,
+    table: Option<&TableSettings>,
+    notifier: &[EventSource],
+    adopted: bool,
+) -> Vec<Finding> {
     let Some(table) = table else { return vec![missing(name)] };
     let mut findings = vec![stream(name, table, notifier)];
+    findings.extend(key(name, table, attr::ATTEMPT_ID));
     if table.expiry.as_deref() != Some(attr::EXPIRES_AT) {
         findings.push(Finding::note(
             CHECK,
@@ -34,7 +40,11 @@ pub(super) fn attempts(name: &str, table: Option<&TableSettings>, notifier: &[Ev
             CHECK,
             format!("{name} lacks an index, or DynamoDB still fills it"),
             "wasf lists attempts by scanning the whole table (--scan).",
-            "Add the indexes: set AttemptIndexes as docs/UPGRADE.md says, and deploy.",
+            if adopted {
+                "The stack did not make the table: add them to it by hand, as docs/UPGRADE.md says."
+            } else {
+                "Add the indexes: set AttemptIndexes as docs/UPGRADE.md says, and deploy."
+            },
         ));
     }
     findings.extend(safety(name, table));
@@ -45,8 +55,15 @@ pub(super) fn attempts(name: &str, table: Option<&TableSettings>, notifier: &[Ev
 pub(super) fn tokens(name: &str, table: Option<&TableSettings>, adopted: bool) -> Vec<Finding> {
     match table {
         None => vec![missing(name)],
-        Some(_) if adopted => vec![Finding::ok(CHECK, format!("{name} exists"))],
-        Some(table) => safety(name, table),
+        Some(table) => {
+            let mut findings = key(name, table, attr::WA_ID).into_iter().collect::<Vec<_>>();
+            match (adopted, findings.is_empty()) {
+                (true, true) => findings.push(Finding::ok(CHECK, format!("{name} exists"))),
+                (true, false) => {}
+                (false, _) => findings.extend(safety(name, table)),
+            }
+            findings
+        }
     }
 }
 
@@ -75,6 +92,18 @@ fn missing(name: &str) -> Finding {
         "Nobody can connect.",
         format!("Restore it from a backup, and set it up {HOW}."),
     )
+}
+
+/// A key that no function can use.
+fn key(name: &str, table: &TableSettings, wanted: &str) -> Option<Finding> {
+    (!table.has_key(wanted)).then(|| {
+        Finding::problem(
+            CHECK,
+            format!("the key of {name} is {}, and not {wanted} (S)", table.key),
+            "Nobody can connect.",
+            format!("Deploy with the name of another table, whose key is {wanted} (S) alone."),
+        )
+    })
 }
 
 /// Whether the notifier follows the table.
@@ -136,6 +165,8 @@ mod tests {
 
     fn whole() -> TableSettings {
         TableSettings {
+            key: "attempt_id (S)".to_owned(),
+            encryption_key: None,
             stream_arn: Some(STREAM.to_owned()),
             is_protected: true,
             indexes: [index::BY_CHAT, index::BY_STATUS].map(str::to_owned).into(),
@@ -150,7 +181,7 @@ mod tests {
 
     /// The remedies of what is found, each after whether it is a problem.
     fn found(table: &TableSettings, notifier: &[EventSource]) -> Vec<(bool, String)> {
-        let findings = attempts("attempts", Some(table), notifier).into_iter();
+        let findings = attempts("attempts", Some(table), notifier, false).into_iter();
         let found = findings.filter(|finding| !finding.remedy.is_empty());
         found.map(|finding| (finding.is_problem(), finding.remedy)).collect()
     }
@@ -162,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_restored_table_lacks_a_stream_and_everything_that_protects_it() {
-        let restored = TableSettings { indexes: whole().indexes, ..TableSettings::default() };
+        let restored = TableSettings { key: whole().key, indexes: whole().indexes, ..TableSettings::default() };
         let found = found(&restored, &[source(STREAM)]);
         for (remedy, is_problem) in [
             ("--stream-specification", true),
@@ -187,6 +218,8 @@ mod tests {
         assert!(
             matches!(&found(&older, &[source(STREAM)])[..], [(false, remedy)] if remedy.contains("AttemptIndexes"))
         );
+        let adopted = attempts("attempts", Some(&older), &[source(STREAM)], true);
+        assert!(adopted.iter().any(|finding| finding.remedy.contains("by hand")), "no parameter changes such a table");
     }
 
     #[test]
@@ -198,13 +231,27 @@ mod tests {
 
     #[test]
     fn a_missing_table_is_a_problem() {
-        assert!(attempts("attempts", None, &[])[0].is_problem());
+        assert!(attempts("attempts", None, &[], false)[0].is_problem());
         assert!(tokens("tokens", None, true)[0].is_problem());
     }
 
     #[test]
     fn the_backups_of_a_table_that_the_stack_did_not_make_are_its_owners_business() {
-        assert!(!tokens("tokens", Some(&TableSettings::default()), true)[0].title.contains("not protected"));
-        assert_eq!(tokens("tokens", Some(&TableSettings::default()), false).len(), 2);
+        let bare = TableSettings { key: "wa_id (S)".to_owned(), ..TableSettings::default() };
+        assert_eq!(tokens("tokens", Some(&bare), true), [Finding::ok(CHECK, "tokens exists".to_owned())]);
+        assert_eq!(tokens("tokens", Some(&bare), false).len(), 2);
+    }
+
+    #[test]
+    fn a_table_with_another_key_is_a_problem_whoever_made_it() {
+        for other in ["wa_id (N)", "chat (S)", "wa_id (S), at (N)"] {
+            let table = TableSettings { key: other.to_owned(), ..TableSettings::default() };
+            for adopted in [true, false] {
+                assert!(tokens("tokens", Some(&table), adopted)[0].is_problem(), "{other}");
+            }
+            let table = TableSettings { key: other.to_owned(), ..whole() };
+            let attempts = attempts("attempts", Some(&table), &[source(STREAM)], false);
+            assert!(attempts.iter().any(|finding| finding.is_problem() && finding.title.contains(other)), "{other}");
+        }
     }
 }

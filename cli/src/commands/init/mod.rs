@@ -48,7 +48,7 @@ pub(crate) async fn run(args: InitArgs, target: &TargetArgs, edge: Edge) -> Resu
     if !stack_exists(&aws, &stack).await? {
         let own = names::of_a_new_stack(&stack, &config.parameters()?);
         config.set_parameters(&own)?;
-        let existing = names::existing_tables(&Tables::new(&aws), &stack, &config.parameters()?).await?;
+        let existing = names::existing_tables(&Tables::new(&aws), &stack, &config.parameters()?, (edge.now)()).await?;
         config.set_parameters(&existing)?;
     }
     let parameters = config.parameters()?;

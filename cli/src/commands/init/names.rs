@@ -3,8 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use shared::{Timestamp, attempt::attr};
+
 use super::answers::{CLIENT_ID, CLIENT_SECRET, WEBHOOK, WHATSAPP};
-use crate::{aws::Tables, error::Error};
+use crate::{
+    aws::{TableSettings, Tables},
+    error::Error,
+};
 
 /// The name in `samconfig.toml`: a stack of this name uses plain names, as every stack once did.
 const USUAL: &str = "whatsapp-salesforce-connect";
@@ -24,34 +29,74 @@ pub(super) fn of_a_new_stack(stack: &str, known: &BTreeMap<String, String>) -> B
 }
 
 /// The parameters by which a new stack uses tables that exist under its tables' names; CloudFormation refuses to create
-/// them.
+/// them. A table that does not fit is an error: the deployment would succeed, and nobody could connect.
 pub(super) async fn existing_tables(
     tables: &Tables,
     stack: &str,
     known: &BTreeMap<String, String>,
+    now: Timestamp,
 ) -> Result<BTreeMap<&'static str, String>, Error> {
+    let (tokens, attempts) = (name_of(TOKENS, stack, known), name_of(ATTEMPTS, stack, known));
     let mut parameters = BTreeMap::new();
-    let name = name_of(TOKENS, stack, known);
-    if tables.stream(&name).await?.is_some() {
-        parameters.extend([("CreateTokenTable", "No".to_owned()), (TOKENS.0, name)]);
+    match tables.describe(&tokens).await? {
+        Some(table) => parameters.extend(adopted_tokens(tokens, &table)?),
+        None => created("CreateTokenTable", &tokens, known)?,
     }
-    let name = name_of(ATTEMPTS, stack, known);
-    match tables.stream(&name).await? {
-        None => {}
-        Some(Some(stream)) => {
-            let names = [("CreateAttemptTable", "No".to_owned()), (ATTEMPTS.0, name), ("AttemptStreamArn", stream)];
-            parameters.extend(names);
-        }
-        Some(None) => return Err(Error::failed("use the table of attempts that exists", no_stream(&name))),
+    match tables.describe(&attempts).await? {
+        Some(table) => parameters.extend(adopted_attempts(attempts, table, now)?),
+        None => created("CreateAttemptTable", &attempts, known)?,
     }
     Ok(parameters)
 }
 
-fn no_stream(table: &str) -> String {
-    format!(
-        "{table} has no stream of new images, so nobody would be notified; run aws dynamodb update-table --table-name \
-         {table} --stream-specification StreamEnabled=true,StreamViewType=NEW_IMAGE, or give another AttemptTableName"
-    )
+fn adopted_tokens(name: String, table: &TableSettings) -> Result<[(&'static str, String); 2], Error> {
+    check_key(TOKENS.0, &name, table, attr::WA_ID)?;
+    Ok([("CreateTokenTable", "No".to_owned()), (TOKENS.0, name)])
+}
+
+/// An attempt table is one that a stack has left: the names of its queues may still be blocked, so new ones are given.
+fn adopted_attempts(name: String, table: TableSettings, now: Timestamp) -> Result<[(&'static str, String); 4], Error> {
+    check_key(ATTEMPTS.0, &name, &table, attr::ATTEMPT_ID)?;
+    let Some(stream) = table.stream_arn else {
+        return Err(Error::failed(
+            format!("use the table {name}, which exists"),
+            format!(
+                "it has no stream of new images, so nobody would be notified; run aws dynamodb update-table --table-name \
+                 {name} --stream-specification StreamEnabled=true,StreamViewType=NEW_IMAGE, or give another {}",
+                ATTEMPTS.0
+            ),
+        ));
+    };
+    Ok([
+        ("CreateAttemptTable", "No".to_owned()),
+        (ATTEMPTS.0, name),
+        ("AttemptStreamArn", stream),
+        ("QueueNameSuffix", format!("-{:x}", now.seconds())),
+    ])
+}
+
+fn check_key(parameter: &str, name: &str, table: &TableSettings, wanted: &str) -> Result<(), Error> {
+    if table.has_key(wanted) {
+        return Ok(());
+    }
+    Err(Error::failed(
+        format!("use the table {name}, which exists"),
+        format!("its key is {}, and has to be {wanted} (S) alone; give another {parameter}", table.key),
+    ))
+}
+
+/// That a table which does not exist is to be created.
+fn created(parameter: &str, name: &str, known: &BTreeMap<String, String>) -> Result<(), Error> {
+    if given(known, parameter) != Some("No") {
+        return Ok(());
+    }
+    Err(Error::failed(
+        format!("use the table {name}"),
+        format!(
+            "{parameter}=No, and there is no such table in this account and region; correct its name, or take {parameter} \
+             out of samconfig.toml to have it created"
+        ),
+    ))
 }
 
 /// A table's name, as the template has it.
@@ -87,6 +132,44 @@ mod tests {
                 ("ClientSecretSecretName", "shop/sf_client_secret"),
             ]
         );
+    }
+
+    #[test]
+    fn a_table_that_a_stack_has_left_is_used_with_its_stream_and_queues_of_other_names() {
+        let table = TableSettings {
+            key: "attempt_id (S)".to_owned(),
+            stream_arn: Some("arn:stream".to_owned()),
+            ..TableSettings::default()
+        };
+        let at = |seconds| adopted_attempts("attempts".to_owned(), table.clone(), Timestamp::from_seconds(seconds));
+        let [created, name, stream, queues] = at(1_790_000_000).unwrap();
+        assert_eq!((created.1.as_str(), name.1.as_str(), stream.1.as_str()), ("No", "attempts", "arn:stream"));
+        assert_ne!(queues, at(1_790_000_001).unwrap()[3]);
+    }
+
+    #[test]
+    fn a_table_that_does_not_fit_is_refused() {
+        let keyed = |key: &str| TableSettings { key: key.to_owned(), ..TableSettings::default() };
+        let attempts = |table| adopted_attempts("a".to_owned(), table, Timestamp::from_seconds(0)).unwrap_err();
+        assert!(attempts(keyed("attempt_id (S)")).to_string().contains("no stream of new images"));
+        for key in ["wa_id (S)", "attempt_id (N)", "attempt_id (S), at (N)", ""] {
+            let why = attempts(TableSettings { stream_arn: Some("arn:stream".to_owned()), ..keyed(key) }).to_string();
+            assert!(why.contains("has to be attempt_id (S)") && why.contains("AttemptTableName"), "{why}");
+        }
+        let why = adopted_tokens("t".to_owned(), &keyed("chat (S)")).unwrap_err().to_string();
+        assert!(
+            why.contains("its key is chat (S), and has to be wa_id (S)") && why.contains("TokenTableName"),
+            "{why}"
+        );
+    }
+
+    #[test]
+    fn a_table_that_is_to_be_used_and_does_not_exist_is_an_error() {
+        let parameter = "CreateAttemptTable";
+        assert!(created(parameter, "a", &known(&[(parameter, "Yes")])).is_ok());
+        assert!(created(parameter, "a", &BTreeMap::new()).is_ok());
+        let why = created(parameter, "a", &known(&[(parameter, "No")])).unwrap_err().to_string();
+        assert!(why.contains("no such table"), "{why}");
     }
 
     #[test]
