@@ -142,7 +142,8 @@ impl<'a> Request<'a> {
 
     fn form(self) -> Cow<'a, [u8]> {
         let content_type = self.header(CONTENT_TYPE.as_str()).unwrap_or_default();
-        if self.method() == Method::POST && content_type.trim_start().starts_with(FORM) {
+        let (media_type, _) = content_type.split_once(';').unwrap_or((content_type, ""));
+        if self.method() == Method::POST && media_type.trim().eq_ignore_ascii_case(FORM) {
             self.body()
         } else {
             Cow::default()

@@ -57,6 +57,7 @@ impl Twilio {
             TwilioSecret::ApiKey { account_sid, api_key, api_key_secret } => (account_sid, api_key, api_key_secret),
             TwilioSecret::AuthToken { account_sid, auth_token } => (account_sid.clone(), account_sid, auth_token),
         };
+        let [account_sid, user, password] = [&account_sid, &user, &password].map(|value| trimmed(value));
         Ok(Self { account_sid, user, password: password.into() })
     }
 
@@ -87,7 +88,12 @@ impl Meta {
     pub fn parse(secret: &str) -> Result<Self, InvalidCredentials> {
         let MetaSecret { access_token, phone_number_id, api_version } =
             serde_json::from_str(secret).map_err(|_| InvalidCredentials)?;
-        Ok(Self { phone_number_id, api_version, access_token: access_token.into() })
+        let [access_token, phone_number_id] = [&access_token, &phone_number_id].map(|value| trimmed(value));
+        Ok(Self {
+            phone_number_id,
+            api_version: api_version.as_deref().map(trimmed),
+            access_token: access_token.into(),
+        })
     }
 
     /// The URL of the phone number, under `base` or under Meta's own
@@ -112,6 +118,11 @@ impl Meta {
     }
 }
 
+/// Without what is copied with a value: no credential has white space around it.
+fn trimmed(value: &str) -> String {
+    value.trim().to_owned()
+}
+
 /// The API's URL, `base` or its `own`, with these segments appended to the path.
 fn under(base: Option<&Url>, own: &str, segments: &[&str]) -> Result<Url, InvalidCredentials> {
     let mut url = match base {
@@ -124,6 +135,8 @@ fn under(base: Option<&Url>, own: &str, segments: &[&str]) -> Result<Url, Invali
 
 #[cfg(test)]
 mod tests {
+    use secrecy::ExposeSecret as _;
+
     use super::*;
 
     #[test]
@@ -132,6 +145,16 @@ mod tests {
         let meta = Meta::parse(r#"{"access_token":"S3CRET","phone_number_id":"1"}"#).unwrap();
         assert!(!format!("{twilio:?} {meta:?}").contains("S3CRET"));
         assert_eq!(twilio.user, "SK1");
+    }
+
+    #[test]
+    fn white_space_around_a_value_is_not_part_of_it() {
+        let twilio = Twilio::parse(r#"{"account_sid":" AC1","auth_token":"S3CRET\n"}"#).unwrap();
+        assert_eq!((&*twilio.user, twilio.password.expose_secret()), ("AC1", "S3CRET"));
+        let meta =
+            Meta::parse(r#"{"access_token":"\tS3CRET ","phone_number_id":"1 ","api_version":" v25.0"}"#).unwrap();
+        assert_eq!(meta.access_token.expose_secret(), "S3CRET");
+        assert_eq!(meta.messages_url(None).unwrap().path(), "/v25.0/1/messages");
     }
 
     #[test]

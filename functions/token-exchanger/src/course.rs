@@ -19,6 +19,8 @@ pub struct Course<'a> {
     maybe_redeemed: bool,
     lost: bool,
     refetched: bool,
+    /// Why a young code is refused.
+    while_young: Reason,
 }
 
 /// What comes next.
@@ -41,7 +43,14 @@ impl<'a> Course<'a> {
     /// Begins under this lease, which says whether an earlier answer was lost.
     #[must_use]
     pub fn new(lease: &'a Lease) -> Self {
-        Self { lease, age: Duration::MAX, maybe_redeemed: lease.maybe_redeemed.get(), lost: false, refetched: false }
+        Self {
+            lease,
+            age: Duration::MAX,
+            maybe_redeemed: lease.maybe_redeemed.get(),
+            lost: false,
+            refetched: false,
+            while_young: Reason::WrongLoginHost,
+        }
     }
 
     /// The same with a code of this age.
@@ -50,10 +59,17 @@ impl<'a> Course<'a> {
         Self { age, ..self }
     }
 
+    /// The same where, with `true`, no other login host is allowed that the code could be of.
+    #[must_use]
+    pub fn at_only_host(self, is_only_host: bool) -> Self {
+        let while_young = if is_only_host { Reason::Unknown } else { Reason::WrongLoginHost };
+        Self { while_young, ..self }
+    }
+
     /// Why an attempt fails whose code the login host refuses.
     fn refused(&self) -> Reason {
         match self.expired() {
-            Reason::CodeExpired if self.age < YOUNG => Reason::WrongLoginHost,
+            Reason::CodeExpired if self.age < YOUNG => self.while_young,
             reason => reason,
         }
     }
@@ -138,6 +154,14 @@ mod tests {
         assert_eq!(refused(2 * second, &[]), Step::Fail(Reason::WrongLoginHost));
         assert_eq!(refused(Duration::from_mins(9), &[]), Step::Fail(Reason::WrongLoginHost));
         assert_eq!(refused(YOUNG, &[]), Step::Fail(Reason::CodeExpired));
+    }
+
+    #[test]
+    fn where_there_is_one_host_a_young_code_is_not_anothers() {
+        let lease = lease();
+        let mut course = Course::new(&lease).of_age(Duration::ZERO).at_only_host(true);
+        course.send();
+        assert_eq!(course.answered(Class::Final(Reason::WrongLoginHost)), Step::Fail(Reason::Unknown));
     }
 
     #[test]

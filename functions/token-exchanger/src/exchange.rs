@@ -67,7 +67,9 @@ impl Work<'_> {
     ) -> Result<Grant, Stop> {
         let resources = self.resources;
         let mut pauses = Pauses::until(self.budget.exchange_retries());
-        let mut course = Course::new(lease).of_age(self.now().since(self.message.received_at));
+        let is_only_host = resources.config.login_urls.iter().count() == 1;
+        let age = self.now().since(self.message.received_at);
+        let mut course = Course::new(lease).of_age(age).at_only_host(is_only_host);
         let mut requests = 0;
         loop {
             if self.message.code_has_expired(self.now()) {

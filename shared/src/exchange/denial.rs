@@ -36,19 +36,22 @@ impl Denial {
 #[serde(transparent)]
 pub struct DenialError(String);
 
+/// So many digits can be a phone number.
+const NUMBER: usize = 7;
 /// In place of an error code that is none.
 const UNKNOWN: &str = "unknown";
 
 impl DenialError {
     /// Accepts an error code of up to 64 of these characters, with `_` in place of spaces and without what is appended to it
-    /// after a colon; anything else becomes `unknown`.
+    /// after a colon; anything else becomes `unknown`, and so does what can be a phone number.
     #[must_use]
     pub fn from_untrusted(text: &str) -> Self {
         let (code, _) = text.split_once(':').unwrap_or((text, ""));
         let code = code.split_whitespace().collect::<Vec<_>>().join("_");
         let is_plain = (1..=64).contains(&code.len())
             && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
-        Self(if is_plain { code } else { UNKNOWN.to_owned() })
+        let has_number = code.split(|c: char| c.is_ascii_alphabetic()).any(|part| digits(part) >= NUMBER);
+        Self(if is_plain && !has_number { code } else { UNKNOWN.to_owned() })
     }
 
     /// Whether somebody said no: the person or, with a description that says so, their administrator.
@@ -63,6 +66,10 @@ impl DenialError {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+fn digits(text: &str) -> usize {
+    text.bytes().filter(u8::is_ascii_digit).count()
 }
 
 impl<'de> Deserialize<'de> for DenialError {
@@ -80,7 +87,7 @@ mod tests {
         assert_eq!(DenialError::from_untrusted("access-denied").as_str(), "access-denied");
         assert_eq!(DenialError::from_untrusted(" access denied\u{a0}").as_str(), "access_denied");
         assert_eq!(DenialError::from_untrusted("OAUTH_APP_BLOCKED: by admin").as_str(), "OAUTH_APP_BLOCKED");
-        for odd in ["", "<script>", "\u{e9}", ":", &"a".repeat(65)] {
+        for odd in ["", "<script>", "\u{e9}", ":", "15551234567", "x-1-555-123-4567", &"a".repeat(65)] {
             assert_eq!(DenialError::from_untrusted(odd).as_str(), "unknown");
         }
     }

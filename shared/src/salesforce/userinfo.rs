@@ -43,7 +43,8 @@ impl Salesforce {
             .await
             .map_err(|error| UserinfoError::NoAnswer(BodyError::Connection(error.without_url())))?;
         let answer = Answer::read(response).await.map_err(UserinfoError::NoAnswer)?;
-        let name = Fields::read(&answer.body).and_then(|fields| fields.text("preferred_username"));
+        let fields = Fields::read(&answer.body).filter(|fields| is_of(fields, grant));
+        let name = fields.and_then(|fields| fields.text("preferred_username"));
         match name {
             Some(name) if (200..=299).contains(&answer.status) => Ok(name),
             _ => Err(UserinfoError::NoName {
@@ -52,6 +53,12 @@ impl Salesforce {
             }),
         }
     }
+}
+
+/// Whether an answer is about the account of the tokens: it names no other. An id has 15 characters, or 18 with a checksum.
+fn is_of(fields: &Fields, grant: &Grant) -> bool {
+    let is = |name, id: &str| fields.text(name).is_none_or(|other| other.get(..15) == id.get(..15));
+    is("organization_id", &grant.org_id) && is("user_id", &grant.user_id)
 }
 
 impl UserinfoError {

@@ -88,7 +88,7 @@ fn a_body_may_be_base64() {
 }
 
 fn form(method: &str, query: &str, body: &str) -> ApiGatewayV2httpRequest {
-    let headers = json!({ "content-type": "application/x-www-form-urlencoded; charset=utf-8" });
+    let headers = json!({ "content-type": "Application/X-WWW-Form-Urlencoded ; charset=utf-8" });
     event(method, &json!({ "rawQueryString": query, "body": body, "headers": headers }))
 }
 

@@ -21,7 +21,7 @@ impl Server {
     pub fn with_salesforce(self, client_secret: &str) -> Self {
         let tokens = self.tokens(client_secret);
         self.on(TOKEN, move |_| tokens.clone());
-        self.on(USERINFO, |_| json!({ "preferred_username": "ada@acme.example", "user_id": "x" }).into());
+        self.on(USERINFO, |_| json!({ "preferred_username": "ada@acme.example", "user_id": "005xx000001SwiU" }).into());
         self
     }
 

@@ -145,11 +145,15 @@ async fn an_org_that_keeps_the_name_to_itself_is_connected_without() {
         (403, r#"[{"errorCode":"API_DISABLED_FOR_ORG"}]"#),
         (403, "Invalid_Scope"),
         (200, r#"{"sub":"https://login.salesforce.com/id/00D/005","preferred_username":null}"#),
+        // Of another account than the tokens.
+        (200, r#"{"preferred_username":"eve@evil.example","user_id":"005xx000001SwiXAAS"}"#),
+        (200, r#"{"preferred_username":"eve@evil.example","organization_id":"00Dxx0000009999EAA"}"#),
     ] {
         let world = World::start().await;
         world.userinfo_answers([Answer::new(status, body)]);
         assert!(ends(&world, &world.message()).await);
         assert_eq!(world.stores().len(), 1, "{body}");
+        assert!(!world.stores()[0].to_string().contains("eve@"), "{body}");
         assert!(world.queued("revoke").is_empty(), "{body}");
     }
 }

@@ -145,7 +145,7 @@ impl World {
     pub(crate) fn function_at(&self, clock: fn() -> Timestamp) -> TokenExchanger {
         let settings = Settings::new(|name| {
             Some(match name {
-                "LOGIN_URLS" => self.0.url().to_owned(),
+                "LOGIN_URLS" => format!("{},https://test.salesforce.com", self.0.url()),
                 "STATE_POLICY" => "AcceptPlain".to_owned(),
                 "STATE_KEY_IDS" => "state".to_owned(),
                 "DYNAMODB_PROFILE_TABLE_NAME" => "salesforce_tokens".to_owned(),
