@@ -132,7 +132,8 @@ impl AttemptTable {
                 break;
             }
             let found: usize = partitions.iter().map(|partition| partition.rows.len()).sum();
-            let share = limit.saturating_sub(found).div_ceil(due.len());
+            // Where enough was found already, a partition is read on in case that its next row is a later one.
+            let share = limit.saturating_sub(found).div_ceil(due.len()).max(1);
             // Partitions are never even.
             let share = share.saturating_add(share.isqrt());
             for some in due.chunks(AT_ONCE) {

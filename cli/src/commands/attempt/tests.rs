@@ -106,6 +106,7 @@ fn query(rows: &[Row], query: &Json) -> Json {
     let begin = after.map_or(0, |id| found.iter().position(|row| row.item()["attempt_id"]["S"] == id).unwrap() + 1);
     let in_time = |row: &&&Row| (since..=until).contains(&updated_at(row.minutes_ago).millis());
     let limit = usize::try_from(query["Limit"].as_u64().unwrap()).unwrap();
+    assert!(limit > 0, "DynamoDB refuses a query with the limit 0");
     let page: Vec<_> = found[begin..].iter().filter(in_time).take(limit).collect();
     let status = query["ExpressionAttributeValues"][":status"]["S"].as_str();
     let items: Vec<_> = page
@@ -156,6 +157,19 @@ async fn a_list_reads_little_more_than_it_shows_however_many_there_are() {
     assert_eq!(world.queries().len(), world.partitions().len(), "no partition is read twice");
     let read = report.json["rows_read"].as_u64().unwrap();
     assert!(read <= 8 * 6, "{read} rows were read for 8");
+}
+
+/// Each partition has given its share when the fullest has later rows than the others' last.
+#[tokio::test]
+async fn the_latest_are_all_found_where_one_partition_has_nearly_all_of_them() {
+    let full = (1..=31).map(|number: u8| 8 * number).map(|id| (id, u64::from(id)));
+    let others =
+        (1..=7_u8).flat_map(|shard| (0..8_u8).map(move |number| (shard + 8 * number, 700 + u64::from(number))));
+    let rows = full.chain(others).map(|(id, ago)| Row::by_status(id, ago, Status::Failed)).collect();
+    let world = World::of(rows, 0).await;
+    let since = Some(When::Ago(Duration::from_hours(14)));
+    let report = world.list(AttemptList { status: Some(StatusArg::Failed), since, limit: 20, ..args() }).await;
+    assert_eq!(listed(&report), (1..=20).map(|number: u8| 8 * number).collect::<Vec<_>>());
 }
 
 #[tokio::test]
