@@ -93,13 +93,15 @@ impl Attempts {
     /// Writes what became of a message; `false` where another one was sent since, or there is a later outcome.
     pub(crate) async fn note(
         &self,
-        key: &OutcomeKey,
+        item: &Item,
         message_id: &str,
         later: Later<'_>,
         now: Timestamp,
     ) -> Result<bool, AttemptsError> {
+        let key = OutcomeKey::of(item)?;
         let write = later.write(key.status, key.updated_at, message_id, now);
-        Ok(matches!(self.write(key, &write).await?, Update::Done(_)))
+        let write = if item.redelivered_at.is_some() { write.remove([attr::REDELIVERED_AT]) } else { write };
+        Ok(matches!(self.write(&key, &write).await?, Update::Done(_)))
     }
 
     async fn write(&self, key: &OutcomeKey, write: &ConditionalWrite) -> Result<Update, AwsError> {

@@ -49,7 +49,7 @@ use tracing::{error, info, warn};
 use self::{
     batch::Record,
     delivery::Delivery,
-    notify::{Checked, Occasion, OutcomeNotifier, Stop},
+    notify::{Occasion, OutcomeNotifier, Skip, Stop},
     pointer::Pointer,
     setback::Setback,
 };
@@ -85,6 +85,24 @@ impl Deadlines {
     fn begin() -> Self {
         let now = Instant::now();
         Self { telling: now + TELLING_TIME, batch: now + BATCH_TIME }
+    }
+}
+
+/// What is left to do about an attempt's outcome.
+#[derive(Clone, Copy, Default)]
+struct Left {
+    untold: bool,
+    /// When to ask what became of the message.
+    ask_after: Option<Duration>,
+}
+
+impl Left {
+    const UNTOLD: Self = Self { untold: true, ask_after: None };
+
+    /// When its pointer comes back, where its next try comes after this pause; `None` where nothing is left.
+    fn pause(self, retry: Duration) -> Option<Duration> {
+        let retry = self.untold.then_some(retry);
+        retry.into_iter().chain(self.ask_after).min()
     }
 }
 
@@ -138,32 +156,35 @@ impl Notifier {
 
     /// Tells what a record is about, or hands it over to the retry queue; `false` where both fail.
     async fn process_record(&self, record: &Record, deadlines: Deadlines) -> bool {
-        let told = match &record.outcome {
+        let left = match &record.outcome {
             Ok(key) => self.tell(key.attempt_id, Occasion::Record(key), deadlines).await,
             Err(error) => {
                 error!(event_id = record.event_id, %error, "stream record unreadable, set aside");
                 self.outcomes.count_setback(&Setback::Unreadable(*error));
-                false
+                Left::UNTOLD
             }
         };
-        match record.attempt_id {
+        match (record.attempt_id, left.pause(schedule::FIRST)) {
             // Of an item that cannot be read too: a later version may have written it, and be able to tell it.
-            Some(attempt_id) => told || self.hand_over(attempt_id, deadlines).await,
-            None => true,
+            (Some(attempt_id), Some(pause)) => self.hand_over(attempt_id, left, pause, deadlines).await,
+            _ => true,
         }
     }
 
-    /// Puts a pointer on the retry queue.
-    async fn hand_over(&self, attempt_id: AttemptId, deadlines: Deadlines) -> bool {
-        let pointer = Pointer { attempt_id, check: None };
-        let sending = self.retries.send(pointer.to_body(), schedule::FIRST);
+    /// Puts a pointer on the retry queue, to be delivered after this pause; `false` where it must not be lost and is not there.
+    async fn hand_over(&self, attempt_id: AttemptId, left: Left, pause: Duration, deadlines: Deadlines) -> bool {
+        let sending = self.retries.send(Pointer { attempt_id }.to_body(), pause);
         let sent = timeout_at(deadlines.batch, sending).await;
         let Err(setback) = sent.map_or(Err(Setback::OutOfTime), |sent| sent.map_err(Setback::RetryQueue)) else {
             return true;
         };
-        error!(%attempt_id, error = %setback, "notification not handed over to the retry queue, the stream will retry");
-        self.outcomes.count_setback(&setback);
-        false
+        if left.untold {
+            error!(%attempt_id, error = %setback, "notification not handed over to the retry queue, the stream will retry");
+            self.outcomes.count_setback(&setback);
+        } else {
+            warn!(%attempt_id, error = %setback, "nobody will ask what became of the message");
+        }
+        !left.untold
     }
 
     /// Tells what is left to tell of each attempt that a batch of the retry queue points to.
@@ -180,55 +201,20 @@ impl Notifier {
         Ok(response)
     }
 
-    /// Puts a pointer on the retry queue that asks what became of a message. Without it nobody hears of a refusal that comes
-    /// later, and everything else goes on.
-    async fn check_later(&self, attempt_id: AttemptId, message_id: &str, deadlines: Deadlines) {
-        let pointer = Pointer { attempt_id, check: Some(message_id.to_owned()) };
-        let sending = self.retries.send(pointer.to_body(), schedule::FIRST_CHECK);
-        match timeout_at(deadlines.batch, sending).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => warn!(%attempt_id, %error, "nobody will ask what became of the message"),
-            Err(_) => warn!(%attempt_id, "nobody will ask what became of the message: out of time"),
-        }
-    }
-
     /// Does what a pointer is about, which is so old; the pause until it comes back, where something is left to do.
-    async fn follow(&self, pointer: &Pointer, age: Duration, deadlines: Deadlines) -> Option<Duration> {
-        let attempt_id = pointer.attempt_id;
-        if let Some(message_id) = &pointer.check {
-            let next = schedule::next_check(age);
-            let checking = AssertUnwindSafe(self.outcomes.check(attempt_id, message_id, next.is_none())).catch_unwind();
-            let checked = match timeout_at(deadlines.telling, checking).await {
-                Ok(Ok(checked)) => checked,
-                Ok(Err(_)) => Err(Setback::Panic),
-                Err(_) => Err(Setback::OutOfTime),
-            };
-            match checked {
-                Ok(Checked::Settled) => return None,
-                Ok(Checked::AskAgain) => return next,
-                Ok(Checked::Tell) => {}
-                Err(setback) => {
-                    warn!(%attempt_id, error = %setback, "message not checked, will retry");
-                    self.outcomes.count_setback(&setback);
-                    return Some(schedule::pause(age));
-                }
-            }
-        }
-        if self.tell(attempt_id, Occasion::Pointer, deadlines).await {
-            return None;
-        }
-        // What a check has found to be left is not as old as the check.
-        if pointer.check.is_none() {
+    async fn follow(&self, pointer: Pointer, age: Duration, deadlines: Deadlines) -> Option<Duration> {
+        let left = self.tell(pointer.attempt_id, Occasion::Pointer(age), deadlines).await;
+        if left.untold {
             self.outcomes.measure_untold(age);
         }
-        Some(schedule::pause(age))
+        left.pause(schedule::pause(age))
     }
 
     /// Does what a message of the retry queue is about; `false` where it comes back.
     async fn process_delivery(&self, delivery: &Delivery, deadlines: Deadlines) -> bool {
         let age = delivery.sent_at.map(|sent_at| (self.clock)().since(sent_at)).unwrap_or_default();
         let pause = match &delivery.pointer {
-            Ok(pointer) => self.follow(pointer, age, deadlines).await,
+            Ok(pointer) => self.follow(*pointer, age, deadlines).await,
             Err(error) => {
                 error!(message_id = delivery.message_id, %error, "retry message unreadable");
                 self.outcomes.count_setback(&Setback::ForeignMessage(*error));
@@ -246,8 +232,8 @@ impl Notifier {
         pause.is_none()
     }
 
-    /// Tells of one attempt's outcome and logs the result; `false` where something is left to tell.
-    async fn tell(&self, attempt_id: AttemptId, occasion: Occasion<'_>, deadlines: Deadlines) -> bool {
+    /// Tells of one attempt's outcome and logs the result.
+    async fn tell(&self, attempt_id: AttemptId, occasion: Occasion<'_>, deadlines: Deadlines) -> Left {
         let began = (self.clock)();
         let notifying = AssertUnwindSafe(self.outcomes.notify(attempt_id, occasion)).catch_unwind();
         let result = match timeout_at(deadlines.telling, notifying).await {
@@ -258,9 +244,6 @@ impl Notifier {
         let duration_ms = millis((self.clock)().since(began));
         match result {
             Ok(progress) => {
-                if let Some(message_id) = &progress.to_check {
-                    self.check_later(attempt_id, message_id, deadlines).await;
-                }
                 let (status, person) = (progress.status.as_str(), progress.message.as_str());
                 let bot = if progress.bot_is_notified() { "told" } else { "pending" };
                 if progress.complete {
@@ -269,22 +252,23 @@ impl Notifier {
                     let error = progress.setbacks();
                     warn!(%attempt_id, status, person, bot, duration_ms, error, "notification incomplete, will retry");
                 }
-                progress.complete
+                Left { untold: !progress.complete, ask_after: progress.ask_after }
             }
             Err(Stop::Skip(skip)) => {
                 info!(%attempt_id, duration_ms, why = skip.label(), "notification skipped");
-                true
+                let ask_after = if let Skip::OnItsWay(pause) = skip { Some(pause) } else { None };
+                Left { untold: false, ask_after }
             }
             // Most often after a kill; the retry queue asks again in seconds.
             Err(Stop::Setback(error @ Setback::Held)) => {
                 info!(%attempt_id, duration_ms, %error, "notification incomplete, will retry");
                 self.outcomes.count_setback(&error);
-                false
+                Left::UNTOLD
             }
             Err(Stop::Setback(error)) => {
                 error!(%attempt_id, duration_ms, %error, "notification failed, will retry");
                 self.outcomes.count_setback(&error);
-                false
+                Left::UNTOLD
             }
         }
     }

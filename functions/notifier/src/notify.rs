@@ -6,13 +6,14 @@
 //! can be made both are notified without it.
 
 mod check;
+mod progress;
 
 use std::{sync::Arc, time::Duration};
 
 use shared::{
     AttemptId, Status, Timestamp,
     attempt::{
-        Outcome,
+        Outcome, attr,
         intent::{Intent, Step},
         ledger::Mark,
     },
@@ -22,7 +23,6 @@ use shared::{
         secrets::{SecretStore, Secrets, SecretsError},
     },
     bot::{BotQueue, Webhook, event::MessageStatus},
-    conditional_write::ConditionalWrite,
     metrics::{Meter, Metric},
     process::{NoRandomness, Random},
     timestamp::Clock,
@@ -32,12 +32,13 @@ use tracing::{info, warn};
 
 use crate::{
     attempts::{self, Attempts, Marked},
-    bot::{Bot, Ways},
+    bot::Bot,
     config::Config,
     event, messages,
     messenger::{Messenger, Text},
     outcome::{Ended, Marks, OutcomeKey, Told},
     relink::Relink,
+    schedule,
     setback::Setback,
     whatsapp::{SendError, Sent},
     withheld::{Restraint, Withheld},
@@ -53,7 +54,8 @@ const BOT_TIME: Duration = Duration::from_secs(11);
 /// The time for a new link: who is told does not wait for KMS longer.
 const LINK_TIME: Duration = Duration::from_secs(4);
 
-pub(crate) use self::check::Checked;
+use self::progress::Progress;
+pub(crate) use self::progress::{Skip, Stop};
 
 /// Notifies of one outcome at a time.
 pub(crate) struct OutcomeNotifier {
@@ -74,39 +76,8 @@ pub(crate) struct OutcomeNotifier {
 pub(crate) enum Occasion<'a> {
     /// A record of the stream: this outcome was written. A later one has a record of its own.
     Record(&'a OutcomeKey),
-    /// A message of the retry queue: whatever the attempt's outcome is now.
-    Pointer,
-}
-
-/// How far a notification came.
-pub(crate) struct Progress {
-    pub(crate) status: Status,
-    pub(crate) message: MessageStatus,
-    /// The bot's ways that have not taken the event.
-    left: Ways,
-    /// The item says that both are notified.
-    pub(crate) complete: bool,
-    /// The id of a message that was sent, and of which the provider may say more later.
-    pub(crate) to_check: Option<String>,
-    setbacks: Vec<Setback>,
-    /// The marks of what was done that could not be written; they are written with the next.
-    unwritten: Option<ConditionalWrite>,
-}
-
-/// Why a notification ends early.
-pub(crate) enum Stop {
-    Skip(Skip),
-    Setback(Setback),
-}
-
-/// Why an outcome needs no notification.
-#[derive(Clone, Copy)]
-pub(crate) enum Skip {
-    AttemptNotFound,
-    /// An exchanger has claimed the attempt again: its next outcome has a record of its own.
-    NoOutcome,
-    Superseded,
-    AlreadyNotified,
+    /// A message of the retry queue that is so old: whatever the attempt's outcome is now.
+    Pointer(Duration),
 }
 
 /// What the person and the bot are notified of.
@@ -114,51 +85,6 @@ struct Content<'a> {
     ended: &'a Ended,
     text: &'a str,
     relink_url: Option<&'a str>,
-}
-
-impl From<Skip> for Stop {
-    fn from(skip: Skip) -> Self {
-        Self::Skip(skip)
-    }
-}
-
-impl<E: Into<Setback>> From<E> for Stop {
-    fn from(error: E) -> Self {
-        Self::Setback(error.into())
-    }
-}
-
-impl Skip {
-    /// For logs.
-    pub(crate) const fn label(self) -> &'static str {
-        match self {
-            Self::AttemptNotFound => "attempt not found",
-            Self::NoOutcome => "no outcome now",
-            Self::Superseded => "superseded by a later outcome",
-            Self::AlreadyNotified => "already notified",
-        }
-    }
-}
-
-impl Progress {
-    pub(crate) const fn bot_is_notified(&self) -> bool {
-        !self.left.are_any()
-    }
-
-    /// Whether nothing is left to do but to mark it.
-    fn is_done(&self) -> bool {
-        self.bot_is_notified() && self.message != MessageStatus::Pending
-    }
-
-    /// A mark of an event that says how the message stands.
-    fn of_bot(&self, mark: Mark) -> Mark {
-        if self.message == MessageStatus::Pending { Mark::WhilePending(Box::new(mark)) } else { mark }
-    }
-
-    /// The setbacks in one text, for the log.
-    pub(crate) fn setbacks(&self) -> String {
-        self.setbacks.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-    }
 }
 
 impl OutcomeNotifier {
@@ -217,6 +143,10 @@ impl OutcomeNotifier {
         // In parallel: whenever nobody has connected for some minutes the secrets must be fetched again.
         let (item, secrets) = tokio::join!(self.attempts.read(attempt_id), self.fetch_secrets());
         let item = item?.ok_or(Skip::AttemptNotFound)?;
+        let (item, ask_after) = match occasion {
+            Occasion::Record(_) => (item, None),
+            Occasion::Pointer(age) => self.check(item, secrets.as_deref(), age).await?,
+        };
         let key = &OutcomeKey::of(&item)?;
         match occasion {
             Occasion::Record(seen) if seen != key => return Err(Skip::Superseded.into()),
@@ -225,23 +155,15 @@ impl OutcomeNotifier {
         }
         let marks = Marks::of(&item);
         if marks.everyone {
-            return Err(Skip::AlreadyNotified.into());
+            return Err(ask_after.map_or(Skip::AlreadyNotified, Skip::OnItsWay).into());
         }
+        let mut progress = Progress::new(&item, key, self.bot.ways().without(marks.bot), ask_after);
         let ended = Ended::of(item)?;
         let secrets = secrets?;
         let relink_url = self.link(&ended, &secrets).await;
         let text = messages::text(&ended.outcome, relink_url.as_deref());
         let content = Content { ended: &ended, text: &text, relink_url: relink_url.as_deref() };
 
-        let mut progress = Progress {
-            status: key.status,
-            message: MessageStatus::Pending,
-            left: self.bot.ways().without(marks.bot),
-            complete: false,
-            to_check: None,
-            setbacks: Vec::new(),
-            unwritten: None,
-        };
         match marks.person {
             Some(Told::Sent) => progress.message = MessageStatus::Sent,
             Some(Told::Unknown) => progress.message = MessageStatus::Unknown,
@@ -342,7 +264,8 @@ impl OutcomeNotifier {
         let mark = match sent {
             Ok(sent) => {
                 progress.message = MessageStatus::Sent;
-                progress.to_check = sent.id.clone().filter(|_| messenger.account.provider.can_be_asked());
+                let can_be_asked = sent.id.is_some() && messenger.account.provider.can_be_asked();
+                progress.ask_after = can_be_asked.then_some(schedule::FIRST_CHECK);
                 if self.mark(&ended.key, &Mark::Messaged, Some(&sent), progress).await? {
                     return Ok(());
                 }
@@ -422,6 +345,9 @@ impl OutcomeNotifier {
         // An intent completes nothing: what it is about is marked after it.
         let complete = mark.is_of_a_deed() && progress.is_done();
         let mut write = attempts::marking(key, mark, sent, complete, self.now());
+        if progress.is_redelivered {
+            write = write.remove([attr::REDELIVERED_AT]);
+        }
         if mark.is_of_a_deed()
             && let Some(earlier) = progress.unwritten.take()
         {

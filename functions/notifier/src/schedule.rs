@@ -27,17 +27,25 @@ pub(crate) fn pause(age: Duration) -> Duration {
     PAUSES.into_iter().find(|(until, _)| age < *until).map_or(USE_UP, |(_, pause)| pause)
 }
 
-/// How old a message is each time that its provider is asked what became of it.
+/// How old a message to a person is each time that its provider is asked what became of it.
 const CHECKS: [Duration; 4] =
     [Duration::from_secs(15), Duration::from_mins(1), Duration::from_mins(5), Duration::from_hours(1)];
 
 /// When the provider is asked first.
 pub(crate) const FIRST_CHECK: Duration = CHECKS[0];
 
-/// The pause until the provider is asked again of a message that is so old; `None` after the last time. Deliveries come some
-/// seconds late.
-pub(crate) fn next_check(age: Duration) -> Option<Duration> {
-    CHECKS.into_iter().find(|at| *at > age + Duration::from_secs(5)).map(|at| at.saturating_sub(age))
+/// Deliveries come some seconds late.
+const LATE: Duration = Duration::from_secs(5);
+
+/// The pause until the provider is asked again of a message to a person that is so old; `None` after the last time.
+pub(crate) fn next_check(message_age: Duration) -> Option<Duration> {
+    CHECKS.into_iter().find(|at| *at > message_age + LATE).map(|at| at.saturating_sub(message_age))
+}
+
+/// Whether the provider is to be asked now, by a pointer that comes back with this pause for another reason.
+pub(crate) fn is_check(message_age: Duration, pause: Duration) -> bool {
+    let age = message_age + LATE;
+    next_check(message_age).is_none() || CHECKS.into_iter().any(|at| at <= age && age < at + pause)
 }
 
 #[cfg(test)]
@@ -56,6 +64,19 @@ mod tests {
         assert_eq!(ages, CHECKS);
         assert_eq!(next_check(Duration::from_secs(56)), Some(Duration::from_secs(244)), "a late delivery");
         assert_eq!(next_check(Duration::from_hours(2)), None);
+    }
+
+    #[test]
+    fn who_comes_for_another_reason_asks_once_at_each_time() {
+        let asks = |pause: u64| {
+            let ages = (0..4000).step_by(usize::try_from(pause).unwrap());
+            ages.filter(|age| is_check(Duration::from_secs(*age), Duration::from_secs(pause)))
+                .take(4)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(asks(5), [10, 55, 295, 3595]);
+        assert_eq!(asks(45), [45, 90, 315, 3600]);
+        assert!(is_check(Duration::from_hours(2), Duration::from_secs(45)), "it is the last time, however late");
     }
 
     #[test]

@@ -180,8 +180,13 @@ impl Scene {
 
     /// The failures in the response to a batch of the retry queue: a message for each body, which is so many seconds old.
     async fn returned(&self, bodies: &[&str], age: u64) -> Value {
+        self.returned_of(bodies, NOW - age * 1000).await
+    }
+
+    /// The same, of messages that were sent then.
+    async fn returned_of(&self, bodies: &[&str], sent_at: u64) -> Value {
         let message = |(place, body): (usize, &&str)| {
-            let sent_at = (NOW - age * 1000).to_string();
+            let sent_at = sent_at.to_string();
             json!({"messageId": format!("m{place}"), "receiptHandle": format!("r{place}"), "body": body,
                 "attributes": {"SentTimestamp": sent_at, "ApproximateReceiveCount": "1"}, "eventSource": "aws:sqs"})
         };
@@ -199,18 +204,22 @@ impl Scene {
 
     /// The messages that were put on the retry queue because something is left to tell.
     fn handed_over(&self) -> Vec<Value> {
-        self.pointers(false)
+        self.pointers(5)
     }
 
-    /// Those that ask what became of a message.
+    /// Those that were put there only to ask what became of a message.
     fn checks(&self) -> Vec<Value> {
-        self.pointers(true)
+        self.pointers(15)
     }
 
-    fn pointers(&self, is_check: bool) -> Vec<Value> {
-        let is_wanted =
-            |sent: &Value| sent["MessageBody"].as_str().is_some_and(|body| body.contains("check") == is_check);
-        self.sent_to(RETRIES).into_iter().filter(is_wanted).collect()
+    fn pointers(&self, delay: u64) -> Vec<Value> {
+        self.sent_to(RETRIES).into_iter().filter(|sent| sent["DelaySeconds"] == delay).collect()
+    }
+
+    /// After how many seconds the pointers come back that are not done.
+    fn pauses(&self) -> Vec<u64> {
+        let calls = self.aws_calls("ChangeMessageVisibility");
+        calls.iter().filter_map(|call| call["VisibilityTimeout"].as_u64()).collect()
     }
 
     /// The texts that were sent to WhatsApp, also those that it refused.
@@ -416,7 +425,7 @@ async fn an_event_is_repeated_on_the_way_that_failed_alone() {
     };
     for (webhook_fails, events, queued) in [(true, 4, 1), (false, 1, 4)] {
         let scene = Scene::configured(World::with(item(json!({}))), with_queue).await;
-        let _row = Row::behind(&scene.server, &item(json!({})));
+        let row = Row::behind(&scene.server, &item(json!({})));
         if webhook_fails {
             scene.server.on(BOT, |_| Answer::new(503, ""));
         } else {
@@ -427,7 +436,8 @@ async fn an_event_is_repeated_on_the_way_that_failed_alone() {
         }
         scene.server.on(BOT, |_| Answer::new(200, ""));
         scene.server.on("SendMessage", |_| json!({"MessageId": "m"}).into());
-        assert_eq!(scene.returned(&[&pointer("07")], 60).await, json!([]));
+        assert_eq!(scene.returned(&[&pointer("07")], 60).await, back(), "to ask what became of the message");
+        assert!(row.has("notified_at"));
         assert_eq!((scene.events().len(), scene.sent_to(BOT_QUEUE).len()), (events, queued));
         assert_eq!(scene.messages().len(), 1);
     }
@@ -599,7 +609,10 @@ async fn an_event_names_the_link_that_the_attempt_began_with() {
 /// Twilio's URL of the message that it accepted.
 const MESSAGE: &str = "/Messages/SM1.json";
 const TEMPLATE: fn(&str) -> Option<&'static str> = |name| (name == "WHATSAPP_TEMPLATE").then_some("HX0123");
-const CHECK: &str = r#"{"v":1,"attempt_id":"07070707070707070707070707070707","check":"SM1"}"#;
+/// What comes back of a batch of one pointer.
+fn back() -> Value {
+    json!([{"itemIdentifier": "m0"}])
+}
 const POINTER: &str = r#"{"v":1,"attempt_id":"07070707070707070707070707070707"}"#;
 
 /// How long outcomes have waited that could not be told, as measured in milliseconds.
@@ -651,7 +664,7 @@ async fn what_becomes_of_a_message_is_asked_some_seconds_later() {
     assert!(scene.succeeds().await);
     let [check] = &scene.checks()[..] else { panic!("one check") };
     let body: Value = serde_json::from_str(check["MessageBody"].as_str().unwrap()).unwrap();
-    assert_eq!((&body["check"], &check["DelaySeconds"]), (&json!("SM1"), &json!(15)));
+    assert_eq!(body, json!({"v": 1, "attempt_id": "07".repeat(16)}));
     let values = &scene.aws_calls("UpdateItem")[1]["ExpressionAttributeValues"];
     assert_eq!(values[":message_id"], json!({"S": "SM1"}));
 }
@@ -661,7 +674,7 @@ async fn a_message_that_arrived_is_asked_for_no_more() {
     for state in ["delivered", "read"] {
         let scene = Scene::new(World::with(told(json!({})))).await;
         scene.becomes(state, None);
-        assert_eq!(scene.returned(&[CHECK], 15).await, json!([]));
+        assert_eq!(scene.returned(&[POINTER], 15).await, json!([]));
         assert_eq!(scene.marks(), ["SET message_state"]);
         assert_eq!(scene.server.requests(MESSAGE).len(), 1);
         assert!(scene.messages().is_empty() && scene.events().is_empty());
@@ -673,14 +686,16 @@ async fn a_message_that_is_on_its_way_is_asked_for_again_and_at_last_left() {
     for (state, at_last) in [("queued", "unknown"), ("sent", "sent")] {
         let scene = Scene::new(World::with(told(json!({})))).await;
         scene.becomes(state, None);
-        let mut pauses = Vec::new();
+        let told_before = |age: u64| told(json!({"messaged_at": NOW - age * 1000}));
         for age in [15, 60, 300] {
-            assert_eq!(scene.returned(&[CHECK], age).await, json!([{"itemIdentifier": "m0"}]));
-            pauses.push(scene.aws_calls("ChangeMessageVisibility").pop().unwrap()["VisibilityTimeout"].clone());
+            let item = json!({"Item": attributes(&told_before(age))});
+            scene.server.next("GetItem", Answer::json(200, &item));
+            assert_eq!(scene.returned(&[POINTER], age).await, back());
         }
-        assert_eq!(pauses, [45, 240, 3300]);
+        assert_eq!(scene.pauses(), [45, 240, 3300]);
         assert!(scene.marks().is_empty());
-        assert_eq!(scene.returned(&[CHECK], 3600).await, json!([]));
+        scene.server.next("GetItem", Answer::json(200, &json!({"Item": attributes(&told_before(3600))})));
+        assert_eq!(scene.returned(&[POINTER], 3600).await, json!([]));
         let noted = scene.aws_calls("UpdateItem").pop().unwrap();
         assert_eq!(noted["ExpressionAttributeValues"][":message_state"], json!({"S": at_last}));
     }
@@ -691,7 +706,7 @@ async fn a_provider_that_says_nothing_is_asked_again() {
     let scene = Scene::new(World::with(told(json!({})))).await;
     for answer in [Answer::new(503, "<html>"), Answer::new(404, r#"{"code":20404}"#), Answer::Endless(200)] {
         scene.server.on(MESSAGE, move |_| answer.clone());
-        assert_eq!(scene.returned(&[CHECK], 15).await, json!([{"itemIdentifier": "m0"}]));
+        assert_eq!(scene.returned(&[POINTER], 15).await, json!([{"itemIdentifier": "m0"}]));
     }
     assert!(scene.marks().is_empty() && scene.messages().is_empty());
 }
@@ -702,22 +717,31 @@ async fn a_window_that_turns_out_to_be_closed_is_passed_by_the_template_at_once(
     scene.becomes("undelivered", Some(63016));
     let without = item(json!({"bot_told_at": NOW, "template_at": NOW}));
     scene.item_is([&told(json!({})), &without]);
-    assert_eq!(scene.returned(&[CHECK], 15).await, json!([]));
+    assert_eq!(scene.returned(&[POINTER], 15).await, back());
     assert_eq!(scene.messages(), ["HX0123"]);
     assert!(scene.events().is_empty(), "the bot heard that the message was sent, and it is");
     let marks = scene.marks();
     assert_eq!(marks[0], "SET template_at REMOVE messaged_at, delay_told_at, notified_at, message_id, message_intent");
-    assert_eq!(scene.checks().len(), 1, "of the template's message too it is asked what became of it");
+    assert_eq!(scene.pauses(), [15], "of the template's message too it is asked what became of it");
+    assert!(scene.sent_to(RETRIES).is_empty(), "there is one pointer for an outcome");
 }
 
-/// Such a write puts the outcome on the stream again, which tells it: two at once would tell it twice.
+/// Any write to such an outcome would put it on the stream again, and so tell it at once, and with another pointer.
 #[tokio::test]
-async fn an_outcome_that_was_redelivered_before_is_told_by_the_stream_alone() {
-    let scene = Scene::configured(World::with(told(json!({"redelivered_at": NOW}))), TEMPLATE).await;
-    scene.becomes("undelivered", Some(63016));
-    assert_eq!(scene.returned(&[CHECK], 15).await, json!([]));
-    assert!(scene.messages().is_empty());
-    assert_eq!(scene.marks().len(), 1);
+async fn the_first_write_to_a_redelivered_outcome_takes_it_off_the_stream() {
+    let closed = Scene::configured(World::with(Value::Null), TEMPLATE).await;
+    closed.becomes("undelivered", Some(63016));
+    let without = item(json!({"bot_told_at": NOW, "template_at": NOW}));
+    closed.item_is([&told(json!({"redelivered_at": NOW})), &without]);
+    assert_eq!(closed.returned(&[POINTER], 15).await, back());
+    assert_eq!(closed.messages(), ["HX0123"]);
+    assert!(closed.marks()[0].ends_with(", redelivered_at"), "{:?}", closed.marks());
+
+    let redelivered = item(json!({"redelivered_at": NOW, "bot_told_at": NOW}));
+    let refused = Scene::new(World { twilio: vec![(503, "")], ..World::with(redelivered.clone()) }).await;
+    let row = Row::behind(&refused.server, &redelivered);
+    assert!(!refused.succeeds().await);
+    assert!(!row.has("redelivered_at") && row.has("message_intent"));
 }
 
 #[tokio::test]
@@ -726,7 +750,7 @@ async fn where_the_window_is_closed_and_there_is_no_template_the_bot_hears_the_t
     let scene = Scene::new(World::with(Value::Null)).await;
     scene.becomes("failed", Some(63016));
     scene.item_is([&told(json!({})), &refused]);
-    assert_eq!(scene.returned(&[CHECK], 15).await, json!([]));
+    assert_eq!(scene.returned(&[POINTER], 15).await, json!([]));
     assert!(scene.messages().is_empty());
     assert_eq!(scene.events()[0]["data"]["message"], "undeliverable");
 }
@@ -745,7 +769,7 @@ async fn a_template_that_is_taken_for_free_text_is_the_operators_and_is_retried(
     let waits =
         json!({"bot_told_at": NOW, "message_refusals": 1, "message_retry_at": NOW + 60_000, "template_at": NOW});
     scene.item_is([&told(json!({"template_at": NOW})), &item(waits)]);
-    assert_eq!(scene.returned(&[CHECK], 15).await, json!([{"itemIdentifier": "m0"}]), "it is sent again later");
+    assert_eq!(scene.returned(&[POINTER], 15).await, back(), "it is sent again later");
     assert!(scene.messages().is_empty() && scene.events().is_empty());
 }
 
@@ -756,7 +780,7 @@ async fn a_persons_own_refusal_that_comes_later_is_final_and_the_bot_hears_of_it
         scene.becomes("undelivered", Some(code));
         let refused = item(json!({"message_error": code.to_string(), "message_id": "SM1"}));
         scene.item_is([&told(json!({})), &refused]);
-        assert_eq!(scene.returned(&[CHECK], 15).await, json!([]));
+        assert_eq!(scene.returned(&[POINTER], 15).await, json!([]));
         assert!(scene.messages().is_empty());
         let [event] = &scene.events()[..] else { panic!("one event") };
         assert_eq!(
@@ -781,24 +805,52 @@ async fn what_is_the_accounts_is_sent_again_after_a_pause_and_rings() {
         scene.becomes("failed", Some(code));
         let waits = item(json!({"bot_told_at": NOW, "message_refusals": 1, "message_retry_at": NOW + 60_000}));
         scene.item_is([&told(json!({})), &waits]);
-        assert_eq!(scene.returned(&[CHECK], 15).await, json!([{"itemIdentifier": "m0"}]), "it is sent again later");
+        assert_eq!(scene.returned(&[POINTER], 15).await, back(), "it is sent again later");
         assert!(scene.messages().is_empty() && scene.events().is_empty());
         let noted = &scene.aws_calls("UpdateItem")[0]["ExpressionAttributeValues"];
         assert_eq!(noted[":message_retry_at"], json!({"N": (NOW + 60_000).to_string()}));
 
         let waited = item(json!({"bot_told_at": NOW, "message_refusals": 1, "message_retry_at": NOW}));
-        scene.item_is([&waited, &waited]);
-        assert_eq!(scene.returned(&[CHECK], 75).await, json!([]));
+        scene.server.next("GetItem", Answer::json(200, &json!({"Item": attributes(&waited)})));
+        assert_eq!(scene.returned(&[POINTER], 75).await, back(), "of this message too it is asked what became of it");
         assert_eq!(scene.messages().len(), 1);
+        assert!(scene.sent_to(RETRIES).is_empty(), "there is one pointer for an outcome");
     }
 }
 
 #[tokio::test]
-async fn a_check_of_another_message_tells_what_is_left_and_nothing_else() {
-    let scene = Scene::new(World::with(told(json!({"message_id": "SM2"})))).await;
-    assert_eq!(scene.returned(&[CHECK], 15).await, json!([]));
-    assert!(scene.server.requests(MESSAGE).is_empty());
-    assert!(scene.messages().is_empty() && scene.events().is_empty() && scene.marks().is_empty());
+async fn what_another_delivery_has_learnt_of_the_message_stands() {
+    let scene = Scene::new(World::with(Value::Null)).await;
+    scene.becomes("failed", Some(63112));
+    scene.server.on("UpdateItem", |_| {
+        let error = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
+        Answer::json(400, &json!({"__type": error}))
+    });
+    scene.item_is([&told(json!({})), &told(json!({"message_id": "SM2"}))]);
+    assert_eq!(scene.returned(&[POINTER], 15).await, json!([]));
+    assert!(scene.messages().is_empty() && scene.events().is_empty());
+}
+
+#[tokio::test]
+async fn a_bot_that_is_down_does_not_make_the_provider_be_asked_more_often() {
+    let scene = Scene::new(World { bot: 503, ..World::with(Value::Null) }).await;
+    scene.becomes("queued", None);
+    for (age, asked) in [(5, 0), (10, 1), (15, 1), (50, 1), (65, 2), (110, 2), (245, 2)] {
+        let since = json!({"messaged_at": NOW - age * 1000, "message_id": "SM1"});
+        scene.server.next("GetItem", Answer::json(200, &json!({"Item": attributes(&item(since))})));
+        assert_eq!(scene.returned(&[POINTER], age).await, back());
+        assert_eq!(scene.server.requests(MESSAGE).len(), asked, "{age}");
+    }
+    assert_eq!(scene.events().len(), 7);
+}
+
+#[tokio::test]
+async fn credentials_that_cannot_be_read_leave_a_message_to_be_asked_for_and_nothing_untold() {
+    let logs = Logs::capture();
+    let scene = Scene::new(World::with(told(json!({})))).await;
+    scene.server.on("BatchGetSecretValue", |_| secrets_but("whatsapp").into());
+    assert_eq!(scene.returned(&[POINTER], 617).await, back());
+    assert!(!untold_ages(&logs).contains(&617_000));
 }
 
 #[tokio::test]
@@ -1055,7 +1107,7 @@ async fn a_pointer_tells_only_what_is_missing() {
 async fn a_pointer_tells_of_the_attempts_latest_outcome() {
     let later = item(json!({"updated_at": NOW}));
     let scene = Scene::new(World::with(later)).await;
-    assert_eq!(scene.returned(&[&pointer("07")], 5).await, json!([]));
+    assert_eq!(scene.returned(&[&pointer("07")], 5).await, back(), "to ask what became of the message");
     assert_eq!(scene.events()[0]["id"], format!("evt_{}_connected_{NOW}", "07".repeat(16)));
 }
 

@@ -37,6 +37,8 @@ fn random(bytes: &mut [u8]) -> Result<(), NoRandomness> {
 struct Telling {
     scene: Scene,
     row: Row,
+    /// When the pointer was put on the queue.
+    queued: Cell<u64>,
 }
 
 /// How an outcome was told.
@@ -54,15 +56,15 @@ impl Telling {
         let item = item(changes);
         let scene = Scene::at(World::with(item.clone()), |_| None, random, clock).await;
         let row = Row::behind(&scene.server, &item);
-        Self { scene, row }
+        Self { scene, row, queued: Cell::new(0) }
     }
 
     /// One delivery of these pointers; the pause until they come back.
     async fn deliver(&self, pointers: &[&str]) -> Option<u64> {
-        let age = ELAPSED.get();
+        let sent_at = NOW + self.queued.get() * 1000;
         let before = self.scene.aws_calls("ChangeMessageVisibility").len();
         let delivered = tokio::select! {
-            failures = self.scene.returned(pointers, age) => failures,
+            failures = self.scene.returned_of(pointers, sent_at) => failures,
             () = self.row.death() => return Some(VISIBILITY),
         };
         let returned = self.scene.aws_calls("ChangeMessageVisibility").split_off(before);
@@ -73,6 +75,10 @@ impl Telling {
     /// Delivers a pointer until there is nothing left to tell.
     async fn end(&self) {
         while let Some(pause) = self.deliver(&[&pointer("07")]).await {
+            // What became of the message is asked later.
+            if self.row.has("notified_at") {
+                break;
+            }
             ELAPSED.set(ELAPSED.get() + pause);
             assert!(ELAPSED.get() < DAY, "never told: {:?}", self.row.text("message_intent"));
         }
@@ -140,7 +146,7 @@ async fn where_a_marks_answer_is_lost_it_is_asked_all_the_same_what_became_of_th
     telling.scene.server.on(TWILIO, |_| Answer::new(ACCEPTED.0, ACCEPTED.1));
     telling.row.next(1, "messaged_at", Fault::AnswerLost);
     telling.deliver(&[&pointer("07")]).await;
-    assert_eq!((telling.scene.messages().len(), telling.scene.checks().len()), (1, 1));
+    assert_eq!((telling.scene.messages().len(), telling.scene.pauses()), (1, vec![15]));
     assert!(telling.row.text("message_intent").is_none());
 }
 
@@ -287,4 +293,74 @@ async fn an_answer_that_the_sdk_asks_for_again_is_its_own_intent() {
     telling.row.next(1, "message_intent", Fault::Broken);
     assert_eq!(telling.done().await, told(1, "sent", 0));
     assert!(server.requests("UpdateItem").len() > 3);
+}
+
+/// Twilio accepts each message, and says this of it some seconds later.
+async fn refused_later(changes: Value, status: &'static str, error_code: Option<u64>) -> Telling {
+    ELAPSED.set(0);
+    let telling = Telling::of(changes).await;
+    let answer = json!({"sid": "SM1", "status": status, "error_code": error_code});
+    telling.scene.server.on(crate::MESSAGE, move |_| Answer::json(200, &answer));
+    telling
+}
+
+impl Telling {
+    /// Delivers a pointer until its receives are used up; something where it is done before.
+    async fn use_up(&self) -> Option<usize> {
+        self.use_up_after(0).await
+    }
+
+    /// The same, after so many receives.
+    async fn use_up_after(&self, receives: usize) -> Option<usize> {
+        for receives in (receives..fakes::template::number("NotifierRetryQueue", "maxReceiveCount")).rev() {
+            let Some(pause) = self.deliver(&[&pointer("07")]).await else { return Some(receives) };
+            ELAPSED.set(ELAPSED.get() + pause);
+        }
+        None
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_is_refused_later_each_time_is_a_dead_letter_after_a_day_and_told_after_one_redrive() {
+    let redelivered = json!({"redelivered_at": NOW});
+    for (changes, status, code) in [(json!({}), "undelivered", Some(69_999)), (redelivered, "failed", None)] {
+        let logs = crate::Logs::capture();
+        let telling = refused_later(changes, status, code).await;
+        assert_eq!(telling.use_up().await, None, "it is never told");
+        assert!((DAY..DAY + 6 * 3600).contains(&ELAPSED.get()), "{}", ELAPSED.get());
+        let messages = telling.scene.messages().len();
+        assert!((20..40).contains(&messages), "an hour apart at last: {messages}");
+        assert!(telling.scene.sent_to(crate::RETRIES).is_empty(), "another pointer would begin another day");
+        assert!(!telling.row.has("notified_at") && !telling.row.has("redelivered_at"));
+        let oldest = crate::untold_ages(&logs).into_iter().max();
+        assert!(oldest > Some(DAY * 1000), "the alarm sees how old it is: {oldest:?}");
+
+        let cured = json!({"sid": "SM1", "status": "delivered", "error_code": null});
+        telling.scene.server.on(crate::MESSAGE, move |_| Answer::json(200, &cured));
+        ELAPSED.set(ELAPSED.get() + 2 * 3600);
+        telling.queued.set(ELAPSED.get());
+        assert!(telling.use_up().await.is_some(), "a redrive begins another day");
+        assert_eq!(telling.scene.messages().len(), messages + 1);
+        assert_eq!(telling.row.text("message_state").as_deref(), Some("delivered"));
+        assert!(telling.row.has("notified_at"));
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_is_accepted_after_hours_and_refused_later_has_the_rest_of_the_day() {
+    let telling = refused_later(json!({}), "failed", Some(63112)).await;
+    telling.scene.server.on(crate::BOT, |_| Answer::new(500, ""));
+    telling.scene.server.on(TWILIO, |_| Answer::new(429, r#"{"code":20429}"#));
+    let mut receives = 0;
+    while ELAPSED.get() < 20 * 3600 {
+        let pause = telling.deliver(&[&pointer("07")]).await.unwrap();
+        ELAPSED.set(ELAPSED.get() + pause);
+        receives += 1;
+    }
+    let before = telling.scene.messages().len();
+    telling.scene.server.on(TWILIO, |_| Answer::new(ACCEPTED.0, ACCEPTED.1));
+    assert_eq!(telling.use_up_after(receives).await, None);
+    assert!((DAY..DAY + 6 * 3600).contains(&ELAPSED.get()), "{}", ELAPSED.get());
+    assert!((2..16).contains(&(telling.scene.messages().len() - before)));
+    assert!(telling.scene.sent_to(crate::RETRIES).is_empty(), "another pointer would begin another day");
 }

@@ -141,7 +141,13 @@ fn write(update: &Value, item: &mut Map<String, Value>) {
     for set in sets.trim().strip_prefix("SET ").unwrap_or_default().split(", #") {
         let (attribute, value) = set.split_once(" = ").unwrap();
         let attribute = name(update, &format!("#{}", attribute.trim_start_matches('#')));
-        if value.starts_with(':') {
+        if let Some((_, added)) = value.split_once(" + ") {
+            let number =
+                |value: &Value| value["N"].as_str().and_then(|text| text.parse::<u64>().ok()).unwrap_or_default();
+            let sum = number(&item.get(attribute).cloned().unwrap_or_default())
+                + number(&update["ExpressionAttributeValues"][added.trim()]);
+            item.insert(attribute.to_owned(), json!({"N": sum.to_string()}));
+        } else if value.starts_with(':') {
             item.insert(attribute.to_owned(), update["ExpressionAttributeValues"][value.trim()].clone());
         } else if !item.contains_key(attribute) {
             let (_, value) = value.split_once(", ").unwrap();
