@@ -3,7 +3,10 @@
 //! Of its code only a hash is stored, and that is not read.
 
 use serde_json::{Value, json};
-use shared::{Status, Timestamp, WaId, attempt::Item};
+use shared::{
+    Status, Timestamp, WaId,
+    attempt::{Item, last_error::LastError},
+};
 
 use super::Record;
 use crate::{
@@ -38,6 +41,7 @@ fn timeline(attempt: &Item) -> Vec<(Timestamp, String)> {
         Some(_) => "bot notified; person unreachable",
         None => "bot notified",
     };
+    let of = |error: Option<&LastError>| (error.map(|it| it.at), error.map(|it| it.text.clone()).unwrap_or_default());
     let mut steps: Vec<_> = [
         (attempt.created_at, "callback received".to_owned()),
         (attempt.updated_at, outcome),
@@ -49,6 +53,8 @@ fn timeline(attempt: &Item) -> Vec<(Timestamp, String)> {
         (attempt.queue_told_at.filter(|_| attempt.bot_told_at.is_none()), "bot's queue notified".to_owned()),
         (attempt.bot_told_at, bot_notified.to_owned()),
         (attempt.notified_at, "notification complete".to_owned()),
+        of(attempt.whatsapp_last_error.as_ref()),
+        of(attempt.bot_last_error.as_ref()),
         (attempt.redelivered_at, "redelivered by an operator".to_owned()),
         (attempt.replaced_at, "chat connected again".to_owned()),
     ]
@@ -57,6 +63,13 @@ fn timeline(attempt: &Item) -> Vec<(Timestamp, String)> {
     .collect();
     steps.sort_by_key(|(at, _)| *at);
     steps
+}
+
+/// What somebody answered last who did not take what they were sent, and whether it is past.
+fn last_error(error: Option<&LastError>, told_at: Option<Timestamp>) -> Option<String> {
+    let LastError { at, text } = error?;
+    let past = if told_at.is_some_and(|told_at| told_at >= *at) { "; notified since" } else { "" };
+    Some(format!("{text} ({}{past})", clock_time(*at)))
 }
 
 /// Whether its last exchanger has released it, to be tried again.
@@ -93,6 +106,22 @@ pub(crate) fn attempt_report(attempt: &Item, now: Timestamp) -> Report {
     record.field("WhatsApp message", "message_id", attempt.message_id.as_deref());
     record.field("WhatsApp state", "message_state", attempt.message_state.as_deref());
     record.field("refused later", "message_refusals", attempt.message_refusals);
+    let error = attempt.whatsapp_last_error.as_ref();
+    record.worded(
+        "WhatsApp's last error",
+        last_error(error, attempt.messaged_at),
+        "whatsapp_last_error",
+        error.map(|it| &it.text),
+    );
+    record.value("whatsapp_last_error_at", error.map(|error| error.at));
+    let error = attempt.bot_last_error.as_ref();
+    record.worded(
+        "bot's last error",
+        last_error(error, attempt.bot_told_at),
+        "bot_last_error",
+        error.map(|it| &it.text),
+    );
+    record.value("bot_last_error_at", error.map(|error| error.at));
     let leased = attempt.lease_until.filter(|until| attempt.status() == Some(Status::Exchanging) && *until >= now);
     record.worded("leased until", leased.map(clock_time), "lease_until", attempt.lease_until);
     record.value("stuck", attempt.is_stuck(now));
@@ -216,6 +245,32 @@ pub(crate) mod tests {
     fn a_failure_shows_our_reason_and_salesforces_error() {
         let failed = json!({"status": "failed", "reason": "denied", "salesforce_error": "access_denied"});
         assert_eq!(timeline(&attempt(&failed))[1].1, "failed: denied (Salesforce: access_denied)");
+    }
+
+    #[test]
+    fn the_last_errors_of_whatsapp_and_the_bot_are_shown_with_their_time_and_as_past_once_told() {
+        let now = Timestamp::from_millis(1_790_000_070_000);
+        let errors = json!({
+            "whatsapp_last_error": "1790000002000 WhatsApp refused the account (63112)",
+            "bot_last_error": "1790000004000 the bot's webhook returned 500",
+        });
+        let report = attempt_report(&attempt(&errors), now);
+        assert_eq!(report.json["whatsapp_last_error"], "WhatsApp refused the account (63112)");
+        assert_eq!(report.json["whatsapp_last_error_at"], 1_790_000_002_000_u64);
+        assert_eq!(report.json["bot_last_error"], "the bot's webhook returned 500");
+        assert_eq!(report.json["bot_last_error_at"], 1_790_000_004_000_u64);
+        for shown in ["WhatsApp refused the account (63112) (", "the bot's webhook returned 500 ("] {
+            assert!(report.text.contains(shown) && !report.text.contains("notified since"), "{}", report.text);
+        }
+
+        let mut told = errors;
+        told["messaged_at"] = json!(1_790_000_003_000_u64);
+        let report = attempt_report(&attempt(&told), now);
+        let lines: Vec<_> = report.text.lines().filter(|line| line.contains("notified since")).collect();
+        assert!(matches!(lines[..], [line] if line.contains("63112")), "{}", report.text);
+        let steps: Vec<_> = timeline(&attempt(&told)).into_iter().map(|(_, what)| what).collect();
+        let refused = ["WhatsApp refused the account (63112)", "person notified", "the bot's webhook returned 500"];
+        assert_eq!(steps, ["callback received", "connected", refused[0], refused[1], refused[2]]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use shared::{
     AttemptId, Timestamp,
     attempt::{
         Item, UnreadableItem, attr,
+        last_error::{LastError, Party},
         ledger::{Mark, is_of},
         message::{Accepted, Later},
     },
@@ -17,7 +18,7 @@ use shared::{
 
 use crate::{
     outcome::{self, OutcomeKey},
-    whatsapp::Sent,
+    whatsapp::{SendError, Sent},
 };
 
 /// The table `connection_attempts`.
@@ -90,17 +91,21 @@ impl Attempts {
         })
     }
 
-    /// Writes what became of a message; `false` where another one was sent since, or there is a later outcome.
+    /// Writes what became of a message, and why it was refused; `false` where another one was sent since, or there is a later outcome.
     pub(crate) async fn note(
         &self,
         item: &Item,
         message_id: &str,
         later: Later<'_>,
+        refusal: Option<&SendError>,
         now: Timestamp,
     ) -> Result<bool, AttemptsError> {
         let key = OutcomeKey::of(item)?;
         let write = later.write(key.status, key.updated_at, message_id, now);
         let write = if item.redelivered_at.is_some() { write.remove([attr::REDELIVERED_AT]) } else { write };
+        let error =
+            refusal.map(|refusal| LastError::new(&format!("{refusal}, after it had accepted the message"), now));
+        let write = error.into_iter().fold(write, |write, error| error.added_to(write, Party::WhatsApp));
         Ok(matches!(self.write(&key, &write).await?, Update::Done(_)))
     }
 

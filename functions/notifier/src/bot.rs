@@ -58,7 +58,7 @@ impl Bot {
         let by_webhook = async {
             match &self.webhook {
                 Some((webhook, source)) if on.webhook => {
-                    in_time(patience, Box::pin(self.post(webhook, source, &notification, secrets))).await
+                    in_time("webhook", patience, Box::pin(self.post(webhook, source, &notification, secrets))).await
                 }
                 _ => Ok(()),
             }
@@ -66,7 +66,7 @@ impl Bot {
         let by_queue = async {
             match &self.queue {
                 Some(queue) if on.queue => {
-                    in_time(patience, Box::pin(async { Ok(queue.send(&notification).await?) })).await
+                    in_time("queue", patience, Box::pin(async { Ok(queue.send(&notification).await?) })).await
                 }
                 _ => Ok(()),
             }
@@ -99,6 +99,10 @@ impl Bot {
     }
 }
 
-async fn in_time(patience: Duration, sending: impl Future<Output = Result<(), Setback>>) -> Result<(), Setback> {
-    timeout(patience, sending).await.unwrap_or(Err(Setback::OutOfTime))
+async fn in_time(
+    way: &'static str,
+    patience: Duration,
+    sending: impl Future<Output = Result<(), Setback>>,
+) -> Result<(), Setback> {
+    timeout(patience, sending).await.unwrap_or(Err(Setback::BotSilent(way)))
 }

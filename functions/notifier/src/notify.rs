@@ -13,8 +13,9 @@ use std::{sync::Arc, time::Duration};
 use shared::{
     AttemptId, Status, Timestamp,
     attempt::{
-        Outcome, attr,
+        Outcome,
         intent::{Intent, Step},
+        last_error::{LastError, Party},
         ledger::Mark,
     },
     aws::{
@@ -279,11 +280,11 @@ impl OutcomeNotifier {
                 Mark::Undeliverable { this, code }
             }
             Err(error @ SendError::Unsure(_)) => {
-                progress.setbacks.push(error.into());
+                progress.not_messaged(error, self.now());
                 unanswered
             }
             Err(error) => {
-                progress.setbacks.push(error.into());
+                progress.not_messaged(error, self.now());
                 not_sent
             }
         };
@@ -322,12 +323,17 @@ impl OutcomeNotifier {
         self.meter.count(self.now(), Metric::BotEvents, &[("Result", result)]);
         progress.left = left;
         setbacks.iter().filter(|setback| matches!(setback, Setback::Secrets(_))).for_each(|it| self.count_setback(it));
+        let error = (!setbacks.is_empty()).then(|| LastError::new(&progress::joined(&setbacks), self.now()));
+        let is_new = error.as_ref().map(|error| &error.text) != ended.bot_last_error.as_ref().map(|error| &error.text);
+        progress.last_errors.extend(error.map(|error| (Party::Bot, error)));
         progress.setbacks.extend(setbacks);
         let told = ways.without(left);
         let mark = match (left.are_any(), told.webhook, told.queue) {
             (false, ..) => Mark::BotNotified,
             (true, true, _) => Mark::WebhookNotified,
             (true, _, true) => Mark::QueueNotified,
+            // A bot that is down for a day says the same each time.
+            (true, false, false) if is_new => Mark::Nothing,
             (true, false, false) => return Ok(()),
         };
         self.mark(&ended.key, &progress.of_bot(mark), None, progress).await.map(drop)
@@ -344,17 +350,17 @@ impl OutcomeNotifier {
     ) -> Result<bool, Stop> {
         // An intent completes nothing: what it is about is marked after it.
         let complete = mark.is_of_a_deed() && progress.is_done();
-        let mut write = attempts::marking(key, mark, sent, complete, self.now());
-        if progress.is_redelivered {
-            write = write.remove([attr::REDELIVERED_AT]);
-        }
+        let mut write = progress.add_to(attempts::marking(key, mark, sent, complete, self.now()));
         if mark.is_of_a_deed()
             && let Some(earlier) = progress.unwritten.take()
         {
             write = write.after(earlier);
         }
         match self.attempts.mark(key, mark, &write).await {
-            Ok(Marked::Done) => progress.complete = complete,
+            Ok(Marked::Done) => {
+                progress.complete = complete;
+                progress.last_errors.clear();
+            }
             Ok(Marked::Superseded) => return Err(Skip::Superseded.into()),
             Ok(Marked::Held) => return Err(Setback::Held.into()),
             Err(error) => {

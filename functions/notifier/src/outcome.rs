@@ -4,7 +4,7 @@ use std::fmt;
 
 use shared::{
     AttemptId, LinkId, LoginUrl, LoginUrls, Status, Timestamp, WaId,
-    attempt::{Item, Outcome, UnreadableItem, attr, intent::Intent, message::UNKNOWN},
+    attempt::{Item, Outcome, UnreadableItem, attr, intent::Intent, last_error::LastError, message::UNKNOWN},
     conditional_write::Attributes,
 };
 
@@ -63,12 +63,22 @@ pub(crate) struct Ended {
     pub(crate) only_by_template: bool,
     /// No message is sent before: the last one was refused after it had been accepted.
     pub(crate) not_before: Option<Timestamp>,
+    /// What the bot answered last, as the item says.
+    pub(crate) bot_last_error: Option<LastError>,
     login_url: Option<LoginUrl>,
 }
 
 /// Attributes of the item that the notifier does not use.
-const UNUSED: [&str; 7] =
-    [attr::LAST_ERROR, attr::CODES, attr::TRIES, attr::RETRY_AT, attr::DELAYED_AT, attr::LEASE_UNTIL, attr::RECEIVES];
+const UNUSED: [&str; 8] = [
+    attr::LAST_ERROR,
+    attr::CODES,
+    attr::TRIES,
+    attr::RETRY_AT,
+    attr::DELAYED_AT,
+    attr::LEASE_UNTIL,
+    attr::RECEIVES,
+    attr::WHATSAPP_LAST_ERROR,
+];
 
 /// Reads the item of an attempt.
 pub(crate) fn read(attributes: &Attributes) -> Result<Item, UnreadableItem> {
@@ -128,6 +138,7 @@ impl Ended {
             message_intent: item.message_intent,
             only_by_template: item.template_at.is_some(),
             not_before: item.message_retry_at,
+            bot_last_error: item.bot_last_error,
             login_url: item.login_url.and_then(|url| url.parse().ok()),
         })
     }

@@ -35,6 +35,8 @@ pub(crate) enum Setback {
     Unmarked,
     #[error(transparent)]
     Bot(#[from] NotifyError),
+    #[error("the bot's {0} did not answer in time")]
+    BotSilent(&'static str),
     #[error("limit table: {0}")]
     Limits(AwsError),
     #[error("retry queue: {0}")]
@@ -58,7 +60,7 @@ impl Setback {
             Self::Randomness(_) => "randomness",
             Self::Message(_) | Self::RefusedLater => "whatsapp",
             Self::Held | Self::Unmarked => "held",
-            Self::Bot(_) => "bot",
+            Self::Bot(_) | Self::BotSilent(_) => "bot",
             Self::Limits(_) => "limit_table",
             Self::RetryQueue(_) => "retry_queue",
             Self::OutOfTime => "out_of_time",

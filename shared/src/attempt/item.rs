@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::{Account, AttemptId, End, EndReason, Outcome, Reason, Status, intent::Intent};
+use super::{Account, AttemptId, End, EndReason, Outcome, Reason, Status, intent::Intent, last_error::LastError};
 use crate::{
     LinkId, Timestamp, WaId,
     conditional_write::{Attributes, Value},
@@ -102,8 +102,13 @@ pub mod attr {
     pub const MESSAGE_REFUSALS: &str = "message_refusals";
     /// S: [`crate::attempt::intent::Intent`], written before a message is sent, and removed with its result.
     pub const MESSAGE_INTENT: &str = "message_intent";
+    /// S: [`crate::attempt::last_error::LastError`] of WhatsApp's provider: the last message of this outcome that it did not take,
+    /// or refused later. It stays when a later one is taken.
+    pub const WHATSAPP_LAST_ERROR: &str = "whatsapp_last_error";
+    /// S: the same of the bot, and its event.
+    pub const BOT_LAST_ERROR: &str = "bot_last_error";
     /// What a later outcome removes, so that the person and the bot are notified of it.
-    pub const MARKS: [&str; 13] = [
+    pub const MARKS: [&str; 15] = [
         NOTIFIED_AT,
         MESSAGED_AT,
         BOT_TOLD_AT,
@@ -117,6 +122,8 @@ pub mod attr {
         MESSAGE_RETRY_AT,
         MESSAGE_REFUSALS,
         MESSAGE_INTENT,
+        WHATSAPP_LAST_ERROR,
+        BOT_LAST_ERROR,
     ];
     /// N: when the item expires, in **seconds** since the epoch (DynamoDB's TTL).
     pub const EXPIRES_AT: &str = "expires_at";
@@ -194,6 +201,10 @@ pub struct Item {
     pub message_refusals: Option<u64>,
     /// [`attr::MESSAGE_INTENT`].
     pub message_intent: Option<Intent>,
+    /// [`attr::WHATSAPP_LAST_ERROR`].
+    pub whatsapp_last_error: Option<LastError>,
+    /// [`attr::BOT_LAST_ERROR`].
+    pub bot_last_error: Option<LastError>,
     /// [`attr::BOT_TOLD_AT`].
     pub bot_told_at: Option<Timestamp>,
     /// [`attr::WEBHOOK_TOLD_AT`].
@@ -264,6 +275,8 @@ impl Item {
             message_retry_at: item.time(attr::MESSAGE_RETRY_AT)?,
             message_refusals: item.attribute(attr::MESSAGE_REFUSALS, Value::as_number)?,
             message_intent: item.parsed(attr::MESSAGE_INTENT)?,
+            whatsapp_last_error: item.parsed(attr::WHATSAPP_LAST_ERROR)?,
+            bot_last_error: item.parsed(attr::BOT_LAST_ERROR)?,
             bot_told_at: item.time(attr::BOT_TOLD_AT)?,
             webhook_told_at: item.time(attr::WEBHOOK_TOLD_AT)?,
             queue_told_at: item.time(attr::QUEUE_TOLD_AT)?,

@@ -11,6 +11,7 @@ mod end;
 pub mod index;
 pub mod intent;
 mod item;
+pub mod last_error;
 pub mod ledger;
 pub mod message;
 mod outcome;

@@ -39,7 +39,10 @@ impl OutcomeNotifier {
         }
         let status = self.ask(&item, &message, secrets).await;
         let Some(later) = message.later(&item, status.as_ref(), next.is_none()) else { return Ok((item, next)) };
-        let noted = self.attempts.note(&item, message.id, later, self.now()).await?;
+        let noted = self
+            .attempts
+            .note(&item, message.id, later, status.as_ref().and_then(DeliveryStatus::refusal), self.now())
+            .await?;
         if noted && !later.is_untold() {
             return Ok((item, None));
         }

@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use shared::{
-    Status,
-    attempt::{Item, ledger::Mark},
+    Status, Timestamp,
+    attempt::{
+        Item, attr,
+        last_error::{LastError, Party},
+        ledger::Mark,
+    },
     bot::event::MessageStatus,
     conditional_write::ConditionalWrite,
 };
 
-use crate::{bot::Ways, outcome::OutcomeKey, setback::Setback};
+use crate::{bot::Ways, outcome::OutcomeKey, setback::Setback, whatsapp::SendError};
 
 /// How far a notification came.
 pub(crate) struct Progress {
@@ -24,6 +28,8 @@ pub(crate) struct Progress {
     /// An operator had it redelivered, so that any write puts it on the stream once more.
     pub(super) is_redelivered: bool,
     pub(super) setbacks: Vec<Setback>,
+    /// What is written with the next mark for operators.
+    pub(super) last_errors: Vec<(Party, LastError)>,
     /// The marks of what was done that could not be written; they are written with the next.
     pub(super) unwritten: Option<ConditionalWrite>,
 }
@@ -82,6 +88,7 @@ impl Progress {
             ask_after,
             is_redelivered: item.redelivered_at.is_some(),
             setbacks: Vec::new(),
+            last_errors: Vec::new(),
             unwritten: None,
         }
     }
@@ -100,8 +107,25 @@ impl Progress {
         if self.message == MessageStatus::Pending { Mark::WhilePending(Box::new(mark)) } else { mark }
     }
 
+    /// WhatsApp did not take the message.
+    pub(super) fn not_messaged(&mut self, error: SendError, now: Timestamp) {
+        self.last_errors.push((Party::WhatsApp, LastError::new(&error.to_string(), now)));
+        self.setbacks.push(error.into());
+    }
+
+    /// What a mark writes beside what it is about.
+    pub(super) fn add_to(&self, write: ConditionalWrite) -> ConditionalWrite {
+        let write = if self.is_redelivered { write.remove([attr::REDELIVERED_AT]) } else { write };
+        self.last_errors.iter().fold(write, |write, (party, error)| error.added_to(write, *party))
+    }
+
     /// The setbacks in one text, for the log.
     pub(crate) fn setbacks(&self) -> String {
-        self.setbacks.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+        joined(&self.setbacks)
     }
+}
+
+/// Setbacks in one text.
+pub(super) fn joined(setbacks: &[Setback]) -> String {
+    setbacks.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }

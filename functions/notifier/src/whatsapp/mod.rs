@@ -49,6 +49,13 @@ pub(crate) enum DeliveryStatus {
     Refused(SendError),
 }
 
+impl DeliveryStatus {
+    /// Why it was refused, if it was.
+    pub(crate) const fn refusal(&self) -> Option<&SendError> {
+        if let Self::Refused(refusal) = self { Some(refusal) } else { None }
+    }
+}
+
 /// The content of a message.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Message<'a> {

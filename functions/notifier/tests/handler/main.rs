@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy takes for other code")]
 
+mod last_errors;
 mod sends;
 mod table;
 
@@ -240,8 +241,8 @@ impl Scene {
             let names: Vec<_> = words.filter(|word| !word.starts_with([':', '='])).collect();
             names.join(" ").replace('#', "")
         };
-        // That a message is about to be sent is marked before each.
-        updates.map(|update| names(&update)).filter(|names| names != "SET message_intent").collect()
+        // That a message is about to be sent is marked before each, and whether it was not.
+        updates.map(|update| names(&update)).filter(|names| !names.starts_with("SET message_intent")).collect()
     }
 
     /// The requests for an operation of AWS.
@@ -328,7 +329,7 @@ async fn a_bot_that_is_down_leaves_the_message_sent_and_marked() {
     let scene = Scene::new(World { bot: 503, ..World::with(item(json!({}))) }).await;
     assert!(!scene.succeeds().await);
     assert_eq!(scene.messages().len(), 1);
-    assert_eq!(scene.marks(), ["SET message_id messaged_at REMOVE message_intent"]);
+    assert_eq!(scene.marks(), ["SET message_id messaged_at REMOVE message_intent", "SET bot_last_error"]);
 }
 
 #[tokio::test]
@@ -394,7 +395,8 @@ async fn a_signing_secret_that_cannot_be_read_does_not_stop_the_message_or_the_q
     assert_eq!(scene.messages(), ["✅ Your Salesforce account is now connected!"]);
     assert_eq!(scene.sent_to(BOT_QUEUE).len(), 1);
     assert!(scene.events().is_empty());
-    assert_eq!(scene.marks(), ["SET message_id messaged_at REMOVE message_intent", "SET queue_told_at"]);
+    let marks = ["SET message_id messaged_at REMOVE message_intent", "SET bot_last_error queue_told_at"];
+    assert_eq!(scene.marks(), marks);
 }
 
 #[tokio::test]
@@ -721,7 +723,10 @@ async fn a_window_that_turns_out_to_be_closed_is_passed_by_the_template_at_once(
     assert_eq!(scene.messages(), ["HX0123"]);
     assert!(scene.events().is_empty(), "the bot heard that the message was sent, and it is");
     let marks = scene.marks();
-    assert_eq!(marks[0], "SET template_at REMOVE messaged_at, delay_told_at, notified_at, message_id, message_intent");
+    assert_eq!(
+        marks[0],
+        "SET template_at whatsapp_last_error REMOVE messaged_at, delay_told_at, notified_at, message_id, message_intent"
+    );
     assert_eq!(scene.pauses(), [15], "of the template's message too it is asked what became of it");
     assert!(scene.sent_to(RETRIES).is_empty(), "there is one pointer for an outcome");
 }
@@ -791,7 +796,7 @@ async fn a_persons_own_refusal_that_comes_later_is_final_and_the_bot_hears_of_it
         assert_eq!(
             scene.marks(),
             [
-                "SET message_error REMOVE messaged_at, delay_told_at, notified_at, bot_told_at, webhook_told_at, queue_told_at",
+                "SET message_error whatsapp_last_error REMOVE messaged_at, delay_told_at, notified_at, bot_told_at, webhook_told_at, queue_told_at",
                 "SET bot_told_at notified_at"
             ]
         );
@@ -912,10 +917,8 @@ async fn an_end_is_told_whatever_failures_the_chat_has_heard_of() {
 async fn an_end_is_retried_until_the_bot_has_it_and_the_chat_hears_it_once() {
     let scene = Scene::new(World { bot: 503, ..World::with(end(json!({}))) }).await;
     assert!(!scene.succeeds().await);
-    assert_eq!(
-        (scene.messages().len(), scene.marks()),
-        (1, vec!["SET message_id messaged_at REMOVE message_intent".to_owned()])
-    );
+    assert_eq!(scene.messages().len(), 1);
+    assert_eq!(scene.marks(), ["SET message_id messaged_at REMOVE message_intent", "SET bot_last_error"]);
     let told = Scene::new(World::with(end(json!({"messaged_at": NOW})))).await;
     assert!(told.succeeds().await);
     assert!(told.messages().is_empty());
@@ -1086,7 +1089,7 @@ async fn a_bot_that_hangs_holds_the_stream_for_seconds_at_most() {
     scene.server.on(BOT, |_| Answer::Never);
     assert!(!scene.succeeds().await);
     assert_eq!(scene.messages().len(), 1);
-    assert_eq!(scene.marks(), ["SET message_id messaged_at REMOVE message_intent"]);
+    assert_eq!(scene.marks(), ["SET message_id messaged_at REMOVE message_intent", "SET bot_last_error"]);
 }
 
 fn pointer(attempt: &str) -> String {

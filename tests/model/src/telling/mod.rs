@@ -12,6 +12,7 @@
 //! - **A write** succeeds, is refused, or succeeds with its answer lost; then the SDK may ask again.
 //! - **The provider** takes a message, refuses it, says that it cannot be delivered, or its answer is lost, with the message
 //!   taken or not. **The bot** is down on each of its ways, or took the event and its answer is lost.
+//!   What they answer is written with the next mark, or alone where there is none and it is news.
 //! - **Time** makes an open intent older than its lease, and then older than its pause, while no invocation runs: a lease is
 //!   longer than the function's time-out.
 //!

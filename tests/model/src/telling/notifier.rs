@@ -2,7 +2,9 @@
 
 use shared::{
     attempt::{
+        attr,
         intent::{Intent, Step},
+        last_error::Party,
         ledger::Mark,
     },
     conditional_write::{Attributes, ConditionalWrite},
@@ -13,7 +15,7 @@ use super::{
     Telling,
     rules::Broken,
     state::{Message, NOW, Place, Pointer, STATUS, State, UPDATED_AT, Ways},
-    step::{At, Deed, Marked},
+    step::{At, Deed, Marked, refused_by},
 };
 
 /// What an invocation is about.
@@ -38,6 +40,8 @@ pub struct Work {
     /// The bot's ways that have not taken the event.
     left: Ways,
     complete: bool,
+    /// The row that it read has what the bot answered last.
+    bot_refused_before: bool,
     /// The marks that could not be written, and whether nobody was left to tell then.
     unwritten: Vec<(Deed, bool)>,
 }
@@ -49,7 +53,17 @@ impl Work {
         let row = &state.row;
         let left = Ways::ALL.without(row.bot());
         let (at, last, message) = (At::Answer { is_done: true }, None, row.message());
-        let mut this = Self { source, at, last, this: None, message, left, complete: false, unwritten: Vec::new() };
+        let mut this = Self {
+            source,
+            at,
+            last,
+            this: None,
+            message,
+            left,
+            complete: false,
+            bot_refused_before: row.has(attr::BOT_LAST_ERROR),
+            unwritten: Vec::new(),
+        };
         if row.is_complete() {
             return this;
         }
@@ -260,7 +274,12 @@ impl Work {
     fn write_intent(&self, state: &mut State, is_send: bool, result: StepResult) -> At {
         let Some((last, this)) = self.intents() else { return self.failed() };
         let left = if is_send { this.unanswered() } else { this.undone(last.as_ref()) };
-        match Self::write_mark(state, &Mark::NotMessaged { left, this }, result) {
+        let mark = Mark::NotMessaged { left, this };
+        let mut write = mark.write(STATUS, UPDATED_AT, false, NOW);
+        if matches!(self.at, At::MarkIntent { .. }) && self.message == Message::Pending {
+            write = refused_by(Party::WhatsApp, write);
+        }
+        match Self::write(state, &mark, &write, result) {
             Marked::Held => self.failed(),
             Marked::Done | Marked::Failed => self.after_message(),
         }
@@ -324,7 +343,8 @@ impl Work {
         self.left = self.left.without(told);
         match (self.left.are_any(), told.webhook, told.queue) {
             (false, ..) => At::MarkBot(Deed::Bot),
-            (true, false, false) => self.after_bot(),
+            (true, false, false) if self.bot_refused_before => self.after_bot(),
+            (true, false, false) => At::MarkBot(Deed::BotRefused),
             _ if broken == Broken::WaysConfused => At::MarkBot(Deed::Bot),
             (true, true, _) => At::MarkBot(Deed::Webhook),
             (true, _, true) => At::MarkBot(Deed::Queue),
@@ -336,6 +356,8 @@ impl Work {
         self.unwritten.push((deed, complete));
         let writes = self.unwritten.iter().map(|(deed, complete)| deed.write(&self.mark_of(broken, *deed), *complete));
         let Some(write) = writes.reduce(|earlier, later| later.after(earlier)) else { return Marked::Failed };
+        let is_after_bot = !matches!(deed, Deed::Messaged | Deed::MaybeMessaged | Deed::Undeliverable);
+        let write = if is_after_bot && self.left.are_any() { refused_by(Party::Bot, write) } else { write };
         let marked = Self::write(state, &self.mark_of(broken, deed), &write, result);
         if marked == Marked::Done {
             self.complete = complete;
@@ -357,7 +379,7 @@ impl Work {
             Deed::Webhook => self.of_bot(broken, Mark::WebhookNotified),
             Deed::Queue => self.of_bot(broken, Mark::QueueNotified),
             Deed::Bot => self.of_bot(broken, Mark::BotNotified),
-            Deed::Nothing => self.of_bot(broken, Mark::Nothing),
+            Deed::BotRefused | Deed::Nothing => self.of_bot(broken, Mark::Nothing),
         }
     }
 

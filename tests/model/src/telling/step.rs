@@ -1,7 +1,11 @@
 //! The steps of an invocation of the notifier, and their results.
 
 use shared::{
-    attempt::{ledger::Mark, message::Accepted},
+    attempt::{
+        last_error::{LastError, Party},
+        ledger::Mark,
+        message::Accepted,
+    },
     conditional_write::ConditionalWrite,
 };
 
@@ -42,6 +46,8 @@ pub(super) enum Deed {
     Webhook,
     Queue,
     Bot,
+    /// The bot did not take the event on any way, and what it answered is news.
+    BotRefused,
     Nothing,
 }
 
@@ -87,6 +93,11 @@ impl StepResult {
             Self::Down | Self::Undeliverable | Self::WebhookDown | Self::QueueDown => Some(Fault::Answer),
         }
     }
+}
+
+/// What the party that did not take what it was sent answered.
+pub(super) fn refused_by(party: Party, write: ConditionalWrite) -> ConditionalWrite {
+    LastError::new("refused", NOW).added_to(write, party)
 }
 
 impl Deed {
