@@ -200,12 +200,28 @@ impl Cloud {
 
     /// Every line that any log group holds.
     pub async fn log_lines(&self) -> Vec<String> {
+        self.log_lines_with("").await
+    }
+
+    /// Waits until the exchanger has finished with so many messages of a link's logins, duplicates included.
+    pub async fn finished(&self, link_id: &str, messages: usize) {
+        wait_until("messages that are finished with", async || {
+            let lines = self.log_lines_with(&format!("\"{link_id}\"")).await;
+            let is_end =
+                |line: &&String| ["attempt finished", "duplicate delivery ignored"].iter().any(|it| line.contains(it));
+            (lines.iter().filter(is_end).count() >= messages).then_some(())
+        })
+        .await;
+    }
+
+    /// The lines of any log group that this filter pattern lets through.
+    async fn log_lines_with(&self, pattern: &str) -> Vec<String> {
         let groups = self.aws("logs", "Logs_20140328.DescribeLogGroups", json!({})).await;
         let mut lines = Vec::new();
         for group in groups["logGroups"].as_array().expect("log groups") {
             let mut next = Value::Null;
             loop {
-                let mut query = json!({"logGroupName": group["logGroupName"]});
+                let mut query = json!({"logGroupName": group["logGroupName"], "filterPattern": pattern});
                 if !next.is_null() {
                     query["nextToken"] = next;
                 }

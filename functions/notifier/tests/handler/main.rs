@@ -689,12 +689,12 @@ async fn a_message_that_is_on_its_way_is_asked_for_again_and_at_last_left() {
         let scene = Scene::new(World::with(told(json!({})))).await;
         scene.becomes(state, None);
         let told_before = |age: u64| told(json!({"messaged_at": NOW - age * 1000}));
-        for age in [15, 60, 300] {
+        for age in [15, 30, 50, 300] {
             let item = json!({"Item": attributes(&told_before(age))});
             scene.server.next("GetItem", Answer::json(200, &item));
             assert_eq!(scene.returned(&[POINTER], age).await, back());
         }
-        assert_eq!(scene.pauses(), [45, 240, 3300]);
+        assert_eq!(scene.pauses(), [15, 20, 250, 3300]);
         assert!(scene.marks().is_empty());
         scene.server.next("GetItem", Answer::json(200, &json!({"Item": attributes(&told_before(3600))})));
         assert_eq!(scene.returned(&[POINTER], 3600).await, json!([]));
@@ -840,7 +840,7 @@ async fn what_another_delivery_has_learnt_of_the_message_stands() {
 async fn a_bot_that_is_down_does_not_make_the_provider_be_asked_more_often() {
     let scene = Scene::new(World { bot: 503, ..World::with(Value::Null) }).await;
     scene.becomes("queued", None);
-    for (age, asked) in [(5, 0), (10, 1), (15, 1), (50, 1), (65, 2), (110, 2), (245, 2)] {
+    for (age, asked) in [(5, 0), (10, 1), (15, 1), (50, 2), (65, 3), (110, 3), (245, 3)] {
         let since = json!({"messaged_at": NOW - age * 1000, "message_id": "SM1"});
         scene.server.next("GetItem", Answer::json(200, &json!({"Item": attributes(&item(since))})));
         assert_eq!(scene.returned(&[POINTER], age).await, back());

@@ -107,25 +107,11 @@ async fn the_same_callback_five_times_at_once_connects_once() {
     assert!(answers.iter().all(|answer| answer.status() == StatusCode::OK));
 
     cloud.wait_for(&chat, "message and event", all_notified).await;
-    // The other four have been processed when no message is visible or in flight.
-    drained(&cloud, "main").await;
+    cloud.finished(&link.link_id, 5).await;
     let journal = cloud.journal(&chat).await;
     assert_eq!(journal.count("salesforce.token"), 1);
     assert_eq!(journal.messages(), [CONNECTED]);
     assert_eq!(journal.events().len(), 1);
-}
-
-/// Waits until the stack's exchange queue is empty, but for what is delayed: tokens of other tests that are to be revoked
-/// somewhere out of reach stay there for a day.
-pub(crate) async fn drained(cloud: &Cloud, stack: &str) {
-    let url = cloud.stack(stack).output("ExchangeQueueUrl");
-    let names = ["", "NotVisible"].map(|kind| format!("ApproximateNumberOfMessages{kind}"));
-    let query = json!({"QueueUrl": url, "AttributeNames": names});
-    wait_until("an empty exchange queue", async || {
-        let answer = cloud.aws("sqs", "AmazonSQS.GetQueueAttributes", query.clone()).await;
-        names.iter().all(|name| answer["Attributes"][&**name] == "0").then_some(())
-    })
-    .await;
 }
 
 #[tokio::test]
@@ -166,7 +152,7 @@ async fn a_link_finished_in_another_browser_is_refused() {
         let answer = cloud_json(&other, &callback).await;
         assert_eq!(answer, (StatusCode::BAD_REQUEST, json!("wrong_browser")));
     }
-    drained(&cloud, "main").await;
+    cloud.finished(&link.link_id, 2).await;
     assert_eq!(cloud.journal(&chat).await.count("salesforce.token"), 0);
     let attempt = cloud.item(attempts_table(main), "attempt_id", &attempt_of(&callback)).await;
     assert!(attempt.is_none_or(|attempt| attempt["reason"]["S"] == "wrong_browser"));

@@ -5,8 +5,7 @@ use reqwest::{Method, StatusCode};
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
-use super::connect::drained;
-use system::{Browser, Cloud, Journal, attempt_of, consent::CONNECTED, hex, new_chat, parameter, wait_until};
+use system::{Browser, Cloud, Journal, Link, attempt_of, consent::CONNECTED, hex, new_chat, parameter, wait_until};
 
 /// The user name in the chat's row.
 async fn username(cloud: &Cloud, chat: &str) -> String {
@@ -96,7 +95,7 @@ const MAX_MESSAGES: usize = 3;
 async fn of_thirty_made_up_codes_of_one_state_a_few_are_sent_and_the_next_press_connects() {
     let cloud = Cloud::read();
     let (main, chat) = (cloud.stack("main"), new_chat());
-    let link = cloud.link(&chat).await.url;
+    let Link { url: link, link_id, .. } = cloud.link(&chat).await;
     let mut browser = Browser::new(&cloud);
     let authorize_url = browser.press(&link).await;
     let state = parameter(&authorize_url, "state");
@@ -111,7 +110,7 @@ async fn of_thirty_made_up_codes_of_one_state_a_few_are_sent_and_the_next_press_
     }))
     .await;
     let attempt = attempt_of(&authorize_url);
-    drained(&cloud, "main").await;
+    cloud.finished(&link_id, codes.len()).await;
     let item = wait_until("the outcome", async || {
         let item = cloud.item(main.output("AttemptTableName"), "attempt_id", &attempt).await?;
         item["notified_at"]["N"].is_string().then_some(item)
