@@ -170,6 +170,13 @@ impl SecretStore {
         }
     }
 
+    /// Secrets of which none can be read, for this reason: what needs none, or only some, is done all the same.
+    #[must_use]
+    pub fn unread(&self, reason: &SecretsError, now: Timestamp) -> Secrets {
+        let why = reason.to_string();
+        Secrets { fetched_at: now, by_name: self.names.iter().map(|name| (name.clone(), Err(why.clone()))).collect() }
+    }
+
     /// Newer secrets than those that were refused: they may have been rotated. Callers that were refused at the same time
     /// share one fetch.
     ///

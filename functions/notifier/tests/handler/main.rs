@@ -400,6 +400,16 @@ async fn a_signing_secret_that_cannot_be_read_does_not_stop_the_message_or_the_q
 }
 
 #[tokio::test]
+async fn secrets_that_cannot_be_fetched_at_all_do_not_stop_the_queue() {
+    let with_queue = |name: &str| (name == "BOT_QUEUE_URL").then_some(BOT_QUEUE);
+    let scene = Scene::configured(World::with(item(json!({}))), with_queue).await;
+    scene.server.on("BatchGetSecretValue", |_| Answer::new(500, ""));
+    assert!(!scene.succeeds().await, "message and webhook have to be retried");
+    assert_eq!(scene.sent_to(BOT_QUEUE).len(), 1);
+    assert!(scene.messages().is_empty() && scene.events().is_empty());
+}
+
+#[tokio::test]
 async fn a_webhook_that_is_down_does_not_stop_the_queue_and_a_queue_that_is_down_not_the_webhook() {
     let with_queue = |name: &str| (name == "BOT_QUEUE_URL").then_some(BOT_QUEUE);
     let scene = Scene::configured(World { bot: 503, ..World::with(item(json!({}))) }, with_queue).await;
