@@ -101,7 +101,19 @@ impl Server {
     /// What an endpoint was asked, in order.
     #[must_use]
     pub fn requests(&self, endpoint: &str) -> Vec<Request> {
-        self.state().requests.iter().filter(|request| request.reaches(endpoint)).cloned().collect()
+        self.requests_after(endpoint, 0)
+    }
+
+    /// How often an endpoint was asked.
+    #[must_use]
+    pub fn count(&self, endpoint: &str) -> usize {
+        self.state().requests.iter().filter(|request| request.reaches(endpoint)).count()
+    }
+
+    /// What an endpoint was asked after so many requests, in order.
+    #[must_use]
+    pub fn requests_after(&self, endpoint: &str, count: usize) -> Vec<Request> {
+        self.state().requests.iter().filter(|request| request.reaches(endpoint)).skip(count).cloned().collect()
     }
 
     /// The one request that an endpoint got.

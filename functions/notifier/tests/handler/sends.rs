@@ -15,6 +15,8 @@ use crate::{
 /// For how long a killed function's message stays invisible.
 const VISIBILITY: u64 = 60;
 const DAY: u64 = 24 * 3600;
+/// How a pointer that is not done with goes back to its queue.
+const RETURN: &str = "ChangeMessageVisibility";
 
 thread_local! {
     /// The seconds since the telling began, in this test.
@@ -62,13 +64,13 @@ impl Telling {
     /// One delivery of these pointers; the pause until they come back.
     async fn deliver(&self, pointers: &[&str]) -> Option<u64> {
         let sent_at = NOW + self.queued.get() * 1000;
-        let before = self.scene.aws_calls("ChangeMessageVisibility").len();
+        let before = self.scene.server.count(RETURN);
         let delivered = tokio::select! {
             failures = self.scene.returned_of(pointers, sent_at) => failures,
             () = self.row.death() => return Some(VISIBILITY),
         };
-        let returned = self.scene.aws_calls("ChangeMessageVisibility").split_off(before);
-        let pauses = returned.iter().filter_map(|call| call["VisibilityTimeout"].as_u64());
+        let returned = self.scene.server.requests_after(RETURN, before);
+        let pauses = returned.iter().filter_map(|call| call.json()["VisibilityTimeout"].as_u64());
         if delivered == json!([]) { None } else { pauses.max() }
     }
 
