@@ -106,22 +106,19 @@ pub(crate) fn attempt_report(attempt: &Item, now: Timestamp) -> Report {
     record.field("WhatsApp message", "message_id", attempt.message_id.as_deref());
     record.field("WhatsApp state", "message_state", attempt.message_state.as_deref());
     record.field("refused later", "message_refusals", attempt.message_refusals);
-    let error = attempt.whatsapp_last_error.as_ref();
-    record.worded(
-        "WhatsApp's last error",
-        last_error(error, attempt.messaged_at),
-        "whatsapp_last_error",
-        error.map(|it| &it.text),
-    );
-    record.value("whatsapp_last_error_at", error.map(|error| error.at));
-    let error = attempt.bot_last_error.as_ref();
-    record.worded(
-        "bot's last error",
-        last_error(error, attempt.bot_told_at),
-        "bot_last_error",
-        error.map(|it| &it.text),
-    );
-    record.value("bot_last_error_at", error.map(|error| error.at));
+    for (label, names, error, told_at) in [
+        (
+            "WhatsApp's last error",
+            ["whatsapp_last_error", "whatsapp_last_error_at"],
+            &attempt.whatsapp_last_error,
+            attempt.messaged_at,
+        ),
+        ("bot's last error", ["bot_last_error", "bot_last_error_at"], &attempt.bot_last_error, attempt.bot_told_at),
+    ] {
+        let [text, at] = names;
+        record.worded(label, last_error(error.as_ref(), told_at), text, error.as_ref().map(|it| &it.text));
+        record.value(at, error.as_ref().map(|it| it.at));
+    }
     let leased = attempt.lease_until.filter(|until| attempt.status() == Some(Status::Exchanging) && *until >= now);
     record.worded("leased until", leased.map(clock_time), "lease_until", attempt.lease_until);
     record.value("stuck", attempt.is_stuck(now));

@@ -45,7 +45,8 @@ impl AwsError {
         self.operation
     }
 
-    /// Whether nothing was done: the service says so, or was not asked. Else it may have been done all the same.
+    /// Whether the service refused the call or failed at it, or was not asked. Without such an answer it may have been done all
+    /// the same.
     #[must_use]
     pub const fn is_refusal(&self) -> bool {
         self.is_refusal

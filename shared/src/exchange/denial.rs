@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Description;
+use super::{Description, description::NUMBER};
 
 /// Why Salesforce sent no code: the authorization response's `error` (RFC 6749 §4.1.2.1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,8 +36,6 @@ impl Denial {
 #[serde(transparent)]
 pub struct DenialError(String);
 
-/// So many digits can be a phone number.
-const NUMBER: usize = 7;
 /// In place of an error code that is none.
 const UNKNOWN: &str = "unknown";
 

@@ -9,7 +9,7 @@ const MAX_LENGTH: usize = 1000;
 /// Words of this length are tokens, codes or keys, and not a language's.
 const LONG_WORD: usize = 32;
 /// So many digits can be a phone number.
-const NUMBER: usize = 7;
+pub(super) const NUMBER: usize = 7;
 /// In place of what is hidden.
 const HIDDEN: &str = "***";
 
