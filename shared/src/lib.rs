@@ -65,6 +65,7 @@ pub mod callback_uri;
 pub mod code;
 pub mod conditional_write;
 pub mod connection;
+pub mod custody;
 pub mod exchange;
 pub mod id;
 pub mod limit;

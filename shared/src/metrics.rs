@@ -44,6 +44,18 @@ pub enum Metric {
     TimeToMessage,
     /// How long an outcome has waited on the notifier's retry queue, each time that not everybody could be told of it.
     UntoldAge,
+    /// Refreshes of a connection's tokens; by `Result`.
+    Refreshes,
+    /// Connections that Salesforce, the person or an operator ended, as far as this stack ended them; by `Reason`.
+    ConnectionsEnded,
+    /// How long a call for a token took.
+    TokenCallDuration,
+    /// Segments of the token table that a sweep has gone through to their end.
+    SweepFinished,
+    /// For how long nobody had refreshed the tokens of the row that had waited longest, at a page of a sweep.
+    OldestUnrefreshedAge,
+    /// Refreshed tokens that neither the table nor the upkeep queue took.
+    RefreshedTokensLost,
 }
 
 impl Metric {
@@ -63,6 +75,12 @@ impl Metric {
             Self::TimeToConnected => "TimeToConnected",
             Self::TimeToMessage => "TimeToMessage",
             Self::UntoldAge => "UntoldAge",
+            Self::Refreshes => "Refreshes",
+            Self::ConnectionsEnded => "ConnectionsEnded",
+            Self::TokenCallDuration => "TokenCallDuration",
+            Self::SweepFinished => "SweepFinished",
+            Self::OldestUnrefreshedAge => "OldestUnrefreshedAge",
+            Self::RefreshedTokensLost => "RefreshedTokensLost",
         }
     }
 }

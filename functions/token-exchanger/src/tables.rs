@@ -377,6 +377,7 @@ impl Connection {
             access_token: self.grant.access_token.secret(),
             refresh_token: self.grant.refresh_token.as_ref().map(RefreshToken::secret),
             issued_at: self.grant.issued_at,
+            expires_at: None,
         }
     }
 }

@@ -2,6 +2,8 @@
 //! leave it.
 //! Which key is the caller's to say, and so are retries beyond the SDK's.
 
+use std::collections::HashMap;
+
 use aws_sdk_kms::{
     Client,
     config::BehaviorVersion,
@@ -14,6 +16,7 @@ use super::{AwsError, SdkConfig};
 use crate::{
     AttemptId,
     attempt::attr,
+    custody::seal::SealingKey,
     link::LinkKey,
     pkce::PkceCodeVerifier,
     state::{StateKey, UnsignedState},
@@ -21,6 +24,9 @@ use crate::{
 
 /// The encryption context of tokens that are on the queue because they could not be stored, beside the attempt's id.
 const CHECKPOINT_PURPOSE: (&str, &str) = ("purpose", "checkpoint");
+
+/// The encryption context of refresh tokens. The chat is not in it, because CloudTrail logs it in clear.
+const REFRESH_TOKEN_PURPOSE: (&str, &str) = ("purpose", "refresh-token");
 
 /// A client of the region's KMS.
 #[derive(Clone, Debug)]
@@ -133,22 +139,7 @@ impl Kms {
     /// # Errors
     /// [`KmsError`].
     pub async fn checkpoint_key(&self, key_id: &str, attempt: AttemptId) -> Result<DataKey, KmsError> {
-        let operation = "GenerateDataKey";
-        let (name, purpose) = CHECKPOINT_PURPOSE;
-        let response = self
-            .0
-            .generate_data_key()
-            .key_id(key_id)
-            .key_spec(DataKeySpec::Aes256)
-            .encryption_context(name, purpose)
-            .encryption_context(attr::ATTEMPT_ID, attempt.to_string())
-            .send()
-            .await
-            .map_err(AwsError::of(operation))?;
-        let (Some(plaintext), Some(sealed)) = (response.plaintext, response.ciphertext_blob) else {
-            return Err(unexpected(operation));
-        };
-        Ok(DataKey { plaintext: secret_bytes(plaintext, operation)?, sealed: sealed.into_inner() })
+        self.data_key(key_id, checkpoint_context(attempt)).await
     }
 
     /// Decrypts a key that [`Self::checkpoint_key`] made for the same attempt (`Decrypt`).
@@ -161,20 +152,70 @@ impl Kms {
         attempt: AttemptId,
         sealed: &[u8],
     ) -> Result<PlaintextKey, KmsError> {
+        self.open_data_key(key_id, checkpoint_context(attempt), sealed).await
+    }
+
+    /// A new key to seal refresh tokens with (`GenerateDataKey`).
+    ///
+    /// # Errors
+    /// [`KmsError`].
+    pub async fn refresh_token_key(&self, key_id: &str) -> Result<SealingKey, KmsError> {
+        let DataKey { plaintext, sealed } = self.data_key(key_id, refresh_token_context()).await?;
+        Ok(SealingKey { plaintext, sealed })
+    }
+
+    /// Decrypts a key that [`Self::refresh_token_key`] made (`Decrypt`).
+    ///
+    /// # Errors
+    /// [`KmsError`].
+    pub async fn open_refresh_token_key(&self, key_id: &str, sealed: &[u8]) -> Result<PlaintextKey, KmsError> {
+        self.open_data_key(key_id, refresh_token_context(), sealed).await
+    }
+
+    async fn data_key(&self, key_id: &str, context: Context) -> Result<DataKey, KmsError> {
+        let operation = "GenerateDataKey";
+        let response = self
+            .0
+            .generate_data_key()
+            .key_id(key_id)
+            .key_spec(DataKeySpec::Aes256)
+            .set_encryption_context(Some(context))
+            .send()
+            .await
+            .map_err(AwsError::of(operation))?;
+        let (Some(plaintext), Some(sealed)) = (response.plaintext, response.ciphertext_blob) else {
+            return Err(unexpected(operation));
+        };
+        Ok(DataKey { plaintext: secret_bytes(plaintext, operation)?, sealed: sealed.into_inner() })
+    }
+
+    async fn open_data_key(&self, key_id: &str, context: Context, sealed: &[u8]) -> Result<PlaintextKey, KmsError> {
         let operation = "Decrypt";
-        let (name, purpose) = CHECKPOINT_PURPOSE;
         let response = self
             .0
             .decrypt()
             .key_id(key_id)
-            .encryption_context(name, purpose)
-            .encryption_context(attr::ATTEMPT_ID, attempt.to_string())
+            .set_encryption_context(Some(context))
             .ciphertext_blob(Blob::new(sealed))
             .send()
             .await
             .map_err(AwsError::of(operation))?;
         secret_bytes(response.plaintext.ok_or_else(|| unexpected(operation))?, operation)
     }
+}
+
+type Context = HashMap<String, String>;
+
+fn checkpoint_context(attempt: AttemptId) -> Context {
+    [CHECKPOINT_PURPOSE, (attr::ATTEMPT_ID, &*attempt.to_string())].map(owned).into()
+}
+
+fn refresh_token_context() -> Context {
+    [REFRESH_TOKEN_PURPOSE].map(owned).into()
+}
+
+fn owned((name, value): (&str, &str)) -> (String, String) {
+    (name.to_owned(), value.to_owned())
 }
 
 fn secret_bytes(blob: Blob, operation: &'static str) -> Result<SecretBox<[u8; 32]>, KmsError> {

@@ -21,6 +21,7 @@ fn the_document_has_every_attribute_of_the_token_table_and_says_whether_it_is_al
             access_token: "a",
             refresh_token: optional,
             issued_at: Timestamp::from_millis(1),
+            expires_at: optional.map(|_| Timestamp::from_millis(3)),
         };
         let mut row = Attributes::new();
         let consent =

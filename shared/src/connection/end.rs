@@ -1,8 +1,8 @@
 //! The end of a chat's connection: what is written to its row and to the outbox, in one transaction. Pure.
 
 use super::{
-    ACCESS_TOKEN, CONNECTED_AT, CONSENTED_AT, END_ID, ENDED_AT, ENDED_REASON, ISSUED_AT, REFRESH_TOKEN, REVOKED,
-    REVOKED_AT, StoredTokens,
+    ACCESS_TOKEN, CONNECTED_AT, CONSENTED_AT, END_ID, ENDED_AT, ENDED_REASON, EXPIRES_AT, ISSUED_AT, LEASE_HOLDER,
+    LEASE_UNTIL, LOST_AT, REFRESH_TOKEN, REFRESHED_AT, REVOKED, REVOKED_AT, StoredTokens, VERSION, refresh,
 };
 use crate::{
     AttemptId, LinkId, LoginUrl, Status, Timestamp, WaId,
@@ -76,6 +76,12 @@ impl ConnectionEnd<'_> {
             Some(_) => unchanged,
             None => Condition::All(vec![unchanged, Condition::NoText(END_ID)]),
         };
+        // What Salesforce has said is of the row as it was read: a refresh or a consent in between knows better.
+        let condition = if self.reason.is_by_salesforce() {
+            Condition::All(vec![condition, refresh::version_stands(self.row)])
+        } else {
+            condition
+        };
         let write = ConditionalWrite::only_if(condition);
         let write = if self.reason == EndReason::Revoked { write.set(REVOKED_AT, self.at) } else { write };
         write
@@ -83,7 +89,9 @@ impl ConnectionEnd<'_> {
             .set(ENDED_AT, self.at)
             .set(ENDED_REASON, self.reason.as_str())
             .set(END_ID, self.id().to_string())
+            .add(VERSION, 1)
             .remove([ACCESS_TOKEN, REFRESH_TOKEN, ISSUED_AT, CONNECTED_AT, attr::SCOPE])
+            .remove([REFRESHED_AT, EXPIRES_AT, LEASE_UNTIL, LEASE_HOLDER, LOST_AT])
     }
 
     /// The outcome, untold. It replaces no attempt's.

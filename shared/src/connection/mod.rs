@@ -1,19 +1,23 @@
 //! A chat's connection: its row in the token table, which bots read.
 //!
 //! It names the attributes that the row has beside those in common with the attempt's ([`crate::attempt::attr`]).
-//! [`Consent`] holds the rule of which consent wins, and [`NewTokens`] and [`ConnectionEnd`] who may replace the row, as
-//! data. Pure.
+//! [`Consent`] holds the rule of which consent wins, [`NewTokens`] and [`ConnectionEnd`] who may replace the row, and
+//! [`Claim`] and [`NewestTokens`] how its tokens are refreshed, as data. Pure.
 
 mod consent;
 #[cfg(test)]
 mod contract;
 mod end;
 mod new_tokens;
+mod refresh;
+mod refresh_token;
 mod stored;
 
 pub use consent::{CLOCK_SKEW, Consent};
 pub use end::{ConnectionEnd, kept_revocation, recorded_end, replaced, was_connected};
 pub use new_tokens::NewTokens;
+pub use refresh::{Claim, LEASE, LOST_AFTER, NewestTokens, Obstacle, age, claim, is_due, seal_plain};
+pub use refresh_token::{RefreshTokenText, SealedText};
 pub use stored::{Origin, StoredTokens, is_connected};
 
 use crate::attempt::EndReason;
@@ -32,6 +36,20 @@ pub const CONNECTED_AT: &str = "connected_at";
 pub const CONSENTED_AT: &str = "consented_at";
 /// N, in milliseconds: when the connection ended; missing while there is one.
 pub const ENDED_AT: &str = "ended_at";
+/// N: how often this stack has written the row; absent where it never did, which counts as zero.
+pub const VERSION: &str = "version";
+/// N, in milliseconds: when Salesforce last gave tokens, the connect included.
+pub const REFRESHED_AT: &str = "refreshed_at";
+/// N, in milliseconds: when the access token ends, where that is known.
+pub const EXPIRES_AT: &str = "expires_at";
+/// N, in milliseconds: until when a refresh that is under way holds the row. One that stands after its time was left by a
+/// holder that is gone or never learnt the answer: the refresh token may be used up.
+pub const LEASE_UNTIL: &str = "lease_until";
+/// S: who holds the row.
+pub const LEASE_HOLDER: &str = "lease_holder";
+/// N, in milliseconds: when the refresh token was first found dead after such a holder. Its successor may wait on the upkeep
+/// queue.
+pub const LOST_AT: &str = "lost_at";
 /// S: why it ended: an [`EndReason`].
 pub const ENDED_REASON: &str = "ended_reason";
 /// N, in milliseconds: when a connection of the chat was last revoked. It stays when the chat connects again.

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::{
-    ACCESS_TOKEN, CONNECTED_AT, CONSENTED_AT, Consent, END_ID, ENDED_AT, ENDED_REASON, ISSUED_AT, REFRESH_TOKEN,
-    StoredTokens, USER_ID,
+    ACCESS_TOKEN, CONNECTED_AT, CONSENTED_AT, Consent, END_ID, ENDED_AT, ENDED_REASON, EXPIRES_AT, ISSUED_AT,
+    LEASE_HOLDER, LEASE_UNTIL, LOST_AT, REFRESH_TOKEN, REFRESHED_AT, StoredTokens, USER_ID, VERSION,
 };
 use crate::{
     AttemptId, LoginUrl, Timestamp,
@@ -25,10 +25,12 @@ pub struct NewTokens<'a> {
     pub user_id: &'a str,
     /// The access token.
     pub access_token: &'a str,
-    /// `None` where the scopes or the org's policy give none.
+    /// As it is stored: sealed, where this stack has the custody. `None` where the scopes or the org's policy give none.
     pub refresh_token: Option<&'a str>,
     /// When Salesforce issued them.
     pub issued_at: Timestamp,
+    /// When the access token ends, where it says so itself.
+    pub expires_at: Option<Timestamp>,
 }
 
 impl NewTokens<'_> {
@@ -49,7 +51,10 @@ impl NewTokens<'_> {
             .set(attr::LOGIN_URL, self.login_url.as_str())
             .set(CONNECTED_AT, now)
             .set(CONSENTED_AT, consent.at)
-            .remove([ENDED_AT, ENDED_REASON, END_ID])
+            .set(REFRESHED_AT, now)
+            .set_or_remove(EXPIRES_AT, self.expires_at)
+            .add(VERSION, 1)
+            .remove([ENDED_AT, ENDED_REASON, END_ID, LEASE_UNTIL, LEASE_HOLDER, LOST_AT])
     }
 }
 
@@ -78,6 +83,7 @@ mod tests {
             access_token,
             refresh_token,
             issued_at: Timestamp::from_millis(1),
+            expires_at: None,
         };
         let before = StoredTokens::read(row);
         tokens.store(&consent(at), before.as_ref(), Timestamp::from_millis(9)).apply(row)
@@ -98,8 +104,9 @@ mod tests {
     fn the_same_tokens_can_be_stored_again() {
         let mut row = Attributes::new();
         assert!(store("same", None, 5, &mut row));
-        let stored = row.clone();
+        let mut stored = row.clone();
         assert!(store("same", None, 5, &mut row));
+        assert_eq!((stored.remove(VERSION), row.remove(VERSION)), (Some(1.into()), Some(2.into())));
         assert_eq!(row, stored);
     }
 
@@ -115,6 +122,7 @@ mod tests {
             access_token: "new",
             refresh_token: None,
             issued_at: Timestamp::from_millis(1),
+            expires_at: None,
         };
         assert!(!tokens.store(&consent(5), None, Timestamp::from_millis(9)).apply(&mut row));
         assert!(store("new", None, 5, &mut row));
@@ -148,6 +156,7 @@ mod tests {
             access_token: "s3cret",
             refresh_token: Some("s3cret"),
             issued_at: Timestamp::from_millis(1),
+            expires_at: None,
         };
         assert!(!format!("{tokens:?}").contains("s3cret"));
     }

@@ -47,7 +47,7 @@ const READ: [&str; 21] = [
     connection::END_ID,
 ];
 /// What no condition reads. A pause may end at any moment, and a delay counts as told when it is written.
-const UNREAD: [&str; 16] = [
+const UNREAD: [&str; 18] = [
     attr::RETRY_AT,
     attr::LOGIN_URL,
     attr::LINK_ID,
@@ -64,6 +64,8 @@ const UNREAD: [&str; 16] = [
     attr::SCOPE,
     connection::USER_ID,
     connection::CONNECTED_AT,
+    connection::VERSION,
+    connection::REFRESHED_AT,
 ];
 
 impl Item {

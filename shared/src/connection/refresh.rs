@@ -1,0 +1,410 @@
+//! The rules of refreshing a row's tokens: who may, what is stored, what is left behind. Pure.
+//!
+//! With rotation a refresh token works once, and presenting a used one revokes the whole grant (Salesforce Help 005316711). So
+//! one party at a time refreshes, under a lease, and what it stores is fenced by content: by the refresh token that it used. A
+//! newer consent, a disconnect, and a rotation by another have all taken that token out of the row.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::{
+    ACCESS_TOKEN, CLOCK_SKEW, ENDED_AT, EXPIRES_AT, ISSUED_AT, LEASE_HOLDER, LEASE_UNTIL, LOST_AT, REFRESH_TOKEN,
+    REFRESHED_AT, RefreshTokenText, VERSION,
+};
+use crate::{
+    Timestamp,
+    attempt::attr,
+    conditional_write::{Attributes, Condition, ConditionalWrite, Value},
+};
+
+/// How long a refresh holds a row: from the claim to the answer of its last request.
+pub const LEASE: Duration = Duration::from_secs(20);
+/// How long after [`LOST_AT`] a dead refresh token ends the connection. Its successor comes back from the upkeep queue within a
+/// minute each time that the table refuses it.
+pub const LOST_AFTER: Duration = Duration::from_secs(150);
+
+/// What keeps a row from being claimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// It has no refresh token: it never was a connection, has ended, or was never given one.
+    NoRefreshToken,
+    /// Somebody else refreshes.
+    Held {
+        /// The end of their lease.
+        until: Timestamp,
+    },
+}
+
+/// A claim on a row, as it was read: to be written, and what follows from it.
+#[derive(Clone)]
+pub struct Claim {
+    /// The refresh token that is to be used, as it stands in the row.
+    pub used: RefreshTokenText,
+    /// An earlier holder may have used it up: Salesforce is asked before it is presented.
+    pub maybe_used: bool,
+    /// When it was first found dead.
+    pub lost_at: Option<Timestamp>,
+    holder: String,
+    before: Condition,
+    /// After the claim.
+    version: u64,
+}
+
+/// Claims a row for [`LEASE`].
+///
+/// # Errors
+/// [`Obstacle`], where the row as it was read does not allow it.
+pub fn claim(row: &Attributes, holder: String, now: Timestamp) -> Result<Claim, Obstacle> {
+    let used = text(row, REFRESH_TOKEN).filter(|_| !row.contains_key(ENDED_AT)).ok_or(Obstacle::NoRefreshToken)?;
+    let lease = row.get(LEASE_UNTIL).and_then(Value::as_time);
+    if let Some(until) = lease.filter(|until| *until >= now && *until <= now.plus(LEASE).plus(CLOCK_SKEW)) {
+        return Err(Obstacle::Held { until });
+    }
+    let lost_at = row.get(LOST_AT).and_then(Value::as_time).map(|at| at.min(now));
+    Ok(Claim {
+        used: RefreshTokenText::new(used),
+        maybe_used: row.contains_key(LEASE_UNTIL) || lost_at.is_some(),
+        lost_at,
+        holder,
+        before: Condition::All(vec![version_stands(row), Condition::Is(REFRESH_TOKEN, used.into())]),
+        version: version(row).saturating_add(1),
+    })
+}
+
+/// Whether a row is to be refreshed without being asked for: nobody has for so long, or a holder has left it behind.
+#[must_use]
+pub fn is_due(row: &Attributes, keep_alive: Option<Duration>, now: Timestamp) -> bool {
+    if text(row, REFRESH_TOKEN).is_none() || row.contains_key(ENDED_AT) {
+        return false;
+    }
+    let was_left = row.contains_key(LEASE_UNTIL) && claim(row, String::new(), now).is_ok();
+    was_left || row.contains_key(LOST_AT) || keep_alive.is_some_and(|days| age(row, now) >= days)
+}
+
+/// How long ago Salesforce gave the tokens. Rows of earlier versions know no better than `issued_at`, which bots write too: one
+/// that cannot be true is as old as can be.
+#[must_use]
+pub fn age(row: &Attributes, now: Timestamp) -> Duration {
+    let time = |name| row.get(name).and_then(Value::as_time).filter(|at| *at <= now.plus(CLOCK_SKEW));
+    time(REFRESHED_AT).or_else(|| time(ISSUED_AT)).map_or(Duration::MAX, |at| now.since(at))
+}
+
+impl Claim {
+    /// The claim: nobody has written the row since it was read.
+    #[must_use]
+    pub fn take(&self, now: Timestamp) -> ConditionalWrite {
+        ConditionalWrite::only_if(self.before.clone())
+            .set(LEASE_UNTIL, now.plus(LEASE))
+            .set(LEASE_HOLDER, self.holder.as_str())
+            .set(VERSION, self.version)
+    }
+
+    /// Whether this claim was taken, by a row that was read since: its answer was lost.
+    #[must_use]
+    pub fn holds(&self, row: &Attributes) -> bool {
+        self.stands().holds(row)
+    }
+
+    /// Ends the lease: the refresh token is known to be unused.
+    #[must_use]
+    pub fn release(&self) -> ConditionalWrite {
+        ConditionalWrite::only_if(self.stands()).add(VERSION, 1).remove([LEASE_UNTIL, LEASE_HOLDER, LOST_AT])
+    }
+
+    /// Ends the lease without knowing whether the refresh token was used: an expired lease stays, and says so.
+    #[must_use]
+    pub fn leave(&self, now: Timestamp) -> ConditionalWrite {
+        let past = Timestamp::from_millis(now.millis().saturating_sub(1));
+        ConditionalWrite::only_if(self.stands()).add(VERSION, 1).set(LEASE_UNTIL, past).remove([LEASE_HOLDER])
+    }
+
+    /// Ends the lease, and notes that the refresh token is dead.
+    #[must_use]
+    pub fn lost(&self, now: Timestamp) -> ConditionalWrite {
+        ConditionalWrite::only_if(self.stands())
+            .add(VERSION, 1)
+            .set(LOST_AT, self.lost_at.unwrap_or(now))
+            .remove([LEASE_UNTIL, LEASE_HOLDER])
+    }
+
+    /// Whether the refresh token has been dead for so long that no successor of it can come back from the upkeep queue.
+    #[must_use]
+    pub fn is_lost_for_good(&self, now: Timestamp) -> bool {
+        self.lost_at.is_some_and(|at| now.since(at) >= LOST_AFTER)
+    }
+
+    fn stands(&self) -> Condition {
+        Condition::All(vec![
+            Condition::Is(VERSION, self.version.into()),
+            Condition::Is(LEASE_HOLDER, self.holder.as_str().into()),
+        ])
+    }
+}
+
+/// The tokens that a refresh brought, as they are stored.
+#[derive(Clone, Debug)]
+pub struct NewestTokens {
+    /// The refresh token that was used, as it stood in the row.
+    pub used: RefreshTokenText,
+    /// The access token.
+    pub access_token: SecretString,
+    /// What takes its place: `None` where Salesforce does not rotate, and it stays.
+    pub refresh_token: Option<RefreshTokenText>,
+    /// The base URL of the org's API, where it changed.
+    pub instance_url: Option<String>,
+    /// When Salesforce issued them.
+    pub issued_at: Timestamp,
+    /// The scopes, where Salesforce named them.
+    pub scope: Option<String>,
+    /// When they came.
+    pub refreshed_at: Timestamp,
+    /// When the access token ends, where it says so itself.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl NewestTokens {
+    /// Stores them where the row still has the refresh token that was used, and nothing newer came of it.
+    #[must_use]
+    pub fn store(&self, now: Timestamp) -> ConditionalWrite {
+        let is_newest = Condition::Any(vec![
+            Condition::NotNumber(REFRESHED_AT),
+            Condition::Below(REFRESHED_AT, self.refreshed_at.millis()),
+            Condition::Above(REFRESHED_AT, now.plus(CLOCK_SKEW).millis()),
+        ]);
+        let is_used = Condition::Is(REFRESH_TOKEN, self.used.stored().into());
+        let write = ConditionalWrite::only_if(Condition::All(vec![is_used, is_newest]))
+            .set(ACCESS_TOKEN, self.access_token.expose_secret())
+            .set(ISSUED_AT, self.issued_at)
+            .set(REFRESHED_AT, self.refreshed_at)
+            .set_or_remove(EXPIRES_AT, self.expires_at)
+            .add(VERSION, 1)
+            .remove([LEASE_UNTIL, LEASE_HOLDER, LOST_AT]);
+        let optional = [
+            (REFRESH_TOKEN, self.refresh_token.as_ref().map(RefreshTokenText::stored)),
+            (attr::INSTANCE_URL, self.instance_url.as_deref()),
+            (attr::SCOPE, self.scope.as_deref()),
+        ];
+        let known = optional.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        known.fold(write, |write, (name, value)| write.set(name, value))
+    }
+
+    /// Whether the row has them: they were stored, and the answer was lost.
+    #[must_use]
+    pub fn are_in(&self, row: &Attributes) -> bool {
+        text(row, ACCESS_TOKEN) == Some(self.access_token.expose_secret())
+    }
+
+    /// Notes the end of the access token, once Salesforce has told it.
+    #[must_use]
+    pub fn expire(&self, at: Timestamp) -> ConditionalWrite {
+        let is_own = Condition::Is(ACCESS_TOKEN, self.access_token.expose_secret().into());
+        ConditionalWrite::only_if(is_own).set(EXPIRES_AT, at).add(VERSION, 1)
+    }
+}
+
+/// Seals a refresh token that stands in the row as it was given. Nothing else changes.
+#[must_use]
+pub fn seal_plain(plain: &RefreshTokenText, sealed: &RefreshTokenText) -> ConditionalWrite {
+    ConditionalWrite::only_if(Condition::All(vec![
+        Condition::Is(REFRESH_TOKEN, plain.stored().into()),
+        Condition::Absent(LEASE_UNTIL),
+    ]))
+    .set(REFRESH_TOKEN, sealed.stored())
+    .add(VERSION, 1)
+}
+
+/// What is true of a row that this stack has not written since it was read.
+pub(super) fn version_stands(row: &Attributes) -> Condition {
+    match row.get(VERSION).and_then(Value::as_number) {
+        Some(version) => Condition::Is(VERSION, version.into()),
+        None => Condition::NotNumber(VERSION),
+    }
+}
+
+fn version(row: &Attributes) -> u64 {
+    row.get(VERSION).and_then(Value::as_number).unwrap_or_default()
+}
+
+fn text<'a>(row: &'a Attributes, name: &str) -> Option<&'a str> {
+    row.get(name).and_then(Value::as_text).filter(|text| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+    const DAY: Duration = Duration::from_hours(24);
+
+    fn at(seconds: u64) -> Timestamp {
+        NOW.plus(Duration::from_secs(seconds))
+    }
+
+    fn row<const N: usize>(attributes: [(&str, Value); N]) -> Attributes {
+        attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    fn connected() -> Attributes {
+        row([
+            (ACCESS_TOKEN, "a1".into()),
+            (REFRESH_TOKEN, "r1".into()),
+            (REFRESHED_AT, NOW.into()),
+            (VERSION, 4.into()),
+            ("of_the_bot", "note".into()),
+        ])
+    }
+
+    fn of(row: &Attributes, holder: &str, now: Timestamp) -> Result<Claim, Obstacle> {
+        claim(row, holder.to_owned(), now)
+    }
+
+    fn taken(row: &mut Attributes, holder: &str, now: Timestamp) -> Claim {
+        let claim = of(row, holder, now).unwrap();
+        assert!(claim.take(now).apply(row));
+        claim
+    }
+
+    fn newest(used: &str, number: u8, refreshed_at: Timestamp) -> NewestTokens {
+        NewestTokens {
+            used: RefreshTokenText::new(used),
+            access_token: format!("a{number}").into(),
+            refresh_token: Some(RefreshTokenText::new(&format!("r{number}"))),
+            instance_url: None,
+            issued_at: refreshed_at,
+            scope: None,
+            refreshed_at,
+            expires_at: None,
+        }
+    }
+
+    #[test]
+    fn of_two_who_read_the_same_row_one_claims_it() {
+        let mut current = connected();
+        let (first, second) = (of(&current, "one", NOW).unwrap(), of(&current, "two", NOW).unwrap());
+        assert!(first.take(NOW).apply(&mut current));
+        assert!(!second.take(NOW).apply(&mut current));
+        assert!(first.holds(&current) && !second.holds(&current));
+        assert_eq!(of(&current, "three", at(1)).err(), Some(Obstacle::Held { until: NOW.plus(LEASE) }));
+    }
+
+    #[test]
+    fn a_row_that_this_stack_never_wrote_is_claimed_once_too() {
+        let mut current = row([(REFRESH_TOKEN, "r1".into())]);
+        let second = of(&current, "two", NOW).unwrap();
+        taken(&mut current, "one", NOW);
+        assert!(!second.take(NOW).apply(&mut current));
+    }
+
+    #[test]
+    fn who_claims_after_a_holder_that_is_gone_knows_that_the_token_may_be_used() {
+        let mut current = connected();
+        assert!(!taken(&mut current, "one", NOW).maybe_used);
+        assert!(taken(&mut current, "two", at(21)).maybe_used);
+    }
+
+    #[test]
+    fn a_release_says_that_the_token_is_unused_and_what_is_left_says_that_it_may_be_used() {
+        let mut current = connected();
+        assert!(taken(&mut current, "one", NOW).release().apply(&mut current));
+        let second = taken(&mut current, "two", at(1));
+        assert!(!second.maybe_used);
+        assert!(second.leave(at(2)).apply(&mut current));
+        assert!(taken(&mut current, "three", at(2)).maybe_used);
+        assert!(!second.release().apply(&mut current), "it is no longer the holder");
+    }
+
+    #[test]
+    fn a_lease_that_this_stack_cannot_have_written_holds_nobody_up() {
+        let mut current = connected();
+        current.insert(LEASE_UNTIL.to_owned(), at(3_600).into());
+        assert!(of(&current, "one", NOW).is_ok());
+    }
+
+    #[test]
+    fn what_came_of_the_token_in_the_row_is_stored_whoever_holds_the_lease_by_then() {
+        let mut current = connected();
+        taken(&mut current, "one", NOW);
+        taken(&mut current, "two", at(21));
+        assert!(newest("r1", 2, at(1)).store(at(22)).apply(&mut current));
+        assert_eq!((current.get(REFRESH_TOKEN), current.get(LEASE_UNTIL)), (Some(&"r2".into()), None));
+        assert_eq!(current.get("of_the_bot"), Some(&"note".into()));
+    }
+
+    #[test]
+    fn what_came_of_another_token_is_not_stored() {
+        let mut current = connected();
+        taken(&mut current, "one", NOW);
+        current.insert(REFRESH_TOKEN.to_owned(), "of a new consent".into());
+        assert!(!newest("r1", 2, at(1)).store(at(1)).apply(&mut current));
+        current.remove(REFRESH_TOKEN);
+        assert!(!newest("r1", 2, at(1)).store(at(1)).apply(&mut current), "the connection has ended");
+    }
+
+    #[test]
+    fn without_rotation_the_newer_access_token_stays() {
+        let mut current = connected();
+        let plain = |number, at| NewestTokens { refresh_token: None, ..newest("r1", number, at) };
+        assert!(plain(3, at(9)).store(at(9)).apply(&mut current));
+        assert!(!plain(2, at(5)).store(at(10)).apply(&mut current), "it came from the queue, late");
+        assert_eq!(current.get(REFRESH_TOKEN), Some(&"r1".into()));
+    }
+
+    #[test]
+    fn each_write_is_one_more() {
+        let mut current = connected();
+        let claim = taken(&mut current, "one", NOW);
+        assert_eq!(current.get(VERSION), Some(&5.into()));
+        assert!(claim.lost(at(1)).apply(&mut current));
+        assert_eq!(current.get(VERSION), Some(&6.into()));
+        assert!(newest("r1", 2, at(2)).store(at(2)).apply(&mut current));
+        assert_eq!(current.get(VERSION), Some(&7.into()));
+    }
+
+    #[test]
+    fn a_dead_token_is_lost_for_good_once_no_successor_can_come_from_the_queue() {
+        let mut current = connected();
+        let first = taken(&mut current, "one", NOW);
+        assert!(!first.is_lost_for_good(at(1_000)));
+        assert!(first.lost(NOW).apply(&mut current));
+        let soon = taken(&mut current, "two", at(60));
+        assert!(soon.maybe_used && !soon.is_lost_for_good(at(60)));
+        assert!(soon.lost(at(60)).apply(&mut current));
+        assert_eq!(current.get(LOST_AT), Some(&NOW.into()), "the first time counts");
+        assert!(taken(&mut current, "three", at(150)).is_lost_for_good(at(150)));
+    }
+
+    #[test]
+    fn a_row_is_due_when_nobody_has_refreshed_it_for_so_long_or_a_holder_left_it() {
+        let due = |row: &Attributes, days| is_due(row, Some(DAY * 20), NOW.plus(DAY * days));
+        assert!(!due(&connected(), 19) && due(&connected(), 20));
+        assert!(!is_due(&connected(), None, NOW.plus(DAY * 400)));
+        let mut held = connected();
+        taken(&mut held, "one", NOW);
+        assert!(!is_due(&held, Some(DAY * 20), at(1)) && is_due(&held, None, at(21)));
+        let ended = row([(ENDED_AT, NOW.into()), (REFRESH_TOKEN, "r1".into())]);
+        assert!(!due(&ended, 40) && !due(&row([(ACCESS_TOKEN, "a1".into())]), 40));
+    }
+
+    #[test]
+    fn an_older_row_is_as_old_as_its_tokens_and_an_impossible_time_is_none() {
+        let of = |value: Value| age(&row([(ISSUED_AT, value)]), NOW);
+        assert_eq!(of(NOW.minus(DAY).into()), DAY);
+        for odd in [at(3_600).into(), "1790000000000".into(), Value::Other] {
+            assert_eq!(of(odd), Duration::MAX);
+        }
+    }
+
+    #[test]
+    fn a_plain_token_is_sealed_where_it_still_stands_and_nobody_refreshes() {
+        let seal = |row: &mut Attributes| {
+            seal_plain(&RefreshTokenText::new("r1"), &RefreshTokenText::new("sealed:v1:x")).apply(row)
+        };
+        let mut current = connected();
+        assert!(seal(&mut current) && !seal(&mut current));
+        assert_eq!(current.get(REFRESH_TOKEN), Some(&"sealed:v1:x".into()));
+        let mut held = connected();
+        taken(&mut held, "one", NOW);
+        assert!(!seal(&mut held));
+    }
+}
