@@ -54,8 +54,10 @@
 //! | [`aws::secrets`] | the settings that are secret | `secrets` |
 //! | [`bot`] | events for the bot, by webhook and by queue | `bot` |
 //! | [`http`] | the HTTP client for parties outside AWS | `http` |
+//! | [`custody`] | live tokens: the refresh, and the end of a connection | `custody` |
 //! | [`page`] | the HTML pages | `pages` |
-//! | [`salesforce`] | Salesforce's token endpoint and `/userinfo` | `salesforce` |
+//! | [`pauses`] | pauses between tries | `pauses` |
+//! | [`salesforce`] | Salesforce's token endpoint, `/userinfo`, introspection and revocation | `salesforce` |
 //! | [`tls`] | TLS for all clients | `tls` |
 //! | [`web`] | browsers' requests, and the responses to them | `web` |
 
@@ -87,6 +89,9 @@ pub mod whatsapp;
 pub mod page;
 
 pub mod process;
+
+#[cfg(feature = "pauses")]
+pub mod pauses;
 
 #[cfg(feature = "aws")]
 pub mod aws;

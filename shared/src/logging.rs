@@ -21,8 +21,16 @@ use crate::{SettingError, Settings, metrics};
 
 /// The targets whose events are written. Of the runtime, that is the span around an invocation, which holds the request's
 /// id and its trace.
-const TARGETS: [&str; 6] =
-    ["callback_receiver", "connect_link", "lambda_runtime::layers::trace", "notifier", "shared", "token_exchanger"];
+const TARGETS: [&str; 8] = [
+    "callback_receiver",
+    "connect_link",
+    "lambda_runtime::layers::trace",
+    "notifier",
+    "shared",
+    "token_exchanger",
+    "token_keeper",
+    "token_refresher",
+];
 
 /// Starts logging, from the level in `LOG_LEVEL` up; `INFO` where it is not set.
 ///
@@ -81,4 +89,17 @@ impl Visit for Message<'_> {
             self.written = write!(self.writer, "{value:?}");
         }
     }
+}
+
+/// The error and its sources. None of ours quotes a secret or a chat's address.
+#[must_use]
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
 }

@@ -29,7 +29,7 @@ from settings import ROOT, Settings
 HERE = pathlib.Path(__file__).parent
 DOCUMENT = ROOT / "docs" / "SCALING.md"
 HORIZON_SECONDS = 4 * 3600
-_PAUSE, _LONGEST_PAUSE = 0.25, 4.0  # `Pauses` of the exchanger's retry.rs, without its chance
+_PAUSE, _LONGEST_PAUSE = 0.25, 4.0  # `Pauses` of shared's pauses.rs, without its chance
 
 
 @dataclasses.dataclass(eq=False)

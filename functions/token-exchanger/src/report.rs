@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+pub(crate) use shared::logging::chain;
 use shared::{
     AttemptId, LinkId, Timestamp,
     exchange::DenialError,
@@ -194,16 +195,4 @@ impl Returned {
     fn back_in_s(self) -> Option<u64> {
         self.back_in.map(|back_in| back_in.as_secs())
     }
-}
-
-/// The error and its sources. None of ours quotes a secret or a chat's address.
-pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }

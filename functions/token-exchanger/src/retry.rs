@@ -1,20 +1,13 @@
-//! When to retry: the pauses inside an invocation, and the visibility timeout of a message that goes back.
-//!
-//! The one module that names `backoff`. It decides how long, never whether.
+//! When to retry: the visibility timeout of a message that goes back. It decides how long, never whether.
 
 use std::time::Duration;
 
-use backoff::{ExponentialBackoff, ExponentialBackoffBuilder, backoff::Backoff as _};
-use tokio::time::Instant;
-
-use crate::budget::left;
+pub(crate) use shared::pauses::Pauses;
 
 /// The visibility timeout after a message's first receive, its second, and so on.
 const VISIBILITY_SECONDS: [u64; 6] = [2, 5, 15, 40, 90, 180];
 /// The same for tokens that are to be revoked: the eleven receives of a message span a day.
 const REVOCATION_SECONDS: [u64; 8] = [10, 60, 300, 900, 1_800, 3_600, 7_200, 14_400];
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
 /// How often a code is sent in its first try, and in each later one. With all tries these are the token requests of one
 /// consent: a short outage is bridged at once, and a long one is not made longer.
@@ -40,38 +33,6 @@ fn after(receives: u32, schedule: &[u64]) -> Duration {
     Duration::from_secs(schedule[index.min(schedule.len() - 1)])
 }
 
-/// Exponential backoff with jitter, up to a point in time.
-pub(crate) struct Pauses {
-    intervals: ExponentialBackoff,
-    until: Instant,
-}
-
-impl Pauses {
-    /// Every pause ends before this.
-    pub(crate) fn until(until: Instant) -> Self {
-        let intervals = ExponentialBackoffBuilder::new()
-            .with_initial_interval(FIRST_PAUSE)
-            .with_multiplier(2.0)
-            .with_randomization_factor(0.3)
-            .with_max_interval(LONGEST_PAUSE)
-            .with_max_elapsed_time(None)
-            .build();
-        Self { intervals, until }
-    }
-
-    /// Sleeps for the next pause, or for `at_least` if that is longer. Returns `false` at once where the
-    /// pause would not end in time.
-    pub(crate) async fn next(&mut self, at_least: Option<Duration>) -> bool {
-        let Some(interval) = self.intervals.next_backoff() else { return false };
-        let pause = interval.max(at_least.unwrap_or_default());
-        if pause >= left(self.until) {
-            return false;
-        }
-        tokio::time::sleep(pause).await;
-        true
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,27 +49,5 @@ mod tests {
         let seconds: Vec<_> = (1..=8).map(|receives| visibility_timeout(receives).as_secs()).collect();
         assert_eq!(seconds, [2, 5, 15, 40, 90, 180, 180, 180]);
         assert_eq!(visibility_timeout(0).as_secs(), 2);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn pauses_grow_and_end_in_time() {
-        let began = Instant::now();
-        let mut pauses = Pauses::until(began + Duration::from_secs(12));
-        let mut tries = 0;
-        while pauses.next(None).await {
-            tries += 1;
-        }
-        assert!((4..=8).contains(&tries), "{tries}");
-        assert!(began.elapsed() < Duration::from_secs(12));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_pause_lasts_as_long_as_was_asked_or_is_not_made() {
-        let began = Instant::now();
-        let mut pauses = Pauses::until(began + Duration::from_secs(12));
-        assert!(pauses.next(Some(Duration::from_secs(7))).await);
-        assert_eq!(began.elapsed().as_secs(), 7);
-        assert!(!pauses.next(Some(Duration::from_secs(7))).await);
-        assert_eq!(began.elapsed().as_secs(), 7);
     }
 }

@@ -8,6 +8,7 @@ use std::{fmt, time::Duration};
 use super::{body::Fields, words::Words};
 use crate::{
     Reason,
+    attempt::EndReason,
     exchange::{DenialError, Description},
 };
 
@@ -103,6 +104,82 @@ fn by_word(words: &Words) -> Option<Class> {
         _ => return Some(Class::Operator),
     }))
 }
+
+/// What a refused refresh means for the refresh token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefreshClass {
+    /// It was not used, and the same request may succeed later.
+    Transient {
+        /// From the `Retry-After` header, or what the words ask for.
+        retry_after: Option<Duration>,
+    },
+    /// It may be used up: by this request, or by another that Salesforce is processing.
+    Ambiguous,
+    /// The connection is over.
+    Ended(EndReason),
+    /// It may be over: only Salesforce's word about the token itself decides.
+    Doubtful,
+    /// The settings here and at Salesforce do not agree: the operator has to act, and nothing is over.
+    Operator,
+}
+
+/// A refusal of a refresh.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefreshRefusal {
+    /// What it means for the refresh token.
+    pub class: RefreshClass,
+    /// As the token endpoint gave it.
+    pub refusal: Refusal,
+}
+
+impl fmt::Display for RefreshRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.refusal.fmt(f)
+    }
+}
+
+/// How long Salesforce refuses logins of a user once there were too many (Salesforce Help 000232413), or outside of their hours.
+const LOGIN_PAUSE: Duration = Duration::from_hours(1);
+
+/// The refusal that an answer to a refresh is; `None` for one with tokens.
+pub(super) fn refresh(status: u16, retry_after: Option<Duration>, fields: Option<&Fields>) -> Option<RefreshRefusal> {
+    let refusal = token_endpoint(status, retry_after, fields)?;
+    let words = fields.and_then(|fields| Some(Words::new(&fields.error()?, &fields.description())));
+    let class = match (refusal.class, &words) {
+        // Another request has it (sfdx-core#1342), and may have rotated it by now.
+        (_, Some(words)) if words.says(&["being processed"]) => RefreshClass::Ambiguous,
+        (Class::Transient { retry_after }, _) => RefreshClass::Transient { retry_after },
+        (Class::Ambiguous, _) => RefreshClass::Ambiguous,
+        (_, Some(words)) => refresh_by_word(refusal.class, words),
+        _ => RefreshClass::Operator,
+    };
+    Some(RefreshRefusal { class, refusal })
+}
+
+fn refresh_by_word(class: Class, words: &Words) -> RefreshClass {
+    match class {
+        Class::Final(Reason::LoginRate) => RefreshClass::Transient { retry_after: Some(LOGIN_PAUSE) },
+        _ if words.says(&["login hours"]) => RefreshClass::Transient { retry_after: Some(LOGIN_PAUSE) },
+        // The stack's own address is not on a list: nobody's connection is over.
+        _ if words.says(&["ip restricted", "ip address", "ip range", "ip allow"]) => RefreshClass::Operator,
+        Class::Final(Reason::UserInactive) => RefreshClass::Ended(EndReason::UserInactive),
+        Class::Final(Reason::OrgInactive) => RefreshClass::Ended(EndReason::OrgInactive),
+        Class::Final(Reason::AppBlocked) => RefreshClass::Ended(EndReason::AppBlocked),
+        _ if words.error() == "invalid_grant" && words.says(DEAD_TOKEN) => RefreshClass::Ended(EndReason::Expired),
+        _ if matches!(words.error(), "invalid_grant" | "access_denied") => RefreshClass::Doubtful,
+        _ => RefreshClass::Operator,
+    }
+}
+
+/// What `invalid_grant` says of a refresh token that is revoked, expired, or used up.
+const DEAD_TOKEN: &[&str] = &[
+    "expired access/refresh token",
+    "refresh token expired",
+    "refresh token is expired",
+    "invalid refresh token",
+    "token has been revoked",
+    "token is revoked",
+];
 
 /// Whether it is markup, in place of an answer.
 pub(super) fn is_page(body: &[u8]) -> bool {
@@ -397,5 +474,53 @@ mod tests {
         }
         let later = UserinfoFailure::Transient { retry_after: Some(Duration::from_secs(1)) };
         assert_eq!(userinfo(429, Some(Duration::from_secs(1)), b""), later);
+    }
+
+    #[test]
+    fn each_answer_to_a_refresh_has_its_meaning() {
+        use RefreshClass::{Ambiguous, Doubtful, Ended, Operator};
+        const LATER: RefreshClass = RefreshClass::Transient { retry_after: None };
+        const IN_AN_HOUR: RefreshClass = RefreshClass::Transient { retry_after: Some(LOGIN_PAUSE) };
+        let of = |status, error: &str, description: &str| {
+            let body = serde_json::json!({"error": error, "error_description": description}).to_string();
+            refresh(status, None, Fields::read(body.as_bytes()).as_ref()).unwrap().class
+        };
+        for (error, description, class) in [
+            ("invalid_grant", "expired access/refresh token", Ended(EndReason::Expired)),
+            ("invalid_grant", "inactive user", Ended(EndReason::UserInactive)),
+            ("inactive_user", "user is frozen", Ended(EndReason::UserInactive)),
+            ("invalid_grant", "inactive organization", Ended(EndReason::OrgInactive)),
+            ("OAUTH_APP_BLOCKED", "this app is blocked by admin", Ended(EndReason::AppBlocked)),
+            ("invalid_grant", "Token request is already being processed", Ambiguous),
+            ("invalid_grant", "authentication failure", Doubtful),
+            ("invalid_grant", "", Doubtful),
+            ("access_denied", "", Doubtful),
+            ("invalid_grant", "ip restricted", Operator),
+            ("invalid_client", "invalid client credentials", Operator),
+            ("unsupported_grant_type", "grant type not supported", Operator),
+            ("new_error", "never seen", Operator),
+            ("invalid_grant", "user is outside of their login hours", IN_AN_HOUR),
+            ("invalid_grant", "login rate exceeded", IN_AN_HOUR),
+            ("unknown_error", "retry your request", LATER),
+            ("server_error", "", LATER),
+        ] {
+            assert_eq!(of(400, error, description), class, "{error} {description}");
+        }
+        assert_eq!(of(500, "invalid_grant", "expired access/refresh token"), Ambiguous);
+        assert_eq!(of(503, "invalid_grant", "expired access/refresh token"), LATER);
+    }
+
+    #[test]
+    fn a_page_in_place_of_an_answer_to_a_refresh_ends_nothing() {
+        for (status, class) in [
+            (200, RefreshClass::Ambiguous),
+            (400, RefreshClass::Transient { retry_after: None }),
+            (401, RefreshClass::Transient { retry_after: None }),
+            (302, RefreshClass::Operator),
+            (502, RefreshClass::Ambiguous),
+            (503, RefreshClass::Transient { retry_after: None }),
+        ] {
+            assert_eq!(refresh(status, None, None).unwrap().class, class, "{status}");
+        }
     }
 }

@@ -43,6 +43,25 @@ pub struct Grant {
     pub user_id: String,
 }
 
+/// What a refresh brought. TLS proves the sender: whose they are, and where the access token may go, is for the caller to
+/// check, because a token that was rotated away for these is gone.
+pub struct Refreshed {
+    /// Opens the org's API.
+    pub access_token: AccessToken,
+    /// Where Salesforce rotates: the one that was used is dead.
+    pub refresh_token: Option<RefreshToken>,
+    /// As Salesforce named it.
+    pub instance_url: Option<String>,
+    /// When Salesforce issued them, where it says.
+    pub issued_at: Option<Timestamp>,
+    /// The scopes, where Salesforce names them.
+    pub scope: Option<String>,
+    /// Org and user, where Salesforce names them.
+    pub account: Option<(String, String)>,
+    /// Whether it is signed with the client secret that was sent, or not at all.
+    pub is_proven: bool,
+}
+
 /// Why an answer with tokens is not trusted. Another try would have the same result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Untrusted {
@@ -101,6 +120,20 @@ pub(super) fn verify(
     login_url: &LoginUrl,
 ) -> Option<Result<Grant, Box<UntrustedTokens>>> {
     TokenAnswer::of(fields).map(|answer| answer.verify(&[client_secret], login_url))
+}
+
+/// Reads an answer to a refresh; `None` where it has no token.
+pub(super) fn refreshed(fields: &Fields, client_secret: &str) -> Option<Refreshed> {
+    let answer = TokenAnswer::of(fields)?;
+    Some(Refreshed {
+        is_proven: answer.is_signed(&[client_secret]),
+        issued_at: answer.issued_at.parse().map(Timestamp::from_millis).ok(),
+        account: identity(&answer.id),
+        instance_url: Some(answer.instance_url).filter(|url| !url.is_empty()),
+        access_token: answer.access_token,
+        refresh_token: answer.refresh_token,
+        scope: answer.scope,
+    })
 }
 
 impl TokenAnswer {
@@ -186,6 +219,12 @@ pub fn instance_origin(text: &str, login_url: &LoginUrl) -> Option<String> {
 impl fmt::Debug for UntrustedTokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UntrustedTokens").field("why", &self.why).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Refreshed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refreshed").field("is_proven", &self.is_proven).finish_non_exhaustive()
     }
 }
 

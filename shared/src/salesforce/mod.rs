@@ -9,6 +9,8 @@ mod classify;
 mod client;
 mod grant;
 mod hosts;
+mod introspect;
+mod refresh;
 mod retry_after;
 mod revoke;
 mod token;
@@ -20,9 +22,11 @@ mod words;
 
 pub use self::{
     callback_error::callback_error,
-    classify::{Class, Refusal, UserinfoFailure},
+    classify::{Class, RefreshClass, RefreshRefusal, Refusal, UserinfoFailure},
     client::{BodyError, Salesforce, TIMEOUT},
-    grant::{Grant, Untrusted, UntrustedTokens, instance_origin},
+    grant::{Grant, Refreshed, Untrusted, UntrustedTokens, instance_origin},
+    introspect::{IntrospectError, Introspection, TokenKind},
+    refresh::{AppCredentials, RefreshError},
     revoke::{Revocation, RevokeError},
     token::{AccessToken, InvalidToken, RefreshToken},
     token_endpoint::{Credentials, ExchangeError, Redemption},

@@ -2,8 +2,11 @@
 
 use std::fmt;
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
+
+use crate::Timestamp;
 
 /// Access tokens may be JWTs.
 const MAX_LENGTH: usize = 16 * 1024;
@@ -30,7 +33,7 @@ macro_rules! token {
             ///
             /// # Errors
             /// [`InvalidToken`].
-            pub(super) fn parse(text: String) -> Result<Self, InvalidToken> {
+            pub(crate) fn parse(text: String) -> Result<Self, InvalidToken> {
                 parse(text).map(Self)
             }
 
@@ -55,6 +58,16 @@ macro_rules! token {
     };
 }
 
+impl RefreshToken {
+    /// Takes a token as it was stored.
+    ///
+    /// # Errors
+    /// [`InvalidToken`].
+    pub fn from_secret(secret: &SecretString) -> Result<Self, InvalidToken> {
+        Self::parse(secret.expose_secret().to_owned())
+    }
+}
+
 token! {
     /// Opens the org's API for some hours.
     AccessToken
@@ -62,6 +75,23 @@ token! {
 token! {
     /// Gives new access tokens until it is revoked.
     RefreshToken
+}
+
+impl AccessToken {
+    /// When it ends, where it says so itself: a JWT's `exp` (RFC 7519 §4.1.4), which is read and not verified.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        #[derive(Deserialize)]
+        struct Claims {
+            exp: u64,
+        }
+        let mut parts = self.secret().split('.');
+        let (Some(_), Some(claims), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+            return None;
+        };
+        let claims = URL_SAFE_NO_PAD.decode(claims.trim_end_matches('=')).ok()?;
+        serde_json::from_slice(&claims).ok().map(|Claims { exp }| Timestamp::from_seconds(exp))
+    }
 }
 
 #[cfg(test)]
@@ -87,6 +117,16 @@ mod tests {
         assert!(parse("e".repeat(MAX_LENGTH)).is_ok());
         for text in ["", "a b", "a\nb", "ü", &"e".repeat(MAX_LENGTH + 1)] {
             assert_eq!(parse(text.to_owned()).unwrap_err(), InvalidToken);
+        }
+    }
+
+    #[test]
+    fn a_jwt_says_when_it_ends_and_an_opaque_token_does_not() {
+        let of = |text: &str| AccessToken::parse(text.to_owned()).unwrap().expires_at();
+        let claims = URL_SAFE_NO_PAD.encode(r#"{"sub":"uid:005","exp":1790000000}"#);
+        assert_eq!(of(&format!("eyJ.{claims}.sig")), Some(Timestamp::from_seconds(1_790_000_000)));
+        for other in ["00Dxx!AQ.a.b", "00Dxx!AQ", &format!("{claims}.{claims}"), "a.b.c.d", "..", "a.e30.c"] {
+            assert_eq!(of(other), None, "{other}");
         }
     }
 }

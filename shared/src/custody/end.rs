@@ -1,0 +1,94 @@
+//! The person, or the bot for them, ends the connection.
+
+use std::time::Duration;
+
+use secrecy::ExposeSecret as _;
+use tokio::time::{Instant, timeout_at};
+use tracing::{error, warn};
+
+use super::{
+    Custody, Trouble,
+    holder::left,
+    upkeep::{Revoke, Upkeep},
+};
+use crate::{
+    WaId,
+    attempt::EndReason,
+    conditional_write::{Attributes, Value},
+    connection::{ACCESS_TOKEN, ConnectionEnd, Origin, REFRESH_TOKEN, RefreshTokenText, recorded_end, was_connected},
+    logging::chain,
+    metrics::Metric,
+};
+
+/// By then the row is dead, or the end was not written, and the token is left alone.
+const ENDED_BY_THEN: Duration = Duration::from_mins(1);
+/// What the revocation at once leaves of the time.
+const RESERVE: Duration = Duration::from_millis(500);
+/// How often the row may change meanwhile.
+const ROUNDS: usize = 5;
+
+/// What became of a connection that was to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disconnected {
+    /// It has ended, and its record tells the chat and the bot.
+    Ended,
+    /// There was none, or it had ended.
+    Nothing,
+}
+
+impl Custody {
+    /// Ends the chat's connection: its row is dead at once, and its tokens are revoked, now or by the upkeep queue.
+    ///
+    /// # Errors
+    /// [`Trouble`]: it has not ended.
+    pub async fn disconnect(&self, wa_id: &WaId, deadline: Instant) -> Result<Disconnected, Trouble> {
+        for _ in 0..ROUNDS {
+            let row = self.row(wa_id).await?;
+            if !was_connected(&row) || recorded_end(&row).is_some() {
+                return Ok(Disconnected::Nothing);
+            }
+            let revoke = self.revocation(wa_id, &row).await?;
+            // First: an invocation that is killed after the end leaves no token alive.
+            let queued = match &revoke {
+                Some(revoke) => self.queue(&Upkeep::Revoke(revoke.clone()), ENDED_BY_THEN).await,
+                None => Ok(()),
+            };
+            let link_id = self.tables.link_of(&row).await;
+            let (reason, at) = (EndReason::Disconnected, (self.clock)());
+            let end = ConnectionEnd { wa_id, row: &row, reason, link_id, at };
+            if !self.tables.end(&end).await? {
+                continue;
+            }
+            self.config.meter.count(at, Metric::ConnectionsEnded, &[("Reason", reason.as_str())]);
+            if let Some(revoke) = revoke {
+                self.revoke_at_once(&revoke, queued.is_ok(), deadline).await;
+            }
+            return Ok(Disconnected::Ended);
+        }
+        Err(Trouble::Changed)
+    }
+
+    /// The message that has the row's token revoked; `None` where it has none.
+    async fn revocation(&self, wa_id: &WaId, row: &Attributes) -> Result<Option<Revoke>, Trouble> {
+        let text = |name| row.get(name).and_then(Value::as_text).filter(|text| !text.is_empty());
+        // Without a refresh token the access token is all that can be revoked (RFC 7009 §2.1).
+        let Some(stored) = text(REFRESH_TOKEN).or_else(|| text(ACCESS_TOKEN)) else { return Ok(None) };
+        let token = match RefreshTokenText::new(stored) {
+            RefreshTokenText::Sealed(text) => text,
+            RefreshTokenText::Plain(token) => self.seal(&self.sealing_key().await?, wa_id, token.expose_secret())?,
+        };
+        Ok(Some(Revoke { wa_id: wa_id.clone(), token, hosts: self.hosts(row), origin: Some(Origin::of(row)) }))
+    }
+
+    async fn revoke_at_once(&self, revoke: &Revoke, is_queued: bool, deadline: Instant) {
+        let until = Instant::now() + left(deadline).saturating_sub(RESERVE);
+        let revoked = timeout_at(until, self.revoke(revoke, until)).await.unwrap_or(Err(Trouble::OutOfTime));
+        match revoked {
+            Ok(_) => {}
+            Err(trouble) if is_queued => warn!(error = chain(&trouble), next = "queue", "tokens not revoked at once"),
+            Err(trouble) => {
+                error!(error = chain(&trouble), "tokens not revoked: they may stay valid at Salesforce");
+            }
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! What every refresh works with: the settings, the adapters, the clock. What a plain call does not need is made when it is
+//! needed: each client is a tenth of a cold start.
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use secrecy::SecretString;
+use tokio::time::Instant;
+
+use super::{
+    config::Config,
+    seal::{self, BrokenSeal, Parts, Purpose, SealingKey},
+    tables::Tables,
+    trouble::Trouble,
+    upkeep::Upkeep,
+};
+use crate::{
+    WaId,
+    aws::{
+        AwsError, SdkConfig,
+        kms::Kms,
+        queue::Queue,
+        secrets::{SecretStore, Secrets, Source},
+    },
+    conditional_write::{Attributes, Value},
+    connection::{RefreshTokenText, SealedText},
+    process::Random,
+    salesforce::{RefreshToken, Salesforce, instance_origin},
+    timestamp::Clock,
+};
+
+/// Holds the tokens of a stack's connections.
+pub struct Custody {
+    pub(super) config: Config,
+    pub(super) tables: Tables,
+    pub(super) clock: Clock,
+    pub(super) random: Random,
+    queue: Queue,
+    aws: SdkConfig,
+    kms: OnceLock<Kms>,
+    salesforce: OnceLock<Salesforce>,
+    secrets: OnceLock<SecretStore>,
+    /// What else the caller keeps in Secrets Manager: one fetch serves both.
+    other_secrets: Vec<Source>,
+}
+
+impl Custody {
+    /// Nothing is fetched or opened yet. `other_secrets` are fetched with the app's credentials.
+    #[must_use]
+    pub fn new(config: Config, aws: &SdkConfig, clock: Clock, random: Random, other_secrets: Vec<Source>) -> Self {
+        Self {
+            tables: Tables::new(aws, config.token_table.clone(), config.attempt_table.clone()),
+            queue: Queue::new(aws, config.upkeep_queue_url.clone()),
+            aws: aws.clone(),
+            kms: OnceLock::new(),
+            salesforce: OnceLock::new(),
+            secrets: OnceLock::new(),
+            other_secrets,
+            config,
+            clock,
+            random,
+        }
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The client of the tables, for what a caller reads beside.
+    #[must_use]
+    pub fn dynamodb(&self) -> &aws_sdk_dynamodb::Client {
+        self.tables.client()
+    }
+
+    /// The stack's KMS.
+    pub fn kms(&self) -> &Kms {
+        self.kms.get_or_init(|| Kms::new(&self.aws))
+    }
+
+    /// The secrets of now: the app's credentials, and the caller's own.
+    ///
+    /// # Errors
+    /// [`Trouble::Secrets`].
+    pub async fn secrets(&self) -> Result<Arc<Secrets>, Trouble> {
+        Ok(self.secret_store().current((self.clock)()).await?)
+    }
+
+    /// The chat's row in the token table; empty where there is none.
+    ///
+    /// # Errors
+    /// [`AwsError`].
+    pub async fn row(&self, wa_id: &WaId) -> Result<Attributes, AwsError> {
+        self.tables.read(wa_id).await
+    }
+
+    /// Puts a message on the upkeep queue, to be received after the delay.
+    ///
+    /// # Errors
+    /// [`AwsError`].
+    pub async fn queue(&self, message: &Upkeep, delay: Duration) -> Result<(), AwsError> {
+        self.queue.send(message.to_body(), delay).await
+    }
+
+    pub(super) fn secret_store(&self) -> &SecretStore {
+        self.secrets
+            .get_or_init(|| SecretStore::new(&self.aws, self.config.sources().into_iter().chain(&self.other_secrets)))
+    }
+
+    pub(super) fn salesforce(&self) -> Result<&Salesforce, Trouble> {
+        if let Some(salesforce) = self.salesforce.get() {
+            return Ok(salesforce);
+        }
+        let made = Salesforce::new(self.config.roots).map_err(Trouble::Http)?;
+        Ok(self.salesforce.get_or_init(|| made))
+    }
+
+    /// A new key to seal tokens with.
+    pub(super) async fn sealing_key(&self) -> Result<SealingKey, Trouble> {
+        Ok(self.kms().refresh_token_key(&self.config.token_key_id).await?)
+    }
+
+    pub(super) fn seal(&self, key: &SealingKey, wa_id: &WaId, token: &str) -> Result<SealedText, BrokenSeal> {
+        seal::seal(key, Purpose::RefreshToken, wa_id, token, self.random)
+    }
+
+    pub(super) async fn open(
+        &self,
+        text: &SealedText,
+        purpose: Purpose,
+        wa_id: &WaId,
+    ) -> Result<SecretString, Trouble> {
+        let parts = Parts::of(text)?;
+        let key = self.kms().open_refresh_token_key(&self.config.token_key_id, &parts.key).await?;
+        Ok(parts.open(&key, purpose, wa_id)?)
+    }
+
+    /// The refresh token that a row's text stands for.
+    pub(super) async fn open_token(&self, text: &RefreshTokenText, wa_id: &WaId) -> Result<RefreshToken, Trouble> {
+        let token = match text {
+            RefreshTokenText::Plain(token) => token.clone(),
+            RefreshTokenText::Sealed(sealed) => self.open(sealed, Purpose::RefreshToken, wa_id).await?,
+        };
+        RefreshToken::from_secret(&token).map_err(|_| Trouble::Seal(BrokenSeal))
+    }
+
+    /// The hosts of Salesforce's that know the tokens of a row: where the person logged in, and the org's own. Bots may have
+    /// written the row, so a host of Salesforce's, or one that the operator has listed, is asked and no other.
+    pub(super) fn hosts(&self, row: &Attributes) -> Vec<String> {
+        use crate::attempt::attr;
+        let text = |name| row.get(name).and_then(Value::as_text);
+        let allowed = &self.config.login_urls;
+        let login_url = text(attr::LOGIN_URL).and_then(|url| url.parse().ok()).filter(|url| allowed.contains(url));
+        let near = login_url.as_ref().unwrap_or(allowed.default_url());
+        let instance = text(attr::INSTANCE_URL).and_then(|url| instance_origin(url, near));
+        let login = login_url.as_ref().map(|url| url.as_str().to_owned());
+        login.into_iter().chain(instance).collect()
+    }
+}
+
+/// How long it is until then; zero if it has passed.
+pub(super) fn left(until: Instant) -> Duration {
+    until.saturating_duration_since(Instant::now())
+}

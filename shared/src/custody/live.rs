@@ -1,0 +1,164 @@
+//! A row's access token: whether it is handed out as it is.
+
+use std::{fmt, time::Duration};
+
+use ring::digest::{SHA256, digest};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::{
+    Timestamp,
+    attempt::attr,
+    conditional_write::{Attributes, Value},
+    connection::{ACCESS_TOKEN, ENDED_AT, EXPIRES_AT, ISSUED_AT, NewestTokens, age},
+};
+
+/// Tokens that came so lately are as good as a refresh could bring.
+const JUST_NOW: Duration = Duration::from_secs(30);
+
+/// What a bot asks of a token.
+#[derive(Clone, Debug, Default)]
+pub struct Wish {
+    /// The SHA-256 of the token that Salesforce has answered 401 to, in lower-case hexadecimal digits: another is asked for.
+    pub rejected: Option<String>,
+    /// For how long it must be valid, where its end is known.
+    pub min_validity: Duration,
+}
+
+/// An access token, ready to be used.
+#[derive(Clone)]
+pub struct LiveToken {
+    /// The token.
+    pub access_token: SecretString,
+    /// The base URL of the org's API.
+    pub instance_url: String,
+    /// When Salesforce issued it.
+    pub issued_at: Option<Timestamp>,
+    /// When it ends, where that is known.
+    pub expires_at: Option<Timestamp>,
+    /// The scopes granted, where Salesforce named them.
+    pub scope: Option<String>,
+}
+
+impl fmt::Debug for LiveToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LiveToken").field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
+}
+
+impl LiveToken {
+    /// The row's access token; `None` where it has none, or the connection has ended.
+    #[must_use]
+    pub fn of(row: &Attributes) -> Option<Self> {
+        let text = |name| row.get(name).and_then(Value::as_text).filter(|text| !text.is_empty());
+        let time = |name| row.get(name).and_then(Value::as_time);
+        if row.contains_key(ENDED_AT) {
+            return None;
+        }
+        Some(Self {
+            access_token: text(ACCESS_TOKEN)?.into(),
+            instance_url: text(attr::INSTANCE_URL).unwrap_or_default().to_owned(),
+            issued_at: time(ISSUED_AT),
+            expires_at: time(EXPIRES_AT),
+            scope: text(attr::SCOPE).map(str::to_owned),
+        })
+    }
+
+    /// The token of a refresh of this row.
+    pub(super) fn refreshed(tokens: &NewestTokens, row: &Attributes) -> Self {
+        let text = |name| row.get(name).and_then(Value::as_text).map(str::to_owned);
+        Self {
+            access_token: tokens.access_token.clone(),
+            instance_url: tokens.instance_url.clone().or_else(|| text(attr::INSTANCE_URL)).unwrap_or_default(),
+            issued_at: Some(tokens.issued_at),
+            expires_at: tokens.expires_at,
+            scope: tokens.scope.clone().or_else(|| text(attr::SCOPE)),
+        }
+    }
+
+    /// Whether it may still be used: Salesforce has not refused it, and its end, where that is known, has not come.
+    pub(super) fn may_live(&self, wish: &Wish, now: Timestamp) -> bool {
+        !wish.rejects(&self.access_token) && self.expires_at.is_none_or(|end| end > now)
+    }
+
+    /// Whether it is handed out as it is, by the row that it is of.
+    pub(super) fn satisfies(&self, wish: &Wish, row: &Attributes, max_age: Duration, now: Timestamp) -> bool {
+        let age = age(row, now);
+        let is_long_enough = age < JUST_NOW || self.expires_at.is_none_or(|end| end >= now.plus(wish.min_validity));
+        self.may_live(wish, now) && age < max_age && is_long_enough
+    }
+}
+
+impl Wish {
+    fn rejects(&self, token: &SecretString) -> bool {
+        self.rejected.as_deref().is_some_and(|rejected| rejected == sha256(token))
+    }
+}
+
+fn sha256(token: &SecretString) -> String {
+    use fmt::Write as _;
+    let digest = digest(&SHA256, token.expose_secret().as_bytes());
+    digest.as_ref().iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::{REFRESHED_AT, VERSION};
+
+    const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+    const HOUR: Duration = Duration::from_hours(1);
+    /// Of `a1`.
+    const A1: &str = "f55ff16f66f43360266b95db6f8fec01d76031054306ae4a4b380598f6cfd114";
+
+    fn row(age: Duration, expires_in: Option<Duration>) -> Attributes {
+        let mut row = Attributes::from([
+            (ACCESS_TOKEN.to_owned(), "a1".into()),
+            (REFRESHED_AT.to_owned(), NOW.minus(age).into()),
+            (VERSION.to_owned(), 1.into()),
+        ]);
+        row.extend(expires_in.map(|time| (EXPIRES_AT.to_owned(), NOW.plus(time).into())));
+        row
+    }
+
+    fn satisfies(wish: &Wish, row: &Attributes) -> bool {
+        LiveToken::of(row).unwrap().satisfies(wish, row, HOUR, NOW)
+    }
+
+    #[test]
+    fn a_token_is_handed_out_while_it_is_young() {
+        let wish = Wish::default();
+        assert!(satisfies(&wish, &row(HOUR / 2, None)));
+        assert!(!satisfies(&wish, &row(HOUR, None)));
+    }
+
+    #[test]
+    fn the_rejected_token_is_not_handed_out_again_however_young() {
+        let rejected = |sha256: &str| Wish { rejected: Some(sha256.to_owned()), ..Wish::default() };
+        assert!(!satisfies(&rejected(A1), &row(Duration::ZERO, None)));
+        assert!(satisfies(&rejected(&"0".repeat(64)), &row(Duration::ZERO, None)));
+    }
+
+    #[test]
+    fn a_token_is_valid_for_as_long_as_is_asked_where_its_end_is_known() {
+        let wish = Wish { min_validity: Duration::from_mins(10), ..Wish::default() };
+        assert!(satisfies(&wish, &row(HOUR / 2, Some(Duration::from_mins(10)))));
+        assert!(!satisfies(&wish, &row(HOUR / 2, Some(Duration::from_secs(599)))));
+        assert!(satisfies(&wish, &row(HOUR / 2, None)));
+        assert!(satisfies(&wish, &row(Duration::ZERO, Some(Duration::from_mins(5)))), "no refresh brings a longer one");
+    }
+
+    #[test]
+    fn a_connection_that_has_ended_has_no_token() {
+        let mut ended = row(Duration::ZERO, None);
+        ended.insert(ENDED_AT.to_owned(), NOW.into());
+        assert!(LiveToken::of(&ended).is_none() && LiveToken::of(&Attributes::new()).is_none());
+    }
+
+    #[test]
+    fn debug_hides_the_token() {
+        assert!(!format!("{:?}", LiveToken::of(&row(HOUR, None))).contains("a1"));
+    }
+}

@@ -1,0 +1,64 @@
+//! The tokens of a refresh on their way through the upkeep queue: as JSON, to be sealed.
+
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::seal::BrokenSeal;
+use crate::{
+    Timestamp,
+    connection::{NewestTokens, RefreshTokenText},
+};
+
+#[derive(Serialize, Deserialize)]
+struct Wire {
+    /// As it stands in the row.
+    used: String,
+    #[serde(serialize_with = "exposed", deserialize_with = "secret")]
+    access_token: SecretString,
+    /// As it is to stand in the row.
+    refresh_token: Option<String>,
+    instance_url: Option<String>,
+    issued_at: Timestamp,
+    scope: Option<String>,
+    refreshed_at: Timestamp,
+    expires_at: Option<Timestamp>,
+}
+
+fn exposed<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(secret.expose_secret())
+}
+
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
+    String::deserialize(deserializer).map(Into::into)
+}
+
+pub(super) fn to_json(tokens: &NewestTokens) -> Result<SecretString, BrokenSeal> {
+    let NewestTokens { used, access_token, refresh_token, instance_url, issued_at, scope, refreshed_at, expires_at } =
+        tokens.clone();
+    let wire = Wire {
+        used: used.stored().to_owned(),
+        access_token,
+        refresh_token: refresh_token.map(|token| token.stored().to_owned()),
+        instance_url,
+        issued_at,
+        scope,
+        refreshed_at,
+        expires_at,
+    };
+    serde_json::to_string(&wire).map(Into::into).map_err(|_| BrokenSeal)
+}
+
+pub(super) fn from_json(text: &SecretString) -> Result<NewestTokens, BrokenSeal> {
+    let Wire { used, access_token, refresh_token, instance_url, issued_at, scope, refreshed_at, expires_at } =
+        serde_json::from_str(text.expose_secret()).map_err(|_| BrokenSeal)?;
+    Ok(NewestTokens {
+        used: RefreshTokenText::new(&used),
+        access_token,
+        refresh_token: refresh_token.as_deref().map(RefreshTokenText::new),
+        instance_url,
+        issued_at,
+        scope,
+        refreshed_at,
+        expires_at,
+    })
+}

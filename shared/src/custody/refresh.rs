@@ -1,0 +1,390 @@
+//! One refresh of one row: claimed, asked for, stored; or released, or the end of the connection.
+//!
+//! What it must never do: present a refresh token that may be used up without asking Salesforce whether it is alive, since that
+//! revokes the whole grant; and lose a token that has been rotated for this one.
+
+use std::{fmt, time::Duration};
+
+use tokio::time::{Instant, sleep, timeout_at};
+use tracing::{info, warn};
+
+use super::{Custody, LiveToken, Trouble, holder::left, seal::SealingKey, tables::Written, upkeep::Upkeep};
+use crate::{
+    LoginUrl, LoginUrls, Timestamp, WaId,
+    attempt::{EndReason, attr},
+    aws::secrets::Secrets,
+    conditional_write::{Attributes, Value},
+    connection::{self, Claim, ConnectionEnd, LEASE, LOST_AFTER, NewestTokens, Obstacle},
+    logging::chain,
+    metrics::Metric,
+    pauses::Pauses,
+    salesforce::{self, Introspection, RefreshClass, RefreshToken, Refreshed, TokenKind},
+};
+
+/// What a request leaves of the lease and of the invocation, for storing its answer.
+const STORE_RESERVE: Duration = Duration::from_secs(5);
+/// With less time than this a refresh token is not sent.
+const MIN_REQUEST: Duration = Duration::from_secs(2);
+/// How often one invocation asks where Salesforce is unavailable.
+const REQUESTS: u32 = 3;
+/// Salesforce may still be processing a request whose answer was lost.
+const AFTER_AMBIGUOUS: Duration = Duration::from_secs(1);
+const INTROSPECTION: Duration = Duration::from_secs(5);
+/// For the end of an opaque access token, which is an extra.
+const EXPIRY: Duration = Duration::from_secs(2);
+/// A dead refresh token is looked at again a little later than its successor can come.
+const LOOK_AGAIN: Duration = LOST_AFTER.saturating_add(Duration::from_secs(30));
+
+/// A connection that has ended.
+#[derive(Clone)]
+pub struct EndedConnection {
+    /// The chat.
+    pub wa_id: WaId,
+    /// Why, where the row's word is a known one.
+    pub reason: Option<EndReason>,
+    pub(super) row: Attributes,
+}
+
+/// The result of one refresh.
+pub(super) enum Refreshing {
+    Refreshed(LiveToken),
+    Ended(EndedConnection),
+    /// The row is another than the one that was read.
+    Changed,
+    Held {
+        until: Timestamp,
+    },
+    Failed(Trouble),
+}
+
+/// A refresh under its lease.
+struct Work<'a> {
+    custody: &'a Custody,
+    wa_id: &'a WaId,
+    row: &'a Attributes,
+    claim: Claim,
+    hosts: Vec<String>,
+    /// The end of the lease, and of the invocation.
+    until: Instant,
+    /// Whether the refresh token is known to be unused.
+    is_unused: bool,
+}
+
+/// Opened for one refresh, before the token is presented: after the answer nothing outside is needed to seal it.
+struct Inputs {
+    token: RefreshToken,
+    key: SealingKey,
+    secrets: std::sync::Arc<Secrets>,
+}
+
+impl Custody {
+    /// Refreshes the tokens of a row, as it was read.
+    pub(super) async fn refresh(&self, wa_id: &WaId, row: &Attributes, deadline: Instant) -> Refreshing {
+        let now = (self.clock)();
+        let mut holder = [0; 16];
+        if let Err(error) = (self.random)(&mut holder) {
+            return Refreshing::Failed(error.into());
+        }
+        let holder = format!("{:032x}", u128::from_be_bytes(holder));
+        let claim = match connection::claim(row, holder, now) {
+            Ok(claim) => claim,
+            Err(Obstacle::NoRefreshToken) => return Refreshing::Failed(Trouble::NoRefreshToken),
+            Err(Obstacle::Held { until }) => return Refreshing::Held { until },
+        };
+        if left(deadline) < MIN_REQUEST + STORE_RESERVE {
+            return Refreshing::Failed(Trouble::OutOfTime);
+        }
+        let until = deadline.min(Instant::now() + LEASE);
+        match self.take(wa_id, &claim, now).await {
+            Ok(true) => {}
+            Ok(false) => return Refreshing::Changed,
+            Err(trouble) => return Refreshing::Failed(trouble),
+        }
+        let (hosts, is_unused) = (self.hosts(row), !claim.maybe_used);
+        let mut work = Work { custody: self, wa_id, row, claim, hosts, until, is_unused };
+        let result = work.run(deadline).await;
+        self.report(&result);
+        result
+    }
+
+    /// Claims the row. A claim whose answer was lost is known by the row.
+    async fn take(&self, wa_id: &WaId, claim: &Claim, now: Timestamp) -> Result<bool, Trouble> {
+        match self.tables.write(wa_id, &claim.take(now)).await {
+            Ok(Written::Done) => Ok(true),
+            Ok(Written::Refused(row)) => Ok(claim.holds(&row)),
+            Err(_) => Ok(claim.holds(&self.row(wa_id).await?)),
+        }
+    }
+
+    fn report(&self, result: &Refreshing) {
+        let (label, trouble) = match result {
+            Refreshing::Refreshed(_) => ("refreshed", None),
+            Refreshing::Ended(_) => ("ended", None),
+            Refreshing::Changed | Refreshing::Held { .. } => ("superseded", None),
+            Refreshing::Failed(trouble) => (trouble.label(), Some(trouble)),
+        };
+        if let Some(trouble) = trouble {
+            warn!(result = label, error = chain(trouble), "connection not refreshed");
+        } else {
+            info!(result = label, "refresh finished");
+        }
+        self.config.meter.count((self.clock)(), Metric::Refreshes, &[("Result", label)]);
+    }
+}
+
+impl Work<'_> {
+    async fn run(&mut self, deadline: Instant) -> Refreshing {
+        let asked = match timeout_at(self.until, self.ask()).await {
+            Ok(asked) => asked,
+            Err(_) => Err(Stop::Trouble(Trouble::OutOfTime)),
+        };
+        match asked {
+            Ok((answer, inputs)) => self.store(answer, inputs, deadline).await,
+            Err(Stop::Over(reason)) => self.end(reason).await,
+            Err(Stop::Lost) => self.lost().await,
+            Err(Stop::Trouble(trouble)) => {
+                self.give_back().await;
+                Refreshing::Failed(trouble)
+            }
+        }
+    }
+
+    /// Asks Salesforce for new tokens, as often as that is safe and there is time.
+    async fn ask(&mut self) -> Result<(Refreshed, Inputs), Stop> {
+        let mut inputs = self.prepare().await?;
+        if !self.is_unused {
+            self.prove_unused(&inputs).await?;
+        }
+        let mut pauses = Pauses::until(self.until - STORE_RESERVE - MIN_REQUEST);
+        let (mut requests, mut refetched, mut was_ambiguous) = (0, false, false);
+        loop {
+            let time = left(self.until).saturating_sub(STORE_RESERVE).min(salesforce::TIMEOUT);
+            if time < MIN_REQUEST {
+                return Err(Trouble::OutOfTime.into());
+            }
+            let host = self.hosts.first().ok_or(Trouble::NoHost)?;
+            let credentials = self.custody.config.credentials(&inputs.secrets).map_err(Trouble::from)?;
+            // From here on, an invocation that is killed leaves a token that may be used.
+            self.is_unused = false;
+            requests += 1;
+            let error = match self.custody.salesforce()?.refresh(host, &inputs.token, credentials, time).await {
+                Ok(answer) => return Ok((answer, inputs)),
+                Err(error) => error,
+            };
+            match error.class() {
+                RefreshClass::Ended(reason) => return Err(Stop::Over(reason)),
+                RefreshClass::Transient { retry_after } => {
+                    self.is_unused = !was_ambiguous;
+                    if requests >= REQUESTS || !pauses.next(retry_after).await {
+                        return Err(error.into());
+                    }
+                }
+                RefreshClass::Ambiguous if was_ambiguous => return Err(error.into()),
+                RefreshClass::Ambiguous => {
+                    was_ambiguous = true;
+                    sleep(AFTER_AMBIGUOUS).await;
+                    match self.introspect(&inputs).await? {
+                        Introspection::Active { .. } => self.is_unused = true,
+                        // Nobody else has used it: its successor went with the answer.
+                        Introspection::Inactive if !self.claim.maybe_used => {
+                            return Err(Stop::Over(EndReason::Expired));
+                        }
+                        Introspection::Inactive => return Err(Stop::Lost),
+                    }
+                }
+                RefreshClass::Doubtful => match self.introspect(&inputs).await? {
+                    Introspection::Inactive => return Err(Stop::Over(EndReason::Expired)),
+                    Introspection::Active { .. } => {
+                        self.is_unused = true;
+                        return Err(error.into());
+                    }
+                },
+                RefreshClass::Operator => {
+                    self.is_unused = !was_ambiguous;
+                    if refetched {
+                        return Err(error.into());
+                    }
+                    refetched = true;
+                    let newer = self.custody.secret_store().newer_than(&inputs.secrets, self.now()).await;
+                    inputs.secrets = newer.map_err(Trouble::from)?;
+                }
+            }
+        }
+    }
+
+    async fn prepare(&self) -> Result<Inputs, Stop> {
+        let Self { custody, wa_id, claim, .. } = self;
+        let (token, key, secrets) =
+            tokio::join!(custody.open_token(&claim.used, wa_id), custody.sealing_key(), custody.secrets());
+        Ok(Inputs { token: token?, key: key?, secrets: secrets? })
+    }
+
+    /// A holder before this one may have used the token: a dead one is not presented.
+    async fn prove_unused(&mut self, inputs: &Inputs) -> Result<(), Stop> {
+        match self.introspect(inputs).await? {
+            Introspection::Active { .. } => {
+                self.is_unused = true;
+                Ok(())
+            }
+            Introspection::Inactive if self.claim.is_lost_for_good(self.now()) => Err(Stop::Over(EndReason::Expired)),
+            Introspection::Inactive => Err(Stop::Lost),
+        }
+    }
+
+    async fn introspect(&self, inputs: &Inputs) -> Result<Introspection, Stop> {
+        let host = self.hosts.first().ok_or(Trouble::NoHost)?;
+        let credentials = self.custody.config.credentials(&inputs.secrets).map_err(Trouble::from)?;
+        let time = left(self.until).min(INTROSPECTION);
+        let token = (TokenKind::Refresh, inputs.token.secret());
+        let asked = self.custody.salesforce()?.introspect(host, token, credentials, time).await;
+        Ok(asked.map_err(Trouble::from)?)
+    }
+
+    /// Stores what Salesforce gave, and hands it out.
+    async fn store(&self, answer: Refreshed, inputs: Inputs, deadline: Instant) -> Refreshing {
+        let tokens = match self.newest(&answer, &inputs.key) {
+            Ok(tokens) => tokens,
+            Err(trouble) => {
+                self.give_back().await;
+                return Refreshing::Failed(trouble);
+            }
+        };
+        let is_stored =
+            self.custody.store_or_queue(self.wa_id, &tokens, &inputs.key, self.hosts.clone(), deadline).await;
+        if !is_stored {
+            return Refreshing::Changed;
+        }
+        let mut token = LiveToken::refreshed(&tokens, self.row);
+        if token.expires_at.is_none() {
+            let until = deadline.min(Instant::now() + EXPIRY);
+            token.expires_at = timeout_at(until, self.expiry(&tokens, &answer, &inputs)).await.ok().flatten();
+        }
+        Refreshing::Refreshed(token)
+    }
+
+    /// The end of an opaque access token, which Salesforce is asked for once.
+    async fn expiry(&self, tokens: &NewestTokens, answer: &Refreshed, inputs: &Inputs) -> Option<Timestamp> {
+        let host = self.hosts.first()?;
+        let credentials = self.custody.config.credentials(&inputs.secrets).ok()?;
+        let token = (TokenKind::Access, answer.access_token.secret());
+        let asked = self.custody.salesforce().ok()?.introspect(host, token, credentials, EXPIRY).await.ok()?;
+        let Introspection::Active { expires_at: Some(at) } = asked else { return None };
+        let _ = self.custody.tables.write(self.wa_id, &tokens.expire(at)).await;
+        Some(at)
+    }
+
+    /// What is stored of an answer. Its sender is proven by TLS; the account must be the row's.
+    fn newest(&self, answer: &Refreshed, key: &SealingKey) -> Result<NewestTokens, Trouble> {
+        let is_own = answer.account.as_ref().is_none_or(|(org, user)| {
+            let is = |name, id: &str| text(self.row, name).is_none_or(|own| own.get(..15) == id.get(..15));
+            is(attr::ORG_ID, org) && is(connection::USER_ID, user)
+        });
+        if !is_own {
+            return Err(Trouble::OtherAccount);
+        }
+        if !answer.is_proven {
+            warn!(next = "store", "refreshed tokens are not signed with the client secret in use");
+        }
+        let near = text(self.row, attr::LOGIN_URL).and_then(|url| url.parse::<LoginUrl>().ok());
+        let near = near.as_ref().unwrap_or(self.custody.config.login_urls.default_url());
+        let (now, token) = (self.now(), answer.refresh_token.as_ref());
+        let sealed = token.map(|token| self.custody.seal(key, self.wa_id, token.secret())).transpose()?;
+        Ok(NewestTokens {
+            used: self.claim.used.clone(),
+            access_token: answer.access_token.secret().into(),
+            refresh_token: sealed.map(connection::RefreshTokenText::Sealed),
+            instance_url: answer.instance_url.as_deref().and_then(|url| salesforce::instance_origin(url, near)),
+            issued_at: answer.issued_at.unwrap_or(now),
+            scope: answer.scope.clone(),
+            refreshed_at: now,
+            expires_at: answer.access_token.expires_at(),
+        })
+    }
+
+    /// Salesforce has ended the connection, unless the row is another by now.
+    async fn end(&self, reason: EndReason) -> Refreshing {
+        let ended = async {
+            let row = self.custody.row(self.wa_id).await?;
+            if !self.claim.holds(&row) {
+                return Ok(None);
+            }
+            let link_id = self.custody.tables.link_of(&row).await;
+            let end = ConnectionEnd { wa_id: self.wa_id, row: &row, reason, link_id, at: self.now() };
+            Ok(self.custody.tables.end(&end).await?.then_some(row))
+        };
+        match ended.await {
+            Ok(Some(row)) => {
+                let meter = &self.custody.config.meter;
+                meter.count(self.now(), Metric::ConnectionsEnded, &[("Reason", reason.as_str())]);
+                Refreshing::Ended(EndedConnection { wa_id: self.wa_id.clone(), reason: Some(reason), row })
+            }
+            Ok(None) => Refreshing::Changed,
+            // The lease is left to stand: whoever comes next asks about the token before presenting it.
+            Err(error) => Refreshing::Failed(Trouble::Aws(error)),
+        }
+    }
+
+    /// The refresh token is dead, and its successor may come from the queue: it is looked at again when it would have come.
+    async fn lost(&self) -> Refreshing {
+        let refresh = Upkeep::Refresh { wa_id: self.wa_id.clone() };
+        if let Err(error) = self.custody.queue(&refresh, LOOK_AGAIN).await {
+            // The next call, or the sweep, finds the mark.
+            warn!(error = chain(&error), "refresh not queued");
+        }
+        match self.custody.tables.write(self.wa_id, &self.claim.lost(self.now())).await {
+            Ok(Written::Done) => Refreshing::Failed(Trouble::Lost),
+            Ok(Written::Refused(_)) => Refreshing::Changed,
+            Err(error) => Refreshing::Failed(error.into()),
+        }
+    }
+
+    /// Ends the lease, as far as is known of the token.
+    async fn give_back(&self) {
+        let write = if self.is_unused { self.claim.release() } else { self.claim.leave(self.now()) };
+        if let Err(error) = self.custody.tables.write(self.wa_id, &write).await {
+            warn!(error = chain(&error), "lease not released: the row is free when it ends");
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        (self.custody.clock)()
+    }
+}
+
+/// Why no tokens came.
+enum Stop {
+    Over(EndReason),
+    Lost,
+    Trouble(Trouble),
+}
+
+impl<E: Into<Trouble>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Trouble(error.into())
+    }
+}
+
+impl EndedConnection {
+    /// Where the person logged in, as far as the stack still knows that host; else its first.
+    #[must_use]
+    pub fn login_url<'a>(&self, login_urls: &'a LoginUrls) -> &'a LoginUrl {
+        let own = text(&self.row, attr::LOGIN_URL).and_then(|url| url.parse::<LoginUrl>().ok());
+        login_urls.iter().find(|url| own.as_ref() == Some(*url)).unwrap_or(login_urls.default_url())
+    }
+
+    /// When it ended, where the row says so.
+    #[must_use]
+    pub fn at(&self) -> Option<Timestamp> {
+        self.row.get(connection::ENDED_AT).and_then(Value::as_time)
+    }
+}
+
+impl fmt::Debug for EndedConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EndedConnection").field("reason", &self.reason).finish_non_exhaustive()
+    }
+}
+
+fn text<'a>(row: &'a Attributes, name: &str) -> Option<&'a str> {
+    row.get(name).and_then(Value::as_text).filter(|text| !text.is_empty())
+}

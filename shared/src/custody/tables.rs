@@ -1,0 +1,72 @@
+//! The two tables, as whoever holds tokens uses them. It decides no retries.
+
+use aws_sdk_dynamodb::{Client, config::BehaviorVersion};
+
+use crate::{
+    LinkId, WaId,
+    attempt::attr,
+    aws::{
+        AwsError, SdkConfig,
+        dynamodb::{self, Transaction, Update},
+    },
+    conditional_write::{Attributes, ConditionalWrite, Value},
+    connection::ConnectionEnd,
+};
+
+/// Both tables.
+#[derive(Debug)]
+pub(super) struct Tables {
+    client: Client,
+    tokens: String,
+    attempts: String,
+}
+
+/// What became of a write.
+#[derive(Debug)]
+pub(super) enum Written {
+    Done,
+    /// The row is another by now.
+    Refused(Attributes),
+}
+
+impl Tables {
+    /// No connection is opened yet.
+    pub(super) fn new(config: &SdkConfig, tokens: String, attempts: String) -> Self {
+        let config = aws_sdk_dynamodb::config::Builder::from(config).behavior_version(BehaviorVersion::v2026_01_12());
+        Self { client: Client::from_conf(config.build()), tokens, attempts }
+    }
+
+    /// The client, for what is read beside.
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The chat's row; empty where there is none.
+    pub(super) async fn read(&self, wa_id: &WaId) -> Result<Attributes, AwsError> {
+        dynamodb::read(&self.client, &self.tokens, (attr::WA_ID, wa_id.as_str())).await
+    }
+
+    pub(super) async fn write(&self, wa_id: &WaId, write: &ConditionalWrite) -> Result<Written, AwsError> {
+        Ok(match dynamodb::update(&self.client, &self.tokens, (attr::WA_ID, wa_id.as_str()), write).await? {
+            Update::Done(_) => Written::Done,
+            Update::ConditionFailed(row) => Written::Refused(row),
+        })
+    }
+
+    /// Ends a connection, and records it for the outbox; `false` where the row is another by now.
+    pub(super) async fn end(&self, end: &ConnectionEnd<'_>) -> Result<bool, AwsError> {
+        let (tombstone, record, id) = (end.tombstone(), end.record(), end.id().to_string());
+        let writes = [
+            (&tombstone, &*self.tokens, (attr::WA_ID, end.wa_id.as_str())),
+            (&record, &*self.attempts, (attr::ATTEMPT_ID, &*id)),
+        ];
+        Ok(matches!(dynamodb::transact(&self.client, writes).await?, Transaction::Done))
+    }
+
+    /// The link that the connection's attempt began with. It is an extra: an old attempt is gone, and nothing waits for it.
+    pub(super) async fn link_of(&self, row: &Attributes) -> Option<LinkId> {
+        let id = row.get(attr::ATTEMPT_ID).and_then(Value::as_text)?;
+        let attempt = dynamodb::read(&self.client, &self.attempts, (attr::ATTEMPT_ID, id)).await.ok()?;
+        attempt.get(attr::LINK_ID).and_then(Value::as_text)?.parse().ok()
+    }
+}

@@ -1,0 +1,107 @@
+//! Why a refresh, or what follows from it, did not come to its end.
+
+use std::time::Duration;
+
+use super::seal::BrokenSeal;
+use crate::{
+    aws::{AwsError, kms::KmsError, secrets::SecretsError},
+    process::NoRandomness,
+    salesforce::{IntrospectError, RefreshClass, RefreshError, RevokeError},
+};
+
+/// How long a caller is asked to wait where nothing else is known.
+const SOON: Duration = Duration::from_secs(5);
+/// The same, where only an operator can help.
+const LATER: Duration = Duration::from_mins(1);
+/// The longest that a caller is asked to wait.
+const LONGEST: Duration = Duration::from_hours(1);
+
+/// Nothing has ended: the same may succeed later.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    /// A table or a queue.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// The key that seals refresh tokens.
+    #[error(transparent)]
+    Kms(#[from] KmsError),
+    /// The app's credentials.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
+    /// The HTTP client cannot be made.
+    #[error("cannot make the HTTP client")]
+    Http(#[source] reqwest::Error),
+    /// The row's refresh token, or a message's, does not open: of another key, another chat, or damaged.
+    #[error(transparent)]
+    Seal(#[from] BrokenSeal),
+    /// No randomness.
+    #[error(transparent)]
+    Random(#[from] NoRandomness),
+    /// Salesforce did not give new tokens.
+    #[error(transparent)]
+    Refresh(#[from] RefreshError),
+    /// Salesforce gave tokens of another user or org.
+    #[error("Salesforce's answer is about another account")]
+    OtherAccount,
+    /// Salesforce did not say whether a refresh token is alive, without which it is not presented.
+    #[error(transparent)]
+    Introspect(#[from] IntrospectError),
+    /// A token was not revoked.
+    #[error(transparent)]
+    Revoke(#[from] RevokeError),
+    /// The refresh token is used up, and its successor may be on the upkeep queue.
+    #[error("the refresh token was used by an invocation that did not store its successor")]
+    Lost,
+    /// Another invocation refreshes.
+    #[error("another refresh is under way")]
+    Held {
+        /// How long it may take.
+        time: Duration,
+    },
+    /// The row changed each time.
+    #[error("the row changed each time that it was read")]
+    Changed,
+    /// The row has no refresh token.
+    #[error("the connection has no refresh token")]
+    NoRefreshToken,
+    /// No host of Salesforce's is known for the connection.
+    #[error("no host of Salesforce's is known for the connection")]
+    NoHost,
+    /// The invocation's time is over.
+    #[error("out of time")]
+    OutOfTime,
+}
+
+impl Trouble {
+    /// `Result` in metrics: whose it is.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Refresh(error) => match error.class() {
+                RefreshClass::Transient { .. } => "transient",
+                RefreshClass::Ambiguous => "ambiguous",
+                RefreshClass::Ended(_) | RefreshClass::Doubtful | RefreshClass::Operator => "operator",
+            },
+            Self::Secrets(_) | Self::Http(_) | Self::Seal(_) | Self::OtherAccount | Self::NoHost => "operator",
+            Self::Lost => "ambiguous",
+            _ => "transient",
+        }
+    }
+
+    /// When to ask again.
+    #[must_use]
+    pub fn retry_after(&self) -> Duration {
+        let time = match self {
+            Self::Refresh(error) => match error.class() {
+                RefreshClass::Transient { retry_after } => retry_after.unwrap_or(SOON),
+                RefreshClass::Ambiguous => SOON,
+                RefreshClass::Ended(_) | RefreshClass::Doubtful | RefreshClass::Operator => LATER,
+            },
+            Self::Held { time } => *time,
+            Self::Lost => LATER,
+            _ if self.label() == "operator" => LATER,
+            _ => SOON,
+        };
+        time.clamp(Duration::from_secs(1), LONGEST)
+    }
+}

@@ -1,0 +1,129 @@
+//! Token introspection (RFC 7662; Salesforce Help "OAuth 2.0 Token Introspection"): whether a token is alive, without using it.
+
+use std::time::Duration;
+
+use reqwest::header;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    client::{Answer, BodyError, Salesforce},
+    refresh::AppCredentials,
+};
+use crate::Timestamp;
+
+const PATH: &str = "/services/oauth2/introspect";
+
+/// What Salesforce knows of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Introspection {
+    /// It works.
+    Active {
+        /// When it ends, where Salesforce says.
+        expires_at: Option<Timestamp>,
+    },
+    /// It is expired, revoked, used up, or was never one.
+    Inactive,
+}
+
+/// Which kind of token it is (RFC 7662 §2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenKind {
+    /// An access token.
+    Access,
+    /// A refresh token.
+    Refresh,
+}
+
+/// Salesforce did not say whether the token is alive.
+#[derive(Debug, thiserror::Error)]
+pub enum IntrospectError {
+    /// No answer, or an incomplete one.
+    #[error("no answer to the introspection")]
+    NoAnswer(#[source] BodyError),
+    /// An answer of another kind.
+    #[error("Salesforce answered {0} to the introspection")]
+    Refused(u16),
+}
+
+#[derive(Serialize)]
+struct IntrospectForm<'a> {
+    token: &'a str,
+    token_type_hint: &'static str,
+    client_id: &'a str,
+    client_secret: &'a str,
+}
+
+/// RFC 7662 §2.2.
+#[derive(Deserialize)]
+struct Introspected {
+    active: bool,
+    /// In seconds.
+    exp: Option<u64>,
+}
+
+impl Salesforce {
+    /// Asks this host of Salesforce's whether a token is alive, once.
+    ///
+    /// # Errors
+    /// [`IntrospectError`].
+    pub async fn introspect(
+        &self,
+        host: &str,
+        (kind, token): (TokenKind, &str),
+        credentials: AppCredentials<'_>,
+        time: Duration,
+    ) -> Result<Introspection, IntrospectError> {
+        let AppCredentials { client_id, client_secret } = credentials;
+        let token_type_hint = match kind {
+            TokenKind::Access => "access_token",
+            TokenKind::Refresh => "refresh_token",
+        };
+        let response = self
+            .0
+            .post(format!("{}{PATH}", host.trim_end_matches('/')))
+            .header(header::ACCEPT, "application/json")
+            .form(&IntrospectForm { token, token_type_hint, client_id, client_secret })
+            .timeout(time)
+            .send()
+            .await
+            .map_err(|error| IntrospectError::NoAnswer(BodyError::Connection(error.without_url())))?;
+        let answer = Answer::read(response).await.map_err(IntrospectError::NoAnswer)?;
+        meaning(answer.status, &answer.body).ok_or(IntrospectError::Refused(answer.status))
+    }
+}
+
+fn meaning(status: u16, body: &[u8]) -> Option<Introspection> {
+    let answer: Introspected = serde_json::from_slice(body).ok().filter(|_| (200..=299).contains(&status))?;
+    Some(if answer.active {
+        Introspection::Active { expires_at: answer.exp.map(Timestamp::from_seconds) }
+    } else {
+        Introspection::Inactive
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_answer_that_says_so_is_one() {
+        let active = |expires_at| Some(Introspection::Active { expires_at });
+        for (status, body, expected) in [
+            (
+                200,
+                r#"{"active":true,"exp":1790000000,"scope":"api"}"#,
+                active(Some(Timestamp::from_seconds(1_790_000_000))),
+            ),
+            (200, r#"{"active":true}"#, active(None)),
+            (200, r#"{"active":false}"#, Some(Introspection::Inactive)),
+            (200, "{}", None),
+            (200, "", None),
+            (200, "<html>maintenance</html>", None),
+            (400, r#"{"active":false}"#, None),
+            (401, r#"{"error":"invalid_client"}"#, None),
+            (503, r#"{"active":false}"#, None),
+        ] {
+            assert_eq!(meaning(status, body.as_bytes()), expected, "{status} {body}");
+        }
+    }
+}
