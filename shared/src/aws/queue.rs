@@ -1,15 +1,19 @@
 //! A queue that invokes its function. Lambda receives and deletes; here a message is sent, and a received one is set to come
 //! back.
 
-use std::{sync::OnceLock, time::Duration};
+use std::{collections::HashSet, sync::OnceLock, time::Duration};
 
-use aws_sdk_sqs::{Client, config::BehaviorVersion};
+use aws_sdk_sqs::{Client, config::BehaviorVersion, error::BuildError, types::SendMessageBatchRequestEntry};
 
 use super::{AwsError, SdkConfig};
 
 /// The longest visibility timeout that SQS accepts, in seconds
 /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html>).
 const MAX_VISIBILITY_TIMEOUT: i32 = 12 * 60 * 60;
+
+/// How many messages [`Queue::send_batch`] sends at most
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>).
+pub const MAX_BATCH: usize = 10;
 
 /// A message without an id cannot fail alone, and must not be acknowledged: the whole batch comes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -73,6 +77,28 @@ impl Queue {
             .await
             .map(drop)
             .map_err(AwsError::of("SendMessage"))
+    }
+
+    /// Sends up to [`MAX_BATCH`] messages at once, each with its delay as [`Self::send`] has it. Returns those that the queue
+    /// did not take, by their places: it takes the others all the same.
+    ///
+    /// # Errors
+    /// [`AwsError`]: nobody knows which were taken, and most likely none.
+    pub async fn send_batch(&self, messages: &[(String, Duration)]) -> Result<Vec<usize>, AwsError> {
+        let failed = AwsError::of("SendMessageBatch");
+        let entries: Result<Vec<_>, BuildError> = messages
+            .iter()
+            .enumerate()
+            .map(|(place, (body, delay))| {
+                let entry = SendMessageBatchRequestEntry::builder().id(place.to_string()).message_body(body);
+                entry.delay_seconds(seconds(*delay)).build()
+            })
+            .collect();
+        let entries = entries.map_err(|error| failed(error.into()))?;
+        let request = self.client().send_message_batch().queue_url(&self.url).set_entries(Some(entries));
+        let taken: HashSet<_> =
+            request.send().await.map_err(failed)?.successful.into_iter().map(|sent| sent.id).collect();
+        Ok((0..messages.len()).filter(|place| !taken.contains(&place.to_string())).collect())
     }
 
     /// Makes a received message visible again after this time, in whole seconds. Where that fails it comes back when the

@@ -24,6 +24,9 @@ impl Tables {
         server.on("GetItem", move |request| reads.read(&request.json()));
         server.on("UpdateItem", move |request| updates.update(&request.json()));
         server.on("TransactWriteItems", move |request| transactions.transact(&request.json()));
+        let (pages, sizes) = (tables.clone(), tables.clone());
+        server.on("Scan", move |request| pages.scan(&request.json()));
+        server.on("DescribeTable", move |request| sizes.describe(&request.json()));
         tables
     }
 
@@ -52,6 +55,42 @@ impl Tables {
             Value::Null => json!({}).into(),
             item => json!({ "Item": item }).into(),
         }
+    }
+
+    /// A page of a segment, in the order of the keys; a key belongs to a segment by the sum of its bytes.
+    fn scan(&self, request: &Value) -> Answer {
+        let items = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let table = text(&request["TableName"]);
+        let (segment, segments) = (request["Segment"].as_u64().unwrap(), request["TotalSegments"].as_u64().unwrap());
+        let limit = usize::try_from(request["Limit"].as_u64().unwrap()).unwrap();
+        let start = request["ExclusiveStartKey"].as_object().map(|key| text(&key.values().next().unwrap()["S"]));
+        let mut found: Vec<_> = items
+            .iter()
+            .filter(|((name, key), _)| *name == table && key.bytes().map(u64::from).sum::<u64>() % segments == segment)
+            .filter(|((_, key), _)| start.as_ref().is_none_or(|start| key > start))
+            .collect();
+        found.sort_by_key(|((_, key), _)| key);
+        let names = request["ExpressionAttributeNames"].as_object().unwrap();
+        let projection = text(&request["ProjectionExpression"]);
+        let projected: Vec<_> = projection.split(',').map(|name| names[name].as_str().unwrap()).collect();
+        let page = || found.iter().take(limit);
+        let project = |item: &Item| {
+            let kept = item.iter().filter(|(name, _)| projected.contains(&name.as_str()));
+            Value::Object(kept.map(|(name, value)| (name.clone(), value.clone())).collect())
+        };
+        let mut answer = json!({ "Items": page().map(|(_, item)| project(item)).collect::<Vec<_>>() });
+        if found.len() > limit {
+            let key = &page().last().unwrap().0.1;
+            let name = request["ExclusiveStartKey"].as_object().and_then(|key| key.keys().next());
+            answer["LastEvaluatedKey"] = json!({ name.map_or("wa_id", String::as_str): { "S": key } });
+        }
+        answer.into()
+    }
+
+    /// Each item is taken to have a kilobyte.
+    fn describe(&self, request: &Value) -> Answer {
+        let items = self.items(&text(&request["TableName"])).len();
+        json!({ "Table": { "ItemCount": items, "TableSizeBytes": items * 1024 } }).into()
     }
 
     fn update(&self, request: &Value) -> Answer {

@@ -1,0 +1,144 @@
+//! Keeps connections alive: goes through the token table, refreshes what grows old, and does for a connection what could not be
+//! done when it was due.
+//!
+//! The batch loop is here: the messages of a batch are processed side by side, and none of them, not even one that panics, fails
+//! another. No token, secret, chat address or message body is ever logged.
+
+mod config;
+mod delivery;
+mod ending;
+mod outbox;
+mod report;
+mod resources;
+mod schedule;
+mod setback;
+mod sweep;
+mod table;
+
+use std::{panic::AssertUnwindSafe, time::Duration};
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use futures::{FutureExt as _, future::join_all};
+use shared::{
+    Timestamp,
+    aws::{SdkConfig, queue::NamelessMessage},
+    custody::upkeep::Upkeep,
+    process::Random,
+    timestamp::Clock,
+};
+use tokio::time::{Instant, timeout_at};
+use tracing::warn;
+
+pub use crate::config::Config;
+use crate::config::Custody;
+use crate::{
+    delivery::Delivery,
+    ending::Ending,
+    report::{Report, chain},
+    resources::Resources,
+    setback::Setback,
+};
+
+/// The AWS services that a start asks, one connection each, as [`shared::aws::Start`] names them.
+pub const SERVICES: [&str; 4] = ["dynamodb", "kms", "secretsmanager", "sqs"];
+
+/// For returning a message to the queue, and for all that follows.
+const RETURN_RESERVE: Duration = Duration::from_secs(3);
+/// For the response to Lambda.
+const RESPONSE_RESERVE: Duration = Duration::from_millis(500);
+
+/// The function, ready for messages.
+pub struct TokenRefresher(Resources);
+
+/// By when the parts of an invocation must be done.
+#[derive(Clone, Copy)]
+struct Deadlines {
+    work: Instant,
+    return_to_queue: Instant,
+}
+
+impl Deadlines {
+    /// The deadlines of an invocation that has so much time left.
+    fn new(time_left: Duration) -> Self {
+        let leaving = |reserve| Instant::now() + time_left.saturating_sub(reserve);
+        Self { work: leaving(RETURN_RESERVE), return_to_queue: leaving(RESPONSE_RESERVE) }
+    }
+}
+
+impl TokenRefresher {
+    /// The function; nothing is fetched or opened yet.
+    ///
+    /// # Errors
+    /// Where the system's root certificates cannot be read.
+    pub fn new(config: Config, aws: &SdkConfig, clock: Clock, random: Random) -> Result<Self, reqwest::Error> {
+        Ok(Self(Resources::new(config, aws, clock, random)?))
+    }
+
+    /// Fetches the secrets. A failure is retried when a message needs them.
+    pub async fn warm_up(&self) {}
+
+    /// Processes a batch, all messages at once, and names those that are to be delivered again.
+    ///
+    /// # Errors
+    /// [`NamelessMessage`], before anything is done.
+    pub async fn handle(&self, batch: SqsEvent, deadline: Timestamp) -> Result<SqsBatchResponse, NamelessMessage> {
+        let deadlines = Deadlines::new(deadline.since(self.0.now()));
+        let deliveries: Vec<_> = batch.records.into_iter().map(Delivery::parse).collect::<Result<_, _>>()?;
+        let done = join_all(deliveries.iter().map(|delivery| self.process(delivery, deadlines))).await;
+        let mut response = SqsBatchResponse::default();
+        for (delivery, done) in deliveries.into_iter().zip(done) {
+            if !done {
+                response.add_failure(delivery.message_id);
+            }
+        }
+        Ok(response)
+    }
+
+    /// Processes one delivery. Returns whether its message may be deleted.
+    async fn process(&self, delivery: &Delivery, deadlines: Deadlines) -> bool {
+        let began = Instant::now();
+        let result = self.run(delivery, deadlines).await;
+        let message = delivery.message.as_ref().ok();
+        let is_given_up =
+            result.is_err() && message.is_some_and(|message| schedule::is_given_up(message, delivery.receives));
+        let is_done = result.is_ok() || is_given_up;
+        let back_in = if is_done { None } else { self.return_to_queue(delivery, deadlines).await };
+        let report = Report { delivery, result: &result, is_given_up, back_in, duration: began.elapsed() };
+        report.log();
+        report.measure(&self.0.config.meter, self.0.now());
+        is_done
+    }
+
+    /// Does what a message asks for, to its end, to a panic or to the end of the time.
+    async fn run(&self, delivery: &Delivery, deadlines: Deadlines) -> Result<Ending, Setback> {
+        let message = delivery.message.as_ref().map_err(|error| *error)?;
+        match timeout_at(deadlines.work, AssertUnwindSafe(self.perform(message)).catch_unwind()).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(Setback::Panic),
+            Err(_) => Err(Setback::OutOfTime),
+        }
+    }
+
+    async fn perform(&self, message: &Upkeep) -> Result<Ending, Setback> {
+        if self.0.config.custody == Custody::Bot {
+            return Ok(Ending::BotCustody);
+        }
+        match message {
+            Upkeep::Sweep(page) => sweep::run(&self.0, page.as_ref()).await,
+            _ => Ok(Ending::BotCustody),
+        }
+    }
+
+    /// Sets when the message comes back; `None` where that fails, and the queue's own time holds.
+    async fn return_to_queue(&self, delivery: &Delivery, deadlines: Deadlines) -> Option<Duration> {
+        let timeout = schedule::visibility_timeout(delivery.message.as_ref().ok(), delivery.receives);
+        let message_id = &delivery.message_id;
+        let returning = self.0.queue.set_visibility(&delivery.receipt, timeout);
+        match timeout_at(deadlines.return_to_queue, returning).await {
+            Ok(Ok(())) => return Some(timeout),
+            Ok(Err(error)) => warn!(message_id, error = chain(&error), "visibility not set"),
+            Err(_) => warn!(message_id, "visibility not set in time"),
+        }
+        None
+    }
+}

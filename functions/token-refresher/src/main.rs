@@ -1,0 +1,17 @@
+//! The `token-refresher` function: opens its connections, reads its configuration, and runs.
+
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use shared::{Timestamp, aws::Start, process};
+use token_refresher::{Config, SERVICES, TokenRefresher};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let settings = process::environment();
+    let start = Start::begin(&settings, &SERVICES).await?;
+    let refresher = TokenRefresher::new(Config::read(&settings)?, start.aws(), process::now, process::random)?;
+    start.finish(refresher.warm_up()).await;
+    Box::pin(run(service_fn(async |event: LambdaEvent<_>| {
+        Ok::<_, Error>(Box::pin(refresher.handle(event.payload, Timestamp::from_millis(event.context.deadline))).await?)
+    })))
+    .await
+}

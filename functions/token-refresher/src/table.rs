@@ -1,0 +1,89 @@
+//! The token table as a sweep reads it: its size, and page by page. It may be the customer's: no index of it is asked for.
+
+use aws_sdk_dynamodb::{Client, config::BehaviorVersion, types::AttributeValue};
+use shared::{
+    attempt::attr,
+    aws::{
+        AwsError, SdkConfig,
+        dynamodb::{self, Update},
+    },
+    conditional_write::{Attributes, ConditionalWrite},
+    connection::{ENDED_AT, ISSUED_AT, LEASE_UNTIL, LOST_AT, REFRESH_TOKEN, REFRESHED_AT, VERSION},
+    custody::upkeep::Page,
+};
+
+use crate::sweep::plan::{PAGE_ROWS, Size};
+
+/// What a sweep reads of a row.
+const PROJECTION: [&str; 8] =
+    [attr::WA_ID, REFRESH_TOKEN, REFRESHED_AT, ISSUED_AT, ENDED_AT, LEASE_UNTIL, LOST_AT, VERSION];
+
+/// The table `salesforce_tokens`.
+#[derive(Clone, Debug)]
+pub(crate) struct TokenTable {
+    client: Client,
+    name: String,
+}
+
+/// The rows of a page.
+pub(crate) struct Rows {
+    pub(crate) rows: Vec<Attributes>,
+    /// Where the next page begins; `None` at the segment's end.
+    pub(crate) next_key: Option<String>,
+}
+
+impl TokenTable {
+    /// The table; no connection is opened yet.
+    pub(crate) fn new(config: &SdkConfig, name: String) -> Self {
+        let config = aws_sdk_dynamodb::config::Builder::from(config).behavior_version(BehaviorVersion::v2026_01_12());
+        Self { client: Client::from_conf(config.build()), name }
+    }
+
+    /// Its size, some hours old.
+    pub(crate) async fn size(&self) -> Result<Size, AwsError> {
+        let operation = "DescribeTable";
+        let answer =
+            self.client.describe_table().table_name(&self.name).send().await.map_err(AwsError::of(operation))?;
+        let table = answer.table.ok_or_else(|| AwsError::unexpected(operation))?;
+        let number = |value: Option<i64>| value.and_then(|value| value.try_into().ok()).unwrap_or_default();
+        Ok(Size { bytes: number(table.table_size_bytes), rows: number(table.item_count) })
+    }
+
+    /// The rows of a page, eventually consistent: whatever follows looks at the row again.
+    pub(crate) async fn page(&self, page: &Page) -> Result<Rows, AwsError> {
+        let names: Vec<_> = (0..PROJECTION.len()).map(|number| format!("#{number}")).collect();
+        let mut scan = self
+            .client
+            .scan()
+            .table_name(&self.name)
+            .segment(number(page.segment))
+            .total_segments(number(page.segments))
+            .limit(i32::try_from(PAGE_ROWS).unwrap_or(i32::MAX))
+            .projection_expression(names.join(","));
+        for (placeholder, name) in names.into_iter().zip(PROJECTION) {
+            scan = scan.expression_attribute_names(placeholder, name);
+        }
+        if let Some(key) = &page.start_key {
+            scan = scan.exclusive_start_key(attr::WA_ID, AttributeValue::S(key.clone()));
+        }
+        let answer = scan.send().await.map_err(AwsError::of("Scan"))?;
+        let next_key = match answer.last_evaluated_key {
+            None => None,
+            Some(mut key) => match key.remove(attr::WA_ID) {
+                Some(AttributeValue::S(key)) => Some(key),
+                // The key of another table than ours.
+                _ => return Err(AwsError::unexpected("Scan")),
+            },
+        };
+        Ok(Rows { rows: answer.items.unwrap_or_default().into_iter().map(dynamodb::attributes).collect(), next_key })
+    }
+
+    /// Writes to a row.
+    pub(crate) async fn update(&self, wa_id: &str, write: &ConditionalWrite) -> Result<Update, AwsError> {
+        dynamodb::update(&self.client, &self.name, (attr::WA_ID, wa_id), write).await
+    }
+}
+
+fn number(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
