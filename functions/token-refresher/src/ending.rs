@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use shared::custody::{KeptAlive, Revoked, StoredLater};
+
 /// How the processing of a message ends that may be deleted.
 #[derive(Debug)]
 pub(crate) enum Ending {
@@ -15,6 +17,12 @@ pub(crate) enum Ending {
     Swept(Swept),
     /// The last page of a segment was read.
     Finished(Swept),
+    /// A connection was looked at, and refreshed where it was due.
+    KeptAlive(KeptAlive),
+    /// Refreshed tokens are in their row, or are being revoked because it is another by now.
+    Stored(StoredLater),
+    /// A token is revoked, or in use.
+    Revoked(Revoked),
     /// Bots refresh their tokens themselves: nothing was done.
     BotCustody,
 }
@@ -26,6 +34,13 @@ impl Ending {
             Self::Begun { .. } => "begun",
             Self::Swept(_) => "swept",
             Self::Finished(_) => "finished",
+            Self::KeptAlive(KeptAlive::Refreshed) => "refreshed",
+            Self::KeptAlive(KeptAlive::NotDue) => "not_due",
+            Self::KeptAlive(KeptAlive::Ended) => "ended",
+            Self::Stored(StoredLater::Stored) => "stored",
+            Self::Stored(StoredLater::Superseded) => "superseded",
+            Self::Revoked(Revoked::Dead) => "revoked",
+            Self::Revoked(Revoked::InUse) => "in_use",
             Self::BotCustody => "bot_custody",
         }
     }

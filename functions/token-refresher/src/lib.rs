@@ -22,7 +22,8 @@ use futures::{FutureExt as _, future::join_all};
 use shared::{
     Timestamp,
     aws::{SdkConfig, queue::NamelessMessage},
-    custody::upkeep::Upkeep,
+    custody::{TokenCustody, upkeep::Upkeep},
+    logging::chain,
     process::Random,
     timestamp::Clock,
 };
@@ -30,20 +31,15 @@ use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
 pub use crate::config::Config;
-use crate::config::Custody;
-use crate::{
-    delivery::Delivery,
-    ending::Ending,
-    report::{Report, chain},
-    resources::Resources,
-    setback::Setback,
-};
+use crate::{delivery::Delivery, ending::Ending, report::Report, resources::Resources, setback::Setback};
 
 /// The AWS services that a start asks, one connection each, as [`shared::aws::Start`] names them.
 pub const SERVICES: [&str; 4] = ["dynamodb", "kms", "secretsmanager", "sqs"];
 
 /// For returning a message to the queue, and for all that follows.
 const RETURN_RESERVE: Duration = Duration::from_secs(3);
+/// For the end of a refresh within its own time: it is never cut off, because it may hold the only token that works.
+const WORK_RESERVE: Duration = Duration::from_secs(2);
 /// For the response to Lambda.
 const RESPONSE_RESERVE: Duration = Duration::from_millis(500);
 
@@ -53,6 +49,7 @@ pub struct TokenRefresher(Resources);
 /// By when the parts of an invocation must be done.
 #[derive(Clone, Copy)]
 struct Deadlines {
+    custody: Instant,
     work: Instant,
     return_to_queue: Instant,
 }
@@ -61,21 +58,27 @@ impl Deadlines {
     /// The deadlines of an invocation that has so much time left.
     fn new(time_left: Duration) -> Self {
         let leaving = |reserve| Instant::now() + time_left.saturating_sub(reserve);
-        Self { work: leaving(RETURN_RESERVE), return_to_queue: leaving(RESPONSE_RESERVE) }
+        Self {
+            custody: leaving(RETURN_RESERVE + WORK_RESERVE),
+            work: leaving(RETURN_RESERVE),
+            return_to_queue: leaving(RESPONSE_RESERVE),
+        }
     }
 }
 
 impl TokenRefresher {
     /// The function; nothing is fetched or opened yet.
-    ///
-    /// # Errors
-    /// Where the system's root certificates cannot be read.
-    pub fn new(config: Config, aws: &SdkConfig, clock: Clock, random: Random) -> Result<Self, reqwest::Error> {
-        Ok(Self(Resources::new(config, aws, clock, random)?))
+    #[must_use]
+    pub fn new(config: Config, aws: &SdkConfig, clock: Clock, random: Random) -> Self {
+        Self(Resources::new(config, aws, clock, random))
     }
 
     /// Fetches the secrets. A failure is retried when a message needs them.
-    pub async fn warm_up(&self) {}
+    pub async fn warm_up(&self) {
+        if let Err(error) = self.0.custody.secrets().await {
+            warn!(error = chain(&error), "secrets not fetched");
+        }
+    }
 
     /// Processes a batch, all messages at once, and names those that are to be delivered again.
     ///
@@ -102,36 +105,51 @@ impl TokenRefresher {
         let is_given_up =
             result.is_err() && message.is_some_and(|message| schedule::is_given_up(message, delivery.receives));
         let is_done = result.is_ok() || is_given_up;
-        let back_in = if is_done { None } else { self.return_to_queue(delivery, deadlines).await };
+        let back_in = match &result {
+            Err(setback) if !is_done => self.return_to_queue(delivery, setback, deadlines).await,
+            _ => None,
+        };
         let report = Report { delivery, result: &result, is_given_up, back_in, duration: began.elapsed() };
         report.log();
-        report.measure(&self.0.config.meter, self.0.now());
+        report.measure(&self.0.custody.config().meter, self.0.now());
         is_done
     }
 
     /// Does what a message asks for, to its end, to a panic or to the end of the time.
     async fn run(&self, delivery: &Delivery, deadlines: Deadlines) -> Result<Ending, Setback> {
         let message = delivery.message.as_ref().map_err(|error| *error)?;
-        match timeout_at(deadlines.work, AssertUnwindSafe(self.perform(message)).catch_unwind()).await {
+        match timeout_at(deadlines.work, AssertUnwindSafe(self.perform(message, deadlines.custody)).catch_unwind())
+            .await
+        {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(Setback::Panic),
             Err(_) => Err(Setback::OutOfTime),
         }
     }
 
-    async fn perform(&self, message: &Upkeep) -> Result<Ending, Setback> {
-        if self.0.config.custody == Custody::Bot {
-            return Ok(Ending::BotCustody);
-        }
+    async fn perform(&self, message: &Upkeep, deadline: Instant) -> Result<Ending, Setback> {
+        let Resources { custody, keep_alive, .. } = &self.0;
+        let is_bots = custody.config().custody == TokenCustody::Bot;
         match message {
+            Upkeep::Sweep(_) | Upkeep::Refresh { .. } if is_bots => Ok(Ending::BotCustody),
             Upkeep::Sweep(page) => sweep::run(&self.0, page.as_ref()).await,
-            _ => Ok(Ending::BotCustody),
+            Upkeep::Refresh { wa_id } => {
+                let kept_alive = custody.keep_alive(wa_id, *keep_alive, deadline).await;
+                kept_alive.map(Ending::KeptAlive).map_err(Setback::NotRefreshed)
+            }
+            Upkeep::Store { wa_id, tokens } => {
+                custody.store_sealed(wa_id, tokens).await.map(Ending::Stored).map_err(Setback::NotStored)
+            }
+            Upkeep::Revoke(revoke) => {
+                custody.revoke(revoke, deadline).await.map(Ending::Revoked).map_err(Setback::NotRevoked)
+            }
         }
     }
 
     /// Sets when the message comes back; `None` where that fails, and the queue's own time holds.
-    async fn return_to_queue(&self, delivery: &Delivery, deadlines: Deadlines) -> Option<Duration> {
-        let timeout = schedule::visibility_timeout(delivery.message.as_ref().ok(), delivery.receives);
+    async fn return_to_queue(&self, delivery: &Delivery, setback: &Setback, deadlines: Deadlines) -> Option<Duration> {
+        let scheduled = schedule::visibility_timeout(delivery.message.as_ref().ok(), delivery.receives);
+        let timeout = scheduled.max(setback.pause());
         let message_id = &delivery.message_id;
         let returning = self.0.queue.set_visibility(&delivery.receipt, timeout);
         match timeout_at(deadlines.return_to_queue, returning).await {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use shared::{
     Timestamp,
     custody::upkeep::Upkeep,
+    logging::chain,
     metrics::{Meter, Metric},
     timestamp::millis,
 };
@@ -95,16 +96,4 @@ fn measure_page(swept: &Swept, meter: &Meter, now: Timestamp) {
     if swept.unsealed > 0 {
         meter.count(now, Metric::Setbacks, &[("Class", "not_sealed")]);
     }
-}
-
-/// The error and its sources. None of ours quotes a secret or a chat's address.
-pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }

@@ -1,8 +1,11 @@
-//! What every message is processed with: the settings, the adapters, the clock.
+//! What every message is processed with: the holder of the tokens, the table, the queue, the clock.
+
+use std::time::Duration;
 
 use shared::{
     Timestamp,
-    aws::{SdkConfig, kms::Kms, queue::Queue},
+    aws::{SdkConfig, queue::Queue},
+    custody::Custody,
     process::Random,
     timestamp::Clock,
 };
@@ -10,25 +13,27 @@ use shared::{
 use crate::{config::Config, table::TokenTable};
 
 pub(crate) struct Resources {
-    pub(crate) config: Config,
-    pub(crate) kms: Kms,
+    pub(crate) custody: Custody,
     pub(crate) table: TokenTable,
     pub(crate) queue: Queue,
-    pub(crate) clock: Clock,
-    pub(crate) random: Random,
+    pub(crate) keep_alive: Option<Duration>,
+    pub(crate) sweep_time: Duration,
+    clock: Clock,
 }
 
 impl Resources {
     /// Nothing is fetched or opened yet.
-    pub(crate) fn new(config: Config, aws: &SdkConfig, clock: Clock, random: Random) -> Result<Self, reqwest::Error> {
-        Ok(Self {
-            kms: Kms::new(aws),
-            table: TokenTable::new(aws, config.token_table.clone()),
-            queue: Queue::new(aws, config.queue_url.clone()),
-            config,
+    pub(crate) fn new(config: Config, aws: &SdkConfig, clock: Clock, random: Random) -> Self {
+        let Config { custody, token_table, queue_url, keep_alive, sweep_time } = config;
+        let custody = Custody::new(custody, aws, clock, random, Vec::new());
+        Self {
+            table: TokenTable::new(custody.dynamodb().clone(), token_table),
+            queue: Queue::new(aws, queue_url),
+            custody,
+            keep_alive,
+            sweep_time,
             clock,
-            random,
-        })
+        }
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -1,6 +1,11 @@
 //! Why a message goes back to the queue.
 
-use shared::{aws::AwsError, custody::upkeep::UnreadableUpkeep};
+use std::time::Duration;
+
+use shared::{
+    aws::AwsError,
+    custody::{Trouble, upkeep::UnreadableUpkeep},
+};
 
 use crate::outbox::NotQueued;
 
@@ -13,6 +18,12 @@ pub(crate) enum Setback {
     Table(#[source] AwsError),
     #[error("not everything was put on the upkeep queue")]
     NotQueued(#[from] NotQueued),
+    #[error("the connection was not refreshed")]
+    NotRefreshed(#[source] Trouble),
+    #[error("the refreshed tokens were not stored")]
+    NotStored(#[source] Trouble),
+    #[error("the tokens are not revoked")]
+    NotRevoked(#[source] Trouble),
     #[error("out of time")]
     OutOfTime,
     #[error("panic")]
@@ -20,14 +31,25 @@ pub(crate) enum Setback {
 }
 
 impl Setback {
-    /// The class in logs and metrics.
+    /// The class in logs and metrics: the exchanger's label where it has the same setback.
     pub(crate) const fn label(&self) -> &'static str {
         match self {
             Self::Unreadable(_) => "unreadable",
             Self::Table(_) => "token_table",
             Self::NotQueued(_) => "upkeep_queue",
+            Self::NotRefreshed(_) => "not_refreshed",
+            Self::NotStored(_) => "not_stored",
+            Self::NotRevoked(_) => "not_revoked",
             Self::OutOfTime => "out_of_time",
             Self::Panic => "panic",
+        }
+    }
+
+    /// How long nothing can change, where that is known: Salesforce has asked for a pause, or another refresh is under way.
+    pub(crate) fn pause(&self) -> Duration {
+        match self {
+            Self::NotRefreshed(trouble) => trouble.retry_after(),
+            _ => Duration::ZERO,
         }
     }
 }

@@ -1,13 +1,10 @@
 //! The token table as a sweep reads it: its size, and page by page. It may be the customer's: no index of it is asked for.
 
-use aws_sdk_dynamodb::{Client, config::BehaviorVersion, types::AttributeValue};
+use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use shared::{
     attempt::attr,
-    aws::{
-        AwsError, SdkConfig,
-        dynamodb::{self, Update},
-    },
-    conditional_write::{Attributes, ConditionalWrite},
+    aws::{AwsError, dynamodb},
+    conditional_write::Attributes,
     connection::{ENDED_AT, ISSUED_AT, LEASE_UNTIL, LOST_AT, REFRESH_TOKEN, REFRESHED_AT, VERSION},
     custody::upkeep::Page,
 };
@@ -33,10 +30,8 @@ pub(crate) struct Rows {
 }
 
 impl TokenTable {
-    /// The table; no connection is opened yet.
-    pub(crate) fn new(config: &SdkConfig, name: String) -> Self {
-        let config = aws_sdk_dynamodb::config::Builder::from(config).behavior_version(BehaviorVersion::v2026_01_12());
-        Self { client: Client::from_conf(config.build()), name }
+    pub(crate) fn new(client: Client, name: String) -> Self {
+        Self { client, name }
     }
 
     /// Its size, some hours old.
@@ -76,11 +71,6 @@ impl TokenTable {
             },
         };
         Ok(Rows { rows: answer.items.unwrap_or_default().into_iter().map(dynamodb::attributes).collect(), next_key })
-    }
-
-    /// Writes to a row.
-    pub(crate) async fn update(&self, wa_id: &str, write: &ConditionalWrite) -> Result<Update, AwsError> {
-        dynamodb::update(&self.client, &self.name, (attr::WA_ID, wa_id), write).await
     }
 }
 

@@ -80,7 +80,7 @@ impl Tables {
         };
         let mut answer = json!({ "Items": page().map(|(_, item)| project(item)).collect::<Vec<_>>() });
         if found.len() > limit {
-            let key = &page().last().unwrap().0.1;
+            let key = &page().next_back().unwrap().0.1;
             let name = request["ExclusiveStartKey"].as_object().and_then(|key| key.keys().next());
             answer["LastEvaluatedKey"] = json!({ name.map_or("wa_id", String::as_str): { "S": key } });
         }

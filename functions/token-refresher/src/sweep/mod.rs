@@ -10,12 +10,8 @@ use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
 use shared::{
-    aws::{AwsError, dynamodb::Update, kms::KmsError},
-    connection::{RefreshTokenText, seal_plain},
-    custody::{
-        seal::{BrokenSeal, Purpose, SealingKey, seal},
-        upkeep::{Page, Upkeep},
-    },
+    custody::upkeep::{Page, Upkeep},
+    logging::chain,
 };
 use tracing::warn;
 
@@ -23,24 +19,12 @@ use self::{plan::Plan, row::Row};
 use crate::{
     ending::{Ending, Swept},
     outbox,
-    report::chain,
     resources::Resources,
     setback::Setback,
 };
 
 /// How many rows of a page are sealed side by side.
 const SIDE_BY_SIDE: usize = 16;
-
-/// A row's refresh token was not sealed. It stays as it is, and the next sweep comes by.
-#[derive(Debug, thiserror::Error)]
-enum NotSealed {
-    #[error(transparent)]
-    Kms(#[from] KmsError),
-    #[error(transparent)]
-    Seal(#[from] BrokenSeal),
-    #[error(transparent)]
-    Table(#[from] AwsError),
-}
 
 /// Begins a sweep, or goes on with it.
 pub(crate) async fn run(resources: &Resources, page: Option<&Page>) -> Result<Ending, Setback> {
@@ -52,7 +36,7 @@ pub(crate) async fn run(resources: &Resources, page: Option<&Page>) -> Result<En
 
 /// Queues the first page of each segment.
 async fn begin(resources: &Resources) -> Result<Ending, Setback> {
-    let plan = Plan::new(resources.table.size().await.map_err(Setback::Table)?, resources.config.sweep_time);
+    let plan = Plan::new(resources.table.size().await.map_err(Setback::Table)?, resources.sweep_time);
     let first_pages = plan.first_pages(resources.now()).map(|(page, delay)| (Upkeep::Sweep(Some(page)), delay));
     outbox::send(&resources.queue, first_pages).await?;
     Ok(Ending::Begun { segments: plan.segments, pause: plan.pause })
@@ -63,9 +47,8 @@ async fn read(resources: &Resources, page: &Page) -> Result<Ending, Setback> {
     let now = resources.now();
     let found = resources.table.page(page).await.map_err(Setback::Table)?;
     let read = found.rows.len();
-    let keep_alive = resources.config.keep_alive;
-    let rows: Vec<_> = found.rows.iter().filter_map(|row| Row::read(row, keep_alive, now).ok()).collect();
-    let pause = plan::pause_after(page, resources.config.sweep_time, now);
+    let rows: Vec<_> = found.rows.iter().filter_map(|row| Row::read(row, resources.keep_alive, now).ok()).collect();
+    let pause = plan::pause_after(page, resources.sweep_time, now);
     let due: Vec<_> = rows.iter().filter(|row| row.is_due).map(|row| refresh(row, pause)).collect();
     let mut swept = Swept {
         segment: page.segment,
@@ -88,26 +71,16 @@ fn refresh(row: &Row, pause: Duration) -> outbox::Delayed {
     (Upkeep::Refresh { wa_id: row.wa_id.clone() }, plan::delay(row.wa_id.as_str(), pause))
 }
 
-/// Seals the refresh tokens that stand in the page's rows as Salesforce gave them, all under one data key.
+/// Seals the refresh tokens that stand in the page's rows as Salesforce gave them. One that cannot be sealed stays, and the next
+/// sweep comes by.
 async fn seal_all(resources: &Resources, rows: &[Row], swept: &mut Swept) {
-    let plain: Vec<_> = rows.iter().filter_map(|row| Some((row, row.plain.as_ref()?))).collect();
-    if plain.is_empty() {
-        return;
-    }
-    let key = match resources.kms.refresh_token_key(&resources.config.token_key_id).await {
-        Ok(key) => key,
-        Err(error) => {
-            swept.unsealed = plain.len();
-            warn!(error = chain(&error), rows = swept.unsealed, "refresh tokens not sealed");
-            return;
-        }
-    };
-    let sealing = plain.into_iter().map(|(row, plain)| seal_row(resources, &key, row, plain));
-    let mut sealing = stream::iter(sealing).buffer_unordered(SIDE_BY_SIDE);
+    let plain = rows.iter().filter_map(|row| Some(resources.custody.seal_row(&row.wa_id, row.plain.as_ref()?)));
+    let mut sealing = stream::iter(plain).buffer_unordered(SIDE_BY_SIDE);
     let mut last_error = None;
     while let Some(sealed) = sealing.next().await {
         match sealed {
             Ok(true) => swept.sealed += 1,
+            // The row has changed since: a refresh is under way, or it holds another token.
             Ok(false) => {}
             Err(error) => {
                 swept.unsealed += 1;
@@ -118,16 +91,4 @@ async fn seal_all(resources: &Resources, rows: &[Row], swept: &mut Swept) {
     if let Some(error) = last_error {
         warn!(error = chain(&error), rows = swept.unsealed, "refresh tokens not sealed");
     }
-}
-
-/// `false` where the row has changed since: a refresh is under way, or it holds another token.
-async fn seal_row(
-    resources: &Resources,
-    key: &SealingKey,
-    row: &Row,
-    plain: &RefreshTokenText,
-) -> Result<bool, NotSealed> {
-    let sealed = seal(key, Purpose::RefreshToken, &row.wa_id, plain.stored(), resources.random)?;
-    let write = seal_plain(plain, &RefreshTokenText::Sealed(sealed));
-    Ok(matches!(resources.table.update(row.wa_id.as_str(), &write).await?, Update::Done(_)))
 }

@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn a_row_is_due_once_nobody_has_refreshed_it_for_so_many_days() {
-        assert!(!read([(REFRESHED_AT, before(20 * DAY - Duration::from_millis(1)))]).is_due);
+        assert!(!read([(REFRESHED_AT, before(Duration::from_millis(20 * 86_400_000 - 1)))]).is_due);
         assert!(read([(REFRESHED_AT, before(20 * DAY))]).is_due);
         assert!(!read([(REFRESHED_AT, before(DAY)), (ISSUED_AT, before(25 * DAY))]).is_due);
         assert!(read([(ISSUED_AT, before(25 * DAY))]).is_due, "of an earlier version");

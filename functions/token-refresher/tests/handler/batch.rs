@@ -3,7 +3,7 @@
 use fakes::{aws, logs::Logs};
 use serde_json::json;
 
-use crate::world::{DEADLINE, NOW, World, chat, handle, record};
+use crate::world::{DEADLINE, NOW, TABLE, World, chat, handle, record, text};
 
 #[tokio::test]
 async fn a_message_that_cannot_be_read_fails_alone_and_is_not_logged() {
@@ -41,4 +41,30 @@ async fn a_message_fails_where_its_visibility_cannot_be_set() {
     world.server.on("ChangeMessageVisibility", |_| aws::error("AccessDenied"));
     world.server.on("DescribeTable", |_| aws::error("AccessDeniedException"));
     assert_eq!(handle(&world.function(), &[record("one", r#"{"v":1,"sweep":{}}"#, 1)]).await, ["one"]);
+}
+
+#[tokio::test]
+async fn each_message_of_a_batch_ends_by_itself_and_none_shows_chats_or_tokens_in_the_log() {
+    let logs = Logs::capture();
+    let world = World::start().await;
+    world.row(&chat(1), 25, json!({ "refresh_token": text("5Aep861!s3cret"), "login_url": text(world.server.url()) }));
+    world.row(&chat(2), 25, json!({ "refresh_token": text("sealed:v1:broken") }));
+    let sealed = "sealed:v1:YQ:YQ:YQ";
+    let page = json!({ "segment": 0, "segments": 1, "started_at": NOW.millis(), "pause_s": 0 });
+    let records = [
+        record("refreshed", &json!({ "v": 1, "refresh": { "wa_id": chat(1) } }).to_string(), 1),
+        record("broken", &json!({ "v": 1, "refresh": { "wa_id": chat(2) } }).to_string(), 2),
+        record("not stored", &json!({ "v": 1, "store": { "wa_id": chat(3), "tokens": sealed } }).to_string(), 6),
+        record("unreadable", "5Aep861!s3cret", 1),
+        record("swept", &json!({ "v": 1, "sweep": page }).to_string(), 1),
+    ];
+    assert_eq!(handle(&world.function(), &records).await, ["broken", "not stored", "unreadable"]);
+    assert_eq!(world.tables.item(TABLE, &chat(1))["access_token"], text("00Dxx!ACCESS"));
+    let mut timeouts = world.visibility_timeouts();
+    timeouts.sort_unstable();
+    assert_eq!(timeouts, [60, 60, 300]);
+    let logs = logs.text();
+    for secret in ["+1555000000", "5Aep", "00Dxx!", sealed] {
+        assert!(!logs.contains(secret), "{secret}");
+    }
 }

@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy takes for other code")]
 
 mod batch;
+mod connection;
 mod sweep;
 mod world;

@@ -1,6 +1,6 @@
 //! What the function is run against, and how a message is handed to it.
 
-use std::cell::Cell;
+use std::{cell::Cell, time::Duration};
 
 use fakes::{
     Answer, Request, Server,
@@ -34,6 +34,10 @@ impl World {
             server.on(operation, |_| json!({}).into());
         }
         server.on("SendMessageBatch", |request| taking(request, |_| true));
+        // When opaque access tokens end.
+        server.on("/services/oauth2/introspect", |_| {
+            json!({ "active": true, "exp": NOW.plus(Duration::from_hours(2)).seconds() }).into()
+        });
         server.on("GetSecretValue", |_| aws::error("ResourceNotFoundException"));
         let tables = Tables::on(&server);
         Self { server, tables }
@@ -65,7 +69,7 @@ impl World {
             })
         });
         let aws = shared::aws::config(&settings).unwrap();
-        TokenRefresher::new(Config::read(&settings).unwrap(), &aws, || NOW, random).unwrap()
+        TokenRefresher::new(Config::read(&settings).unwrap(), &aws, || NOW, random)
     }
 
     /// Puts a row into the token table: sealed and refreshed so many days ago, with some attributes changed.
@@ -87,7 +91,7 @@ impl World {
     /// The messages that were put on the queue, in order, each with its delay.
     pub(crate) fn queued(&self) -> Vec<(Value, u64)> {
         let calls = self.server.requests("SendMessageBatch");
-        calls.iter().flat_map(|call| entries(call)).map(|entry| (body(&entry), delay(&entry))).collect()
+        calls.iter().flat_map(entries).map(|entry| (body(&entry), delay(&entry))).collect()
     }
 
     /// The chats that were queued to be refreshed, in the order of their names.
@@ -112,10 +116,10 @@ impl World {
 
 /// What the queue answers that takes these messages and refuses the others.
 pub(crate) fn taking(request: &Request, takes: impl Fn(&Value) -> bool) -> Answer {
-    let (taken, refused): (Vec<_>, Vec<_>) = entries(request).into_iter().partition(|entry| takes(&body(entry)));
-    let taken = taken.iter().map(|entry| json!({ "Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": "5" }));
+    let (sent, refused): (Vec<_>, Vec<_>) = entries(request).into_iter().partition(|entry| takes(&body(entry)));
+    let sent = sent.iter().map(|entry| json!({ "Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": "5" }));
     let refused = refused.iter().map(|entry| json!({ "Id": entry["Id"], "SenderFault": false, "Code": "Internal" }));
-    json!({ "Successful": taken.collect::<Vec<_>>(), "Failed": refused.collect::<Vec<_>>() }).into()
+    json!({ "Successful": sent.collect::<Vec<_>>(), "Failed": refused.collect::<Vec<_>>() }).into()
 }
 
 pub(crate) fn entries(request: &Request) -> Vec<Value> {
