@@ -2,18 +2,37 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use serde_json::{Map, Value, json};
 
-use crate::{Answer, Server};
+use crate::{Answer, Server, aws};
 
 type Item = Map<String, Value>;
 
 /// Tables in memory, by their name and the value of the key.
-#[derive(Clone, Debug, Default)]
-pub struct Tables(Arc<Mutex<HashMap<(String, String), Item>>>);
+#[derive(Clone, Default)]
+pub struct Tables(Arc<Mutex<HashMap<(String, String), Item>>>, Arc<Mutex<Course>>);
+
+/// What happens to the requests that come.
+#[derive(Default)]
+struct Course {
+    reads: usize,
+    writes: usize,
+    /// After so many writes none is taken.
+    limit: Option<usize>,
+    before: Vec<(Kind, usize, Hook)>,
+}
+
+type Hook = Box<dyn FnOnce(&Tables) + Send>;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Read,
+    Write,
+}
 
 impl Tables {
     /// Empty tables, behind this server.
@@ -28,6 +47,53 @@ impl Tables {
         server.on("Scan", move |request| pages.scan(&request.json()));
         server.on("DescribeTable", move |request| sizes.describe(&request.json()));
         tables
+    }
+
+    /// Takes so many more writes, and refuses those after them.
+    pub fn take_writes(&self, more: usize) {
+        let mut course = self.course();
+        course.limit = Some(course.writes + more);
+    }
+
+    /// Takes every write again.
+    pub fn take_all_writes(&self) {
+        self.course().limit = None;
+    }
+
+    /// Does this when the so-many-th write from the beginning comes, before it is carried out: somebody else was faster.
+    pub fn before_write(&self, number: usize, act: impl FnOnce(&Self) + Send + 'static) {
+        self.course().before.push((Kind::Write, number, Box::new(act)));
+    }
+
+    /// The same when a read comes.
+    pub fn before_read(&self, number: usize, act: impl FnOnce(&Self) + Send + 'static) {
+        self.course().before.push((Kind::Read, number, Box::new(act)));
+    }
+
+    fn course(&self) -> MutexGuard<'_, Course> {
+        self.1.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a request; `false` where it is refused.
+    fn takes(&self, kind: Kind) -> bool {
+        let (acts, is_taken) = {
+            let mut course = self.course();
+            let number = match kind {
+                Kind::Read => &mut course.reads,
+                Kind::Write => &mut course.writes,
+            };
+            *number += 1;
+            let number = *number;
+            let (now, later) =
+                std::mem::take(&mut course.before).into_iter().partition(|(of, at, _)| (*of, *at) == (kind, number));
+            course.before = later;
+            let acts: Vec<(Kind, usize, Hook)> = now;
+            (acts, kind == Kind::Read || course.limit.is_none_or(|limit| number <= limit))
+        };
+        for (_, _, act) in acts {
+            act(self);
+        }
+        is_taken
     }
 
     /// The items of a table.
@@ -51,6 +117,7 @@ impl Tables {
     }
 
     fn read(&self, request: &Value) -> Answer {
+        self.takes(Kind::Read);
         match self.item(&text(&request["TableName"]), &key(request)) {
             Value::Null => json!({}).into(),
             item => json!({ "Item": item }).into(),
@@ -94,6 +161,9 @@ impl Tables {
     }
 
     fn update(&self, request: &Value) -> Answer {
+        if !self.takes(Kind::Write) {
+            return aws::error("ResourceNotFoundException");
+        }
         let mut items = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let place = (text(&request["TableName"]), key(request));
         let before = items.get(&place).cloned().unwrap_or_default();
@@ -107,6 +177,9 @@ impl Tables {
     }
 
     fn transact(&self, request: &Value) -> Answer {
+        if !self.takes(Kind::Write) {
+            return aws::error("ResourceNotFoundException");
+        }
         let mut items = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let writes: Vec<_> = request["TransactItems"].as_array().unwrap().iter().collect();
         let parts: Vec<_> = writes
@@ -129,6 +202,12 @@ impl Tables {
             items.insert(place, after(part, before));
         }
         json!({}).into()
+    }
+}
+
+impl fmt::Debug for Tables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tables").finish_non_exhaustive()
     }
 }
 

@@ -1,0 +1,210 @@
+//! A live token for whoever asks.
+
+use std::time::Duration;
+
+use fakes::{Answer, aws, salesforce::TOKEN};
+use futures::future::join_all;
+use secrecy::ExposeSecret as _;
+use serde_json::json;
+use shared::{
+    Timestamp,
+    custody::{KeptAlive, LiveToken, TokenError, Trouble, Wish},
+};
+
+use crate::{
+    salesforce::INTROSPECT,
+    world::{NOW, World, chat, deadline, rejecting},
+};
+
+fn access(token: &LiveToken) -> &str {
+    token.access_token.expose_secret()
+}
+
+fn trouble(result: Result<LiveToken, TokenError>) -> Trouble {
+    match result {
+        Err(TokenError::Unavailable(trouble)) => trouble,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_young_token_costs_one_read() {
+    let world = World::start().await;
+    world.put(&json!({"refreshed_at": {"N": (NOW - 60_000).to_string()}}));
+    assert_eq!(access(&world.token(&Wish::default()).await.unwrap()), "a1");
+    assert_eq!(world.server.requests("").len(), 0);
+    assert_eq!(world.server.operations(), ["GetItem"]);
+}
+
+#[tokio::test]
+async fn an_old_token_is_refreshed_and_its_successor_is_stored_sealed() {
+    let world = World::start().await;
+    let token = world.token(&Wish::default()).await.unwrap();
+    assert_eq!((access(&token), world.text("access_token")), ("a2", "a2".to_owned()));
+    assert!(world.text("refresh_token").starts_with("sealed:v1:"));
+    assert_eq!(token.expires_at.map(Timestamp::seconds), Some(1_790_007_200));
+    assert_eq!(world.row()["expires_at"]["N"], "1790007200000");
+    assert_eq!(world.row()["lease_until"], json!(null));
+    world.shows_no_refresh_token();
+}
+
+#[tokio::test]
+async fn a_sealed_token_is_opened_for_the_next_refresh() {
+    let world = World::start().await;
+    world.token(&Wish::default()).await.unwrap();
+    World::pass(Duration::from_hours(2));
+    assert_eq!(access(&world.token(&Wish::default()).await.unwrap()), "a3");
+    assert_eq!(world.salesforce.with(|grant| (grant.refreshes, grant.reuses)), (2, 0));
+}
+
+#[tokio::test]
+async fn many_callers_at_once_make_one_refresh_and_have_the_same_token() {
+    let world = World::start().await;
+    let wish = rejecting("a1");
+    let tokens = join_all((0..60).map(|_| world.token(&wish))).await;
+    assert!(tokens.iter().all(|token| access(token.as_ref().unwrap()) == "a2"));
+    assert_eq!(world.salesforce.with(|grant| (grant.refreshes, grant.reuses)), (1, 0));
+}
+
+#[tokio::test]
+async fn who_rejects_a_token_that_was_replaced_has_the_current_one() {
+    let world = World::start().await;
+    world.put(&json!({"refreshed_at": {"N": (NOW - 60_000).to_string()}}));
+    assert_eq!(access(&world.token(&rejecting("a1")).await.unwrap()), "a2");
+    assert_eq!(access(&world.token(&rejecting("a1")).await.unwrap()), "a2");
+    assert_eq!(world.salesforce.with(|grant| grant.refreshes), 1);
+}
+
+#[tokio::test]
+async fn without_rotation_the_refresh_token_stays_as_it_is_stored() {
+    let world = World::start().await;
+    world.salesforce.with(|grant| grant.rotates = false);
+    assert_eq!(access(&world.token(&Wish::default()).await.unwrap()), "a2");
+    assert_eq!(world.text("refresh_token"), "r1");
+}
+
+#[tokio::test]
+async fn while_salesforce_is_unavailable_the_old_token_is_handed_out_and_the_rejected_one_is_not() {
+    let world = World::start().await;
+    let down = || Answer::new(503, "<html>maintenance</html>");
+    (0..6).for_each(|_| world.server.next(TOKEN, down()));
+    assert_eq!(access(&world.token(&Wish::default()).await.unwrap()), "a1");
+    assert_eq!(trouble(world.token(&rejecting("a1")).await).label(), "transient");
+    assert_eq!(world.row()["lease_until"], json!(null), "the next caller tries at once");
+    assert_eq!(access(&world.token(&rejecting("a1")).await.unwrap()), "a2");
+    assert!(world.ends().is_empty());
+}
+
+#[tokio::test]
+async fn a_pause_that_salesforce_asks_for_is_the_callers_too() {
+    let world = World::start().await;
+    world.server.next(TOKEN, Answer::retry_after("120"));
+    assert_eq!(trouble(world.token(&rejecting("a1")).await).retry_after(), Duration::from_mins(2));
+}
+
+#[tokio::test]
+async fn the_operators_errors_end_nothing() {
+    for (error, description) in [("invalid_client", "invalid client credentials"), ("invalid_grant", "ip restricted")] {
+        let world = World::start().await;
+        let refusal = || Answer::json(400, &json!({"error": error, "error_description": description}));
+        (0..2).for_each(|_| world.server.next(TOKEN, refusal()));
+        assert_eq!(trouble(world.token(&rejecting("a1")).await).label(), "operator");
+        assert_eq!(world.server.count("BatchGetSecretValue"), 2, "the secrets may have been rotated");
+        assert!(world.ends().is_empty());
+        assert_eq!(access(&world.token(&rejecting("a1")).await.unwrap()), "a2");
+    }
+}
+
+#[tokio::test]
+async fn words_that_are_not_definite_end_a_connection_only_where_its_token_is_dead() {
+    let refusal =
+        || Answer::json(400, &json!({"error": "invalid_grant", "error_description": "authentication failure"}));
+    let world = World::start().await;
+    world.server.next(TOKEN, refusal());
+    assert_eq!(trouble(world.token(&rejecting("a1")).await).label(), "operator");
+    world.salesforce.with(|grant| grant.current = None);
+    world.server.next(TOKEN, refusal());
+    assert!(matches!(world.token(&rejecting("a1")).await, Err(TokenError::Ended(_))));
+}
+
+#[tokio::test]
+async fn an_answer_that_was_lost_before_the_refresh_was_made_is_asked_for_again() {
+    let world = World::start().await;
+    world.server.next(TOKEN, Answer::new(504, ""));
+    assert_eq!(access(&world.token(&rejecting("a1")).await.unwrap()), "a2");
+    assert_eq!(world.server.count(INTROSPECT), 2, "whether the refresh token lives, and when the access token ends");
+}
+
+#[tokio::test]
+async fn a_used_token_is_not_presented_again_when_the_answer_was_lost() {
+    let world = World::start().await;
+    world.server.next(TOKEN, Answer::new(504, ""));
+    world.salesforce.rotate();
+    assert!(matches!(world.token(&rejecting("a1")).await, Err(TokenError::Ended(_))));
+    assert_eq!(world.salesforce.with(|grant| grant.reuses), 0);
+    assert_eq!(world.ends().len(), 1);
+}
+
+#[tokio::test]
+async fn after_a_holder_that_is_gone_a_living_token_is_used_and_a_dead_one_waits_for_its_successor() {
+    let left = json!({"lease_until": {"N": (NOW - 1).to_string()}, "lease_holder": {"S": "gone"}});
+    let world = World::start().await;
+    world.put(&left);
+    assert_eq!(access(&world.token(&rejecting("a1")).await.unwrap()), "a2");
+
+    let world = World::start().await;
+    world.put(&left);
+    world.salesforce.rotate();
+    assert!(matches!(trouble(world.token(&rejecting("a1")).await), Trouble::Lost));
+    assert_eq!(world.server.count(TOKEN), 0);
+    assert_eq!(
+        world.queued().iter().map(|(message, delay)| (message.label(), *delay)).collect::<Vec<_>>(),
+        [("refresh", 180)]
+    );
+    World::pass(Duration::from_mins(1));
+    assert!(matches!(trouble(world.token(&rejecting("a1")).await), Trouble::Lost), "its successor may still come");
+    World::pass(Duration::from_mins(2));
+    assert!(matches!(world.token(&rejecting("a1")).await, Err(TokenError::Ended(_))));
+    assert_eq!((world.ends().len(), world.salesforce.with(|grant| grant.reuses)), (1, 0));
+}
+
+#[tokio::test]
+async fn tokens_of_another_account_are_never_stored() {
+    let world = World::start().await;
+    world.put(&json!({"user_id": {"S": "005xx000009OTHER"}}));
+    assert!(matches!(trouble(world.token(&rejecting("a1")).await), Trouble::OtherAccount));
+    assert_eq!(world.text("access_token"), "a1");
+}
+
+#[tokio::test]
+async fn a_bots_own_tokens_are_handed_out_while_they_are_young_and_never_refreshed() {
+    let world = World::with_custody("Bot").await;
+    assert!(matches!(world.token(&Wish::default()).await, Err(TokenError::BotCustody)));
+    assert_eq!(world.server.count(TOKEN), 0);
+}
+
+#[tokio::test]
+async fn who_never_connected_and_who_has_ended_are_told_apart() {
+    let world = World::start().await;
+    let stranger = "whatsapp:+15557654321".parse().unwrap();
+    let asked = world.custody.token(&stranger, &Wish::default(), deadline()).await;
+    assert!(matches!(asked, Err(TokenError::NotConnected)));
+}
+
+#[tokio::test]
+async fn a_table_that_cannot_be_read_is_no_answer_about_the_connection() {
+    let world = World::start().await;
+    world.server.next("GetItem", aws::error("AccessDeniedException"));
+    assert_eq!(trouble(world.token(&Wish::default()).await).label(), "transient");
+}
+
+#[tokio::test]
+async fn what_nobody_asks_for_is_refreshed_when_it_is_due_and_not_before() {
+    let days = |days: u64| Some(Duration::from_hours(24 * days));
+    let world = World::start().await;
+    let chat = chat();
+    assert_eq!(world.custody.keep_alive(&chat, days(1), deadline()).await.unwrap(), KeptAlive::NotDue);
+    World::pass(Duration::from_hours(24));
+    assert_eq!(world.custody.keep_alive(&chat, days(1), deadline()).await.unwrap(), KeptAlive::Refreshed);
+    assert_eq!(world.custody.keep_alive(&chat, days(1), deadline()).await.unwrap(), KeptAlive::NotDue);
+}
