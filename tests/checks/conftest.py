@@ -40,6 +40,10 @@ def statements(template):
         for policy in role["Properties"]["Policies"]:
             for statement in policy["PolicyDocument"]["Statement"]:
                 yield name, statement
+    for _, policy in resources(template, "AWS::IAM::Policy"):
+        for role in policy["Properties"]["Roles"]:
+            for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+                yield role["Ref"], statement
 
 
 def branches(value):

@@ -7,16 +7,24 @@ import pytest
 from conftest import branches, listed, resources, statements
 
 NOTHING = {"Ref": "AWS::NoValue"}
-# Whatever comes after it is one name, with the six characters that Secrets Manager appends.
+# Whatever comes after it is one name, with the six characters that Secrets Manager appends, or an index of the table.
 OURS = re.compile(
-    r"arn:\$\{AWS::Partition\}:\w+:\$\{AWS::Region\}:\$\{AWS::AccountId\}:[\w/:]*\$\{\w+\}(-\?{6})?"
+    r"arn:\$\{AWS::Partition\}:\w+:\$\{AWS::Region\}:\$\{AWS::AccountId\}:[\w/:]*\$\{\w+\}(-\?{6}|/index/\w+)?"
+    r"|\$\{\w+\.Arn\}/index/\w+"
 )
-# Other ways for a role to come by permissions.
-DETOURS = ("AWS::IAM::Policy", "AWS::IAM::RolePolicy", "AWS::IAM::ManagedPolicy")
+# Policies of their own, each with the roles that have it: the key of refresh tokens names these roles, so they cannot name it.
+OF_REFRESH_TOKENS = {
+    "SealRefreshTokens": ["TokenExchangerRole", "TokenKeeperRole", "TokenRefresherRole"],
+    "OpenRefreshTokens": ["TokenKeeperRole", "TokenRefresherRole"],
+}
 
 
-def test_a_role_has_no_permission_but_those_written_in_it(template):
-    assert not [name for kind in DETOURS for name, _ in resources(template, kind)]
+def test_a_role_has_no_permission_but_those_written_in_it_and_those_of_refresh_tokens(template):
+    assert not resources(template, "AWS::IAM::RolePolicy")
+    found = {name: each["Properties"]["Roles"] for name, each in resources(template, "AWS::IAM::Policy")}
+    assert found == {name: [{"Ref": role} for role in roles] for name, roles in OF_REFRESH_TOKENS.items()}
+    for name, policy in resources(template, "AWS::IAM::ManagedPolicy"):
+        assert not {"Roles", "Users", "Groups"} & set(policy["Properties"]), name
     for name, role in resources(template, "AWS::IAM::Role"):
         assert set(role["Properties"]) == {"AssumeRolePolicyDocument", "Policies"}, name
     globals_ = template["Globals"]["Function"]
@@ -30,7 +38,8 @@ def test_a_permission_under_a_condition_is_otherwise_absent(template):
     for role, statement in statements(template):
         for value in [statement, *listed(statement.get("Resource", []))]:
             _, *otherwise = branches(value)
-            assert otherwise in ([], [NOTHING]), (role, statement)
+            # The key of refresh tokens is the stack's or the one that it is given, and there always is one.
+            assert otherwise in ([], [NOTHING], [{"Ref": "RefreshTokenKeyArn"}]), (role, statement)
 
 
 def test_an_address_in_a_role_is_of_this_account_and_region_and_of_one_name(template):
@@ -45,15 +54,27 @@ def test_an_address_in_a_role_is_of_this_account_and_region_and_of_one_name(temp
     assert seen
 
 
-def test_a_role_is_lambdas_and_nobody_elses(template):
+def test_a_role_is_lambdas_or_the_schedulers_and_nobody_elses(template):
     lambdas = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    of_this_account = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    schedulers = {**lambdas, "Principal": {"Service": "scheduler.amazonaws.com"}, "Condition": of_this_account}
     for name, role in resources(template, "AWS::IAM::Role"):
-        assert role["Properties"]["AssumeRolePolicyDocument"]["Statement"] == [lambdas], name
+        wanted = schedulers if name == "SweepScheduleRole" else lambdas
+        assert role["Properties"]["AssumeRolePolicyDocument"]["Statement"] == [wanted], name
+
+
+def test_a_bots_policy_lets_it_call_the_routes_that_iam_authorizes_and_nothing_else(template):
+    (statement,) = template["Resources"]["BotPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Action"]) == ("Allow", "execute-api:Invoke")
+    api = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/$default/"
+    events = [event for _, each in resources(template, "AWS::Serverless::Function") for event in each["Properties"]["Events"].values()]
+    routes = [event["Properties"] for event in events if event["Properties"].get("Auth") == {"Authorizer": "AWS_IAM"}]
+    assert statement["Resource"] == [{"Sub": f"{api}{route['Method']}{route['Path']}"} for route in routes]
 
 
 # A key's policy beside IAM's: the tables under it are used through DynamoDB.
 OF_TABLES = {"EncryptionKey", "TokenKey"}
-KEYS = ["StateKey", "PkceKey", "LinkKey", "EncryptionKey", "TokenKey"]
+KEYS = ["StateKey", "PkceKey", "LinkKey", "EncryptionKey", "TokenKey", "RefreshTokenKey"]
 THROUGH_DYNAMODB = {
     "kms:CallerAccount": {"Ref": "AWS::AccountId"},
     "kms:ViaService": {"Sub": "dynamodb.${AWS::Region}.${AWS::URLSuffix}"},
@@ -65,8 +86,10 @@ def test_a_key_is_used_by_leave_of_this_accounts_iam_or_through_its_tables(templ
     root = {"AWS": {"Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}}
     iam, *others = template["Resources"][name]["Properties"]["KeyPolicy"]["Statement"]
     assert (iam["Effect"], iam["Principal"]) == ("Allow", root)
-    assert [each["Sid"] for each in others] == (["ThroughDynamoDb"] if name in OF_TABLES else [])
-    for statement in others:
+    allowing = [each for each in others if each["Effect"] != "Deny"]
+    assert [each["Sid"] for each in allowing] == (["ThroughDynamoDb"] if name in OF_TABLES else [])
+    assert len(allowing) == len(others) or name == "RefreshTokenKey"
+    for statement in allowing:
         assert not any(action in ("*", "kms:*") for action in listed(statement["Action"]))
         assert statement["Condition"]["StringEquals"] == THROUGH_DYNAMODB
 
@@ -77,6 +100,34 @@ def test_the_token_tables_key_is_the_named_roles_if_any_are_named(template):
     assert through_dynamodb["Condition"]["ArnLike"] == {"If": ["NamesTokenReaders", named, NOTHING]}
     _, of_other_tables = template["Resources"]["EncryptionKey"]["Properties"]["KeyPolicy"]["Statement"]
     assert set(of_other_tables["Condition"]) == {"StringEquals"}
+
+
+def test_nobody_seals_or_opens_refresh_tokens_but_the_roles_that_have_to(template):
+    """Whatever IAM allows, also to a key's administrator: the deny leaves out these roles, and the next stack's of this name."""
+    _, opening, sealing = template["Resources"]["RefreshTokenKey"]["Properties"]["KeyPolicy"]["Statement"]
+    decrypting = {"kms:Decrypt", "kms:ReEncryptFrom"}
+    encrypting = {"kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncryptTo"}
+    for statement, actions, policy in ((opening, decrypting, "OpenRefreshTokens"), (sealing, encrypting, "SealRefreshTokens")):
+        assert (statement["Effect"], statement["Principal"]) == ("Deny", "*")
+        # An owner is never locked out: who may change the policy, or delete the key, still may.
+        assert set(statement["Action"]) == actions
+        roles = OF_REFRESH_TOKENS[policy]
+        named = [{"GetAtt": f"{role}.Arn"} for role in roles]
+        named += [{"Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${AWS::StackName}-" + f"{role}-*"} for role in roles]
+        assert statement["Condition"] == {"ArnNotLike": {"aws:PrincipalArn": named}}
+
+
+def test_refresh_tokens_are_sealed_and_opened_for_their_own_purpose(template):
+    purpose = {"StringEquals": {"kms:EncryptionContext:purpose": "refresh-token"}}
+    for name, action in (("SealRefreshTokens", "kms:GenerateDataKey"), ("OpenRefreshTokens", "kms:Decrypt")):
+        (statement,) = template["Resources"][name]["Properties"]["PolicyDocument"]["Statement"]
+        assert (statement["Action"], statement["Condition"]) == (action, purpose)
+
+
+def test_no_function_starts_before_its_role_may_use_refresh_tokens(template):
+    for policy, roles in OF_REFRESH_TOKENS.items():
+        for role in roles:
+            assert policy in listed(template["Resources"][f"{role.removesuffix('Role')}Function"]["DependsOn"])
 
 
 def test_every_key_is_known_here_and_the_one_that_can_be_rotated_is(template):

@@ -31,6 +31,18 @@ def _read_by(alarm):
         yield metric["Namespace"], metric["MetricName"], {each["Name"]: each["Value"] for each in metric["Dimensions"]}
 
 
+# Metrics that alarms read before the code measures them.
+AHEAD = {
+    "Refreshes": ("Result",),
+    "ConnectionsEnded": ("Reason",),
+    "TokenCallDuration": (),
+    "SweepFinished": (),
+    "OldestUnrefreshedAge": (),
+    "RefreshedTokensLost": (),
+}
+AHEAD_WORDS = {"refreshed"}
+
+
 def _measured():
     """What the code measures: the names of the metrics, each with those of its dimensions."""
     source = (ROOT / "shared/src/metrics.rs").read_text()
@@ -41,14 +53,17 @@ def _measured():
         measured.setdefault(name, set()).add(tuple(re.findall(r'\("(\w+)",', by)))
     for name in re.findall(r"\.time\(now, Metric::(\w+)", calls):
         measured.setdefault(name, set()).add(())
+    for name, dimensions in AHEAD.items():
+        measured.setdefault(name, {dimensions})
     assert set(measured) == names, "a metric that is declared and not measured, or the other way round"
     return measured
 
 
 def _words():
     """Every word that the code has for a dimension's value."""
-    sources = [*ROOT.glob("functions/*/src/**/*.rs"), ROOT / "shared/src/attempt/outcome.rs"]
-    return set(re.findall(r'"(\w+)"', "".join(path.read_text() for path in sources)))
+    sources = [*ROOT.glob("functions/*/src/**/*.rs"), *ROOT.glob("shared/src/custody/*.rs")]
+    sources += [ROOT / f"shared/src/attempt/{name}.rs" for name in ("outcome", "end")]
+    return AHEAD_WORDS | set(re.findall(r'"(\w+)"', "".join(path.read_text() for path in sources)))
 
 
 def test_an_alarm_names_a_section_of_the_runbook_and_a_command(template):
@@ -162,7 +177,20 @@ def test_the_runbook_lists_every_metric_with_its_dimensions():
     assert set(rows) == set(_measured())
 
 
-@pytest.mark.parametrize("group", ["ConnectLink", "CallbackReceiver", "TokenExchanger", "Notifier"])
+def test_a_rate_of_ends_by_salesforce_for_any_one_reason_rings(template):
+    reasons = dict(re.findall(r'Self::(\w+) => "(\w+)"', (ROOT / "shared/src/attempt/end.rs").read_text()))
+    read = [of["Reason"] for _, metric, of in _read_by(_alarms(template)["ConnectionsEndedAlarm"]) if metric == "ConnectionsEnded"]
+    assert sorted(read) == sorted(word for name, word in reasons.items() if name not in ("Revoked", "Disconnected"))
+
+
+def test_a_sweep_is_missed_two_hours_after_it_was_due(template):
+    alarm = _alarms(template)["SweepMissedAlarm"]
+    hours = {each["MetricStat"]["Period"] for each in alarm["Metrics"] if "MetricStat" in each}
+    assert hours == {3600} and alarm["EvaluationPeriods"] == 26 and "DatapointsToAlarm" not in alarm
+    assert template["Resources"]["SweepSchedule"]["Properties"]["ScheduleExpression"] == "rate(1 day)"
+
+
+@pytest.mark.parametrize("group", ["ConnectLink", "CallbackReceiver", "TokenExchanger", "Notifier", "TokenKeeper", "TokenRefresher"])
 def test_the_saved_query_looks_into_every_functions_log(template, group):
     names = template["Resources"]["AttemptQuery"]["Properties"]["LogGroupNames"]
     assert {"Ref": f"{group}LogGroup"} in names

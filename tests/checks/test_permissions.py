@@ -14,12 +14,16 @@ def _short(value):
     if "GetAtt" in value:
         name, attribute = value["GetAtt"].split(".")
         return name if attribute == "Arn" else f"{name}.{attribute}"
+    if value.get("If", [""])[0] == "CreatesRefreshTokenKey":
+        return " or ".join(_short(each) for each in value["If"][1:])
     if "If" in value:
         return f"{_short(value['If'][1])}, if {value['If'][0]}"
     if "Ref" in value:
         return value["Ref"]
-    kind, name = re.fullmatch(r"arn:.*:(table/|secret:)\$\{(\w+)\}(?:-\?{6})?", value["Sub"]).groups()
-    return {"table/": "table ", "secret:": "secret "}[kind] + name
+    if found := re.fullmatch(r"\$\{(\w+)\.Arn\}/index/(\w+)", value["Sub"]):
+        return f"{found[1]} index {found[2]}"
+    kind, name, _, index = re.fullmatch(r"arn:.*:(table/|secret:)\$\{(\w+)\}(-\?{6}|/index/(\w+))?", value["Sub"]).groups()
+    return {"table/": "table ", "secret:": "secret "}[kind] + name + (f" index {index}" if index else "")
 
 
 def _conditions(statement):

@@ -13,11 +13,17 @@ FUNCTIONS = sorted(path.name for path in (ROOT / "functions").iterdir())
 # Settings that the code reads from the environment if they are there; the template names their secrets instead.
 OVERRIDES = {"SF_CLIENT_ID", "SF_CLIENT_SECRET", "BOT_WEBHOOK_SECRET", "WHATSAPP_SECRET"}
 # Settings that the template gives before the code reads them.
-AHEAD = {}
+AHEAD = {
+    "token-exchanger": {"TOKEN_CUSTODY", "TOKEN_KEY_ID", "UPKEEP_QUEUE_URL"},
+}
 # Actions without a resource type.
 WITHOUT_RESOURCE = {"secretsmanager:BatchGetSecretValue", "dynamodb:ListStreams"}
 
-DEAD_LETTERS_OF = {"ExchangeQueue": "ExchangeDeadLetterQueue", "NotifierRetryQueue": "NotifierRetryDeadLetterQueue"}
+DEAD_LETTERS_OF = {
+    "ExchangeQueue": "ExchangeDeadLetterQueue",
+    "NotifierRetryQueue": "NotifierRetryDeadLetterQueue",
+    "UpkeepQueue": "UpkeepDeadLetterQueue",
+}
 
 # The stack's interface to operators and other programs.
 PARAMETERS = """
@@ -25,13 +31,16 @@ PARAMETERS = """
     AttemptTableName ClientIdSecretName ClientSecretSecretName CallbackUriSecretName WhatsAppProvider WhatsAppSender
     WhatsAppApiUrl WhatsAppTemplate WhatsAppSecretName BotWebhookUrl BotWebhookSecretName BotQueueUrl BotQueueArn
     BotPhoneNumber SubnetIds SecurityGroupIds AlarmEmail LogLevel TokenReaderRoleArns QueueOperatorRoleArns
-    ReceiverReservedConcurrency TwilioMessagingServiceSid
+    ReceiverReservedConcurrency TwilioMessagingServiceSid TokenCustody KeepAliveDays TokenMaxAgeMinutes RefreshTokenKeyArn
+    UpkeepConcurrency FixedEgress
 """.split()
 OUTPUTS = """
     CallbackUrl LinksUrl ConnectUrl ExchangeQueueUrl ExchangeDlqUrl ExchangeDlqArn NotifierFailureQueueUrl
     NotifierRetryQueueUrl NotifierRetryDlqUrl NotifierRetryDlqArn
     TokenTableName AttemptTableName LimitTableName DashboardUrl ConnectLinkFunctionName CallbackReceiverFunctionName
-    TokenExchangerFunctionName NotifierFunctionName TokenKeyArn
+    TokenExchangerFunctionName NotifierFunctionName TokenKeyArn BotPolicyArn ConnectionTokenUrl ConnectionStatusUrl
+    ConnectionDisconnectUrl UpkeepQueueUrl UpkeepDlqUrl UpkeepDlqArn RefreshTokenKeyArn EgressAddresses
+    TokenKeeperFunctionName TokenRefresherFunctionName
 """.split()
 
 
@@ -121,7 +130,10 @@ def test_an_attribute_is_defined_while_an_index_uses_it(template):
     assert defined == {"wa_id": "IndexesChats", "updated_at": "IndexesChats", "status_day": "IndexesStatuses"}
 
 
-@pytest.mark.parametrize(("queue", "function"), [("ExchangeQueue", "token-exchanger"), ("NotifierRetryQueue", "notifier")])
+@pytest.mark.parametrize(
+    ("queue", "function"),
+    [("ExchangeQueue", "token-exchanger"), ("NotifierRetryQueue", "notifier"), ("UpkeepQueue", "token-refresher")],
+)
 def test_a_queue_waits_six_times_as_long_as_its_function_may_take(template, functions, queue, function):
     assert template["Resources"][queue]["Properties"]["VisibilityTimeout"] >= 6 * functions[function]["Timeout"]
 
@@ -156,7 +168,7 @@ def test_dead_letters_outlive_the_queue(template):
         assert retention[DEAD_LETTERS_OF[queue]] > retention[queue], queue
 
 
-@pytest.mark.parametrize("queue", ["ExchangeQueue", "NotifierRetryQueue"])
+@pytest.mark.parametrize("queue", DEAD_LETTERS_OF)
 def test_a_dead_letter_queue_accepts_only_its_own_queue(template, queue):
     queues = _of_type(template, "AWS::SQS::Queue")
     assert queues[queue]["RedrivePolicy"]["deadLetterTargetArn"] == {"GetAtt": f"{DEAD_LETTERS_OF[queue]}.Arn"}
@@ -201,7 +213,7 @@ def test_tables_of_people_can_be_restored_and_outlive_the_stack(template):
 def test_the_keys_of_tables_outlive_the_stack_and_the_others_go_with_it(template):
     keys = {name: key for name, key in template["Resources"].items() if key["Type"] == "AWS::KMS::Key"}
     kept = {name for name, key in keys.items() if key["DeletionPolicy"] == "RetainExceptOnCreate"}
-    assert kept == {"EncryptionKey", "TokenKey"}
+    assert kept == {"EncryptionKey", "TokenKey", "RefreshTokenKey"}
     assert all(key["DeletionPolicy"] == "Delete" for name, key in keys.items() if name not in kept)
     assert all(key["UpdateReplacePolicy"] == "Retain" for key in keys.values())
 
@@ -209,14 +221,14 @@ def test_the_keys_of_tables_outlive_the_stack_and_the_others_go_with_it(template
 def test_no_message_is_lost_with_a_queue_that_is_replaced(template):
     """A queue with a name of its own is replaced where the name changes, and the old one is deleted unless it is retained."""
     named = {name for name, queue in _of_type(template, "AWS::SQS::Queue").items() if "QueueName" in queue}
-    assert named == {"ExchangeQueue", "NotifierRetryQueue"}
+    assert named == set(DEAD_LETTERS_OF)
     for name in named:
         assert template["Resources"][name]["UpdateReplacePolicy"] == "Retain", name
 
 
 def test_a_name_that_the_template_gives_has_the_stacks_name_in_it(template):
     """What two stacks of an account would otherwise fight for."""
-    properties = ("AlarmName", "DashboardName", "FunctionName", "LogGroupName", "Name", "PolicyName", "QueueName", "RoleName", "TableName", "TopicName")
+    properties = ("AlarmName", "DashboardName", "FunctionName", "LogGroupName", "ManagedPolicyName", "Name", "QueueName", "RoleName", "TableName", "TopicName")
     given = {
         f"{logical_id}.{name}": resource["Properties"][name]
         for logical_id, resource in template["Resources"].items()
@@ -277,7 +289,7 @@ def test_every_event_source_reports_failures_by_item(functions):
         for event in function["Events"].values()
         if event["Type"] in ("SQS", "DynamoDB")
     ]
-    assert len(sources) == 3
+    assert len(sources) == 4
     assert all(source["FunctionResponseTypes"] == ["ReportBatchItemFailures"] for source in sources)
 
 
@@ -296,9 +308,11 @@ def test_head_is_answered_wherever_get_is(functions):
             assert route.replace("GET", "HEAD") in routes
 
 
-def test_only_the_bots_route_is_authorized_by_iam(functions):
+def test_the_bots_routes_alone_are_authorized_by_iam(functions):
     asking = {route: given["Auth"] for route, given in _routes(functions).items() if "Auth" in given}
-    assert asking == {"POST /links": {"Authorizer": "AWS_IAM"}}
+    calls = ["POST /connections/disconnect", "POST /connections/status", "POST /connections/token", "POST /links"]
+    assert sorted(asking) == calls
+    assert all(auth == {"Authorizer": "AWS_IAM"} for auth in asking.values())
 
 
 def test_each_function_logs_to_a_group_of_its_own_with_a_retention(template, functions):
@@ -321,16 +335,16 @@ def test_a_role_uses_the_encryption_key_only_through_a_service_or_for_its_own_pu
                 assert condition[0] == "kms:ViaService", role
 
 
-def test_only_two_roles_may_derive_the_key_of_links(template):
+def test_only_who_makes_links_may_derive_their_key(template):
     using = [each for each in _allowed(template) if {"GetAtt": "LinkKey.Arn"} in listed(each[1]["Resource"])]
     assert [(role, statement["Action"]) for role, statement in using] == [
-        ("ConnectLinkRole", "kms:GenerateMac"), ("NotifierRole", "kms:GenerateMac"),
+        ("ConnectLinkRole", "kms:GenerateMac"), ("TokenKeeperRole", "kms:GenerateMac"), ("NotifierRole", "kms:GenerateMac"),
     ]
 
 
 def test_a_role_uses_the_token_tables_key_only_through_dynamodb(template):
     using = [each for each in _allowed(template) if {"GetAtt": "TokenKey.Arn"} in listed(each[1]["Resource"])]
-    assert [role for role, _ in using] == ["TokenExchangerRole"]
+    assert [role for role, _ in using] == ["TokenExchangerRole", "TokenKeeperRole", "TokenRefresherRole"]
     for _, statement in using:
         through = {"kms:ViaService": {"Sub": "dynamodb.${AWS::Region}.${AWS::URLSuffix}"}}
         assert statement["Condition"] == {"StringEquals": through}
@@ -366,10 +380,40 @@ def test_a_role_names_actions_and_resources(template):
             assert set(actions) <= WITHOUT_RESOURCE, (role, actions)
 
 
-def test_only_the_exchanger_may_access_tokens(template):
-    for role, statement in _allowed(template):
-        if "TokenTable" in json.dumps(statement["Resource"]):
-            assert role == "TokenExchangerRole"
+def test_only_the_exchanger_the_keeper_and_the_refresher_may_access_tokens(template):
+    reaching = {role for role, statement in _allowed(template) if "TokenTable" in json.dumps(statement["Resource"])}
+    assert reaching == {"TokenExchangerRole", "TokenKeeperRole", "TokenRefresherRole"}
+
+
+def test_only_the_refresher_reads_the_token_table_from_end_to_end(template):
+    assert {role for role, statement in _allowed(template) if "dynamodb:Scan" in listed(statement["Action"])} == {"TokenRefresherRole"}
+
+
+def test_the_schedule_sends_what_the_refresher_reads_and_runs_only_where_the_stack_holds_tokens(template):
+    schedule = template["Resources"]["SweepSchedule"]
+    target = schedule["Properties"]["Target"]
+    assert schedule["Condition"] == "HoldsTokens"
+    assert json.loads(target["Input"]) == {"v": 1, "sweep": {}}
+    assert target["Arn"] == {"GetAtt": "UpkeepQueue.Arn"}
+    assert target["DeadLetterConfig"] == {"Arn": {"GetAtt": "UpkeepDeadLetterQueue.Arn"}}
+
+
+def test_what_speaks_to_salesforce_has_the_fixed_addresses_and_nothing_else(template, functions):
+    made = {"SubnetIds": [{"Ref": "PrivateSubnetA"}, {"Ref": "PrivateSubnetB"}], "SecurityGroupIds": [{"Ref": "EgressSecurityGroup"}]}
+    inside = {name for name, function in functions.items() if "VpcConfig" in function}
+    assert inside == {"token-exchanger", "token-keeper", "token-refresher"}
+    for name in inside:
+        condition, network, otherwise = functions[name]["VpcConfig"]["If"]
+        assert (condition, network) == ("MakesNetwork", made), name
+        assert otherwise["If"][0] == "HasSubnets"
+    network = [each for each in template["Resources"].values() if each["Type"].startswith("AWS::EC2::")]
+    assert all(each["Condition"] == "MakesNetwork" for each in network)
+
+
+def test_nothing_reaches_the_network_from_outside(template):
+    group = template["Resources"]["EgressSecurityGroup"]["Properties"]
+    assert "SecurityGroupIngress" not in group
+    assert [(rule["IpProtocol"], rule["FromPort"], rule["ToPort"]) for rule in group["SecurityGroupEgress"]] == [("tcp", 443, 443)]
 
 
 def test_only_adapters_name_aws_crates():

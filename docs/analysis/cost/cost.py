@@ -32,15 +32,54 @@ PER_CONNECT = [
 
 # Fixed costs, while nobody connects: name, how many, dollars a month for one, why.
 STANDING = [
-    ("KMS keys", "AWS::KMS::Key", 1.00, "state, PKCE, links, encryption, the token table's; rotated keys cost up to $2 more each after two years"),
+    ("KMS keys", "AWS::KMS::Key", 1.00, "state, PKCE, links, encryption, the token table's, the refresh tokens'; rotated keys cost up to $2 more each after two years"),
     ("Secrets", 4, 0.40, "two of Salesforce, WhatsApp, webhook"),
     ("Secrets Manager calls", 30_000, 5.0e-6, "each execution environment, every five minutes"),
-    ("Alarms' metrics", "alarms", 0.10, "one for most of the alarms, two to nine for those that compute with several"),
+    ("Alarms' metrics", "alarms", 0.10, "one for most of the alarms, two to ten for those that compute with several"),
     ("Dashboard", 1, 3.00, "the account's first three are free"),
-    ("Metrics", 40, 0.30, "combinations of name and dimensions that occur within a month"),
-    ("SQS polling", 2 * 5 * 3 * MONTH_MINUTES, 0.40e-6, "Lambda's five long polls of 20 s, of the exchange and the retry queue"),
+    ("Metrics", 52, 0.30, "combinations of name and dimensions that occur within a month"),
+    ("SQS polling", 3 * 5 * 3 * MONTH_MINUTES, 0.40e-6, "Lambda's five long polls of 20 s, of the exchange, the retry and the upkeep queue"),
 ]
 
+
+# What keeps a connection: of each thing its parts, as for a connect.
+REFRESH = [
+    ("KMS", 2, 3.0e-6, "open the old token, a data key for the new one"),
+    ("DynamoDB write units", 9, 0.625e-6, "lease, tokens and end of the access token, each a write of 3 kB"),
+    ("DynamoDB read units", 2, 0.125e-6, "the row, before and after"),
+    ("SQS requests", 2.2, 0.40e-6, "send; receive and delete, in batches; none where a call refreshes"),
+    ("Lambda time, GB s", MEMORY_GB * 1.0, 13.3334e-6, "arm64, 256 MB: 1 s with Salesforce, introspection included"),
+    ("Logs, GB", 1.5e-6, 0.50, "a line, two metrics, Lambda's own"),
+]  # fmt: skip
+TOKEN_CALL = [
+    ("HTTP API request", 1, 1.00e-6, ""),
+    ("Lambda request", 1, 0.20e-6, ""),
+    ("Lambda time, GB s", MEMORY_GB * 0.01, 13.3334e-6, "arm64, 256 MB: 10 ms"),
+    ("DynamoDB read units", 1, 0.125e-6, "the row; no other call is made while the token is young enough"),
+    ("Logs, GB", 1.0e-6, 0.50, "a line, a metric, Lambda's own, the API's"),
+]  # fmt: skip
+SWEEP_DAYS, ROW_KB, PAGE_ROWS = 30, 3, 340
+SWEPT_MONTH = [
+    ("DynamoDB read units", SWEEP_DAYS * ROW_KB / 4 / 2, 0.125e-6, "3 kB a day, eventually consistent"),
+    ("SQS requests", SWEEP_DAYS * 3 / PAGE_ROWS, 0.40e-6, "a message for each page of 1 MB"),
+    ("Lambda time, GB s", SWEEP_DAYS * MEMORY_GB * 0.5 / PAGE_ROWS, 13.3334e-6, "0.5 s a page"),
+]  # fmt: skip
+# Sealing a plain row once, on the way of the first sweep.
+SEALED_ONCE = [("KMS", 1 / PAGE_ROWS, 3.0e-6, "a data key for each page"), ("DynamoDB write units", ROW_KB, 0.625e-6, "the row")]
+CUSTODY = [
+    ("a refresh", REFRESH, "two calls of KMS, nine write units, a second of Lambda"),
+    ("a call for a token that is young enough", TOKEN_CALL, "the API, 10 ms, one read"),
+    ("a row that is swept for a month", SWEPT_MONTH, "read once a day"),
+    ("a plain row that is sealed, once", SEALED_ONCE, "on the first sweep with `TokenCustody=Stack`"),
+]  # fmt: skip
+# A month of a connection: calls for a token, refreshes, why.
+USES = [
+    ("nobody uses it", 0, 1.5, "kept alive every 20 days"),
+    ("used on 20 days, 10 times a day", 200, 100, "every second call finds a token older than an hour"),
+    ("used all day long, once a minute", 43_800, 730, "one refresh an hour"),
+]  # fmt: skip
+# Networks: two NAT gateways and two public addresses, dollars an hour for one, and a gigabyte through them.
+NAT_HOUR, ADDRESS_HOUR, NAT_GB, EXCHANGE_GB = 0.045, 0.005, 0.045, 20e-6
 
 # An hour of the most that the API lets in (ThrottlingRateLimit).
 ATTACK_REQUESTS = 1_000 * 3600
@@ -69,6 +108,30 @@ def attacks():
     for name, before, after, why in ATTACKS:
         hour = [ATTACK_REQUESTS * (REQUEST + extra) for extra in (before, after)]
         lines.append(f"| {name} | {hour[0]:.0f} | {hour[1]:.0f} | {why} |")
+    return "\n".join(lines) + "\n"
+
+
+def price(parts):
+    return sum(count * each for _, count, each, _ in parts)
+
+
+def custody():
+    lines = ["| | $ per million | why |", "|---|--:|---|"]
+    lines += [f"| {name} | {price(parts) * 1e6:,.2f} | {why} |" for name, parts, why in CUSTODY]
+    lines += ["", "| a month of a connection | calls | refreshes | $ per million connections | why |", "|---|--:|--:|--:|---|"]
+    for name, calls, refreshes, why in USES:
+        month = calls * price(TOKEN_CALL) + refreshes * price(REFRESH) + price(SWEPT_MONTH)
+        lines.append(f"| {name} | {calls:,} | {refreshes:,} | {month * 1e6:,.2f} | {why} |")
+    return "\n".join(lines) + "\n"
+
+
+def egress():
+    hours = MONTH_MINUTES / 60
+    lines = ["| fixed addresses | count | $ a month | why |", "|---|--:|--:|---|"]
+    lines.append(f"| NAT gateways | 2 | {2 * hours * NAT_HOUR:,.2f} | one in each zone, ${NAT_HOUR} an hour |")
+    lines.append(f"| Public addresses | 2 | {2 * hours * ADDRESS_HOUR:,.2f} | ${ADDRESS_HOUR} an hour |")
+    lines.append(f"| **total** | | **{2 * hours * (NAT_HOUR + ADDRESS_HOUR):,.2f}** | |")
+    lines.append(f"| for a million exchanges or refreshes | {EXCHANGE_GB * 1e6:.0f} GB | {EXCHANGE_GB * 1e6 * NAT_GB:,.2f} | ${NAT_GB} a GB; 20 kB each with its TLS handshakes, KMS and SQS |")
     return "\n".join(lines) + "\n"
 
 
@@ -117,7 +180,7 @@ def tables():
 
 def document():
     text = DOCUMENT.read_text()
-    for name, made in (("tables", tables()), ("attacks", attacks())):
+    for name, made in (("tables", tables()), ("custody", custody()), ("egress", egress()), ("attacks", attacks())):
         begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
         text = text[: text.index(begin) + len(begin)] + "\n" + made + "\n" + text[text.index(end) :]
     return text
@@ -129,7 +192,7 @@ def main():
     if parser.parse_args().update:
         DOCUMENT.write_text(document())
     else:
-        print(tables(), attacks(), sep="\n")
+        print(tables(), custody(), egress(), attacks(), sep="\n")
 
 
 if __name__ == "__main__":
