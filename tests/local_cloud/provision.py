@@ -18,15 +18,6 @@ from botocore.exceptions import ClientError
 
 BOT = "whatsapp-bot"
 CODE = "code"  # the bucket
-# All that a bot needs on AWS: to ask for links. Reading tokens is a table's policy.
-BOT_POLICY = {
-    "Version": "2012-10-17",
-    "Statement": {
-        "Effect": "Allow",
-        "Action": "execute-api:Invoke",
-        "Resource": "arn:aws:execute-api:*:*:*/*/POST/links",
-    },
-}
 
 
 def main():
@@ -36,14 +27,13 @@ def main():
 
 
 def prepare(secrets, queue):
-    """Stores the secrets, and makes the bot's queue and the user that the bot calls `POST /links` as."""
+    """Stores the secrets, and makes the bot's queue and the user that the bot calls the API as."""
     for name, value in secrets.items():
         boto3.client("secretsmanager").create_secret(Name=name, SecretString=value)
     sqs, iam = boto3.client("sqs"), boto3.client("iam")
     url = sqs.create_queue(QueueName=queue)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     iam.create_user(UserName=BOT)
-    iam.put_user_policy(UserName=BOT, PolicyName="links", PolicyDocument=json.dumps(BOT_POLICY))
     key = iam.create_access_key(UserName=BOT)["AccessKey"]
     return {
         "bot_credentials": {"access_key_id": key["AccessKeyId"], "secret_access_key": key["SecretAccessKey"]},
@@ -126,7 +116,7 @@ _Template.add_multi_constructor("!", _long_form)
 
 
 def describe(stack, domain):
-    """Gives the stack's API its own domain, if it has none yet, and returns the stack's outputs."""
+    """Gives the stack's API its own domain, if it has none yet, and the bot the stack's policy; returns the stack's outputs."""
     resources = boto3.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
     (api,) = (
         resource["PhysicalResourceId"]
@@ -145,7 +135,9 @@ def describe(stack, domain):
             gateway.delete_api_mapping(DomainName=domain, ApiMappingId=mapping["ApiMappingId"])
         gateway.create_api_mapping(DomainName=domain, ApiId=api, Stage="$default")
     (found,) = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
-    return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+    boto3.client("iam").attach_user_policy(UserName=BOT, PolicyArn=outputs["BotPolicyArn"])
+    return outputs
 
 
 if __name__ == "__main__":

@@ -438,6 +438,56 @@ def reserved_concurrency(cloud):
         cloud.client("lambda").invoke(FunctionName=stack["Function"])
 
 
+def network():
+    """A VPC with a subnet that is open to the internet."""
+    return {
+        "Network": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.66.0.0/24"}},
+        "Subnet": {"Type": "AWS::EC2::Subnet", "Properties": {"VpcId": {"Ref": "Network"}, "CidrBlock": "10.66.0.0/28"}},
+    }
+
+
+@expectation
+def function_networks(cloud):
+    inside = {"SubnetIds": [{"Ref": "Subnet"}], "SecurityGroupIds": ["sg-1"]}
+    stack = cloud.deploy({**network(), "Inside": function(VpcConfig=inside)}, functions={"Inside": ANSWER, "Outside": ANSWER})
+
+    def found(name):
+        return cloud.client("lambda").get_function_configuration(FunctionName=stack[name]).get("VpcConfig", {})
+
+    assert (found("Inside").get("SubnetIds"), found("Inside").get("VpcId")) == ([stack["Subnet"]], stack["Network"])
+    assert not found("Outside").get("SubnetIds")
+
+
+# Networks
+
+
+def address():
+    return {"Type": "AWS::EC2::EIP", "Properties": {"Domain": "vpc"}}
+
+
+@expectation
+def elastic_ips(cloud):
+    stack = cloud.deploy({"One": address(), "Other": address()})
+    ec2 = cloud.client("ec2")
+    found = {each["PublicIp"] for each in ec2.describe_addresses()["Addresses"]}
+    assert {stack["One"], stack["Other"]} <= found and stack["One"] != stack["Other"]
+    cloudformation = cloud.client("cloudformation")
+    cloudformation.delete_stack(StackName=stack.name)
+    eventually(lambda: not {stack["One"], stack["Other"]} & {each["PublicIp"] for each in ec2.describe_addresses()["Addresses"]})
+
+
+@expectation
+def nat_gateways(cloud):
+    allocation = {"Fn::GetAtt": ["Address", "AllocationId"]}
+    gateway = {"Type": "AWS::EC2::NatGateway", "Properties": {"SubnetId": {"Ref": "Subnet"}, "AllocationId": allocation}}
+    stack = cloud.deploy({**network(), "Address": address(), "Gateway": gateway})
+    ec2 = cloud.client("ec2")
+    (found,) = ec2.describe_nat_gateways(NatGatewayIds=[stack["Gateway"]])["NatGateways"]
+    assert (found["SubnetId"], found["VpcId"]) == (stack["Subnet"], stack["Network"])
+    (used,) = (each for each in ec2.describe_addresses()["Addresses"] if each["PublicIp"] == stack["Address"])
+    assert used.get("AssociationId")
+
+
 @expectation
 def deleted_functions_end(cloud):
     handler = "def handle(event): return {'process': os.getpid()}"

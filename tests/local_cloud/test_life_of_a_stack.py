@@ -33,6 +33,7 @@ def account(tmp_path, monkeypatch):
 
 class Account:
     def __init__(self, cloud, folder):
+        self.cloud = cloud
         self.cloudformation, self.tables = cloud.client("cloudformation"), cloud.client("dynamodb")
         self.lambdas, self.keys = cloud.client("lambda"), cloud.client("kms")
         self.code = folder / "bootstrap"

@@ -17,6 +17,7 @@ _MODULES = (
     "functions",
     "iam",
     "logs",
+    "network",
     "secrets",
     "sns",
     "sqs",

@@ -31,6 +31,20 @@ def reserved_concurrency():
 
 
 @fix
+def function_networks():
+    """A function has the `VpcConfig` that its template gives it, with the VPC of its subnets, and none without.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-lambda-function.html
+    """
+
+    def join(name, properties):
+        given = properties.get("VpcConfig") or {"SubnetIds": [], "SecurityGroupIds": []}
+        lambda_svc._functions[name]["config"]["VpcConfig"] = lambda_svc._vpc_config_with_id(given)
+
+    after_provisioning(_FUNCTION, join)
+
+
+@fix
 def deleted_functions_end():
     """A function that its stack deletes keeps no execution environment.
 
