@@ -86,6 +86,16 @@ def test_the_names_that_others_rely_on_are_there(template):
     assert set(OUTPUTS) <= set(template["Outputs"])
 
 
+def _read_by_shared_code():
+    """The settings that code of several functions reads, by what reads them."""
+    custody = (ROOT / "shared/src/custody/config.rs").read_text().split("#[cfg(test)]")[0]
+    return {
+        "StateSettings": {"STATE_POLICY", "STATE_KEY_IDS", "STATE_PUBLIC_KEYS"},
+        "CallbackUriSource": {"SF_REDIRECT_URI", "SF_CALLBACK_URI_SECRET_NAME", "API_DOMAIN_SUFFIX"},
+        "custody::Config": set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', custody)) - OVERRIDES | {"STACK_NAME"},
+    }
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function_reads_the_settings_that_the_template_gives_it(name, template, functions):
     given = set(functions[name]["Environment"]["Variables"])
@@ -98,8 +108,9 @@ def test_a_function_reads_the_settings_that_the_template_gives_it(name, template
     read = {name or other for name, other in read} - OVERRIDES
     if "Meter::read(settings)" in source:
         read.add("STACK_NAME")
-    if "StateSettings::read(settings)" in source:
-        read |= {"STATE_POLICY", "STATE_KEY_IDS", "STATE_PUBLIC_KEYS"}
+    for reader, settings in _read_by_shared_code().items():
+        if f"{reader}::read(settings)" in source:
+            read |= settings
     assert given - AHEAD.get(name, set()) == read - AHEAD.get(name, set())
 
 

@@ -33,9 +33,18 @@ pub(crate) enum FunctionArg {
     CallbackReceiver,
     TokenExchanger,
     Notifier,
+    TokenKeeper,
+    TokenRefresher,
 }
 
 impl FunctionArg {
-    /// Every function, in the order of a login's way through them.
-    pub(crate) const ALL: [Self; 4] = [Self::ConnectLink, Self::CallbackReceiver, Self::TokenExchanger, Self::Notifier];
+    /// Every function, in the order of a login's way through them; then those that keep its connection.
+    pub(crate) const ALL: [Self; 6] = [
+        Self::ConnectLink,
+        Self::CallbackReceiver,
+        Self::TokenExchanger,
+        Self::Notifier,
+        Self::TokenKeeper,
+        Self::TokenRefresher,
+    ];
 }

@@ -55,6 +55,8 @@ impl FunctionArg {
             Self::CallbackReceiver => ("callback-receiver", "CallbackReceiverLogGroup"),
             Self::TokenExchanger => ("token-exchanger", "TokenExchangerLogGroup"),
             Self::Notifier => ("notifier", "NotifierLogGroup"),
+            Self::TokenKeeper => ("token-keeper", "TokenKeeperLogGroup"),
+            Self::TokenRefresher => ("token-refresher", "TokenRefresherLogGroup"),
         }
     }
 }

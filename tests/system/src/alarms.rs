@@ -38,9 +38,18 @@ impl Cloud {
 
     /// Makes an alarm rise at the first value above 0.
     pub async fn lower_threshold(&self, alarm: &str) {
+        self.change_alarm(alarm, &[("Threshold", 0), ("EvaluationPeriods", 1), ("DatapointsToAlarm", 1)]).await;
+    }
+
+    /// Makes an alarm rise at the first period that breaches its threshold.
+    pub async fn shorten(&self, alarm: &str) {
+        self.change_alarm(alarm, &[("EvaluationPeriods", 1), ("DatapointsToAlarm", 1)]).await;
+    }
+
+    async fn change_alarm(&self, alarm: &str, properties: &[(&str, u32)]) {
         let mut found = self.alarms().await.into_iter().find(|found| name(found) == alarm).expect("the alarm");
-        for (property, value) in [("Threshold", 0), ("EvaluationPeriods", 1), ("DatapointsToAlarm", 1)] {
-            found[property] = value.into();
+        for (property, value) in properties {
+            found[*property] = (*value).into();
         }
         self.cloudwatch("PutMetricAlarm", found).await;
     }
