@@ -38,5 +38,6 @@ def test_nobody_waits_while_fewer_are_due_than_are_done():
 
 def test_more_that_are_due_than_can_be_done_wait_and_are_done():
     found = Sweep(1_000_000, 1, SETTINGS | {"concurrency": 1}).run()
-    assert found.longest_wait > sweep.HOUR
+    # The pages wait too, so that a refresh waits for minutes.
+    assert 60 < found.longest_wait < sweep.HOUR
     assert found.done == pytest.approx(1_000_000, abs=1)
