@@ -26,7 +26,7 @@ const LOWERED: [&str; 7] = [
     "MissingOutcomesAlarm",
 ];
 const CODE_MS: u64 = 14 * 60_000;
-/// Alarms of the calls for tokens: they have their faults in `custody.rs`.
+/// Alarms of the calls for tokens: they rise where a bot asks.
 const OF_CALLS: [&str; 3] = ["RefreshRefusedAlarm", "ConnectionsEndedAlarm", "RefreshedTokensLostAlarm"];
 
 #[tokio::test]
@@ -149,8 +149,7 @@ async fn no_alarm_rises_for_people_who_connect_and_each_rises_for_its_fault() {
     cloud.rises(&mut raised, "ThrottledAlarm").await;
     cloud.reserve(main, "CallbackReceiver", 100).await;
 
-    late_notifications(&cloud, &mut raised).await;
-    upkeep_that_waits(&cloud, &mut raised).await;
+    what_waits(&cloud, &mut raised).await;
     for alarm in LOWERED {
         cloud.lower_threshold(alarm).await;
         // Some ratios count from a few people on.
@@ -185,6 +184,12 @@ async fn what_cannot_be_used(cloud: &Cloud, raised: &mut BTreeSet<String>) {
     login.approve().await;
     cloud.rises(raised, "RetryQueueAlarm").await;
     cloud.end_aws_faults(&login.attempt).await;
+}
+
+/// Each alarm on something that is late.
+async fn what_waits(cloud: &Cloud, raised: &mut BTreeSet<String>) {
+    late_notifications(cloud, raised).await;
+    upkeep_that_waits(cloud, raised).await;
 }
 
 /// The alarm's ten minutes are more than a test may take.
