@@ -58,6 +58,8 @@ struct State {
     problems: Vec<String>,
     /// The one item of the attempt table, in DynamoDB's JSON.
     attempt: Value,
+    /// The one item of the token table.
+    connection: Value,
     salesforce_delay: Duration,
 }
 
@@ -130,6 +132,11 @@ impl Fakes {
     pub(crate) fn put_attempt(&self, item: Value) {
         self.parties.state().attempt = item;
     }
+
+    /// The same with the token table; `null` for none.
+    pub(crate) fn put_connection(&self, item: Value) {
+        self.parties.state().connection = item;
+    }
 }
 
 type Problem = String;
@@ -201,7 +208,13 @@ impl Parties {
                 json!({ "SecretValues": values, "Errors": [] })
             }
             "GetItem" if text("TableName")?.contains("attempt") => json!({ "Item": self.state().attempt }),
-            "GetItem" => json!({}),
+            "GetItem" => match &self.state().connection {
+                Value::Null => json!({}),
+                connection => json!({ "Item": connection }),
+            },
+            "GenerateDataKey" => {
+                json!({ "KeyId": text("KeyId")?, "Plaintext": STANDARD.encode([7; 32]), "CiphertextBlob": STANDARD.encode([8; 184]) })
+            }
             "UpdateItem" => {
                 text("ConditionExpression")?;
                 json!({})

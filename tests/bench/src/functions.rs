@@ -1,4 +1,4 @@
-//! The programs that are measured: the four functions and their peers, with their environments and events.
+//! The programs that are measured: the functions and their peers, with their environments and events.
 
 use std::{
     collections::BTreeMap,
@@ -30,6 +30,8 @@ pub(crate) enum Role {
     ConnectLink,
     Exchanger,
     Notifier,
+    Keeper,
+    Refresher,
 }
 
 pub(crate) struct Program {
@@ -51,7 +53,7 @@ enum Roots {
 }
 
 /// The first is hello-world, which the others are compared with.
-pub(crate) const PROGRAMS: [Program; 8] = [
+pub(crate) const PROGRAMS: [Program; 11] = [
     program("hello-world", Role::HelloWorld, "lambda_runtime alone", Roots::Bench),
     program("callback-receiver", Role::Receiver, "as it ships", Roots::Bench),
     program("receiver-sdk-free", Role::Receiver, "hyper and its own SigV4", Roots::Bench),
@@ -60,9 +62,13 @@ pub(crate) const PROGRAMS: [Program; 8] = [
     program("connect-link", Role::ConnectLink, "as it ships", Roots::Bench),
     program("token-exchanger", Role::Exchanger, "as it ships", Roots::Bench),
     program("notifier", Role::Notifier, "as it ships", Roots::Bench),
+    program("token-keeper", Role::Keeper, "as it ships", Roots::Bench),
+    program("keeper-sdk-free", Role::Keeper, "hyper and its own SigV4", Roots::Bench),
+    program("token-refresher", Role::Refresher, "as it ships", Roots::Bench),
 ];
 /// The programs that are deployed.
-pub(crate) const SHIPPED: [&str; 4] = ["callback-receiver", "connect-link", "token-exchanger", "notifier"];
+pub(crate) const SHIPPED: [&str; 6] =
+    ["callback-receiver", "connect-link", "token-exchanger", "notifier", "token-keeper", "token-refresher"];
 pub(crate) const PYTHON: &str = "receiver-python";
 
 const fn program(name: &'static str, role: Role, about: &'static str, roots: Roots) -> Program {
@@ -121,29 +127,6 @@ impl Program {
         let queue = "https://sqs.us-east-1.amazonaws.com/111122223333/exchange";
         let key = "arn:aws:kms:us-east-1:111122223333:key/bench";
         let redirect_uri = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/callback";
-        let common = [
-            ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
-            ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
-            ("AWS_SESSION_TOKEN", SESSION_TOKEN),
-            ("AWS_REGION", REGION),
-            ("AWS_DEFAULT_REGION", REGION),
-            ("AWS_ENDPOINT_URL", &url),
-            ("AWS_LAMBDA_FUNCTION_NAME", "bench"),
-            ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
-            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
-            ("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/bench"),
-            ("AWS_LAMBDA_LOG_STREAM_NAME", "bench"),
-            ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
-            ("AWS_EXECUTION_ENV", "AWS_Lambda_provided.al2023"),
-            ("_HANDLER", "bootstrap"),
-            ("LAMBDA_TASK_ROOT", "/var/task"),
-            ("PATH", "/usr/local/bin:/usr/bin:/bin"),
-            ("LANG", "en_US.UTF-8"),
-            ("TZ", ":UTC"),
-            ("SSL_CERT_FILE", &roots),
-            ("LOG_LEVEL", "info"),
-            ("STACK_NAME", "bench"),
-        ];
         let own: &[(&str, &str)] = match self.role {
             Role::HelloWorld => &[],
             Role::Receiver => &[
@@ -180,6 +163,25 @@ impl Program {
                 ("SF_CLIENT_ID_SECRET_NAME", "sf_client_id"),
                 ("SF_CLIENT_SECRET_SECRET_NAME", "sf_client_secret"),
                 ("SF_REDIRECT_URI", redirect_uri),
+                ("TOKEN_CUSTODY", "Stack"),
+                ("TOKEN_KEY_ID", key),
+                ("UPKEEP_QUEUE_URL", queue),
+            ],
+            Role::Keeper | Role::Refresher => &[
+                ("LOGIN_URLS", "https://login.salesforce.com"),
+                ("DYNAMODB_PROFILE_TABLE_NAME", "salesforce_tokens"),
+                ("ATTEMPT_TABLE_NAME", "connection_attempts"),
+                ("UPKEEP_QUEUE_URL", queue),
+                ("TOKEN_CUSTODY", "Stack"),
+                ("TOKEN_KEY_ID", key),
+                ("TOKEN_MAX_AGE_MINUTES", "60"),
+                ("KEEP_ALIVE_DAYS", "20"),
+                ("SWEEP_HOURS", "20"),
+                ("LINK_KEY_ID", key),
+                ("RELINK_LIFETIME_HOURS", "24"),
+                ("SF_CLIENT_ID_SECRET_NAME", "sf_client_id"),
+                ("SF_CLIENT_SECRET_SECRET_NAME", "sf_client_secret"),
+                ("SF_REDIRECT_URI", redirect_uri),
             ],
             Role::Notifier => &[
                 ("LOGIN_URLS", "https://login.salesforce.com"),
@@ -198,7 +200,7 @@ impl Program {
             ],
         };
         let owned = |&(name, value): &(&str, &str)| (name.to_owned(), value.to_owned());
-        common.iter().chain(own).map(owned).collect()
+        lambdas(&url, &roots).iter().chain(own).map(owned).collect()
     }
 }
 
@@ -210,6 +212,8 @@ impl Role {
             Self::Receiver => &["SendMessage"],
             Self::Exchanger => &["token", "userinfo", "TransactWriteItems"],
             Self::Notifier => &["message", "event"],
+            // A token that is fresh, or a refresh that is not due: one read.
+            Self::Keeper | Self::Refresher => &["GetItem"],
         }
     }
 
@@ -218,7 +222,20 @@ impl Role {
         match self {
             Self::HelloWorld | Self::Receiver => callback(fakes),
             Self::ConnectLink => sample("links-post"),
-            Self::Exchanger => exchange(&fakes.url(tls), messages, number),
+            Self::Exchanger => {
+                fakes.put_connection(Value::Null);
+                exchange(&fakes.url(tls), messages, number)
+            }
+            Self::Keeper => {
+                fakes.put_connection(connection());
+                let mut event = sample("connections-token-post")?;
+                event["body"] = r#"{"wa_id":"whatsapp:+15551234567"}"#.into();
+                Ok(event)
+            }
+            Self::Refresher => {
+                fakes.put_connection(connection());
+                sample("upkeep-refresh-sqs")
+            }
             Self::Notifier => {
                 let event = sample("outcome-stream-connected")?;
                 fakes.put_attempt(event["Records"][0]["dynamodb"]["NewImage"].clone());
@@ -230,10 +247,54 @@ impl Role {
     /// Whether this is the response to an event that was processed completely.
     pub(crate) fn is_success(self, answer: &Value) -> bool {
         match self {
-            Self::HelloWorld | Self::Receiver | Self::ConnectLink => answer["statusCode"] == 200,
-            Self::Exchanger | Self::Notifier => answer["batchItemFailures"].as_array().is_some_and(Vec::is_empty),
+            Self::HelloWorld | Self::Receiver | Self::ConnectLink | Self::Keeper => answer["statusCode"] == 200,
+            Self::Exchanger | Self::Notifier | Self::Refresher => {
+                answer["batchItemFailures"].as_array().is_some_and(Vec::is_empty)
+            }
         }
     }
+}
+
+/// A chat's row whose tokens came just now.
+fn connection() -> Value {
+    let now = json!({ "N": process::now().millis().to_string() });
+    json!({
+        "wa_id": { "S": "whatsapp:+15551234567" },
+        "access_token": { "S": "00Dxx0000001gPL!AQwAQBenchBenchBenchBenchBenchBenchBenchBenchBenchBenchBenchBenchBenchBench" },
+        "refresh_token": { "S": format!("sealed:v1:{}", "QmVuY2g".repeat(60)) },
+        "instance_url": { "S": "https://acme.my.salesforce.com" },
+        "issued_at": now, "refreshed_at": now, "connected_at": now, "consented_at": now, "version": { "N": "2" },
+        "attempt_id": { "S": "00000000000000000000000000000007" }, "scope": { "S": "api refresh_token" },
+        "org_id": { "S": "00Dxx0000001gPLEAY" }, "user_id": { "S": "005xx000001SwiUAAS" },
+        "username": { "S": "ada@example.com" }, "login_url": { "S": "https://login.salesforce.com" },
+    })
+}
+
+/// What Lambda itself sets, and every function of the template has.
+fn lambdas<'a>(url: &'a str, roots: &'a str) -> [(&'static str, &'a str); 21] {
+    [
+        ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
+        ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
+        ("AWS_SESSION_TOKEN", SESSION_TOKEN),
+        ("AWS_REGION", REGION),
+        ("AWS_DEFAULT_REGION", REGION),
+        ("AWS_ENDPOINT_URL", url),
+        ("AWS_LAMBDA_FUNCTION_NAME", "bench"),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/bench"),
+        ("AWS_LAMBDA_LOG_STREAM_NAME", "bench"),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
+        ("AWS_EXECUTION_ENV", "AWS_Lambda_provided.al2023"),
+        ("_HANDLER", "bootstrap"),
+        ("LAMBDA_TASK_ROOT", "/var/task"),
+        ("PATH", "/usr/local/bin:/usr/bin:/bin"),
+        ("LANG", "en_US.UTF-8"),
+        ("TZ", ":UTC"),
+        ("SSL_CERT_FILE", roots),
+        ("LOG_LEVEL", "info"),
+        ("STACK_NAME", "bench"),
+    ]
 }
 
 fn sample(name: &str) -> Result<Value, Failed> {

@@ -105,6 +105,21 @@ fn limits(programs: &[Figures], batches: Option<&Batches>) -> Vec<Limit> {
             at_most(binary, megabytes(ours), 9.0, "MB");
         }
     }
+    for (name, start, binary) in [
+        ("token-keeper", "keeper: time to first /next", "keeper: binary"),
+        ("token-refresher", "refresher: time to first /next", "refresher: binary"),
+    ] {
+        if let (Some(hello), Some(ours)) = (of("hello-world"), of(name)) {
+            at_most(start, start_ratio(ours, hello), 3.0, "× hello-world");
+            at_most(binary, megabytes(ours), 6.0, "MB");
+        }
+    }
+    if let (Some(ours), Some(limit)) = (of("token-keeper"), of("keeper-sdk-free")) {
+        let instructions = ratio(ours.instructions_tls.warm, limit.instructions_tls.warm);
+        at_most("keeper: instructions of a warm call, token fresh", instructions, 1.5, "× keeper-sdk-free");
+        let time = ours.warm_p50_ms / limit.warm_p50_ms;
+        at_most("keeper: time of a warm call, token fresh", time, 1.5, "× keeper-sdk-free");
+    }
     if let Some(Batches { one_ms, ten_ms }) = batches {
         let ten = ten_ms.median / one_ms.median;
         at_most("exchanger: batch of 10, Salesforce answering in 300 ms", ten, 1.3, "× batch of 1");

@@ -1,10 +1,9 @@
 //! The lower bound of a receiver: the callback receiver's work without the AWS SDK. It verifies, sends and responds as the
 //! receiver does, over a connection that it opened itself, with requests that it signs itself. It does not retry.
 
-mod aws;
-
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use receiver_sdk_free::Connection;
 use serde_json::json;
 use shared::{
     AuthorizationCode,
@@ -15,8 +14,6 @@ use shared::{
     process,
     state::{State, StateKey},
 };
-
-use crate::aws::Connection;
 
 struct Receiver {
     queue: Connection,
@@ -51,7 +48,7 @@ impl Receiver {
         let message =
             ExchangeMessage { state: StateText::new(text), received_at: now, consent: Consent::Granted { code } };
         let body = json!({ "QueueUrl": self.queue_url, "MessageBody": message.to_body() });
-        self.queue.call("AmazonSQS.SendMessage", &body).await
+        self.queue.call("AmazonSQS.SendMessage", &body).await.map(drop)
     }
 
     async fn handle(&self, request: &ApiGatewayV2httpRequest) -> Result<ApiGatewayV2httpResponse, Error> {
@@ -74,7 +71,7 @@ async fn main() -> Result<(), Error> {
     let settings = process::environment();
     logging::start(&settings)?;
     let key = StateKey::from_base64(&settings.required("STATE_PUBLIC_KEYS")?)?;
-    let queue = Connection::open(&settings).await?;
+    let queue = Connection::open(&settings, "sqs").await?;
     let receiver = Receiver { queue, queue_url: settings.required("EXCHANGE_QUEUE_URL")?, key };
     run(service_fn(async |event: LambdaEvent<_>| receiver.handle(&event.payload).await)).await
 }

@@ -1,4 +1,4 @@
-//! One persistent connection to SQS, and requests signed with `SigV4`.
+//! One persistent connection to a service of AWS, and requests signed with `SigV4`.
 
 use std::{cell::RefCell, fmt::Write as _, sync::Arc};
 
@@ -23,9 +23,11 @@ use tokio_rustls::{
     rustls::{ClientConfig, RootCertStore, crypto::ring::default_provider},
 };
 
-pub(crate) struct Connection {
+/// A connection, and what its requests are signed with.
+pub struct Connection {
     sender: RefCell<SendRequest<Full<Bytes>>>,
     host: String,
+    service: &'static str,
     region: String,
     access_key: String,
     secret_key: String,
@@ -33,7 +35,14 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) async fn open(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<Self, Error> {
+    /// Opens it to a service, as it is named in signatures.
+    ///
+    /// # Errors
+    /// A setting is missing, or the endpoint does not answer.
+    pub async fn open(
+        settings: &Settings<impl Fn(&str) -> Option<String>>,
+        service: &'static str,
+    ) -> Result<Self, Error> {
         let endpoint = settings.required("AWS_ENDPOINT_URL")?;
         let (scheme, host) = endpoint.split_once("://").ok_or("no scheme")?;
         let tcp = TcpStream::connect(host).await?;
@@ -53,6 +62,7 @@ impl Connection {
         Ok(Self {
             sender: RefCell::new(sender),
             host: host.to_owned(),
+            service,
             region: settings.required("AWS_REGION")?,
             access_key: settings.required("AWS_ACCESS_KEY_ID")?,
             secret_key: settings.required("AWS_SECRET_ACCESS_KEY")?,
@@ -60,17 +70,21 @@ impl Connection {
         })
     }
 
-    pub(crate) async fn call(&self, target: &str, body: &Value) -> Result<(), Error> {
+    /// Sends one request, and returns the answer's body.
+    ///
+    /// # Errors
+    /// No answer, or a refusal.
+    pub async fn call(&self, target: &str, body: &Value) -> Result<Bytes, Error> {
         let request = self.signed(target, body.to_string())?;
         let answering = self.sender.borrow_mut().send_request(request);
         let answer = answering.await?;
         let status = answer.status();
-        answer.into_body().collect().await?;
-        if status == StatusCode::OK { Ok(()) } else { Err("refused".into()) }
+        let body = answer.into_body().collect().await?.to_bytes();
+        if status == StatusCode::OK { Ok(body) } else { Err("refused".into()) }
     }
 
     fn signed(&self, target: &str, body: String) -> Result<Request<Full<Bytes>>, Error> {
-        let Self { host, region, access_key, session_token, .. } = self;
+        let Self { host, service, region, access_key, session_token, .. } = self;
         // 2026-09-21T14:13:20.123Z, without its punctuation and milliseconds.
         let mut date: String = process::now().rfc3339().chars().filter(|c| !matches!(c, '-' | ':')).take(15).collect();
         date.push('Z');
@@ -81,11 +95,11 @@ impl Connection {
             hex(digest(&SHA256, body.as_bytes()).as_ref())
         );
         let day = &date[..8];
-        let scope = format!("{day}/{region}/sqs/aws4_request");
+        let scope = format!("{day}/{region}/{service}/aws4_request");
         let text =
             format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{}", hex(digest(&SHA256, canonical.as_bytes()).as_ref()));
         let secret = format!("AWS4{}", self.secret_key);
-        let signature = [day, region, "sqs", "aws4_request", &text]
+        let signature = [day, region, service, "aws4_request", &text]
             .iter()
             .fold(secret.into_bytes(), |key, part| mac(&key, part.as_bytes()));
         let authorization = format!(
