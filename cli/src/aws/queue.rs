@@ -123,6 +123,12 @@ impl Queue {
         request.send().await.map(drop).map_err(Error::aws("send a message to the exchange queue", "SendMessage"))
     }
 
+    /// Sends a message that nobody receives before this time is over.
+    pub(crate) async fn send_later(&self, body: String, delay_seconds: i32) -> Result<(), Error> {
+        let request = self.client.send_message().queue_url(&self.url).message_body(body).delay_seconds(delay_seconds);
+        request.send().await.map(drop).map_err(Error::aws("send a message to the upkeep queue", "SendMessage"))
+    }
+
     pub(crate) async fn delete(&self, message: &Message) -> Result<(), Error> {
         let request = self.client.delete_message().queue_url(&self.url).receipt_handle(&message.handle);
         request.send().await.map(drop).map_err(Error::aws("delete a dead letter", "DeleteMessage"))

@@ -7,15 +7,16 @@ use shared::{
     AttemptId, LoginUrls, WaId,
     attempt::{EndReason, attr},
     conditional_write::{Attributes, Value},
-    connection::{ConnectionEnd, StoredTokens, recorded_end, was_connected},
+    connection::{ConnectionEnd, Origin, StoredTokens, ToRevoke, recorded_end, was_connected},
+    custody::upkeep::{Revoke, Upkeep},
     timestamp::Clock,
 };
 
 use crate::{
     args::ConnectionCommand,
-    aws::{AttemptTable, ConnectionTable, Functions, clock_error},
+    aws::{AttemptTable, ConnectionTable, Functions, Queue, clock_error},
     error::{Error, Exit},
-    parties::{Revocation, revoke},
+    parties::{Revocation, hosts, revoke},
     report::Report,
     target::Target,
 };
@@ -25,13 +26,32 @@ const CLOCK_TOLERANCE: Duration = Duration::from_secs(10);
 /// How often the tokens may change while they are revoked.
 const ROUNDS: usize = 5;
 
+/// By then the end is written: the refresher leaves alone what is in use, and the row's tokens are until then.
+const ENDED_BY_THEN_SECONDS: i32 = 60;
+
 /// How a connection was ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ended {
     /// The record of the end.
     pub(super) record: AttemptId,
-    /// What Salesforce said; `None` where the connection had no tokens any more.
-    pub(super) revocation: Option<Revocation>,
+    /// What became of its tokens; `None` where the connection had none any more.
+    pub(super) revocation: Option<Revoked>,
+}
+
+/// What became of a connection's tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Revoked {
+    /// Salesforce was asked.
+    AtSalesforce(Revocation),
+    /// They are sealed, and the upkeep queue has them revoked.
+    Queued,
+}
+
+/// Where tokens are revoked.
+struct Revoker {
+    login_urls: LoginUrls,
+    /// For sealed tokens; a stack of an earlier version has none.
+    upkeep: Option<Queue>,
 }
 
 pub(crate) async fn run(command: ConnectionCommand, target: &Target, clock: Clock) -> Result<Report, Error> {
@@ -77,14 +97,16 @@ pub(super) async fn end_and_record(
     let login_urls: LoginUrls = settings.get("LOGIN_URLS").unwrap_or_default().parse().map_err(|_| {
         Error::failed("revoke the tokens at Salesforce", "LoginUrls is invalid; run wasf doctor, correct it and deploy")
     })?;
-    end_connection(wa_id, tables, &login_urls, clock).await
+    let upkeep = target.stack.output("UpkeepQueueUrl").ok().map(|url| Queue::new(&target.aws, url));
+    end_connection(wa_id, tables, &Revoker { login_urls, upkeep }, clock).await
 }
 
-/// What Salesforce said, for programs.
-pub(super) const fn salesforce_said(revocation: Option<Revocation>) -> &'static str {
+/// What became of the tokens at Salesforce, for programs.
+pub(super) const fn salesforce_said(revocation: Option<Revoked>) -> &'static str {
     match revocation {
-        Some(Revocation::Revoked) => "revoked",
-        Some(Revocation::Unknown) => "unknown",
+        Some(Revoked::AtSalesforce(Revocation::Revoked)) => "revoked",
+        Some(Revoked::AtSalesforce(Revocation::Unknown)) => "unknown",
+        Some(Revoked::Queued) => "queued",
         None => "none",
     }
 }
@@ -93,8 +115,13 @@ pub(super) const fn salesforce_said(revocation: Option<Revocation>) -> &'static 
 fn report(ended: &Ended, is_told: bool) -> Report {
     let Ended { record, revocation } = ended;
     let done = match revocation {
-        Some(Revocation::Revoked) => "The tokens were revoked at Salesforce and deleted.",
-        Some(Revocation::Unknown) => "Salesforce did not know the tokens any more; they were deleted.",
+        Some(Revoked::AtSalesforce(Revocation::Revoked)) => "The tokens were revoked at Salesforce and deleted.",
+        Some(Revoked::AtSalesforce(Revocation::Unknown)) => {
+            "Salesforce did not know the tokens any more; they were deleted."
+        }
+        Some(Revoked::Queued) => {
+            "The tokens were deleted. They are sealed, so the upkeep queue has them revoked at Salesforce in about a minute."
+        }
         None => "The connection had ended before, and has no tokens.",
     };
     let at_salesforce = salesforce_said(*revocation);
@@ -108,13 +135,13 @@ fn report(ended: &Ended, is_told: bool) -> Report {
     Report::new(format!("{done} {told} wasf attempt show {record}\n"), json, Exit::Done)
 }
 
-/// Revokes the tokens, and ends the connection if it has no others by then; else it starts over. Salesforce comes first:
-/// tokens that are deleted here but still valid there could no longer be revoked. Where the end is recorded already it
-/// changes nothing.
+/// Revokes the tokens, and ends the connection if it has no others by then; else it starts over. Salesforce comes first, or
+/// the queue: tokens that are deleted here but still valid there could no longer be revoked. Where the end is recorded already
+/// it changes nothing.
 async fn end_connection(
     wa_id: &WaId,
     (tokens, attempts): (&ConnectionTable, &AttemptTable),
-    login_urls: &LoginUrls,
+    revoker: &Revoker,
     clock: Clock,
 ) -> Result<Ended, Error> {
     for _ in 0..ROUNDS {
@@ -126,7 +153,7 @@ async fn end_connection(
             return Ok(Ended { record, revocation: None });
         }
         let revocation = match StoredTokens::read(&row) {
-            Some(stored) => Some(revoke(&stored, login_urls).await?),
+            Some(stored) => Some(revoker.revoke(wa_id, &stored, Origin::of(&row)).await?),
             None => None,
         };
         let link_id = link_of(&row, attempts).await;
@@ -136,6 +163,27 @@ async fn end_connection(
         }
     }
     Err(Error::failed("end the connection", "its tokens changed each time that they were revoked; run it again"))
+}
+
+impl Revoker {
+    /// Revokes the tokens of a row, or puts them on the upkeep queue, where they wait until the end is written.
+    async fn revoke(&self, wa_id: &WaId, stored: &StoredTokens, origin: Origin) -> Result<Revoked, Error> {
+        let hosts = hosts(stored.login_url.as_deref(), stored.instance_url.as_deref(), &self.login_urls);
+        let token = match stored.to_revoke() {
+            ToRevoke::Token(token) => return revoke(token, hosts).await.map(Revoked::AtSalesforce),
+            ToRevoke::Sealed(token) => token.clone(),
+        };
+        let failed = |why| Error::failed("have the tokens revoked", why);
+        if hosts.is_empty() {
+            return Err(failed("the row names no host of Salesforce's; the tokens live, and the row stays as it is"));
+        }
+        let why =
+            "they are sealed, and the stack has no output UpkeepQueueUrl; deploy wasf's own version of the template";
+        let queue = self.upkeep.as_ref().ok_or_else(|| failed(why))?;
+        let revoke = Upkeep::Revoke(Revoke { wa_id: wa_id.clone(), token, hosts, origin: Some(origin) });
+        queue.send_later(revoke.to_body(), ENDED_BY_THEN_SECONDS).await?;
+        Ok(Revoked::Queued)
+    }
 }
 
 /// The link that the connection's attempt began with. It is an extra: an old attempt is gone, and nothing waits for it.

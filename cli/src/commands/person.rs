@@ -17,7 +17,7 @@ use shared::{
 };
 use tokio::time::sleep;
 
-use super::connection::{end_and_record, salesforce_said};
+use super::connection::{Revoked, end_and_record, salesforce_said};
 use crate::{
     args::PersonCommand,
     aws::{AttemptTable, ConnectionTable, Erasure, Of, Wanted},
@@ -252,10 +252,11 @@ async fn delete(wa_id: &WaId, plan: Plan, erasure: &Erasure) -> Result<Erased, E
 }
 
 impl Erased {
-    fn report(&self, revocation: Option<Revocation>) -> Report {
+    fn report(&self, revocation: Option<Revoked>) -> Report {
         let at_salesforce = match revocation {
-            Some(Revocation::Revoked) => "The tokens were revoked at Salesforce. ",
-            Some(Revocation::Unknown) => "Salesforce did not know the tokens any more. ",
+            Some(Revoked::AtSalesforce(Revocation::Revoked)) => "The tokens were revoked at Salesforce. ",
+            Some(Revoked::AtSalesforce(Revocation::Unknown)) => "Salesforce did not know the tokens any more. ",
+            Some(Revoked::Queued) => "The upkeep queue has the tokens revoked at Salesforce in about a minute. ",
             None => "",
         };
         let attempts = count(self.attempts, "attempt");

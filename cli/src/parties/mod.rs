@@ -13,6 +13,6 @@ pub(crate) use self::{
     bot::send_test_event,
     links::{Link, request_link},
     probe::{Probe, probe_page, probe_webhook},
-    salesforce::{AppStatus, Revocation, check_app, revoke},
+    salesforce::{AppStatus, Revocation, check_app, hosts, revoke},
     whatsapp::{CredentialStatus, check_meta, check_twilio},
 };

@@ -4,7 +4,6 @@ use reqwest::Url;
 pub(crate) use shared::salesforce::Revocation;
 use shared::{
     LoginUrl, LoginUrls,
-    connection::StoredTokens,
     http::Roots,
     salesforce::{RevokeError, Salesforce, TIMEOUT, instance_origin},
 };
@@ -28,9 +27,9 @@ pub(crate) fn hosts(login_url: Option<&str>, instance_url: Option<&str>, login_u
     hosts
 }
 
-/// Revokes tokens: a refresh token takes its access tokens with it. A host that does not know the token says nothing of
-/// another (`404` at the login host), so each is asked until one has revoked it.
-pub(crate) async fn revoke(tokens: &StoredTokens, login_urls: &LoginUrls) -> Result<Revocation, Error> {
+/// Revokes a token at one of these hosts: a refresh token takes its access tokens with it. A host that does not know the
+/// token says nothing of another (`404` at the login host), so each is asked until one has revoked it.
+pub(crate) async fn revoke(token: &str, hosts: Vec<String>) -> Result<Revocation, Error> {
     let failed = |why: &str, tokens: &str| {
         let why = format!("{why}; {tokens}, and the row stays as it is. Run it again later");
         Error::failed("revoke the tokens at Salesforce", why)
@@ -38,8 +37,8 @@ pub(crate) async fn revoke(tokens: &StoredTokens, login_urls: &LoginUrls) -> Res
     let live = |why: &str| failed(why, "the tokens live");
     let salesforce = Salesforce::new(Roots::System).map_err(|_| live("no root certificates"))?;
     let (mut is_unknown, mut is_unsure, mut may_be_dead, mut refused) = (false, false, false, None);
-    for host in hosts(tokens.login_url.as_deref(), tokens.instance_url.as_deref(), login_urls) {
-        match salesforce.revoke(&host, tokens.to_revoke(), TIMEOUT).await {
+    for host in hosts {
+        match salesforce.revoke(&host, token, TIMEOUT).await {
             Ok(Revocation::Revoked) => return Ok(Revocation::Revoked),
             Ok(Revocation::Unknown) => is_unknown = true,
             Err(error) => {

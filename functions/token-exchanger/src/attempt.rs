@@ -10,6 +10,7 @@ use shared::{
     exchange::{CODE_LIFETIME, DenialError, Sealed},
     salesforce::callback_error,
 };
+use tokio::time::timeout_at;
 
 use crate::{
     checkpoint,
@@ -156,10 +157,11 @@ impl Work<'_> {
         inputs: ExchangeInputs,
     ) -> Result<Ending, Stop> {
         let grant = self.exchange(lease, code, inputs).await?;
-        let (username, row) = tokio::join!(
+        let (username, row, _) = tokio::join!(
             self.username(&grant),
-            // Read here because it takes no longer than Salesforce; a failure is retried when the tokens are stored.
+            // Read and sealed here because it takes no longer than Salesforce. What fails is retried when the tokens are stored.
             self.resources.tables.read_tokens(self.attempt.wa_id),
+            timeout_at(self.budget.username(), self.row_token(&grant)),
         );
         let username = match username {
             Ok(username) => username,

@@ -10,14 +10,15 @@ use secrecy::{
 };
 use serde::{Deserialize, Serialize};
 use shared::{
-    Timestamp,
+    Timestamp, WaId,
     attempt::ledger::Attempt,
     aws::{
         error::AwsError,
         kms::{KmsError, PlaintextKey},
     },
     conditional_write::Attributes,
-    connection::{Origin, StoredTokens},
+    connection::{Holding, Origin, SealedText, StoredTokens},
+    custody::upkeep::Revoke,
     salesforce::{AccessToken, Grant, RefreshToken},
 };
 
@@ -110,9 +111,10 @@ impl Doomed {
 
     /// Whether the chat is connected by this token, or by what a rotation has made of it: as long as the row is of the
     /// token's own consent, whoever was to replace it has not. Salesforce may also give one token to two consents.
-    pub(crate) fn is_in_use(&self, row: &Attributes) -> bool {
-        let is_of_its_consent = || self.origin.as_ref().is_some_and(|origin| *origin == Origin::of(row));
-        StoredTokens::read(row).is_some_and(|stored| stored.hold(self.token()) || is_of_its_consent())
+    pub(crate) fn held_by(&self, row: &Attributes) -> Holding {
+        let Some(stored) = StoredTokens::read(row) else { return Holding::NotHeld };
+        let is_of_its_consent = self.origin.as_ref().is_some_and(|origin| *origin == Origin::of(row));
+        if is_of_its_consent { Holding::Held } else { stored.hold(self.token()) }
     }
 
     pub(crate) fn token(&self) -> &str {
@@ -121,6 +123,11 @@ impl Doomed {
 
     pub(crate) fn hosts(&self) -> &[String] {
         &self.hosts
+    }
+
+    /// The message of the upkeep queue that has the same token revoked, which is sealed for this chat.
+    pub(crate) fn on_upkeep(&self, wa_id: &WaId, sealed: SealedText) -> Revoke {
+        Revoke { wa_id: wa_id.clone(), token: sealed, hosts: self.hosts.clone(), origin: self.origin.clone() }
     }
 }
 
@@ -204,7 +211,7 @@ fn binding(purpose: &str, attempt: &Attempt<'_>) -> Aad<String> {
 mod tests {
     use secrecy::SecretBox;
     use shared::{
-        AttemptId, LoginUrl, WaId,
+        AttemptId, LoginUrl,
         attempt::ledger::{Delivery, DeliveryId},
     };
 
@@ -252,8 +259,9 @@ mod tests {
         let sealed = encrypt(&key(1), binding("revoke:v1", &own), &earlier).unwrap();
         let doomed = open_doomed(&key(1), &own, &sealed).unwrap();
         let row = |token: &str| Attributes::from([("refresh_token".to_owned(), token.into())]);
-        assert!(doomed.is_in_use(&row("r1")));
-        assert!(!doomed.is_in_use(&row("r2")) && !doomed.is_in_use(&Attributes::new()));
+        assert_eq!(doomed.held_by(&row("r1")), Holding::Held);
+        assert_eq!(doomed.held_by(&row("sealed:v1:a:b:c")), Holding::Sealed);
+        assert_eq!([row("r2"), Attributes::new()].map(|row| doomed.held_by(&row)), [Holding::NotHeld; 2]);
     }
 
     #[test]

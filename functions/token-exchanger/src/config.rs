@@ -6,6 +6,7 @@ use shared::{
     CallbackUri, LoginUrls, SettingError, Settings,
     aws::secrets::{Secrets, SecretsError, Source},
     callback_uri::InvalidCallbackUri,
+    custody::TokenCustody,
     http::Roots,
     metrics::Meter,
     salesforce::Credentials,
@@ -26,12 +27,27 @@ pub struct Config {
     pub(crate) states: StateSettings,
     /// Encrypts tokens that cannot be stored at once.
     pub(crate) checkpoint_key_id: String,
+    pub(crate) custody: Custody,
+    /// Where sealed refresh tokens are revoked; always there where the stack has the custody.
+    pub(crate) upkeep_queue_url: Option<String>,
     pub(crate) login_urls: LoginUrls,
     pub(crate) roots: Roots,
     pub(crate) meter: Meter,
     client_id: Source,
     pub(crate) client_secret: Source,
     callback_uri: Source,
+}
+
+/// Who holds the refresh tokens of stored connections.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Custody {
+    /// This stack: they are sealed.
+    Stack {
+        /// The KMS key whose data keys seal them.
+        key_id: String,
+    },
+    /// The bots: they are stored as Salesforce gave them.
+    Bot,
 }
 
 /// The app's credentials are not available.
@@ -49,6 +65,7 @@ impl Config {
     /// # Errors
     /// [`SettingError`] with the name of the setting.
     pub fn read(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<Self, SettingError> {
+        let custody = Custody::read(settings)?;
         Ok(Self {
             token_table: settings.required("DYNAMODB_PROFILE_TABLE_NAME")?,
             attempt_table: settings.required("ATTEMPT_TABLE_NAME")?,
@@ -57,6 +74,11 @@ impl Config {
             pkce_key_id: settings.required("PKCE_KEY_ID")?,
             states: StateSettings::read(settings)?,
             checkpoint_key_id: settings.required("CHECKPOINT_KEY_ID")?,
+            upkeep_queue_url: match custody {
+                Custody::Stack { .. } => Some(settings.required("UPKEEP_QUEUE_URL")?),
+                Custody::Bot => settings.optional("UPKEEP_QUEUE_URL"),
+            },
+            custody,
             login_urls: settings.parsed("LOGIN_URLS")?,
             roots: Roots::of(settings),
             meter: Meter::read(settings)?,
@@ -81,11 +103,20 @@ impl Config {
     }
 }
 
+impl Custody {
+    fn read(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<Self, SettingError> {
+        Ok(match settings.parsed("TOKEN_CUSTODY")? {
+            TokenCustody::Stack => Self::Stack { key_id: settings.required("TOKEN_KEY_ID")? },
+            TokenCustody::Bot => Self::Bot,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const COMPLETE: [(&str, &str); 13] = [
+    const COMPLETE: [(&str, &str); 16] = [
         ("DYNAMODB_PROFILE_TABLE_NAME", "salesforce_tokens"),
         ("ATTEMPT_TABLE_NAME", "connection_attempts"),
         ("EXCHANGE_QUEUE_URL", "https://queue"),
@@ -95,6 +126,9 @@ mod tests {
         ("STATE_KEY_IDS", "arn:one"),
         ("STATE_POLICY", "Signed"),
         ("CHECKPOINT_KEY_ID", "checkpoint"),
+        ("TOKEN_CUSTODY", "Stack"),
+        ("TOKEN_KEY_ID", "arn:tokens"),
+        ("UPKEEP_QUEUE_URL", "https://upkeep"),
         ("LOGIN_URLS", "https://login.salesforce.com"),
         ("SF_CLIENT_ID_SECRET_NAME", "sf_client_id"),
         ("SF_CLIENT_SECRET_SECRET_NAME", "sf_client_secret"),
@@ -125,6 +159,23 @@ mod tests {
     #[test]
     fn a_message_is_tried_at_least_once() {
         assert!(read(&[&COMPLETE[..], &[("MAX_TRIES", "0")]].concat()).is_err());
+    }
+
+    #[test]
+    fn bots_that_hold_their_tokens_need_neither_key_nor_upkeep_queue() {
+        let custody_of_bot = [&COMPLETE[..], &[("TOKEN_CUSTODY", "Bot")]].concat();
+        for absent in ["TOKEN_KEY_ID", "UPKEEP_QUEUE_URL"] {
+            let rest: Vec<_> = custody_of_bot.iter().copied().filter(|(key, _)| *key != absent).collect();
+            assert_eq!(read(&rest).unwrap().custody, Custody::Bot, "{absent}");
+        }
+        let queue_url = read(&custody_of_bot).unwrap().upkeep_queue_url;
+        assert_eq!(queue_url.as_deref(), Some("https://upkeep"), "rows may still be sealed");
+    }
+
+    #[test]
+    fn who_holds_the_tokens_is_said_and_not_guessed() {
+        let unknown = read(&[&COMPLETE[..], &[("TOKEN_CUSTODY", "stack")]].concat()).unwrap_err();
+        assert_eq!(unknown.to_string(), "the setting TOKEN_CUSTODY is invalid: expected Stack or Bot");
     }
 
     #[test]

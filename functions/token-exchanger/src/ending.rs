@@ -28,6 +28,8 @@ pub(crate) enum Ending {
     Failed(Failure),
     /// Tokens that nobody needs any more are revoked.
     Revoked,
+    /// They are on the upkeep queue to be revoked, because the chat's sealed row may hold them.
+    HandedOver,
     /// The attempt had its outcome before, or another message brings it.
     Duplicate,
 }

@@ -18,6 +18,7 @@ mod report;
 mod resources;
 mod retry;
 mod revocation;
+mod sealing;
 mod setback;
 mod storage;
 mod tables;

@@ -133,6 +133,7 @@ impl Report<'_> {
             Ok(Ending::Duplicate) => "duplicate",
             Ok(Ending::Failed(_)) => "failed",
             Ok(Ending::Revoked) => "revoked",
+            Ok(Ending::HandedOver) => "handed_over",
             Err(Setback::Unreadable(_)) => "unreadable",
             Err(Setback::Forged(_)) => "forged",
             Err(_) => "returned",
@@ -157,6 +158,10 @@ impl Fields {
             }
             Ending::Revoked => {
                 info!(%attempt_id, link_id, result, receives, duration_ms, "tokens revoked at Salesforce");
+            }
+            Ending::HandedOver => {
+                let text = "revocation handed to the upkeep queue";
+                info!(%attempt_id, link_id, result, receives, duration_ms, "{text}");
             }
             Ending::Duplicate => {
                 info!(%attempt_id, link_id, result, receives, code_age_ms, duration_ms, "duplicate delivery ignored");

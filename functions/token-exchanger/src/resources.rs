@@ -23,6 +23,8 @@ pub(crate) struct Resources {
     pub(crate) salesforce: Salesforce,
     pub(crate) tables: Tables,
     pub(crate) queue: Queue,
+    /// Of what is to be done for stored connections; `None` where nobody does.
+    pub(crate) upkeep: Option<Queue>,
     /// The public keys that the settings do not hold.
     fetched_keys: OnceCell<Vec<StateKey>>,
     pub(crate) clock: Clock,
@@ -38,6 +40,7 @@ impl Resources {
             salesforce: Salesforce::new(config.roots)?,
             tables: Tables::new(aws, config.attempt_table.clone(), config.token_table.clone()),
             queue: Queue::new(aws, config.queue_url.clone()),
+            upkeep: config.upkeep_queue_url.clone().map(|url| Queue::new(aws, url)),
             fetched_keys: OnceCell::new(),
             config,
             clock,

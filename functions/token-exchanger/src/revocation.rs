@@ -1,15 +1,19 @@
 //! Tokens that nobody needs any more are revoked at Salesforce: those that a new consent replaces, those of a consent that
 //! a later one has overtaken, and those of an exchange whose attempt fails.
 //!
-//! They go onto the queue first, sealed, in a message of their own with tries of its own, so that neither an outage at
-//! Salesforce nor the end of this invocation leaves a token alive.
+//! They go onto a queue first, sealed, in a message of their own with tries of its own, so that neither an outage at
+//! Salesforce nor the end of this invocation leaves a token alive. What this function knows goes onto the exchange queue. What
+//! it cannot open, because it is sealed in its row, goes onto the upkeep queue, as it is; so does what a sealed row may hold.
 
 use std::time::Duration;
 
 use shared::{
     attempt::ledger::LEASE,
-    connection::{Origin, StoredTokens},
+    aws::AwsError,
+    connection::{Holding, Origin, StoredTokens, ToRevoke},
+    custody::upkeep::{Revoke, Upkeep},
     exchange::{Consent, ExchangeMessage, Sealed},
+    metrics::Metric,
     salesforce::{self, Grant, RefreshToken, RevokeError, UntrustedTokens},
 };
 use tokio::time::{Instant, timeout_at};
@@ -18,9 +22,11 @@ use tracing::{error, warn};
 use crate::{
     budget::left,
     checkpoint::{self, CheckpointError, Doomed},
+    config::Custody,
     ending::Ending,
     report::chain,
     retry::Pauses,
+    sealing::SealError,
     setback::Setback,
     tables::Before,
     work::Work,
@@ -28,9 +34,29 @@ use crate::{
 
 /// Longer than the function's time-out: by then the row holds what this invocation, and any that runs beside it, stores.
 const STORED_BY_THEN: Duration = LEASE;
-const NOT_REVOKED: &str = "tokens not revoked: they may stay valid at Salesforce";
-/// How long one invocation tries to put tokens on the queue.
+/// How long one invocation tries to put tokens on a queue.
 const QUEUE_LIMIT: Duration = Duration::from_secs(3);
+
+/// Tokens that are to be revoked may be alive.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotRevoked {
+    #[error(transparent)]
+    Salesforce(#[from] RevokeError),
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    #[error("the upkeep queue did not take them")]
+    Upkeep(#[source] AwsError),
+    #[error("they are sealed, and nobody opens them: bots have the custody")]
+    NoUpkeep,
+    #[error("out of time")]
+    OutOfTime,
+}
+
+/// Tokens that are replaced, and were not put on their queue before.
+pub(crate) enum Unqueued {
+    Known(Doomed),
+    Sealed(Revoke),
+}
 
 impl Work<'_> {
     /// Has tokens revoked that were exchanged and are not stored.
@@ -42,7 +68,7 @@ impl Work<'_> {
     pub(crate) async fn revoke_lost(&self, grant: &Grant) {
         let tokens = self.doomed(grant);
         if timeout_at(self.budget.revocation(), self.revoke_now(&tokens)).await.is_err() {
-            error!(attempt_id = %self.attempt.id, error = "out of time", "{NOT_REVOKED}");
+            self.log_not_revoked(&NotRevoked::OutOfTime);
         }
     }
 
@@ -58,7 +84,8 @@ impl Work<'_> {
         self.revoke_soon(&Doomed::new(tokens.to_revoke(), self.origin(), hosts)).await;
     }
 
-    fn origin(&self) -> Origin {
+    /// The consent of this message, as its row has it.
+    pub(crate) fn origin(&self) -> Origin {
         Origin::new(self.attempt.id, self.attempt.received_at)
     }
 
@@ -70,10 +97,42 @@ impl Work<'_> {
     }
 
     /// Has tokens revoked that are about to be replaced. Returns those that could not be put on the queue:
-    /// [`Self::revoke_soon`] is for them, once they are replaced.
-    pub(crate) async fn revoke_replaced(&self, tokens: &StoredTokens, before: &Before) -> Option<Doomed> {
-        let tokens = Doomed::new(tokens.to_revoke(), before.origin.clone(), self.hosts(tokens));
-        (!self.queue_revocation(&tokens, "queue_once_replaced").await).then_some(tokens)
+    /// [`Self::revoke_unqueued`] is for them, once they are replaced.
+    pub(crate) async fn revoke_replaced(&self, tokens: &StoredTokens, before: &Before) -> Option<Unqueued> {
+        const NEXT: &str = "queue_once_replaced";
+        let (hosts, origin) = (self.hosts(tokens), before.origin.clone());
+        match tokens.to_revoke() {
+            ToRevoke::Token(token) => {
+                let tokens = Doomed::new(token, origin, hosts);
+                (!self.queue_revocation(&tokens, NEXT).await).then_some(Unqueued::Known(tokens))
+            }
+            ToRevoke::Sealed(token) => {
+                let (wa_id, token) = (self.attempt.wa_id.clone(), token.clone());
+                let tokens = Revoke { wa_id, token, hosts, origin: Some(origin) };
+                let error = self.queue_upkeep(&tokens, STORED_BY_THEN).await.err()?;
+                warn!(attempt_id = %self.attempt.id, error = chain(&error), next = NEXT, "revocation not queued");
+                Some(Unqueued::Sealed(tokens))
+            }
+        }
+    }
+
+    /// Has tokens revoked that are replaced now.
+    pub(crate) async fn revoke_unqueued(&self, tokens: &Unqueued) {
+        match tokens {
+            Unqueued::Known(tokens) => self.revoke_soon(tokens).await,
+            Unqueued::Sealed(tokens) => {
+                if let Err(error) = self.queue_upkeep(tokens, STORED_BY_THEN).await {
+                    self.log_not_revoked(&error);
+                }
+            }
+        }
+    }
+
+    /// Nobody is left to revoke them.
+    fn log_not_revoked(&self, error: &(dyn std::error::Error + 'static)) {
+        let error = chain(error);
+        error!(attempt_id = %self.attempt.id, error, "tokens not revoked: they may stay valid at Salesforce");
+        self.resources.config.meter.count(self.now(), Metric::Setbacks, &[("Class", "not_revoked")]);
     }
 
     /// Where tokens of a row can be revoked. Bots may have written the row, so a host of Salesforce's, or one that the
@@ -105,6 +164,30 @@ impl Work<'_> {
         }
     }
 
+    /// Puts tokens that are sealed in their row on the upkeep queue.
+    async fn queue_upkeep(&self, tokens: &Revoke, delay: Duration) -> Result<(), NotRevoked> {
+        let queue = self.resources.upkeep.as_ref().ok_or(NotRevoked::NoUpkeep)?;
+        let body = Upkeep::Revoke(tokens.clone()).to_body();
+        let until = self.budget.checkpoint().min(Instant::now() + QUEUE_LIMIT);
+        let mut pauses = Pauses::until(until);
+        loop {
+            let sent = timeout_at(until, queue.send(body.clone(), delay)).await;
+            match sent.map_or(Err(NotRevoked::OutOfTime), |sent| sent.map_err(NotRevoked::Upkeep)) {
+                Ok(()) => return Ok(()),
+                Err(error) if !pauses.next(None).await => return Err(error),
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// The row may hold this very token, sealed: it is for the refresher, who can compare them.
+    async fn hand_over(&self, tokens: &Doomed) -> Result<Ending, NotRevoked> {
+        let Custody::Stack { key_id } = &self.resources.config.custody else { return Err(NotRevoked::NoUpkeep) };
+        let sealed = self.seal(key_id, tokens.token()).await?;
+        self.queue_upkeep(&tokens.on_upkeep(self.attempt.wa_id, sealed), Duration::ZERO).await?;
+        Ok(Ending::HandedOver)
+    }
+
     /// `false` where the login has no state, as with version 1.
     async fn send_revocation(&self, tokens: &Doomed) -> Result<bool, CheckpointError> {
         let Self { resources, attempt, message, .. } = self;
@@ -120,8 +203,7 @@ impl Work<'_> {
     /// Revokes tokens within this invocation, because the queue did not take them.
     async fn revoke_now(&self, tokens: &Doomed) {
         if let Err(error) = self.revoke_unless_in_use(tokens).await {
-            let error = chain(&error);
-            error!(attempt_id = %self.attempt.id, error, "{NOT_REVOKED}");
+            self.log_not_revoked(&error);
         }
     }
 
@@ -139,8 +221,10 @@ impl Work<'_> {
     async fn revoke_unless_in_use(&self, tokens: &Doomed) -> Result<Ending, Setback> {
         let mut refused = RevokeError::Host;
         for host in tokens.hosts() {
-            if tokens.is_in_use(&self.resources.tables.read_tokens(self.attempt.wa_id).await?) {
-                return Ok(Ending::Duplicate);
+            match tokens.held_by(&self.resources.tables.read_tokens(self.attempt.wa_id).await?) {
+                Holding::Held => return Ok(Ending::Duplicate),
+                Holding::Sealed => return Ok(self.hand_over(tokens).await?),
+                Holding::NotHeld => {}
             }
             let time = left(self.budget.work()).min(salesforce::TIMEOUT);
             match self.resources.salesforce.revoke(host, tokens.token(), time).await {
@@ -148,6 +232,6 @@ impl Work<'_> {
                 Err(error) => refused = error,
             }
         }
-        Err(Setback::NotRevoked(refused))
+        Err(NotRevoked::from(refused).into())
     }
 }

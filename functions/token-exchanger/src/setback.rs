@@ -5,16 +5,19 @@ use std::time::Duration;
 use shared::{
     Reason, Timestamp,
     aws::kms::KmsError,
+    custody::seal::BrokenSeal,
     exchange::InvalidMessage,
     process::NoRandomness,
-    salesforce::{Class, ExchangeError, RevokeError},
+    salesforce::{Class, ExchangeError},
 };
 
 use crate::{
-    checkpoint::{BrokenSeal, CheckpointError},
+    checkpoint::{self, CheckpointError},
     config::CredentialsError,
     message::Forged,
     retry,
+    revocation::NotRevoked,
+    sealing::SealError,
     tables::TableError,
 };
 
@@ -50,9 +53,11 @@ pub(crate) enum Setback {
     #[error("the message is not verified")]
     Forged(#[from] Forged),
     #[error("the tokens are not revoked")]
-    NotRevoked(#[source] RevokeError),
+    NotRevoked(#[from] NotRevoked),
+    #[error("the refresh token is not sealed")]
+    NotSealed(#[source] BrokenSeal),
     #[error("the tokens of the message cannot be decrypted")]
-    BrokenSeal(#[from] BrokenSeal),
+    BrokenSeal(#[from] checkpoint::BrokenSeal),
     #[error("no tries left")]
     GivenUp,
     #[error("the person hears of the delay first")]
@@ -63,6 +68,15 @@ pub(crate) enum Setback {
     OutOfTime,
     #[error("panic")]
     Panic,
+}
+
+impl From<SealError> for Setback {
+    fn from(error: SealError) -> Self {
+        match error {
+            SealError::Kms(error) => Self::Kms(error),
+            SealError::Seal(error) => Self::NotSealed(error),
+        }
+    }
 }
 
 /// The class of an answer of Salesforce's in logs and metrics.
@@ -92,6 +106,7 @@ impl Setback {
             Self::RowChanged => "row_changed",
             Self::TokensLost(_) => "tokens_lost",
             Self::BrokenSeal(_) => "broken_seal",
+            Self::NotSealed(_) => "not_sealed",
             Self::GivenUp => "given_up",
             Self::Told => "told",
             Self::Random(_) => "random",
@@ -122,6 +137,7 @@ impl Setback {
             | Self::RowChanged
             | Self::TokensLost(_)
             | Self::BrokenSeal(_)
+            | Self::NotSealed(_)
             | Self::OutOfTime
             | Self::Random(_)
             | Self::Panic => Some(Reason::Misconfigured),

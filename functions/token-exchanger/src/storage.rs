@@ -111,8 +111,11 @@ impl Work<'_> {
                     let reason = consent.reason_lost(&before, now);
                     return self.give_way(connection, reason, lease).await.map(Some);
                 }
+                let refresh_token = self.row_token(&connection.grant).await?;
                 let before = Before::of(&before);
-                let replaced = before.tokens.as_ref().filter(|tokens| !connection.holds(tokens));
+                // What came of this very consent is its own, also where it has been rotated since.
+                let is_stored = before.origin == self.origin();
+                let replaced = before.tokens.as_ref().filter(|tokens| !is_stored && !connection.holds(tokens));
                 if let Some(tokens) = replaced
                     && queued.as_ref().is_none_or(|queued: &StoredTokens| queued.to_revoke() != tokens.to_revoke())
                 {
@@ -120,7 +123,8 @@ impl Work<'_> {
                     queued = Some(tokens.clone());
                 }
                 let renewed = before.is_connected;
-                let stored = self.resources.tables.connect(&self.attempt, &consent, connection, &before, now).await?;
+                let new = connection.tokens(&self.attempt, refresh_token);
+                let stored = self.resources.tables.connect(&self.attempt, &consent, &new, &before, now).await?;
                 if matches!(stored, Stored::Never | Stored::AnotherCode) {
                     self.revoke_unused(&connection.grant).await;
                 }
@@ -134,7 +138,7 @@ impl Work<'_> {
             let setback = match stored.await {
                 Ok(Some(ending)) => {
                     if let Some(tokens) = unqueued {
-                        self.revoke_soon(&tokens).await;
+                        self.revoke_unqueued(&tokens).await;
                     }
                     return Ok(ending);
                 }

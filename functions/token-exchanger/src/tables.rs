@@ -17,7 +17,7 @@ use shared::{
         dynamodb::{self, Transaction, Update},
     },
     conditional_write::{Attributes, ConditionalWrite, Value},
-    connection::{self, Consent, NewTokens, Origin, REVOKED_AT, StoredTokens},
+    connection::{self, Consent, NewTokens, Origin, REVOKED_AT, RefreshTokenText, StoredTokens, ToRevoke},
     exchange::DenialError,
     salesforce::{Grant, RefreshToken},
 };
@@ -264,14 +264,14 @@ impl Tables {
         &self,
         attempt: &Attempt<'_>,
         consent: &Consent,
-        connection: &Connection,
+        new: &NewTokens<'_>,
         before: &Before,
         now: Timestamp,
     ) -> Result<Stored, TableError> {
         let id = attempt.id.to_string();
-        let tokens = connection.tokens(attempt).store(consent, before.tokens.as_ref(), now);
+        let tokens = new.store(consent, before.tokens.as_ref(), now);
         let tokens = before.revoked_at.iter().fold(tokens, |write, at| write.set(REVOKED_AT, *at));
-        let outcome = Outcome::Connected { account: connection.account(), renewed: before.is_connected };
+        let outcome = Outcome::Connected { account: new.account, renewed: before.is_connected };
         let Ok(outcome) = attempt.finish(&outcome, Guard::Exchanged, &Attributes::new(), now) else {
             return self.refused(attempt, now).await;
         };
@@ -351,11 +351,12 @@ impl Before {
 }
 
 impl Connection {
-    /// Whether these are its own tokens, which were stored before.
+    /// Whether these are its own tokens: Salesforce may give one refresh token to two consents. A sealed one is for the
+    /// refresher to compare, before it revokes it.
     pub(crate) fn holds(&self, tokens: &StoredTokens) -> bool {
         let own =
             self.grant.refresh_token.as_ref().map_or_else(|| self.grant.access_token.secret(), RefreshToken::secret);
-        own == tokens.to_revoke()
+        tokens.to_revoke() == ToRevoke::Token(own)
     }
 
     fn account(&self) -> Account<&str> {
@@ -368,16 +369,21 @@ impl Connection {
         }
     }
 
-    fn tokens<'a>(&'a self, attempt: &Attempt<'a>) -> NewTokens<'a> {
+    /// As they are stored, with the refresh token as its row is to have it.
+    pub(crate) fn tokens<'a>(
+        &'a self,
+        attempt: &Attempt<'a>,
+        refresh_token: Option<&'a RefreshTokenText>,
+    ) -> NewTokens<'a> {
         NewTokens {
             attempt_id: attempt.id,
             login_url: attempt.login_url,
             account: self.account(),
             user_id: &self.grant.user_id,
             access_token: self.grant.access_token.secret(),
-            refresh_token: self.grant.refresh_token.as_ref().map(RefreshToken::secret),
+            refresh_token: refresh_token.map(RefreshTokenText::stored),
             issued_at: self.grant.issued_at,
-            expires_at: None,
+            expires_at: self.grant.access_token.expires_at(),
         }
     }
 }

@@ -1,16 +1,17 @@
 //! The work on one delivery: whose attempt it is, with what and by when.
 //!
-//! The steps are in the files that extend it: `exchange` exchanges the code, `storage` stores the
-//! tokens, `attempt` brings the steps into their order.
+//! The steps are in the files that extend it: `exchange` exchanges the code, `sealing` seals the refresh token, `storage`
+//! stores the tokens, `attempt` brings the steps into their order.
 
 use std::cell::OnceCell;
 
 use shared::{
     Timestamp,
     attempt::ledger::{Attempt, Delivery, DeliveryId, Lease},
-    connection::Consent,
+    connection::{Consent, RefreshTokenText},
     process::NoRandomness,
 };
+use tokio::sync;
 
 use crate::{
     budget::Budget,
@@ -27,6 +28,9 @@ pub(crate) struct Work<'a> {
     /// Set once the attempt is claimed. It is here, and not in the future that does the work, so that it
     /// survives a panic and the end of the time: the attempt has to be released then, too.
     pub(crate) lease: OnceCell<Lease>,
+    /// The refresh token as its row is to have it; `None` within, where Salesforce gave none. It is sealed once for a
+    /// delivery, so that a repeated write is the same write.
+    pub(crate) row_token: sync::OnceCell<Option<RefreshTokenText>>,
 }
 
 impl<'a> Work<'a> {
@@ -40,7 +44,14 @@ impl<'a> Work<'a> {
         let mut id = [0; DeliveryId::LENGTH];
         (resources.random)(&mut id)?;
         let delivery = Delivery { id: DeliveryId::from_bytes(id), receives, max_tries: resources.config.max_tries };
-        Ok(Self { resources, message, attempt: message.attempt(delivery), budget, lease: OnceCell::new() })
+        Ok(Self {
+            resources,
+            message,
+            attempt: message.attempt(delivery),
+            budget,
+            lease: OnceCell::new(),
+            row_token: sync::OnceCell::new(),
+        })
     }
 
     /// Whether no try follows, as far as this is known.

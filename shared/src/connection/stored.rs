@@ -5,7 +5,7 @@ use std::fmt;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::{ACCESS_TOKEN, CONSENTED_AT, ENDED_AT, ISSUED_AT, REFRESH_TOKEN};
+use super::{ACCESS_TOKEN, CONSENTED_AT, ENDED_AT, ISSUED_AT, REFRESH_TOKEN, RefreshTokenText, SealedText};
 use crate::{
     AttemptId, Timestamp,
     attempt::attr,
@@ -46,12 +46,33 @@ impl Origin {
 /// The tokens in a row, to be revoked when they are replaced.
 #[derive(Clone)]
 pub struct StoredTokens {
-    refresh_token: Option<SecretString>,
+    refresh_token: Option<RefreshTokenText>,
     access_token: Option<SecretString>,
     /// The base URL of the org's API, as stored: a bot may have written it.
     pub instance_url: Option<String>,
     /// Where the person logged in, as stored.
     pub login_url: Option<String>,
+}
+
+/// The token of a row whose revocation ends the grant: the refresh token, or the access token where there is none
+/// (RFC 7009 §2.1).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum ToRevoke<'a> {
+    /// As Salesforce gave it.
+    Token(&'a str),
+    /// Sealed: only the functions that hold tokens can send it to Salesforce. The upkeep queue is for it.
+    Sealed(&'a SealedText),
+}
+
+/// What a row says of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holding {
+    /// It has this token.
+    Held,
+    /// It has others.
+    NotHeld,
+    /// Its refresh token is sealed, and may be this one: only who opens it can tell.
+    Sealed,
 }
 
 impl StoredTokens {
@@ -60,7 +81,7 @@ impl StoredTokens {
     pub fn read(row: &Attributes) -> Option<Self> {
         let text = |name| row.get(name).and_then(Value::as_text).filter(|text| !text.is_empty());
         let secret = |name| text(name).map(SecretString::from);
-        let (refresh_token, access_token) = (secret(REFRESH_TOKEN), secret(ACCESS_TOKEN));
+        let (refresh_token, access_token) = (text(REFRESH_TOKEN).map(RefreshTokenText::new), secret(ACCESS_TOKEN));
         (refresh_token.is_some() || access_token.is_some()).then(|| Self {
             refresh_token,
             access_token,
@@ -69,23 +90,26 @@ impl StoredTokens {
         })
     }
 
-    /// The token whose revocation ends the grant: the refresh token, or the access token where there is none
-    /// (RFC 7009 §2.1).
+    /// The token whose revocation ends the grant.
     #[must_use]
-    pub fn to_revoke(&self) -> &str {
-        self.refresh_token.as_ref().or(self.access_token.as_ref()).map_or("", ExposeSecret::expose_secret)
+    pub fn to_revoke(&self) -> ToRevoke<'_> {
+        match &self.refresh_token {
+            Some(RefreshTokenText::Sealed(text)) => ToRevoke::Sealed(text),
+            Some(RefreshTokenText::Plain(token)) => ToRevoke::Token(token.expose_secret()),
+            None => ToRevoke::Token(self.access_token.as_ref().map_or("", ExposeSecret::expose_secret)),
+        }
     }
 
-    /// Whether this is one of them.
+    /// Whether this token, as Salesforce gave it, is one of them.
     #[must_use]
-    pub fn hold(&self, token: &str) -> bool {
-        [&self.refresh_token, &self.access_token].into_iter().flatten().any(|own| own.expose_secret() == token)
-    }
-
-    /// Whether these tokens are still the row's.
-    #[must_use]
-    pub fn are_in(&self, row: &Attributes) -> bool {
-        Self::read(row).is_some_and(|stored| stored.to_revoke() == self.to_revoke())
+    pub fn hold(&self, token: &str) -> Holding {
+        let is_access = self.access_token.as_ref().is_some_and(|own| own.expose_secret() == token);
+        match &self.refresh_token {
+            _ if is_access => Holding::Held,
+            Some(RefreshTokenText::Plain(own)) if own.expose_secret() == token => Holding::Held,
+            Some(RefreshTokenText::Sealed(_)) => Holding::Sealed,
+            Some(RefreshTokenText::Plain(_)) | None => Holding::NotHeld,
+        }
     }
 
     /// What is true of a row that still holds what it held when `before` was read, or still nothing.
@@ -101,13 +125,22 @@ impl StoredTokens {
     #[must_use]
     pub fn are_unchanged(&self) -> Condition {
         match (&self.refresh_token, &self.access_token) {
-            (Some(token), _) => Condition::Is(REFRESH_TOKEN, token.expose_secret().into()),
+            (Some(token), _) => Condition::Is(REFRESH_TOKEN, token.stored().into()),
             (None, Some(token)) => Condition::All(vec![
                 Condition::Is(ACCESS_TOKEN, token.expose_secret().into()),
                 Condition::NoText(REFRESH_TOKEN),
             ]),
             (None, None) => Condition::All(Vec::new()),
         }
+    }
+}
+
+impl fmt::Debug for ToRevoke<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Token(_) => "Token(..)",
+            Self::Sealed(_) => "Sealed(..)",
+        })
     }
 }
 
@@ -128,17 +161,37 @@ mod tests {
     #[test]
     fn the_refresh_token_is_what_ends_a_grant() {
         let both = StoredTokens::read(&row(&[(ACCESS_TOKEN, "access"), (REFRESH_TOKEN, "refresh")])).unwrap();
-        assert_eq!(both.to_revoke(), "refresh");
+        assert_eq!(both.to_revoke(), ToRevoke::Token("refresh"));
         let access = StoredTokens::read(&row(&[(ACCESS_TOKEN, "access"), (REFRESH_TOKEN, "")])).unwrap();
-        assert_eq!(access.to_revoke(), "access");
+        assert_eq!(access.to_revoke(), ToRevoke::Token("access"));
         assert!(StoredTokens::read(&row(&[("of_the_bot", "note")])).is_none());
     }
 
     #[test]
-    fn tokens_are_the_rows_until_it_has_others() {
-        let stored = StoredTokens::read(&row(&[(REFRESH_TOKEN, "old")])).unwrap();
-        assert!(stored.are_in(&row(&[(REFRESH_TOKEN, "old"), (ACCESS_TOKEN, "newer")])));
-        assert!(!stored.are_in(&row(&[(REFRESH_TOKEN, "new")])));
+    fn a_sealed_refresh_token_ends_the_grant_and_is_no_token() {
+        let text = SealedText::parse("sealed:v1:a:b:c").unwrap();
+        let sealed = row(&[(ACCESS_TOKEN, "access"), (REFRESH_TOKEN, text.as_str())]);
+        assert_eq!(StoredTokens::read(&sealed).unwrap().to_revoke(), ToRevoke::Sealed(&text));
+    }
+
+    #[test]
+    fn whether_a_sealed_row_has_a_token_is_not_known() {
+        let hold = |refresh_token, token| {
+            let row = row(&[(ACCESS_TOKEN, "access"), (REFRESH_TOKEN, refresh_token)]);
+            StoredTokens::read(&row).unwrap().hold(token)
+        };
+        assert_eq!((hold("plain", "plain"), hold("plain", "another")), (Holding::Held, Holding::NotHeld));
+        assert_eq!((hold("plain", "access"), hold("sealed:v1:a:b:c", "access")), (Holding::Held, Holding::Held));
+        assert_eq!(hold("sealed:v1:a:b:c", "another"), Holding::Sealed);
+    }
+
+    #[test]
+    fn tokens_are_unchanged_until_the_row_has_others() {
+        for text in ["old", "sealed:v1:a:b:c"] {
+            let stored = StoredTokens::read(&row(&[(REFRESH_TOKEN, text)])).unwrap();
+            assert!(stored.are_unchanged().holds(&row(&[(REFRESH_TOKEN, text), (ACCESS_TOKEN, "newer")])), "{text}");
+            assert!(!stored.are_unchanged().holds(&row(&[(REFRESH_TOKEN, "new")])), "{text}");
+        }
     }
 
     #[test]
@@ -156,6 +209,6 @@ mod tests {
     #[test]
     fn debug_hides_the_tokens() {
         let stored = StoredTokens::read(&row(&[(REFRESH_TOKEN, "s3cret")])).unwrap();
-        assert_eq!(format!("{stored:?}"), "StoredTokens { .. }");
+        assert_eq!(format!("{stored:?} {:?}", stored.to_revoke()), "StoredTokens { .. } Token(..)");
     }
 }

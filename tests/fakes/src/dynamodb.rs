@@ -176,7 +176,9 @@ impl Tables {
         json!({ "Attributes": before }).into()
     }
 
-    fn transact(&self, request: &Value) -> Answer {
+    /// Makes a transaction; what the service answers.
+    #[must_use]
+    pub fn transact(&self, request: &Value) -> Answer {
         if !self.takes(Kind::Write) {
             return aws::error("ResourceNotFoundException");
         }

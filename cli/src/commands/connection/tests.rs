@@ -15,7 +15,7 @@ struct World {
     server: Server,
     tokens: ConnectionTable,
     attempts: AttemptTable,
-    login_urls: LoginUrls,
+    revoker: Revoker,
 }
 
 impl World {
@@ -23,9 +23,10 @@ impl World {
         let server = Server::start().await;
         let aws = config_of(&server).await;
         let login_urls = server.url().parse().unwrap();
+        let upkeep = Some(Queue::new(&aws, &format!("{}/upkeep", server.url())));
         let (tokens, attempts) =
             (ConnectionTable::new(&aws, "salesforce_tokens"), AttemptTable::new(&aws, "connection_attempts"));
-        Self { server, tokens, attempts, login_urls }
+        Self { server, tokens, attempts, revoker: Revoker { login_urls, upkeep } }
     }
 
     /// The row holds these tokens, at one reading.
@@ -46,14 +47,14 @@ impl World {
         self.server.next("TransactWriteItems", Answer::json(400, &refused));
     }
 
-    async fn end(&self) -> Result<Option<Revocation>, Error> {
+    async fn end(&self) -> Result<Option<Revoked>, Error> {
         self.ended().await.map(|ended| ended.revocation)
     }
 
     async fn ended(&self) -> Result<Ended, Error> {
         let wa_id = "whatsapp:+15551234567".parse().unwrap();
         let clock = || Timestamp::from_millis(1_790_000_000_000);
-        end_connection(&wa_id, (&self.tokens, &self.attempts), &self.login_urls, clock).await
+        end_connection(&wa_id, (&self.tokens, &self.attempts), &self.revoker, clock).await
     }
 
     fn writes(&self) -> Vec<Json> {
@@ -71,7 +72,7 @@ async fn tokens_are_revoked_before_they_leave_the_row() {
     world.row(&[("access_token", "00Dx"), ("refresh_token", "5Aep")]);
     world.server.on(AT_SITE, |_| Answer::new(200, ""));
     world.server.on("TransactWriteItems", |_| json!({}).into());
-    assert_eq!(world.end().await.unwrap(), Some(Revocation::Revoked));
+    assert_eq!(world.end().await.unwrap(), Some(Revoked::AtSalesforce(Revocation::Revoked)));
     assert_eq!(world.revoked(AT_SITE), ["5Aep"]);
     let writes = world.writes()[0]["TransactItems"].clone();
     let tombstone = &writes[0]["Update"];
@@ -118,6 +119,49 @@ async fn the_end_is_recorded_with_the_tombstone_for_the_notifier_to_tell() {
     assert!(!record.to_string().contains("5Aep"), "a token in the outbox");
 }
 
+const SEALED: &str = "sealed:v1:a2V5:bm9uY2U:ZGF0YQ";
+
+/// Nobody but the refresher opens them.
+#[tokio::test]
+async fn sealed_tokens_go_onto_the_upkeep_queue_before_the_end_is_written() {
+    let world = World::start().await;
+    let attempt_id = "07".repeat(16);
+    world.row(&[("access_token", "00Dx"), ("refresh_token", SEALED), ("attempt_id", &attempt_id)]);
+    world.server.next("GetItem", json!({}));
+    world.server.on("SendMessage", |_| json!({}).into());
+    world.server.on("TransactWriteItems", |_| json!({}).into());
+    assert_eq!(world.end().await.unwrap(), Some(Revoked::Queued));
+    let operations = world.server.operations();
+    let place = |name| operations.iter().position(|operation| operation == name).unwrap();
+    assert!(place("SendMessage") < place("TransactWriteItems"), "{operations:?}");
+
+    let sent = world.server.only_request("SendMessage").json();
+    assert_eq!(sent["DelaySeconds"], 60);
+    let message: Json = serde_json::from_str(sent["MessageBody"].as_str().unwrap()).unwrap();
+    let url = world.server.url();
+    let expected = json!({
+        "wa_id": "whatsapp:+15551234567", "token": SEALED, "hosts": [format!("{url}/site"), url],
+        "origin": {"attempt_id": attempt_id, "consented_at": null},
+    });
+    assert_eq!((&message["v"], &message["revoke"]), (&json!(1), &expected));
+    assert_eq!(world.revoked(AT_SITE).len() + world.revoked(REVOKE).len(), 0);
+}
+
+#[tokio::test]
+async fn nothing_changes_while_the_upkeep_queue_does_not_take_sealed_tokens() {
+    let mut world = World::start().await;
+    world.row(&[("refresh_token", SEALED)]);
+    world.server.on("SendMessage", |_| fakes::aws::error("AccessDenied"));
+    world.end().await.unwrap_err();
+    assert!(world.writes().is_empty());
+
+    world.row(&[("refresh_token", SEALED)]);
+    world.revoker.upkeep = None;
+    let error = world.end().await.unwrap_err().to_string();
+    assert!(error.contains("UpkeepQueueUrl") && !error.contains(SEALED), "{error}");
+    assert!(world.writes().is_empty());
+}
+
 #[tokio::test]
 async fn a_connection_that_is_renewed_meanwhile_is_revoked_too() {
     let world = World::start().await;
@@ -126,7 +170,7 @@ async fn a_connection_that_is_renewed_meanwhile_is_revoked_too() {
     world.row(&[("refresh_token", "first")]);
     world.row(&[("refresh_token", "second")]);
     world.refuses_the_write();
-    assert_eq!(world.end().await.unwrap(), Some(Revocation::Revoked));
+    assert_eq!(world.end().await.unwrap(), Some(Revoked::AtSalesforce(Revocation::Revoked)));
     assert_eq!(world.revoked(AT_SITE), ["first", "second"]);
     assert_eq!(world.writes().len(), 2);
 }
@@ -155,7 +199,7 @@ async fn the_orgs_own_host_is_asked_where_the_login_host_does_not_know_the_token
     world.server.on(AT_SITE, |_| Answer::new(404, r#"{"error":"Bad_Id"}"#));
     world.server.on(REVOKE, |_| Answer::new(200, ""));
     world.server.on("TransactWriteItems", |_| json!({}).into());
-    assert_eq!(world.end().await.unwrap(), Some(Revocation::Revoked));
+    assert_eq!(world.end().await.unwrap(), Some(Revoked::AtSalesforce(Revocation::Revoked)));
     assert_eq!(world.revoked(REVOKE), ["5Aep"]);
 }
 
@@ -166,7 +210,7 @@ async fn a_token_that_salesforce_does_not_know_leaves_the_row() {
     world.server.on(AT_SITE, |_| Answer::new(404, r#"{"error":"Bad_Id"}"#));
     world.server.on(REVOKE, |_| Answer::new(400, "error=invalid_token&error_description=invalid+token"));
     world.server.on("TransactWriteItems", |_| json!({}).into());
-    assert_eq!(world.end().await.unwrap(), Some(Revocation::Unknown));
+    assert_eq!(world.end().await.unwrap(), Some(Revoked::AtSalesforce(Revocation::Unknown)));
     assert_eq!(world.writes().len(), 1);
 }
 
@@ -210,7 +254,7 @@ async fn a_second_revocation_completes_one_that_was_interrupted() {
     world.row(&[("refresh_token", "5Aep")]);
     world.server.on(AT_SITE, |_| Answer::new(400, "error=invalid_token&error_description=invalid+token"));
     world.server.on(REVOKE, |_| Answer::new(400, "error=invalid_token&error_description=invalid+token"));
-    assert_eq!(world.end().await.unwrap(), Some(Revocation::Unknown));
+    assert_eq!(world.end().await.unwrap(), Some(Revoked::AtSalesforce(Revocation::Unknown)));
     assert_eq!(world.writes()[0]["TransactItems"].as_array().unwrap().len(), 2);
 }
 
@@ -218,8 +262,9 @@ async fn a_second_revocation_completes_one_that_was_interrupted() {
 fn the_report_says_what_is_known_of_the_telling() {
     let said = |revocation, is_told| report(&Ended { record: AttemptId::from_bytes([9; 16]), revocation }, is_told);
     for (revocation, is_told, words) in [
-        (Some(Revocation::Revoked), false, "The notifier tells the chat and the bot:"),
-        (Some(Revocation::Unknown), true, "The chat and the bot have been told:"),
+        (Some(Revoked::AtSalesforce(Revocation::Revoked)), false, "The notifier tells the chat and the bot:"),
+        (Some(Revoked::AtSalesforce(Revocation::Unknown)), true, "The chat and the bot have been told:"),
+        (Some(Revoked::Queued), false, "the upkeep queue has them revoked at Salesforce"),
         (None, false, "has not yet told both"),
         (None, true, "The chat and the bot have been told:"),
     ] {

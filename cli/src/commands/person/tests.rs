@@ -90,7 +90,7 @@ async fn attempts_are_deleted_as_they_were_read_and_the_row_at_last() {
     assert_eq!(requests[1].json()["Key"], json!({"attempt_id": {"S": "another system's"}}));
     let row = requests[3].json();
     assert!(row["ConditionExpression"].as_str().unwrap().contains("attribute_not_exists(refresh_token)"), "{row}");
-    assert_eq!(erased.report(Some(Revocation::Revoked)).exit, Exit::Done);
+    assert_eq!(erased.report(Some(Revoked::AtSalesforce(Revocation::Revoked))).exit, Exit::Done);
 }
 
 #[tokio::test]

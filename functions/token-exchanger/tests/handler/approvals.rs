@@ -14,6 +14,7 @@ use shared::{AuthorizationCode, Timestamp};
 use token_exchanger::TokenExchanger;
 use tokio::sync::Notify;
 
+use crate::custody::opened;
 use crate::world::{ATTEMPT, CHAT, CLIENT_SECRET, NOW, World, holding, record};
 
 const EXPIRED: &str = r#"{"error":"invalid_grant","error_description":"expired authorization code"}"#;
@@ -130,8 +131,8 @@ impl Login {
 
     /// The code whose tokens the chat is connected by.
     fn connected_by(&self) -> Option<String> {
-        let token = self.tables.item(TOKENS, CHAT);
-        Some(token["refresh_token"]["S"].as_str()?.trim_start_matches("5Aep.").to_owned())
+        let row = self.tables.item(TOKENS, CHAT);
+        row.get("refresh_token").map(|token| opened(token).trim_start_matches("5Aep.").to_owned())
     }
 
     fn requests_with(&self, code: &str) -> usize {

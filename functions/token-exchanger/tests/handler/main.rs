@@ -6,6 +6,7 @@
 
 mod approvals;
 mod batch;
+mod custody;
 mod exchange;
 mod forged;
 mod outcome;

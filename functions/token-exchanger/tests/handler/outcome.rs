@@ -7,6 +7,7 @@ use fakes::{
 use serde_json::json;
 use shared::state::Claims;
 
+use crate::custody::opened;
 use crate::world::{
     ATTEMPT, CALLBACK, CHAT, CLIENT_SECRET, CODE, CODE_SHA256, EXPIRED, LINK, NOW, RECEIVED_AT, World, ends, holding,
     message_of, number, sets, text, verifier,
@@ -47,7 +48,7 @@ async fn a_consent_ends_connected() {
     assert_eq!(tokens["Key"], json!({ "wa_id": text(CHAT) }));
     let tokens = sets(&tokens);
     assert_eq!(tokens["access_token"], text("00Dxx!ACCESS"));
-    assert_eq!(tokens["refresh_token"], text("5AepREFRESH"));
+    assert_eq!(opened(&tokens["refresh_token"]), "5AepREFRESH");
     assert_eq!(tokens["instance_url"], text(world.0.url()));
     assert_eq!(tokens["issued_at"], number(1_790_000_000_123));
     assert_eq!(tokens["username"], text("ada@acme.example"));

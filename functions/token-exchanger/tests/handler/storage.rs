@@ -9,6 +9,7 @@ use fakes::{
 use serde_json::{Value, json};
 use shared::Timestamp;
 
+use crate::custody::opened;
 use crate::world::{
     ATTEMPT, CHAT, CODE, CODE_SHA256, DEADLINE, NOW, RECEIVED_AT, World, ends, handle, holding, number, record, sets,
     text,
@@ -346,9 +347,9 @@ async fn tokens_that_cannot_be_stored_are_put_back_sealed_and_stored_from_there(
     assert!(world.calls("TransactWriteItems").len() > 2);
 
     let context = json!({ "purpose": "checkpoint", "attempt_id": ATTEMPT });
-    let key = world.calls("GenerateDataKey").remove(0);
-    assert_eq!(key["KeyId"], json!("checkpoint"));
-    assert_eq!(key["EncryptionContext"], context);
+    let keys = world.calls("GenerateDataKey");
+    let keys: Vec<_> = keys.iter().filter(|key| key["KeyId"] == "checkpoint").collect();
+    assert_eq!((keys.len(), &keys[0]["EncryptionContext"]), (1, &context));
     let sent = world.calls("SendMessage").remove(0);
     let body = sent["MessageBody"].as_str().unwrap();
     for secret in ["ACCESS", "REFRESH", CODE, &STANDARD.encode(DATA_KEY)] {
@@ -370,7 +371,7 @@ async fn tokens_that_cannot_be_stored_are_put_back_sealed_and_stored_from_there(
     let transaction = world.stores().pop().unwrap();
     let [tokens, attempt] = [0, 1].map(|index| sets(&transaction["TransactItems"][index]["Update"]));
     assert_eq!(tokens["access_token"], text("00Dxx!ACCESS"));
-    assert_eq!(tokens["refresh_token"], text("5AepREFRESH"));
+    assert_eq!(opened(&tokens["refresh_token"]), "5AepREFRESH");
     assert_eq!(attempt["status"], text("connected"));
     assert_eq!(attempt["username"], text("ada@acme.example"));
 }

@@ -117,9 +117,18 @@ impl World {
 
     /// What was put on the queue with this content.
     pub(crate) fn queued(&self, content: &str) -> Vec<Value> {
-        let bodies = self.calls("SendMessage").into_iter();
-        let bodies = bodies.map(|call| serde_json::from_str::<Value>(call["MessageBody"].as_str().unwrap()).unwrap());
-        bodies.filter(|body| body.get(content).is_some()).collect()
+        self.bodies("queue").into_iter().filter(|body| body.get(content).is_some()).collect()
+    }
+
+    /// What was put on the upkeep queue, or was to be.
+    pub(crate) fn upkeep(&self) -> Vec<Value> {
+        self.bodies("upkeep")
+    }
+
+    fn bodies(&self, queue: &str) -> Vec<Value> {
+        let url = format!("{}/{queue}", self.0.url());
+        let calls = self.calls("SendMessage").into_iter().filter(|call| call["QueueUrl"] == *url);
+        calls.map(|call| serde_json::from_str(call["MessageBody"].as_str().unwrap()).unwrap()).collect()
     }
 
     /// The transactions that store tokens.
@@ -143,8 +152,16 @@ impl World {
     }
 
     pub(crate) fn function_at(&self, clock: fn() -> Timestamp) -> TokenExchanger {
+        self.function_of("Stack", clock)
+    }
+
+    /// The function with this custody of refresh tokens.
+    pub(crate) fn function_of(&self, custody: &str, clock: fn() -> Timestamp) -> TokenExchanger {
         let settings = Settings::new(|name| {
             Some(match name {
+                "TOKEN_CUSTODY" => custody.to_owned(),
+                "TOKEN_KEY_ID" => "tokens".to_owned(),
+                "UPKEEP_QUEUE_URL" => format!("{}/upkeep", self.0.url()),
                 "LOGIN_URLS" => format!("{},https://test.salesforce.com", self.0.url()),
                 "STATE_POLICY" => "AcceptPlain".to_owned(),
                 "STATE_KEY_IDS" => "state".to_owned(),

@@ -9,7 +9,7 @@ use shared::{
     Status,
     attempt::{attr, ledger::Attempt},
     conditional_write::{Attributes, ConditionalWrite, Value},
-    connection::{self, StoredTokens},
+    connection::{self, StoredTokens, ToRevoke},
 };
 
 use super::scenario::{REVOKED, Shape};
@@ -160,7 +160,9 @@ impl Item {
     /// The number of the token in the row.
     #[must_use]
     pub fn token(&self) -> Option<u8> {
-        StoredTokens::read(&self.attributes())?.to_revoke().trim_start_matches('r').parse().ok()
+        let tokens = StoredTokens::read(&self.attributes())?;
+        let ToRevoke::Token(token) = tokens.to_revoke() else { return None };
+        token.trim_start_matches('r').parse().ok()
     }
 }
 
