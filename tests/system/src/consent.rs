@@ -63,11 +63,10 @@ impl Cloud {
         .await
     }
 
-    /// The tokens of a chat.
+    /// The tokens of a chat; its refresh token is opened where the row has it sealed.
     pub async fn tokens(&self, stack: &str, chat: &str) -> [String; 2] {
         let table = self.stack(stack).output("TokenTableName");
-        let item = self.item(table, "wa_id", chat).await.expect("tokens");
-        ["access_token", "refresh_token"].map(|name| item[name]["S"].as_str().expect("a token").to_owned())
+        self.tokens_of(&self.item(table, "wa_id", chat).await.expect("tokens")).await
     }
 
     /// Puts a consent on the stack's queue as if its callback had come so long ago; the attempt's id.

@@ -7,6 +7,7 @@
 //! | [`browser`] | a person's browser, made of HTTP calls |
 //! | [`chromium`] | a person's browser, Chromium |
 //! | [`siblings`] | two host names of one domain: the stack's, and an attacker's |
+//! | [`custody`] | refresh tokens as a row has them, sealed or not |
 //! | [`consent`] | people who consent, and how that ends |
 //! | [`alarms`] | the stack's alarms |
 //! | [`journal`] | what Salesforce, WhatsApp and the bot saw of a chat |
@@ -33,6 +34,7 @@ pub mod browser;
 pub mod chromium;
 pub mod cloud;
 pub mod consent;
+pub mod custody;
 pub mod dead_letters;
 pub mod faults;
 pub mod journal;

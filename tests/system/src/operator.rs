@@ -274,7 +274,22 @@ impl Operator {
         let item = self.cloud.item(self.stack().output("TokenTableName"), "wa_id", chat).await?;
         // The row of a connection that has ended stays, without tokens.
         item["access_token"].as_object()?;
-        Some(["access_token", "refresh_token"].map(|name| item[name]["S"].as_str().expect("a token").to_owned()))
+        Some(self.cloud.tokens_of(&item).await)
+    }
+
+    /// Stores a chat's refresh token in plain, as versions before did.
+    pub async fn unseal(&self, chat: &str) {
+        let table = self.stack().output("TokenTableName");
+        let row = self.cloud.item(table, "wa_id", chat).await.expect("a row");
+        let token = self.cloud.refresh_token(&row).await.expect("a refresh token");
+        let update = json!({
+            "TableName": table,
+            "Key": {"wa_id": {"S": chat}},
+            "ConditionExpression": "refresh_token = :sealed",
+            "UpdateExpression": "SET refresh_token = :plain",
+            "ExpressionAttributeValues": {":sealed": row["refresh_token"], ":plain": {"S": token}},
+        });
+        self.cloud.aws("dynamodb", "DynamoDB_20120810.UpdateItem", update).await;
     }
 
     /// The value of a secret.

@@ -3,9 +3,11 @@
 
 use futures::future::join_all;
 use reqwest::{Method, StatusCode, header};
+use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 use system::{
-    Browser, Cloud, Journal, Stack, attempt_of, consent::CONNECTED, hex, new_chat, now_ms, parameter, wait_until,
+    Browser, Cloud, Journal, Stack, attempt_of, consent::CONNECTED, custody::is_sealed, hex, new_chat, now_ms,
+    parameter, wait_until,
 };
 
 fn tokens_table(stack: &Stack) -> &str {
@@ -80,6 +82,24 @@ async fn a_tap_and_a_login_end_with_connected_in_the_chat() {
     let now_s = now_ms() / 1_000;
     let ttl: u64 = attempt["expires_at"]["N"].as_str().unwrap().parse().unwrap();
     assert!((89..=90).contains(&((ttl - now_s) / 86_400)), "expires_at is not 90 days away, in seconds");
+}
+
+/// With the custody of the stack, whoever reads the whole table finds no refresh token that they could use.
+#[tokio::test]
+async fn a_refresh_token_is_sealed_where_the_stack_has_the_custody() {
+    let cloud = Cloud::read();
+    join_all(["main", "plain"].map(async |name| {
+        let (stack, chat) = (cloud.stack(name), new_chat());
+        cloud.consent_of(name, &chat, 0).await;
+        let row = wait_until("tokens", async || cloud.item(tokens_table(stack), "wa_id", &chat).await).await;
+        let settings =
+            cloud.configuration(stack, "TokenExchangerFunctionName").await["Environment"]["Variables"].take();
+        assert_eq!(is_sealed(&row), settings["TOKEN_CUSTODY"] == "Stack", "{name}");
+        let [_, refresh_token] = cloud.tokens_of(&row).await;
+        let known = hex(digest(&SHA256, refresh_token.as_bytes()).as_ref());
+        assert_eq!(cloud.live_tokens(&chat).await, [known], "{name}");
+    }))
+    .await;
 }
 
 #[tokio::test]
@@ -288,9 +308,11 @@ async fn no_log_and_no_stream_record_holds_a_secret() {
     let tokens = cloud.item(tokens_table(main), "wa_id", &chat).await.expect("tokens");
 
     let (code, state) = (parameter(&callback, "code"), parameter(&callback, "state"));
+    let [access_token, refresh_token] = cloud.tokens_of(&tokens).await;
     let secrets = [
         code.as_str(),
-        tokens["access_token"]["S"].as_str().unwrap(),
+        &access_token,
+        &refresh_token,
         tokens["refresh_token"]["S"].as_str().unwrap(),
         &chat[10..],
         link.url.rsplit('/').next().unwrap(),

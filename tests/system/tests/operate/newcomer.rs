@@ -38,8 +38,9 @@ async fn from_an_empty_account_to_a_connection_and_its_end() {
 
     let done = operator.json(&format!("connection revoke {chat} --confirm"), 0);
     let end = done["end_id"].as_str().unwrap();
-    assert_eq!((&done["salesforce"], &done["deleted"]), (&json!("revoked"), &json!(true)));
+    assert_eq!((&done["salesforce"], &done["deleted"]), (&json!("queued"), &json!(true)));
     assert_eq!(operator.tokens(&chat).await, None);
+    revoked(&operator, &chat).await;
     told_of(&operator, end).await;
     let journal = operator.cloud.journal(&chat).await;
     let events: Vec<_> = journal.events().into_iter().map(|event| event["type"].clone()).collect();
@@ -52,6 +53,14 @@ async fn from_an_empty_account_to_a_connection_and_its_end() {
     assert_eq!((&ended["status"], &ended["ended_reason"]), (&json!("ended"), &json!("revoked")));
 
     operator.never_printed(&tokens, &journal.verifier_hashes());
+}
+
+/// Waits until no token of the chat is alive at Salesforce.
+async fn revoked(operator: &Operator, chat: &str) {
+    wait_until("the revocation at Salesforce", async || {
+        operator.cloud.live_tokens(chat).await.is_empty().then_some(())
+    })
+    .await;
 }
 
 /// Waits until both the chat and the bot have been told of the end.
@@ -72,7 +81,7 @@ async fn a_revocation_reaches_a_bot_that_was_down_and_the_chat_hears_it_once() {
     operator.outcome(&chat).await;
     operator.cloud.fault(&chat, "bot.events", 100, json!({"status": 503, "body": ""})).await;
     let done = operator.json(&format!("connection revoke {chat} --confirm"), 0);
-    assert_eq!((&done["salesforce"], &done["notified"]), (&json!("revoked"), &json!(false)));
+    assert_eq!((&done["salesforce"], &done["notified"]), (&json!("queued"), &json!(false)));
     let end = done["end_id"].as_str().unwrap();
     wait_until("the message to the chat", async || {
         (operator.cloud.journal(&chat).await.messages().len() == 2).then_some(())
@@ -89,12 +98,28 @@ async fn a_revocation_reaches_a_bot_that_was_down_and_the_chat_hears_it_once() {
 }
 
 #[tokio::test]
-async fn a_revocation_that_salesforce_refuses_changes_nothing_and_can_be_repeated() {
+async fn sealed_tokens_are_revoked_once_salesforce_is_back_and_the_connection_ends_at_once() {
+    let operator = Operator::ready().await;
+    let chat = new_chat();
+    operator.connect(&chat).await;
+    operator.outcome(&chat).await;
+    operator.cloud.fault(&chat, "salesforce.revoke", 2, json!({"status": 503, "body": ""})).await;
+    assert_eq!(operator.json(&format!("connection revoke {chat} --confirm"), 0)["salesforce"], "queued");
+    assert_eq!(operator.tokens(&chat).await, None);
+    assert_eq!(operator.cloud.live_tokens(&chat).await.len(), 1, "not before the end is written");
+    revoked(&operator, &chat).await;
+    assert_eq!(operator.cloud.journal(&chat).await.count("salesforce.revoke"), 3);
+}
+
+/// As versions before stored them.
+#[tokio::test]
+async fn plain_tokens_that_salesforce_does_not_revoke_stay_and_the_revocation_can_be_repeated() {
     let operator = Operator::ready().await;
     let chat = new_chat();
     operator.connect(&chat).await;
     operator.outcome(&chat).await;
     let tokens = operator.tokens(&chat).await;
+    operator.unseal(&chat).await;
     for refusal in [json!({"status": 503, "body": ""}), json!({"status": 400, "body": "error=unsupported_token_type"})]
     {
         operator.cloud.fault(&chat, "salesforce.revoke", 2, refusal).await;

@@ -83,12 +83,13 @@ fn foreign(cloud: &Cloud, chat: &str, row: Option<&Value>, shape: ForeignRow) ->
     foreign
 }
 
-/// An operator revokes the chat's connection, as `wasf` does it: at Salesforce, and then in the row, if it still holds
-/// the same tokens. `None` where there is nothing to revoke.
+/// An operator revokes the chat's connection: at Salesforce, and then in the row, if it still holds the same tokens.
+/// `None` where there is nothing to revoke.
 pub(crate) async fn revoke(cloud: &Cloud, chat: &str) -> Option<Span> {
     let table = cloud.stack("main").output("TokenTableName");
     let row = cloud.item(table, "wa_id", chat).await?;
-    let token = row["refresh_token"]["S"].as_str()?;
+    let stored = row["refresh_token"]["S"].as_str()?;
+    let token = cloud.refresh_token(&row).await?;
     let url = format!("{}/services/oauth2/revoke", cloud.sandbox_url);
     let answer = cloud.client().post(url).form(&[("token", token)]).send().await.expect("the sandbox");
     if !answer.status().is_success() {
@@ -103,7 +104,7 @@ pub(crate) async fn revoke(cloud: &Cloud, chat: &str) -> Option<Span> {
             REMOVE access_token, refresh_token, issued_at, connected_at, #scope",
         "ExpressionAttributeNames": {"#scope": "scope"},
         "ExpressionAttributeValues":
-            {":token": {"S": token}, ":now": {"N": from.to_string()}, ":revoked": {"S": "revoked"}},
+            {":token": {"S": stored}, ":now": {"N": from.to_string()}, ":revoked": {"S": "revoked"}},
     });
     cloud.aws("dynamodb", "DynamoDB_20120810.UpdateItem", update).await;
     Some(Span { from, to: now_ms() })

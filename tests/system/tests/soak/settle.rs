@@ -124,7 +124,7 @@ pub(crate) async fn evidence(cloud: &Cloud) -> Evidence {
     let main = cloud.stack("main");
     Evidence {
         attempts: scan(cloud, main.output("AttemptTableName")).await,
-        rows: scan(cloud, main.output("TokenTableName")).await,
+        rows: opened(cloud, scan(cloud, main.output("TokenTableName")).await).await,
         journal: read(cloud, "/control/journal").await,
         grants: read(cloud, "/control/grants").await.as_array().expect("grants").clone(),
         dead_letters: bodies(cloud, main.output("ExchangeDlqUrl")).await,
@@ -134,6 +134,16 @@ pub(crate) async fn evidence(cloud: &Cloud) -> Evidence {
         ]
         .concat(),
     }
+}
+
+/// The rows, with their refresh tokens as Salesforce knows them.
+async fn opened(cloud: &Cloud, mut rows: Vec<Value>) -> Vec<Value> {
+    for row in &mut rows {
+        if let Some(token) = cloud.refresh_token(row).await {
+            row["refresh_token"] = json!({"S": token});
+        }
+    }
+    rows
 }
 
 async fn read(cloud: &Cloud, path: &str) -> Value {

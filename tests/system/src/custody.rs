@@ -1,0 +1,45 @@
+//! Refresh tokens as a row of the token table has them: sealed, where the stack has the custody.
+//!
+//! They are opened by their form alone, `sealed:v1:<data key, encrypted>:<nonce>:<ciphertext>`, with the stack's key, which the
+//! test may use as an administrator of the account. So a test compares the token itself with what Salesforce knows.
+
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use serde_json::{Value, json};
+
+use crate::Cloud;
+
+const SEALED: &str = "sealed:v1:";
+
+/// Whether the refresh token in this row is sealed.
+pub fn is_sealed(row: &Value) -> bool {
+    row["refresh_token"]["S"].as_str().is_some_and(|text| text.starts_with(SEALED))
+}
+
+impl Cloud {
+    /// The refresh token in this row, opened where it is sealed; `None` where there is none.
+    pub async fn refresh_token(&self, row: &Value) -> Option<String> {
+        let text = row["refresh_token"]["S"].as_str()?;
+        let Some(parts) = text.strip_prefix(SEALED) else { return Some(text.to_owned()) };
+        let parts: Vec<_> = parts.split(':').map(|part| URL_SAFE_NO_PAD.decode(part).expect("base64url")).collect();
+        let [key, nonce, data] = <[Vec<u8>; 3]>::try_from(parts).expect("three parts");
+        let order = json!({"CiphertextBlob": STANDARD.encode(key), "EncryptionContext": {"purpose": "refresh-token"}});
+        let key = self.aws("kms", "TrentService.Decrypt", order).await;
+        let key = STANDARD.decode(key["Plaintext"].as_str().expect("a key")).expect("base64");
+        let cipher = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &key).expect("an AES key"));
+        let chat = row["wa_id"]["S"].as_str().expect("a chat");
+        let (nonce, mut data) = (Nonce::try_assume_unique_for_key(&nonce).expect("a nonce"), data);
+        let binding = Aad::from(format!("refresh-token:v1:{chat}"));
+        let token = cipher.open_in_place(nonce, binding, &mut data).expect("a token that is sealed for this row");
+        Some(String::from_utf8(token.to_vec()).expect("a token"))
+    }
+
+    /// The access token and the refresh token of this row, the latter opened.
+    pub async fn tokens_of(&self, row: &Value) -> [String; 2] {
+        let access_token = row["access_token"]["S"].as_str().expect("an access token").to_owned();
+        [access_token, self.refresh_token(row).await.expect("a refresh token")]
+    }
+}
