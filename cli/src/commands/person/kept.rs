@@ -16,12 +16,14 @@ pub(super) struct Kept {
 const RECOVERY: &str = "35 days, or the table's own recovery period";
 
 /// By the template: a test compares them.
-pub(super) const KEPT: [Kept; 7] = [
+pub(super) const KEPT: [Kept; 9] = [
     Kept { place: "point-in-time recovery of both tables", what: "the rows as they were", how_long: RECOVERY },
     Kept { place: "backups of your own", what: "the rows as they were", how_long: "as long as you keep them" },
     Kept { place: "attempt table's stream", what: "outcomes, with the chat", how_long: "24 hours" },
     Kept { place: "exchange queue", what: "a consent under way, with the chat", how_long: "4 days" },
     Kept { place: "dead letters", what: "consents that were not exchanged, with the chat", how_long: "14 days" },
+    Kept { place: "upkeep queue", what: "sealed tokens to store or revoke, with the chat", how_long: "4 days" },
+    Kept { place: "upkeep dead letters", what: "sealed tokens to store or revoke, with the chat", how_long: "14 days" },
     Kept { place: "logs", what: "ids of attempts and links; no chat, no name", how_long: "30 days" },
     Kept { place: "bot, WhatsApp, Salesforce", what: "events, messages, logins", how_long: "by their own rules" },
 ];
@@ -51,6 +53,8 @@ mod tests {
         let days = |resource| fakes::template::number(resource, "MessageRetentionPeriod") / 86_400;
         assert_eq!(kept_for("exchange queue"), format!("{} days", days("ExchangeQueue")));
         assert_eq!(kept_for("dead letters"), format!("{} days", days("ExchangeDeadLetterQueue")));
+        assert_eq!(kept_for("upkeep queue"), format!("{} days", days("UpkeepQueue")));
+        assert_eq!(kept_for("upkeep dead letters"), format!("{} days", days("UpkeepDeadLetterQueue")));
         let template = include_str!("../../../../template.yaml");
         let mut retentions = template
             .split("RetentionInDays: ")

@@ -93,6 +93,13 @@ async fn attempts_are_deleted_as_they_were_read_and_the_row_at_last() {
     assert_eq!(erased.report(Some(Revoked::AtSalesforce(Revocation::Revoked))).exit, Exit::Done);
 }
 
+#[test]
+fn an_erasure_says_who_revokes_sealed_tokens() {
+    let report = Erased { attempts: 2, row: true, left: Vec::new() }.report(Some(Revoked::Queued));
+    assert!(report.text.contains("The upkeep queue has the tokens revoked"), "{}", report.text);
+    assert_eq!((report.exit, &report.json["salesforce"]), (Exit::Done, &json!("queued")));
+}
+
 #[tokio::test]
 async fn an_attempt_that_changed_meanwhile_is_left_and_the_row_with_it() {
     let server = Server::start().await;
