@@ -199,9 +199,6 @@ impl Parties {
                 let key = hmac::Key::new(hmac::HMAC_SHA256, text("KeyId")?.as_bytes());
                 json!({ "Mac": STANDARD.encode(hmac::sign(&key, &bytes("Message")?)) })
             }
-            "GenerateDataKey" => {
-                json!({ "Plaintext": STANDARD.encode([9; 32]), "CiphertextBlob": STANDARD.encode([7; 184]) })
-            }
             "BatchGetSecretValue" => {
                 let names = body["SecretIdList"].as_array().ok_or("no SecretIdList")?;
                 let values: Vec<_> = names
