@@ -27,7 +27,8 @@ const LOWERED: [&str; 7] = [
 ];
 const CODE_MS: u64 = 14 * 60_000;
 /// Alarms of the calls for tokens: they rise where a bot asks.
-const OF_CALLS: [&str; 3] = ["RefreshRefusedAlarm", "ConnectionsEndedAlarm", "RefreshedTokensLostAlarm"];
+const OF_CALLS: [&str; 4] =
+    ["RefreshRefusedAlarm", "RefreshesFailAlarm", "ConnectionsEndedAlarm", "RefreshedTokensLostAlarm"];
 
 #[tokio::test]
 async fn no_alarm_rises_for_people_who_connect_and_each_rises_for_its_fault() {
