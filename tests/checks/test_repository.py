@@ -13,9 +13,7 @@ FUNCTIONS = sorted(path.name for path in (ROOT / "functions").iterdir())
 # Settings that the code reads from the environment if they are there; the template names their secrets instead.
 OVERRIDES = {"SF_CLIENT_ID", "SF_CLIENT_SECRET", "BOT_WEBHOOK_SECRET", "WHATSAPP_SECRET"}
 # Settings that the template gives before the code reads them.
-AHEAD = {
-    "token-exchanger": {"TOKEN_CUSTODY", "TOKEN_KEY_ID", "UPKEEP_QUEUE_URL"},
-}
+AHEAD = {}
 # Actions without a resource type.
 WITHOUT_RESOURCE = {"secretsmanager:BatchGetSecretValue", "dynamodb:ListStreams"}
 
