@@ -37,7 +37,7 @@ use url::Url;
 
 use crate::{
     World,
-    ambient::signing_time,
+    ambient::{now_ms, signing_time},
     chat::Content,
     control::{Endpoint, gated, refuse},
     lock,
@@ -184,7 +184,7 @@ async fn receive_event(State(world): State<Arc<World>>, headers: HeaderMap, body
     let duplicate = !lock(&world.bot.seen_ids).insert(webhook_id.to_owned());
     if !duplicate {
         let wa_id = event["subject"].as_str().unwrap_or_default().to_owned();
-        world.chats.post(&wa_id, Content::Heard { event }, world.clock.real_ms());
+        world.chats.post(&wa_id, Content::Heard { event }, now_ms());
     }
     Json(json!({"status": "heard", "duplicate": duplicate})).into_response()
 }

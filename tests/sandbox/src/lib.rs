@@ -3,7 +3,7 @@
 //!
 //! | path | party | module |
 //! | --- | --- | --- |
-//! | `/services/oauth2/…` | Salesforce | [`salesforce`] |
+//! | `/services/oauth2/…`, `/services/data/…` | Salesforce | [`salesforce`] |
 //! | `/2010-04-01/…` | Twilio | [`twilio`] |
 //! | `/v{N}.0/{phone-number-id}/messages` | Meta's Cloud API | [`meta`] |
 //! | `/bot/events` | the bot's webhook | [`bot`] |
@@ -36,11 +36,11 @@ use axum::Router;
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{
-    ambient::Clock,
+    ambient::now_ms,
     aws::{AwsCalls, AwsFaults},
     bot::Bot,
     chat::Chats,
-    control::{Faults, Journal},
+    control::{Faults, Holds, Journal},
     meta::Meta,
     salesforce::Salesforce,
     twilio::Twilio,
@@ -156,13 +156,13 @@ impl Drop for Sandbox {
 
 /// The state of all parties.
 struct World {
-    clock: Arc<Clock>,
     salesforce: Salesforce,
     twilio: Twilio,
     meta: Meta,
     bot: Bot,
     chats: Chats,
     faults: Faults,
+    holds: Holds,
     aws_faults: AwsFaults,
     aws_calls: AwsCalls,
     journal: Journal,
@@ -170,18 +170,17 @@ struct World {
 
 impl World {
     fn new(config: Config) -> Result<Self, StartError> {
-        let clock = Arc::new(Clock::default());
         Ok(Self {
-            salesforce: Salesforce::new(config.client_id, config.client_secret, Arc::clone(&clock)),
+            salesforce: Salesforce::new(config.client_id, config.client_secret),
             twilio: Twilio::new(config.twilio_account_sid, config.twilio_auth_token),
             meta: Meta::new(config.meta_token, config.meta_phone_number_id),
             bot: Bot::new(&config.webhook_secret).map_err(StartError::WebhookSecret)?,
-            chats: Chats::new(clock.real_ms()),
+            chats: Chats::new(now_ms()),
             faults: Faults::default(),
+            holds: Holds::default(),
             aws_faults: AwsFaults::default(),
             aws_calls: AwsCalls::default(),
             journal: Journal::default(),
-            clock,
         })
     }
 }

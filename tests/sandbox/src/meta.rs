@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use crate::{
     World,
-    ambient::{ALPHANUMERIC, random_text},
+    ambient::{ALPHANUMERIC, now_ms, random_text},
     chat::{Content, Via},
     control::{Endpoint, gated},
     fields::bearer,
@@ -136,7 +136,7 @@ async fn send(
         "template" => (template_text(&message["template"])?, true),
         _ => return Err(GraphError::parameter("Param type must be one of {TEXT, TEMPLATE}")),
     };
-    world.chats.post(&to, Content::from_provider(text, Via::Meta { template }), world.clock.real_ms());
+    world.chats.post(&to, Content::from_provider(text, Via::Meta { template }), now_ms());
 
     let input = message["to"].as_str().or(message["recipient"].as_str());
     let id = format!("wamid.HBg{}==", random_text(53, ALPHANUMERIC));

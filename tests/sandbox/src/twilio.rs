@@ -23,7 +23,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     World,
-    ambient::random_text,
+    ambient::{now_ms, random_text},
     chat::{Content, Via},
     control::{Endpoint, GivenUp, gated},
     fields::{Fields, basic},
@@ -155,7 +155,7 @@ async fn send(
     let via = Via::Twilio { template: message.content_sid.is_some() };
     let given_up = extensions.get::<GivenUp>().cloned();
     if given_up.is_none() {
-        world.chats.post(&message.to, Content::from_provider(text.clone(), via), world.clock.real_ms());
+        world.chats.post(&message.to, Content::from_provider(text.clone(), via), now_ms());
     }
 
     let sid = format!("SM{}", random_text(32, b"0123456789abcdef"));

@@ -74,6 +74,12 @@ impl Journal {
         self.bodies("salesforce.token").filter_map(|body| body["code_verifier_sha256"].as_str()).collect()
     }
 
+    /// What became of each refresh, oldest first: `rotated`, `refreshed`, `family_revoked`, `reused`, `dead`, `unknown`,
+    /// `restricted`, `busy`, or `none` where it was not processed.
+    pub fn refreshes(&self) -> Vec<&str> {
+        self.records("salesforce.refresh").iter().map(|record| record["verdict"].as_str().unwrap_or("none")).collect()
+    }
+
     /// The hashes of the codes that Salesforce was sent, in hex.
     pub fn code_hashes(&self) -> impl Iterator<Item = &str> {
         self.bodies("salesforce.token").filter_map(|body| body["code_sha256"].as_str())

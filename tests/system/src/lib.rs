@@ -13,6 +13,7 @@
 //! | [`journal`] | what Salesforce, WhatsApp and the bot saw of a chat |
 //! | [`faults`] | answers of a party or of AWS that fails |
 //! | [`operator`] | a checkout deployed by the README's commands, and what `wasf` printed |
+//! | [`salesforce`] | Salesforce's tokens: how they live, what an administrator does |
 //! | [`reckoning`] | whether the promises were kept in a soak |
 //! | [`state`] | states that a test signs itself |
 //! | [`dead_letters`] | people whose messages an operator finds among the dead letters |
@@ -40,6 +41,7 @@ pub mod faults;
 pub mod journal;
 pub mod operator;
 pub mod reckoning;
+pub mod salesforce;
 pub mod siblings;
 pub mod state;
 
@@ -52,6 +54,7 @@ pub use crate::{
     browser::{Browser, parameter},
     cloud::{Cloud, Link, Stack},
     journal::Journal,
+    salesforce::Restriction,
     state::attempt_of,
 };
 

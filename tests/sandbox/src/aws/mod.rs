@@ -39,7 +39,7 @@ pub(crate) use self::{
 };
 use crate::{
     StartError, World,
-    control::{Action, Delay, Drop, Kill, When},
+    control::{Action, Delay, Drop, Hold, Kill, When},
     server::{self, Ends, hang_up},
 };
 
@@ -107,6 +107,15 @@ impl Upstream {
             Some(Action::Delay(Delay { delay_ms })) => {
                 tokio::time::sleep(Duration::from_millis(delay_ms)).await;
                 forward.await
+            }
+            Some(Action::Hold(Hold { hold: When::Before })) => {
+                self.world.holds.hold(&operation, None, of_fault).await;
+                forward.await
+            }
+            Some(Action::Hold(Hold { hold: When::After })) => {
+                let response = forward.await;
+                self.world.holds.hold(&operation, None, of_fault).await;
+                response
             }
             Some(Action::Drop(Drop { drop: When::Before })) => hang_up(),
             Some(Action::Drop(Drop { drop: When::After })) => {

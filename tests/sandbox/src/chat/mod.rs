@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::{World, lock};
+use crate::{World, ambient::now_ms, lock};
 
 pub(crate) fn routes() -> Router<Arc<World>> {
     Router::new()
@@ -139,7 +139,7 @@ async fn follow(
 }
 
 async fn connect(State(world): State<Arc<World>>, Json(Chat { wa_id }): Json<Chat>) -> Response {
-    let post = |content| world.chats.post(&wa_id, content, world.clock.real_ms());
+    let post = |content| world.chats.post(&wa_id, content, now_ms());
     post(Content::Asked { text: "Connect Salesforce".to_owned() });
     let trouble = match world.bot.ask_link(&wa_id, None).await {
         Ok(answer) => match answer.body["url"].as_str() {

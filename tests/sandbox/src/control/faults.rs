@@ -20,6 +20,10 @@
 //! - `{"drop": "after"}` processes the request, then closes the connection: the code is used, the
 //!   message is sent, and the caller does not know.
 //!
+//! - `{"hold": "before"}` and `{"hold": "after"}` hold the request before, or the answer after it was processed, until the test
+//!   lets go, see [`super::holds`].
+//!
+//! The faults of `salesforce.token` are those of `salesforce.refresh` too, which alone concern refreshes.
 //! The faults of one endpoint happen in the order in which they were added.
 
 use std::{collections::BTreeMap, sync::Mutex};
@@ -59,6 +63,7 @@ pub(crate) enum Action {
     Delay(Delay),
     Drop(Drop),
     Kill(Kill),
+    Hold(Hold),
     Later(Later),
 }
 
@@ -103,6 +108,13 @@ pub(crate) struct Kill {
     pub(crate) kill: When,
 }
 
+/// A request that is held until the test lets go.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Hold {
+    pub(crate) hold: When,
+}
+
 /// A message that is accepted and given up later.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -121,7 +133,7 @@ pub(crate) struct GivenUp {
     pub(crate) after_asks: u32,
 }
 
-/// Whether the request is processed before its connection closes.
+/// Whether it happens before the request is processed, or after.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum When {
@@ -152,7 +164,7 @@ impl Action {
         match self {
             Self::OAuth(answer) => answer.response().map(drop),
             Self::Answer(answer) => answer.response().map(drop),
-            Self::Delay(_) | Self::Drop(_) | Self::Kill(_) | Self::Later(_) => Ok(()),
+            Self::Delay(_) | Self::Drop(_) | Self::Kill(_) | Self::Hold(_) | Self::Later(_) => Ok(()),
         }
     }
 }
@@ -163,7 +175,7 @@ impl Action {
         match self {
             Self::OAuth(answer) => answer.response(),
             Self::Answer(answer) => answer.response(),
-            Self::Delay(_) | Self::Drop(_) | Self::Kill(_) | Self::Later(_) => Err(InvalidAnswer),
+            Self::Delay(_) | Self::Drop(_) | Self::Kill(_) | Self::Hold(_) | Self::Later(_) => Err(InvalidAnswer),
         }
     }
 }
@@ -215,8 +227,9 @@ impl Faults {
     pub(crate) fn take(&self, endpoint: Endpoint, wa_id: Option<&str>) -> Option<Action> {
         let mut faults = lock(&self.0);
         faults.retain(|fault| fault.times > 0);
-        let matches =
-            |fault: &Fault| fault.endpoint == endpoint && (fault.wa_id.is_none() || fault.wa_id.as_deref() == wa_id);
+        let matches = |fault: &Fault| {
+            fault.endpoint.includes(endpoint) && (fault.wa_id.is_none() || fault.wa_id.as_deref() == wa_id)
+        };
         let fault = faults.iter_mut().find(|fault| matches(fault))?;
         fault.times -= 1;
         Some(fault.action.clone())

@@ -6,9 +6,13 @@
 //! - `seq`: the order over all endpoints; `at_ms`: when it was answered, by the unshifted clock;
 //! - `wa_id`: the chat that it is about, or null;
 //! - `asked`: `{"at_ms", "method", "body"}`, and `bearer_sha256` or `webhook_id` where there was one;
-//! - `fault`: null, `answer`, `delay`, `drop_before` or `drop_after`;
+//! - `fault`: null, `answer`, `delay`, `later`, or `drop`, `kill` or `hold` with `_before` or `_after`;
 //! - `succeeded`: whether the party carried out the request, even if its response was lost;
-//! - `answered`: `{"status", "body"}`, or null where the connection was dropped.
+//! - `answered`: `{"status", "body"}`, or null where the connection was dropped;
+//! - `verdict`: what Salesforce made of the token that it was asked for or about, see [`Verdict`]; null of other requests, and of
+//!   those that were not processed.
+//!
+//! Requests of Salesforce's token endpoint with a refresh token are those of `salesforce.refresh`, and not of `salesforce.token`.
 //!
 //! Secrets are not stored: `code`, for example, becomes `code_sha256` (hex), which can still be
 //! counted and compared.
@@ -20,7 +24,7 @@ use ring::digest;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::Endpoint;
+use super::{Endpoint, Verdict, verdict};
 use crate::{
     fields::{Fields, bearer},
     lock,
@@ -41,13 +45,16 @@ pub(crate) struct Record {
     fault: Option<&'static str>,
     succeeded: bool,
     answered: Option<Value>,
+    verdict: Option<Verdict>,
 }
 
 /// The outcome of a request.
+#[derive(Default)]
 pub(crate) struct Outcome {
     pub(crate) fault: Option<&'static str>,
     pub(crate) succeeded: bool,
     pub(crate) answered: Option<Value>,
+    pub(crate) verdict: Option<Verdict>,
 }
 
 /// Which records to read.
@@ -64,10 +71,17 @@ pub(crate) struct Journal(Mutex<Vec<Record>>);
 
 impl Journal {
     pub(crate) fn write(&self, at_ms: u64, endpoint: Endpoint, wa_id: Option<String>, asked: Value, outcome: Outcome) {
-        let Outcome { fault, succeeded, answered } = outcome;
+        let Outcome { fault, succeeded, answered, verdict } = outcome;
         let mut records = lock(&self.0);
         let seq = records.len() as u64 + 1;
-        records.push(Record { seq, at_ms, endpoint, wa_id, asked, fault, succeeded, answered });
+        records.push(Record { seq, at_ms, endpoint, wa_id, asked, fault, succeeded, answered, verdict });
+    }
+
+    /// How often Salesforce came to each verdict, for one chat or at all.
+    pub(crate) fn count(&self, wa_id: Option<&str>) -> Value {
+        let records = lock(&self.0);
+        let of_chat = records.iter().filter(|record| wa_id.is_none() || record.wa_id.as_deref() == wa_id);
+        verdict::count(&of_chat.filter_map(|record| record.verdict).collect::<Vec<_>>())
     }
 
     pub(crate) fn read(&self, filter: &Filter) -> Value {

@@ -9,9 +9,16 @@
 //! | `POST /control/aws/faults`, `DELETE` | the same between the functions and AWS, see [`crate::aws`]; `?containing=` |
 //! | `GET /control/aws/calls` | how often each operation of AWS was called, see [`crate::aws`] |
 //! | `GET /control/journal` | requests and responses, see [`journal`]; filtered by `?wa_id=` and `?endpoint=` |
-//! | `GET /control/grants` | what Salesforce granted: `[{"wa_id","username","code_sha256","refresh_token_sha256","alive"}]`, oldest first |
-//! | `POST /control/clock` | `{"advance_ms"}`: advances Salesforce's clock; with `"wa_id"`, only that chat's codes age |
+//! | `GET /control/held`, `POST /control/release` | requests that a fault holds, see [`holds`] |
+//! | `GET /control/grants` | what Salesforce granted, `?wa_id=` to one chat: `[{"wa_id","username","code_sha256","refresh_token_sha256","alive","rotations","ended"}]`, oldest first; the hash is that of the newest refresh token, and `ended` null, `revoked`, `reuse`, `administrator` or `sixth_approval` |
+//! | `POST /control/grants` | `{"wa_id","username","scope"?,"login_url"?}`: grants without a login; returns what the token endpoint would |
+//! | `POST /control/clock` | `{"advance_ms"}`: turns Salesforce's clock forward, so that codes and tokens are so much older; with `"wa_id"`, those of that chat; returns `{"codes_aged","grants_aged"}` |
 //! | `POST /control/salesforce` | any of `client_id`, `client_secret`, `redirect_uris`, `require_pkce`: changes the connected app |
+//! | `POST /control/salesforce/policy` | any of `rotation` (false at first), `token_format` (`opaque` or `jwt`), `session_timeout_s` (2 h; of new access tokens), `idle_limit_s` (30 days): how tokens live; with `"wa_id"`, those of that chat |
+//! | `POST /control/salesforce/restrictions` | `{"restriction"}`: `inactive_user`, `inactive_org`, `app_blocked` or `ip_restricted`, with any of `wa_id`, `username` and `org_id`: what an administrator forbids |
+//! | `DELETE /control/salesforce/restrictions` | lifts those that were made for exactly the same `?wa_id=`, `username` and `org_id`, or all |
+//! | `POST /control/salesforce/revocations` | any of `wa_id`, `username` and `org_id`: an administrator revokes these grants; returns `{"revoked"}` |
+//! | `GET /control/salesforce/counters` | how often, `?wa_id=` for one chat: `{"refreshes","rotations","reuses","families_revoked","dead","unknown","restricted","busy","introspections"}`, from the journal's verdicts, see [`Verdict`] |
 //! | `POST /control/login` | `{"authorize_url","username"?,"allow"?}`: logs in and decides; returns `{"location"}`, the redirect; with `"error"` and `"error_description"?` Salesforce refuses with that |
 //! | `POST /control/bot` | tells the bot where `POST /links` is, see [`crate::bot`] |
 //! | `POST /control/bot/link` | `{"wa_id","login_url"?}`: the bot requests a link; returns the response as `{"status","body"}` |
@@ -21,10 +28,13 @@
 //! `ticket` and `decision=allow` or `deny` redirects.
 
 pub mod faults;
+pub mod holds;
 pub mod journal;
 
 mod endpoint;
 mod gate;
+mod salesforce;
+mod verdict;
 
 use std::sync::Arc;
 
@@ -37,16 +47,12 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use url::Url;
 
-pub(crate) use self::faults::{Action, Delay, Drop, GivenUp, InvalidAnswer, Kill, When};
-pub(crate) use self::{endpoint::Endpoint, faults::Faults, gate::gated, journal::Journal};
-use crate::{
-    World,
-    aws::AwsFault,
-    bot::LinksApi,
-    salesforce::{AppChange, Decision, Granted},
+pub(crate) use self::faults::{Action, Delay, Drop, GivenUp, Hold, InvalidAnswer, Kill, When};
+pub(crate) use self::{
+    endpoint::Endpoint, faults::Faults, gate::gated, holds::Holds, journal::Journal, verdict::Verdict,
 };
+use crate::{World, aws::AwsFault, bot::LinksApi};
 
 pub(crate) fn routes() -> Router<Arc<World>> {
     Router::new()
@@ -55,12 +61,11 @@ pub(crate) fn routes() -> Router<Arc<World>> {
         .route("/control/aws/faults", post(add_aws_fault).delete(clear_aws_faults))
         .route("/control/aws/calls", get(count_aws_calls))
         .route("/control/journal", get(read_journal))
-        .route("/control/grants", get(read_grants))
-        .route("/control/clock", post(advance_clock))
-        .route("/control/salesforce", post(change_app))
-        .route("/control/login", post(log_in))
+        .route("/control/held", get(read_held))
+        .route("/control/release", post(release))
         .route("/control/bot", post(set_links_api))
         .route("/control/bot/link", post(ask_link))
+        .merge(salesforce::routes())
 }
 
 /// Why a request to the control interface is invalid.
@@ -85,6 +90,7 @@ struct Which {
 
 async fn clear_faults(State(world): State<Arc<World>>, Query(which): Query<Which>) -> StatusCode {
     world.faults.clear(which.wa_id.as_deref());
+    world.holds.release(&holds::Which { at: None, wa_id: which.wa_id });
     StatusCode::NO_CONTENT
 }
 
@@ -97,6 +103,7 @@ async fn add_aws_fault(State(world): State<Arc<World>>, Json(fault): Json<AwsFau
 
 async fn clear_aws_faults(State(world): State<Arc<World>>, Query(which): Query<Which>) -> StatusCode {
     world.aws_faults.clear(which.containing.as_deref());
+    world.holds.release(&holds::Which { at: None, wa_id: which.containing });
     StatusCode::NO_CONTENT
 }
 
@@ -108,61 +115,12 @@ async fn read_journal(State(world): State<Arc<World>>, Query(filter): Query<jour
     Json(world.journal.read(&filter))
 }
 
-async fn read_grants(State(world): State<Arc<World>>) -> Json<Vec<Granted>> {
-    Json(world.salesforce.granted())
+async fn read_held(State(world): State<Arc<World>>, Query(which): Query<holds::Which>) -> Response {
+    world.holds.read(&which, |held| Json(held).into_response())
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Advance {
-    advance_ms: u64,
-    wa_id: Option<String>,
-}
-
-async fn advance_clock(State(world): State<Arc<World>>, Json(advance): Json<Advance>) -> Json<Value> {
-    if let Some(wa_id) = advance.wa_id {
-        let codes = world.salesforce.age_codes(&wa_id, advance.advance_ms);
-        return Json(json!({"codes_aged": codes}));
-    }
-    Json(json!({"ahead_ms": world.clock.advance(advance.advance_ms)}))
-}
-
-async fn change_app(State(world): State<Arc<World>>, Json(change): Json<AppChange>) -> StatusCode {
-    world.salesforce.change_app(change);
-    StatusCode::NO_CONTENT
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Login {
-    authorize_url: Url,
-    #[serde(default = "first_user")]
-    username: String,
-    #[serde(default = "yes")]
-    allow: bool,
-    error: Option<String>,
-    error_description: Option<String>,
-}
-
-fn first_user() -> String {
-    crate::salesforce::USERS[0].username.to_owned()
-}
-
-fn yes() -> bool {
-    true
-}
-
-async fn log_in(State(world): State<Arc<World>>, Json(login): Json<Login>) -> Response {
-    let Login { authorize_url, username, allow, error, error_description } = login;
-    let decision = match error {
-        Some(error) => Decision::Refused { error, description: error_description },
-        None if allow => Decision::Allowed,
-        None => Decision::Denied,
-    };
-    match world.salesforce.log_in_and_decide(&authorize_url, &username, &decision) {
-        Ok(location) => Json(json!({"location": location})).into_response(),
-        Err(refusal) => refuse(StatusCode::BAD_REQUEST, &refusal.to_string()),
-    }
+async fn release(State(world): State<Arc<World>>, Json(which): Json<holds::Which>) -> Json<Value> {
+    Json(json!({"released": world.holds.release(&which)}))
 }
 
 async fn set_links_api(State(world): State<Arc<World>>, Json(links_api): Json<LinksApi>) -> Response {

@@ -94,7 +94,7 @@ impl Authorization {
         };
         match authorization.objection(fields, app) {
             Some((error, description)) => {
-                Err(Refusal::Redirect(authorization.redirect(&[("error", error), ("error_description", description)])))
+                Err(Refusal::Redirect(authorization.refuse(OAuthError { error, description })))
             }
             None => Ok(authorization),
         }
@@ -115,10 +115,20 @@ impl Authorization {
         }
     }
 
+    /// The chat in the bot's state, `wa:<wa_id>` with an optional `~…`. Salesforce itself does not read states.
+    pub(super) fn wa_id(&self) -> Option<String> {
+        self.state.as_deref().and_then(wa_id_of_state)
+    }
+
     /// Where the forms of its pages lead.
     pub(super) fn form_action(&self) -> String {
         let site = Url::parse(&self.base_url).map(|url| url.path().trim_end_matches('/').to_owned());
         format!("{}/services/oauth2/authorize", site.unwrap_or_default())
+    }
+
+    /// The redirect address with an error.
+    pub(super) fn refuse(&self, error: OAuthError) -> String {
+        self.redirect(&[("error", error.error), ("error_description", error.description)])
     }
 
     /// The redirect address, unchanged, with the response and the state appended.
@@ -147,6 +157,10 @@ impl App {
         };
         url.fragment().is_none() && (url.scheme() == "https" || url.scheme() == "http" && loopback)
     }
+}
+
+fn wa_id_of_state(state: &str) -> Option<String> {
+    state.strip_prefix("wa:")?.split('~').next().map(str::to_owned)
 }
 
 /// base64url of 32 bytes, unpadded (RFC 7636 §4.2).
@@ -202,7 +216,10 @@ fn answer(salesforce: &Salesforce, fields: &Fields, base_url: &str) -> Response 
         return pages::login(&authorization, fields, None).into_response();
     };
     match users::find(username).filter(|_| fields.get("password") == Some(users::PASSWORD)) {
-        Some(user) => pages::consent(&authorization, fields, user, &salesforce.remember(user)).into_response(),
+        Some(user) => match salesforce.bars_login(&authorization, user) {
+            Some(problem) => pages::login(&authorization, fields, Some(problem)).into_response(),
+            None => pages::consent(&authorization, fields, user, &salesforce.remember(user)).into_response(),
+        },
         None => pages::login(
             &authorization,
             fields,
@@ -214,4 +231,16 @@ fn answer(salesforce: &Salesforce, fields: &Fields, base_url: &str) -> Response 
 
 fn redirect(location: &str) -> Response {
     (StatusCode::FOUND, [(header::LOCATION, location), (header::CACHE_CONTROL, "no-cache, no-store")]).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_names_its_chat() {
+        assert_eq!(wa_id_of_state("wa:whatsapp:+15551234567").as_deref(), Some("whatsapp:+15551234567"));
+        assert_eq!(wa_id_of_state("wa:whatsapp:US.ABC~token").as_deref(), Some("whatsapp:US.ABC"));
+        assert_eq!(wa_id_of_state("something else"), None);
+    }
 }

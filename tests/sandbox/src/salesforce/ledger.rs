@@ -1,33 +1,47 @@
-//! Codes and tokens: what was granted, and whether it is still valid. The time is an argument.
+//! Grants and their tokens: what was issued, what is valid, and how a grant ended. The time is an argument.
 
 use std::collections::HashMap;
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use ring::digest;
 use serde::Serialize;
 
 use super::{
     User,
     authorize::{Authorization, OAuthError},
+    codes::{Codes, Redemption},
+    grant::{End, Grant},
+    policies::Policies,
+    restrictions::{Restrictions, Whose},
 };
-use crate::{ambient::random_text, control::journal::sha256};
+use crate::control::Verdict;
 
-const CODE_LIFETIME_MS: u64 = 15 * 60 * 1000;
+/// More approvals of one app by one user end the oldest.
 const APPROVALS: usize = 5;
-const CODE_ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.";
 
-/// Everything granted since the start. Nothing is removed, so that a used code differs from an unknown one.
+/// Everything granted since the start. Nothing is removed, so that a dead token differs from an unknown one.
 #[derive(Default)]
 pub(super) struct Ledger {
-    codes: HashMap<String, Code>,
+    codes: Codes,
     grants: Vec<Grant>,
-    /// The hash of each grant's refresh token, valid or not.
-    refresh_sha256: Vec<Option<String>>,
-    /// The valid access and refresh tokens, and the grants that they belong to.
-    access: HashMap<String, usize>,
-    refresh: HashMap<String, usize>,
     /// Every token that was issued, valid or not.
-    issued: HashMap<String, usize>,
+    issued: HashMap<String, Issued>,
+    /// The grants with a refresh token, by user and app.
+    approvals: HashMap<(&'static str, String), Vec<usize>>,
+    pub(super) policies: Policies,
+    pub(super) restrictions: Restrictions,
+}
+
+/// Where a token belongs.
+#[derive(Clone, Copy)]
+struct Issued {
+    grant: usize,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Kind {
+    AccessToken,
+    RefreshToken,
 }
 
 /// What becomes of a token that is to be revoked.
@@ -40,23 +54,17 @@ pub(super) enum Revocation {
     Unsupported,
 }
 
-struct Code {
-    grant: Grant,
-    base_url: String,
-    redirect_uri: String,
-    challenge: Option<String>,
-    made_at_ms: u64,
-    used: bool,
-}
-
 /// One user's approval of one app.
 #[derive(Clone)]
-pub(super) struct Grant {
+pub(super) struct Approval {
     pub(super) user: &'static User,
     pub(super) client_id: String,
     pub(super) scope: String,
-    wa_id: Option<String>,
-    code_sha256: String,
+    /// The host that was logged in at: its tokens are refreshed there.
+    pub(super) base_url: String,
+    pub(super) wa_id: Option<String>,
+    /// Absent where there was no login.
+    pub(super) code_sha256: Option<String>,
 }
 
 /// A grant, as the control interface shows it.
@@ -64,205 +72,214 @@ pub(super) struct Grant {
 pub(crate) struct Granted {
     wa_id: Option<String>,
     username: &'static str,
-    code_sha256: String,
+    code_sha256: Option<String>,
+    /// That of the newest refresh token, valid or not.
     refresh_token_sha256: Option<String>,
-    /// Whether its refresh token or, where there is none, an access token is valid.
+    /// Whether that one or, where there is none, an access token is valid. A restriction does not count: it can be lifted.
     alive: bool,
-}
-
-/// What a client presents with a code.
-pub(super) struct Redemption<'a> {
-    pub(super) code: &'a str,
-    pub(super) base_url: &'a str,
-    pub(super) client_id: &'a str,
-    pub(super) redirect_uri: &'a str,
-    pub(super) verifier: Option<&'a str>,
+    /// How often its refresh token was replaced.
+    rotations: u32,
+    /// How it ended, unless by the idle limit.
+    ended: Option<End>,
 }
 
 /// New tokens.
 pub(super) struct Tokens {
-    pub(super) grant: Grant,
+    pub(super) approval: Approval,
     pub(super) access: String,
-    /// Only with the first access token, and only if the scope includes it.
+    /// With the first access token if the scope includes it, with another one by rotation.
     pub(super) refresh: Option<String>,
+    pub(super) is_jwt: bool,
 }
 
-const fn refused(error: &'static str, description: &'static str) -> OAuthError {
-    OAuthError { error, description }
+/// A request for new tokens by a refresh token.
+pub(super) struct Renewal<'a> {
+    pub(super) token: &'a str,
+    pub(super) base_url: &'a str,
+    pub(super) client_id: &'a str,
 }
-const UNKNOWN_CODE: OAuthError = refused("invalid_grant", "invalid authorization code");
-/// Salesforce's error for an expired and for a used code.
-const EXPIRED_CODE: OAuthError = refused("invalid_grant", "expired authorization code");
-const WRONG_REDIRECT: OAuthError = refused("redirect_uri_mismatch", "redirect_uri must match configuration");
-const MISSING_VERIFIER: OAuthError = refused("invalid_request", "missing required code verifier");
-const UNEXPECTED_VERIFIER: OAuthError = refused("invalid_request", "code verifier without code challenge");
-const WRONG_VERIFIER: OAuthError = refused("invalid_grant", "invalid code verifier");
-const DEAD_REFRESH_TOKEN: OAuthError = refused("invalid_grant", "expired access/refresh token");
 
-impl Ledger {
-    pub(super) fn issue_code(&mut self, authorization: &Authorization, user: &'static User, now_ms: u64) -> String {
-        let code = format!("aPrx{}==", random_text(68, CODE_ALPHABET));
-        let grant = Grant {
+/// What introspection says of a token that is valid.
+pub(super) struct Introspected<'a> {
+    pub(super) approval: &'a Approval,
+    pub(super) kind: Kind,
+    pub(super) issued_at_ms: u64,
+    pub(super) expires_at_ms: u64,
+}
+
+impl Approval {
+    pub(super) fn of(authorization: &Authorization, user: &'static User) -> Self {
+        Self {
             user,
             client_id: authorization.client_id.clone(),
             scope: authorization.scope.clone(),
-            wa_id: authorization.state.as_deref().and_then(wa_id_of_state),
-            code_sha256: sha256(&code),
-        };
-        let made = Code {
-            grant,
             base_url: authorization.base_url.clone(),
-            redirect_uri: authorization.redirect_uri.clone(),
-            challenge: authorization.challenge.clone(),
-            made_at_ms: now_ms,
-            used: false,
-        };
-        self.codes.insert(code.clone(), made);
-        code
+            wa_id: authorization.wa_id(),
+            code_sha256: None,
+        }
+    }
+
+    /// The identity URL, which names org and user.
+    pub(super) fn identity(&self) -> String {
+        format!("{}/id/{}/{}", self.base_url, self.user.org_id, self.user.id)
+    }
+}
+
+const DEAD: OAuthError = OAuthError { error: "invalid_grant", description: "expired access/refresh token" };
+
+impl Ledger {
+    pub(super) fn issue_code(&mut self, authorization: &Authorization, user: &'static User, now_ms: u64) -> String {
+        self.codes.issue(authorization, user, now_ms)
     }
 
     /// Exchanges a code. A rejected request leaves the code valid.
     pub(super) fn redeem(&mut self, shown: &Redemption<'_>, now_ms: u64) -> Result<Tokens, OAuthError> {
-        let code = self.codes.get_mut(shown.code).ok_or(UNKNOWN_CODE)?;
-        if code.base_url != shown.base_url || code.grant.client_id != shown.client_id {
-            return Err(UNKNOWN_CODE);
+        let approval = self.codes.check(shown, now_ms)?.clone();
+        if let Some(restriction) = self.restrictions.on(&approval) {
+            return Err(restriction.error());
         }
-        if code.used || now_ms.saturating_sub(code.made_at_ms) >= CODE_LIFETIME_MS {
-            return Err(EXPIRED_CODE);
-        }
-        if code.redirect_uri != shown.redirect_uri {
-            return Err(WRONG_REDIRECT);
-        }
-        match (code.challenge.as_deref(), shown.verifier) {
-            (None, None) => {}
-            (Some(_), None) => return Err(MISSING_VERIFIER),
-            (None, Some(_)) => return Err(UNEXPECTED_VERIFIER),
-            (Some(challenge), Some(verifier)) if challenge == s256(verifier) => {}
-            (Some(_), Some(_)) => return Err(WRONG_VERIFIER),
-        }
-        code.used = true;
-        let grant = code.grant.clone();
-        Ok(self.grant(grant))
+        self.codes.use_up(shown.code);
+        Ok(self.grant(approval, now_ms))
     }
 
-    /// A new access token for a refresh token.
-    pub(super) fn refresh(&mut self, refresh_token: &str, client_id: &str) -> Result<Tokens, OAuthError> {
-        let id = *self.refresh.get(refresh_token).ok_or(DEAD_REFRESH_TOKEN)?;
-        let grant = self.grants[id].clone();
-        if grant.client_id != client_id {
-            return Err(DEAD_REFRESH_TOKEN);
+    /// The first tokens of an approval.
+    pub(super) fn grant(&mut self, approval: Approval, now_ms: u64) -> Tokens {
+        let id = self.grants.len();
+        let is_lasting =
+            approval.scope.split(' ').any(|scope| matches!(scope, "refresh_token" | "offline_access" | "full"));
+        if is_lasting {
+            self.make_room_for(&approval, id, now_ms);
         }
-        let access = self.issue_access(id);
-        Ok(Tokens { grant, access, refresh: None })
+        self.grants.push(Grant::new(approval));
+        self.issue(id, is_lasting, now_ms)
     }
 
-    /// The user of an access token.
-    pub(super) fn user_of(&self, access_token: &str) -> Option<&'static User> {
-        self.access.get(access_token).map(|&id| self.grants[id].user)
+    /// New tokens for a refresh token. One that was replaced is reused by somebody: its whole family ends.
+    pub(super) fn refresh(&mut self, shown: &Renewal<'_>, now_ms: u64) -> (Verdict, Result<Tokens, OAuthError>) {
+        let known = self.issued.get(shown.token).filter(|issued| issued.kind == Kind::RefreshToken);
+        let Some(id) = known.map(|issued| issued.grant).filter(|id| self.grants[*id].belongs_to(shown)) else {
+            return (Verdict::Unknown, Err(DEAD));
+        };
+        let grant = &mut self.grants[id];
+        let policy = self.policies.of(grant.approval.wa_id.as_deref());
+        let is_alive = grant.is_alive(policy, now_ms);
+        if grant.was_replaced(shown.token) {
+            grant.end(End::Reuse);
+            return (if is_alive { Verdict::FamilyRevoked } else { Verdict::Reused }, Err(DEAD));
+        }
+        if !is_alive {
+            return (Verdict::Dead, Err(DEAD));
+        }
+        if let Some(restriction) = self.restrictions.on(&grant.approval) {
+            return (Verdict::Restricted, Err(restriction.error()));
+        }
+        grant.use_refresh_token(now_ms);
+        let verdict = if policy.rotation { Verdict::Rotated } else { Verdict::Refreshed };
+        (verdict, Ok(self.issue(id, policy.rotation, now_ms)))
+    }
+
+    /// Whose access token it is, if it is valid.
+    pub(super) fn approval_of(&self, access_token: &str, now_ms: u64) -> Option<&Approval> {
+        let grant = &self.grants[self.issued.get(access_token)?.grant];
+        grant.access(access_token, now_ms)?;
+        (!self.restrictions.end_access(&grant.approval)).then_some(&grant.approval)
+    }
+
+    /// What is known of a valid token of this client. Asking is no use of it.
+    pub(super) fn introspect(&self, token: &str, client_id: &str, now_ms: u64) -> Option<Introspected<'_>> {
+        let Issued { grant, kind } = *self.issued.get(token)?;
+        let grant = &self.grants[grant];
+        let approval = &grant.approval;
+        if approval.client_id != client_id || self.restrictions.end_access(approval) {
+            return None;
+        }
+        let policy = self.policies.of(approval.wa_id.as_deref());
+        let (issued_at_ms, expires_at_ms) = match kind {
+            Kind::AccessToken => grant.access(token, now_ms)?,
+            Kind::RefreshToken => grant.refresh(token, policy, now_ms)?,
+        };
+        Some(Introspected { approval, kind, issued_at_ms, expires_at_ms })
     }
 
     /// Revokes an access token, or a refresh token with all its access tokens.
-    pub(super) fn revoke(&mut self, token: &str) -> Revocation {
-        if let Some(id) = self.refresh.get(token).copied() {
-            self.end(id);
-            return Revocation::Done;
-        }
-        match (self.access.remove(token), self.issued.contains_key(token)) {
-            (Some(_), _) => Revocation::Done,
-            (None, true) => Revocation::Invalid,
-            (None, false) => Revocation::Unsupported,
-        }
+    pub(super) fn revoke(&mut self, token: &str, now_ms: u64) -> Revocation {
+        let Some(Issued { grant, kind }) = self.issued.get(token).copied() else { return Revocation::Unsupported };
+        let grant = &mut self.grants[grant];
+        let policy = self.policies.of(grant.approval.wa_id.as_deref());
+        let is_revoked = match kind {
+            Kind::AccessToken => grant.forget_access(token, now_ms),
+            Kind::RefreshToken => {
+                let is_valid = grant.refresh(token, policy, now_ms).is_some();
+                if is_valid {
+                    grant.end(End::Revoked);
+                }
+                is_valid
+            }
+        };
+        if is_revoked { Revocation::Done } else { Revocation::Invalid }
+    }
+
+    /// Ends the grants of these, as their administrator does; how many there were.
+    pub(super) fn revoke_all(&mut self, whose: &Whose, now_ms: u64) -> usize {
+        let alive = self.grants.iter_mut().filter(|grant| {
+            let policy = self.policies.of(grant.approval.wa_id.as_deref());
+            whose.covers(&grant.approval) && grant.is_alive(policy, now_ms)
+        });
+        alive.map(|grant| grant.end(End::Administrator)).count()
     }
 
     pub(super) fn wa_id_of_code(&self, code: &str) -> Option<String> {
-        self.codes.get(code)?.grant.wa_id.clone()
+        self.codes.wa_id(code)
     }
 
     pub(super) fn wa_id_of_token(&self, token: &str) -> Option<String> {
-        self.grants[*self.issued.get(token)?].wa_id.clone()
+        self.grants[self.issued.get(token)?.grant].approval.wa_id.clone()
     }
 
-    pub(super) fn age_codes(&mut self, wa_id: &str, by_ms: u64) -> usize {
-        let of_chat = self.codes.values_mut().filter(|code| code.grant.wa_id.as_deref() == Some(wa_id));
-        of_chat.map(|code| code.made_at_ms = code.made_at_ms.saturating_sub(by_ms)).count()
+    /// Makes the codes and grants of one chat, or all, so much older; how many of each there are.
+    pub(super) fn age(&mut self, wa_id: Option<&str>, by_ms: u64) -> (usize, usize) {
+        let of_chat = |grant: &&mut Grant| wa_id.is_none() || grant.approval.wa_id.as_deref() == wa_id;
+        let grants = self.grants.iter_mut().filter(of_chat).map(|grant| grant.age(by_ms)).count();
+        (self.codes.age(wa_id, by_ms), grants)
     }
 
-    /// Every grant, oldest first.
-    pub(super) fn granted(&self) -> Vec<Granted> {
-        let each = self.grants.iter().zip(&self.refresh_sha256).enumerate();
-        each.map(|(id, (grant, refresh_sha256))| Granted {
-            wa_id: grant.wa_id.clone(),
-            username: grant.user.username,
-            code_sha256: grant.code_sha256.clone(),
-            refresh_token_sha256: refresh_sha256.clone(),
-            alive: self.refresh.values().any(|of| *of == id) || self.access.values().any(|of| *of == id),
-        })
-        .collect()
+    /// The grants of one chat, or all, oldest first.
+    pub(super) fn granted(&self, wa_id: Option<&str>, now_ms: u64) -> Vec<Granted> {
+        let of_chat = |grant: &&Grant| wa_id.is_none() || grant.approval.wa_id.as_deref() == wa_id;
+        let shown = |grant: &Grant| Granted {
+            wa_id: grant.approval.wa_id.clone(),
+            username: grant.approval.user.username,
+            code_sha256: grant.approval.code_sha256.clone(),
+            refresh_token_sha256: grant.refresh_sha256(),
+            alive: grant.is_alive(self.policies.of(grant.approval.wa_id.as_deref()), now_ms),
+            rotations: grant.rotations(),
+            ended: grant.ended(),
+        };
+        self.grants.iter().filter(of_chat).map(shown).collect()
     }
 
-    fn grant(&mut self, grant: Grant) -> Tokens {
-        let id = self.grants.len();
-        self.grants.push(grant.clone());
-        let access = self.issue_access(id);
-        let lasting = grant.scope.split(' ').any(|scope| matches!(scope, "refresh_token" | "offline_access" | "full"));
-        let refresh = lasting.then(|| {
-            self.make_room_for(&grant);
-            let token = format!("5Aep861{}", random_text(80, CODE_ALPHABET));
-            self.refresh.insert(token.clone(), id);
-            self.issued.insert(token.clone(), id);
-            token
-        });
-        self.refresh_sha256.push(refresh.as_deref().map(sha256));
-        Tokens { grant, access, refresh }
-    }
-
-    fn issue_access(&mut self, id: usize) -> String {
-        let org = &self.grants[id].user.org_id[..15];
-        let token = format!("{org}!AQ{}", random_text(94, CODE_ALPHABET));
-        self.access.insert(token.clone(), id);
-        self.issued.insert(token.clone(), id);
-        token
+    fn issue(&mut self, id: usize, with_refresh_token: bool, now_ms: u64) -> Tokens {
+        let grant = &mut self.grants[id];
+        let policy = self.policies.of(grant.approval.wa_id.as_deref());
+        let access = grant.issue_access(policy, now_ms);
+        self.issued.insert(access.clone(), Issued { grant: id, kind: Kind::AccessToken });
+        let refresh = with_refresh_token.then(|| grant.issue_refresh(now_ms));
+        if let Some(token) = &refresh {
+            self.issued.insert(token.clone(), Issued { grant: id, kind: Kind::RefreshToken });
+        }
+        Tokens { approval: grant.approval.clone(), access, refresh, is_jwt: policy.is_jwt() }
     }
 
     /// A sixth approval revokes the oldest.
-    fn make_room_for(&mut self, grant: &Grant) {
-        let same = |id: &usize| self.grants[*id].user == grant.user && self.grants[*id].client_id == grant.client_id;
-        let mut standing: Vec<usize> = self.refresh.values().copied().filter(same).collect();
-        standing.sort_unstable();
+    fn make_room_for(&mut self, approval: &Approval, id: usize, now_ms: u64) {
+        let standing = self.approvals.entry((approval.user.id, approval.client_id.clone())).or_default();
+        standing.retain(|id| {
+            let grant = &self.grants[*id];
+            grant.is_alive(self.policies.of(grant.approval.wa_id.as_deref()), now_ms)
+        });
         if standing.len() >= APPROVALS {
-            self.end(standing[0]);
+            self.grants[standing.remove(0)].end(End::SixthApproval);
         }
-    }
-
-    fn end(&mut self, id: usize) {
-        self.refresh.retain(|_, grant| *grant != id);
-        self.access.retain(|_, grant| *grant != id);
-    }
-}
-
-/// BASE64URL(SHA256(ASCII(verifier))) (RFC 7636 §4.6).
-fn s256(verifier: &str) -> String {
-    URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, verifier.as_bytes()))
-}
-
-/// The chat in the bot's state, `wa:<wa_id>` with an optional `~…`. Salesforce itself does not read states.
-fn wa_id_of_state(state: &str) -> Option<String> {
-    state.strip_prefix("wa:")?.split('~').next().map(str::to_owned)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn s256_is_that_of_rfc_7636_appendix_b() {
-        assert_eq!(s256("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
-    }
-
-    #[test]
-    fn a_state_names_its_chat() {
-        assert_eq!(wa_id_of_state("wa:whatsapp:+15551234567").as_deref(), Some("whatsapp:+15551234567"));
-        assert_eq!(wa_id_of_state("wa:whatsapp:US.ABC~token").as_deref(), Some("whatsapp:US.ABC"));
-        assert_eq!(wa_id_of_state("something else"), None);
+        standing.push(id);
     }
 }

@@ -131,7 +131,9 @@ async fn every_endpoint_can_fail() {
     for (endpoint, path) in [
         ("salesforce.token", "/services/oauth2/token"),
         ("salesforce.userinfo", "/services/oauth2/userinfo"),
+        ("salesforce.introspect", "/services/oauth2/introspect"),
         ("salesforce.revoke", "/services/oauth2/revoke"),
+        ("salesforce.query", "/services/data/v66.0/query"),
         ("meta.messages", message.as_str()),
         ("bot.events", "/bot/events"),
     ] {

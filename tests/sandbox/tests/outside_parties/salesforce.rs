@@ -1,4 +1,10 @@
-//! Salesforce: authorize, token, userinfo, revoke.
+//! Salesforce: authorize, token, userinfo, revoke; and below, what it is as a custodian of tokens.
+
+mod administration;
+mod ages;
+mod introspection;
+mod query;
+mod rotation;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use reqwest::{Response, header};
@@ -9,6 +15,8 @@ use url::Url;
 use super::{Stage, json};
 
 const REDIRECT: &str = "http://connect.localhost:4566/callback";
+const CHAT: &str = "whatsapp:+15551234567";
+const ADA: &str = "ada@example.com";
 const STATE: &str = "wa:whatsapp:+15551234567~token.with-unreserved_characters";
 /// RFC 7636, Appendix B.
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
@@ -81,14 +89,49 @@ impl Stage {
         tokens
     }
 
-    async fn refresh(&self, refresh_token: &Value) -> (u16, Value) {
-        self.token(&vec![
+    fn renewal<'a>(&'a self, refresh_token: &'a Value) -> Fields<'a> {
+        vec![
             ("grant_type", "refresh_token"),
             ("client_id", &self.config.client_id),
             ("client_secret", &self.config.client_secret),
             ("refresh_token", refresh_token.as_str().unwrap()),
-        ])
-        .await
+        ]
+    }
+
+    async fn refresh(&self, refresh_token: &Value) -> (u16, Value) {
+        self.token(&self.renewal(refresh_token)).await
+    }
+
+    /// Tokens of this chat and user, without a login.
+    async fn granted(&self, wa_id: &str, username: &str) -> Value {
+        self.control("/control/grants", &json!({"wa_id": wa_id, "username": username})).await
+    }
+
+    async fn grants(&self, wa_id: &str) -> Vec<Value> {
+        self.read("/control/grants", wa_id).await.as_array().unwrap().clone()
+    }
+
+    async fn counters(&self) -> Value {
+        self.read("/control/salesforce/counters", CHAT).await
+    }
+
+    async fn read(&self, path: &str, wa_id: &str) -> Value {
+        self.client.get(self.url(path)).query(&[("wa_id", wa_id)]).send().await.unwrap().json().await.unwrap()
+    }
+
+    /// Changes the app's policies.
+    async fn policy(&self, change: Value) {
+        self.control("/control/salesforce/policy", &change).await;
+    }
+
+    /// Turns Salesforce's clock.
+    async fn advance(&self, seconds: u64) {
+        self.control("/control/clock", &json!({"advance_ms": seconds * 1000})).await;
+    }
+
+    /// Whether this access token opens the account.
+    async fn opens(&self, tokens: &Value) -> bool {
+        self.userinfo(tokens["access_token"].as_str().unwrap()).await.status() == 200
     }
 
     async fn userinfo(&self, access_token: &str) -> Response {
@@ -108,6 +151,11 @@ fn parameter(url: &Url, name: &str) -> Option<String> {
 fn location(response: &Response) -> Url {
     assert_eq!(response.status(), 302);
     response.headers()[header::LOCATION].to_str().unwrap().parse().unwrap()
+}
+
+/// The answer to a refresh token that is not valid.
+fn dead() -> (u16, Value) {
+    error("invalid_grant", "expired access/refresh token")
 }
 
 fn error(error: &str, description: &str) -> (u16, Value) {
@@ -408,17 +456,6 @@ async fn credentials_can_be_rotated() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_gives_a_new_access_token() {
-    let stage = Stage::new().await;
-    let tokens = stage.tokens().await;
-    let (status, refreshed) = stage.refresh(&tokens["refresh_token"]).await;
-    assert_eq!((status, &refreshed["refresh_token"]), (200, &Value::Null));
-    assert_ne!(refreshed["access_token"], tokens["access_token"]);
-    assert_eq!(stage.userinfo(refreshed["access_token"].as_str().unwrap()).await.status(), 200);
-    assert_eq!(stage.refresh(&json!("5Aep861unknown")).await, error("invalid_grant", "expired access/refresh token"));
-}
-
-#[tokio::test]
 async fn userinfo_names_the_account() {
     let stage = Stage::new().await;
     let tokens = stage.tokens().await;
@@ -499,19 +536,6 @@ async fn the_grants_say_whose_they_are_and_which_are_alive() {
     assert_eq!(grants[1][name], journal["records"][1]["answered"]["body"][name]);
     assert_eq!(grants[1]["code_sha256"], journal["records"][1]["asked"]["body"]["code_sha256"]);
     assert!(!grants.to_string().contains(kept["refresh_token"].as_str().unwrap()));
-}
-
-#[tokio::test]
-async fn a_sixth_approval_revokes_the_oldest() {
-    let stage = Stage::new().await;
-    let mut approvals = Vec::new();
-    for _ in 0..6 {
-        approvals.push(stage.tokens().await);
-    }
-    assert_eq!(stage.refresh(&approvals[0]["refresh_token"]).await.0, 400);
-    for standing in &approvals[1..] {
-        assert_eq!(stage.refresh(&standing["refresh_token"]).await.0, 200);
-    }
 }
 
 #[tokio::test]
