@@ -48,6 +48,17 @@ pub type PlaintextKey = SecretBox<[u8; 32]>;
 #[error(transparent)]
 pub struct KmsError(#[from] AwsError);
 
+impl KmsError {
+    /// Whether only an operator can help: the key is not usable by this function, or not the one that is asked for. KMS's own
+    /// troubles pass (AWS KMS API Reference, "Common Errors").
+    #[must_use]
+    pub fn is_of_the_key(&self) -> bool {
+        const PASSING: [&str; 4] =
+            ["ThrottlingException", "KMSInternalException", "DependencyTimeoutException", "KeyUnavailableException"];
+        self.0.is_refusal() && !PASSING.contains(&self.0.cause())
+    }
+}
+
 fn unexpected(operation: &'static str) -> KmsError {
     AwsError::unexpected(operation).into()
 }

@@ -66,7 +66,7 @@ impl ConnectionEnd<'_> {
         AttemptId::of_end(self.wa_id, self.connected_by(), number(CONSENTED_AT), number(ISSUED_AT))
     }
 
-    /// The tokens leave the row, and links that were made before lose. It is not made where the row holds other tokens by
+    /// The tokens leave the row, and with a revocation links that were made before lose. It is not made where the row holds other tokens by
     /// now, or the end is recorded.
     #[must_use]
     pub fn tombstone(&self) -> ConditionalWrite {
@@ -84,8 +84,9 @@ impl ConnectionEnd<'_> {
         };
         let write = ConditionalWrite::only_if(condition);
         let write = if self.reason == EndReason::Revoked { write.set(REVOKED_AT, self.at) } else { write };
+        // A consent that is under way is newer than what Salesforce has ended, and not what a person or an operator wants no more.
+        let write = if self.reason.is_by_salesforce() { write } else { write.set(CONSENTED_AT, self.at) };
         write
-            .set(CONSENTED_AT, self.at)
             .set(ENDED_AT, self.at)
             .set(ENDED_REASON, self.reason.as_str())
             .set(END_ID, self.id().to_string())
@@ -133,7 +134,10 @@ fn text<'a>(row: &'a Attributes, name: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::is_connected, *};
+    use super::{
+        super::{Consent, is_connected},
+        *,
+    };
     use crate::attempt::{Item, Outcome};
 
     const ATTEMPT: &str = "07070707070707070707070707070707";
@@ -318,5 +322,36 @@ mod tests {
     fn a_row_that_a_bot_keeps_notes_in_was_no_connection() {
         assert!(!was_connected(&row([(attr::WA_ID, "x".into()), ("of_the_bot", "note".into())])));
         assert!(was_connected(&connected()) && was_connected(&row([(ENDED_AT, 1.into())])));
+    }
+
+    #[test]
+    fn a_consent_that_is_under_way_while_salesforce_ends_the_old_connection_wins() {
+        let (chat, mut current) = (chat(), connected());
+        let before = current.clone();
+        assert!(ConnectionEnd { reason: EndReason::Expired, ..end(&chat, &before, 7) }.tombstone().apply(&mut current));
+        let of = |at| Consent {
+            attempt_id: AttemptId::from_bytes([9; 16]),
+            at: Timestamp::from_millis(at),
+            link_issued_at: None,
+        };
+        let now = Timestamp::from_millis(9);
+        assert!(!of(5).is_superseded(&current, now), "it was given before the end was found");
+        assert!(of(1).is_superseded(&current, now), "it is older than the connection that ended");
+        let mut disconnected = before.clone();
+        let by_the_person = ConnectionEnd { reason: EndReason::Disconnected, ..end(&chat, &before, 7) };
+        assert!(by_the_person.tombstone().apply(&mut disconnected) && of(5).is_superseded(&disconnected, now));
+    }
+
+    #[test]
+    fn what_salesforce_has_ended_is_not_written_over_a_row_that_was_refreshed_meanwhile() {
+        let (chat, before) = (chat(), connected());
+        let mut refreshed = before.clone();
+        refreshed.insert(VERSION.to_owned(), 5.into());
+        let expired = ConnectionEnd { reason: EndReason::Expired, ..end(&chat, &before, 7) };
+        assert!(!expired.tombstone().apply(&mut refreshed));
+        assert!(
+            end(&chat, &before, 7).tombstone().apply(&mut refreshed),
+            "whoever disconnects means whatever is there"
+        );
     }
 }

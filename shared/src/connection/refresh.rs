@@ -147,9 +147,11 @@ impl Claim {
 pub struct NewestTokens {
     /// The refresh token that was used, as it stood in the row.
     pub used: RefreshTokenText,
+    /// The access token that stood in the row.
+    pub replaces: Option<SecretString>,
     /// The access token.
     pub access_token: SecretString,
-    /// What takes its place: `None` where Salesforce does not rotate, and it stays.
+    /// What takes the place of the refresh token: `None` where Salesforce does not rotate, and it stays.
     pub refresh_token: Option<RefreshTokenText>,
     /// The base URL of the org's API, where it changed.
     pub instance_url: Option<String>,
@@ -164,22 +166,24 @@ pub struct NewestTokens {
 }
 
 impl NewestTokens {
-    /// Stores them where the row still has the refresh token that was used, and nothing newer came of it.
+    /// Stores them where the row still has the refresh token that was used. Where that stays, the access token must be the one
+    /// before as well: another refresh may have brought a newer one. No clock decides.
     #[must_use]
-    pub fn store(&self, now: Timestamp) -> ConditionalWrite {
-        let is_newest = Condition::Any(vec![
-            Condition::NotNumber(REFRESHED_AT),
-            Condition::Below(REFRESHED_AT, self.refreshed_at.millis()),
-            Condition::Above(REFRESHED_AT, now.plus(CLOCK_SKEW).millis()),
-        ]);
+    pub fn store(&self) -> ConditionalWrite {
         let is_used = Condition::Is(REFRESH_TOKEN, self.used.stored().into());
-        let write = ConditionalWrite::only_if(Condition::All(vec![is_used, is_newest]))
-            .set(ACCESS_TOKEN, self.access_token.expose_secret())
-            .set(ISSUED_AT, self.issued_at)
-            .set(REFRESHED_AT, self.refreshed_at)
-            .set_or_remove(EXPIRES_AT, self.expires_at)
-            .add(VERSION, 1)
-            .remove([LEASE_UNTIL, LEASE_HOLDER, LOST_AT]);
+        let is_unreplaced = match (&self.refresh_token, &self.replaces) {
+            (Some(_), _) => None,
+            (None, Some(token)) => Some(Condition::Is(ACCESS_TOKEN, token.expose_secret().into())),
+            (None, None) => Some(Condition::NoText(ACCESS_TOKEN)),
+        };
+        let write =
+            ConditionalWrite::only_if(Condition::All([Some(is_used), is_unreplaced].into_iter().flatten().collect()))
+                .set(ACCESS_TOKEN, self.access_token.expose_secret())
+                .set(ISSUED_AT, self.issued_at)
+                .set(REFRESHED_AT, self.refreshed_at)
+                .set_or_remove(EXPIRES_AT, self.expires_at)
+                .add(VERSION, 1)
+                .remove([LEASE_UNTIL, LEASE_HOLDER, LOST_AT]);
         let optional = [
             (REFRESH_TOKEN, self.refresh_token.as_ref().map(RefreshTokenText::stored)),
             (attr::INSTANCE_URL, self.instance_url.as_deref()),
@@ -268,6 +272,7 @@ mod tests {
     fn newest(used: &str, number: u8, refreshed_at: Timestamp) -> NewestTokens {
         NewestTokens {
             used: RefreshTokenText::new(used),
+            replaces: Some("a1".into()),
             access_token: format!("a{number}").into(),
             refresh_token: Some(RefreshTokenText::new(&format!("r{number}"))),
             instance_url: None,
@@ -326,7 +331,7 @@ mod tests {
         let mut current = connected();
         taken(&mut current, "one", NOW);
         taken(&mut current, "two", at(21));
-        assert!(newest("r1", 2, at(1)).store(at(22)).apply(&mut current));
+        assert!(newest("r1", 2, at(1)).store().apply(&mut current));
         assert_eq!((current.get(REFRESH_TOKEN), current.get(LEASE_UNTIL)), (Some(&"r2".into()), None));
         assert_eq!(current.get("of_the_bot"), Some(&"note".into()));
     }
@@ -336,17 +341,17 @@ mod tests {
         let mut current = connected();
         taken(&mut current, "one", NOW);
         current.insert(REFRESH_TOKEN.to_owned(), "of a new consent".into());
-        assert!(!newest("r1", 2, at(1)).store(at(1)).apply(&mut current));
+        assert!(!newest("r1", 2, at(1)).store().apply(&mut current));
         current.remove(REFRESH_TOKEN);
-        assert!(!newest("r1", 2, at(1)).store(at(1)).apply(&mut current), "the connection has ended");
+        assert!(!newest("r1", 2, at(1)).store().apply(&mut current), "the connection has ended");
     }
 
     #[test]
     fn without_rotation_the_newer_access_token_stays() {
         let mut current = connected();
         let plain = |number, at| NewestTokens { refresh_token: None, ..newest("r1", number, at) };
-        assert!(plain(3, at(9)).store(at(9)).apply(&mut current));
-        assert!(!plain(2, at(5)).store(at(10)).apply(&mut current), "it came from the queue, late");
+        assert!(plain(3, at(9)).store().apply(&mut current));
+        assert!(!plain(2, at(5)).store().apply(&mut current), "it came from the queue, late");
         assert_eq!(current.get(REFRESH_TOKEN), Some(&"r1".into()));
     }
 
@@ -357,7 +362,7 @@ mod tests {
         assert_eq!(current.get(VERSION), Some(&5.into()));
         assert!(claim.lost(at(1)).apply(&mut current));
         assert_eq!(current.get(VERSION), Some(&6.into()));
-        assert!(newest("r1", 2, at(2)).store(at(2)).apply(&mut current));
+        assert!(newest("r1", 2, at(2)).store().apply(&mut current));
         assert_eq!(current.get(VERSION), Some(&7.into()));
     }
 

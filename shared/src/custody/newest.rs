@@ -13,6 +13,7 @@ use crate::{
 struct Wire {
     /// As it stands in the row.
     used: String,
+    replaces: Option<String>,
     #[serde(serialize_with = "exposed", deserialize_with = "secret")]
     access_token: SecretString,
     /// As it is to stand in the row.
@@ -33,10 +34,20 @@ fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D:
 }
 
 pub(super) fn to_json(tokens: &NewestTokens) -> Result<SecretString, BrokenSeal> {
-    let NewestTokens { used, access_token, refresh_token, instance_url, issued_at, scope, refreshed_at, expires_at } =
-        tokens.clone();
+    let NewestTokens {
+        used,
+        replaces,
+        access_token,
+        refresh_token,
+        instance_url,
+        issued_at,
+        scope,
+        refreshed_at,
+        expires_at,
+    } = tokens.clone();
     let wire = Wire {
         used: used.stored().to_owned(),
+        replaces: replaces.map(|token| token.expose_secret().to_owned()),
         access_token,
         refresh_token: refresh_token.map(|token| token.stored().to_owned()),
         instance_url,
@@ -49,10 +60,11 @@ pub(super) fn to_json(tokens: &NewestTokens) -> Result<SecretString, BrokenSeal>
 }
 
 pub(super) fn from_json(text: &SecretString) -> Result<NewestTokens, BrokenSeal> {
-    let Wire { used, access_token, refresh_token, instance_url, issued_at, scope, refreshed_at, expires_at } =
+    let Wire { used, replaces, access_token, refresh_token, instance_url, issued_at, scope, refreshed_at, expires_at } =
         serde_json::from_str(text.expose_secret()).map_err(|_| BrokenSeal)?;
     Ok(NewestTokens {
         used: RefreshTokenText::new(&used),
+        replaces: replaces.map(Into::into),
         access_token,
         refresh_token: refresh_token.as_deref().map(RefreshTokenText::new),
         instance_url,

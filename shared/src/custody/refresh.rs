@@ -68,6 +68,8 @@ struct Work<'a> {
     until: Instant,
     /// Whether the refresh token is known to be unused.
     is_unused: bool,
+    /// Whether no holder before this one has used it.
+    has_no_successor: bool,
 }
 
 /// Opened for one refresh, before the token is presented: after the answer nothing outside is needed to seal it.
@@ -88,7 +90,7 @@ impl Custody {
         let holder = format!("{:032x}", u128::from_be_bytes(holder));
         let claim = match connection::claim(row, holder, now) {
             Ok(claim) => claim,
-            Err(Obstacle::NoRefreshToken) => return Refreshing::Failed(Trouble::NoRefreshToken),
+            Err(Obstacle::NoRefreshToken) => return self.without_refresh_token(wa_id, row, deadline).await,
             Err(Obstacle::Held { until }) => return Refreshing::Held { until },
         };
         if left(deadline) < MIN_REQUEST + STORE_RESERVE {
@@ -101,10 +103,41 @@ impl Custody {
             Err(trouble) => return Refreshing::Failed(trouble),
         }
         let (hosts, is_unused) = (self.hosts(row), !claim.maybe_used);
-        let mut work = Work { custody: self, wa_id, row, claim, hosts, until, is_unused };
+        let mut work = Work { custody: self, wa_id, row, claim, hosts, until, is_unused, has_no_successor: is_unused };
         let result = work.run(deadline).await;
         self.report(&result);
         result
+    }
+
+    /// A connection without a refresh token lives as long as its access token, about which Salesforce has the last word.
+    async fn without_refresh_token(&self, wa_id: &WaId, row: &Attributes, deadline: Instant) -> Refreshing {
+        let asked = async {
+            let (hosts, secrets) = (self.hosts(row), self.secrets().await?);
+            let host = hosts.first().ok_or(Trouble::NoHost)?;
+            let token = (TokenKind::Access, text(row, connection::ACCESS_TOKEN).unwrap_or_default());
+            let (credentials, time) = (self.config.credentials(&secrets)?, left(deadline).min(INTROSPECTION));
+            Ok::<_, Trouble>(self.salesforce()?.introspect(host, token, credentials, time).await?)
+        };
+        match asked.await {
+            Ok(Introspection::Inactive) => self.end(wa_id, row.clone(), EndReason::Expired).await,
+            Ok(Introspection::Active { .. }) => Refreshing::Failed(Trouble::NoRefreshToken),
+            Err(trouble) => Refreshing::Failed(trouble),
+        }
+    }
+
+    /// Writes that Salesforce has ended the connection of a row, as it was read.
+    async fn end(&self, wa_id: &WaId, row: Attributes, reason: EndReason) -> Refreshing {
+        let link_id = self.tables.link_of(&row).await;
+        let end = ConnectionEnd { wa_id, row: &row, reason, link_id, at: (self.clock)() };
+        match self.tables.end(&end).await {
+            Ok(true) => {
+                let now = (self.clock)();
+                self.config.meter.count(now, Metric::ConnectionsEnded, &[("Reason", reason.as_str())]);
+                Refreshing::Ended(EndedConnection { wa_id: wa_id.clone(), reason: Some(reason), row })
+            }
+            Ok(false) => Refreshing::Changed,
+            Err(error) => Refreshing::Failed(error.into()),
+        }
     }
 
     /// Claims the row. A claim whose answer was lost is known by the row.
@@ -172,7 +205,7 @@ impl Work<'_> {
                 Err(error) => error,
             };
             match error.class() {
-                RefreshClass::Ended(reason) => return Err(Stop::Over(reason)),
+                RefreshClass::Ended(reason) => return Err(self.dead(reason)),
                 RefreshClass::Transient { retry_after } => {
                     self.is_unused = !was_ambiguous;
                     if requests >= REQUESTS || !pauses.next(retry_after).await {
@@ -183,22 +216,21 @@ impl Work<'_> {
                 RefreshClass::Ambiguous => {
                     was_ambiguous = true;
                     sleep(AFTER_AMBIGUOUS).await;
-                    match self.introspect(&inputs).await? {
-                        Introspection::Active { .. } => self.is_unused = true,
-                        // Nobody else has used it: its successor went with the answer.
-                        Introspection::Inactive if !self.claim.maybe_used => {
-                            return Err(Stop::Over(EndReason::Expired));
-                        }
-                        Introspection::Inactive => return Err(Stop::Lost),
+                    match self.look(&inputs).await? {
+                        Look::Alive => self.is_unused = true,
+                        // Its successor went with the answer.
+                        Look::Dead => return Err(self.dead(EndReason::Expired)),
+                        Look::Unknown => {}
                     }
                 }
-                RefreshClass::Doubtful => match self.introspect(&inputs).await? {
-                    Introspection::Inactive => return Err(Stop::Over(EndReason::Expired)),
-                    Introspection::Active { .. } => {
-                        self.is_unused = true;
-                        return Err(error.into());
+                RefreshClass::Doubtful => {
+                    let look = self.look(&inputs).await?;
+                    if look == Look::Dead {
+                        return Err(self.dead(EndReason::Expired));
                     }
-                },
+                    self.is_unused = look == Look::Alive || !was_ambiguous;
+                    return Err(error.into());
+                }
                 RefreshClass::Operator => {
                     self.is_unused = !was_ambiguous;
                     if refetched {
@@ -221,23 +253,41 @@ impl Work<'_> {
 
     /// A holder before this one may have used the token: a dead one is not presented.
     async fn prove_unused(&mut self, inputs: &Inputs) -> Result<(), Stop> {
-        match self.introspect(inputs).await? {
-            Introspection::Active { .. } => {
-                self.is_unused = true;
-                Ok(())
-            }
-            Introspection::Inactive if self.claim.is_lost_for_good(self.now()) => Err(Stop::Over(EndReason::Expired)),
-            Introspection::Inactive => Err(Stop::Lost),
+        match self.look(inputs).await? {
+            Look::Alive => (self.is_unused, self.has_no_successor) = (true, true),
+            Look::Dead => return Err(self.dead(EndReason::Expired)),
+            Look::Unknown => {}
         }
+        Ok(())
     }
 
-    async fn introspect(&self, inputs: &Inputs) -> Result<Introspection, Stop> {
-        let host = self.hosts.first().ok_or(Trouble::NoHost)?;
-        let credentials = self.custody.config.credentials(&inputs.secrets).map_err(Trouble::from)?;
-        let time = left(self.until).min(INTROSPECTION);
-        let token = (TokenKind::Refresh, inputs.token.secret());
-        let asked = self.custody.salesforce()?.introspect(host, token, credentials, time).await;
-        Ok(asked.map_err(Trouble::from)?)
+    /// What a dead refresh token means: the end, unless a holder before this one has used it, whose successor may still come.
+    fn dead(&self, reason: EndReason) -> Stop {
+        let is_over = self.has_no_successor || self.claim.is_lost_for_good(self.now());
+        if is_over { Stop::Over(reason) } else { Stop::Lost }
+    }
+
+    /// Whether the refresh token is alive, without using it.
+    ///
+    /// An app that may not introspect a token is told that it is inactive (RFC 7662 §2.2). So that is believed only of a
+    /// Salesforce that has told this stack the truth: about the access token of now, or when it ends.
+    async fn look(&self, inputs: &Inputs) -> Result<Look, Stop> {
+        let introspect = async |token| -> Result<Introspection, Stop> {
+            let host = self.hosts.first().ok_or(Trouble::NoHost)?;
+            let credentials = self.custody.config.credentials(&inputs.secrets).map_err(Trouble::from)?;
+            let time = left(self.until).min(INTROSPECTION);
+            Ok(self.custody.salesforce()?.introspect(host, token, credentials, time).await.map_err(Trouble::from)?)
+        };
+        if let Introspection::Active { .. } = introspect((TokenKind::Refresh, inputs.token.secret())).await? {
+            return Ok(Look::Alive);
+        }
+        let access = text(self.row, connection::ACCESS_TOKEN).unwrap_or_default();
+        // A JWT says by itself when it ends.
+        if self.row.contains_key(connection::EXPIRES_AT) && access.split('.').count() != 3 {
+            return Ok(Look::Dead);
+        }
+        let access = introspect((TokenKind::Access, access)).await?;
+        Ok(if matches!(access, Introspection::Active { .. }) { Look::Dead } else { Look::Unknown })
     }
 
     /// Stores what Salesforce gave, and hands it out.
@@ -276,7 +326,7 @@ impl Work<'_> {
     /// What is stored of an answer. Its sender is proven by TLS; the account must be the row's.
     fn newest(&self, answer: &Refreshed, key: &SealingKey) -> Result<NewestTokens, Trouble> {
         let is_own = answer.account.as_ref().is_none_or(|(org, user)| {
-            let is = |name, id: &str| text(self.row, name).is_none_or(|own| own.get(..15) == id.get(..15));
+            let is = |name, id: &str| text(self.row, name).is_none_or(|own| !salesforce::are_other_records(own, id));
             is(attr::ORG_ID, org) && is(connection::USER_ID, user)
         });
         if !is_own {
@@ -291,6 +341,7 @@ impl Work<'_> {
         let sealed = token.map(|token| self.custody.seal(key, self.wa_id, token.secret())).transpose()?;
         Ok(NewestTokens {
             used: self.claim.used.clone(),
+            replaces: text(self.row, connection::ACCESS_TOKEN).map(Into::into),
             access_token: answer.access_token.secret().into(),
             refresh_token: sealed.map(connection::RefreshTokenText::Sealed),
             instance_url: answer.instance_url.as_deref().and_then(|url| salesforce::instance_origin(url, near)),
@@ -301,26 +352,13 @@ impl Work<'_> {
         })
     }
 
-    /// Salesforce has ended the connection, unless the row is another by now.
+    /// Salesforce has ended the connection, unless the row is another by now. Where that cannot be written the lease is left to
+    /// stand: whoever comes next asks about the token before presenting it.
     async fn end(&self, reason: EndReason) -> Refreshing {
-        let ended = async {
-            let row = self.custody.row(self.wa_id).await?;
-            if !self.claim.holds(&row) {
-                return Ok(None);
-            }
-            let link_id = self.custody.tables.link_of(&row).await;
-            let end = ConnectionEnd { wa_id: self.wa_id, row: &row, reason, link_id, at: self.now() };
-            Ok(self.custody.tables.end(&end).await?.then_some(row))
-        };
-        match ended.await {
-            Ok(Some(row)) => {
-                let meter = &self.custody.config.meter;
-                meter.count(self.now(), Metric::ConnectionsEnded, &[("Reason", reason.as_str())]);
-                Refreshing::Ended(EndedConnection { wa_id: self.wa_id.clone(), reason: Some(reason), row })
-            }
-            Ok(None) => Refreshing::Changed,
-            // The lease is left to stand: whoever comes next asks about the token before presenting it.
-            Err(error) => Refreshing::Failed(Trouble::Aws(error)),
+        match self.custody.row(self.wa_id).await {
+            Ok(row) if self.claim.holds(&row) => self.custody.end(self.wa_id, row, reason).await,
+            Ok(_) => Refreshing::Changed,
+            Err(error) => Refreshing::Failed(error.into()),
         }
     }
 
@@ -349,6 +387,14 @@ impl Work<'_> {
     fn now(&self) -> Timestamp {
         (self.custody.clock)()
     }
+}
+
+/// What is known of a refresh token that was looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Look {
+    Alive,
+    Dead,
+    Unknown,
 }
 
 /// Why no tokens came.

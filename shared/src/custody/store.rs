@@ -75,7 +75,7 @@ impl Custody {
     }
 
     async fn store(&self, wa_id: &WaId, tokens: &NewestTokens) -> Result<bool, AwsError> {
-        match self.tables.write(wa_id, &tokens.store((self.clock)())).await? {
+        match self.tables.write(wa_id, &tokens.store()).await? {
             Written::Done => Ok(true),
             // They were stored before, and the answer was lost.
             Written::Refused(row) => Ok(tokens.are_in(&row)),

@@ -13,12 +13,14 @@ use crate::{
     WaId,
     attempt::EndReason,
     conditional_write::{Attributes, Value},
-    connection::{self, ENDED_REASON, was_connected},
+    connection::{self, ENDED_REASON, REFRESH_TOKEN, was_connected},
 };
 
 /// How long a loser waits before it looks at the row again, at first and at most.
 const FIRST_LOOK: Duration = Duration::from_millis(100);
 const LONGEST_LOOK: Duration = Duration::from_millis(800);
+/// How long a loser waits whose own token may still live.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// How often a row may turn out to be another than the one that was read.
 const LOOKS: usize = 8;
 
@@ -56,14 +58,17 @@ impl Custody {
     /// # Errors
     /// [`TokenError`].
     pub async fn token(&self, wa_id: &WaId, wish: &Wish, deadline: Instant) -> Result<LiveToken, TokenError> {
-        let (mut pause, mut looks) = (FIRST_LOOK, 0);
+        let (mut pause, mut looks, patience) = (FIRST_LOOK, 0, Instant::now() + PATIENCE);
         loop {
             let row = self.row(wa_id).await.map_err(|error| TokenError::Unavailable(error.into()))?;
             let now = (self.clock)();
             let token = live(wa_id, row.clone())?;
-            if token.satisfies(wish, &row, self.config.max_age, now) {
+            let may_live = token.may_live(wish, now);
+            let is_all_there_is = may_live && !row.contains_key(REFRESH_TOKEN);
+            if is_all_there_is || token.satisfies(wish, &row, self.config.max_age, now) {
                 return Ok(token);
             }
+            let until = if may_live { deadline.min(patience) } else { deadline };
             if self.config.custody == TokenCustody::Bot {
                 return Err(TokenError::BotCustody);
             }
@@ -75,7 +80,7 @@ impl Custody {
                     continue;
                 }
                 Refreshing::Changed => Trouble::Changed,
-                Refreshing::Held { .. } if pause < left(deadline) => {
+                Refreshing::Held { .. } if pause < left(until) => {
                     sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_LOOK);
                     continue;
@@ -84,7 +89,7 @@ impl Custody {
                 Refreshing::Failed(trouble) => trouble,
             };
             // The old one, while it lives.
-            return if token.may_live(wish, now) { Ok(token) } else { Err(TokenError::Unavailable(trouble)) };
+            return if may_live { Ok(token) } else { Err(TokenError::Unavailable(trouble)) };
         }
     }
 

@@ -83,6 +83,7 @@ impl Trouble {
                 RefreshClass::Ended(_) | RefreshClass::Doubtful | RefreshClass::Operator => "operator",
             },
             Self::Secrets(_) | Self::Http(_) | Self::Seal(_) | Self::OtherAccount | Self::NoHost => "operator",
+            Self::Kms(error) if error.is_of_the_key() => "operator",
             Self::Lost => "ambiguous",
             _ => "transient",
         }

@@ -203,6 +203,13 @@ fn identity(id: &str) -> Option<(String, String)> {
     }
 }
 
+/// Whether two texts are ids of different records: with or without the checksum that makes 18 characters of 15 (Object Reference,
+/// "ID Field Type"). What is no id names no other record.
+#[must_use]
+pub fn are_other_records(one: &str, other: &str) -> bool {
+    is_record_id(one) && is_record_id(other) && one.get(..15) != other.get(..15)
+}
+
 fn is_record_id(text: &str) -> bool {
     matches!(text.len(), 15 | 18) && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
@@ -405,5 +412,14 @@ mod tests {
     fn debug_hides_the_tokens() {
         let debug = format!("{:?}", verify(&answer(ID, "https://acme.my.salesforce.com")).unwrap());
         assert!(!debug.contains("ACCESS") && !debug.contains("REFRESH"), "{debug}");
+    }
+
+    #[test]
+    fn an_id_with_its_checksum_is_the_same_record_and_what_is_no_id_is_no_other() {
+        assert!(!are_other_records("005xx000001SwiU", "005xx000001SwiUAAS"));
+        assert!(are_other_records("005xx000001SwiU", "005xx000001Swiu"), "ids are sensitive to case");
+        for odd in ["", "7", "ada", "005xx000001Swi\u{e9}"] {
+            assert!(!are_other_records(odd, "005xx000001SwiUAAS"), "{odd}");
+        }
     }
 }

@@ -24,7 +24,7 @@ pub use self::{
     callback_error::callback_error,
     classify::{Class, RefreshClass, RefreshRefusal, Refusal, UserinfoFailure},
     client::{BodyError, Salesforce, TIMEOUT},
-    grant::{Grant, Refreshed, Untrusted, UntrustedTokens, instance_origin},
+    grant::{Grant, Refreshed, Untrusted, UntrustedTokens, are_other_records, instance_origin},
     introspect::{IntrospectError, Introspection, TokenKind},
     refresh::{AppCredentials, RefreshError},
     revoke::{Revocation, RevokeError},

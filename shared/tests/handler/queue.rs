@@ -132,6 +132,7 @@ async fn a_plain_row_is_sealed_once() {
 async fn a_key_that_kms_does_not_open_ends_nothing_and_sends_nothing() {
     let world = World::start().await;
     world.put(&json!({"refresh_token": {"S": "sealed:v1:YQ:AAAAAAAAAAAAAAAA:YQ"}}));
-    assert!(matches!(world.token(&rejecting("a1")).await, Err(TokenError::Unavailable(_))));
+    let Err(TokenError::Unavailable(trouble)) = world.token(&rejecting("a1")).await else { panic!("available") };
+    assert_eq!(trouble.label(), "operator");
     assert_eq!((world.server.count(TOKEN), world.ends().len()), (0, 0));
 }

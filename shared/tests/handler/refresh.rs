@@ -122,6 +122,7 @@ async fn words_that_are_not_definite_end_a_connection_only_where_its_token_is_de
     let world = World::start().await;
     world.server.next(TOKEN, refusal());
     assert_eq!(trouble(world.token(&rejecting("a1")).await).label(), "operator");
+    world.put(&json!({"expires_at": {"N": NOW.to_string()}}));
     world.salesforce.with(|grant| grant.current = None);
     world.server.next(TOKEN, refusal());
     assert!(matches!(world.token(&rejecting("a1")).await, Err(TokenError::Ended(_))));
@@ -169,9 +170,40 @@ async fn after_a_holder_that_is_gone_a_living_token_is_used_and_a_dead_one_waits
 }
 
 #[tokio::test]
+async fn an_app_that_may_not_introspect_is_not_told_the_truth_and_tries_once_more() {
+    let world = World::start().await;
+    world.put(&json!({"lease_until": {"N": (NOW - 1).to_string()}}));
+    world.server.on(INTROSPECT, |_| json!({"active": false}).into());
+    assert_eq!(access(&world.token(&rejecting("a1")).await.unwrap()), "a2");
+    world.server.next(TOKEN, Answer::new(504, ""));
+    assert_eq!(access(&world.token(&rejecting("a2")).await.unwrap()), "a3");
+    assert!(world.ends().is_empty() && world.row()["expires_at"].is_null());
+}
+
+#[tokio::test]
+async fn a_connection_without_a_refresh_token_lives_as_long_as_its_access_token() {
+    let world = World::start().await;
+    let mut row = world.row();
+    row.as_object_mut().unwrap().remove("refresh_token");
+    world.tables.put("salesforce_tokens", crate::world::CHAT, row);
+    assert_eq!(access(&world.token(&Wish::default()).await.unwrap()), "a1", "old, and all there is");
+    assert!(matches!(trouble(world.token(&rejecting("a1")).await), Trouble::NoRefreshToken));
+    world.salesforce.with(|grant| grant.current = None);
+    assert!(matches!(world.token(&rejecting("a1")).await, Err(TokenError::Ended(_))));
+    assert_eq!(world.ends().len(), 1);
+}
+
+#[tokio::test]
+async fn what_a_bot_wrote_in_place_of_an_id_is_no_other_account() {
+    let world = World::start().await;
+    world.put(&json!({"user_id": {"S": "ada"}, "org_id": {"N": "7"}}));
+    assert_eq!(access(&world.token(&rejecting("a1")).await.unwrap()), "a2");
+}
+
+#[tokio::test]
 async fn tokens_of_another_account_are_never_stored() {
     let world = World::start().await;
-    world.put(&json!({"user_id": {"S": "005xx000009OTHER"}}));
+    world.put(&json!({"user_id": {"S": "005xx000009OTHR"}}));
     assert!(matches!(trouble(world.token(&rejecting("a1")).await), Trouble::OtherAccount));
     assert_eq!(world.text("access_token"), "a1");
 }
