@@ -102,14 +102,14 @@ impl TokenRefresher {
         let began = Instant::now();
         let result = self.run(delivery, deadlines).await;
         let message = delivery.message.as_ref().ok();
-        let is_given_up =
-            result.is_err() && message.is_some_and(|message| schedule::is_given_up(message, delivery.receives));
-        let is_done = result.is_ok() || is_given_up;
+        let is_for_the_sweep =
+            message.is_some_and(|message| schedule::is_left_to_the_sweep(message, delivery.receives));
+        let is_done = result.is_ok() || is_for_the_sweep;
         let back_in = match &result {
             Err(setback) if !is_done => self.return_to_queue(delivery, setback, deadlines).await,
             _ => None,
         };
-        let report = Report { delivery, result: &result, is_given_up, back_in, duration: began.elapsed() };
+        let report = Report { delivery, result: &result, is_done, back_in, duration: began.elapsed() };
         report.log();
         report.measure(&self.0.custody.config().meter, self.0.now());
         is_done
@@ -118,6 +118,9 @@ impl TokenRefresher {
     /// Does what a message asks for, to its end, to a panic or to the end of the time.
     async fn run(&self, delivery: &Delivery, deadlines: Deadlines) -> Result<Ending, Setback> {
         let message = delivery.message.as_ref().map_err(|error| *error)?;
+        if schedule::is_given_up(message, delivery.receives) {
+            return Err(Setback::GivenUp);
+        }
         match timeout_at(deadlines.work, AssertUnwindSafe(self.perform(message, deadlines.custody)).catch_unwind())
             .await
         {

@@ -21,8 +21,8 @@ use crate::{
 pub(crate) struct Report<'a> {
     pub(crate) delivery: &'a Delivery,
     pub(crate) result: &'a Result<Ending, Setback>,
-    /// Whether the message is deleted all the same: the row is the record of what is left to do.
-    pub(crate) is_given_up: bool,
+    /// Whether the message is deleted: with a setback, because the row is the record of what is left to do.
+    pub(crate) is_done: bool,
     /// When it comes back; the queue's own time where none could be set.
     pub(crate) back_in: Option<Duration>,
     pub(crate) duration: Duration,
@@ -51,7 +51,11 @@ impl Report<'_> {
                     Setback::Unreadable(_) => {
                         error!(message_id, class, error, back_in_s, receives, duration_ms, "upkeep message unreadable");
                     }
-                    _ if self.is_given_up => {
+                    // It comes back every two seconds until it is a dead letter.
+                    Setback::GivenUp => {
+                        info!(message_id, kind, class, next = "dead_letter_queue", receives, "upkeep given up");
+                    }
+                    _ if self.is_done => {
                         let next = "sweep";
                         warn!(message_id, kind, class, error, next, receives, duration_ms, "upkeep given up for now");
                     }
@@ -72,10 +76,10 @@ impl Report<'_> {
                 measure_page(swept, meter, now);
                 meter.count(now, Metric::SweepFinished, &[]);
             }
-            Ok(_) => {}
+            Ok(_) | Err(Setback::GivenUp) => {}
             Err(setback) => {
                 meter.count(now, Metric::Setbacks, &[("Class", setback.label())]);
-                if self.is_given_up {
+                if self.is_done {
                     meter.count(now, Metric::Setbacks, &[("Class", "refresh_given_up")]);
                 }
             }

@@ -24,6 +24,8 @@ pub(crate) enum Setback {
     NotStored(#[source] Trouble),
     #[error("the tokens are not revoked")]
     NotRevoked(#[source] Trouble),
+    #[error("no tries left")]
+    GivenUp,
     #[error("out of time")]
     OutOfTime,
     #[error("panic")]
@@ -40,6 +42,7 @@ impl Setback {
             Self::NotRefreshed(_) => "not_refreshed",
             Self::NotStored(_) => "not_stored",
             Self::NotRevoked(_) => "not_revoked",
+            Self::GivenUp => "given_up",
             Self::OutOfTime => "out_of_time",
             Self::Panic => "panic",
         }

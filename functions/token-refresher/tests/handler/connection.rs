@@ -230,3 +230,11 @@ async fn a_token_is_revoked_once_salesforce_is_back() {
     assert_eq!(world.visibility_timeouts(), [900]);
     assert!(is_done(&function, &message).await);
 }
+
+#[tokio::test]
+async fn a_revocation_without_tries_left_becomes_a_dead_letter_and_asks_nobody() {
+    let (world, _, message) = revocation().await;
+    assert_eq!(handle(&world.function(), &[record("one", &message.to_string(), 12)]).await, ["one"]);
+    assert_eq!(world.visibility_timeouts(), [2]);
+    assert_eq!(world.server.count(REVOKE), 0);
+}
