@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use futures::future::join_all;
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use system::{
     Browser, Cloud,
@@ -26,9 +26,6 @@ const LOWERED: [&str; 7] = [
     "MissingOutcomesAlarm",
 ];
 const CODE_MS: u64 = 14 * 60_000;
-/// Alarms of the calls for tokens: they rise where a bot asks.
-const OF_CALLS: [&str; 4] =
-    ["RefreshRefusedAlarm", "RefreshesFailAlarm", "ConnectionsEndedAlarm", "RefreshedTokensLostAlarm"];
 
 #[tokio::test]
 async fn no_alarm_rises_for_people_who_connect_and_each_rises_for_its_fault() {
@@ -158,7 +155,6 @@ async fn no_alarm_rises_for_people_who_connect_and_each_rises_for_its_fault() {
         cloud.rises(&mut raised, alarm).await;
     }
 
-    raised.extend(OF_CALLS.map(str::to_owned));
     assert_eq!(raised, all, "an alarm without a fault here");
 }
 
@@ -191,6 +187,7 @@ async fn what_cannot_be_used(cloud: &Cloud, raised: &mut BTreeSet<String>) {
 async fn what_waits(cloud: &Cloud, raised: &mut BTreeSet<String>) {
     late_notifications(cloud, raised).await;
     upkeep_that_waits(cloud, raised).await;
+    refreshes_that_fail(cloud, raised).await;
 }
 
 /// The alarm's ten minutes are more than a test may take.
@@ -216,4 +213,55 @@ async fn upkeep_that_waits(cloud: &Cloud, raised: &mut BTreeSet<String>) {
     // No schedule fires within a test, so nothing was swept in this hour.
     cloud.shorten("SweepMissedAlarm").await;
     cloud.rises(raised, "SweepMissedAlarm").await;
+}
+
+/// Each alarm on refreshes that do not give new tokens, or whose tokens go nowhere.
+async fn refreshes_that_fail(cloud: &Cloud, raised: &mut BTreeSet<String>) {
+    refresh_with_fault(cloud, 1, &refusal("invalid_client", "invalid client credentials")).await;
+    cloud.rises(raised, "RefreshRefusedAlarm").await;
+
+    refresh_with_fault(cloud, 10, &json!({"oauth_error": "inactive_user"})).await;
+    cloud.rises(raised, "ConnectionsEndedAlarm").await;
+
+    refresh_with_fault(cloud, 5, &json!({"status": 503, "headers": {"retry-after": "40"}, "body": ""})).await;
+    cloud.rises(raised, "RefreshesFailAlarm").await;
+
+    let chat = connected(cloud).await;
+    // What claims the row before the refresh does not name them.
+    cloud.aws_fault("dynamodb.UpdateItem", "access_token", 10_000, throttled()).await;
+    cloud.aws_fault("sqs.SendMessage", &*chat, 10_000, server_error()).await;
+    refresh(cloud, &chat).await;
+    cloud.rises(raised, "RefreshedTokensLostAlarm").await;
+    cloud.end_all_faults().await;
+}
+
+/// So many people's tokens are refreshed, each with this fault.
+async fn refresh_with_fault(cloud: &Cloud, count: usize, action: &Value) {
+    for _ in 0..count {
+        let chat = connected(cloud).await;
+        cloud.fault(&chat, "salesforce.refresh", 4, action.clone()).await;
+        refresh(cloud, &chat).await;
+    }
+}
+
+async fn connected(cloud: &Cloud) -> String {
+    let chat = new_chat();
+    cloud.consent(&chat).await;
+    cloud.outcome(&chat).await;
+    chat
+}
+
+/// The sweep finds that nobody has refreshed the chat's tokens for years.
+async fn refresh(cloud: &Cloud, chat: &str) {
+    let main = cloud.stack("main");
+    let update = json!({
+        "TableName": main.output("TokenTableName"),
+        "Key": {"wa_id": {"S": chat}},
+        "UpdateExpression": "SET refreshed_at = :long_ago",
+        "ExpressionAttributeValues": {":long_ago": {"N": "1"}},
+    });
+    cloud.aws("dynamodb", "DynamoDB_20120810.UpdateItem", update).await;
+    let body = json!({"v": 1, "refresh": {"wa_id": chat}}).to_string();
+    let message = json!({"QueueUrl": main.output("UpkeepQueueUrl"), "MessageBody": body});
+    cloud.aws("sqs", "AmazonSQS.SendMessage", message).await;
 }
