@@ -51,6 +51,7 @@
 //! | [`aws::dynamodb`] | conditional writes on the wire | `dynamodb` |
 //! | [`aws::kms`] | signatures, MACs, encrypted links and data keys | `kms` |
 //! | [`aws::limits`] | the limit table | `dynamodb` |
+//! | [`aws::links`] | new links, and where their pages are | `kms`, `secrets` |
 //! | [`aws::secrets`] | the settings that are secret | `secrets` |
 //! | [`bot`] | events for the bot, by webhook and by queue | `bot` |
 //! | [`http`] | the HTTP client for parties outside AWS | `http` |

@@ -151,6 +151,12 @@ impl LoginUrls {
         std::iter::once(&self.default).chain(&self.others)
     }
 
+    /// This host if it is allowed, or else the default.
+    #[must_use]
+    pub fn allowed_or_default<'a>(&'a self, url: Option<&'a LoginUrl>) -> &'a LoginUrl {
+        url.filter(|url| self.contains(url)).unwrap_or(&self.default)
+    }
+
     /// Whether this host is allowed.
     #[must_use]
     pub fn contains(&self, url: &LoginUrl) -> bool {

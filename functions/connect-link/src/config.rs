@@ -3,9 +3,8 @@
 use std::{num::NonZeroU16, time::Duration};
 
 use shared::{
-    CallbackUri, LoginUrls, SettingError, Settings,
-    aws::secrets::{Secrets, SecretsError, Source},
-    callback_uri::InvalidCallbackUri,
+    LoginUrls, SettingError, Settings,
+    aws::{links::CallbackUriSource, secrets::Source},
     metrics::Meter,
     page::BotPhoneNumber,
 };
@@ -27,28 +26,6 @@ pub struct Config {
     pub(crate) bot_phone_number: Option<BotPhoneNumber>,
     pub(crate) client_id: Source,
     pub(crate) callback_uri: CallbackUriSource,
-}
-
-/// Where the callback address comes from.
-#[derive(Debug)]
-pub(crate) enum CallbackUriSource {
-    /// The operator gave it, for a domain of their own.
-    Given(Source),
-    /// It belongs to the API that the request came through, whose id the request carries. The template cannot pass
-    /// it to the function, because the API refers to the function already.
-    OfThisApi {
-        /// `execute-api.<region>.<suffix>`.
-        domain_suffix: String,
-    },
-}
-
-/// Why the callback address is not known.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum CallbackUriError {
-    #[error("cannot read the callback address")]
-    Secrets(#[from] SecretsError),
-    #[error("invalid callback address")]
-    Invalid(#[from] InvalidCallbackUri),
 }
 
 impl Config {
@@ -76,31 +53,7 @@ impl Config {
 
     /// The settings that Secrets Manager may hold.
     pub(crate) fn sources(&self) -> impl Iterator<Item = &Source> {
-        let callback_uri = match &self.callback_uri {
-            CallbackUriSource::Given(source) => Some(source),
-            CallbackUriSource::OfThisApi { .. } => None,
-        };
-        std::iter::once(&self.client_id).chain(callback_uri)
-    }
-}
-
-impl CallbackUriSource {
-    fn read(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<Self, SettingError> {
-        if let Some(source) = Source::read_optional(settings, "SF_REDIRECT_URI", "SF_CALLBACK_URI_SECRET_NAME") {
-            return Ok(Self::Given(source));
-        }
-        let domain_suffix = settings.optional("API_DOMAIN_SUFFIX").ok_or(SettingError::Missing("SF_REDIRECT_URI"))?;
-        Ok(Self::OfThisApi { domain_suffix })
-    }
-
-    /// The address, for a request that came through the API with this id.
-    pub(crate) fn resolve(&self, secrets: &Secrets, api_id: &str) -> Result<CallbackUri, CallbackUriError> {
-        Ok(match self {
-            Self::Given(source) => CallbackUri::parse(secrets.get(source)?)?,
-            Self::OfThisApi { domain_suffix } => {
-                CallbackUri::parse(&format!("https://{api_id}.{domain_suffix}/callback"))?
-            }
-        })
+        std::iter::once(&self.client_id).chain(self.callback_uri.source())
     }
 }
 
@@ -153,12 +106,5 @@ mod tests {
             };
             assert_eq!(read(&rest).unwrap_err(), SettingError::Missing(named));
         }
-    }
-
-    #[test]
-    fn a_given_callback_address_comes_before_this_apis_own() {
-        assert!(matches!(read(&COMPLETE).unwrap().callback_uri, CallbackUriSource::OfThisApi { .. }));
-        let given = [&COMPLETE[..], &[("SF_REDIRECT_URI", "https://example.com/callback")]].concat();
-        assert!(matches!(read(&given).unwrap().callback_uri, CallbackUriSource::Given(_)));
     }
 }

@@ -2,12 +2,12 @@
 
 use shared::{
     LinkId,
-    aws::{kms::KmsError, secrets::SecretsError},
+    aws::{kms::KmsError, links::CallbackUriError, secrets::SecretsError},
     link::InvalidLink,
     process::NoRandomness,
 };
 
-use crate::{config::CallbackUriError, link_request::InvalidLinkRequest};
+use crate::link_request::InvalidLinkRequest;
 
 /// Why a request is refused. The text is for the caller.
 #[derive(Debug, thiserror::Error)]

@@ -21,6 +21,7 @@ use shared::{
     aws::{
         SdkConfig,
         limits::Limits,
+        links::Links,
         secrets::{SecretStore, Secrets, SecretsError},
     },
     bot::{BotQueue, Webhook, event::MessageStatus},
@@ -28,7 +29,7 @@ use shared::{
     process::{NoRandomness, Random},
     timestamp::Clock,
 };
-use tokio::{sync::OnceCell, time::timeout};
+use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::{
@@ -102,14 +103,11 @@ impl OutcomeNotifier {
             attempts: Attempts::new(aws, config.attempt_table),
             restraint: Restraint { limits: Limits::new(aws, config.limit_table), clock },
             relink: Relink {
-                aws: aws.clone(),
-                key: OnceCell::new(),
-                key_id: config.link_key_id,
+                links: Links::new(aws, config.link_key_id, random),
                 callback_uri: config.callback_uri,
                 login_urls: config.login_urls,
                 lifetimes: config.link_lifetimes,
                 clock,
-                random,
             },
             messenger: config.whatsapp.map(|account| Messenger { account, http, secrets: Arc::clone(&secrets), clock }),
             secrets,

@@ -145,7 +145,7 @@ impl Ended {
 
     /// The login host of a new link: that of this attempt if it is still allowed, or else the default.
     pub(crate) fn login_url<'a>(&'a self, allowed: &'a LoginUrls) -> &'a LoginUrl {
-        self.login_url.as_ref().filter(|url| allowed.contains(url)).unwrap_or_else(|| allowed.default_url())
+        allowed.allowed_or_default(self.login_url.as_ref())
     }
 }
 

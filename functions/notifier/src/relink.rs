@@ -3,17 +3,14 @@
 use std::time::Duration;
 
 use shared::{
-    CallbackUri, LinkId, LoginUrls, Status,
+    CallbackUri, LoginUrls, Status,
     aws::{
-        SdkConfig,
-        kms::Kms,
+        links::Links,
         secrets::{Secrets, Source},
     },
-    link::{Link, LinkKey, NONCE_LENGTH},
-    process::Random,
+    link::Link,
     timestamp::Clock,
 };
-use tokio::sync::OnceCell;
 
 use crate::{outcome::Ended, setback::Setback};
 
@@ -28,15 +25,11 @@ pub(crate) struct Lifetimes {
 
 /// Makes new links.
 pub(crate) struct Relink {
-    pub(crate) aws: SdkConfig,
-    /// Derived for the first link: most outcomes need none, and a client of KMS is a tenth of a cold start.
-    pub(crate) key: OnceCell<LinkKey>,
-    pub(crate) key_id: String,
+    pub(crate) links: Links,
     pub(crate) callback_uri: Source,
     pub(crate) login_urls: LoginUrls,
     pub(crate) lifetimes: Lifetimes,
     pub(crate) clock: Clock,
-    pub(crate) random: Random,
 }
 
 impl Relink {
@@ -46,14 +39,12 @@ impl Relink {
             return Ok(None);
         }
         let callback_uri: CallbackUri = secrets.get(&self.callback_uri)?.parse()?;
-        let mut link_id = [0; LinkId::LENGTH];
-        (self.random)(&mut link_id)?;
         let lifetime = match ended.key.status {
             Status::Ended => self.lifetimes.after_end,
             _ => self.lifetimes.after_attempt,
         };
         let link = Link::new(
-            LinkId::from_bytes(link_id),
+            self.links.new_id()?,
             ended.wa_id.clone(),
             ended.login_url(&self.login_urls).clone(),
             // A link from before the end connects nobody, and whoever ended the connection has a clock of their own.
@@ -61,9 +52,6 @@ impl Relink {
             ended.outcome.pause() + lifetime,
         );
         let link = Link { asks_for_login_host: ended.outcome.asks_for_login_host(), ..link };
-        let key = self.key.get_or_try_init(async || Kms::new(&self.aws).link_key(&self.key_id).await).await?;
-        let mut nonce = [0; NONCE_LENGTH];
-        (self.random)(&mut nonce)?;
-        Ok(Some(callback_uri.connect_url(&key.seal(&link, nonce))))
+        Ok(Some(self.links.url(&link, &callback_uri).await?))
     }
 }

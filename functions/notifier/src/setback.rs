@@ -2,7 +2,7 @@
 
 use shared::{
     attempt::UnreadableItem,
-    aws::{AwsError, kms::KmsError, secrets::SecretsError},
+    aws::{AwsError, kms::KmsError, links::LinkError, secrets::SecretsError},
     bot::NotifyError,
     callback_uri::InvalidCallbackUri,
     process::NoRandomness,
@@ -20,7 +20,7 @@ pub(crate) enum Setback {
     #[error(transparent)]
     Secrets(#[from] SecretsError),
     #[error(transparent)]
-    Link(#[from] KmsError),
+    Link(KmsError),
     #[error(transparent)]
     Randomness(#[from] NoRandomness),
     #[error("invalid callback URI: {0}")]
@@ -47,6 +47,15 @@ pub(crate) enum Setback {
     OutOfTime,
     #[error("panic")]
     Panic,
+}
+
+impl From<LinkError> for Setback {
+    fn from(error: LinkError) -> Self {
+        match error {
+            LinkError::Kms(error) => Self::Link(error),
+            LinkError::Randomness(error) => Self::Randomness(error),
+        }
+    }
 }
 
 impl Setback {

@@ -11,6 +11,8 @@ pub mod http;
 pub mod kms;
 #[cfg(feature = "dynamodb")]
 pub mod limits;
+#[cfg(all(feature = "kms", feature = "secrets"))]
+pub mod links;
 pub mod partition;
 #[cfg(feature = "sqs")]
 pub mod queue;
