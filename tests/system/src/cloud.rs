@@ -249,6 +249,17 @@ impl Cloud {
         self.stack(stack).output("CallbackUrl").replace("/callback", "/links")
     }
 
+    /// Calls the stack about a connection, as a bot does: `token`, `status` or `disconnect`.
+    pub async fn call(&self, stack: &str, call: &str, body: Value) -> Response {
+        let headers = [("content-type", "application/json")];
+        self.signed("execute-api", Method::POST, &self.call_url(stack, call), &headers, body.to_string()).await
+    }
+
+    /// The address of `POST /connections/…` beside the stack's callback.
+    pub fn call_url(&self, stack: &str, call: &str) -> String {
+        self.stack(stack).output("CallbackUrl").replace("/callback", &format!("/connections/{call}"))
+    }
+
     /// A new link for a chat.
     pub async fn link(&self, wa_id: &str) -> Link {
         let response = self.ask_for_link("main", json!({"wa_id": wa_id})).await;

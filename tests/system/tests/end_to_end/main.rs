@@ -15,4 +15,5 @@ mod kills;
 mod outages;
 mod refusals;
 mod telling;
+mod tokens;
 mod upgrade;
