@@ -193,6 +193,8 @@ pub enum Content {
         /// Where the form may lead: the sources of the policy's `form-action`.
         form_action: String,
     },
+    /// No body, with 204.
+    Nothing,
     /// The browser goes to another address.
     Redirect {
         /// The address, percent-encoded.
@@ -211,21 +213,24 @@ impl Response {
             .collect();
         let mut form_action = "'none'".to_owned();
         let (content_type, body) = match self.content {
-            Content::Json(text) => (JSON, Body::Text(text)),
-            Content::Page(text) => (HTML, Body::Text(text)),
+            Content::Nothing => (None, Body::Empty),
+            Content::Json(text) => (Some(JSON), Body::Text(text)),
+            Content::Page(text) => (Some(HTML), Body::Text(text)),
             Content::Form { page, form_action: allowed } => {
                 form_action = allowed;
                 // With `no-referrer` the form would be sent with `Origin: null` (Fetch, "append a
                 // request Origin header"), and an old browser's POST would look like another site's.
                 headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-                (HTML, Body::Text(page))
+                (Some(HTML), Body::Text(page))
             }
             Content::Redirect { location } => {
                 headers.insert(LOCATION, visible_ascii(&location));
-                (HTML, Body::Empty)
+                (Some(HTML), Body::Empty)
             }
         };
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        if let Some(content_type) = content_type {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        }
         headers.insert(CONTENT_SECURITY_POLICY, visible_ascii(&content_security_policy(&form_action)));
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, seconds.into());

@@ -127,8 +127,7 @@ def test_refresh_tokens_are_sealed_and_opened_for_their_own_purpose(template):
 def test_no_function_starts_before_its_role_may_use_refresh_tokens(template):
     for policy, roles in OF_REFRESH_TOKENS.items():
         for role in roles:
-            if role != "TokenKeeperRole":  # ahead of its function
-                assert policy in listed(template["Resources"][f"{role.removesuffix('Role')}Function"]["DependsOn"])
+            assert policy in listed(template["Resources"][f"{role.removesuffix('Role')}Function"]["DependsOn"])
 
 
 def test_every_key_is_known_here_and_the_one_that_can_be_rotated_is(template):

@@ -31,10 +31,6 @@ def _read_by(alarm):
         yield metric["Namespace"], metric["MetricName"], {each["Name"]: each["Value"] for each in metric["Dimensions"]}
 
 
-# Metrics that alarms and dashboard read before the code measures them.
-AHEAD = {"TokenCallDuration": ()}
-
-
 def _measured():
     """What the code measures: the names of the metrics, each with those of its dimensions."""
     source = (ROOT / "shared/src/metrics.rs").read_text()
@@ -46,8 +42,6 @@ def _measured():
         measured.setdefault(name, set()).add(tuple(re.findall(r'\("(\w+)",', by)))
     for name in re.findall(r"\.time\(now, Metric::(\w+)", calls):
         measured.setdefault(name, set()).add(())
-    for name, dimensions in AHEAD.items():
-        measured.setdefault(name, {dimensions})
     assert set(measured) == names, "a metric that is declared and not measured, or the other way round"
     return measured
 

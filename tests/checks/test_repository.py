@@ -36,8 +36,9 @@ OUTPUTS = """
     CallbackUrl LinksUrl ConnectUrl ExchangeQueueUrl ExchangeDlqUrl ExchangeDlqArn NotifierFailureQueueUrl
     NotifierRetryQueueUrl NotifierRetryDlqUrl NotifierRetryDlqArn
     TokenTableName AttemptTableName LimitTableName DashboardUrl ConnectLinkFunctionName CallbackReceiverFunctionName
-    TokenExchangerFunctionName NotifierFunctionName TokenKeyArn BotPolicyArn UpkeepQueueUrl UpkeepDlqUrl UpkeepDlqArn RefreshTokenKeyArn EgressAddresses
-    TokenRefresherFunctionName
+    TokenExchangerFunctionName NotifierFunctionName TokenKeyArn BotPolicyArn ConnectionTokenUrl ConnectionStatusUrl
+    ConnectionDisconnectUrl UpkeepQueueUrl UpkeepDlqUrl UpkeepDlqArn RefreshTokenKeyArn EgressAddresses
+    TokenKeeperFunctionName TokenRefresherFunctionName
 """.split()
 
 
@@ -312,7 +313,7 @@ def test_head_is_answered_wherever_get_is(functions):
 
 def test_the_bots_routes_alone_are_authorized_by_iam(functions):
     asking = {route: given["Auth"] for route, given in _routes(functions).items() if "Auth" in given}
-    calls = ["POST /links"]
+    calls = ["POST /connections/disconnect", "POST /connections/status", "POST /connections/token", "POST /links"]
     assert sorted(asking) == calls
     assert all(auth == {"Authorizer": "AWS_IAM"} for auth in asking.values())
 
@@ -323,7 +324,6 @@ def test_each_function_logs_to_a_group_of_its_own_with_a_retention(template, fun
     assert len(set(used)) == len(functions)
     assert all(group["RetentionInDays"] <= 30 for group in groups.values())
     written = {role: statement["Resource"] for role, statement in _allowed(template) if statement["Sid"] == "Log"}
-    used = [*used, "TokenKeeperLogGroup"]  # ahead of its function
     assert written == {f"{name.removesuffix('LogGroup')}Role": {"GetAtt": f"{name}.Arn"} for name in used}
 
 
@@ -404,7 +404,7 @@ def test_the_schedule_sends_what_the_refresher_reads_and_runs_only_where_the_sta
 def test_what_speaks_to_salesforce_has_the_fixed_addresses_and_nothing_else(template, functions):
     made = {"SubnetIds": [{"Ref": "PrivateSubnetA"}, {"Ref": "PrivateSubnetB"}], "SecurityGroupIds": [{"Ref": "EgressSecurityGroup"}]}
     inside = {name for name, function in functions.items() if "VpcConfig" in function}
-    assert inside == {"token-exchanger", "token-refresher"}
+    assert inside == {"token-exchanger", "token-keeper", "token-refresher"}
     for name in inside:
         condition, network, otherwise = functions[name]["VpcConfig"]["If"]
         assert (condition, network) == ("MakesNetwork", made), name

@@ -18,7 +18,7 @@ RESOURCES = TEMPLATE["Resources"]
 PURPOSE = {"purpose": "refresh-token"}
 SEALING = ("TokenExchangerRole", "TokenKeeperRole", "TokenRefresherRole")
 OPENING = ("TokenKeeperRole", "TokenRefresherRole")
-CALLS = ("/links",)
+CALLS = ("/links", "/connections/token", "/connections/status", "/connections/disconnect")
 
 
 def _deploy(cloud, stack, kinds, names=(), change=None, **parameters):
@@ -205,7 +205,7 @@ def test_with_fixed_egress_what_speaks_to_salesforce_leaves_by_two_addresses(acc
             if network.get("SubnetIds"):
                 inside.add(name.removesuffix("FunctionName"))
                 subnets |= set(network["SubnetIds"])
-    assert inside == {"TokenExchanger", "TokenRefresher"}
+    assert inside == {"TokenExchanger", "TokenKeeper", "TokenRefresher"}
     tables = ec2.describe_route_tables()["RouteTables"]
     ways = {
         association["SubnetId"]: [route.get("NatGatewayId") for route in table["Routes"] if route.get("DestinationCidrBlock") == "0.0.0.0/0"]
@@ -245,5 +245,5 @@ def test_a_key_that_is_given_is_used_in_place_of_one_of_the_stacks(account):  # 
     assert key["KeyState"] == "Enabled", "the key outlives the stack"
     again = account.deploy("shop", **account.adoption(first), RefreshTokenKeyArn=first["RefreshTokenKeyArn"])
     assert again["RefreshTokenKeyArn"] == first["RefreshTokenKeyArn"]
-    settings = account.lambdas.get_function_configuration(FunctionName=again["TokenRefresherFunctionName"])
+    settings = account.lambdas.get_function_configuration(FunctionName=again["TokenKeeperFunctionName"])
     assert settings["Environment"]["Variables"]["TOKEN_KEY_ID"] == first["RefreshTokenKeyArn"]

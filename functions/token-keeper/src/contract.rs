@@ -1,0 +1,120 @@
+//! token-keeper's errors and fields against `docs/API.md`, in both directions.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use contract::{API, Table, set};
+use serde_json::Value;
+use shared::{
+    attempt::{EndReason, attr},
+    conditional_write::{Attributes, Value as Stored},
+    connection::{ACCESS_TOKEN, CONNECTED_AT, ENDED_AT, ENDED_REASON, REFRESHED_AT},
+};
+
+use crate::{
+    refusal::{Refusal, Unavailable},
+    request::{InvalidRequest, TokenRequest},
+    status::Standing,
+};
+
+const CHAT: &str = "whatsapp:+15551234567";
+
+/// Every refusal. A new variant does not compile before it is here.
+fn refusals() -> Vec<Refusal> {
+    let all = [
+        Refusal::UnknownRoute,
+        Refusal::Unauthorised,
+        Refusal::Invalid(InvalidRequest::Malformed),
+        Refusal::NotConnected,
+        Refusal::NeedsReauthorization {
+            reason: Some(EndReason::Expired),
+            relink_url: "https://example.com".to_owned(),
+        },
+        Refusal::BotCustody,
+        Refusal::Unavailable(Unavailable::Deadline),
+    ];
+    let is_listed = |refusal: &Refusal| match refusal {
+        Refusal::UnknownRoute
+        | Refusal::Unauthorised
+        | Refusal::Invalid(_)
+        | Refusal::NotConnected
+        | Refusal::NeedsReauthorization { .. }
+        | Refusal::BotCustody
+        | Refusal::Unavailable(_) => true,
+    };
+    all.into_iter().filter(is_listed).collect()
+}
+
+#[test]
+fn the_document_has_every_error_with_its_status_and_no_other() {
+    let documented: BTreeSet<_> = Table::under(API, "## Errors")
+        .rows(["endpoint", "status", "error"])
+        .into_iter()
+        .filter_map(|[endpoint, status, error]| (endpoint == "/connections").then_some([status, error]))
+        .collect();
+    let sent = refusals().into_iter().map(|refusal| [refusal.status().to_string(), refusal.label().to_owned()]);
+    assert_eq!(documented, sent.collect());
+}
+
+#[test]
+fn the_document_has_every_field_of_a_request_for_a_token() {
+    let value = |name: &str| match name {
+        "wa_id" => Value::from(CHAT),
+        "rejected" => "0a".repeat(32).into(),
+        "min_validity" => 60.into(),
+        other => panic!("{other} is no field"),
+    };
+    let parse = |names: &BTreeSet<String>| {
+        let fields: serde_json::Map<_, _> = names.iter().map(|name| (name.clone(), value(name))).collect();
+        TokenRequest::parse(&serde_json::to_vec(&fields).unwrap())
+    };
+    let table = Table::under(API, "### Token request");
+    let whole = parse(&table.column("field")).unwrap();
+    assert_eq!((whole.rejected.is_some(), whole.min_validity), (true, Duration::from_mins(1)));
+    let required = table.column_where("field", "", "required");
+    assert!(parse(&required).is_ok());
+    for name in &required {
+        assert!(parse(&(&required - &set([name.as_str()]))).is_err(), "{name}");
+    }
+}
+
+/// A row with all that an answer may name, connected or ended.
+fn row(ended: bool) -> Attributes {
+    let texts = [attr::USERNAME, attr::ORG_ID, attr::INSTANCE_URL, attr::SCOPE].map(|name| (name, Stored::from("x")));
+    let state = if ended {
+        vec![(ENDED_AT, 5.into()), (ENDED_REASON, "expired".into())]
+    } else {
+        vec![(ACCESS_TOKEN, "x".into()), (CONNECTED_AT, 1.into()), (REFRESHED_AT, 2.into())]
+    };
+    texts.into_iter().filter(|(name, _)| !ended || *name != attr::SCOPE).chain(state).map(own).collect()
+}
+
+fn own((name, value): (&str, Stored)) -> (String, Stored) {
+    (name.to_owned(), value)
+}
+
+#[test]
+fn the_document_has_every_field_of_a_status_and_what_it_comes_with() {
+    let documented = Table::under(API, "### Status response").rows(["field", "with"]);
+    for (status, standing, row) in [
+        ("never", Standing::Never, Attributes::new()),
+        ("pending", Standing::Pending, Attributes::new()),
+        ("connected", Standing::of(&row(false)), row(false)),
+        ("ended", Standing::of(&row(true)), row(true)),
+    ] {
+        let answer = serde_json::to_value(standing.answer(&row)).unwrap();
+        assert_eq!(answer["status"], status);
+        let with = documented.iter().filter(|[_, with]| with == "always" || with.contains(&format!("`{status}`")));
+        let fields: BTreeSet<_> = with.map(|[field, _]| field.clone()).collect();
+        // The cell of one status is code as a whole, which the table gives without its backticks.
+        let alone = documented.iter().filter(|[_, with]| with == status).map(|[field, _]| field.clone());
+        assert_eq!(set(answer.as_object().unwrap().keys()), &fields | &alone.collect(), "{status}");
+    }
+}
+
+#[test]
+fn the_document_has_every_status() {
+    let documented = Table::under(API, "### Status values").column("status");
+    let standings = [Standing::Never, Standing::Pending, Standing::Connected, Standing::Ended(None)];
+    let rows = Attributes::new();
+    assert_eq!(documented, set(standings.map(|standing| standing.answer(&rows).status)));
+}

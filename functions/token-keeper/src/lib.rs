@@ -1,0 +1,188 @@
+//! The token keeper: gives the bot live access tokens, says how a chat's connection stands, and ends it.
+//!
+//! How tokens are refreshed, by one winner and without losing any, is in [`shared::custody`]. A token that is fresh costs one
+//! read of its row, and nothing else is asked. No chat, token or body is ever logged.
+
+mod answer;
+mod config;
+#[cfg(test)]
+mod contract;
+mod refusal;
+mod relink;
+mod request;
+mod status;
+mod tables;
+
+use std::time::Duration;
+
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use shared::{
+    WaId,
+    attempt::EndReason,
+    aws::{SdkConfig, links::Links},
+    custody::{Custody, TokenCustody, TokenError, Wish},
+    logging::chain,
+    metrics::Metric,
+    process::Random,
+    timestamp::{Clock, millis},
+    web::{Content, Response},
+};
+use tokio::time::{Instant, timeout_at};
+use tracing::{error, info, warn};
+
+pub use crate::config::Config;
+use crate::{
+    refusal::{Refusal, Unavailable},
+    relink::Relink,
+    request::{Request, Route, TokenRequest},
+    status::Standing,
+};
+
+/// The AWS services that connections are opened to at the start, as [`shared::aws::Start`] names them. A token that is fresh
+/// needs no other. A refresh opens its own: it waits for Salesforce much longer, and few calls need one.
+pub const SERVICES: [&str; 1] = ["dynamodb"];
+
+/// For a call's work: a refresh that begins late in it still finds time to store what it brings.
+const WORK_TIME: Duration = Duration::from_secs(22);
+
+/// For one request. It is less than the function's time-out, at which API Gateway would answer with an error of its own.
+const DEADLINE: Duration = Duration::from_secs(24);
+
+/// The function, ready for requests.
+pub struct TokenKeeper {
+    custody: Custody,
+    relink: Relink,
+    attempt_table: String,
+    clock: Clock,
+}
+
+/// A call that is answered.
+struct Served {
+    status: u16,
+    result: &'static str,
+    /// `reason` in the log.
+    reason: Option<&'static str>,
+    content: Content,
+}
+
+impl TokenKeeper {
+    /// A function that has fetched nothing and opened no connection yet.
+    #[must_use]
+    pub fn new(config: Config, aws: &SdkConfig, clock: Clock, random: Random) -> Self {
+        let Config { custody, attempt_table, link_key_id, link_lifetime, callback_uri } = config;
+        let relink = Relink {
+            links: Links::new(aws, link_key_id, random),
+            login_urls: custody.login_urls.clone(),
+            lifetime: link_lifetime,
+            callback_uri,
+        };
+        let other_secrets = relink.callback_uri.source().cloned().into_iter().collect();
+        Self { custody: Custody::new(custody, aws, clock, random, other_secrets), relink, attempt_table, clock }
+    }
+
+    /// Prepares a read without sending it: that is all that a call for a fresh token needs.
+    pub async fn warm_up(&self) {
+        if let Err(error) = tables::dry_run(self.custody.dynamodb(), &self.attempt_table).await {
+            warn!(%error, "warm-up of the table client failed");
+        }
+    }
+
+    /// Answers a request, and logs one line about it.
+    pub async fn handle(&self, event: &ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
+        let (started, began) = ((self.clock)(), Instant::now());
+        let request = Request::read(event);
+        let (route, name) = (request.route, request.route.label());
+        let served = timeout_at(began + DEADLINE, self.serve(request, began + WORK_TIME))
+            .await
+            .unwrap_or_else(|_| Err(Unavailable::Deadline.into()));
+        let now = (self.clock)();
+        let took = now.since(started);
+        let duration_ms = millis(took);
+        let result = served.as_ref().map_or_else(Refusal::label, |served| served.result);
+        let meter = &self.custody.config().meter;
+        meter.count(now, Metric::Requests, &[("Result", result)]);
+        if route == Route::Token {
+            meter.time(now, Metric::TokenCallDuration, took);
+        }
+        let response = match served {
+            Ok(Served { status, result, reason, content }) => {
+                info!(route = name, status, result, reason, duration_ms, "request served");
+                Response { status, content, retry_after: None, cookies: Vec::new() }
+            }
+            Err(refusal) => {
+                let (status, reason, fault) = (refusal.status(), refusal.reason(), refusal.fault());
+                match fault {
+                    None => info!(route = name, status, result, reason, duration_ms, "request refused"),
+                    Some(fault) if fault.is_salesforces() => {
+                        warn!(route = name, status, result, duration_ms, error = chain(fault), "request failed");
+                    }
+                    Some(fault) => {
+                        error!(route = name, status, result, duration_ms, error = chain(fault), "request failed");
+                    }
+                }
+                let content = Content::Json(refusal.body().to_string());
+                Response { status, content, retry_after: fault.map(Unavailable::retry_after), cookies: Vec::new() }
+            }
+        };
+        response.into_event(false)
+    }
+
+    async fn serve(&self, request: Request, deadline: Instant) -> Result<Served, Refusal> {
+        let Request { route, authorised, api_id, body } = request;
+        match route {
+            Route::Unknown => Err(Refusal::UnknownRoute),
+            _ if !authorised => Err(Refusal::Unauthorised),
+            Route::Token => self.token(TokenRequest::parse(&body)?, &api_id, deadline).await,
+            Route::Status => self.status(&request::chat(&body)?).await,
+            Route::Disconnect => self.disconnect(&request::chat(&body)?, deadline).await,
+        }
+    }
+
+    async fn token(&self, request: TokenRequest, api_id: &str, deadline: Instant) -> Result<Served, Refusal> {
+        if self.custody.config().custody == TokenCustody::Bot {
+            return Err(Refusal::BotCustody);
+        }
+        let TokenRequest { wa_id, rejected, min_validity } = request;
+        match self.custody.token(&wa_id, &Wish { rejected, min_validity }, deadline).await {
+            Ok(live) => Ok(Served { status: 200, result: "token", reason: None, content: answer::token(&live) }),
+            Err(TokenError::NotConnected) => Err(Refusal::NotConnected),
+            Err(TokenError::BotCustody) => Err(Refusal::BotCustody),
+            Err(TokenError::Ended(ended)) => {
+                let secrets = self.custody.secrets().await.map_err(Unavailable::from)?;
+                let relink_url = self.relink.url(&ended, &secrets, api_id, (self.clock)()).await?;
+                Err(Refusal::NeedsReauthorization { reason: ended.reason, relink_url })
+            }
+            Err(TokenError::Unavailable(trouble)) => Err(Unavailable::from(trouble).into()),
+        }
+    }
+
+    async fn status(&self, wa_id: &WaId) -> Result<Served, Refusal> {
+        let row = self.custody.row(wa_id).await.map_err(Unavailable::from)?;
+        let mut standing = Standing::of(&row);
+        if standing != Standing::Connected {
+            let newest = tables::newest_status(self.custody.dynamodb(), &self.attempt_table, wa_id).await;
+            if status::is_under_way(newest.map_err(Unavailable::from)?) {
+                standing = Standing::Pending;
+            }
+        }
+        let answer = standing.answer(&row);
+        let reason = answer.reason.map(EndReason::as_str);
+        Ok(Served { status: 200, result: "status", reason, content: answer::json(&answer) })
+    }
+
+    async fn disconnect(&self, wa_id: &WaId, deadline: Instant) -> Result<Served, Refusal> {
+        let ended = self.custody.disconnect(wa_id, deadline).await;
+        ended.map_err(Unavailable::from)?;
+        Ok(Served { status: 204, result: "disconnected", reason: None, content: Content::Nothing })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_answered_before_the_functions_timeout() {
+        assert!(WORK_TIME < DEADLINE && DEADLINE < fakes::template::timeout("TokenKeeperFunction"));
+    }
+}

@@ -1,0 +1,137 @@
+//! The ways in which a call can be refused, and what each of them is called and answered.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use shared::{
+    attempt::EndReason,
+    aws::{
+        AwsError,
+        links::{CallbackUriError, LinkError},
+        secrets::SecretsError,
+    },
+    custody::Trouble,
+    process::NoRandomness,
+};
+
+use crate::request::InvalidRequest;
+
+/// For `Retry-After` where a table or a link is what does not answer.
+const RETRY_AFTER: Duration = Duration::from_secs(3);
+
+/// Why a call is refused. The text is for the bot's developer; it quotes nothing of the request.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error("no such route")]
+    UnknownRoute,
+    #[error("the request must be signed by an authorized IAM principal")]
+    Unauthorised,
+    #[error(transparent)]
+    Invalid(#[from] InvalidRequest),
+    #[error("the chat has no connection; send it a link of POST /links")]
+    NotConnected,
+    #[error("the connection has ended; send relink_url to the chat")]
+    NeedsReauthorization {
+        /// Unknown where this stack did not end it, or an earlier version did.
+        reason: Option<EndReason>,
+        /// A new link for the chat.
+        relink_url: String,
+    },
+    #[error("this stack has TokenCustody=Bot: the bot reads and refreshes tokens itself")]
+    BotCustody,
+    #[error("try again after Retry-After")]
+    Unavailable(#[from] Unavailable),
+}
+
+/// Why a call cannot be answered now. The text is for the log.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unavailable {
+    #[error(transparent)]
+    Custody(#[from] Trouble),
+    #[error(transparent)]
+    Table(#[from] AwsError),
+    #[error("no new link")]
+    Link(#[from] LinkError),
+    #[error("no new link")]
+    Random(#[from] NoRandomness),
+    #[error("no new link")]
+    Secrets(#[from] SecretsError),
+    #[error("no new link")]
+    CallbackUri(#[from] CallbackUriError),
+    #[error("timed out")]
+    Deadline,
+}
+
+impl Refusal {
+    /// The HTTP status.
+    pub(crate) const fn status(&self) -> u16 {
+        match self {
+            Self::Invalid(_) => 400,
+            Self::Unauthorised => 403,
+            Self::UnknownRoute | Self::NotConnected => 404,
+            Self::NeedsReauthorization { .. } | Self::BotCustody => 409,
+            Self::Unavailable(_) => 503,
+        }
+    }
+
+    /// `error` in JSON, `result` in logs and metrics.
+    pub(crate) const fn label(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "invalid_request",
+            Self::Unauthorised => "forbidden",
+            Self::UnknownRoute => "not_found",
+            Self::NotConnected => "not_connected",
+            Self::NeedsReauthorization { .. } => "needs_reauthorization",
+            Self::BotCustody => "bot_custody",
+            Self::Unavailable(_) => "temporarily_unavailable",
+        }
+    }
+
+    /// `reason` in JSON and logs.
+    pub(crate) const fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::NeedsReauthorization { reason: Some(reason), .. } => Some(reason.as_str()),
+            _ => None,
+        }
+    }
+
+    /// The cause that an operator has to know, where the fault is not the caller's.
+    pub(crate) const fn fault(&self) -> Option<&Unavailable> {
+        match self {
+            Self::Unavailable(fault) => Some(fault),
+            _ => None,
+        }
+    }
+
+    /// The JSON object that is answered.
+    pub(crate) fn body(&self) -> Value {
+        let mut body = json!({ "error": self.label(), "error_description": self.to_string() });
+        if let Some(reason) = self.reason() {
+            body["reason"] = json!(reason);
+        }
+        if let Self::NeedsReauthorization { relink_url, .. } = self {
+            body["relink_url"] = json!(relink_url);
+        }
+        body
+    }
+}
+
+impl Unavailable {
+    /// Whether Salesforce is what does not answer, which passes without an operator.
+    pub(crate) const fn is_salesforces(&self) -> bool {
+        matches!(
+            self,
+            Self::Custody(Trouble::Refresh(_) | Trouble::Introspect(_) | Trouble::Held { .. } | Trouble::Lost)
+        )
+    }
+
+    /// For `Retry-After`, in seconds.
+    pub(crate) fn retry_after(&self) -> u16 {
+        let pause = match self {
+            Self::Custody(trouble) => trouble.retry_after(),
+            _ => RETRY_AFTER,
+        };
+        // Up to the next whole second.
+        u16::try_from(pause.as_millis().div_ceil(1_000)).unwrap_or(u16::MAX)
+    }
+}

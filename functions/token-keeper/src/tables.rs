@@ -1,0 +1,44 @@
+//! What is read of the tables beside the custody's own reads.
+
+use aws_sdk_dynamodb::{Client, types::AttributeValue};
+use shared::{
+    Status, WaId,
+    attempt::{attr, index},
+    aws::{AwsError, dynamodb, http},
+    conditional_write::Value,
+};
+
+/// What DynamoDB answers where the table has no such index: it is made in steps, and an adopted table may lack it.
+const NO_INDEX: &str = "ValidationException";
+
+/// Prepares and signs a read without sending it: the start has a full core for what the first call would otherwise wait for.
+pub(crate) async fn dry_run(client: &Client, table: &str) -> Result<(), AwsError> {
+    let nothing_is_sent = aws_sdk_dynamodb::config::Builder::new().http_client(http::dry_run());
+    let read = client.get_item().table_name(table).key(attr::WA_ID, AttributeValue::S(String::new()));
+    let answer = read.consistent_read(true).customize().config_override(nothing_is_sent).send().await;
+    answer.map(drop).map_err(AwsError::of("GetItem"))
+}
+
+/// The status of the chat's newest attempt, or end of a connection; `None` where there is none, or no index to find it by.
+pub(crate) async fn newest_status(client: &Client, table: &str, wa_id: &WaId) -> Result<Option<Status>, AwsError> {
+    let newest = client
+        .query()
+        .table_name(table)
+        .index_name(index::BY_CHAT)
+        .key_condition_expression("#chat = :chat")
+        .expression_attribute_names("#chat", attr::WA_ID)
+        .expression_attribute_values(":chat", AttributeValue::S(wa_id.as_str().to_owned()))
+        .scan_index_forward(false)
+        .limit(1)
+        .send()
+        .await
+        .map_err(AwsError::of("Query"));
+    match newest {
+        Ok(page) => {
+            let newest = page.items.into_iter().flatten().next().map(dynamodb::attributes);
+            Ok(newest.as_ref().and_then(|item| item.get(attr::STATUS)).and_then(Value::as_text).and_then(Status::parse))
+        }
+        Err(error) if error.cause() == NO_INDEX => Ok(None),
+        Err(error) => Err(error),
+    }
+}
