@@ -27,6 +27,8 @@ STACKS = {
         "domain": "plain.localhost",
         "parameters": {
             "StatePolicy": "AcceptPlain",
+            # The first step of an upgrade: bots of the older system go on refreshing.
+            "TokenCustody": "Bot",
             # No process listens at the last one: a Salesforce that cannot be reached.
             "LoginUrls": "{login_urls},http://localhost:9",
             "TokenTableName": "salesforce_tokens_plain",
