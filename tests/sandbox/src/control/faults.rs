@@ -19,11 +19,10 @@
 //!   asks, once it was asked so often before. The message does not reach the chat.
 //! - `{"drop": "after"}` processes the request, then closes the connection: the code is used, the
 //!   message is sent, and the caller does not know.
-//!
 //! - `{"hold": "before"}` and `{"hold": "after"}` hold the request before, or the answer after it was processed, until the test
 //!   lets go, see [`super::holds`].
 //!
-//! The faults of `salesforce.token` are those of `salesforce.refresh` too, which alone concern refreshes.
+//! A fault of `salesforce.token` concerns refreshes too, one of `salesforce.refresh` refreshes alone.
 //! The faults of one endpoint happen in the order in which they were added.
 
 use std::{collections::BTreeMap, sync::Mutex};

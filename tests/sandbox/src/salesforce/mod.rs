@@ -4,12 +4,13 @@
 //! As at Salesforce: codes of 74 characters that end in `==`, valid once, for 15 minutes and on the
 //! host that issued them; every token error is HTTP 400; a used code and an expired
 //! one have the same error; `issued_at` is a string; five approvals for each user and app. A refresh token works at the host
-//! that issued it, and dies unused after 30 days; an access token lives for two hours. With rotation (see [`policies`]; off
-//! unless a test turns it on) each refresh replaces the refresh token at once: one that was replaced ends all tokens of its
-//! grant. While a refresh is not answered, another with the same token is already being processed.
+//! that issued it, and dies unused after 30 days; an access token lives for two hours. With rotation (off
+//! until `POST /control/salesforce/policy` turns it on) each refresh replaces the refresh token at once, and one that was
+//! replaced ends all tokens of its grant. While a refresh is not answered, another with the same token is already being
+//! processed; a refresh itself takes no time, so that two at once without a fault are one after the other, and the second is
+//! reuse.
 //! Departures: every user's password is `sandbox`, `instance_url` is the address that was called,
-//! there is no `id_token`, the use of an access token does not lengthen its life, and with rotation off a replaced token stays
-//! dead.
+//! there is no `id_token`, and the use of an access token does not lengthen its life.
 //!
 //! Time: what Salesforce says (`issued_at`, `iat`, `exp`) is in step with the clock of whoever calls. To turn its clock
 //! (`POST /control/clock`) makes what it has issued older; the `exp` in a JWT stays as it was written.
