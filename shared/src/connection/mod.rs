@@ -18,7 +18,7 @@ pub use end::{ConnectionEnd, kept_revocation, recorded_end, replaced, was_connec
 pub use new_tokens::NewTokens;
 pub use refresh::{Claim, LEASE, LOST_AFTER, NewestTokens, Obstacle, age, claim, is_due, seal_plain};
 pub use refresh_token::{RefreshTokenText, SealedText};
-pub use stored::{Holding, Origin, StoredTokens, ToRevoke, is_connected};
+pub use stored::{Holding, Origin, StoredTokens, ToRevoke, is_connected, token_sha256};
 
 use crate::attempt::EndReason;
 

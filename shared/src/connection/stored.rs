@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use ring::digest::{SHA256, digest};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,17 @@ use crate::{
 #[must_use]
 pub fn is_connected(row: &Attributes) -> bool {
     (row.contains_key(ISSUED_AT) || row.contains_key(ACCESS_TOKEN)) && !row.contains_key(ENDED_AT)
+}
+
+/// The SHA-256 of a token in lower-case hex, by which a bot names a token that Salesforce has refused.
+#[must_use]
+pub fn token_sha256(token: &SecretString) -> String {
+    use fmt::Write as _;
+    let digest = digest(&SHA256, token.expose_secret().as_bytes());
+    digest.as_ref().iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// The consent that a row's tokens came from, as the row says. It outlives their rotation.
@@ -98,6 +110,12 @@ impl StoredTokens {
             Some(RefreshTokenText::Plain(token)) => ToRevoke::Token(token.expose_secret()),
             None => ToRevoke::Token(self.access_token.as_ref().map_or("", ExposeSecret::expose_secret)),
         }
+    }
+
+    /// The access token.
+    #[must_use]
+    pub const fn access_token(&self) -> Option<&SecretString> {
+        self.access_token.as_ref()
     }
 
     /// Whether this token, as Salesforce gave it, is one of them.
@@ -204,6 +222,12 @@ mod tests {
         assert_eq!(Origin::of(&first), origin);
         first.insert(CONSENTED_AT.to_owned(), 6.into());
         assert_ne!(Origin::of(&first), origin, "another consent of the same attempt");
+    }
+
+    #[test]
+    fn a_token_is_named_by_its_hash() {
+        let hash = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(token_sha256(&SecretString::from("abc")), hash);
     }
 
     #[test]

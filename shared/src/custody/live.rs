@@ -2,14 +2,13 @@
 
 use std::{fmt, time::Duration};
 
-use ring::digest::{SHA256, digest};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 
 use crate::{
     Timestamp,
     attempt::attr,
     conditional_write::{Attributes, Value},
-    connection::{ACCESS_TOKEN, ENDED_AT, EXPIRES_AT, ISSUED_AT, NewestTokens, age},
+    connection::{ACCESS_TOKEN, ENDED_AT, EXPIRES_AT, ISSUED_AT, NewestTokens, age, token_sha256},
 };
 
 /// Tokens that came so lately are as good as a refresh could bring.
@@ -90,17 +89,8 @@ impl LiveToken {
 
 impl Wish {
     fn rejects(&self, token: &SecretString) -> bool {
-        self.rejected.as_deref().is_some_and(|rejected| rejected == sha256(token))
+        self.rejected.as_deref().is_some_and(|rejected| rejected == token_sha256(token))
     }
-}
-
-fn sha256(token: &SecretString) -> String {
-    use fmt::Write as _;
-    let digest = digest(&SHA256, token.expose_secret().as_bytes());
-    digest.as_ref().iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

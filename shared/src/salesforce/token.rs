@@ -78,6 +78,14 @@ token! {
 }
 
 impl AccessToken {
+    /// Takes a token as it was stored.
+    ///
+    /// # Errors
+    /// [`InvalidToken`].
+    pub fn from_secret(secret: &SecretString) -> Result<Self, InvalidToken> {
+        Self::parse(secret.expose_secret().to_owned())
+    }
+
     /// When it ends, where it says so itself: a JWT's `exp` (RFC 7519 §4.1.4), which is read and not verified.
     #[must_use]
     pub fn expires_at(&self) -> Option<Timestamp> {
