@@ -4,7 +4,7 @@
 use std::{fmt::Write as _, time::Duration};
 
 use serde_json::{Map, Value, json};
-use shared::{Reason, Timestamp, metrics::Metric, timestamp::Clock};
+use shared::{Reason, Timestamp, attempt::EndReason, metrics::Metric, timestamp::Clock};
 
 use crate::{
     aws::{Query, Statistic, Statistics, statistics},
@@ -21,6 +21,8 @@ const COUNTS: [(&str, &str, Metric, (&str, &str)); 5] = [
     ("logins ended", "logins_ended", Metric::Logins, ("Step", "ended")),
     ("connected", "connected", Metric::Exchanges, ("Result", "connected")),
 ];
+/// How a refresh of tokens can end: `Result` of the metric.
+const REFRESHES: [&str; 6] = ["refreshed", "superseded", "ended", "transient", "ambiguous", "operator"];
 /// What is timed, from the callback on.
 const TIMES: [(&str, &str, Metric); 2] = [
     ("callback to connected", "callback_to_connected_ms", Metric::TimeToConnected),
@@ -44,30 +46,36 @@ fn queries() -> Vec<Query> {
     let times = TIMES
         .into_iter()
         .flat_map(|(.., metric)| PERCENTILES.map(|(_, statistic)| Query { metric, by: None, statistic }));
-    counts.chain(reasons).chain(times).collect()
+    let refreshes = REFRESHES.into_iter().map(|result| sum(Metric::Refreshes, ("Result", result)));
+    let ends = EndReason::ALL.into_iter().map(|reason| sum(Metric::ConnectionsEnded, ("Reason", reason.as_str())));
+    counts.chain(reasons).chain(refreshes).chain(ends).chain(times).collect()
 }
 
 fn report(found: &[Statistics], since: Duration, now: Timestamp) -> Report {
     let incomplete = found.iter().filter(|one| !one.is_complete).count();
     let (counts, rest) = found.split_at(COUNTS.len());
-    let (reasons, times) = rest.split_at(Reason::ALL.len());
+    let (reasons, rest) = rest.split_at(Reason::ALL.len());
+    let (refreshes, rest) = rest.split_at(REFRESHES.len());
+    let (ends, times) = rest.split_at(EndReason::ALL.len());
     let (mut table, mut json) = (Table::default(), Map::new());
     for ((label, name, ..), found) in COUNTS.iter().zip(counts) {
         table.field(label, Some(whole(found)));
         json.insert((*name).to_owned(), json!(whole(found)));
     }
-    let failed: u64 = reasons.iter().map(whole).sum();
-    table.field("failed", Some(failed));
-    json.insert("failed".to_owned(), json!(failed));
-    let mut by_reason: Vec<_> =
-        Reason::ALL.iter().zip(reasons.iter().map(whole)).filter(|(_, number)| *number > 0).collect();
-    by_reason.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
-    for (reason, number) in &by_reason {
-        table.field(&format!("  {}", reason.as_str()), Some(number));
+    let parts = [
+        ("failed", "failed", "failed_by_reason", named(Reason::ALL.map(Reason::as_str), reasons)),
+        ("refreshes", "refreshes", "refreshes_by_result", named(REFRESHES, refreshes)),
+        ("connections ended", "ended", "ended_by_reason", named(EndReason::ALL.map(EndReason::as_str), ends)),
+    ];
+    for (label, name, by, parts) in parts {
+        let all: u64 = parts.iter().map(|(_, number)| number).sum();
+        table.field(label, Some(all));
+        json.insert(name.to_owned(), json!(all));
+        for (part, number) in &parts {
+            table.field(&format!("  {part}"), Some(number));
+        }
+        json.insert(by.to_owned(), parts.into_iter().map(|(part, number)| (part.to_owned(), json!(number))).collect());
     }
-    let by_reason: Map<_, _> =
-        by_reason.into_iter().map(|(reason, number)| (reason.as_str().to_owned(), json!(number))).collect();
-    json.insert("failed_by_reason".to_owned(), Value::Object(by_reason));
     for ((label, name, _), times) in TIMES.iter().zip(times.chunks(PERCENTILES.len())) {
         let words = PERCENTILES
             .iter()
@@ -91,6 +99,13 @@ fn report(found: &[Statistics], since: Duration, now: Timestamp) -> Report {
         let _ = write!(text, "\nCloudWatch did not return all data of {metrics}; run it again.\n");
     }
     Report::new(text, Value::Object(json), exit)
+}
+
+/// What there was of each, the most first.
+fn named<const N: usize>(names: [&'static str; N], found: &[Statistics]) -> Vec<(&'static str, u64)> {
+    let mut parts: Vec<_> = names.into_iter().zip(found.iter().map(whole)).filter(|(_, number)| *number > 0).collect();
+    parts.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
+    parts
 }
 
 /// A number of occurrences, which CloudWatch returns as a float.
@@ -131,6 +146,8 @@ mod tests {
             (Metric::Exchanges, "connected", 7.0),
             (Metric::Failures, "denied", 1.0),
             (Metric::Failures, "code_expired", 2.0),
+            (Metric::Refreshes, "refreshed", 9.0),
+            (Metric::ConnectionsEnded, "expired", 1.0),
             (Metric::TimeToConnected, "p50", 812.4),
             (Metric::TimeToConnected, "p99", 2_340.0),
         ]);
@@ -138,9 +155,12 @@ mod tests {
         let lines = "The last 1 d, since 2026-09-20T14:13:20Z\n\n\
                      links made             12\nlogins begun           0\nlogins returned        0\nlogins ended           0\n\
                      connected              7\nfailed                 3\n  code_expired         2\n  denied               1\n\
+                     refreshes              9\n  refreshed            9\n\
+                     connections ended      1\n  expired              1\n\
                      callback to connected  812 ms (median), 2.3 s (p99)\ncallback to message    –\n";
         assert_eq!((shown.text.as_str(), shown.exit), (lines, Exit::Done));
         assert_eq!(shown.json["failed_by_reason"], json!({"denied": 1, "code_expired": 2}));
+        assert_eq!((&shown.json["refreshes"], &shown.json["ended_by_reason"]), (&json!(9), &json!({"expired": 1})));
         assert_eq!(shown.json["callback_to_connected_ms"], json!({"p50": 812.4, "p99": 2_340.0}));
         assert_eq!(shown.json["callback_to_message_ms"], json!({"p50": null, "p99": null}));
     }
@@ -177,6 +197,18 @@ mod tests {
         for (_, _, metric, (name, value)) in COUNTS {
             let is_measured = sources.contains(&format!("Metric::{}, &[(\"{name}\"", metric.name()));
             assert!(is_measured && sources.contains(&format!("\"{value}\"")), "{} {name}={value}", metric.name());
+        }
+    }
+    /// The same of refreshes, by what the shared code measures.
+    #[test]
+    fn the_results_of_refreshes_are_those_that_are_measured() {
+        let sources = [
+            include_str!("../../../shared/src/custody/refresh.rs"),
+            include_str!("../../../shared/src/custody/trouble.rs"),
+        ]
+        .concat();
+        for result in REFRESHES {
+            assert!(sources.contains(&format!("\"{result}\"")), "{result}");
         }
     }
 }
