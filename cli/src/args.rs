@@ -18,10 +18,13 @@ use crate::samconfig::DEFAULT_ENVIRONMENT;
 
 pub(crate) use self::{
     chat::Chat,
-    dlq::{DlqCommand, Selection},
+    dlq::{DlqCommand, QueueArg, Selection},
     init::{InitArgs, ProviderArg},
     logs::{FunctionArg, LogsArgs},
-    records::{Again, AttemptCommand, AttemptList, ConnectionCommand, EventsCommand, PersonCommand, StatusArg},
+    records::{
+        Again, AttemptCommand, AttemptList, ConnectionCommand, ConnectionStatus, EventsCommand, PersonCommand,
+        StatusArg,
+    },
     when::When,
 };
 
@@ -113,13 +116,13 @@ this chat.")]
     /// Show attempts to connect.
     #[command(subcommand)]
     Attempt(AttemptCommand),
-    /// Show or revoke connections.
+    /// List, check, refresh or revoke connections.
     #[command(subcommand)]
     Connection(ConnectionCommand),
     /// Show or erase what the stack knows of one person.
     #[command(subcommand)]
     Person(PersonCommand),
-    /// List, redrive or drop dead letters: consents that were not exchanged in time.
+    /// List, redrive or drop dead letters: consents that were not exchanged in time, and upkeep that was given up.
     #[command(subcommand)]
     Dlq(DlqCommand),
     /// Redeliver outcomes that the person or the bot was not notified of.
@@ -221,7 +224,9 @@ impl Command {
             | Self::Doctor
             | Self::Completions { .. }
             | Self::Link(_) => false,
-            Self::Connection(command) => matches!(command, ConnectionCommand::Revoke { .. }),
+            Self::Connection(command) => {
+                matches!(command, ConnectionCommand::Refresh { .. } | ConnectionCommand::Revoke { .. })
+            }
             Self::Person(command) => matches!(command, PersonCommand::Erase { .. }),
             Self::Dlq(command) => matches!(command, DlqCommand::Redrive { .. } | DlqCommand::Drop { .. }),
             Self::Destroy { .. } | Self::Events(_) | Self::Init(_) | Self::Secret(_) => true,
@@ -287,6 +292,7 @@ mod tests {
         for line in [
             "wasf init --confirm",
             "wasf connection revoke whatsapp:+15551234567 --confirm",
+            "wasf connection refresh whatsapp:+15551234567 --confirm",
             "wasf person erase whatsapp:+15551234567 --confirm",
             "wasf dlq redrive --confirm",
             "wasf dlq drop --confirm",
@@ -305,6 +311,8 @@ mod tests {
             "wasf dlq list",
             "wasf attempt list",
             "wasf connection show whatsapp:+15551234567",
+            "wasf connection list",
+            "wasf connection check whatsapp:+15551234567",
             "wasf person show whatsapp:+15551234567",
         ] {
             assert!(!changes(line), "{line}");

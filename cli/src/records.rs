@@ -2,6 +2,7 @@
 
 mod attempt;
 pub(crate) mod connection;
+mod custody;
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -12,6 +13,7 @@ pub(crate) use self::attempt::tests;
 pub(crate) use self::{
     attempt::{attempt_report, attempt_summary, attempt_table, outcome_table},
     connection::Connection,
+    custody::{Custody, Form},
 };
 use crate::{
     error::Exit,

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use clap::{Args as ClapArgs, Subcommand};
+use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DlqCommand {
@@ -19,6 +19,7 @@ new link. Sealed tokens do not expire: a redrive stores them at any age.
 Examples:
   wasf dlq list
   wasf dlq list --reason misconfigured
+  wasf dlq list --queue upkeep
   wasf dlq list --json | jq '[.messages[] | select(.code_alive)] | length'")]
     List {
         #[command(flatten)]
@@ -28,17 +29,21 @@ Examples:
     Show {
         /// The id of the message or of its attempt.
         id: String,
+        /// In this queue.
+        #[arg(long, value_enum, default_value_t, value_name = "QUEUE")]
+        queue: QueueArg,
     },
-    /// Put dead letters back on the exchange queue.
+    /// Put dead letters back on the exchange queue, or on the upkeep queue.
     #[command(after_help = "\
-Each message is sent to the exchange queue before it is deleted: if wasf is killed, nothing is lost, and a message that \
-was sent twice is exchanged once. Unreadable messages stay, because they would only come back; --reason unreadable \
+Each message is sent to its queue before it is deleted: if wasf is killed, nothing is lost, and a message that \
+was sent twice is exchanged once. Upkeep may be redriven at any time, too: what is stale by then changes nothing. Unreadable messages stay, because they would only come back; --reason unreadable \
 redrives them all the same.
 
 Examples:
   wasf dlq redrive                                  show what would be redriven
   wasf dlq redrive --confirm                        redrive all readable messages
   wasf dlq redrive --only-alive --rate 20 --confirm redrive unexpired codes, 20 a second
+  wasf dlq redrive --queue upkeep --confirm         redrive upkeep
   wasf dlq redrive --native --confirm               start SQS's own redrive and follow it")]
     Redrive {
         #[command(flatten)]
@@ -73,9 +78,22 @@ Examples:
     },
 }
 
+/// Whose dead letters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum QueueArg {
+    /// Consents.
+    #[default]
+    Exchange,
+    /// Refreshed tokens to store, tokens to revoke, pages of the sweep.
+    Upkeep,
+}
+
 /// Which dead letters are selected.
 #[derive(Clone, Debug, Default, ClapArgs)]
 pub(crate) struct Selection {
+    /// Of this queue.
+    #[arg(long, value_enum, default_value_t, value_name = "QUEUE")]
+    pub(crate) queue: QueueArg,
     /// Only unexpired codes.
     #[arg(long)]
     pub(crate) only_alive: bool,

@@ -68,6 +68,15 @@ pub(crate) enum StatusArg {
     Ended,
 }
 
+/// How a connection stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ConnectionStatus {
+    Connected,
+    Ended,
+    /// Connected, and refreshed by the next sweep.
+    Due,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConnectionCommand {
     /// Show which Salesforce user a chat is connected to. Tokens are neither shown nor read.
@@ -75,6 +84,53 @@ pub(crate) enum ConnectionCommand {
     Show {
         /// The chat's address, exactly as the bot uses it.
         wa_id: WaId,
+    },
+    /// List connections, with masked phone numbers. Tokens are neither shown nor read.
+    #[command(after_help = "\
+The token table has no index: wasf scans it in its own order, which is none that means anything, and --limit bounds how many \
+rows are read. It says how far it got. Each row is read three times, because DynamoDB alone says whether a refresh token is \
+sealed, plain or missing. A row that is written meanwhile may be left out.
+
+A connection is due if the next sweep will refresh it: its tokens are as old as KeepAliveDays, or a refresh was left \
+unfinished. Exits with 4 if rows are of a foreign form.
+
+Examples:
+  wasf connection list
+  wasf connection list --status due --limit 100000
+  wasf connection list --json | jq '.connections[] | select(.refresh_token == \"plain\")'")]
+    List {
+        /// Only connections with this status.
+        #[arg(long)]
+        status: Option<ConnectionStatus>,
+        /// Read at most this many rows.
+        #[arg(long, default_value_t = 1_000, value_name = "N")]
+        limit: usize,
+    },
+    /// Ask Salesforce whether a connection's access token works, and show how the row stands. Changes nothing.
+    #[command(after_help = "\
+Exits with 0 if the token works, with 1 if Salesforce refuses it, and with 4 if it was not asked or did not say. A refused \
+access token is no end: the next token call refreshes it.
+
+Example: wasf connection check whatsapp:+15551234567")]
+    Check {
+        /// The chat's address, exactly as the bot uses it.
+        wa_id: WaId,
+    },
+    /// Have the stack refresh a connection's tokens now. The tokens are not shown.
+    #[command(after_help = "\
+Calls the stack's own POST /connections/token, with the hash of the stored access token as the one that was rejected. Needs \
+the permission execute-api:Invoke on it, and TokenCustody=Stack. If the connection turns out to have ended, the chat and the \
+bot are told.
+
+Examples:
+  wasf connection refresh whatsapp:+15551234567             show what would be done
+  wasf connection refresh whatsapp:+15551234567 --confirm   do it")]
+    Refresh {
+        /// The chat's address, exactly as the bot uses it.
+        wa_id: WaId,
+        /// Do it; without this flag it is a dry run.
+        #[arg(long)]
+        confirm: bool,
     },
     /// End a connection: revoke its tokens at Salesforce and delete them; the chat and the bot are told.
     #[command(after_help = "\

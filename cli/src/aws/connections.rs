@@ -1,5 +1,9 @@
 //! DynamoDB: the table of tokens, as an operator reads and changes it.
 
+mod walk;
+
+use std::collections::HashMap;
+
 use aws_sdk_dynamodb::{
     Client,
     types::{AttributeValue, Select},
@@ -13,6 +17,7 @@ use shared::{
     connection::{self, ConnectionEnd, REFRESH_TOKEN},
 };
 
+pub(crate) use self::walk::Walked;
 use super::AttemptTable;
 use crate::{error::Error, records::Connection};
 
@@ -24,7 +29,7 @@ pub(crate) struct ConnectionTable {
 }
 
 /// Every attribute of a connection that is shown: all but its tokens.
-const PUBLIC: [&str; 14] = [
+const PUBLIC: [&str; 19] = [
     attr::WA_ID,
     attr::ATTEMPT_ID,
     attr::USERNAME,
@@ -39,7 +44,18 @@ const PUBLIC: [&str; 14] = [
     connection::ENDED_AT,
     connection::ENDED_REASON,
     connection::END_ID,
+    connection::VERSION,
+    connection::REFRESHED_AT,
+    connection::EXPIRES_AT,
+    connection::LEASE_UNTIL,
+    connection::LOST_AT,
 ];
+
+/// The names in a projection of [`PUBLIC`], and what they stand for.
+fn projection() -> (String, HashMap<String, String>) {
+    let names = PUBLIC.iter().map(|name| (format!("#{name}"), (*name).to_owned())).collect();
+    (PUBLIC.map(|name| format!("#{name}")).join(", "), names)
+}
 
 impl ConnectionTable {
     pub(crate) fn new(config: &SdkConfig, table: &str) -> Self {
@@ -48,8 +64,7 @@ impl ConnectionTable {
 
     /// The chat's connection. Its tokens stay in the table.
     pub(crate) async fn read(&self, wa_id: &WaId) -> Result<Option<Connection>, Error> {
-        let names = PUBLIC.iter().map(|name| (format!("#{name}"), (*name).to_owned())).collect();
-        let projection = PUBLIC.map(|name| format!("#{name}")).join(", ");
+        let (projection, names) = projection();
         let answer = self
             .client
             .get_item()

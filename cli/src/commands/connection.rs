@@ -1,4 +1,8 @@
-//! `wasf connection`: what a chat is connected to, and revoking it.
+//! `wasf connection`: what chats are connected to, whether it works, refreshing it, and revoking it.
+
+mod check;
+mod listing;
+mod refresh;
 
 use std::time::Duration;
 
@@ -56,13 +60,30 @@ struct Revoker {
 
 pub(crate) async fn run(command: ConnectionCommand, target: &Target, clock: Clock) -> Result<Report, Error> {
     let tokens = ConnectionTable::new(&target.aws, target.stack.output("TokenTableName")?);
-    let (ConnectionCommand::Show { wa_id } | ConnectionCommand::Revoke { wa_id, .. }) = &command;
-    let connection = tokens.read(wa_id).await?.ok_or_else(missing)?;
     match &command {
-        ConnectionCommand::Show { .. } => Ok(connection.report()),
-        ConnectionCommand::Revoke { confirm: false, .. } => Ok(connection.dry_run()),
-        ConnectionCommand::Revoke { confirm: true, .. } => revoke_connection(wa_id, &tokens, target, clock).await,
+        ConnectionCommand::List { status, limit } => {
+            let walked = tokens.walk(*limit).await?;
+            let about = tokens.about().await.ok();
+            Ok(listing::report(&walked, *status, keep_alive(target), about, clock()))
+        }
+        ConnectionCommand::Check { wa_id } => check::check(wa_id, &tokens, target, clock()).await,
+        ConnectionCommand::Refresh { wa_id, confirm } => refresh::run(wa_id, *confirm, &tokens, target, clock).await,
+        ConnectionCommand::Show { wa_id } => Ok(tokens.read(wa_id).await?.ok_or_else(missing)?.report()),
+        ConnectionCommand::Revoke { wa_id, confirm: false } => {
+            Ok(tokens.read(wa_id).await?.ok_or_else(missing)?.dry_run())
+        }
+        ConnectionCommand::Revoke { wa_id, confirm: true } => {
+            tokens.read(wa_id).await?.ok_or_else(missing)?;
+            revoke_connection(wa_id, &tokens, target, clock).await
+        }
     }
+}
+
+/// After how long the stack refreshes tokens that nobody asks for; `None` where it never does.
+fn keep_alive(target: &Target) -> Option<Duration> {
+    let days: u64 = target.stack.parameter("KeepAliveDays").parse().ok()?;
+    let holds = target.stack.parameter("TokenCustody") == "Stack";
+    (holds && days > 0).then(|| Duration::from_hours(24 * days))
 }
 
 fn missing() -> Error {
@@ -92,13 +113,17 @@ pub(super) async fn end_and_record(
         let why = "this machine's clock is wrong, and links are compared with the time of the revocation; set it";
         return Err(Error::failed("end the connection", why));
     }
-    let exchanger = target.stack.output("TokenExchangerFunctionName")?;
-    let settings = Functions::new(&target.aws).settings(exchanger).await?;
-    let login_urls: LoginUrls = settings.get("LOGIN_URLS").unwrap_or_default().parse().map_err(|_| {
-        Error::failed("revoke the tokens at Salesforce", "LoginUrls is invalid; run wasf doctor, correct it and deploy")
-    })?;
+    let login_urls = login_urls(target, "revoke the tokens at Salesforce").await?;
     let upkeep = target.stack.output("UpkeepQueueUrl").ok().map(|url| Queue::new(&target.aws, url));
     end_connection(wa_id, tables, &Revoker { login_urls, upkeep }, clock).await
+}
+
+/// The login hosts that the stack has.
+async fn login_urls(target: &Target, action: &'static str) -> Result<LoginUrls, Error> {
+    let exchanger = target.stack.output("TokenExchangerFunctionName")?;
+    let settings = Functions::new(&target.aws).settings(exchanger).await?;
+    let invalid = |_| Error::failed(action, "LoginUrls is invalid; run wasf doctor, correct it and deploy");
+    settings.get("LOGIN_URLS").unwrap_or_default().parse().map_err(invalid)
 }
 
 /// What became of the tokens at Salesforce, for programs.

@@ -4,6 +4,7 @@ mod bot;
 mod links;
 mod probe;
 mod salesforce;
+mod tokens;
 mod whatsapp;
 
 /// The address of a chat that does not exist. A link for it leaves no trace, and an event about it means nothing.
@@ -13,6 +14,7 @@ pub(crate) use self::{
     bot::send_test_event,
     links::{Link, request_link},
     probe::{Probe, probe_page, probe_webhook},
-    salesforce::{AppStatus, Revocation, check_app, hosts, revoke},
+    salesforce::{AppStatus, Revocation, TokenStatus, check_app, check_token, hosts, instance_host, revoke},
+    tokens::{Refreshed, refresh_token},
     whatsapp::{CredentialStatus, check_meta, check_twilio},
 };

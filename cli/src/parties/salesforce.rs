@@ -5,7 +5,7 @@ pub(crate) use shared::salesforce::Revocation;
 use shared::{
     LoginUrl, LoginUrls,
     http::Roots,
-    salesforce::{RevokeError, Salesforce, TIMEOUT, instance_origin},
+    salesforce::{Grant, RevokeError, Salesforce, TIMEOUT, UserinfoFailure, instance_origin},
 };
 
 use crate::{
@@ -16,15 +16,52 @@ use crate::{
 /// The host of Salesforce's where this row's tokens were issued, and the org's own. Bots may have written the row: no
 /// other host is sent a token.
 pub(crate) fn hosts(login_url: Option<&str>, instance_url: Option<&str>, login_urls: &LoginUrls) -> Vec<String> {
-    let stored: Option<LoginUrl> = login_url.and_then(|url| url.parse().ok());
-    let known = stored
-        .filter(|url| login_urls.contains(url) || instance_origin(url.as_str(), login_urls.default_url()).is_some());
-    let login_url = known.as_ref().unwrap_or_else(|| login_urls.default_url());
-    let instance = instance_url.and_then(|url| instance_origin(url, login_url));
+    let known = login_host(login_url, login_urls);
+    let instance = instance_at(instance_url, known.as_ref(), login_urls);
     let login = known.as_ref().map(|url| url.as_str().to_owned());
     let mut hosts: Vec<_> = login.into_iter().chain(instance).collect();
     hosts.dedup();
     hosts
+}
+
+/// The org's own host, as the row names it; none where it is not Salesforce's.
+pub(crate) fn instance_host(
+    login_url: Option<&str>,
+    instance_url: Option<&str>,
+    login_urls: &LoginUrls,
+) -> Option<String> {
+    instance_at(instance_url, login_host(login_url, login_urls).as_ref(), login_urls)
+}
+
+fn login_host(login_url: Option<&str>, login_urls: &LoginUrls) -> Option<LoginUrl> {
+    let stored: Option<LoginUrl> = login_url.and_then(|url| url.parse().ok());
+    stored.filter(|url| login_urls.contains(url) || instance_origin(url.as_str(), login_urls.default_url()).is_some())
+}
+
+fn instance_at(instance_url: Option<&str>, login: Option<&LoginUrl>, login_urls: &LoginUrls) -> Option<String> {
+    instance_url.and_then(|url| instance_origin(url, login.unwrap_or_else(|| login_urls.default_url())))
+}
+
+/// What Salesforce says of an access token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TokenStatus {
+    /// It works.
+    Works,
+    /// It is refused.
+    Refused,
+    /// It was not refused, and the account was not named either; the text says why.
+    Unclear(String),
+}
+
+/// Asks the org's `/userinfo` whether an access token works.
+pub(crate) async fn check_token(grant: &Grant) -> Result<TokenStatus, Error> {
+    let no_roots = |_| Error::failed("ask Salesforce", "no root certificates");
+    let answer = Salesforce::new(Roots::System).map_err(no_roots)?.username(grant, TIMEOUT).await;
+    Ok(match answer {
+        Ok(_) => TokenStatus::Works,
+        Err(error) if error.failure() == UserinfoFailure::Blocked => TokenStatus::Refused,
+        Err(error) => TokenStatus::Unclear(error.to_string()),
+    })
 }
 
 /// Revokes a token at one of these hosts: a refresh token takes its access tokens with it. A host that does not know the

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use shared::{
     AttemptId, LoginUrl, Timestamp, WaId,
     attempt::Item,
+    custody::upkeep::Upkeep,
     exchange::{Body, CODE_LIFETIME, Consent, ExchangeMessage, version1},
     state::State,
 };
@@ -30,7 +31,13 @@ pub(super) enum Content {
     TokensToRevoke,
     /// Encrypted tokens that are not stored yet. They do not expire.
     SealedTokens,
-    /// Not an exchange message.
+    /// Refreshed tokens, encrypted, that are not stored yet.
+    RefreshedTokens,
+    /// A page of the sweep, or its beginning: the next sweep begins anew.
+    Sweep,
+    /// A refresh: the row is its record, and the next sweep finds it.
+    Refresh,
+    /// No message of this stack's.
     Unreadable,
 }
 
@@ -43,13 +50,16 @@ impl Content {
             Self::Refusal => "refused callback",
             Self::TokensToRevoke => "tokens to revoke",
             Self::SealedTokens => "sealed tokens",
+            Self::RefreshedTokens => "refreshed tokens",
+            Self::Sweep => "sweep",
+            Self::Refresh => "refresh",
             Self::Unreadable => "unreadable",
         }
     }
 
     /// Whether deleting it loses somebody's consent, or leaves tokens alive that nobody needs.
     pub(super) const fn is_needed(self) -> bool {
-        matches!(self, Self::LiveCode | Self::SealedTokens | Self::TokensToRevoke)
+        matches!(self, Self::LiveCode | Self::SealedTokens | Self::RefreshedTokens | Self::TokensToRevoke)
     }
 }
 
@@ -59,8 +69,10 @@ pub(super) struct DeadLetter {
     /// SQS's id; a redrive assigns another.
     pub(super) message_id: String,
     pub(super) content: Content,
-    /// The rest of the message; `None` where it is unreadable.
+    /// The rest of an exchange message; `None` where it is unreadable, or upkeep.
     pub(super) about: Option<About>,
+    /// The chat that upkeep is for.
+    pub(super) kept_for: Option<WaId>,
     /// Since the callback; of an unreadable message, since it was sent.
     pub(super) age: Duration,
     /// The attempt, where there is one.
@@ -150,7 +162,22 @@ fn about(body: Body) -> Option<About> {
     })
 }
 
+/// What upkeep it is, and for which chat.
+fn upkeep(message: Upkeep) -> (Content, Option<WaId>) {
+    match message {
+        Upkeep::Sweep(_) => (Content::Sweep, None),
+        Upkeep::Refresh { wa_id } => (Content::Refresh, Some(wa_id)),
+        Upkeep::Store { wa_id, .. } => (Content::RefreshedTokens, Some(wa_id)),
+        Upkeep::Revoke(revoke) => (Content::TokensToRevoke, Some(revoke.wa_id)),
+    }
+}
+
 impl DeadLetter {
+    /// The chat, masked.
+    fn chat(&self) -> Option<String> {
+        self.about.as_ref().map(|about| &about.wa_id).or(self.kept_for.as_ref()).map(WaId::masked)
+    }
+
     /// Whether its attempt's row could not be read.
     pub(super) fn has_unreadable_record(&self) -> bool {
         self.record.as_ref().is_some_and(|record| record.reason.as_deref() == Some(UNREADABLE_RECORD))
@@ -160,11 +187,12 @@ impl DeadLetter {
     pub(super) fn read(message_id: String, body: &str, sent_at: Option<Timestamp>, now: Timestamp) -> Self {
         let Some(about) = Body::parse(body).ok().and_then(|body| Some((content(&body, now), about(body)?))) else {
             let age = sent_at.map(|at| now.since(at)).unwrap_or_default();
-            return Self { message_id, content: Content::Unreadable, about: None, age, record: None };
+            let (content, kept_for) = Upkeep::parse(body).map_or((Content::Unreadable, None), upkeep);
+            return Self { message_id, content, about: None, kept_for, age, record: None };
         };
         let (content, about) = about;
         let age = now.since(about.received_at);
-        Self { message_id, content, about: Some(about), age, record: None }
+        Self { message_id, content, about: Some(about), kept_for: None, age, record: None }
     }
 
     pub(super) fn attempt_id(&self) -> Option<AttemptId> {
@@ -177,6 +205,9 @@ impl DeadLetter {
             Content::Unreadable => "unreadable",
             Content::Denial => "denied",
             Content::TokensToRevoke => "not revoked",
+            Content::RefreshedTokens => "not stored",
+            Content::Sweep => "stopped",
+            Content::Refresh => "not refreshed",
             Content::LiveCode | Content::ExpiredCode | Content::Refusal | Content::SealedTokens => {
                 self.record.as_ref().and_then(|record| record.reason.as_deref()).unwrap_or("not recorded")
             }
@@ -192,6 +223,9 @@ impl DeadLetter {
             | Content::Refusal
             | Content::SealedTokens
             | Content::TokensToRevoke
+            | Content::RefreshedTokens
+            | Content::Sweep
+            | Content::Refresh
             | Content::Unreadable => None,
         };
         let record = self.record.as_ref();
@@ -199,10 +233,13 @@ impl DeadLetter {
         json!({
             "message_id": self.message_id,
             "attempt_id": self.attempt_id(),
-            "chat": about.map(|about| about.wa_id.masked()),
+            "chat": self.chat(),
             "holds": self.content.as_str(),
             "code_alive": code_alive,
-            "sealed": matches!(self.content, Content::SealedTokens | Content::TokensToRevoke),
+            "sealed": matches!(
+                self.content,
+                Content::SealedTokens | Content::RefreshedTokens | Content::TokensToRevoke
+            ),
             "reason": self.reason(),
             "salesforce_error": record.and_then(|record| record.salesforce_error.as_deref()),
             "status": record.and_then(|record| record.status.as_deref()),
@@ -219,7 +256,7 @@ pub(super) fn table(letters: &[DeadLetter]) -> String {
     for letter in letters {
         table.row([
             letter.attempt_id().map(|id| id.to_string()).unwrap_or_default(),
-            letter.about.as_ref().map(|about| about.wa_id.masked()).unwrap_or_default(),
+            letter.chat().unwrap_or_default(),
             letter.content.as_str().to_owned(),
             letter.reason().to_owned(),
             duration_text(letter.age),
@@ -315,6 +352,34 @@ mod tests {
                 assert!(!shown.contains("SECRET") && !shown.contains("1555123"), "{shown}");
             }
         }
+    }
+
+    fn kept(what: &str) -> DeadLetter {
+        DeadLetter::read("m".to_owned(), &format!(r#"{{"v":1,{what}}}"#), Some(NOW), NOW)
+    }
+
+    #[test]
+    fn upkeep_is_shown_by_its_kind_and_masked_chat() {
+        let store = r#""store":{"wa_id":"whatsapp:+15551234567","tokens":"sealed:v1:SECRET"}"#;
+        let revoke = r#""revoke":{"wa_id":"whatsapp:+15551234567","token":"sealed:v1:SECRET","hosts":[]}"#;
+        let refresh = r#""refresh":{"wa_id":"whatsapp:+15551234567"}"#;
+        for (what, holds, reason, has_chat) in [
+            (store, "refreshed tokens", "not stored", true),
+            (revoke, "tokens to revoke", "not revoked", true),
+            (refresh, "refresh", "not refreshed", true),
+            (r#""sweep":{}"#, "sweep", "stopped", false),
+        ] {
+            let json = kept(what).json();
+            assert_eq!((&json["holds"], &json["reason"]), (&Value::from(holds), &Value::from(reason)));
+            assert_eq!(json["chat"].is_string(), has_chat, "{holds}");
+            let shown = format!("{json} {:?} {}", kept(what), table(&[kept(what)]));
+            assert!(!shown.contains("SECRET") && !shown.contains("1555123"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_stopped_sweep_is_not_needed_and_refreshed_tokens_are() {
+        assert!(Content::RefreshedTokens.is_needed() && !Content::Sweep.is_needed() && !Content::Refresh.is_needed());
     }
 
     #[test]

@@ -15,13 +15,17 @@ use crate::{
 };
 
 pub(super) async fn stats(queues: &Queues) -> Result<Report, Error> {
-    let counts = [
-        ("exchange queue", "exchange_queue", queues.exchange.counts().await?),
+    let mut counts = vec![
+        ("exchange queue", "exchange_queue", queues.source.counts().await?),
         ("dead letters", "dead_letters", queues.dead.counts().await?),
         ("to be told", "notifier_retries", queues.retries.counts().await?),
         ("never told", "notifier_dead_letters", queues.untold.counts().await?),
         ("notifier failures", "notifier_failures", queues.failures.counts().await?),
     ];
+    if let Some((upkeep, dead)) = &queues.upkeep {
+        counts.push(("upkeep queue", "upkeep_queue", upkeep.counts().await?));
+        counts.push(("upkeep dead letters", "upkeep_dead_letters", dead.counts().await?));
+    }
     let dead_letters = queues.read(&Filter { unreadable: true, ..Filter::default() }, usize::MAX).await?;
     let mut table = Table::with_header(["QUEUE", "WAITING", "IN FLIGHT", "DELAYED"]);
     let mut json = json!({});

@@ -7,7 +7,7 @@ use super::{
     reading::Reading,
 };
 use crate::{
-    args::Selection,
+    args::{QueueArg, Selection},
     aws::{AttemptTable, Counts, Queue},
     commands::signals::{interrupted, stop_signals},
     error::Error,
@@ -19,7 +19,10 @@ use crate::{
 pub(super) struct Queues {
     pub(super) dead: Queue,
     pub(super) dead_arn: String,
-    pub(super) exchange: Queue,
+    /// Where the dead letters come from and go back to.
+    pub(super) source: Queue,
+    /// Upkeep, and what of it was given up; a stack of an earlier version has none.
+    pub(super) upkeep: Option<(Queue, Queue)>,
     pub(super) failures: Queue,
     /// Outcomes that are not told completely, and those that were tried for a day.
     pub(super) retries: Queue,
@@ -40,12 +43,17 @@ impl Selection {
 }
 
 impl Queues {
-    pub(super) fn of(target: &Target, clock: Clock) -> Result<Self, Error> {
+    pub(super) fn of(target: &Target, which: QueueArg, clock: Clock) -> Result<Self, Error> {
         let queue = |output| target.stack.output(output).map(|url| Queue::new(&target.aws, url));
+        let [source, dead, arn] = match which {
+            QueueArg::Exchange => ["ExchangeQueueUrl", "ExchangeDlqUrl", "ExchangeDlqArn"],
+            QueueArg::Upkeep => ["UpkeepQueueUrl", "UpkeepDlqUrl", "UpkeepDlqArn"],
+        };
         Ok(Self {
-            dead: queue("ExchangeDlqUrl")?,
-            dead_arn: target.stack.output("ExchangeDlqArn")?.to_owned(),
-            exchange: queue("ExchangeQueueUrl")?,
+            dead: queue(dead)?,
+            dead_arn: target.stack.output(arn)?.to_owned(),
+            source: queue(source)?,
+            upkeep: queue("UpkeepQueueUrl").ok().zip(queue("UpkeepDlqUrl").ok()),
             failures: queue("NotifierFailureQueueUrl")?,
             retries: queue("NotifierRetryQueueUrl")?,
             untold: queue("NotifierRetryDlqUrl")?,

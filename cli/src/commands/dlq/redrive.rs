@@ -181,7 +181,7 @@ async fn apply_to_each(
 
 async fn apply(queues: &Queues, action: Action, held: &Held) -> Result<(), Error> {
     if action == Action::Redrive {
-        queues.exchange.send(held.body()).await?;
+        queues.source.send(held.body()).await?;
     }
     queues.dead.delete(&held.message).await
 }

@@ -1,0 +1,223 @@
+//! `wasf connection list`.
+
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+use shared::{
+    Timestamp, WaId,
+    attempt::attr,
+    conditional_write::{Attributes, Value},
+};
+
+use crate::{
+    args::ConnectionStatus,
+    aws::Walked,
+    error::Exit,
+    records::{Connection, Custody, Form},
+    report::{Report, Table, count},
+};
+
+const HEADER: [&str; 8] = ["CHAT", "STATUS", "USER", "ORG", "REFRESHED", "EXPIRES", "REFRESH TOKEN", "MARKS"];
+
+/// The connections of a walk that have this status.
+pub(super) fn report(
+    walked: &Walked,
+    wanted: Option<ConnectionStatus>,
+    keep_alive: Option<Duration>,
+    about: Option<u64>,
+    now: Timestamp,
+) -> Report {
+    let (mut table, mut foreign) = (Table::with_header(HEADER), Table::with_header(["UNREADABLE", "WHY"]));
+    let (mut connections, mut unreadable): (Vec<Json>, Vec<Json>) = (Vec::new(), Vec::new());
+    for (row, form) in &walked.rows {
+        match read(row, *form, keep_alive, now) {
+            Ok((connection, custody)) => {
+                if wanted.is_none_or(|wanted| is(wanted, &connection, &custody)) {
+                    table.row(cells(&connection, &custody));
+                    connections.push(json_of(&connection, &custody));
+                }
+            }
+            Err((chat, why)) => {
+                foreign.row([chat.clone(), why.clone()]);
+                unreadable.push(json!({"chat": chat, "why": why}));
+            }
+        }
+    }
+    let exit = match (connections.len(), unreadable.len()) {
+        (_, 1..) => Exit::InPart,
+        (0, 0) => Exit::NothingMatched,
+        _ => Exit::Done,
+    };
+    let mut text = if connections.is_empty() { "No connections".to_owned() } else { table.text() + "\n" };
+    if !connections.is_empty() {
+        text.push_str(&count(connections.len(), "connection"));
+    }
+    text = format!("{text}. {}\n", how_far(walked, about));
+    if !unreadable.is_empty() {
+        text = format!("{text}\n{}", foreign.text());
+    }
+    let json = json!({
+        "connections": connections,
+        "unreadable": unreadable,
+        "rows_read": walked.rows_read,
+        "rows_about": about,
+        "complete": !walked.has_more,
+    });
+    Report::new(text, json, exit)
+}
+
+fn how_far(walked: &Walked, about: Option<u64>) -> String {
+    let read = count(walked.rows_read, "row");
+    if !walked.has_more {
+        return format!("{read} read: the whole table.");
+    }
+    let about = about.filter(|about| *about > 0);
+    let of = about.map(|about| format!(" of about {about} (as DynamoDB last counted)")).unwrap_or_default();
+    format!("{read}{of} read; there are more: raise --limit.")
+}
+
+/// A row, or why it cannot be read: its masked chat, and what is wrong with it.
+fn read(
+    row: &Attributes,
+    form: Form,
+    keep_alive: Option<Duration>,
+    now: Timestamp,
+) -> Result<(Connection, Custody), (String, String)> {
+    let key = row.get(attr::WA_ID).and_then(Value::as_text).unwrap_or_default();
+    let Ok(wa_id) = key.parse::<WaId>() else {
+        return Err((ending(key), "the key is no chat's address".to_owned()));
+    };
+    let connection = Connection::read(&wa_id, row, form != Form::Missing);
+    if connection.unreadable.is_empty() {
+        Ok((connection, Custody::read(row, form, keep_alive, now)))
+    } else {
+        Err((wa_id.masked(), format!("of another form: {}", connection.unreadable.join(", "))))
+    }
+}
+
+/// The end of a key, which may have a phone number in a form of its own.
+fn ending(key: &str) -> String {
+    let end: String = key.chars().rev().take(4).collect();
+    format!("…{}", end.chars().rev().collect::<String>())
+}
+
+fn is(wanted: ConnectionStatus, connection: &Connection, custody: &Custody) -> bool {
+    match wanted {
+        ConnectionStatus::Connected => connection.ended.is_none(),
+        ConnectionStatus::Ended => connection.ended.is_some(),
+        ConnectionStatus::Due => custody.is_due,
+    }
+}
+
+fn cells(connection: &Connection, custody: &Custody) -> [String; 8] {
+    let status = match &connection.ended {
+        Some(end) => end.reason.as_ref().map_or_else(|| "ended".to_owned(), |reason| format!("ended: {reason}")),
+        None => "connected".to_owned(),
+    };
+    [
+        connection.wa_id.masked(),
+        status,
+        connection.username.clone().unwrap_or_default(),
+        connection.org_id.clone().unwrap_or_default(),
+        Some(custody.age_text()).filter(|age| !age.is_empty()).map(|age| format!("{age} ago")).unwrap_or_default(),
+        custody.expiry_text(),
+        custody.form().as_str().to_owned(),
+        custody.marks(),
+    ]
+}
+
+fn json_of(connection: &Connection, custody: &Custody) -> Json {
+    let mut json = custody.json();
+    for (name, value) in [
+        ("chat", json!(connection.wa_id.masked())),
+        ("status", json!(if connection.ended.is_some() { "ended" } else { "connected" })),
+        ("ended_reason", json!(connection.ended.as_ref().and_then(|end| end.reason.as_deref()))),
+        ("username", json!(connection.username)),
+        ("org_id", json!(connection.org_id)),
+    ] {
+        json.insert(name.to_owned(), value);
+    }
+    Json::Object(json)
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::connection::{ENDED_AT, ENDED_REASON, REFRESHED_AT};
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
+    const WEEK: Duration = Duration::from_hours(7 * 24);
+
+    fn row(wa_id: &str, changes: &[(&str, Value)]) -> Attributes {
+        let mut row = Attributes::from([(attr::WA_ID.to_owned(), wa_id.into())]);
+        row.extend(changes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+        row
+    }
+
+    fn walked() -> Walked {
+        let at = |age| (REFRESHED_AT, NOW.minus(age).into());
+        let ended = [(ENDED_AT, NOW.into()), (ENDED_REASON, "expired".into())];
+        let rows = vec![
+            (row("whatsapp:+15551234561", &[at(WEEK / 2)]), Form::Sealed),
+            (row("whatsapp:+15551234562", &[at(WEEK * 2)]), Form::Plain),
+            (row("whatsapp:+15551234563", &ended), Form::Missing),
+        ];
+        Walked { rows_read: rows.len(), rows, has_more: false }
+    }
+
+    fn listed(walked: &Walked, wanted: Option<ConnectionStatus>) -> Report {
+        report(walked, wanted, Some(WEEK), Some(12), NOW)
+    }
+
+    #[test]
+    fn a_list_has_the_connections_of_one_status() {
+        for (status, number) in [
+            (None, 3),
+            (Some(ConnectionStatus::Connected), 2),
+            (Some(ConnectionStatus::Ended), 1),
+            (Some(ConnectionStatus::Due), 1),
+        ] {
+            let listed = listed(&walked(), status);
+            assert_eq!(listed.json["connections"].as_array().unwrap().len(), number, "{status:?}");
+            assert_eq!(listed.exit, Exit::Done);
+        }
+    }
+
+    #[test]
+    fn a_list_shows_no_phone_number() {
+        let listed = listed(&walked(), None);
+        assert!(!listed.text.contains("1555123") && !listed.json.to_string().contains("1555123"), "{}", listed.text);
+    }
+
+    #[test]
+    fn the_form_of_a_refresh_token_is_shown() {
+        let listed = listed(&walked(), None);
+        let forms: Vec<_> = (0..3).map(|place| listed.json["connections"][place]["refresh_token"].clone()).collect();
+        assert_eq!(forms, ["sealed", "plain", "none"]);
+    }
+
+    #[test]
+    fn a_walk_that_its_limit_has_ended_says_how_far_it_got() {
+        let listed = listed(&Walked { has_more: true, ..walked() }, None);
+        assert!(
+            listed
+                .text
+                .ends_with("3 rows of about 12 (as DynamoDB last counted) read; there are more: raise --limit.\n")
+        );
+        assert_eq!(listed.json["complete"], false);
+    }
+
+    #[test]
+    fn rows_of_a_foreign_form_are_unreadable() {
+        let rows = vec![
+            (row("+15551234567", &[]), Form::Plain),
+            (row("whatsapp:+15551234561", &[(attr::USERNAME, 7.into())]), Form::Plain),
+        ];
+        let listed = listed(&Walked { rows_read: 2, rows, has_more: false }, None);
+        assert_eq!(listed.exit, Exit::InPart);
+        assert_eq!(listed.json["unreadable"][0], json!({"chat": "…4567", "why": "the key is no chat's address"}));
+        assert_eq!(listed.json["unreadable"][1]["why"], "of another form: username");
+        assert!(!listed.text.contains("1555123"), "{}", listed.text);
+    }
+}
