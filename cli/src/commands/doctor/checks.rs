@@ -10,7 +10,7 @@ use shared::{LoginUrl, Status, attempt::index, aws::partition, timestamp::Clock}
 
 use super::{
     super::events::OUTCOMES,
-    deployment,
+    custody, deployment,
     finding::{self, Finding},
     key_policy,
     safety::{self, Concurrency},
@@ -99,6 +99,7 @@ impl<'a> Checks<'a> {
         add("attempts", self.attempts().await);
         add("safety", Ok(safety::settings(|name| self.target.stack.parameter(name).to_owned())));
         add("concurrency", self.concurrency().await);
+        add("custody", Ok(custody::check(self.target, self.clock).await));
         findings
     }
 

@@ -1,6 +1,7 @@
 //! `wasf doctor`: checks the deployed stack, and gives a remedy for each problem.
 
 mod checks;
+mod custody;
 mod deployment;
 mod finding;
 mod key_policy;
