@@ -100,6 +100,12 @@ impl Claim {
             .set(VERSION, self.version)
     }
 
+    /// Whether nobody has written the row since it was read, this claim included.
+    #[must_use]
+    pub fn may_be_taken(&self, row: &Attributes) -> bool {
+        self.before.holds(row)
+    }
+
     /// Whether this claim was taken, by a row that was read since: its answer was lost.
     #[must_use]
     pub fn holds(&self, row: &Attributes) -> bool {

@@ -145,7 +145,10 @@ impl Custody {
         match self.tables.write(wa_id, &claim.take(now)).await {
             Ok(Written::Done) => Ok(true),
             Ok(Written::Refused(row)) => Ok(claim.holds(&row)),
-            Err(_) => Ok(claim.holds(&self.row(wa_id).await?)),
+            Err(error) => {
+                let row = self.row(wa_id).await?;
+                if claim.may_be_taken(&row) { Err(error.into()) } else { Ok(claim.holds(&row)) }
+            }
         }
     }
 

@@ -231,6 +231,16 @@ async fn a_table_that_cannot_be_read_is_no_answer_about_the_connection() {
 }
 
 #[tokio::test]
+async fn a_claim_that_the_table_refuses_says_so_and_sends_nothing() {
+    let world = World::start().await;
+    world.tables.take_writes(0);
+    let trouble = trouble(world.token(&rejecting("a1")).await);
+    assert!(matches!(trouble, Trouble::Aws(_)), "{trouble}");
+    world.tables.take_all_writes();
+    assert_eq!(world.server.count(TOKEN), 0);
+}
+
+#[tokio::test]
 async fn what_nobody_asks_for_is_refreshed_when_it_is_due_and_not_before() {
     let days = |days: u64| Some(Duration::from_hours(24 * days));
     let world = World::start().await;
