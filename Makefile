@@ -24,7 +24,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 export PYTEST_ADDOPTS := -p no:cacheprovider -q
 
 .PHONY: help up down status test quick lint lint-rust lint-template unit model checks emulator end-to-end connect kills \
-  alarms operate wasf soak outage latency simulate sweep browser bench picture fmt audit build deploy tools clean
+  alarms operate wasf soak outage latency simulate sweep sweep-bench browser bench picture fmt audit build deploy tools clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^# ── / {sub(/^# ── /, ""); print "\n" $$0} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -120,6 +120,9 @@ simulate: ## predict waits and failures under load, with the template's settings
 sweep: ## simulate the sweep of ten million connections; UPDATE=1 puts it into docs/SCALING.md
 	@$(cloud) setup ministack
 	$(python) docs/analysis/sweep/sweep.py $(if $(UPDATE),--update)
+
+sweep-bench: ## sweep 100,000 rows of which 3 % are due, on a local cloud: who is refreshed, how fast (some minutes)
+	$(cloud) run -- $(tests) --test end_to_end -- --ignored --nocapture upkeep::a_hundred_thousand_rows
 
 # The functions are compiled as `sam build` does it for this machine's architecture, the peers the same way, each by itself.
 bench: export CARGO_TARGET_DIR := $(CURDIR)/target

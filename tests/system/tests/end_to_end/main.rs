@@ -17,3 +17,4 @@ mod refusals;
 mod telling;
 mod tokens;
 mod upgrade;
+mod upkeep;
