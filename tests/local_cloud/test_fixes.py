@@ -263,6 +263,20 @@ def principal_of_a_role_session(cloud):
 
 
 @expectation
+def batches_of_messages(cloud):
+    stack = cloud.deploy({"Queue": queue()})
+    iam = cloud.client("iam")
+    iam.create_user(UserName="sender")
+    allow = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*"}
+    iam.put_user_policy(UserName="sender", PolicyName="send", PolicyDocument=json.dumps({"Statement": [allow]}))
+    made = iam.create_access_key(UserName="sender")["AccessKey"]
+    sqs = cloud.client("sqs", (made["AccessKeyId"], made["SecretAccessKey"]))
+    sqs.send_message_batch(QueueUrl=stack["Queue"], Entries=[{"Id": "1", "MessageBody": "hello"}])
+    with pytest.raises(ClientError, match="AccessDenied"):
+        sqs.delete_message_batch(QueueUrl=stack["Queue"], Entries=[{"Id": "1", "ReceiptHandle": "any"}])
+
+
+@expectation
 def kms_condition_keys(cloud):
     key = cloud.client("kms").create_key()["KeyMetadata"]["Arn"]
     iam = cloud.client("iam")

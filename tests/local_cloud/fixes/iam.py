@@ -51,6 +51,21 @@ def principal_of_a_role_session():
 
 
 @fix
+def batches_of_messages():
+    """Who may send, delete or hide one message may do so with ten: the batch operations have no action of their own.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
+    """
+    extract = iam_actions.extract_iam_action
+
+    def of_one(service, *request):
+        action = extract(service, *request)
+        return action.removesuffix("Batch") if service == "sqs" and action else action
+
+    iam_actions.extract_iam_action = of_one
+
+
+@fix
 def kms_condition_keys():
     """KMS shows a policy the encryption context and the algorithm that a request names.
 
