@@ -71,3 +71,39 @@ impl Which {
         self.at.as_ref().is_none_or(|at| *at == held.at) && self.wa_id.as_ref().is_none_or(names)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{pin::pin, task::Poll};
+
+    use futures::poll;
+
+    use super::*;
+
+    fn which(at: Option<&str>, wa_id: Option<&str>) -> Which {
+        Which { at: at.map(str::to_owned), wa_id: wa_id.map(str::to_owned) }
+    }
+
+    #[tokio::test]
+    async fn a_call_of_aws_is_of_the_chat_that_its_body_names() {
+        let holds = Holds::default();
+        let body = Bytes::from_static(br#"{"Key":{"wa_id":{"S":"whatsapp:+1"}}}"#);
+        let mut held = pin!(holds.hold("dynamodb.UpdateItem", None, body));
+        assert_eq!(poll!(held.as_mut()), Poll::Pending);
+        for other in [which(None, Some("whatsapp:+2")), which(Some("dynamodb.GetItem"), None)] {
+            assert_eq!(holds.release(&other), 0);
+        }
+        assert_eq!(holds.release(&which(Some("dynamodb.UpdateItem"), Some("whatsapp:+1"))), 1);
+        assert_eq!(poll!(held.as_mut()), Poll::Ready(()));
+    }
+
+    #[tokio::test]
+    async fn what_is_held_can_be_seen() {
+        let holds = Holds::default();
+        let mut held = pin!(holds.hold("salesforce.refresh", Some("whatsapp:+1".to_owned()), Bytes::new()));
+        assert_eq!(poll!(held.as_mut()), Poll::Pending);
+        let shown = holds.read(&Which::default(), |held| serde_json::to_value(held).unwrap());
+        assert_eq!(shown, serde_json::json!([{"at": "salesforce.refresh", "wa_id": "whatsapp:+1"}]));
+        assert_eq!(holds.read(&which(Some("bot.events"), None), |held| held.len()), 0);
+    }
+}

@@ -8,10 +8,8 @@ use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 use system::{Browser, Cloud, hex, new_chat, wait_until};
 
-/// How many of a bot's workers ask at once. Each is a process of its own on the local cloud; `WORKERS` in the environment for more of them.
-fn workers() -> usize {
-    std::env::var("WORKERS").ok().and_then(|text| text.parse().ok()).unwrap_or(20)
-}
+/// How many of a bot's workers ask at once; each is a process of its own on the local cloud.
+const WORKERS: usize = 20;
 
 async fn connected(cloud: &Cloud) -> String {
     let chat = new_chat();
@@ -96,7 +94,7 @@ async fn reject_at_once(cloud: &Cloud, chat: &str, workers: usize) -> HashSet<St
 async fn many_workers_with_one_dead_token_make_one_refresh() {
     let cloud = Cloud::read();
     let chat = connected(&cloud).await;
-    let tokens = reject_at_once(&cloud, &chat, workers()).await;
+    let tokens = reject_at_once(&cloud, &chat, WORKERS).await;
     assert_eq!(tokens.len(), 1, "equal answers");
     assert_eq!(cloud.journal(&chat).await.count("salesforce.refresh"), 1);
 }
