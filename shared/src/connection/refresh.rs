@@ -9,8 +9,8 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{
-    ACCESS_TOKEN, CLOCK_SKEW, ENDED_AT, EXPIRES_AT, ISSUED_AT, LEASE_HOLDER, LEASE_UNTIL, LOST_AT, REFRESH_TOKEN,
-    REFRESHED_AT, RefreshTokenText, VERSION,
+    ACCESS_TOKEN, CLOCK_SKEW, ENDED_AT, EXPIRES_AT, ISSUED_AT, LEASE_HOLDER, LEASE_UNTIL, LOST_AT, Origin,
+    REFRESH_TOKEN, REFRESHED_AT, RefreshTokenText, VERSION,
 };
 use crate::{
     Timestamp,
@@ -21,8 +21,9 @@ use crate::{
 /// How long a refresh holds a row: from the claim to the answer of its last request.
 pub const LEASE: Duration = Duration::from_secs(20);
 /// How long after [`LOST_AT`] a dead refresh token ends the connection. Its successor comes back from the upkeep queue within a
-/// minute each time that the table refuses it.
-pub const LOST_AFTER: Duration = Duration::from_secs(150);
+/// minute each time that the table refuses it, and after the queue's visibility timeout, 6 minutes, where its receiver was
+/// killed.
+pub const LOST_AFTER: Duration = Duration::from_mins(8);
 
 /// What keeps a row from being claimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,13 +92,15 @@ pub fn age(row: &Attributes, now: Timestamp) -> Duration {
 }
 
 impl Claim {
-    /// The claim: nobody has written the row since it was read.
+    /// The claim: nobody has written the row since it was read. Who comes after a holder that may present a token which was lost
+    /// for good waits once more for what came of that.
     #[must_use]
     pub fn take(&self, now: Timestamp) -> ConditionalWrite {
-        ConditionalWrite::only_if(self.before.clone())
+        let write = ConditionalWrite::only_if(self.before.clone())
             .set(LEASE_UNTIL, now.plus(LEASE))
             .set(LEASE_HOLDER, self.holder.as_str())
-            .set(VERSION, self.version)
+            .set(VERSION, self.version);
+        if self.is_lost_for_good(now) { write.set(LOST_AT, now) } else { write }
     }
 
     /// Whether nobody has written the row since it was read, this claim included.
@@ -159,6 +162,8 @@ pub struct NewestTokens {
     pub access_token: SecretString,
     /// What takes the place of the refresh token: `None` where Salesforce does not rotate, and it stays.
     pub refresh_token: Option<RefreshTokenText>,
+    /// The consent that they came of, as the row has it.
+    pub origin: Origin,
     /// The base URL of the org's API, where it changed.
     pub instance_url: Option<String>,
     /// When Salesforce issued them.
@@ -213,12 +218,14 @@ impl NewestTokens {
     }
 }
 
-/// Seals a refresh token that stands in the row as it was given. Nothing else changes.
+/// Seals a refresh token that stands in the row as it was given. Nothing else changes. It waits while a successor may come, which
+/// is stored where the row has what was used.
 #[must_use]
 pub fn seal_plain(plain: &RefreshTokenText, sealed: &RefreshTokenText) -> ConditionalWrite {
     ConditionalWrite::only_if(Condition::All(vec![
         Condition::Is(REFRESH_TOKEN, plain.stored().into()),
         Condition::Absent(LEASE_UNTIL),
+        Condition::Absent(LOST_AT),
     ]))
     .set(REFRESH_TOKEN, sealed.stored())
     .add(VERSION, 1)
@@ -281,6 +288,7 @@ mod tests {
             replaces: Some("a1".into()),
             access_token: format!("a{number}").into(),
             refresh_token: Some(RefreshTokenText::new(&format!("r{number}"))),
+            origin: Origin::of(&connected()),
             instance_url: None,
             issued_at: refreshed_at,
             scope: None,
@@ -382,7 +390,9 @@ mod tests {
         assert!(soon.maybe_used && !soon.is_lost_for_good(at(60)));
         assert!(soon.lost(at(60)).apply(&mut current));
         assert_eq!(current.get(LOST_AT), Some(&NOW.into()), "the first time counts");
-        assert!(taken(&mut current, "three", at(150)).is_lost_for_good(at(150)));
+        assert!(taken(&mut current, "three", at(480)).is_lost_for_good(at(480)));
+        let after_it = taken(&mut current, "four", at(501));
+        assert!(!after_it.is_lost_for_good(at(501)), "it may have presented it, and have its successor");
     }
 
     #[test]
@@ -415,7 +425,10 @@ mod tests {
         assert!(seal(&mut current) && !seal(&mut current));
         assert_eq!(current.get(REFRESH_TOKEN), Some(&"sealed:v1:x".into()));
         let mut held = connected();
-        taken(&mut held, "one", NOW);
+        let holder = taken(&mut held, "one", NOW);
         assert!(!seal(&mut held));
+        assert!(holder.lost(at(1)).apply(&mut held));
+        assert!(!seal(&mut held), "its successor is stored where it stands");
+        assert!(newest("r1", 2, at(1)).store().apply(&mut held));
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::seal::BrokenSeal;
 use crate::{
     Timestamp,
-    connection::{NewestTokens, RefreshTokenText},
+    connection::{NewestTokens, Origin, RefreshTokenText},
 };
 
 #[derive(Serialize, Deserialize)]
@@ -18,6 +18,7 @@ struct Wire {
     access_token: SecretString,
     /// As it is to stand in the row.
     refresh_token: Option<String>,
+    origin: Origin,
     instance_url: Option<String>,
     issued_at: Timestamp,
     scope: Option<String>,
@@ -39,6 +40,7 @@ pub(super) fn to_json(tokens: &NewestTokens) -> Result<SecretString, BrokenSeal>
         replaces,
         access_token,
         refresh_token,
+        origin,
         instance_url,
         issued_at,
         scope,
@@ -50,6 +52,7 @@ pub(super) fn to_json(tokens: &NewestTokens) -> Result<SecretString, BrokenSeal>
         replaces: replaces.map(|token| token.expose_secret().to_owned()),
         access_token,
         refresh_token: refresh_token.map(|token| token.stored().to_owned()),
+        origin,
         instance_url,
         issued_at,
         scope,
@@ -60,13 +63,24 @@ pub(super) fn to_json(tokens: &NewestTokens) -> Result<SecretString, BrokenSeal>
 }
 
 pub(super) fn from_json(text: &SecretString) -> Result<NewestTokens, BrokenSeal> {
-    let Wire { used, replaces, access_token, refresh_token, instance_url, issued_at, scope, refreshed_at, expires_at } =
-        serde_json::from_str(text.expose_secret()).map_err(|_| BrokenSeal)?;
+    let Wire {
+        used,
+        replaces,
+        access_token,
+        refresh_token,
+        origin,
+        instance_url,
+        issued_at,
+        scope,
+        refreshed_at,
+        expires_at,
+    } = serde_json::from_str(text.expose_secret()).map_err(|_| BrokenSeal)?;
     Ok(NewestTokens {
         used: RefreshTokenText::new(&used),
         replaces: replaces.map(Into::into),
         access_token,
         refresh_token: refresh_token.as_deref().map(RefreshTokenText::new),
+        origin,
         instance_url,
         issued_at,
         scope,

@@ -14,7 +14,7 @@ use crate::{
     attempt::{EndReason, attr},
     aws::secrets::Secrets,
     conditional_write::{Attributes, Value},
-    connection::{self, Claim, ConnectionEnd, LEASE, LOST_AFTER, NewestTokens, Obstacle},
+    connection::{self, Claim, ConnectionEnd, LEASE, LOST_AFTER, NewestTokens, Obstacle, Origin},
     logging::chain,
     metrics::Metric,
     pauses::Pauses,
@@ -259,6 +259,8 @@ impl Work<'_> {
         match self.look(inputs).await? {
             Look::Alive => (self.is_unused, self.has_no_successor) = (true, true),
             Look::Dead => return Err(self.dead(EndReason::Expired)),
+            // It is presented when no successor can come any more that this would revoke.
+            Look::Unknown if !self.claim.is_lost_for_good(self.now()) => return Err(Stop::Lost),
             Look::Unknown => {}
         }
         Ok(())
@@ -347,6 +349,7 @@ impl Work<'_> {
             replaces: text(self.row, connection::ACCESS_TOKEN).map(Into::into),
             access_token: answer.access_token.secret().into(),
             refresh_token: sealed.map(connection::RefreshTokenText::Sealed),
+            origin: Origin::of(self.row),
             instance_url: answer.instance_url.as_deref().and_then(|url| salesforce::instance_origin(url, near)),
             issued_at: answer.issued_at.unwrap_or(now),
             scope: answer.scope.clone(),

@@ -99,7 +99,7 @@ impl Custody {
         }
         if let Some(RefreshTokenText::Sealed(token)) = &tokens.refresh_token {
             let hosts = self.hosts(&self.row(wa_id).await?);
-            let revoke = Revoke { wa_id: wa_id.clone(), token: token.clone(), hosts, origin: None };
+            let revoke = superseded(wa_id, token, hosts, &tokens);
             self.queue(&Upkeep::Revoke(revoke), Duration::ZERO).await?;
         }
         Ok(StoredLater::Superseded)
@@ -109,7 +109,7 @@ impl Custody {
     /// whoever took the old one out of the row revokes it.
     async fn revoke_new(&self, wa_id: &WaId, tokens: &NewestTokens, hosts: Vec<String>) {
         let Some(RefreshTokenText::Sealed(token)) = &tokens.refresh_token else { return };
-        self.revoke_soon(Revoke { wa_id: wa_id.clone(), token: token.clone(), hosts, origin: None }).await;
+        self.revoke_soon(superseded(wa_id, token, hosts, tokens)).await;
     }
 
     /// Seals the refresh token of a row that has it in plain; `false` where there was none, or the row is another by now.
@@ -123,4 +123,9 @@ impl Custody {
         let written = self.tables.write(wa_id, &seal_plain(plain, &RefreshTokenText::Sealed(sealed))).await?;
         Ok(matches!(written, Written::Done))
     }
+}
+
+/// Tokens whose row is another by now. Where it is still of their consent they were stored, and used since: it has what came of them.
+fn superseded(wa_id: &WaId, token: &SealedText, hosts: Vec<String>, tokens: &NewestTokens) -> Revoke {
+    Revoke { wa_id: wa_id.clone(), token: token.clone(), hosts, origin: Some(tokens.origin.clone()) }
 }

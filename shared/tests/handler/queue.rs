@@ -58,7 +58,10 @@ async fn whoever_asks_before_the_queue_brings_them_ends_nothing() {
 async fn tokens_from_the_queue_never_replace_a_new_consents_and_are_revoked() {
     let world = World::start().await;
     let tokens = refused(&world).await;
-    world.put(&json!({"refresh_token": {"S": "of a new consent"}, "access_token": {"S": "new"}}));
+    let consented_at = json!({"N": crate::world::NOW.to_string()});
+    world.put(&json!({
+        "refresh_token": {"S": "of a new consent"}, "access_token": {"S": "new"}, "consented_at": consented_at
+    }));
     assert_eq!(world.custody.store_sealed(&chat(), &tokens).await.unwrap(), StoredLater::Superseded);
     assert_eq!(world.text("access_token"), "new");
     let Some((Upkeep::Revoke(revoke), _)) = world.queued().pop() else { panic!("not revoked") };
@@ -81,6 +84,7 @@ async fn a_consent_in_between_wins_over_a_refresh() {
         let mut row = tables.item("salesforce_tokens", crate::world::CHAT);
         row["refresh_token"] = json!({"S": "of a new consent"});
         row["access_token"] = json!({"S": "new"});
+        row["consented_at"] = json!({"N": crate::world::NOW.to_string()});
         row["refreshed_at"] = json!({"N": crate::world::NOW.to_string()});
         tables.put("salesforce_tokens", crate::world::CHAT, row);
     });
@@ -101,7 +105,7 @@ async fn where_neither_table_nor_queue_takes_them_the_bot_is_served_and_the_end_
     assert_eq!(token.access_token.expose_secret(), "a2");
     world.tables.take_all_writes();
     world.server.on("SendMessage", |_| json!({}).into());
-    for pause in [30, 200] {
+    for pause in [30, 500] {
         World::pass(Duration::from_secs(pause));
         assert!(world.token(&rejecting("a1")).await.is_err());
     }

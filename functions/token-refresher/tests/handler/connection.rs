@@ -180,6 +180,7 @@ async fn tokens_of_a_row_that_has_changed_since_are_not_stored_and_are_revoked()
     let message = world.refreshed_and_not_stored(&chat).await;
     let mut newer = world.item(&chat);
     newer["refresh_token"] = text("5Aep861!OF A NEWER CONSENT");
+    newer["consented_at"] = number(NOW.millis());
     world.tables.put(TABLE, &chat, newer.clone());
     assert!(is_done(&world.function(), &message).await);
     assert_eq!(world.item(&chat), newer);
@@ -204,6 +205,7 @@ async fn revocation() -> (World, String, Value) {
     let message = world.refreshed_and_not_stored(&chat).await;
     let mut newer = world.item(&chat);
     newer["refresh_token"] = text("5Aep861!NEWER");
+    newer["consented_at"] = number(NOW.millis());
     world.tables.put(TABLE, &chat, newer);
     assert!(is_done(&world.function(), &message).await);
     let message = world.sent("revoke");
