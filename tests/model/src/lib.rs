@@ -26,7 +26,8 @@
 //!
 //! Other attempts of the chat, the token table and what becomes of tokens that nobody needs are in a model of their own,
 //! [`consents`], and how one outcome is told, with the intent before a message, both ways to the bot and the retry queue,
-//! is in a third, [`telling`]: in one, the states would be their product.
+//! is in a third, [`telling`]. A fourth, [`refreshing`], has what becomes of a connection's tokens afterwards: how they are
+//! refreshed, rotated, revoked and lost. In one, the states would be their product.
 
 pub mod consents;
 pub mod entry;
@@ -36,6 +37,7 @@ pub mod memo;
 pub mod notifier;
 pub mod properties;
 pub mod protocol;
+pub mod refreshing;
 pub mod rules;
 pub mod state;
 pub mod table;

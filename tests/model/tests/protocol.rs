@@ -10,6 +10,7 @@ use std::{fmt::Debug, hash::Hash, process::ExitCode};
 use model::{
     consents::{self, Consents, scenario},
     protocol::{Faults, Kind, Protocol},
+    refreshing::{self, Refreshing},
     rules,
     table::Code,
     telling::{self, Telling},
@@ -75,6 +76,20 @@ fn main() -> ExitCode {
     println!("broken rules that a property detects:");
     for (broken, name, faults) in telling::rules::Broken::ALL {
         passed &= report_broken(name, violation(&check(Telling::new(faults, 0, broken))));
+    }
+
+    println!("one connection, refreshed:");
+    for scenario in refreshing::scenario::ALL {
+        let faults = scenario.faults[bound];
+        let checked = check(Refreshing::new(scenario, faults, refreshing::rules::Broken::Nothing));
+        passed &= report(scenario.name, faults, &checked, refreshing::state::State::summary);
+    }
+    let scenario = &refreshing::scenario::CONSENT;
+    print_properties(passed, &Refreshing::new(scenario, 1, refreshing::rules::Broken::Nothing));
+    println!("broken rules that a property detects:");
+    for (broken, name, scenario) in refreshing::rules::Broken::ALL {
+        let detected = (1..=2).find_map(|faults| violation(&check(Refreshing::new(scenario, faults, broken))));
+        passed &= report_broken(name, detected);
     }
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
