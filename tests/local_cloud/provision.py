@@ -136,7 +136,9 @@ def describe(stack, domain):
         gateway.create_api_mapping(DomainName=domain, ApiId=api, Stage="$default")
     (found,) = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
-    boto3.client("iam").attach_user_policy(UserName=BOT, PolicyArn=outputs["BotPolicyArn"])
+    iam = boto3.client("iam")
+    if any(user["UserName"] == BOT for user in iam.list_users()["Users"]):  # an account that is still empty has none
+        iam.attach_user_policy(UserName=BOT, PolicyArn=outputs["BotPolicyArn"])
     return outputs
 
 

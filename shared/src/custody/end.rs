@@ -56,8 +56,16 @@ impl Custody {
             let link_id = self.tables.link_of(&row).await;
             let (reason, at) = (EndReason::Disconnected, (self.clock)());
             let end = ConnectionEnd { wa_id, row: &row, reason, link_id, at };
-            if !self.tables.end(&end).await? {
-                continue;
+            match self.tables.end(&end).await {
+                Ok(true) => {}
+                Ok(false) => continue,
+                Err(error) => {
+                    // It may be written, and the queue has no message: the row says whether the token is in use.
+                    if let (Some(revoke), Err(_)) = (&revoke, &queued) {
+                        self.revoke_at_once(revoke, false, deadline).await;
+                    }
+                    return Err(error.into());
+                }
             }
             self.config.meter.count(at, Metric::ConnectionsEnded, &[("Reason", reason.as_str())]);
             if let Some(revoke) = revoke {

@@ -24,6 +24,8 @@ struct Wire {
     scope: Option<String>,
     refreshed_at: Timestamp,
     expires_at: Option<Timestamp>,
+    /// Where they can be revoked: the row may be of another consent, at another host, by then.
+    hosts: Vec<String>,
 }
 
 fn exposed<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
@@ -34,7 +36,7 @@ fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D:
     String::deserialize(deserializer).map(Into::into)
 }
 
-pub(super) fn to_json(tokens: &NewestTokens) -> Result<SecretString, BrokenSeal> {
+pub(super) fn to_json(tokens: &NewestTokens, hosts: &[String]) -> Result<SecretString, BrokenSeal> {
     let NewestTokens {
         used,
         replaces,
@@ -58,11 +60,12 @@ pub(super) fn to_json(tokens: &NewestTokens) -> Result<SecretString, BrokenSeal>
         scope,
         refreshed_at,
         expires_at,
+        hosts: hosts.to_vec(),
     };
     serde_json::to_string(&wire).map(Into::into).map_err(|_| BrokenSeal)
 }
 
-pub(super) fn from_json(text: &SecretString) -> Result<NewestTokens, BrokenSeal> {
+pub(super) fn from_json(text: &SecretString) -> Result<(NewestTokens, Vec<String>), BrokenSeal> {
     let Wire {
         used,
         replaces,
@@ -74,8 +77,9 @@ pub(super) fn from_json(text: &SecretString) -> Result<NewestTokens, BrokenSeal>
         scope,
         refreshed_at,
         expires_at,
+        hosts,
     } = serde_json::from_str(text.expose_secret()).map_err(|_| BrokenSeal)?;
-    Ok(NewestTokens {
+    let tokens = NewestTokens {
         used: RefreshTokenText::new(&used),
         replaces: replaces.map(Into::into),
         access_token,
@@ -86,5 +90,6 @@ pub(super) fn from_json(text: &SecretString) -> Result<NewestTokens, BrokenSeal>
         scope,
         refreshed_at,
         expires_at,
-    })
+    };
+    Ok((tokens, hosts))
 }

@@ -52,7 +52,7 @@ impl Custody {
                 Ok(Err(error)) => Trouble::Aws(error),
                 Err(_) => Trouble::OutOfTime,
             };
-            match timeout_at(deadline, self.queue_tokens(wa_id, tokens, key)).await {
+            match timeout_at(deadline, self.queue_tokens(wa_id, tokens, key, &hosts)).await {
                 Ok(Ok(())) => {
                     warn!(error = chain(&trouble), "refreshed tokens not stored, and put on the upkeep queue");
                     return true;
@@ -82,8 +82,14 @@ impl Custody {
         }
     }
 
-    async fn queue_tokens(&self, wa_id: &WaId, tokens: &NewestTokens, key: &SealingKey) -> Result<(), Trouble> {
-        let json = newest::to_json(tokens)?;
+    async fn queue_tokens(
+        &self,
+        wa_id: &WaId,
+        tokens: &NewestTokens,
+        key: &SealingKey,
+        hosts: &[String],
+    ) -> Result<(), Trouble> {
+        let json = newest::to_json(tokens, hosts)?;
         let tokens = seal::seal(key, Purpose::NewestTokens, wa_id, json.expose_secret(), self.random)?;
         Ok(self.queue(&Upkeep::Store { wa_id: wa_id.clone(), tokens }, Duration::ZERO).await?)
     }
@@ -93,12 +99,11 @@ impl Custody {
     /// # Errors
     /// [`Trouble`]: they have to come back once more.
     pub async fn store_sealed(&self, wa_id: &WaId, tokens: &SealedText) -> Result<StoredLater, Trouble> {
-        let tokens = newest::from_json(&self.open(tokens, Purpose::NewestTokens, wa_id).await?)?;
+        let (tokens, hosts) = newest::from_json(&self.open(tokens, Purpose::NewestTokens, wa_id).await?)?;
         if self.store(wa_id, &tokens).await? {
             return Ok(StoredLater::Stored);
         }
         if let Some(RefreshTokenText::Sealed(token)) = &tokens.refresh_token {
-            let hosts = self.hosts(&self.row(wa_id).await?);
             let revoke = superseded(wa_id, token, hosts, &tokens);
             self.queue(&Upkeep::Revoke(revoke), Duration::ZERO).await?;
         }

@@ -90,6 +90,20 @@ async fn a_disconnect_that_was_killed_before_the_end_leaves_the_connection_alone
 }
 
 #[tokio::test]
+async fn a_disconnect_whose_answer_is_lost_revokes_where_the_queue_has_no_message() {
+    let world = World::start().await;
+    world.server.on("SendMessage", |_| aws::error("AccessDenied"));
+    let tables = world.tables.clone();
+    world.server.on("TransactWriteItems", move |request| {
+        let _ = tables.transact(&request.json());
+        aws::error("AccessDeniedException")
+    });
+    assert!(world.custody.disconnect(&chat(), deadline()).await.is_err());
+    assert!(world.salesforce.with(|grant| grant.current.is_none()), "the row is dead, and so is the token");
+    assert_eq!(world.custody.disconnect(&chat(), deadline()).await.unwrap(), Disconnected::Nothing);
+}
+
+#[tokio::test]
 async fn a_disconnect_beside_a_refresh_wins_and_what_the_refresh_brought_is_revoked() {
     let world = World::start().await;
     world.tables.before_write(2, |tables| {

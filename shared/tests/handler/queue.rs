@@ -60,7 +60,8 @@ async fn tokens_from_the_queue_never_replace_a_new_consents_and_are_revoked() {
     let tokens = refused(&world).await;
     let consented_at = json!({"N": crate::world::NOW.to_string()});
     world.put(&json!({
-        "refresh_token": {"S": "of a new consent"}, "access_token": {"S": "new"}, "consented_at": consented_at
+        "refresh_token": {"S": "of a new consent"}, "access_token": {"S": "new"}, "consented_at": consented_at,
+        "login_url": {"S": "https://other.example"}, "instance_url": {"S": "https://other.my.salesforce.com"},
     }));
     assert_eq!(world.custody.store_sealed(&chat(), &tokens).await.unwrap(), StoredLater::Superseded);
     assert_eq!(world.text("access_token"), "new");

@@ -26,7 +26,7 @@ const HOUR: u64 = 3_600_000;
 
 thread_local! {
     static CLOCK: Cell<u64> = const { Cell::new(NOW) };
-    static DRAWN: Cell<u8> = const { Cell::new(0) };
+    static DRAWN: Cell<u64> = const { Cell::new(0) };
 }
 
 fn now() -> Timestamp {
@@ -35,8 +35,8 @@ fn now() -> Timestamp {
 
 #[expect(clippy::unnecessary_wraps, reason = "a source of random bytes can fail")]
 fn random(buffer: &mut [u8]) -> Result<(), NoRandomness> {
-    DRAWN.set(DRAWN.get().wrapping_add(1));
-    buffer.fill(DRAWN.get());
+    DRAWN.set(DRAWN.get() + 1);
+    buffer.iter_mut().rev().zip(DRAWN.get().to_le_bytes()).for_each(|(byte, drawn)| *byte = drawn);
     Ok(())
 }
 
