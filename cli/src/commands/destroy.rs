@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use self::left::{Left, key_left, retained_left, secret_left, table_left};
+use self::left::{Left, key_left, retained_left, secret_left, table_left, token_key_left};
 use crate::{
     aws::{Keys, Presence, Queue, SecretsManager, TableSettings, Tables, delete_stack, retained_resources},
     error::{Error, Exit},
@@ -26,12 +26,14 @@ const SECRETS: [&str; 5] = [
     "BotWebhookSecretName",
 ];
 /// The queues, which go with what is in them.
-const QUEUES: [(&str, &str); 5] = [
+const QUEUES: [(&str, &str); 7] = [
     ("ExchangeQueueUrl", "exchange queue"),
     ("ExchangeDlqUrl", "dead letters"),
     ("NotifierRetryQueueUrl", "outcomes to be told"),
     ("NotifierRetryDlqUrl", "outcomes that were retried for a day"),
     ("NotifierFailureQueueUrl", "failed notifications"),
+    ("UpkeepQueueUrl", "refreshed tokens and revocations"),
+    ("UpkeepDlqUrl", "dead letters of upkeep"),
 ];
 
 pub(crate) async fn run(target: &Target, force: bool, confirm: bool) -> Result<Report, Error> {
@@ -45,7 +47,7 @@ pub(crate) async fn run(target: &Target, force: bool, confirm: bool) -> Result<R
     let messages: usize = waiting.iter().map(|(_, number)| number).sum();
     if confirm && !force && messages > 0 {
         let why = format!(
-            "{} in its queues, which may be somebody's consent or its answer; see wasf dlq stats, wasf dlq redrive and wasf \
+            "{} in its queues, which may be somebody's consent or its answer; see wasf dlq stats, wasf dlq redrive (with --queue upkeep, too) and wasf \
              events redrive, or add --force",
             count(messages, "message")
         );
@@ -88,7 +90,9 @@ async fn left(target: &Target) -> Result<Vec<Left>, Error> {
     for id in ids {
         if keys.stays(id).await {
             let by_it = encrypted.iter().filter(|(_, table)| table.encryption_key.as_deref().map(id_of) == Some(id));
-            left.push(key_left(id, &by_it.map(|(name, _)| name.as_str()).collect::<Vec<_>>()));
+            let tables: Vec<_> = by_it.map(|(name, _)| name.as_str()).collect();
+            let opens_tokens = retained.iter().any(|of| of.logical == "RefreshTokenKey" && of.physical == id);
+            left.push(if opens_tokens { token_key_left(id) } else { key_left(id, &tables) });
         }
     }
     let is_listed = |kind: &str| ["AWS::KMS::Key", "AWS::DynamoDB::Table"].contains(&kind);

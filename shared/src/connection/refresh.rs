@@ -147,6 +147,8 @@ impl Claim {
         Condition::All(vec![
             Condition::Is(VERSION, self.version.into()),
             Condition::Is(LEASE_HOLDER, self.holder.as_str().into()),
+            // Whoever writes the row without knowing of versions brings tokens of their own.
+            Condition::Is(REFRESH_TOKEN, self.used.stored().into()),
         ])
     }
 }
@@ -430,5 +432,14 @@ mod tests {
         assert!(holder.lost(at(1)).apply(&mut held));
         assert!(!seal(&mut held), "its successor is stored where it stands");
         assert!(newest("r1", 2, at(1)).store().apply(&mut held));
+    }
+
+    #[test]
+    fn who_wrote_other_tokens_without_knowing_of_versions_is_not_ended_for_the_old_ones() {
+        let mut current = connected();
+        let claim = taken(&mut current, "one", NOW);
+        assert!(claim.holds(&current));
+        current.insert(REFRESH_TOKEN.to_owned(), "of another version's consent".into());
+        assert!(!claim.holds(&current) && !claim.lost(NOW).apply(&mut current));
     }
 }

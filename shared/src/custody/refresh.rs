@@ -18,7 +18,10 @@ use crate::{
     logging::chain,
     metrics::Metric,
     pauses::Pauses,
-    salesforce::{self, Introspection, RefreshClass, RefreshToken, Refreshed, TokenKind},
+    salesforce::{
+        self, AccessToken, Grant, IntrospectError, Introspection, RefreshClass, RefreshToken, Refreshed, TokenKind,
+        UserinfoFailure,
+    },
 };
 
 /// What a request leaves of the lease and of the invocation, for storing its answer.
@@ -109,18 +112,28 @@ impl Custody {
         result
     }
 
-    /// A connection without a refresh token lives as long as its access token, about which Salesforce has the last word.
+    /// A connection without a refresh token lives as long as its access token, about which the org itself has the last word.
     async fn without_refresh_token(&self, wa_id: &WaId, row: &Attributes, deadline: Instant) -> Refreshing {
         let asked = async {
-            let (hosts, secrets) = (self.hosts(row), self.secrets().await?);
-            let host = hosts.first().ok_or(Trouble::NoHost)?;
-            let token = (TokenKind::Access, text(row, connection::ACCESS_TOKEN).unwrap_or_default());
-            let (credentials, time) = (self.config.credentials(&secrets)?, left(deadline).min(INTROSPECTION));
-            Ok::<_, Trouble>(self.salesforce()?.introspect(host, token, credentials, time).await?)
+            let host = self.hosts(row).pop().ok_or(Trouble::NoHost)?;
+            let token = text(row, connection::ACCESS_TOKEN).unwrap_or_default().into();
+            let access_token = AccessToken::from_secret(&token).map_err(|_| Trouble::NoRefreshToken)?;
+            let known = |name| text(row, name).unwrap_or_default().to_owned();
+            let grant = Grant {
+                access_token,
+                refresh_token: None,
+                instance_url: host,
+                issued_at: (self.clock)(),
+                scope: None,
+                org_id: known(attr::ORG_ID),
+                user_id: known(connection::USER_ID),
+            };
+            let asked = self.salesforce()?.username(&grant, left(deadline).min(INTROSPECTION)).await;
+            Ok::<_, Trouble>(asked.is_err_and(|error| error.failure() == UserinfoFailure::Blocked))
         };
         match asked.await {
-            Ok(Introspection::Inactive) => self.end(wa_id, row.clone(), EndReason::Expired).await,
-            Ok(Introspection::Active { .. }) => Refreshing::Failed(Trouble::NoRefreshToken),
+            Ok(true) => self.end(wa_id, row.clone(), EndReason::Expired).await,
+            Ok(false) => Refreshing::Failed(Trouble::NoRefreshToken),
             Err(trouble) => Refreshing::Failed(trouble),
         }
     }
@@ -210,7 +223,7 @@ impl Work<'_> {
             match error.class() {
                 RefreshClass::Ended(reason) => return Err(self.dead(reason)),
                 RefreshClass::Transient { retry_after } => {
-                    self.is_unused = !was_ambiguous;
+                    self.is_unused = !was_ambiguous && self.has_no_successor;
                     if requests >= REQUESTS || !pauses.next(retry_after).await {
                         return Err(error.into());
                     }
@@ -231,11 +244,11 @@ impl Work<'_> {
                     if look == Look::Dead {
                         return Err(self.dead(EndReason::Expired));
                     }
-                    self.is_unused = look == Look::Alive || !was_ambiguous;
+                    self.is_unused = look == Look::Alive || !was_ambiguous && self.has_no_successor;
                     return Err(error.into());
                 }
                 RefreshClass::Operator => {
-                    self.is_unused = !was_ambiguous;
+                    self.is_unused = !was_ambiguous && self.has_no_successor;
                     if refetched {
                         return Err(error.into());
                     }
@@ -277,22 +290,32 @@ impl Work<'_> {
     /// An app that may not introspect a token is told that it is inactive (RFC 7662 §2.2). So that is believed only of a
     /// Salesforce that has told this stack the truth: about the access token of now, or when it ends.
     async fn look(&self, inputs: &Inputs) -> Result<Look, Stop> {
-        let introspect = async |token| -> Result<Introspection, Stop> {
-            let host = self.hosts.first().ok_or(Trouble::NoHost)?;
-            let credentials = self.custody.config.credentials(&inputs.secrets).map_err(Trouble::from)?;
-            let time = left(self.until).min(INTROSPECTION);
-            Ok(self.custody.salesforce()?.introspect(host, token, credentials, time).await.map_err(Trouble::from)?)
-        };
-        if let Introspection::Active { .. } = introspect((TokenKind::Refresh, inputs.token.secret())).await? {
-            return Ok(Look::Alive);
+        match self.introspect((TokenKind::Refresh, inputs.token.secret()), inputs).await? {
+            Some(Introspection::Active { .. }) => return Ok(Look::Alive),
+            Some(Introspection::Inactive) => {}
+            None => return Ok(Look::Unknown),
         }
         let access = text(self.row, connection::ACCESS_TOKEN).unwrap_or_default();
         // A JWT says by itself when it ends.
         if self.row.contains_key(connection::EXPIRES_AT) && access.split('.').count() != 3 {
             return Ok(Look::Dead);
         }
-        let access = introspect((TokenKind::Access, access)).await?;
-        Ok(if matches!(access, Introspection::Active { .. }) { Look::Dead } else { Look::Unknown })
+        let access = self.introspect((TokenKind::Access, access), inputs).await?;
+        Ok(if matches!(access, Some(Introspection::Active { .. })) { Look::Dead } else { Look::Unknown })
+    }
+
+    /// Asks each host about a token; `None` where all of them refuse to say.
+    async fn introspect(&self, token: (TokenKind, &str), inputs: &Inputs) -> Result<Option<Introspection>, Stop> {
+        let credentials = self.custody.config.credentials(&inputs.secrets).map_err(Trouble::from)?;
+        for host in &self.hosts {
+            let time = left(self.until).min(INTROSPECTION);
+            match self.custody.salesforce()?.introspect(host, token, credentials, time).await {
+                Ok(said) => return Ok(Some(said)),
+                Err(IntrospectError::Refused(400..=499)) => {}
+                Err(error) => return Err(Trouble::from(error).into()),
+            }
+        }
+        Ok(None)
     }
 
     /// Stores what Salesforce gave, and hands it out.
@@ -371,7 +394,9 @@ impl Work<'_> {
     /// The refresh token is dead, and its successor may come from the queue: it is looked at again when it would have come.
     async fn lost(&self) -> Refreshing {
         let refresh = Upkeep::Refresh { wa_id: self.wa_id.clone() };
-        if let Err(error) = self.custody.queue(&refresh, LOOK_AGAIN).await {
+        if self.claim.lost_at.is_none()
+            && let Err(error) = self.custody.queue(&refresh, LOOK_AGAIN).await
+        {
             // The next call, or the sweep, finds the mark.
             warn!(error = chain(&error), "refresh not queued");
         }

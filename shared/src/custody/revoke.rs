@@ -15,7 +15,7 @@ use crate::{
     conditional_write::{Attributes, Value},
     connection::{Origin, REFRESH_TOKEN, RefreshTokenText, StoredTokens},
     logging::chain,
-    salesforce,
+    salesforce::{self, Revocation},
 };
 
 /// One try within an invocation that has more to do.
@@ -37,7 +37,7 @@ impl Custody {
     /// [`Trouble`]: it may be alive.
     pub async fn revoke(&self, revoke: &Revoke, deadline: Instant) -> Result<Revoked, Trouble> {
         let token = self.open(&revoke.token, Purpose::RefreshToken, &revoke.wa_id).await?;
-        let mut refused = Trouble::NoHost;
+        let (mut refused, mut is_unknown) = (Trouble::NoHost, false);
         for host in &revoke.hosts {
             // Just before: a connection is not worth a token.
             if self.is_in_use(revoke, token.expose_secret(), &self.row(&revoke.wa_id).await?).await? {
@@ -45,11 +45,13 @@ impl Custody {
             }
             let time = deadline.saturating_duration_since(Instant::now()).min(salesforce::TIMEOUT);
             match self.salesforce()?.revoke(host, token.expose_secret(), time).await {
-                Ok(_) => return Ok(Revoked::Dead),
+                Ok(Revocation::Revoked) => return Ok(Revoked::Dead),
+                // Dead, or another org's: the next host may know it.
+                Ok(Revocation::Unknown) => is_unknown = true,
                 Err(error) => refused = error.into(),
             }
         }
-        Err(refused)
+        if is_unknown { Ok(Revoked::Dead) } else { Err(refused) }
     }
 
     /// Whether the chat is connected by this token, or by what a rotation has made of it. Salesforce may also give one token to
@@ -73,7 +75,12 @@ impl Custody {
 
     /// Has a token revoked by way of the queue or, where it does not take it, within this invocation.
     pub(super) async fn revoke_soon(&self, revoke: Revoke) {
-        let Err(queued) = self.queue(&Upkeep::Revoke(revoke.clone()), Duration::ZERO).await else { return };
+        let queued = timeout(AT_ONCE / 2, self.queue(&Upkeep::Revoke(revoke.clone()), Duration::ZERO)).await;
+        let queued = match queued {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => Trouble::Aws(error),
+            Err(_) => Trouble::OutOfTime,
+        };
         let at_once = timeout(AT_ONCE, self.revoke(&revoke, Instant::now() + AT_ONCE)).await;
         if !matches!(at_once, Ok(Ok(_))) {
             error!(error = chain(&queued), "tokens not revoked: they may stay valid at Salesforce");

@@ -13,7 +13,7 @@ use crate::{
     WaId,
     attempt::EndReason,
     conditional_write::{Attributes, Value},
-    connection::{self, ENDED_REASON, REFRESH_TOKEN, was_connected},
+    connection::{self, ENDED_AT, ENDED_REASON, REFRESH_TOKEN, was_connected},
 };
 
 /// How long a loser waits before it looks at the row again, at first and at most.
@@ -62,13 +62,17 @@ impl Custody {
         loop {
             let row = self.row(wa_id).await.map_err(|error| TokenError::Unavailable(error.into()))?;
             let now = (self.clock)();
-            let token = live(wa_id, row.clone())?;
-            let may_live = token.may_live(wish, now);
-            let is_all_there_is = may_live && !row.contains_key(REFRESH_TOKEN);
-            if is_all_there_is || token.satisfies(wish, &row, self.config.max_age, now) {
-                return Ok(token);
+            let token = LiveToken::of(&row);
+            let can_refresh = row.contains_key(REFRESH_TOKEN) && !row.contains_key(ENDED_AT);
+            if token.is_none() && !can_refresh {
+                return Err(no_token(wa_id, row));
             }
-            let until = if may_live { deadline.min(patience) } else { deadline };
+            let usable = token.as_ref().filter(|token| token.may_live(wish, now));
+            let is_fit = |token: &&LiveToken| !can_refresh || token.satisfies(wish, &row, self.config.max_age, now);
+            if let Some(token) = usable.filter(is_fit) {
+                return Ok(token.clone());
+            }
+            let until = if usable.is_some() { deadline.min(patience) } else { deadline };
             if self.config.custody == TokenCustody::Bot {
                 return Err(TokenError::BotCustody);
             }
@@ -89,7 +93,7 @@ impl Custody {
                 Refreshing::Failed(trouble) => trouble,
             };
             // The old one, while it lives.
-            return if may_live { Ok(token) } else { Err(TokenError::Unavailable(trouble)) };
+            return usable.cloned().ok_or(TokenError::Unavailable(trouble));
         }
     }
 
@@ -120,13 +124,10 @@ impl Custody {
     }
 }
 
-fn live(wa_id: &WaId, row: Attributes) -> Result<LiveToken, TokenError> {
-    match LiveToken::of(&row) {
-        Some(token) => Ok(token),
-        None if was_connected(&row) => {
-            let reason = row.get(ENDED_REASON).and_then(Value::as_text).and_then(EndReason::parse);
-            Err(TokenError::Ended(EndedConnection { wa_id: wa_id.clone(), reason, row }))
-        }
-        None => Err(TokenError::NotConnected),
+fn no_token(wa_id: &WaId, row: Attributes) -> TokenError {
+    if !was_connected(&row) {
+        return TokenError::NotConnected;
     }
+    let reason = row.get(ENDED_REASON).and_then(Value::as_text).and_then(EndReason::parse);
+    TokenError::Ended(EndedConnection { wa_id: wa_id.clone(), reason, row })
 }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use fakes::{Answer, aws, salesforce::TOKEN};
+use fakes::{
+    Answer, aws,
+    salesforce::{TOKEN, USERINFO},
+};
 use futures::future::join_all;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
@@ -191,9 +194,36 @@ async fn a_connection_without_a_refresh_token_lives_as_long_as_its_access_token(
     world.tables.put("salesforce_tokens", crate::world::CHAT, row);
     assert_eq!(access(&world.token(&Wish::default()).await.unwrap()), "a1", "old, and all there is");
     assert!(matches!(trouble(world.token(&rejecting("a1")).await), Trouble::NoRefreshToken));
-    world.salesforce.with(|grant| grant.current = None);
+    world.server.next(USERINFO, Answer::new(503, ""));
+    assert!(matches!(trouble(world.token(&rejecting("a1")).await), Trouble::NoRefreshToken), "nobody has said so");
+    world.server.next(USERINFO, Answer::new(401, "Bad_OAuth_Token"));
     assert!(matches!(world.token(&rejecting("a1")).await, Err(TokenError::Ended(_))));
     assert_eq!(world.ends().len(), 1);
+}
+
+#[tokio::test]
+async fn a_row_whose_access_token_a_bot_has_removed_is_refreshed() {
+    let world = World::start().await;
+    let mut row = world.row();
+    row.as_object_mut().unwrap().remove("access_token");
+    world.tables.put("salesforce_tokens", crate::world::CHAT, row);
+    assert_eq!(access(&world.token(&Wish::default()).await.unwrap()), "a2");
+}
+
+#[tokio::test]
+async fn an_app_that_is_refused_an_introspection_waits_and_tries_once_more() {
+    let world = World::start().await;
+    world.put(&json!({"lease_until": {"N": (NOW - 1).to_string()}}));
+    world.server.on(INTROSPECT, |_| Answer::json(403, &json!({"error": "insufficient_scope"})));
+    assert!(matches!(trouble(world.token(&rejecting("a1")).await), Trouble::Lost));
+    World::pass(Duration::from_mins(9));
+    world.server.next(TOKEN, Answer::new(503, ""));
+    world.server.next(TOKEN, Answer::new(503, ""));
+    world.server.next(TOKEN, Answer::new(503, ""));
+    assert_eq!(trouble(world.token(&rejecting("a1")).await).label(), "transient");
+    assert!(!world.row()["lease_until"].is_null(), "it is not forgotten that the token may be used");
+    World::pass(Duration::from_mins(9));
+    assert_eq!(access(&world.token(&rejecting("a1")).await.unwrap()), "a2");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use fakes::{
     Answer, Request, Server,
-    salesforce::{REVOKE, TOKEN},
+    salesforce::{REVOKE, TOKEN, USERINFO},
 };
 use serde_json::json;
 
@@ -34,6 +34,7 @@ impl Salesforce {
         server.on(TOKEN, move |request| token.refresh(request, &url));
         server.on(INTROSPECT, move |request| introspect.introspect(request));
         server.on(REVOKE, move |request| revoke.revoke(request));
+        server.on(USERINFO, |_| json!({ "preferred_username": "ada@acme.example" }).into());
         own
     }
 

@@ -53,6 +53,18 @@ pub(super) fn key_left(id: &str, tables: &[&str]) -> Left {
     }
 }
 
+/// The key that opens the refresh tokens in the token table: it goes last, or never.
+pub(super) fn token_key_left(id: &str) -> Left {
+    Left {
+        what: "key",
+        name: id.to_owned(),
+        why: "opens the refresh tokens in the token table and its backups; without it everybody has to connect again, so keep it, \
+              and give its ARN as RefreshTokenKeyArn to the next stack that uses the table"
+            .to_owned(),
+        remove: Vec::new(),
+    }
+}
+
 /// A secret, which no stack makes.
 pub(super) fn secret_left(name: &str) -> Left {
     Left {
@@ -77,6 +89,12 @@ mod tests {
     fn a_key_says_which_tables_it_encrypts() {
         assert!(key_left("1", &["a", "b"]).why.starts_with("encrypts a and b"));
         assert!(key_left("1", &[]).why.starts_with("nothing that stays needs it"));
+    }
+
+    #[test]
+    fn the_key_of_refresh_tokens_is_never_offered_for_deletion() {
+        let left = token_key_left("1");
+        assert!(left.remove.is_empty() && left.why.contains("RefreshTokenKeyArn"));
     }
 
     #[test]
