@@ -17,7 +17,7 @@ use shared::{
         dynamodb::{self, Transaction, Update},
     },
     conditional_write::{Attributes, ConditionalWrite, Value},
-    connection::{self, Consent, NewTokens, Origin, REVOKED_AT, RefreshTokenText, StoredTokens, ToRevoke},
+    connection::{self, Consent, NewTokens, Origin, REVOKED_AT, RefreshTokenText, StoredTokens, ToRevoke, VERSION},
     exchange::DenialError,
     salesforce::{Grant, RefreshToken},
 };
@@ -86,6 +86,8 @@ pub(crate) struct Before {
     revoked_at: Option<Timestamp>,
     /// The record of the connection's end, which the new connection replaces.
     pub(crate) end: Option<AttemptId>,
+    /// A bot keeps something of its own where the stack counts its writes.
+    has_foreign_version: bool,
 }
 
 /// A connection, ready to be stored.
@@ -270,6 +272,7 @@ impl Tables {
     ) -> Result<Stored, TableError> {
         let id = attempt.id.to_string();
         let tokens = new.store(consent, before.tokens.as_ref(), now);
+        let tokens = if before.has_foreign_version { tokens.set(VERSION, 1) } else { tokens };
         let tokens = before.revoked_at.iter().fold(tokens, |write, at| write.set(REVOKED_AT, *at));
         let outcome = Outcome::Connected { account: new.account, renewed: before.is_connected };
         let Ok(outcome) = attempt.finish(&outcome, Guard::Exchanged, &Attributes::new(), now) else {
@@ -346,6 +349,7 @@ impl Before {
             origin: Origin::of(row),
             revoked_at: connection::kept_revocation(row),
             end: connection::recorded_end(row),
+            has_foreign_version: connection::has_foreign_version(row),
         }
     }
 }

@@ -86,11 +86,10 @@ impl ConnectionEnd<'_> {
         let write = if self.reason == EndReason::Revoked { write.set(REVOKED_AT, self.at) } else { write };
         // A consent that is under way is newer than what Salesforce has ended, and not what a person or an operator wants no more.
         let write = if self.reason.is_by_salesforce() { write } else { write.set(CONSENTED_AT, self.at) };
-        write
+        refresh::count(write, self.row)
             .set(ENDED_AT, self.at)
             .set(ENDED_REASON, self.reason.as_str())
             .set(END_ID, self.id().to_string())
-            .add(VERSION, 1)
             .remove([ACCESS_TOKEN, REFRESH_TOKEN, ISSUED_AT, CONNECTED_AT, attr::SCOPE])
             .remove([REFRESHED_AT, EXPIRES_AT, LEASE_UNTIL, LEASE_HOLDER, LOST_AT])
     }
@@ -353,5 +352,17 @@ mod tests {
             end(&chat, &before, 7).tombstone().apply(&mut refreshed),
             "whoever disconnects means whatever is there"
         );
+    }
+
+    #[test]
+    fn a_row_in_which_a_bot_keeps_a_version_of_its_own_is_ended_too() {
+        let (chat, mut current) = (chat(), connected());
+        current.insert(VERSION.to_owned(), "v2".into());
+        let before = current.clone();
+        for reason in [EndReason::Disconnected, EndReason::Expired] {
+            let mut row = before.clone();
+            assert!(ConnectionEnd { reason, ..end(&chat, &before, 7) }.tombstone().apply(&mut row));
+            assert_eq!(row.get(VERSION), Some(&1.into()), "DynamoDB adds to no text");
+        }
     }
 }

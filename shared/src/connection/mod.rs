@@ -16,7 +16,9 @@ mod stored;
 pub use consent::{CLOCK_SKEW, Consent};
 pub use end::{ConnectionEnd, kept_revocation, recorded_end, replaced, was_connected};
 pub use new_tokens::NewTokens;
-pub use refresh::{Claim, LEASE, LOST_AFTER, NewestTokens, Obstacle, age, claim, is_due, seal_plain};
+pub use refresh::{
+    Claim, LEASE, LOST_AFTER, NewestTokens, Obstacle, age, claim, has_foreign_version, is_due, seal_plain,
+};
 pub use refresh_token::{RefreshTokenText, SealedText};
 pub use stored::{Holding, Origin, StoredTokens, ToRevoke, is_connected, token_sha256};
 

@@ -233,11 +233,22 @@ pub fn seal_plain(plain: &RefreshTokenText, sealed: &RefreshTokenText) -> Condit
     .add(VERSION, 1)
 }
 
+/// Whether a bot keeps something of its own under the name of [`VERSION`], to which nothing can be added.
+#[must_use]
+pub fn has_foreign_version(row: &Attributes) -> bool {
+    row.get(VERSION).is_some_and(|version| version.as_number().is_none())
+}
+
+/// A write to a row as it was read, counted: the first one, where a bot keeps something of its own there.
+pub(super) fn count(write: ConditionalWrite, row: &Attributes) -> ConditionalWrite {
+    if has_foreign_version(row) { write.set(VERSION, 1) } else { write.add(VERSION, 1) }
+}
+
 /// What is true of a row that this stack has not written since it was read.
 pub(super) fn version_stands(row: &Attributes) -> Condition {
-    match row.get(VERSION).and_then(Value::as_number) {
-        Some(version) => Condition::Is(VERSION, version.into()),
-        None => Condition::NotNumber(VERSION),
+    match row.get(VERSION) {
+        Some(Value::Other) | None => Condition::NotNumber(VERSION),
+        Some(version) => Condition::Is(VERSION, version.clone()),
     }
 }
 
@@ -441,5 +452,17 @@ mod tests {
         assert!(claim.holds(&current));
         current.insert(REFRESH_TOKEN.to_owned(), "of another version's consent".into());
         assert!(!claim.holds(&current) && !claim.lost(NOW).apply(&mut current));
+    }
+
+    #[test]
+    fn what_a_bot_keeps_in_place_of_a_version_keeps_nobody_from_claiming_and_storing() {
+        for odd in ["v2".into(), Value::number("1.5"), Value::number("-1"), true.into(), Value::Other] {
+            let mut current = connected();
+            current.insert(VERSION.to_owned(), odd);
+            assert!(has_foreign_version(&current));
+            taken(&mut current, "one", NOW);
+            assert!(newest("r1", 2, at(1)).store().apply(&mut current));
+            assert!(!has_foreign_version(&current));
+        }
     }
 }

@@ -244,7 +244,8 @@ fn after(request: &Value, mut item: Item) -> Item {
             assert!(reader.takes("="));
             let mut value = reader.operand().unwrap();
             if reader.takes("+") {
-                let sum = number(&value).unwrap() + number(&reader.operand().unwrap()).unwrap();
+                let sum = number(&value).expect("DynamoDB adds to numbers alone")
+                    + number(&reader.operand().unwrap()).unwrap();
                 value = json!({ "N": sum.to_string() });
             }
             item.insert(name.clone(), value);

@@ -331,3 +331,14 @@ async fn a_new_connection_ends_a_refresh_that_is_under_way() {
         assert!(row.get(name).is_none(), "{name}");
     }
 }
+
+#[tokio::test]
+async fn a_chat_in_whose_row_a_bot_keeps_a_version_of_its_own_connects_all_the_same() {
+    let world = World::start().await;
+    let tables = Tables::on(&world.0);
+    tables.put(TOKENS, CHAT, json!({"wa_id": text(CHAT), "version": text("v2"), "of_the_bot": text("note")}));
+    assert!(ends(&world, &world.message()).await);
+    let row = tables.item(TOKENS, CHAT);
+    assert_eq!((&row["version"], &row["of_the_bot"]), (&number(1), &text("note")));
+    assert_eq!(tables.item(ATTEMPTS, ATTEMPT)["status"], text("connected"));
+}
