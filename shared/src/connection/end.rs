@@ -2,7 +2,7 @@
 
 use super::{
     ACCESS_TOKEN, CONNECTED_AT, CONSENTED_AT, END_ID, ENDED_AT, ENDED_REASON, EXPIRES_AT, ISSUED_AT, LEASE_HOLDER,
-    LEASE_UNTIL, LOST_AT, REFRESH_TOKEN, REFRESHED_AT, REVOKED, REVOKED_AT, StoredTokens, VERSION, refresh,
+    LEASE_UNTIL, LOST_AT, REFRESH_TOKEN, REFRESHED_AT, REVOKED, REVOKED_AT, StoredTokens, refresh,
 };
 use crate::{
     AttemptId, LinkId, LoginUrl, Status, Timestamp, WaId,
@@ -134,7 +134,7 @@ fn text<'a>(row: &'a Attributes, name: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{Consent, is_connected},
+        super::{Consent, VERSION, is_connected},
         *,
     };
     use crate::attempt::{Item, Outcome};

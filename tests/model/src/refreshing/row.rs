@@ -138,7 +138,7 @@ impl Row {
         self.0.iter().map(|(name, entry)| (name.clone(), entry.into())).collect()
     }
 
-    /// Applies a write; `None` where it is refused. The version is not yet [`Self::renumbered`].
+    /// Applies a write; `None` where it is refused. Its version is not renumbered.
     #[must_use]
     pub fn written(&self, change: &ConditionalWrite) -> Option<Self> {
         let mut attributes = self.attributes();

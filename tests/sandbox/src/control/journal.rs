@@ -9,7 +9,7 @@
 //! - `fault`: null, `answer`, `delay`, `later`, or `drop`, `kill` or `hold` with `_before` or `_after`;
 //! - `succeeded`: whether the party carried out the request, even if its response was lost;
 //! - `answered`: `{"status", "body"}`, or null where the connection was dropped;
-//! - `verdict`: what Salesforce made of the token that it was asked for or about, see [`Verdict`]; null of other requests, and of
+//! - `verdict`: what Salesforce made of the token that it was asked for or about, see `Verdict`; null of other requests, and of
 //!   those that were not processed.
 //!
 //! Requests of Salesforce's token endpoint with a refresh token are those of `salesforce.refresh`, and not of `salesforce.token`.

@@ -18,7 +18,7 @@
 //! | `POST /control/salesforce/restrictions` | `{"restriction"}`: `inactive_user`, `inactive_org`, `app_blocked` or `ip_restricted`, with any of `wa_id`, `username` and `org_id`: what an administrator forbids |
 //! | `DELETE /control/salesforce/restrictions` | lifts those that were made for exactly the same `?wa_id=`, `username` and `org_id`, or all |
 //! | `POST /control/salesforce/revocations` | any of `wa_id`, `username` and `org_id`: an administrator revokes these grants; returns `{"revoked"}` |
-//! | `GET /control/salesforce/counters` | how often, `?wa_id=` for one chat: `{"refreshes","rotations","reuses","families_revoked","dead","unknown","restricted","busy","introspections"}`, from the journal's verdicts, see [`Verdict`] |
+//! | `GET /control/salesforce/counters` | how often, `?wa_id=` for one chat: `{"refreshes","rotations","reuses","families_revoked","dead","unknown","restricted","busy","introspections"}`, from the journal's verdicts, see `Verdict` |
 //! | `POST /control/login` | `{"authorize_url","username"?,"allow"?}`: logs in and decides; returns `{"location"}`, the redirect; with `"error"` and `"error_description"?` Salesforce refuses with that |
 //! | `POST /control/bot` | tells the bot where `POST /links` is, see [`crate::bot`] |
 //! | `POST /control/bot/link` | `{"wa_id","login_url"?}`: the bot requests a link; returns the response as `{"status","body"}` |
