@@ -273,6 +273,12 @@ impl Condition {
     }
 }
 
+/// A text of an item; `None` where it is absent, empty, or of another type.
+#[must_use]
+pub fn text<'a>(item: &'a Attributes, name: &str) -> Option<&'a str> {
+    item.get(name).and_then(Value::as_text).filter(|text| !text.is_empty())
+}
+
 /// How the attribute compares with a number; `None` where it is none.
 fn compare(item: &Attributes, name: &str, number: u64) -> Option<Ordering> {
     match item.get(name)? {

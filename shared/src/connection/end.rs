@@ -7,7 +7,7 @@ use super::{
 use crate::{
     AttemptId, LinkId, LoginUrl, Status, Timestamp, WaId,
     attempt::{End, EndReason, attr, index, ledger::RETENTION},
-    conditional_write::{Attributes, Condition, ConditionalWrite, Value},
+    conditional_write::{Attributes, Condition, ConditionalWrite, Value, text},
 };
 
 /// The end of a connection, whose tokens were revoked, or died by themselves, or were none.
@@ -125,10 +125,6 @@ impl ConnectionEnd<'_> {
     fn connected_by(&self) -> Option<AttemptId> {
         text(self.row, attr::ATTEMPT_ID)?.parse().ok()
     }
-}
-
-fn text<'a>(row: &'a Attributes, name: &str) -> Option<&'a str> {
-    row.get(name).and_then(Value::as_text).filter(|text| !text.is_empty())
 }
 
 #[cfg(test)]

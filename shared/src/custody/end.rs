@@ -1,4 +1,4 @@
-//! The person, or the bot for them, ends the connection.
+//! The end of a connection: by the person, or the bot for them; or by Salesforce.
 
 use std::time::Duration;
 
@@ -9,15 +9,19 @@ use tracing::{error, warn};
 use super::{
     Custody, Trouble,
     holder::left,
+    refresh::{EndedConnection, INTROSPECTION, Refreshing},
     upkeep::{Revoke, Upkeep},
 };
 use crate::{
     WaId,
-    attempt::EndReason,
-    conditional_write::{Attributes, Value},
-    connection::{ACCESS_TOKEN, ConnectionEnd, Origin, REFRESH_TOKEN, RefreshTokenText, recorded_end, was_connected},
+    attempt::{EndReason, attr},
+    conditional_write::{Attributes, text},
+    connection::{
+        self, ACCESS_TOKEN, ConnectionEnd, Origin, REFRESH_TOKEN, RefreshTokenText, recorded_end, was_connected,
+    },
     logging::chain,
     metrics::Metric,
+    salesforce::{AccessToken, Grant, UserinfoFailure},
 };
 
 /// By then the row is dead, or the end was not written, and the token is left alone.
@@ -76,11 +80,51 @@ impl Custody {
         Err(Trouble::Changed)
     }
 
+    /// A connection without a refresh token lives as long as its access token, about which the org itself has the last word.
+    pub(super) async fn without_refresh_token(&self, wa_id: &WaId, row: &Attributes, deadline: Instant) -> Refreshing {
+        let asked = async {
+            let host = self.hosts(row).pop().ok_or(Trouble::NoHost)?;
+            let token = text(row, ACCESS_TOKEN).unwrap_or_default().into();
+            let access_token = AccessToken::from_secret(&token).map_err(|_| Trouble::NoRefreshToken)?;
+            let known = |name| text(row, name).unwrap_or_default().to_owned();
+            let grant = Grant {
+                access_token,
+                refresh_token: None,
+                instance_url: host,
+                issued_at: (self.clock)(),
+                scope: None,
+                org_id: known(attr::ORG_ID),
+                user_id: known(connection::USER_ID),
+            };
+            let asked = self.salesforce()?.username(&grant, left(deadline).min(INTROSPECTION)).await;
+            Ok::<_, Trouble>(asked.is_err_and(|error| error.failure() == UserinfoFailure::Blocked))
+        };
+        match asked.await {
+            Ok(true) => self.end(wa_id, row.clone(), EndReason::Expired).await,
+            Ok(false) => Refreshing::Failed(Trouble::NoRefreshToken),
+            Err(trouble) => Refreshing::Failed(trouble),
+        }
+    }
+
+    /// Writes that Salesforce has ended the connection of a row, as it was read.
+    pub(super) async fn end(&self, wa_id: &WaId, row: Attributes, reason: EndReason) -> Refreshing {
+        let link_id = self.tables.link_of(&row).await;
+        let end = ConnectionEnd { wa_id, row: &row, reason, link_id, at: (self.clock)() };
+        match self.tables.end(&end).await {
+            Ok(true) => {
+                let now = (self.clock)();
+                self.config.meter.count(now, Metric::ConnectionsEnded, &[("Reason", reason.as_str())]);
+                Refreshing::Ended(EndedConnection { wa_id: wa_id.clone(), reason: Some(reason), row })
+            }
+            Ok(false) => Refreshing::Changed,
+            Err(error) => Refreshing::Failed(error.into()),
+        }
+    }
+
     /// The message that has the row's token revoked; `None` where it has none.
     async fn revocation(&self, wa_id: &WaId, row: &Attributes) -> Result<Option<Revoke>, Trouble> {
-        let text = |name| row.get(name).and_then(Value::as_text).filter(|text| !text.is_empty());
         // Without a refresh token the access token is all that can be revoked (RFC 7009 §2.1).
-        let Some(stored) = text(REFRESH_TOKEN).or_else(|| text(ACCESS_TOKEN)) else { return Ok(None) };
+        let Some(stored) = text(row, REFRESH_TOKEN).or_else(|| text(row, ACCESS_TOKEN)) else { return Ok(None) };
         let token = match RefreshTokenText::new(stored) {
             RefreshTokenText::Sealed(text) => text,
             RefreshTokenText::Plain(token) => self.seal(&self.sealing_key().await?, wa_id, token.expose_secret())?,

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use crate::{
     Timestamp,
     attempt::attr,
-    conditional_write::{Attributes, Value},
+    conditional_write::{Attributes, Value, text},
     connection::{ACCESS_TOKEN, ENDED_AT, EXPIRES_AT, ISSUED_AT, NewestTokens, age, token_sha256},
 };
 
@@ -48,7 +48,7 @@ impl LiveToken {
     /// The row's access token; `None` where it has none, or the connection has ended.
     #[must_use]
     pub fn of(row: &Attributes) -> Option<Self> {
-        let text = |name| row.get(name).and_then(Value::as_text).filter(|text| !text.is_empty());
+        let text = |name| text(row, name);
         let time = |name| row.get(name).and_then(Value::as_time);
         if row.contains_key(ENDED_AT) {
             return None;
@@ -64,7 +64,7 @@ impl LiveToken {
 
     /// The token of a refresh of this row.
     pub(super) fn refreshed(tokens: &NewestTokens, row: &Attributes) -> Self {
-        let text = |name| row.get(name).and_then(Value::as_text).map(str::to_owned);
+        let text = |name| text(row, name).map(str::to_owned);
         Self {
             access_token: tokens.access_token.clone(),
             instance_url: tokens.instance_url.clone().or_else(|| text(attr::INSTANCE_URL)).unwrap_or_default(),

@@ -13,15 +13,12 @@ use crate::{
     LoginUrl, LoginUrls, Timestamp, WaId,
     attempt::{EndReason, attr},
     aws::secrets::Secrets,
-    conditional_write::{Attributes, Value},
-    connection::{self, Claim, ConnectionEnd, LEASE, LOST_AFTER, NewestTokens, Obstacle, Origin},
+    conditional_write::{Attributes, Value, text},
+    connection::{self, Claim, LEASE, LOST_AFTER, NewestTokens, Obstacle, Origin},
     logging::chain,
     metrics::Metric,
     pauses::Pauses,
-    salesforce::{
-        self, AccessToken, Grant, IntrospectError, Introspection, RefreshClass, RefreshToken, Refreshed, TokenKind,
-        UserinfoFailure,
-    },
+    salesforce::{self, IntrospectError, Introspection, RefreshClass, RefreshToken, Refreshed, TokenKind},
 };
 
 /// What a request leaves of the lease and of the invocation, for storing its answer.
@@ -32,7 +29,7 @@ const MIN_REQUEST: Duration = Duration::from_secs(2);
 const REQUESTS: u32 = 3;
 /// Salesforce may still be processing a request whose answer was lost.
 const AFTER_AMBIGUOUS: Duration = Duration::from_secs(1);
-const INTROSPECTION: Duration = Duration::from_secs(5);
+pub(super) const INTROSPECTION: Duration = Duration::from_secs(5);
 /// For the end of an opaque access token, which is an extra.
 const EXPIRY: Duration = Duration::from_secs(2);
 /// A dead refresh token is looked at again a little later than its successor can come.
@@ -110,47 +107,6 @@ impl Custody {
         let result = work.run(deadline).await;
         self.report(&result);
         result
-    }
-
-    /// A connection without a refresh token lives as long as its access token, about which the org itself has the last word.
-    async fn without_refresh_token(&self, wa_id: &WaId, row: &Attributes, deadline: Instant) -> Refreshing {
-        let asked = async {
-            let host = self.hosts(row).pop().ok_or(Trouble::NoHost)?;
-            let token = text(row, connection::ACCESS_TOKEN).unwrap_or_default().into();
-            let access_token = AccessToken::from_secret(&token).map_err(|_| Trouble::NoRefreshToken)?;
-            let known = |name| text(row, name).unwrap_or_default().to_owned();
-            let grant = Grant {
-                access_token,
-                refresh_token: None,
-                instance_url: host,
-                issued_at: (self.clock)(),
-                scope: None,
-                org_id: known(attr::ORG_ID),
-                user_id: known(connection::USER_ID),
-            };
-            let asked = self.salesforce()?.username(&grant, left(deadline).min(INTROSPECTION)).await;
-            Ok::<_, Trouble>(asked.is_err_and(|error| error.failure() == UserinfoFailure::Blocked))
-        };
-        match asked.await {
-            Ok(true) => self.end(wa_id, row.clone(), EndReason::Expired).await,
-            Ok(false) => Refreshing::Failed(Trouble::NoRefreshToken),
-            Err(trouble) => Refreshing::Failed(trouble),
-        }
-    }
-
-    /// Writes that Salesforce has ended the connection of a row, as it was read.
-    async fn end(&self, wa_id: &WaId, row: Attributes, reason: EndReason) -> Refreshing {
-        let link_id = self.tables.link_of(&row).await;
-        let end = ConnectionEnd { wa_id, row: &row, reason, link_id, at: (self.clock)() };
-        match self.tables.end(&end).await {
-            Ok(true) => {
-                let now = (self.clock)();
-                self.config.meter.count(now, Metric::ConnectionsEnded, &[("Reason", reason.as_str())]);
-                Refreshing::Ended(EndedConnection { wa_id: wa_id.clone(), reason: Some(reason), row })
-            }
-            Ok(false) => Refreshing::Changed,
-            Err(error) => Refreshing::Failed(error.into()),
-        }
     }
 
     /// Claims the row. A claim whose answer was lost is known by the row.
@@ -460,8 +416,4 @@ impl fmt::Debug for EndedConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EndedConnection").field("reason", &self.reason).finish_non_exhaustive()
     }
-}
-
-fn text<'a>(row: &'a Attributes, name: &str) -> Option<&'a str> {
-    row.get(name).and_then(Value::as_text).filter(|text| !text.is_empty())
 }
