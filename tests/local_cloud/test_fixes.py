@@ -228,6 +228,27 @@ def saved_queries(cloud):
     assert [(each["name"], each["logGroupNames"]) for each in found] == [("all", [stack["Log"]])]
 
 
+@expectation
+def reading_while_functions_write(cloud):
+    handler = "import time\ndef handle(event): time.sleep(event)"
+    name = cloud.deploy({}, functions={"Function": handler})["Function"]
+    invoke, logs, group = cloud.client("lambda").invoke, cloud.client("logs"), f"/aws/lambda/{name}"
+    invoke(FunctionName=name, Payload="0")
+    # Enough of them for a walk through the group to take longer than a thread keeps the interpreter.
+    event = {"timestamp": int(time.time() * 1000), "message": "a line"}
+    for number in range(20):
+        stream = f"of another time {number}"
+        logs.create_log_stream(logGroupName=group, logStreamName=stream)
+        logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=[event] * 10_000)
+    with ThreadPoolExecutor(8) as threads:
+        for _ in range(20):
+            writing = [threads.submit(invoke, FunctionName=name, Payload=str(wait / 50)) for wait in range(8)]
+            found = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+            assert [each["logGroupName"] for each in found] == [group]
+            for each in writing:
+                each.result()
+
+
 # IAM
 
 

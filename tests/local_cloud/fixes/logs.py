@@ -1,4 +1,4 @@
-"""CloudWatch Logs: saved queries."""
+"""CloudWatch Logs: saved queries, and reading while functions write."""
 
 import json
 import uuid
@@ -39,3 +39,34 @@ def saved_queries():
         "delete": lambda physical_id, *rest, **options: queries.pop(physical_id, None),
     }
     cloudwatch_logs.handle_request = answer
+
+
+class _Streams(dict):
+    """The streams of a log group. A walk through them sees those that were there when it began."""
+
+    def keys(self):
+        return list(super().keys())
+
+    def values(self):
+        return list(super().values())
+
+    def items(self):
+        return list(super().items())
+
+
+@fix
+def reading_while_functions_write():
+    """A log group can be described and queried while functions add streams to it, each from a thread of its own.
+
+    Nothing in the API's errors says that a reader has to wait for writers:
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DescribeLogGroups.html#API_DescribeLogGroups_Errors
+    """
+    groups = cloudwatch_logs._log_groups
+
+    class Groups(type(groups)):
+        __slots__ = ()
+
+        def __setitem__(self, name, group):
+            super().__setitem__(name, {**group, "streams": _Streams(group["streams"])})
+
+    groups.__class__ = Groups

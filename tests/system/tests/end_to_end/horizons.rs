@@ -17,7 +17,8 @@ async fn a_code_that_expires_on_the_queue_brings_a_new_link() {
     let cloud = Cloud::read();
     let chat = new_chat();
     cloud.fault(&chat, OUTAGE, 1000, down()).await;
-    cloud.consent_of("main", &chat, 13 * 60_000 + 55_000).await;
+    // The code is tried at least once, on a busy machine too, before its fourteen minutes are over.
+    cloud.consent_of("main", &chat, 13 * 60_000 + 40_000).await;
     let journal = cloud.outcome(&chat).await;
     assert_eq!(first_event(&journal), ("connection.failed".to_owned(), "code_expired".to_owned(), "relink".to_owned()));
     assert!(journal.messages()[0].contains("/connect/"));
