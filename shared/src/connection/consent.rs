@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{CONSENTED_AT, ENDED_AT, ENDED_REASON, REVOKED, REVOKED_AT};
+use super::{CONSENTED_AT, DISCONNECTED, ENDED_AT, ENDED_REASON, REVOKED, REVOKED_AT};
 use crate::{
     AttemptId, Reason, Timestamp,
     attempt::attr,
@@ -44,8 +44,8 @@ impl Consent {
             ])
         };
         // Ends of earlier versions have no time of a revocation of its own.
-        let ended_otherwise = Condition::IsNot(ENDED_REASON, REVOKED.into());
-        let no_end = Condition::Any(vec![ended_otherwise, is_before(ENDED_AT)]);
+        let ended_otherwise = [REVOKED, DISCONNECTED].map(|reason| Condition::IsNot(ENDED_REASON, reason.into()));
+        let no_end = Condition::Any(vec![Condition::All(ended_otherwise.into()), is_before(ENDED_AT)]);
         Condition::All(vec![is_latest, is_before(REVOKED_AT), no_end])
     }
 
@@ -136,12 +136,14 @@ mod tests {
 
     #[test]
     fn a_link_from_before_a_revocation_loses() {
-        let revoked = row([(ENDED_AT, 5_500.into()), (ENDED_REASON, REVOKED.into()), (CONSENTED_AT, 5_500.into())]);
         let of_link = |seconds| Consent { link_issued_at: Some(Timestamp::from_seconds(seconds)), ..consent(1, 9_000) };
-        assert!(of_link(4).is_superseded(&revoked, NOW));
-        // Within the second nobody knows: the person is given the benefit of it.
-        assert!(!of_link(5).is_superseded(&revoked, NOW));
-        assert!(!of_link(6).is_superseded(&revoked, NOW));
+        for reason in [REVOKED, DISCONNECTED] {
+            let ended = row([(ENDED_AT, 5_500.into()), (ENDED_REASON, reason.into()), (CONSENTED_AT, 5_500.into())]);
+            assert!(of_link(4).is_superseded(&ended, NOW));
+            // Within the second nobody knows: the person is given the benefit of it.
+            assert!(!of_link(5).is_superseded(&ended, NOW));
+            assert!(!of_link(6).is_superseded(&ended, NOW));
+        }
         let ended_otherwise = row([(ENDED_AT, 5_500.into()), (ENDED_REASON, "expired".into())]);
         assert!(!of_link(4).is_superseded(&ended_otherwise, NOW));
     }

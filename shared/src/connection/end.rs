@@ -1,8 +1,8 @@
 //! The end of a chat's connection: what is written to its row and to the outbox, in one transaction. Pure.
 
 use super::{
-    ACCESS_TOKEN, CONNECTED_AT, CONSENTED_AT, END_ID, ENDED_AT, ENDED_REASON, EXPIRES_AT, ISSUED_AT, LEASE_HOLDER,
-    LEASE_UNTIL, LOST_AT, REFRESH_TOKEN, REFRESHED_AT, REVOKED, REVOKED_AT, StoredTokens, refresh,
+    ACCESS_TOKEN, CONNECTED_AT, CONSENTED_AT, DISCONNECTED, END_ID, ENDED_AT, ENDED_REASON, EXPIRES_AT, ISSUED_AT,
+    LEASE_HOLDER, LEASE_UNTIL, LOST_AT, REFRESH_TOKEN, REFRESHED_AT, REVOKED, REVOKED_AT, StoredTokens, refresh,
 };
 use crate::{
     AttemptId, LinkId, LoginUrl, Status, Timestamp, WaId,
@@ -47,8 +47,8 @@ pub fn recorded_end(row: &Attributes) -> Option<AttemptId> {
 /// [`REVOKED_AT`]. Ends of earlier versions are such.
 #[must_use]
 pub fn kept_revocation(row: &Attributes) -> Option<Timestamp> {
-    let is_kept = row.contains_key(REVOKED_AT) || text(row, ENDED_REASON) != Some(REVOKED);
-    if is_kept { None } else { row.get(ENDED_AT).and_then(Value::as_time) }
+    let is_revoked = matches!(text(row, ENDED_REASON), Some(REVOKED | DISCONNECTED));
+    if row.contains_key(REVOKED_AT) || !is_revoked { None } else { row.get(ENDED_AT).and_then(Value::as_time) }
 }
 
 /// Marks the record of an end, because the chat has connected again: nobody there is told by it that they are not
@@ -66,8 +66,8 @@ impl ConnectionEnd<'_> {
         AttemptId::of_end(self.wa_id, self.connected_by(), number(CONSENTED_AT), number(ISSUED_AT))
     }
 
-    /// The tokens leave the row, and with a revocation links that were made before lose. It is not made where the row holds other tokens by
-    /// now, or the end is recorded.
+    /// The tokens leave the row. Where it was not Salesforce that ended the connection, links that were made before lose. It is
+    /// not made where the row holds other tokens by now, or the end is recorded.
     #[must_use]
     pub fn tombstone(&self) -> ConditionalWrite {
         let tokens = StoredTokens::read(self.row);
@@ -83,9 +83,12 @@ impl ConnectionEnd<'_> {
             condition
         };
         let write = ConditionalWrite::only_if(condition);
-        let write = if self.reason == EndReason::Revoked { write.set(REVOKED_AT, self.at) } else { write };
         // A consent that is under way is newer than what Salesforce has ended, and not what a person or an operator wants no more.
-        let write = if self.reason.is_by_salesforce() { write } else { write.set(CONSENTED_AT, self.at) };
+        let write = if self.reason.is_by_salesforce() {
+            write
+        } else {
+            write.set(REVOKED_AT, self.at).set(CONSENTED_AT, self.at)
+        };
         refresh::count(write, self.row)
             .set(ENDED_AT, self.at)
             .set(ENDED_REASON, self.reason.as_str())
@@ -190,15 +193,33 @@ mod tests {
 
     #[test]
     fn the_time_of_a_revocation_stays_when_the_chat_connects_again() {
-        let (chat, mut row) = (chat(), connected());
-        let before = row.clone();
-        assert!(end(&chat, &before, 7).tombstone().apply(&mut row));
-        assert_eq!((row.get(REVOKED_AT), kept_revocation(&row)), (Some(&7.into()), None));
+        let (chat, before) = (chat(), connected());
+        for reason in EndReason::ALL {
+            let revoked_at = (!reason.is_by_salesforce()).then_some(7);
+            let mut row = before.clone();
+            assert!(ConnectionEnd { reason, ..end(&chat, &before, 7) }.tombstone().apply(&mut row));
+            assert_eq!((row.get(REVOKED_AT), kept_revocation(&row)), (revoked_at.map(Value::from).as_ref(), None));
 
-        let of_an_earlier_version = self::row([(ENDED_AT, 7.into()), (ENDED_REASON, REVOKED.into())]);
-        assert_eq!(kept_revocation(&of_an_earlier_version), Some(Timestamp::from_millis(7)));
-        let expired = self::row([(ENDED_AT, 7.into()), (ENDED_REASON, "expired".into())]);
-        assert_eq!(kept_revocation(&expired), None);
+            let without_it = self::row([(ENDED_AT, 7.into()), (ENDED_REASON, reason.as_str().into())]);
+            assert_eq!(kept_revocation(&without_it), revoked_at.map(Timestamp::from_millis), "{reason:?}");
+        }
+    }
+
+    #[test]
+    fn a_link_from_before_a_connection_was_ended_connects_the_chat_no_more() {
+        let (chat, before) = (chat(), connected());
+        let now = Timestamp::from_millis(20_000);
+        let consent = |link: u64| Consent {
+            attempt_id: AttemptId::from_bytes([9; 16]),
+            at: Timestamp::from_millis(9_000),
+            link_issued_at: Some(Timestamp::from_seconds(link)),
+        };
+        for reason in EndReason::ALL {
+            let mut row = before.clone();
+            assert!(ConnectionEnd { reason, ..end(&chat, &before, 7_500) }.tombstone().apply(&mut row));
+            assert_eq!(consent(5).wins(now).holds(&row), reason.is_by_salesforce(), "{reason:?}");
+            assert!(consent(8).wins(now).holds(&row), "{reason:?}");
+        }
     }
 
     #[test]

@@ -54,9 +54,12 @@ pub const LEASE_HOLDER: &str = "lease_holder";
 pub const LOST_AT: &str = "lost_at";
 /// S: why it ended: an [`EndReason`].
 pub const ENDED_REASON: &str = "ended_reason";
-/// N, in milliseconds: when a connection of the chat was last revoked. It stays when the chat connects again.
+/// N, in milliseconds: when a connection of the chat was last ended by a person, the bot or an operator. It stays when the chat
+/// connects again.
 pub const REVOKED_AT: &str = "revoked_at";
 /// S: the record of the end in `connection_attempts`.
 pub const END_ID: &str = "end_id";
-/// The bot or an operator ended the connection.
+/// An operator ended the connection.
 pub const REVOKED: &str = EndReason::Revoked.as_str();
+/// The person or the bot ended it.
+pub const DISCONNECTED: &str = EndReason::Disconnected.as_str();

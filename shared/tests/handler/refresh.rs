@@ -99,6 +99,32 @@ async fn while_salesforce_is_unavailable_the_old_token_is_handed_out_and_the_rej
 }
 
 #[tokio::test]
+async fn six_hours_without_salesforce_end_nothing() {
+    let world = World::start().await;
+    let page = "<html>We are down for maintenance.</html>";
+    let outages = [
+        Answer::new(503, page),
+        Answer::new(200, page),
+        Answer::Lost,
+        Answer::new(429, ""),
+        Answer::json(400, &json!({"error": "unknown_error", "error_description": "retry your request"})),
+        Answer::new(504, ""),
+    ];
+    for outage in outages.iter().cycle().take(12) {
+        world.salesforce.with(|grant| grant.outage = Some(outage.clone()));
+        assert!(world.token(&rejecting("a1")).await.is_err(), "{outage:?}");
+        assert!(
+            world.custody.keep_alive(&chat(), Some(Duration::from_hours(1)), deadline()).await.is_err(),
+            "{outage:?}"
+        );
+        World::pass(Duration::from_mins(30));
+    }
+    assert_eq!((world.ends(), world.salesforce.with(|grant| grant.reuses)), (Vec::new(), 0));
+    world.salesforce.with(|grant| grant.outage = None);
+    assert_eq!(access(&world.token(&rejecting("a1")).await.unwrap()), "a2");
+}
+
+#[tokio::test]
 async fn a_pause_that_salesforce_asks_for_is_the_callers_too() {
     let world = World::start().await;
     world.server.next(TOKEN, Answer::retry_after("120"));

@@ -21,6 +21,8 @@ pub(crate) struct Grant {
     /// How often a used token was presented.
     pub(crate) reuses: u32,
     pub(crate) revoked: Vec<String>,
+    /// What Salesforce answers to everything while it is down.
+    pub(crate) outage: Option<Answer>,
 }
 
 #[derive(Clone)]
@@ -28,7 +30,15 @@ pub(crate) struct Salesforce(Arc<Mutex<Grant>>);
 
 impl Salesforce {
     pub(crate) fn on(server: &Server) -> Self {
-        let grant = Grant { current: Some(1), last: 1, rotates: true, refreshes: 0, reuses: 0, revoked: Vec::new() };
+        let grant = Grant {
+            current: Some(1),
+            last: 1,
+            rotates: true,
+            refreshes: 0,
+            reuses: 0,
+            revoked: Vec::new(),
+            outage: None,
+        };
         let own = Self(Arc::new(Mutex::new(grant)));
         let (token, introspect, revoke, url) = (own.clone(), own.clone(), own.clone(), server.url().to_owned());
         server.on(TOKEN, move |request| token.refresh(request, &url));
@@ -56,6 +66,9 @@ impl Salesforce {
         assert_eq!(field(request, "grant_type"), "refresh_token");
         let (number, refresh_token) = {
             let mut grant = self.0.lock().unwrap();
+            if let Some(outage) = &grant.outage {
+                return outage.clone();
+            }
             if grant.current.map(|number| format!("r{number}")).as_deref() != Some(&*shown) {
                 grant.reuses += 1;
                 grant.current = None;
@@ -82,6 +95,9 @@ impl Salesforce {
 
     fn introspect(&self, request: &Request) -> Answer {
         let grant = self.0.lock().unwrap();
+        if let Some(outage) = &grant.outage {
+            return outage.clone();
+        }
         let shown = field(request, "token");
         let is_active = grant.current.is_some_and(|number| shown == format!("r{number}"))
             // A rotation leaves access tokens alone.

@@ -6,7 +6,7 @@ use futures::future::join_all;
 use reqwest::{Method, StatusCode, header};
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
-use system::{Browser, Cloud, hex, new_chat, wait_until};
+use system::{Browser, Cloud, hex, new_chat, now_ms, wait_until};
 
 /// How many of a bot's workers ask at once; each is a process of its own on the local cloud.
 const WORKERS: usize = 20;
@@ -141,6 +141,8 @@ async fn a_disconnect_ends_the_connection_everywhere_and_its_link_leads_back() {
     let cloud = Cloud::read();
     let chat = connected(&cloud).await;
     let live = token(&cloud, &chat, json!({})).await;
+    let (older, made_at) = (cloud.link(&chat).await, now_ms());
+    wait_until("a link that is older by its second", async || (now_ms() > made_at + 1_000).then_some(())).await;
     for _ in 0..2 {
         let answer = cloud.call("main", "disconnect", json!({"wa_id": chat})).await;
         assert_eq!((answer.status(), answer.text().await.unwrap().as_str()), (StatusCode::NO_CONTENT, ""));
@@ -157,6 +159,14 @@ async fn a_disconnect_ends_the_connection_everywhere_and_its_link_leads_back() {
     assert_eq!((&event["type"], &event["data"]["reason"]), (&json!("connection.revoked"), &json!("disconnected")));
     assert_eq!(journal.messages().len(), 2, "one message about the end");
 
+    let mut browser = Browser::new(&cloud);
+    let callback = browser.approve(&older.url).await;
+    browser.visit(Method::GET, &callback).await;
+    let told = cloud.wait_for(&chat, "the older link's end", |journal| journal.events().len() > 2).await;
+    let event = told.events()[2];
+    assert_eq!((&event["type"], &event["data"]["reason"]), (&json!("connection.failed"), &json!("outdated_link")));
+    assert_eq!(cloud.live_tokens(&chat).await, Vec::<String>::new());
+
     let answer = cloud.call("main", "token", json!({"wa_id": chat})).await;
     assert_eq!(answer.status(), StatusCode::CONFLICT);
     let answer: Value = answer.json().await.unwrap();
@@ -164,7 +174,7 @@ async fn a_disconnect_ends_the_connection_everywhere_and_its_link_leads_back() {
     let mut browser = Browser::new(&cloud);
     let callback = browser.approve(text(&answer, "relink_url")).await;
     assert_eq!(browser.visit(Method::GET, &callback).await.status(), StatusCode::OK);
-    cloud.wait_for(&chat, "the new connection", |journal| journal.events().len() > 2).await;
+    cloud.wait_for(&chat, "the new connection", |journal| journal.events().len() > 3).await;
     assert_eq!(query(&cloud, &token(&cloud, &chat, json!({})).await).await, StatusCode::OK);
 }
 
