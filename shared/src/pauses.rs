@@ -9,6 +9,9 @@ use tokio::time::Instant;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+/// For who waits for another's work, and looks whether it is done.
+const FIRST_LOOK: Duration = Duration::from_millis(150);
+const LONGEST_LOOK: Duration = Duration::from_millis(800);
 
 /// Exponential backoff with jitter, up to a point in time.
 pub struct Pauses {
@@ -20,11 +23,21 @@ impl Pauses {
     /// Every pause ends before this.
     #[must_use]
     pub fn until(until: Instant) -> Self {
+        Self::between(FIRST_PAUSE, LONGEST_PAUSE, until)
+    }
+
+    /// Short ones, between looks at what somebody else is at: many who wait do not look at the same time.
+    #[must_use]
+    pub fn of_looks(until: Instant) -> Self {
+        Self::between(FIRST_LOOK, LONGEST_LOOK, until)
+    }
+
+    fn between(first: Duration, longest: Duration, until: Instant) -> Self {
         let intervals = ExponentialBackoffBuilder::new()
-            .with_initial_interval(FIRST_PAUSE)
+            .with_initial_interval(first)
             .with_multiplier(2.0)
             .with_randomization_factor(0.3)
-            .with_max_interval(LONGEST_PAUSE)
+            .with_max_interval(longest)
             .with_max_elapsed_time(None)
             .build();
         Self { intervals, until }

@@ -17,7 +17,8 @@ pub use consent::{CLOCK_SKEW, Consent};
 pub use end::{ConnectionEnd, kept_revocation, recorded_end, replaced, was_connected};
 pub use new_tokens::NewTokens;
 pub use refresh::{
-    Claim, LEASE, LOST_AFTER, NewestTokens, Obstacle, age, claim, has_foreign_version, is_due, seal_plain,
+    Claim, LEASE, LONGEST_PAUSE, LOST_AFTER, NewestTokens, Obstacle, age, claim, has_foreign_version, is_due,
+    paused_until, seal_plain,
 };
 pub use refresh_token::{RefreshTokenText, SealedText};
 pub use stored::{Holding, Origin, StoredTokens, ToRevoke, is_connected, token_sha256};
@@ -52,6 +53,8 @@ pub const LEASE_HOLDER: &str = "lease_holder";
 /// N, in milliseconds: when the refresh token was first found dead after such a holder. Its successor may wait on the upkeep
 /// queue.
 pub const LOST_AT: &str = "lost_at";
+/// N, in milliseconds: a refresh has failed, and before this time none is tried.
+pub const RETRY_AT: &str = "retry_at";
 /// S: why it ended: an [`EndReason`].
 pub const ENDED_REASON: &str = "ended_reason";
 /// N, in milliseconds: when a connection of the chat was last ended by a person, the bot or an operator. It stays when the chat

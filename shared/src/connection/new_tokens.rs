@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{
     ACCESS_TOKEN, CONNECTED_AT, CONSENTED_AT, Consent, END_ID, ENDED_AT, ENDED_REASON, EXPIRES_AT, ISSUED_AT,
-    LEASE_HOLDER, LEASE_UNTIL, LOST_AT, REFRESH_TOKEN, REFRESHED_AT, StoredTokens, USER_ID, VERSION,
+    LEASE_HOLDER, LEASE_UNTIL, LOST_AT, REFRESH_TOKEN, REFRESHED_AT, RETRY_AT, StoredTokens, USER_ID, VERSION,
 };
 use crate::{
     AttemptId, LoginUrl, Timestamp,
@@ -54,7 +54,7 @@ impl NewTokens<'_> {
             .set(REFRESHED_AT, now)
             .set_or_remove(EXPIRES_AT, self.expires_at)
             .add(VERSION, 1)
-            .remove([ENDED_AT, ENDED_REASON, END_ID, LEASE_UNTIL, LEASE_HOLDER, LOST_AT])
+            .remove([ENDED_AT, ENDED_REASON, END_ID, LEASE_UNTIL, LEASE_HOLDER, LOST_AT, RETRY_AT])
     }
 }
 

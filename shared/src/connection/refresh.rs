@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{
     ACCESS_TOKEN, CLOCK_SKEW, ENDED_AT, EXPIRES_AT, ISSUED_AT, LEASE_HOLDER, LEASE_UNTIL, LOST_AT, Origin,
-    REFRESH_TOKEN, REFRESHED_AT, RefreshTokenText, VERSION,
+    REFRESH_TOKEN, REFRESHED_AT, RETRY_AT, RefreshTokenText, VERSION,
 };
 use crate::{
     Timestamp,
@@ -21,9 +21,11 @@ use crate::{
 /// How long a refresh holds a row: from the claim to the answer of its last request.
 pub const LEASE: Duration = Duration::from_secs(20);
 /// How long after [`LOST_AT`] a dead refresh token ends the connection. Its successor comes back from the upkeep queue within a
-/// minute each time that the table refuses it, and after the queue's visibility timeout, 6 minutes, where its receiver was
-/// killed.
-pub const LOST_AFTER: Duration = Duration::from_mins(8);
+/// minute each time that the table refuses it, and after the queue's visibility timeout, 6 minutes, each time that its receiver
+/// is killed: three times, here.
+pub const LOST_AFTER: Duration = Duration::from_mins(20);
+/// The longest that a failed refresh keeps the next from being tried.
+pub const LONGEST_PAUSE: Duration = Duration::from_mins(15);
 
 /// What keeps a row from being claimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +83,13 @@ pub fn is_due(row: &Attributes, keep_alive: Option<Duration>, now: Timestamp) ->
     }
     let was_left = row.contains_key(LEASE_UNTIL) && claim(row, String::new(), now).is_ok();
     was_left || row.contains_key(LOST_AT) || keep_alive.is_some_and(|days| age(row, now) >= days)
+}
+
+/// Until when no refresh is tried, because one has just failed: Salesforce is not asked by every caller what it has just answered one.
+#[must_use]
+pub fn paused_until(row: &Attributes, now: Timestamp) -> Option<Timestamp> {
+    let until = row.get(RETRY_AT).and_then(Value::as_time)?;
+    (until > now && until <= now.plus(LONGEST_PAUSE).plus(CLOCK_SKEW)).then_some(until)
 }
 
 /// How long ago Salesforce gave the tokens. Rows of earlier versions know no better than `issued_at`, which bots write too: one
@@ -196,7 +205,7 @@ impl NewestTokens {
                 .set(REFRESHED_AT, self.refreshed_at)
                 .set_or_remove(EXPIRES_AT, self.expires_at)
                 .add(VERSION, 1)
-                .remove([LEASE_UNTIL, LEASE_HOLDER, LOST_AT]);
+                .remove([LEASE_UNTIL, LEASE_HOLDER, LOST_AT, RETRY_AT]);
         let optional = [
             (REFRESH_TOKEN, self.refresh_token.as_ref().map(RefreshTokenText::stored)),
             (attr::INSTANCE_URL, self.instance_url.as_deref()),

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::{
     config::Config,
     seal::{self, BrokenSeal, Parts, Purpose, SealingKey},
+    silences::Silences,
     tables::Tables,
     trouble::Trouble,
     upkeep::Upkeep,
@@ -37,6 +38,7 @@ pub struct Custody {
     pub(super) tables: Tables,
     pub(super) clock: Clock,
     pub(super) random: Random,
+    pub(super) silences: Silences,
     queue: Queue,
     aws: SdkConfig,
     kms: OnceLock<Kms>,
@@ -61,6 +63,7 @@ impl Custody {
             config,
             clock,
             random,
+            silences: Silences::default(),
         }
     }
 

@@ -22,6 +22,8 @@ mod refresh;
 #[cfg(feature = "custody")]
 mod revoke;
 #[cfg(feature = "custody")]
+mod silences;
+#[cfg(feature = "custody")]
 mod store;
 #[cfg(feature = "custody")]
 mod tables;

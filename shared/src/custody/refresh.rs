@@ -13,12 +13,12 @@ use crate::{
     LoginUrl, LoginUrls, Timestamp, WaId,
     attempt::{EndReason, attr},
     aws::secrets::Secrets,
-    conditional_write::{Attributes, Value, text},
-    connection::{self, Claim, LEASE, LOST_AFTER, NewestTokens, Obstacle, Origin},
+    conditional_write::{Attributes, ConditionalWrite, Value, text},
+    connection::{self, Claim, LEASE, LONGEST_PAUSE, NewestTokens, Obstacle, Origin, RETRY_AT},
     logging::chain,
     metrics::Metric,
     pauses::Pauses,
-    salesforce::{self, IntrospectError, Introspection, RefreshClass, RefreshToken, Refreshed, TokenKind},
+    salesforce::{self, Introspection, RefreshClass, RefreshToken, Refreshed, TokenKind},
 };
 
 /// What a request leaves of the lease and of the invocation, for storing its answer.
@@ -32,8 +32,9 @@ const AFTER_AMBIGUOUS: Duration = Duration::from_secs(1);
 pub(super) const INTROSPECTION: Duration = Duration::from_secs(5);
 /// For the end of an opaque access token, which is an extra.
 const EXPIRY: Duration = Duration::from_secs(2);
-/// A dead refresh token is looked at again a little later than its successor can come.
-const LOOK_AGAIN: Duration = LOST_AFTER.saturating_add(Duration::from_secs(30));
+/// When a dead refresh token is looked at again by the upkeep queue, which then goes on until its successor can come no more: the longest
+/// that SQS delays a message.
+const LOOK_AGAIN: Duration = Duration::from_mins(15);
 
 /// A connection that has ended.
 #[derive(Clone)]
@@ -82,36 +83,38 @@ struct Inputs {
 impl Custody {
     /// Refreshes the tokens of a row, as it was read.
     pub(super) async fn refresh(&self, wa_id: &WaId, row: &Attributes, deadline: Instant) -> Refreshing {
-        let now = (self.clock)();
         let mut holder = [0; 16];
         if let Err(error) = (self.random)(&mut holder) {
             return Refreshing::Failed(error.into());
         }
         let holder = format!("{:032x}", u128::from_be_bytes(holder));
-        let claim = match connection::claim(row, holder, now) {
+        let claim = match connection::claim(row, holder, (self.clock)()) {
             Ok(claim) => claim,
             Err(Obstacle::NoRefreshToken) => return self.without_refresh_token(wa_id, row, deadline).await,
             Err(Obstacle::Held { until }) => return Refreshing::Held { until },
         };
-        if left(deadline) < MIN_REQUEST + STORE_RESERVE {
-            return Refreshing::Failed(Trouble::OutOfTime);
-        }
-        let until = deadline.min(Instant::now() + LEASE);
-        match self.take(wa_id, &claim, now).await {
-            Ok(true) => {}
+        let result = match self.take(wa_id, &claim, deadline).await {
+            Ok(true) => self.refresh_by(claim, wa_id, row, deadline).await,
             Ok(false) => return Refreshing::Changed,
-            Err(trouble) => return Refreshing::Failed(trouble),
-        }
-        let (hosts, is_unused) = (self.hosts(row), !claim.maybe_used);
-        let mut work = Work { custody: self, wa_id, row, claim, hosts, until, is_unused, has_no_successor: is_unused };
-        let result = work.run(deadline).await;
+            Err(trouble) => Refreshing::Failed(trouble),
+        };
         self.report(&result);
         result
     }
 
+    async fn refresh_by(&self, claim: Claim, wa_id: &WaId, row: &Attributes, deadline: Instant) -> Refreshing {
+        let until = deadline.min(Instant::now() + LEASE);
+        let (hosts, is_unused) = (self.hosts(row), !claim.maybe_used);
+        let mut work = Work { custody: self, wa_id, row, claim, hosts, until, is_unused, has_no_successor: is_unused };
+        work.run(deadline).await
+    }
+
     /// Claims the row. A claim whose answer was lost is known by the row.
-    async fn take(&self, wa_id: &WaId, claim: &Claim, now: Timestamp) -> Result<bool, Trouble> {
-        match self.tables.write(wa_id, &claim.take(now)).await {
+    async fn take(&self, wa_id: &WaId, claim: &Claim, deadline: Instant) -> Result<bool, Trouble> {
+        if left(deadline) < MIN_REQUEST + STORE_RESERVE {
+            return Err(Trouble::OutOfTime);
+        }
+        match self.tables.write(wa_id, &claim.take((self.clock)())).await {
             Ok(Written::Done) => Ok(true),
             Ok(Written::Refused(row)) => Ok(claim.holds(&row)),
             Err(error) => {
@@ -148,7 +151,7 @@ impl Work<'_> {
             Err(Stop::Over(reason)) => self.end(reason).await,
             Err(Stop::Lost) => self.lost().await,
             Err(Stop::Trouble(trouble)) => {
-                self.give_back().await;
+                self.give_back(&trouble).await;
                 Refreshing::Failed(trouble)
             }
         }
@@ -260,18 +263,19 @@ impl Work<'_> {
         Ok(if matches!(access, Some(Introspection::Active { .. })) { Look::Dead } else { Look::Unknown })
     }
 
-    /// Asks each host about a token; `None` where all of them refuse to say.
+    /// Asks one host after the other about a token; `None` where all of them refuse to say. Who cannot say it now may yet.
     async fn introspect(&self, token: (TokenKind, &str), inputs: &Inputs) -> Result<Option<Introspection>, Stop> {
         let credentials = self.custody.config.credentials(&inputs.secrets).map_err(Trouble::from)?;
+        let mut not_now = None;
         for host in &self.hosts {
             let time = left(self.until).min(INTROSPECTION);
             match self.custody.salesforce()?.introspect(host, token, credentials, time).await {
                 Ok(said) => return Ok(Some(said)),
-                Err(IntrospectError::Refused(400..=499)) => {}
-                Err(error) => return Err(Trouble::from(error).into()),
+                Err(error) if error.is_transient() => not_now = Some(error),
+                Err(_) => {}
             }
         }
-        Ok(None)
+        not_now.map_or(Ok(None), |error| Err(Trouble::from(error).into()))
     }
 
     /// Stores what Salesforce gave, and hands it out.
@@ -279,7 +283,7 @@ impl Work<'_> {
         let tokens = match self.newest(&answer, &inputs.key) {
             Ok(tokens) => tokens,
             Err(trouble) => {
-                self.give_back().await;
+                self.give_back(&trouble).await;
                 return Refreshing::Failed(trouble);
             }
         };
@@ -356,19 +360,28 @@ impl Work<'_> {
             // The next call, or the sweep, finds the mark.
             warn!(error = chain(&error), "refresh not queued");
         }
-        match self.custody.tables.write(self.wa_id, &self.claim.lost(self.now())).await {
+        let write = self.paused(self.claim.lost(self.now()), &Trouble::Lost);
+        match self.custody.tables.write(self.wa_id, &write).await {
             Ok(Written::Done) => Refreshing::Failed(Trouble::Lost),
             Ok(Written::Refused(_)) => Refreshing::Changed,
             Err(error) => Refreshing::Failed(error.into()),
         }
     }
 
-    /// Ends the lease, as far as is known of the token.
-    async fn give_back(&self) {
+    /// Ends the lease, as far as is known of the token. Callers share what has gone wrong: none of them asks again at once.
+    async fn give_back(&self, trouble: &Trouble) {
+        if let (true, Some(host)) = (trouble.is_silence(), self.hosts.first()) {
+            self.custody.silences.note(host);
+        }
         let write = if self.is_unused { self.claim.release() } else { self.claim.leave(self.now()) };
+        let write = self.paused(write, trouble);
         if let Err(error) = self.custody.tables.write(self.wa_id, &write).await {
             warn!(error = chain(&error), "lease not released: the row is free when it ends");
         }
+    }
+
+    fn paused(&self, write: ConditionalWrite, trouble: &Trouble) -> ConditionalWrite {
+        write.set(RETRY_AT, self.now().plus(trouble.retry_after().min(LONGEST_PAUSE)))
     }
 
     fn now(&self) -> Timestamp {

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
+use tracing::warn;
 
 use super::{
     Custody, LiveToken, TokenCustody, Trouble, Wish,
-    holder::left,
     refresh::{EndedConnection, Refreshing},
 };
 use crate::{
@@ -14,11 +14,10 @@ use crate::{
     attempt::EndReason,
     conditional_write::{Attributes, Value},
     connection::{self, ENDED_AT, ENDED_REASON, REFRESH_TOKEN, was_connected},
+    logging::chain,
+    pauses::Pauses,
 };
 
-/// How long a loser waits before it looks at the row again, at first and at most.
-const FIRST_LOOK: Duration = Duration::from_millis(100);
-const LONGEST_LOOK: Duration = Duration::from_millis(800);
 /// How long a loser waits whose own token may still live.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How often a row may turn out to be another than the one that was read.
@@ -58,9 +57,20 @@ impl Custody {
     /// # Errors
     /// [`TokenError`].
     pub async fn token(&self, wa_id: &WaId, wish: &Wish, deadline: Instant) -> Result<LiveToken, TokenError> {
-        let (mut pause, mut looks, patience) = (FIRST_LOOK, 0, Instant::now() + PATIENCE);
+        let (mut waits, mut looks) = (None::<Pauses>, 0);
         loop {
-            let row = self.row(wa_id).await.map_err(|error| TokenError::Unavailable(error.into()))?;
+            let row = match self.row(wa_id).await {
+                Ok(row) => row,
+                // Many who wait for one refresh can be more than a partition of the table answers at once.
+                Err(error) => {
+                    if let Some(waits) = &mut waits
+                        && waits.next(None).await
+                    {
+                        continue;
+                    }
+                    return Err(TokenError::Unavailable(error.into()));
+                }
+            };
             let now = (self.clock)();
             let token = LiveToken::of(&row);
             let can_refresh = row.contains_key(REFRESH_TOKEN) && !row.contains_key(ENDED_AT);
@@ -72,11 +82,10 @@ impl Custody {
             if let Some(token) = usable.filter(is_fit) {
                 return Ok(token.clone());
             }
-            let until = if usable.is_some() { deadline.min(patience) } else { deadline };
             if self.config.custody == TokenCustody::Bot {
                 return Err(TokenError::BotCustody);
             }
-            let trouble = match self.refresh(wa_id, &row, deadline).await {
+            let trouble = match self.refresh_unless_paused(wa_id, &row, deadline).await {
                 Refreshing::Refreshed(token) => return Ok(token),
                 Refreshing::Ended(end) => return Err(TokenError::Ended(end)),
                 Refreshing::Changed if looks < LOOKS => {
@@ -84,16 +93,26 @@ impl Custody {
                     continue;
                 }
                 Refreshing::Changed => Trouble::Changed,
-                Refreshing::Held { .. } if pause < left(until) => {
-                    sleep(pause).await;
-                    pause = (pause * 2).min(LONGEST_LOOK);
-                    continue;
+                Refreshing::Held { until } => {
+                    let patience = if usable.is_some() { deadline.min(Instant::now() + PATIENCE) } else { deadline };
+                    if waits.get_or_insert_with(|| Pauses::of_looks(patience)).next(None).await {
+                        continue;
+                    }
+                    Trouble::Held { time: until.since((self.clock)()) }
                 }
-                Refreshing::Held { until } => Trouble::Held { time: until.since((self.clock)()) },
                 Refreshing::Failed(trouble) => trouble,
             };
-            // The old one, while it lives.
-            return usable.cloned().ok_or(TokenError::Unavailable(trouble));
+            let Some(token) = usable else { return Err(TokenError::Unavailable(trouble)) };
+            warn!(error = chain(&trouble), "not refreshed: the bot has the old token while it lives");
+            return Ok(token.clone());
+        }
+    }
+
+    async fn refresh_unless_paused(&self, wa_id: &WaId, row: &Attributes, deadline: Instant) -> Refreshing {
+        let now = (self.clock)();
+        match connection::paused_until(row, now) {
+            Some(until) => Refreshing::Failed(Trouble::Paused { time: until.since(now) }),
+            None => self.refresh(wa_id, row, deadline).await,
         }
     }
 
@@ -112,7 +131,10 @@ impl Custody {
             if self.config.custody == TokenCustody::Bot || !connection::is_due(&row, keep_alive, (self.clock)()) {
                 return Ok(KeptAlive::NotDue);
             }
-            match self.refresh(wa_id, &row, deadline).await {
+            if let Some(time) = self.silence(&row) {
+                return Err(Trouble::Paused { time });
+            }
+            match self.refresh_unless_paused(wa_id, &row, deadline).await {
                 Refreshing::Refreshed(_) => return Ok(KeptAlive::Refreshed),
                 Refreshing::Ended(_) => return Ok(KeptAlive::Ended),
                 Refreshing::Held { until } => return Err(Trouble::Held { time: until.since((self.clock)()) }),

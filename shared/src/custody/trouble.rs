@@ -11,6 +11,8 @@ use crate::{
 
 /// How long a caller is asked to wait where nothing else is known.
 const SOON: Duration = Duration::from_secs(5);
+/// The same, where Salesforce did not answer at all: asking costs a caller and an invocation their time.
+const AFTER_SILENCE: Duration = Duration::from_secs(30);
 /// The same, where only an operator can help.
 const LATER: Duration = Duration::from_mins(1);
 /// The longest that a caller is asked to wait.
@@ -58,6 +60,12 @@ pub enum Trouble {
         /// How long it may take.
         time: Duration,
     },
+    /// A refresh has just failed, and none is tried so soon.
+    #[error("a refresh has just failed")]
+    Paused {
+        /// Until the next is tried.
+        time: Duration,
+    },
     /// The row changed each time.
     #[error("the row changed each time that it was read")]
     Changed,
@@ -89,16 +97,22 @@ impl Trouble {
         }
     }
 
+    /// Whether a request to Salesforce was not answered at all.
+    pub(super) fn is_silence(&self) -> bool {
+        matches!(self, Self::Refresh(RefreshError::Connect(_) | RefreshError::Lost(_)))
+    }
+
     /// When to ask again.
     #[must_use]
     pub fn retry_after(&self) -> Duration {
         let time = match self {
+            Self::Refresh(RefreshError::Lost(_)) => AFTER_SILENCE,
             Self::Refresh(error) => match error.class() {
                 RefreshClass::Transient { retry_after } => retry_after.unwrap_or(SOON),
                 RefreshClass::Ambiguous => SOON,
                 RefreshClass::Ended(_) | RefreshClass::Doubtful | RefreshClass::Operator => LATER,
             },
-            Self::Held { time } => *time,
+            Self::Held { time } | Self::Paused { time } => *time,
             Self::Lost => LATER,
             _ if self.label() == "operator" => LATER,
             _ => SOON,

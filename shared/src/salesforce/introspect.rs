@@ -45,6 +45,17 @@ pub enum IntrospectError {
     Refused(u16),
 }
 
+impl IntrospectError {
+    /// Whether the same host may say it later. What else it answers, a redirect or a page, it will answer again.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::NoAnswer(_) => true,
+            Self::Refused(status) => matches!(status, 408 | 429 | 500..=599),
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct IntrospectForm<'a> {
     token: &'a str,
@@ -57,8 +68,8 @@ struct IntrospectForm<'a> {
 #[derive(Deserialize)]
 struct Introspected {
     active: bool,
-    /// In seconds.
-    exp: Option<u64>,
+    /// In seconds. One in a form of its own says nothing, and takes nothing from what `active` says.
+    exp: Option<serde_json::Value>,
 }
 
 impl Salesforce {
@@ -95,10 +106,14 @@ impl Salesforce {
 fn meaning(status: u16, body: &[u8]) -> Option<Introspection> {
     let answer: Introspected = serde_json::from_slice(body).ok().filter(|_| (200..=299).contains(&status))?;
     Some(if answer.active {
-        Introspection::Active { expires_at: answer.exp.map(Timestamp::from_seconds) }
+        Introspection::Active { expires_at: answer.exp.as_ref().and_then(seconds).map(Timestamp::from_seconds) }
     } else {
         Introspection::Inactive
     })
+}
+
+fn seconds(exp: &serde_json::Value) -> Option<u64> {
+    exp.as_u64().or_else(|| exp.as_str()?.parse().ok())
 }
 
 #[cfg(test)]
@@ -114,7 +129,12 @@ mod tests {
                 r#"{"active":true,"exp":1790000000,"scope":"api"}"#,
                 active(Some(Timestamp::from_seconds(1_790_000_000))),
             ),
+            (200, r#"{"active":true,"exp":"1790000000"}"#, active(Some(Timestamp::from_seconds(1_790_000_000)))),
+            (200, r#"{"active":true,"exp":1.79e9}"#, active(None)),
+            (200, r#"{"active":true,"exp":-1}"#, active(None)),
+            (200, r#"{"active":true,"exp":"never"}"#, active(None)),
             (200, r#"{"active":true}"#, active(None)),
+            (200, r#"{"active":"true"}"#, None),
             (200, r#"{"active":false}"#, Some(Introspection::Inactive)),
             (200, "{}", None),
             (200, "", None),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use fakes::{
     Answer, aws,
+    logs::Logs,
     salesforce::{TOKEN, USERINFO},
 };
 use futures::future::join_all;
@@ -11,6 +12,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::json;
 use shared::{
     Timestamp,
+    connection::LOST_AFTER,
     custody::{KeptAlive, LiveToken, TokenError, Trouble, Wish},
 };
 
@@ -18,6 +20,9 @@ use crate::{
     salesforce::INTROSPECT,
     world::{NOW, World, chat, deadline, rejecting},
 };
+
+/// How long nobody asks Salesforce again that was unavailable.
+const PAUSE: Duration = Duration::from_secs(5);
 
 fn access(token: &LiveToken) -> &str {
     token.access_token.expose_secret()
@@ -92,10 +97,59 @@ async fn while_salesforce_is_unavailable_the_old_token_is_handed_out_and_the_rej
     let down = || Answer::new(503, "<html>maintenance</html>");
     (0..6).for_each(|_| world.server.next(TOKEN, down()));
     assert_eq!(access(&world.token(&Wish::default()).await.unwrap()), "a1");
+    assert_eq!(world.row()["lease_until"], json!(null), "nobody holds it");
+    World::pass(PAUSE);
     assert_eq!(trouble(world.token(&rejecting("a1")).await).label(), "transient");
-    assert_eq!(world.row()["lease_until"], json!(null), "the next caller tries at once");
+    World::pass(PAUSE);
     assert_eq!(access(&world.token(&rejecting("a1")).await.unwrap()), "a2");
     assert!(world.ends().is_empty());
+}
+
+#[tokio::test]
+async fn what_salesforce_has_just_not_given_it_is_not_asked_for_by_every_caller() {
+    for (outage, pause) in [
+        (Answer::new(503, ""), PAUSE),
+        (Answer::retry_after("120"), Duration::from_mins(2)),
+        (Answer::Lost, Duration::from_secs(30)),
+        (Answer::json(400, &json!({"error": "invalid_client", "error_description": "x"})), Duration::from_mins(1)),
+    ] {
+        let world = World::start().await;
+        world.salesforce.with(|grant| grant.outage = Some(outage.clone()));
+        assert_eq!(access(&world.token(&Wish::default()).await.unwrap()), "a1");
+        let (requests, writes) = (world.server.count(TOKEN), world.server.count("UpdateItem"));
+        for _ in 0..3 {
+            assert_eq!(access(&world.token(&Wish::default()).await.unwrap()), "a1");
+            let trouble = trouble(world.token(&rejecting("a1")).await);
+            assert_eq!((trouble.label(), trouble.retry_after()), ("transient", pause), "{outage:?}");
+        }
+        assert_eq!((world.server.count(TOKEN), world.server.count("UpdateItem")), (requests, writes), "{outage:?}");
+        world.salesforce.with(|grant| grant.outage = None);
+        World::pass(pause);
+        assert_eq!(access(&world.token(&rejecting("a1")).await.unwrap()), "a2");
+        assert_eq!(world.row()["retry_at"], json!(null));
+    }
+}
+
+#[tokio::test]
+async fn a_pause_that_cannot_be_this_stacks_is_none() {
+    let world = World::start().await;
+    world.put(&json!({"retry_at": {"N": (NOW + 24 * 60 * 60 * 1000).to_string()}}));
+    assert_eq!(access(&world.token(&rejecting("a1")).await.unwrap()), "a2");
+}
+
+#[tokio::test]
+async fn while_a_host_is_silent_nothing_is_kept_alive_there() {
+    let world = World::start().await;
+    world.salesforce.with(|grant| grant.outage = Some(Answer::Lost));
+    let hour = Some(Duration::from_hours(1));
+    assert!(world.custody.keep_alive(&chat(), hour, deadline()).await.is_err());
+    world.put(&json!({}));
+    let requests = world.server.count(TOKEN);
+    let trouble = world.custody.keep_alive(&chat(), hour, deadline()).await.unwrap_err();
+    assert!(matches!(trouble, Trouble::Paused { .. }), "{trouble}");
+    assert_eq!(world.server.count(TOKEN), requests);
+    assert_eq!(access(&world.token(&Wish::default()).await.unwrap()), "a1", "who asks is served");
+    assert!(world.server.count(TOKEN) > requests);
 }
 
 #[tokio::test]
@@ -140,6 +194,7 @@ async fn the_operators_errors_end_nothing() {
         assert_eq!(trouble(world.token(&rejecting("a1")).await).label(), "operator");
         assert_eq!(world.server.count("BatchGetSecretValue"), 2, "the secrets may have been rotated");
         assert!(world.ends().is_empty());
+        World::pass(Duration::from_mins(1));
         assert_eq!(access(&world.token(&rejecting("a1")).await.unwrap()), "a2");
     }
 }
@@ -151,6 +206,7 @@ async fn words_that_are_not_definite_end_a_connection_only_where_its_token_is_de
     let world = World::start().await;
     world.server.next(TOKEN, refusal());
     assert_eq!(trouble(world.token(&rejecting("a1")).await).label(), "operator");
+    World::pass(Duration::from_mins(1));
     world.put(&json!({"expires_at": {"N": NOW.to_string()}}));
     world.salesforce.with(|grant| grant.current = None);
     world.server.next(TOKEN, refusal());
@@ -189,11 +245,11 @@ async fn after_a_holder_that_is_gone_a_living_token_is_used_and_a_dead_one_waits
     assert_eq!(world.server.count(TOKEN), 0);
     assert_eq!(
         world.queued().iter().map(|(message, delay)| (message.label(), *delay)).collect::<Vec<_>>(),
-        [("refresh", 510)]
+        [("refresh", 900)]
     );
     World::pass(Duration::from_mins(1));
     assert!(matches!(trouble(world.token(&rejecting("a1")).await), Trouble::Lost), "its successor may still come");
-    World::pass(Duration::from_mins(8));
+    World::pass(LOST_AFTER);
     assert!(matches!(world.token(&rejecting("a1")).await, Err(TokenError::Ended(_))));
     assert_eq!((world.ends().len(), world.salesforce.with(|grant| grant.reuses)), (1, 0));
 }
@@ -290,12 +346,20 @@ async fn a_table_that_cannot_be_read_is_no_answer_about_the_connection() {
 }
 
 #[tokio::test]
-async fn a_claim_that_the_table_refuses_says_so_and_sends_nothing() {
+async fn a_claim_that_the_table_refuses_is_counted_and_sends_nothing() {
+    let logs = Logs::capture();
     let world = World::start().await;
+    // By its time the count is told from other tests'.
+    let time = Duration::from_millis(7_654_321);
+    World::pass(time);
     world.tables.take_writes(0);
     let trouble = trouble(world.token(&rejecting("a1")).await);
     assert!(matches!(trouble, Trouble::Aws(_)), "{trouble}");
     world.tables.take_all_writes();
+    let counted = format!(r#""Timestamp\":{}"#, NOW + 7_654_321);
+    let text = logs.text();
+    let line = text.lines().find(|line| line.contains(&counted)).expect("a count");
+    assert!(line.contains(r#""Refreshes\":1"#) && line.contains(r#""Result\":\"transient"#), "{line}");
     assert_eq!(world.server.count(TOKEN), 0);
 }
 

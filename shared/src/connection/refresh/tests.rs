@@ -139,9 +139,11 @@ fn a_dead_token_is_lost_for_good_once_no_successor_can_come_from_the_queue() {
     assert!(soon.maybe_used && !soon.is_lost_for_good(at(60)));
     assert!(soon.lost(at(60)).apply(&mut current));
     assert_eq!(current.get(LOST_AT), Some(&NOW.into()), "the first time counts");
-    assert!(taken(&mut current, "three", at(480)).is_lost_for_good(at(480)));
-    let after_it = taken(&mut current, "four", at(501));
-    assert!(!after_it.is_lost_for_good(at(501)), "it may have presented it, and have its successor");
+    let end = LOST_AFTER.as_secs();
+    assert!(!taken(&mut current, "three", at(end - 30)).is_lost_for_good(at(end - 1)));
+    assert!(taken(&mut current, "four", at(end)).is_lost_for_good(at(end)));
+    let after_it = taken(&mut current, "five", at(end + 21));
+    assert!(!after_it.is_lost_for_good(at(end + 21)), "it may have presented it, and have its successor");
 }
 
 #[test]
