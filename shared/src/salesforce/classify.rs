@@ -159,9 +159,9 @@ pub(super) fn refresh(status: u16, retry_after: Option<Duration>, fields: Option
 fn refresh_by_word(class: Class, words: &Words) -> RefreshClass {
     match class {
         Class::Final(Reason::LoginRate) => RefreshClass::Transient { retry_after: Some(LOGIN_PAUSE) },
+        // The stack's own address may not be on a list: nobody's connection is over, and only an operator can tell.
+        _ if words.is_of_the_address() => RefreshClass::Operator,
         _ if words.says(&["login hours"]) => RefreshClass::Transient { retry_after: Some(LOGIN_PAUSE) },
-        // The stack's own address is not on a list: nobody's connection is over.
-        _ if words.says(&["ip restricted", "ip address", "ip range", "ip allow"]) => RefreshClass::Operator,
         Class::Final(Reason::UserInactive) => RefreshClass::Ended(EndReason::UserInactive),
         Class::Final(Reason::OrgInactive) => RefreshClass::Ended(EndReason::OrgInactive),
         Class::Final(Reason::AppBlocked) => RefreshClass::Ended(EndReason::AppBlocked),
@@ -495,7 +495,10 @@ mod tests {
             ("invalid_grant", "authentication failure", Doubtful),
             ("invalid_grant", "", Doubtful),
             ("access_denied", "", Doubtful),
-            ("invalid_grant", "ip restricted", Operator),
+            ("invalid_grant", "ip restricted or invalid login hours", Operator),
+            ("invalid_grant", "IP Restricted", Operator),
+            ("invalid_grant", "IP address isn't in the allowed range", Operator),
+            ("access_denied", "ip restricted or invalid login hours", Operator),
             ("invalid_client", "invalid client credentials", Operator),
             ("unsupported_grant_type", "grant type not supported", Operator),
             ("new_error", "never seen", Operator),

@@ -33,6 +33,12 @@ impl Words {
         phrases.iter().any(|phrase| self.description.contains(phrase))
     }
 
+    /// Whether the address that calls is refused, or may be: Salesforce has one description for that and for the user's login
+    /// hours, `ip restricted or invalid login hours`.
+    pub(super) fn is_of_the_address(&self) -> bool {
+        self.says(ADDRESS_PHRASES)
+    }
+
     /// Whether there is no description, or one about the code itself.
     pub(super) fn is_of_the_code(&self) -> bool {
         self.description.is_empty() || self.says(&["authorization code", "access/refresh token", "grant is invalid"])
@@ -48,7 +54,7 @@ impl Words {
             Some(Reason::UserInactive)
         } else if is(&["inactive_org", "inactive_organization"]) || self.says(INACTIVE_ORG) {
             Some(Reason::OrgInactive)
-        } else if is(BLOCKED) || begins(BLOCKED_PREFIXES) || self.says(BLOCKED_PHRASES) {
+        } else if is(BLOCKED) || begins(BLOCKED_PREFIXES) || self.says(BLOCKED_PHRASES) || self.is_of_the_address() {
             Some(Reason::AppBlocked)
         } else {
             None
@@ -120,12 +126,9 @@ const BLOCKED_PHRASES: &[&str] = &[
     "has not been approved",
     "approved this consumer",
     "cross-org oauth flows are not supported",
-    "ip restricted",
-    "ip address",
-    "ip range",
-    "ip allow",
     "login hours",
 ];
+const ADDRESS_PHRASES: &[&str] = &["ip restricted", "ip address", "ip range", "ip allow"];
 
 fn plain(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()

@@ -187,11 +187,15 @@ async fn a_pause_that_salesforce_asks_for_is_the_callers_too() {
 
 #[tokio::test]
 async fn the_operators_errors_end_nothing() {
-    for (error, description) in [("invalid_client", "invalid client credentials"), ("invalid_grant", "ip restricted")] {
+    for (error, description) in
+        [("invalid_client", "invalid client credentials"), ("invalid_grant", "ip restricted or invalid login hours")]
+    {
         let world = World::start().await;
         let refusal = || Answer::json(400, &json!({"error": error, "error_description": description}));
         (0..2).for_each(|_| world.server.next(TOKEN, refusal()));
-        assert_eq!(trouble(world.token(&rejecting("a1")).await).label(), "operator");
+        let trouble = trouble(world.token(&rejecting("a1")).await);
+        assert_eq!(trouble.label(), "operator");
+        assert!(trouble.retry_after() <= Duration::from_mins(1), "{error}");
         assert_eq!(world.server.count("BatchGetSecretValue"), 2, "the secrets may have been rotated");
         assert!(world.ends().is_empty());
         World::pass(Duration::from_mins(1));

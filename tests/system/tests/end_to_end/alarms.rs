@@ -233,6 +233,12 @@ async fn refreshes_that_fail(cloud: &Cloud, raised: &mut BTreeSet<String>) {
     refresh(cloud, &chat).await;
     cloud.rises(raised, "RefreshedTokensLostAlarm").await;
     cloud.end_all_faults().await;
+
+    grow_old(cloud, &connected(cloud).await).await;
+    let sweep = json!({"v": 1, "sweep": {}}).to_string();
+    let begun = json!({"QueueUrl": cloud.stack("main").output("UpkeepQueueUrl"), "MessageBody": sweep});
+    cloud.aws("sqs", "AmazonSQS.SendMessage", begun).await;
+    cloud.rises(raised, "OverdueRefreshAlarm").await;
 }
 
 /// So many people's tokens are refreshed, each with this fault.
@@ -253,6 +259,14 @@ async fn connected(cloud: &Cloud) -> String {
 
 /// The sweep finds that nobody has refreshed the chat's tokens for years.
 async fn refresh(cloud: &Cloud, chat: &str) {
+    grow_old(cloud, chat).await;
+    let body = json!({"v": 1, "refresh": {"wa_id": chat}}).to_string();
+    let message = json!({"QueueUrl": cloud.stack("main").output("UpkeepQueueUrl"), "MessageBody": body});
+    cloud.aws("sqs", "AmazonSQS.SendMessage", message).await;
+}
+
+/// Nobody has refreshed the chat's tokens for years.
+async fn grow_old(cloud: &Cloud, chat: &str) {
     let main = cloud.stack("main");
     let update = json!({
         "TableName": main.output("TokenTableName"),
@@ -261,7 +275,4 @@ async fn refresh(cloud: &Cloud, chat: &str) {
         "ExpressionAttributeValues": {":long_ago": {"N": "1"}},
     });
     cloud.aws("dynamodb", "DynamoDB_20120810.UpdateItem", update).await;
-    let body = json!({"v": 1, "refresh": {"wa_id": chat}}).to_string();
-    let message = json!({"QueueUrl": main.output("UpkeepQueueUrl"), "MessageBody": body});
-    cloud.aws("sqs", "AmazonSQS.SendMessage", message).await;
 }
