@@ -47,7 +47,10 @@ pub(crate) enum Custody {
         key_id: String,
     },
     /// The bots: they are stored as Salesforce gave them.
-    Bot,
+    Bot {
+        /// The same key: rows may still be sealed with it, if the stack had the custody before.
+        key_id: Option<String>,
+    },
 }
 
 /// The app's credentials are not available.
@@ -76,7 +79,7 @@ impl Config {
             checkpoint_key_id: settings.required("CHECKPOINT_KEY_ID")?,
             upkeep_queue_url: match custody {
                 Custody::Stack { .. } => Some(settings.required("UPKEEP_QUEUE_URL")?),
-                Custody::Bot => settings.optional("UPKEEP_QUEUE_URL"),
+                Custody::Bot { .. } => settings.optional("UPKEEP_QUEUE_URL"),
             },
             custody,
             login_urls: settings.parsed("LOGIN_URLS")?,
@@ -107,8 +110,16 @@ impl Custody {
     fn read(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<Self, SettingError> {
         Ok(match settings.parsed("TOKEN_CUSTODY")? {
             TokenCustody::Stack => Self::Stack { key_id: settings.required("TOKEN_KEY_ID")? },
-            TokenCustody::Bot => Self::Bot,
+            TokenCustody::Bot => Self::Bot { key_id: settings.optional("TOKEN_KEY_ID") },
         })
+    }
+
+    /// The KMS key for tokens that only the refresher can compare with a row; `None` where no row was ever sealed.
+    pub(crate) fn key_id(&self) -> Option<&str> {
+        match self {
+            Self::Stack { key_id } => Some(key_id),
+            Self::Bot { key_id } => key_id.as_deref(),
+        }
     }
 }
 
@@ -166,10 +177,11 @@ mod tests {
         let custody_of_bot = [&COMPLETE[..], &[("TOKEN_CUSTODY", "Bot")]].concat();
         for absent in ["TOKEN_KEY_ID", "UPKEEP_QUEUE_URL"] {
             let rest: Vec<_> = custody_of_bot.iter().copied().filter(|(key, _)| *key != absent).collect();
-            assert_eq!(read(&rest).unwrap().custody, Custody::Bot, "{absent}");
+            assert!(matches!(read(&rest).unwrap().custody, Custody::Bot { .. }), "{absent}");
         }
-        let queue_url = read(&custody_of_bot).unwrap().upkeep_queue_url;
-        assert_eq!(queue_url.as_deref(), Some("https://upkeep"), "rows may still be sealed");
+        let config = read(&custody_of_bot).unwrap();
+        let known = (config.custody.key_id(), config.upkeep_queue_url.as_deref());
+        assert_eq!(known, (Some("arn:tokens"), Some("https://upkeep")), "rows may still be sealed");
     }
 
     #[test]

@@ -22,7 +22,6 @@ use tracing::{error, warn};
 use crate::{
     budget::left,
     checkpoint::{self, CheckpointError, Doomed},
-    config::Custody,
     ending::Ending,
     report::chain,
     retry::Pauses,
@@ -46,7 +45,7 @@ pub(crate) enum NotRevoked {
     Seal(#[from] SealError),
     #[error("the upkeep queue did not take them")]
     Upkeep(#[source] AwsError),
-    #[error("they are sealed, and nobody opens them: bots have the custody")]
+    #[error("they may be sealed in their row, and the stack has neither key nor queue for such")]
     NoUpkeep,
     #[error("out of time")]
     OutOfTime,
@@ -182,7 +181,7 @@ impl Work<'_> {
 
     /// The row may hold this very token, sealed: it is for the refresher, who can compare them.
     async fn hand_over(&self, tokens: &Doomed) -> Result<Ending, NotRevoked> {
-        let Custody::Stack { key_id } = &self.resources.config.custody else { return Err(NotRevoked::NoUpkeep) };
+        let key_id = self.resources.config.custody.key_id().ok_or(NotRevoked::NoUpkeep)?;
         let sealed = self.seal(key_id, tokens.token()).await?;
         self.queue_upkeep(&tokens.on_upkeep(self.attempt.wa_id, sealed), Duration::ZERO).await?;
         Ok(Ending::HandedOver)

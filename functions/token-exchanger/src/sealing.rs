@@ -28,7 +28,7 @@ impl Work<'_> {
             let Some(token) = &grant.refresh_token else { return Ok(None) };
             let text = match &self.resources.config.custody {
                 Custody::Stack { key_id } => RefreshTokenText::Sealed(self.seal(key_id, token.secret()).await?),
-                Custody::Bot => RefreshTokenText::Plain(token.secret().into()),
+                Custody::Bot { .. } => RefreshTokenText::Plain(token.secret().into()),
             };
             Ok::<_, SealError>(Some(text))
         };

@@ -37,6 +37,7 @@ impl Ending {
             Self::KeptAlive(KeptAlive::Refreshed) => "refreshed",
             Self::KeptAlive(KeptAlive::NotDue) => "not_due",
             Self::KeptAlive(KeptAlive::Ended) => "ended",
+            Self::KeptAlive(KeptAlive::Unrefreshable) => "no_refresh_token",
             Self::Stored(StoredLater::Stored) => "stored",
             Self::Stored(StoredLater::Superseded) => "superseded",
             Self::Revoked(Revoked::Dead) => "revoked",

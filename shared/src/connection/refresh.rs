@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{
     ACCESS_TOKEN, CLOCK_SKEW, ENDED_AT, EXPIRES_AT, ISSUED_AT, LEASE_HOLDER, LEASE_UNTIL, LOST_AT, Origin,
-    REFRESH_TOKEN, REFRESHED_AT, RETRY_AT, RefreshTokenText, VERSION,
+    REFRESH_TOKEN, REFRESHED_AT, RETRY_AT, RefreshTokenText, VERSION, is_connected,
 };
 use crate::{
     Timestamp,
@@ -75,14 +75,19 @@ pub fn claim(row: &Attributes, holder: String, now: Timestamp) -> Result<Claim, 
     })
 }
 
-/// Whether a row is to be refreshed without being asked for: nobody has for so long, or a holder has left it behind.
+/// Whether a row is to be looked at without being asked for: nobody has refreshed it for so long, or a holder has left it behind.
+/// One without a refresh token is looked at too, since it cannot live for long: somebody has to hear of its end.
 #[must_use]
 pub fn is_due(row: &Attributes, keep_alive: Option<Duration>, now: Timestamp) -> bool {
-    if text(row, REFRESH_TOKEN).is_none() || row.contains_key(ENDED_AT) {
+    let is_old = || keep_alive.is_some_and(|days| age(row, now) >= days);
+    if row.contains_key(ENDED_AT) {
         return false;
     }
+    if text(row, REFRESH_TOKEN).is_none() {
+        return is_connected(row) && is_old();
+    }
     let was_left = row.contains_key(LEASE_UNTIL) && claim(row, String::new(), now).is_ok();
-    was_left || row.contains_key(LOST_AT) || keep_alive.is_some_and(|days| age(row, now) >= days)
+    was_left || row.contains_key(LOST_AT) || is_old()
 }
 
 /// Until when no refresh is tried, because one has just failed: Salesforce is not asked by every caller what it has just answered one.

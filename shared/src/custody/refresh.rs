@@ -6,9 +6,15 @@
 use std::{fmt, time::Duration};
 
 use tokio::time::{Instant, sleep, timeout_at};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
-use super::{Custody, LiveToken, Trouble, holder::left, seal::SealingKey, tables::Written, upkeep::Upkeep};
+use super::{
+    Custody, LiveToken, Trouble,
+    holder::left,
+    seal::SealingKey,
+    tables::Written,
+    upkeep::{Revoke, Upkeep},
+};
 use crate::{
     LoginUrl, LoginUrls, Timestamp, WaId,
     attempt::{EndReason, attr},
@@ -283,6 +289,7 @@ impl Work<'_> {
         let tokens = match self.newest(&answer, &inputs.key) {
             Ok(tokens) => tokens,
             Err(trouble) => {
+                self.revoke_strange(&answer, &inputs.key).await;
                 self.give_back(&trouble).await;
                 return Refreshing::Failed(trouble);
             }
@@ -298,6 +305,18 @@ impl Work<'_> {
             token.expires_at = timeout_at(until, self.expiry(&tokens, &answer, &inputs)).await.ok().flatten();
         }
         Refreshing::Refreshed(token)
+    }
+
+    /// Has a refresh token revoked that came with another account's tokens: nobody is to have it, and it lives until then.
+    async fn revoke_strange(&self, answer: &Refreshed, key: &SealingKey) {
+        let Some(token) = &answer.refresh_token else { return };
+        match self.custody.seal(key, self.wa_id, token.secret()) {
+            Ok(token) => {
+                let (wa_id, hosts) = (self.wa_id.clone(), self.hosts.clone());
+                self.custody.revoke_soon(Revoke { wa_id, token, hosts, origin: None }).await;
+            }
+            Err(error) => error!(error = chain(&error), "tokens not revoked: they may stay valid at Salesforce"),
+        }
     }
 
     /// The end of an opaque access token, which Salesforce is asked for once.

@@ -49,6 +49,8 @@ pub enum KeptAlive {
     Refreshed,
     /// Salesforce has ended it, and its record is written.
     Ended,
+    /// It has no refresh token, and Salesforce does not say that it is over.
+    Unrefreshable,
 }
 
 impl Custody {
@@ -138,6 +140,8 @@ impl Custody {
                 Refreshing::Refreshed(_) => return Ok(KeptAlive::Refreshed),
                 Refreshing::Ended(_) => return Ok(KeptAlive::Ended),
                 Refreshing::Held { until } => return Err(Trouble::Held { time: until.since((self.clock)()) }),
+                // Its own message would ask again for hours: the next sweep does.
+                Refreshing::Failed(Trouble::NoRefreshToken) => return Ok(KeptAlive::Unrefreshable),
                 Refreshing::Failed(trouble) => return Err(trouble),
                 Refreshing::Changed => {}
             }

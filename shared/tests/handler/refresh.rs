@@ -13,7 +13,7 @@ use serde_json::json;
 use shared::{
     Timestamp,
     connection::LOST_AFTER,
-    custody::{KeptAlive, LiveToken, TokenError, Trouble, Wish},
+    custody::{KeptAlive, LiveToken, TokenError, Trouble, Wish, upkeep::Upkeep},
 };
 
 use crate::{
@@ -325,6 +325,10 @@ async fn tokens_of_another_account_are_never_stored() {
     world.put(&json!({"user_id": {"S": "005xx000009OTHR"}}));
     assert!(matches!(trouble(world.token(&rejecting("a1")).await), Trouble::OtherAccount));
     assert_eq!(world.text("access_token"), "a1");
+    let Some((Upkeep::Revoke(revoke), 0)) = world.queued().pop() else { panic!("nobody revokes them") };
+    world.custody.revoke(&revoke, deadline()).await.unwrap();
+    assert_eq!(world.salesforce.with(|grant| grant.revoked.clone()), ["r2"]);
+    world.shows_no_refresh_token();
 }
 
 #[tokio::test]

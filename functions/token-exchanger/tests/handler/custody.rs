@@ -300,6 +300,19 @@ async fn bots_that_have_the_custody_now_leave_sealed_tokens_to_the_upkeep_queue(
     assert_eq!(sets(&world.stores()[0]["TransactItems"][0]["Update"])["refresh_token"], text("5AepREFRESH"));
 }
 
+/// A new login failed after its exchange, and the row is of a time when the stack had the custody.
+#[tokio::test]
+async fn bots_that_have_the_custody_now_leave_it_to_the_refresher_whether_a_sealed_row_has_an_unused_token() {
+    let world = World::start().await;
+    let function = world.function_of("Bot", || NOW);
+    world.0.on("GetItem", |_| sealed_row(RECEIVED_AT + 1).into());
+    assert!(handle(&function, &[record("one", &world.message(), 1)]).await.is_empty());
+    assert!(handle(&function, &[record("two", &world.queued("revoke").remove(0), 1)]).await.is_empty());
+    let [message] = &world.upkeep()[..] else { panic!("one revocation") };
+    assert_eq!(opened(&json!({ "S": message["revoke"]["token"] })), "5AepREFRESH");
+    assert_eq!(world.0.count(REVOKE), 0);
+}
+
 #[tokio::test]
 async fn the_row_says_when_an_access_token_ends_that_says_so_itself() {
     for (access_token, expires_at) in

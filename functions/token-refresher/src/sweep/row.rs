@@ -28,7 +28,9 @@ pub(crate) struct Foreign;
 impl Row {
     /// Reads a row. The times of a row may be of any form, since bots write them too: such a row is due.
     pub(crate) fn read(row: &Attributes, keep_alive: Option<Duration>, now: Timestamp) -> Result<Self, Foreign> {
-        let wa_id = row.get(attr::WA_ID).and_then(Value::as_text).and_then(|text| text.parse().ok()).ok_or(Foreign)?;
+        let key = row.get(attr::WA_ID).and_then(Value::as_text).ok_or(Foreign)?;
+        // A spelling that the stack would repair is not the key of the row that it reads.
+        let wa_id = key.parse().ok().filter(|wa_id: &WaId| wa_id.as_str() == key).ok_or(Foreign)?;
         let token = match row.get(REFRESH_TOKEN) {
             None => None,
             Some(Value::Text(text)) => Some(text.as_str()).filter(|text| !text.is_empty()),
@@ -98,6 +100,14 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_without_a_refresh_token_is_looked_at_once_it_is_old_and_has_no_age() {
+        for none in [(REFRESH_TOKEN, "".into()), (REFRESH_TOKEN, Value::Text(String::new()))] {
+            let of = |days: u32| read([none.clone(), (ISSUED_AT, before(DAY * days))]);
+            assert!(of(20).is_due && !of(19).is_due && of(20).plain.is_none() && of(20).age.is_none());
+        }
+    }
+
+    #[test]
     fn a_row_whose_times_cannot_be_true_is_due_and_measures_nothing() {
         for odd in ["1790000000123".into(), u64::MAX.into(), Value::Other] {
             let row = read([(REFRESHED_AT, odd)]);
@@ -116,6 +126,7 @@ mod tests {
     fn a_row_of_another_form_is_foreign() {
         for odd in [
             row([(attr::WA_ID, "somebody".into())]),
+            row([(attr::WA_ID, "whatsapp:%2B15551234567".into())]),
             row([(attr::WA_ID, 5.into())]),
             row([(REFRESH_TOKEN, 5.into())]),
             row([(REFRESH_TOKEN, Value::Other)]),

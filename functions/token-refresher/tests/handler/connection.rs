@@ -2,7 +2,7 @@
 
 use fakes::{
     Answer, aws,
-    salesforce::{REVOKE, TOKEN},
+    salesforce::{REVOKE, TOKEN, USERINFO},
 };
 use serde_json::{Value, json};
 
@@ -142,6 +142,39 @@ async fn a_connection_that_salesforce_has_ended_is_ended_and_recorded() {
     assert_eq!((&record["status"], &record["wa_id"]), (&text("ended"), &text(&chat)));
     assert!(is_done(&world.function(), &refresh(&chat)).await);
     assert_eq!(world.server.count(TOKEN), 1);
+}
+
+/// A connection that was never given a refresh token.
+async fn without_refresh_token() -> (World, String) {
+    let (world, chat) = (World::start().await, chat(1));
+    let mut row = world.connection("");
+    row["instance_url"] = text(world.server.url());
+    world.row(&chat, 25, row);
+    (world, chat)
+}
+
+#[tokio::test]
+async fn a_connection_without_a_refresh_token_that_salesforce_refuses_is_ended_and_recorded() {
+    let (world, chat) = without_refresh_token().await;
+    world.server.on(USERINFO, |_| Answer::new(403, "Bad_OAuth_Token"));
+    assert!(is_done(&world.function(), &refresh(&chat)).await);
+    let row = world.item(&chat);
+    assert_eq!(row["ended_reason"], text("expired"));
+    assert!(row.get("access_token").is_none(), "{row}");
+    let record = world.tables.item("connection_attempts", row["end_id"]["S"].as_str().unwrap());
+    assert_eq!(record["status"], text("ended"));
+    assert_eq!(world.server.count(TOKEN), 0);
+}
+
+#[tokio::test]
+async fn a_connection_without_a_refresh_token_stays_until_salesforce_refuses_it() {
+    for answer in [Answer::new(200, "{}"), Answer::new(503, ""), Answer::new(403, "API_CURRENTLY_DISABLED")] {
+        let (world, chat) = without_refresh_token().await;
+        world.server.on(USERINFO, move |_| answer.clone());
+        let before = world.item(&chat);
+        assert!(is_done(&world.function(), &refresh(&chat)).await, "the next sweep asks again");
+        assert_eq!(world.item(&chat), before);
+    }
 }
 
 #[tokio::test]

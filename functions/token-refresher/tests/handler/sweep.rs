@@ -46,7 +46,7 @@ async fn due_rows_are_queued_and_no_others() {
     world.row(&chat(3), 1, json!({ "lease_until": number(NOW.millis() - 1) }));
     world.row(&chat(4), 1, json!({ "lost_at": number(NOW.millis() - DAY_MS) }));
     world.row(&chat(5), 25, json!({ "ended_at": number(NOW.millis() - DAY_MS) }));
-    world.row(&chat(6), 25, json!({ "refresh_token": text("") }));
+    world.row(&chat(6), 19, json!({ "refresh_token": text("") }));
     world.row(&chat(7), 1, json!({ "lease_until": number(NOW.millis() + 9_000) }));
     assert!(is_done(&world.function(), &page(None)).await);
     assert_eq!(world.refreshes(), [chat(1), chat(3), chat(4)]);
@@ -125,8 +125,19 @@ async fn rows_of_a_foreign_form_hold_up_no_other() {
     world.row(&chat(2), 25, json!({ "refresh_token": { "M": {} } }));
     world.row(&chat(3), 25, json!({ "refreshed_at": text("yesterday"), "issued_at": text("1790000000123") }));
     world.row(&chat(4), 25, json!({ "version": text("three"), "lease_until": { "L": [] } }));
+    // It would be read as another row.
+    world.row(&chat(5).replace('+', "%2B"), 25, json!({}));
     assert!(is_done(&world.function(), &page(None)).await);
     assert_eq!(world.refreshes(), [chat(1), chat(3), chat(4)]);
+}
+
+#[tokio::test]
+async fn a_connection_without_a_refresh_token_is_queued_once_it_is_old() {
+    let world = World::start().await;
+    world.row(&chat(1), 25, json!({ "refresh_token": text("") }));
+    world.row(&chat(2), 2, json!({ "refresh_token": text("") }));
+    assert!(is_done(&world.function(), &page(None)).await);
+    assert_eq!(world.refreshes(), [chat(1)]);
 }
 
 #[tokio::test]

@@ -155,7 +155,19 @@ fn a_row_is_due_when_nobody_has_refreshed_it_for_so_long_or_a_holder_left_it() {
     taken(&mut held, "one", NOW);
     assert!(!is_due(&held, Some(DAY * 20), at(1)) && is_due(&held, None, at(21)));
     let ended = row([(ENDED_AT, NOW.into()), (REFRESH_TOKEN, "r1".into())]);
-    assert!(!due(&ended, 40) && !due(&row([(ACCESS_TOKEN, "a1".into())]), 40));
+    assert!(!due(&ended, 40));
+}
+
+#[test]
+fn a_connection_without_a_refresh_token_is_due_once_it_is_old() {
+    let mut bare = connected();
+    bare.remove(REFRESH_TOKEN);
+    let due = |row: &Attributes, days| is_due(row, Some(DAY * 20), NOW.plus(DAY * days));
+    assert!(!due(&bare, 19) && due(&bare, 20));
+    assert!(!is_due(&bare, None, NOW.plus(DAY * 400)));
+    bare.insert(ENDED_AT.to_owned(), NOW.into());
+    assert!(!due(&bare, 40));
+    assert!(!due(&row([("of_the_bot", "note".into())]), 40), "no connection");
 }
 
 #[test]
