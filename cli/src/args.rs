@@ -22,7 +22,7 @@ pub(crate) use self::{
     init::{InitArgs, ProviderArg},
     logs::{FunctionArg, LogsArgs},
     records::{
-        Again, AttemptCommand, AttemptList, ConnectionCommand, ConnectionStatus, EventsCommand, PersonCommand,
+        Again, AttemptCommand, AttemptList, ConnectionCommand, ConnectionStatus, EventsCommand, Part, PersonCommand,
         StatusArg,
     },
     when::When,

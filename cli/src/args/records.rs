@@ -1,6 +1,6 @@
 //! Attempts, connections, and the outcomes that somebody was not notified of.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::{fmt, num::NonZeroU32, str::FromStr, time::Duration};
 
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use humantime::parse_duration;
@@ -73,8 +73,44 @@ pub(crate) enum StatusArg {
 pub(crate) enum ConnectionStatus {
     Connected,
     Ended,
-    /// Connected, and refreshed by the next sweep.
+    /// Connected, and looked at by the next sweep.
     Due,
+}
+
+/// A part of a table: all its parts are of about equal size, and no row is in two of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// From 1.
+    pub(crate) number: u32,
+    pub(crate) of: u32,
+}
+
+impl Part {
+    pub(crate) const WHOLE: Self = Self { number: 1, of: 1 };
+    /// `TotalSegments` of a `Scan`, at most.
+    pub(crate) const MOST: u32 = 1_000_000;
+
+    /// The part that comes after this one; `None` after the last.
+    pub(crate) fn next(self) -> Option<Self> {
+        (self.number < self.of).then(|| Self { number: self.number + 1, ..self })
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.number, self.of)
+    }
+}
+
+impl FromStr for Part {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |text: &str| text.parse::<u32>().ok().filter(|number| (1..=Self::MOST).contains(number));
+        let read = text.split_once('/').and_then(|(part, of)| Some(Self { number: number(part)?, of: number(of)? }));
+        let part = read.filter(|part| part.number <= part.of);
+        part.ok_or_else(|| "give the number of the part and how many there are: 2/8".to_owned())
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -88,15 +124,17 @@ pub(crate) enum ConnectionCommand {
     /// List connections, with masked phone numbers. Tokens are neither shown nor read.
     #[command(after_help = "\
 The token table has no index: wasf scans it in its own order, which is none that means anything, and --limit bounds how many \
-rows are read. It says how far it got. Each row is read three times, because DynamoDB alone says whether a refresh token is \
+rows are read. A table that has more is read in parts of about that many rows, one for each run: each says which is the next. \
+Each row is read three times, because DynamoDB alone says whether a refresh token is \
 sealed, plain or missing. A row that is written meanwhile may be left out.
 
-A connection is due if the next sweep will refresh it: its tokens are as old as KeepAliveDays, or a refresh was left \
-unfinished. Exits with 4 if rows are of a foreign form.
+A connection is due if the next sweep will look at it: its tokens are as old as KeepAliveDays, or a refresh was left \
+unfinished. The sweep refreshes it or, without a refresh token, asks Salesforce whether it lives. Exits with 4 if rows are of a foreign form.
 
 Examples:
   wasf connection list
   wasf connection list --status due --limit 100000
+  wasf connection list --part 2/12                      what the first run said comes next
   wasf connection list --json | jq '.connections[] | select(.refresh_token == \"plain\")'")]
     List {
         /// Only connections with this status.
@@ -105,6 +143,9 @@ Examples:
         /// Read at most this many rows.
         #[arg(long, default_value_t = 1_000, value_name = "N")]
         limit: usize,
+        /// Read the second of eight parts of the table: 2/8 [default: the first of as many as --limit asks for].
+        #[arg(long, value_name = "N/OF")]
+        part: Option<Part>,
     },
     /// Ask Salesforce whether a connection's access token works, and show how the row stands. Changes nothing.
     #[command(after_help = "\

@@ -61,9 +61,10 @@ struct Revoker {
 pub(crate) async fn run(command: ConnectionCommand, target: &Target, clock: Clock) -> Result<Report, Error> {
     let tokens = ConnectionTable::new(&target.aws, target.stack.output("TokenTableName")?);
     match &command {
-        ConnectionCommand::List { status, limit } => {
-            let walked = tokens.walk(*limit).await?;
+        ConnectionCommand::List { status, limit, part } => {
             let about = tokens.about().await.ok();
+            let part = part.unwrap_or_else(|| listing::first_part(about, *limit));
+            let walked = tokens.walk(part, *limit).await?;
             Ok(listing::report(&walked, *status, keep_alive(target), about, clock()))
         }
         ConnectionCommand::Check { wa_id } => check::check(wa_id, &tokens, target, clock()).await,

@@ -10,14 +10,27 @@ use shared::{
 };
 
 use crate::{
-    args::ConnectionStatus,
+    args::{ConnectionStatus, Part},
     aws::Walked,
     error::Exit,
     records::{Connection, Custody, Form},
     report::{Report, Table, count},
 };
 
+/// Parts are smaller than the limit by so many hundredths: their sizes differ, and tables grow between DynamoDB's counts.
+const HEADROOM: u64 = 25;
+
 const HEADER: [&str; 8] = ["CHAT", "STATUS", "USER", "ORG", "REFRESHED", "EXPIRES", "REFRESH TOKEN", "MARKS"];
+
+/// The first part of a table of about so many rows, each of which is of no more rows than the limit.
+pub(super) fn first_part(about: Option<u64>, limit: usize) -> Part {
+    let (about, limit) = (about.unwrap_or_default(), u64::try_from(limit).unwrap_or(u64::MAX).max(1));
+    if about <= limit {
+        return Part::WHOLE;
+    }
+    let parts = about.saturating_mul(100 + HEADROOM).div_ceil(limit.saturating_mul(100));
+    Part { number: 1, of: u32::try_from(parts).unwrap_or(u32::MAX).min(Part::MOST) }
+}
 
 /// The connections of a walk that have this status.
 pub(super) fn report(
@@ -61,19 +74,30 @@ pub(super) fn report(
         "unreadable": unreadable,
         "rows_read": walked.rows_read,
         "rows_about": about,
-        "complete": !walked.has_more,
+        "part": walked.part.to_string(),
+        "next": walked.part.next().map(|part| part.to_string()),
+        "part_complete": !walked.has_more,
+        "complete": walked.part == Part::WHOLE && !walked.has_more,
     });
     Report::new(text, json, exit)
 }
 
 fn how_far(walked: &Walked, about: Option<u64>) -> String {
-    let read = count(walked.rows_read, "row");
-    if !walked.has_more {
+    let (read, part) = (count(walked.rows_read, "row"), walked.part);
+    if part == Part::WHOLE && !walked.has_more {
         return format!("{read} read: the whole table.");
     }
     let about = about.filter(|about| *about > 0);
     let of = about.map(|about| format!(" of about {about} (as DynamoDB last counted)")).unwrap_or_default();
-    format!("{read}{of} read; there are more: raise --limit.")
+    let read = format!("{read}{of} read: part {part} of the table.");
+    match (walked.has_more, part.next()) {
+        (true, _) => format!(
+            "{read} This part has more: raise --limit, or read smaller parts, as --part 1/{}.",
+            part.of.saturating_mul(2)
+        ),
+        (false, Some(next)) => format!("{read} Go on with --part {next}"),
+        (false, None) => format!("{read} It is the last."),
+    }
 }
 
 /// A row, or why it cannot be read: its masked chat, and what is wrong with it.
@@ -84,7 +108,7 @@ fn read(
     now: Timestamp,
 ) -> Result<(Connection, Custody), (String, String)> {
     let key = row.get(attr::WA_ID).and_then(Value::as_text).unwrap_or_default();
-    let Ok(wa_id) = key.parse::<WaId>() else {
+    let Some(wa_id) = key.parse().ok().filter(|wa_id: &WaId| wa_id.as_str() == key) else {
         return Err((ending(key), "the key is no chat's address".to_owned()));
     };
     let connection = Connection::read(&wa_id, row, form != Form::Missing);
@@ -163,7 +187,7 @@ mod tests {
             (row("whatsapp:+15551234562", &[at(WEEK * 2)]), Form::Plain),
             (row("whatsapp:+15551234563", &ended), Form::Missing),
         ];
-        Walked { rows_read: rows.len(), rows, has_more: false }
+        Walked { part: Part::WHOLE, rows_read: rows.len(), rows, has_more: false }
     }
 
     fn listed(walked: &Walked, wanted: Option<ConnectionStatus>) -> Report {
@@ -200,24 +224,48 @@ mod tests {
     #[test]
     fn a_walk_that_its_limit_has_ended_says_how_far_it_got() {
         let listed = listed(&Walked { has_more: true, ..walked() }, None);
-        assert!(
-            listed
-                .text
-                .ends_with("3 rows of about 12 (as DynamoDB last counted) read; there are more: raise --limit.\n")
-        );
+        let read = "3 rows of about 12 (as DynamoDB last counted) read: part 1/1 of the table. This part has more";
+        assert!(listed.text.contains(read) && listed.text.contains("--part 1/2"), "{}", listed.text);
         assert_eq!(listed.json["complete"], false);
+    }
+
+    #[test]
+    fn a_part_says_which_is_the_next() {
+        let of = |part: &str| listed(&Walked { part: part.parse().unwrap(), ..walked() }, None);
+        assert!(of("1/4").text.ends_with("part 1/4 of the table. Go on with --part 2/4\n"), "{}", of("1/4").text);
+        assert_eq!((&of("1/4").json["next"], &of("1/4").json["complete"]), (&json!("2/4"), &json!(false)));
+        assert!(of("4/4").text.ends_with("It is the last.\n") && of("4/4").json["next"].is_null());
+        assert!(of("1/1").text.ends_with("3 rows read: the whole table.\n"));
+    }
+
+    #[test]
+    fn a_table_is_read_in_as_many_parts_as_its_limit_asks_for() {
+        for (about, limit, part) in [
+            (None, 1_000, "1/1"),
+            (Some(1_000), 1_000, "1/1"),
+            (Some(1_001), 1_000, "1/2"),
+            (Some(9_600), 1_000, "1/12"),
+            (Some(u64::MAX), 0, "1/1000000"),
+        ] {
+            assert_eq!(first_part(about, limit).to_string(), part, "{about:?} {limit}");
+        }
+        for wrong in ["0/4", "5/4", "4", "1/0", "a/b", "1/1000001"] {
+            assert!(wrong.parse::<Part>().is_err(), "{wrong}");
+        }
     }
 
     #[test]
     fn rows_of_a_foreign_form_are_unreadable() {
         let rows = vec![
             (row("+15551234567", &[]), Form::Plain),
+            (row("whatsapp:%2B15551234568", &[]), Form::Plain),
             (row("whatsapp:+15551234561", &[(attr::USERNAME, 7.into())]), Form::Plain),
         ];
-        let listed = listed(&Walked { rows_read: 2, rows, has_more: false }, None);
+        let listed = listed(&Walked { rows_read: 3, rows, ..walked() }, None);
         assert_eq!(listed.exit, Exit::InPart);
         assert_eq!(listed.json["unreadable"][0], json!({"chat": "…4567", "why": "the key is no chat's address"}));
-        assert_eq!(listed.json["unreadable"][1]["why"], "of another form: username");
+        assert_eq!(listed.json["unreadable"][1], json!({"chat": "…4568", "why": "the key is no chat's address"}));
+        assert_eq!(listed.json["unreadable"][2]["why"], "of another form: username");
         assert!(!listed.text.contains("1555123"), "{}", listed.text);
     }
 }
