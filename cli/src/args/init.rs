@@ -8,6 +8,8 @@ on a terminal again for what is invalid. Secrets are typed without echo, or give
 WASF_CONSUMER_SECRET and WASF_WHATSAPP_TOKEN: other users of this machine can see flags in the process list. A webhook \
 URL that holds a secret belongs into WASF_BOT_WEBHOOK_URL for the same reason.
 
+A new stack uses the tables that a deleted one has left, with the key that opens their refresh tokens.
+
 Existing secrets keep their values; --replace replaces what was typed, and `wasf secret set` one secret alone.
 
 Examples:
@@ -47,6 +49,9 @@ pub(crate) struct InitArgs {
     /// The KMS key of your own that encrypts the secrets, its ARN; - for AWS's own.
     #[arg(long, value_name = "ARN", env = "WASF_SECRETS_KEY_ARN", allow_hyphen_values = true)]
     pub(crate) secrets_key_arn: Option<String>,
+    /// The KMS key that opens the refresh tokens of a table that is used again, where wasf does not find it; - for a new one.
+    #[arg(long, value_name = "ARN", env = "WASF_REFRESH_TOKEN_KEY_ARN", allow_hyphen_values = true)]
+    pub(crate) refresh_token_key_arn: Option<String>,
     /// Never ask: a missing answer is an error.
     #[arg(long)]
     pub(crate) no_input: bool,

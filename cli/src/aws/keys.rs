@@ -1,8 +1,8 @@
-//! KMS: a key's state and policy.
+//! KMS: the keys of the account, and a key's state and policy.
 
 use aws_sdk_kms::{
     Client,
-    types::{KeyManagerType, KeyState},
+    types::{KeyManagerType, KeyMetadata, KeyState},
 };
 use aws_types::SdkConfig;
 use serde_json::Value;
@@ -33,10 +33,33 @@ impl Keys {
         key.key_manager != Some(KeyManagerType::Aws) && key.key_state != Some(KeyState::PendingDeletion)
     }
 
+    /// The account's keys with this description, and how many of its keys may not be read.
+    pub(crate) async fn described(&self, description: &str) -> Result<(Vec<Key>, usize), Error> {
+        let (mut found, mut unread) = (Vec::new(), 0);
+        let mut pages = self.0.list_keys().into_paginator().items().send();
+        while let Some(key) = pages.next().await {
+            let key = key.map_err(Error::aws("list the account's keys", "ListKeys"))?;
+            let Some(id) = key.key_id else { continue };
+            match self.describe(&id).await {
+                Ok(key) if key.description.as_deref() != Some(description) => {}
+                Ok(_) => match self.read(&id).await {
+                    Ok(key) => found.push(key),
+                    Err(_) => unread += 1,
+                },
+                Err(_) => unread += 1,
+            }
+        }
+        Ok((found, unread))
+    }
+
+    async fn describe(&self, key_id: &str) -> Result<KeyMetadata, Error> {
+        let answer = self.0.describe_key().key_id(key_id).send().await;
+        let answer = answer.map_err(Error::aws("describe a key", "DescribeKey"))?;
+        answer.key_metadata.ok_or_else(|| Error::failed("describe a key", "the response is empty"))
+    }
+
     pub(crate) async fn read(&self, key_id: &str) -> Result<Key, Error> {
-        let answer =
-            self.0.describe_key().key_id(key_id).send().await.map_err(Error::aws("describe a key", "DescribeKey"))?;
-        let key = answer.key_metadata.ok_or_else(|| Error::failed("describe a key", "the response is empty"))?;
+        let key = self.describe(key_id).await?;
         let answer = self
             .0
             .get_key_policy()

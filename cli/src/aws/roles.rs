@@ -1,4 +1,4 @@
-//! IAM: what a function's role may do, as IAM itself evaluates it.
+//! IAM: what a function's role may do, as IAM itself evaluates it, and whom a policy is attached to.
 
 use aws_sdk_iam::{
     Client,
@@ -11,6 +11,14 @@ use crate::error::Error;
 
 /// What a request says to the conditions of policies: keys and values.
 pub(crate) type Context<'a> = [(&'a str, &'a str)];
+
+/// Somebody whom a policy is attached to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Holder {
+    /// `role`, `user` or `group`.
+    pub(crate) kind: &'static str,
+    pub(crate) name: String,
+}
 
 #[derive(Clone, Debug)]
 pub(crate) struct Roles {
@@ -57,5 +65,20 @@ impl Roles {
         let results = answer.evaluation_results.unwrap_or_default().into_iter();
         let denied = results.filter(|result| result.eval_decision != PolicyEvaluationDecisionType::Allowed);
         Ok(denied.map(|result| result.eval_action_name).collect())
+    }
+
+    /// Whom a managed policy is attached to.
+    pub(crate) async fn holders(&self, policy_arn: &str) -> Result<Vec<Holder>, Error> {
+        let mut pages = self.client.list_entities_for_policy().policy_arn(policy_arn).into_paginator().send();
+        let (mut holders, holder) = (Vec::new(), |kind, name: Option<String>| name.map(|name| Holder { kind, name }));
+        while let Some(page) = pages.next().await {
+            let page =
+                page.map_err(Error::aws("find out whom the bot's policy is attached to", "ListEntitiesForPolicy"))?;
+            holders.extend(page.policy_roles.into_iter().flatten().filter_map(|role| holder("role", role.role_name)));
+            holders.extend(page.policy_users.into_iter().flatten().filter_map(|user| holder("user", user.user_name)));
+            holders
+                .extend(page.policy_groups.into_iter().flatten().filter_map(|group| holder("group", group.group_name)));
+        }
+        Ok(holders)
     }
 }

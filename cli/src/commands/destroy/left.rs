@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::stack::Resource;
+use crate::{aws::Holder, stack::Resource};
 
 /// Something that stays.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,11 +58,16 @@ pub(super) fn token_key_left(id: &str) -> Left {
     Left {
         what: "key",
         name: id.to_owned(),
-        why: "opens the refresh tokens in the token table and its backups; without it everybody has to connect again, so keep it, \
-              and give its ARN as RefreshTokenKeyArn to the next stack that uses the table"
+        why: "opens the refresh tokens in the token table and its backups; without it everybody has to connect again, so keep it. \
+              wasf init gives it to the next stack of this name (RefreshTokenKeyArn)"
             .to_owned(),
         remove: Vec::new(),
     }
+}
+
+/// The command that takes a policy away from somebody.
+pub(super) fn detach(Holder { kind, name }: &Holder, policy_arn: &str) -> String {
+    format!("aws iam detach-{kind}-policy --{kind}-name {name} --policy-arn {policy_arn}")
 }
 
 /// A secret, which no stack makes.

@@ -21,6 +21,9 @@ pub(super) const CLIENT_SECRET: (&str, &str) = ("ClientSecretSecretName", "sf_cl
 pub(super) const WHATSAPP: (&str, &str) = ("WhatsAppSecretName", "whatsapp");
 pub(super) const WEBHOOK: (&str, &str) = ("BotWebhookSecretName", "bot_webhook");
 
+/// The template's parameter for the key that seals refresh tokens.
+pub(super) const REFRESH_TOKEN_KEY: &str = "RefreshTokenKeyArn";
+
 /// The template's parameter for the key that the secrets are encrypted with.
 pub(super) const SECRETS_KEY: &str = "SecretsKeyArn";
 
@@ -84,6 +87,10 @@ impl Answers {
             ("--secrets-key-arn", "The ARN of a KMS key of your own for the secrets, - for AWS's own"),
             rules::key_arn,
         )?;
+        if let given @ Some(_) = args.refresh_token_key_arn.as_deref() {
+            let question = "The ARN of the key of refresh tokens";
+            answers.optional(REFRESH_TOKEN_KEY, given, ("--refresh-token-key-arn", question), rules::key_arn)?;
+        }
         Ok(Self { provider, account: args.whatsapp_account.clone(), parameters: answers.parameters })
     }
 
@@ -241,6 +248,18 @@ mod tests {
         assert_eq!(key(&[], None, &known).as_deref(), Some(KEY));
         assert_eq!(key(&["--secrets-key-arn=-"], None, &known).as_deref(), Some(""));
         assert_eq!(key(&[], None, &BTreeMap::new()), None);
+    }
+
+    #[test]
+    fn nobody_is_asked_for_the_key_of_refresh_tokens() {
+        let given = |flags: &[&str]| {
+            answers(&[&TWILIO[..], flags].concat()).unwrap().parameters().get(REFRESH_TOKEN_KEY).cloned()
+        };
+        assert_eq!(given(&[]), None);
+        assert_eq!(given(&["--refresh-token-key-arn=-"]).as_deref(), Some(""));
+        let arn = "arn:aws:kms:eu-west-1:123456789012:key/0b1c";
+        assert_eq!(given(&["--refresh-token-key-arn", arn]).as_deref(), Some(arn));
+        assert_eq!(answers(&["--refresh-token-key-arn", "alias/mine"]).unwrap_err().exit(), Exit::Usage);
     }
 
     #[test]

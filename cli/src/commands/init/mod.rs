@@ -2,6 +2,7 @@
 //! the Salesforce app, which only a person can make, are printed.
 
 mod answers;
+mod kept_key;
 mod names;
 mod report;
 mod rules;
@@ -12,15 +13,15 @@ use shared::CallbackUri;
 
 pub(super) use self::answers::ask_for;
 use self::{
-    answers::{Answers, SECRETS_KEY},
-    report::{PlannedSecret, report},
+    answers::{Answers, REFRESH_TOKEN_KEY, SECRETS_KEY},
+    report::{Adopted, Plan, PlannedSecret, report},
 };
 use crate::{
     Edge,
     args::{InitArgs, TargetArgs},
     aws::{Presence, SdkConfig, SecretsManager, Tables, account_id, find_stack, region, stack_exists},
     error::Error,
-    prompt::Prompt,
+    prompt::{NONE, Prompt},
     report::{Report, print_note},
     samconfig::{FILE, SamConfig, in_or_above},
     secret::Kind,
@@ -45,12 +46,23 @@ pub(crate) async fn run(args: InitArgs, target: &TargetArgs, edge: Edge) -> Resu
         None => Answers::collect(&args, &prompt, &known)?,
     };
     config.set_parameters(answers.parameters())?;
-    if !stack_exists(&aws, &stack).await? {
+    let adopted = if stack_exists(&aws, &stack).await? {
+        None
+    } else {
         let own = names::of_a_new_stack(&stack, &config.parameters()?);
         config.set_parameters(&own)?;
         let existing = names::existing_tables(&Tables::new(&aws), &stack, &config.parameters()?, (edge.now)()).await?;
         config.set_parameters(&existing)?;
-    }
+        if existing.contains_key("CreateTokenTable") && args.refresh_token_key_arn.as_deref() != Some(NONE) {
+            let known = config.parameters()?;
+            let [table, key] = ["TokenTableName", REFRESH_TOKEN_KEY].map(|name| known.get(name).map(String::as_str));
+            let key = key.filter(|arn| !arn.is_empty());
+            if let Some(arn) = kept_key::find(&aws, &stack, table.unwrap_or_default(), key).await? {
+                config.set_parameters(&BTreeMap::from([(REFRESH_TOKEN_KEY, arn)]))?;
+            }
+        }
+        Adopted::read(&existing, &config.parameters()?)
+    };
     let parameters = config.parameters()?;
 
     let manager = SecretsManager::new(&aws);
@@ -77,7 +89,14 @@ pub(crate) async fn run(args: InitArgs, target: &TargetArgs, edge: Edge) -> Resu
         config.write(&path).map_err(|error| Error::failed(format!("write {FILE}"), error.to_string()))?;
     }
     let callback = callback(&aws, &stack, &parameters).await;
-    Ok(report(&secrets, &parameters, callback.as_deref(), target.config_env.as_deref(), args.confirm))
+    Ok(report(&Plan {
+        secrets: &secrets,
+        parameters: &parameters,
+        adopted: adopted.as_ref(),
+        callback: callback.as_deref(),
+        environment: target.config_env.as_deref(),
+        confirmed: args.confirm,
+    }))
 }
 
 /// The callback URL; unknown before the first deployment, unless it is on a domain of one's own.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, json};
 
+use super::answers::REFRESH_TOKEN_KEY;
 use crate::{
     aws::Presence,
     error::Exit,
@@ -19,6 +20,46 @@ pub(super) struct PlannedSecret {
     pub(super) keep: bool,
 }
 
+/// What a new stack takes over.
+pub(super) struct Adopted {
+    pub(super) tables: Vec<String>,
+    /// The key that opens the refresh tokens in one of them.
+    pub(super) key: Option<String>,
+}
+
+impl Adopted {
+    /// By the parameters of the tables that were found, and all parameters; `None` where there are none.
+    pub(super) fn read(found: &BTreeMap<&str, String>, parameters: &BTreeMap<String, String>) -> Option<Self> {
+        let names = [("CreateTokenTable", "TokenTableName"), ("CreateAttemptTable", "AttemptTableName")];
+        let names = names.into_iter().filter(|(created, _)| found.contains_key(created));
+        let tables: Vec<_> = names.filter_map(|(_, name)| found.get(name).cloned()).collect();
+        let key =
+            parameters.get(REFRESH_TOKEN_KEY).filter(|arn| !arn.is_empty() && found.contains_key("CreateTokenTable"));
+        (!tables.is_empty()).then(|| Self { tables, key: key.cloned() })
+    }
+
+    fn text(&self) -> String {
+        let exist = if self.tables.len() == 1 { "exists: the stack uses it" } else { "exist: the stack uses them" };
+        let opens = |key| format!(", and opens the refresh tokens with {key}, the key that they are sealed with");
+        format!(
+            "\n{} {exist} as before{}.\n",
+            self.tables.join(" and "),
+            self.key.as_ref().map(opens).unwrap_or_default()
+        )
+    }
+}
+
+/// What is done, or would be.
+pub(super) struct Plan<'a> {
+    pub(super) secrets: &'a [PlannedSecret],
+    pub(super) parameters: &'a BTreeMap<String, String>,
+    pub(super) adopted: Option<&'a Adopted>,
+    pub(super) callback: Option<&'a str>,
+    /// Of `samconfig.toml`.
+    pub(super) environment: Option<&'a str>,
+    pub(super) confirmed: bool,
+}
+
 /// A parameter's value as it is shown: the webhook's URL may hold a secret of the bot's.
 fn shown(name: &str, value: &str) -> String {
     match name {
@@ -27,13 +68,8 @@ fn shown(name: &str, value: &str) -> String {
     }
 }
 
-pub(super) fn report(
-    secrets: &[PlannedSecret],
-    parameters: &BTreeMap<String, String>,
-    callback: Option<&str>,
-    environment: Option<&str>,
-    confirmed: bool,
-) -> Report {
+pub(super) fn report(plan: &Plan<'_>) -> Report {
+    let Plan { secrets, parameters, adopted, callback, environment, confirmed } = *plan;
     let mut table = Table::default();
     for secret in secrets {
         let state = match (secret.keep, secret.presence, confirmed) {
@@ -63,15 +99,16 @@ pub(super) fn report(
         }
     };
     let text = format!(
-        "{}\nIn Salesforce, Setup → External Client App Manager, the app's OAuth settings:\n\
+        "{}{}\nIn Salesforce, Setup → External Client App Manager, the app's OAuth settings:\n\
          \x20 Callback URL                                  {callback_url}\n\
          \x20 Scopes                                        api; refresh_token, offline_access\n\
          \x20 Require Secret for Web Server Flow            on\n\
          \x20 Require Proof Key for Code Exchange (PKCE)    on\n\
          \x20 IP Relaxation                                 Relax IP restrictions\n\
-         \x20 Enforce Refresh Token IP Allowlist            off, unless the stack has a fixed IP address (SubnetIds)\n\
+         \x20 Enforce Refresh Token IP Allowlist            off, unless the stack has a fixed IP address (FixedEgress, SubnetIds)\n\
          {}\n{next}\n",
         table.text(),
+        adopted.map(Adopted::text).unwrap_or_default(),
         for_the_bot.unwrap_or_default(),
     );
     let secret = |secret: &PlannedSecret| json!({"name": secret.name, "kept": secret.keep, "was_there": secret.presence == Presence::Present});
@@ -80,6 +117,7 @@ pub(super) fn report(
         "secrets": secrets.iter().map(secret).collect::<Vec<_>>(),
         "parameters": parameters.iter().map(|(name, value)| (name.clone(), shown(name, value).into())).collect::<Map<_, _>>(),
         "callback_url": callback,
+        "adopted": adopted.map(|adopted| json!({"tables": adopted.tables, "refresh_token_key": adopted.key})),
     });
     Report::new(text, json, Exit::Done)
 }
@@ -88,11 +126,31 @@ pub(super) fn report(
 mod tests {
     use super::*;
 
+    fn reported(parameters: &BTreeMap<String, String>, adopted: Option<&Adopted>) -> Report {
+        let secrets = &[];
+        report(&Plan { secrets, parameters, adopted, callback: None, environment: None, confirmed: false })
+    }
+
     #[test]
     fn of_the_webhook_only_the_host_is_shown() {
         let url = "https://ada:S3CRET@bot.example.com/events/S3CRET?key=S3CRET".to_owned();
-        let report = report(&[], &BTreeMap::from([("BotWebhookUrl".to_owned(), url)]), None, None, false);
+        let report = reported(&BTreeMap::from([("BotWebhookUrl".to_owned(), url)]), None);
         assert!(!report.text.contains("S3CRET") && !report.json.to_string().contains("S3CRET"), "{}", report.text);
         assert_eq!(report.json["parameters"]["BotWebhookUrl"], "https://bot.example.com");
+        assert!(report.json["adopted"].is_null());
+    }
+
+    #[test]
+    fn what_is_used_again_is_named_with_the_key_of_its_tokens() {
+        let text = |text: &str| text.to_owned();
+        let mut found = BTreeMap::from([("CreateAttemptTable", text("No")), ("AttemptTableName", text("attempts"))]);
+        let given = BTreeMap::from([(text(REFRESH_TOKEN_KEY), text("arn:k1"))]);
+        let adopted = Adopted::read(&found, &given).unwrap();
+        assert!(adopted.key.is_none() && adopted.text() == "\nattempts exists: the stack uses it as before.\n");
+        found.extend([("CreateTokenTable", text("No")), ("TokenTableName", text("tokens"))]);
+        let report = reported(&given, Adopted::read(&found, &given).as_ref());
+        assert!(report.text.contains("tokens and attempts exist: the stack uses them as before, and opens"));
+        assert_eq!(report.json["adopted"], json!({"tables": ["tokens", "attempts"], "refresh_token_key": "arn:k1"}));
+        assert!(Adopted::read(&BTreeMap::new(), &given).is_none());
     }
 }

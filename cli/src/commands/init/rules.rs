@@ -152,5 +152,6 @@ mod tests {
         assert_eq!(pattern("BotPhoneNumber"), r"^(\+?[0-9]{5,15})?$");
         assert_eq!(pattern("AlarmEmail"), r"^(\S+@\S+)?$");
         assert_eq!(pattern("SecretsKeyArn"), r"^(arn:\S+:kms:\S+:key/\S+)?$");
+        assert_eq!(pattern("RefreshTokenKeyArn"), pattern("SecretsKeyArn"));
     }
 }
