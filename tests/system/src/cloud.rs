@@ -123,7 +123,7 @@ impl Cloud {
     fn new_client(&self) -> Client {
         // It fails only if a provider is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        ["connect.localhost", "plain.localhost"]
+        ["connect.localhost", "plain.localhost", "again.localhost"]
             .into_iter()
             .fold(Client::builder(), |builder, host| builder.resolve(host, self.address()))
             .redirect(Policy::none())

@@ -7,10 +7,10 @@ use base64::{
     Engine as _,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
-use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use serde_json::{Value, json};
 
-use crate::Cloud;
+use crate::{Cloud, Stack};
 
 const SEALED: &str = "sealed:v1:";
 
@@ -35,6 +35,25 @@ impl Cloud {
         let binding = Aad::from(format!("refresh-token:v1:{chat}"));
         let token = cipher.open_in_place(nonce, binding, &mut data).expect("a token that is sealed for this row");
         Some(String::from_utf8(token.to_vec()).expect("a token"))
+    }
+
+    /// A refresh token, sealed for a chat as the stack does it.
+    pub async fn seal(&self, stack: &Stack, chat: &str, token: &str) -> String {
+        let order = json!({"KeyId": stack.output("RefreshTokenKeyArn"), "KeySpec": "AES_256",
+            "EncryptionContext": {"purpose": "refresh-token"}});
+        let made = self.aws("kms", "TrentService.GenerateDataKey", order).await;
+        let [key, sealed_key] = ["Plaintext", "CiphertextBlob"]
+            .map(|name| STANDARD.decode(made[name].as_str().expect("a key")).expect("base64"));
+        let cipher = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &key).expect("an AES key"));
+        // The key seals once.
+        let nonce = [7; NONCE_LEN];
+        let mut data = token.as_bytes().to_vec();
+        let binding = Aad::from(format!("refresh-token:v1:{chat}"));
+        cipher
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), binding, &mut data)
+            .expect("a token that can be sealed");
+        let parts = [&sealed_key[..], &nonce, &data].map(|part| URL_SAFE_NO_PAD.encode(part));
+        format!("{SEALED}{}", parts.join(":"))
     }
 
     /// The access token and the refresh token of this row, the latter opened.

@@ -10,6 +10,7 @@ use std::{
     path::{Path, PathBuf},
     process::{self, Command, Stdio},
     sync::{Mutex, PoisonError, RwLockWriteGuard},
+    time::Duration,
 };
 
 use reqwest::Method;
@@ -17,7 +18,7 @@ use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use crate::{Browser, Cloud, Journal, Stack, attempt_of, wait_until};
+use crate::{Browser, Cloud, Journal, Stack, attempt_of, now_ms, wait_until};
 
 /// The stack's name, as samconfig.toml has it.
 const STACK: &str = "whatsapp-salesforce-connect";
@@ -35,20 +36,30 @@ pub struct Operator {
     state: Value,
     /// The checkout.
     folder: PathBuf,
-    _exclusive: RwLockWriteGuard<'static, ()>,
+    /// None where the test shares the stack with others.
+    _exclusive: Option<RwLockWriteGuard<'static, ()>>,
 }
 
 impl Operator {
-    /// An operator who has followed the README.
+    /// An operator who has followed the README, and has the stack to themselves: for a test that changes its settings, or says
+    /// what the whole of it holds.
     pub async fn ready() -> Self {
-        static DEPLOYED: OnceCell<HashMap<String, String>> = OnceCell::const_new();
-        let operator = Self::new();
-        let outputs = DEPLOYED.get_or_init(|| operator.follow_the_readme()).await.clone();
-        Self { cloud: operator.cloud.with_stack("main", outputs), ..operator }
+        let (cloud, alone) = Cloud::exclusive();
+        Self::new(cloud, Some(alone)).deployed().await
     }
 
-    fn new() -> Self {
-        let (cloud, alone) = Cloud::exclusive();
+    /// The same beside other tests, each about chats of its own.
+    pub async fn beside() -> Self {
+        Self::new(Cloud::read(), None).deployed().await
+    }
+
+    async fn deployed(self) -> Self {
+        static DEPLOYED: OnceCell<HashMap<String, String>> = OnceCell::const_new();
+        let outputs = DEPLOYED.get_or_init(|| self.follow_the_readme()).await.clone();
+        Self { cloud: self.cloud.with_stack("main", outputs), ..self }
+    }
+
+    fn new(cloud: Cloud, alone: Option<RwLockWriteGuard<'static, ()>>) -> Self {
         let file = std::env::var("LOCAL_CLOUD_STATE").expect("LOCAL_CLOUD_STATE");
         let state = serde_json::from_str(&fs::read_to_string(&file).expect("the state file")).expect("the state");
         let folder = Path::new(&file).parent().expect("a folder").join("checkout");
@@ -63,7 +74,7 @@ impl Operator {
     /// Runs the commands of "Deploy it", one block after the other, and does what stands between
     /// them; the stack's outputs.
     async fn follow_the_readme(&self) -> HashMap<String, String> {
-        self.check_out();
+        self.check_out(STACK);
         let theirs = json!({"Name": "bot_webhook", "SecretString": self.state["sandbox"]["webhook_secret"]});
         self.cloud.aws("secretsmanager", "secretsmanager.CreateSecret", theirs).await;
         let mut outputs = HashMap::new();
@@ -75,7 +86,7 @@ impl Operator {
             assert_eq!(said.code, 0, "{block}: {}{}", said.out, said.err);
             match block.as_str() {
                 "make deploy" => {
-                    outputs = self.map_domain();
+                    outputs = self.map_domain(STACK, "connect.localhost");
                     // "Put CallbackUrl into the app, exactly as it is."
                     let app = json!({"redirect_uris": [outputs["CallbackUrl"]], "require_pkce": true});
                     self.cloud.control("/control/salesforce", &app).await;
@@ -90,7 +101,7 @@ impl Operator {
 
     /// A checkout with a samconfig.toml of its own. What differs from AWS stands in it beforehand: this
     /// machine's architecture, and where the sandbox plays WhatsApp.
-    fn check_out(&self) {
+    fn check_out(&self, stack: &str) {
         let root = root();
         fs::create_dir(&self.folder).expect("a folder");
         for name in ["Makefile", "tests", ".local"] {
@@ -98,6 +109,7 @@ impl Operator {
         }
         let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
         let config = fs::read_to_string(root.join("samconfig.toml")).expect("samconfig.toml");
+        let config = config.replace(&format!("\"{STACK}\""), &format!("\"{stack}\""));
         let here = format!(
             "parameter_overrides = [\"Architecture={architecture}\", \"WhatsAppApiUrl={}\"]\n",
             self.cloud.sandbox_url
@@ -105,9 +117,24 @@ impl Operator {
         fs::write(self.folder.join("samconfig.toml"), config + &here).expect("samconfig.toml");
     }
 
+    /// The same operator in a checkout of its own, for a stack of this name that does not exist yet.
+    pub fn in_checkout_of(self, stack: &str) -> Self {
+        let operator = Self { folder: self.folder.with_file_name(stack), ..self };
+        operator.check_out(stack);
+        operator
+    }
+
+    /// Deploys that stack at a domain of its own.
+    pub fn deploy_new(&mut self, stack: &str) {
+        let said = self.run(Command::new("make").arg("deploy"), "y\n");
+        assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+        let outputs = self.map_domain(stack, &format!("{stack}.localhost"));
+        self.cloud = self.cloud.clone().with_stack(stack, outputs);
+    }
+
     /// Maps the callback's domain to the API, as the owner of a domain does on AWS; the stack's outputs.
-    fn map_domain(&self) -> HashMap<String, String> {
-        let request = json!({"do": "describe", "with": {"stack": STACK, "domain": "connect.localhost"}});
+    fn map_domain(&self, stack: &str, domain: &str) -> HashMap<String, String> {
+        let request = json!({"do": "describe", "with": {"stack": stack, "domain": domain}});
         let mut python = Command::new(root().join(".local/venv-ministack/bin/python"));
         let answer = self.start(python.arg(root().join("tests/local_cloud/provision.py")), &request.to_string());
         assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
@@ -188,7 +215,6 @@ impl Operator {
     fn set_environment(&self, command: &mut Command) {
         let text = |value: &Value| value.as_str().expect("a text").to_owned();
         let sandbox = &self.state["sandbox"];
-        let port = self.state["ports"]["emulator"].as_u64().expect("a port");
         let path = std::env::var("PATH").expect("PATH");
         command
             .current_dir(&self.folder)
@@ -211,9 +237,14 @@ impl Operator {
             .env("WASF_WHATSAPP_SENDER", "whatsapp:+14155238886")
             .env("WASF_BOT_PHONE_NUMBER", "+14155238886")
             .env("WASF_BOT_WEBHOOK_URL", format!("{}/bot/events", self.cloud.sandbox_url))
-            .env("WASF_CALLBACK_URI", format!("http://connect.localhost:{port}/callback"))
+            .env("WASF_CALLBACK_URI", self.callback_at("connect.localhost"))
             .env("WASF_LOGIN_URLS", self.login_url())
             .env("WASF_ALARM_EMAIL", "-");
+    }
+
+    /// The callback's address at a domain of this machine.
+    pub fn callback_at(&self, domain: &str) -> String {
+        format!("http://{domain}:{}/callback", self.state["ports"]["emulator"])
     }
 
     /// Where people log in.
@@ -288,6 +319,23 @@ impl Operator {
             "ConditionExpression": "refresh_token = :sealed",
             "UpdateExpression": "SET refresh_token = :plain",
             "ExpressionAttributeValues": {":sealed": row["refresh_token"], ":plain": {"S": token}},
+        });
+        self.cloud.aws("dynamodb", "DynamoDB_20120810.UpdateItem", update).await;
+    }
+
+    /// The chat's row in the table of tokens.
+    pub async fn row(&self, chat: &str) -> Option<Value> {
+        self.cloud.item(self.stack().output("TokenTableName"), "wa_id", chat).await
+    }
+
+    /// Makes a chat's row look as if nobody had refreshed its tokens for so long.
+    pub async fn age_row(&self, chat: &str, age: Duration) {
+        let at = now_ms() - u64::try_from(age.as_millis()).expect("an age");
+        let update = json!({
+            "TableName": self.stack().output("TokenTableName"),
+            "Key": {"wa_id": {"S": chat}},
+            "UpdateExpression": "SET refreshed_at = :at, issued_at = :at",
+            "ExpressionAttributeValues": {":at": {"N": at.to_string()}},
         });
         self.cloud.aws("dynamodb", "DynamoDB_20120810.UpdateItem", update).await;
     }

@@ -9,7 +9,7 @@ use system::operator::Operator;
 
 #[tokio::test]
 async fn invalid_arguments_are_a_usage_error() {
-    let operator = Operator::ready().await;
+    let operator = Operator::beside().await;
     for wrong in [
         "",
         "nonsense",
@@ -36,7 +36,7 @@ async fn invalid_arguments_are_a_usage_error() {
 
 #[tokio::test]
 async fn errors_are_reported_as_text_and_as_json() {
-    let operator = Operator::ready().await;
+    let operator = Operator::beside().await;
     let said = operator.wasf("--stack-name nowhere doctor");
     assert_eq!((said.code, said.out.as_str()), (1, ""));
     assert!(said.err.contains("no stack nowhere"), "{}", said.err);
@@ -46,7 +46,7 @@ async fn errors_are_reported_as_text_and_as_json() {
 
 #[tokio::test]
 async fn a_profile_that_does_not_exist_is_an_error_whatever_the_environment_has() {
-    let operator = Operator::ready().await;
+    let operator = Operator::beside().await;
     let said = operator.wasf("--profile nope dlq stats");
     assert_eq!((said.code, said.out.as_str()), (1, ""));
     assert!(said.err.contains("cannot use the profile nope"), "{}", said.err);
@@ -65,7 +65,7 @@ async fn what_changes_something_names_account_region_and_stack_first() {
 
 #[tokio::test]
 async fn output_that_cannot_be_written_fails_the_command() {
-    let operator = Operator::ready().await;
+    let operator = Operator::beside().await;
     for command in ["dlq stats", "dlq stats --json", "--help", "completions bash"] {
         let full = File::options().write(true).open("/dev/full").unwrap();
         let status = operator.command().args(command.split(' ')).stdout(full).stderr(Stdio::null()).status().unwrap();
@@ -118,7 +118,7 @@ async fn the_stack_is_found_by_its_name_on_the_local_cloud_too() {
 
 #[tokio::test]
 async fn each_command_has_help_and_the_shells_take_the_completions() {
-    let operator = Operator::ready().await;
+    let operator = Operator::beside().await;
     for command in [
         "",
         "link",

@@ -6,7 +6,7 @@ use system::{consent::CONNECTED, new_chat, operator::Operator, wait_until};
 
 #[tokio::test]
 async fn from_an_empty_account_to_a_connection_and_its_end() {
-    let operator = Operator::ready().await;
+    let operator = Operator::beside().await;
     let chat = new_chat();
 
     let link = operator.json(&format!("link {chat}"), 0);
@@ -75,7 +75,7 @@ async fn told_of(operator: &Operator, end: &str) {
 
 #[tokio::test]
 async fn a_revocation_reaches_a_bot_that_was_down_and_the_chat_hears_it_once() {
-    let operator = Operator::ready().await;
+    let operator = Operator::beside().await;
     let chat = new_chat();
     operator.connect(&chat).await;
     operator.outcome(&chat).await;
@@ -89,7 +89,7 @@ async fn a_revocation_reaches_a_bot_that_was_down_and_the_chat_hears_it_once() {
     .await;
     let again = operator.json(&format!("connection revoke {chat} --confirm"), 0);
     assert_eq!(again, json!({"salesforce": "none", "deleted": false, "end_id": end, "notified": false}));
-    operator.cloud.end_all_faults().await;
+    operator.cloud.end_faults(&chat).await;
     told_of(&operator, end).await;
     let journal = operator.cloud.journal(&chat).await;
     assert_eq!((journal.messages().len(), journal.succeeded("bot.events")), (2, 2));
@@ -99,7 +99,7 @@ async fn a_revocation_reaches_a_bot_that_was_down_and_the_chat_hears_it_once() {
 
 #[tokio::test]
 async fn sealed_tokens_are_revoked_once_salesforce_is_back_and_the_connection_ends_at_once() {
-    let operator = Operator::ready().await;
+    let operator = Operator::beside().await;
     let chat = new_chat();
     operator.connect(&chat).await;
     operator.outcome(&chat).await;
@@ -114,7 +114,7 @@ async fn sealed_tokens_are_revoked_once_salesforce_is_back_and_the_connection_en
 /// As versions before stored them.
 #[tokio::test]
 async fn plain_tokens_that_salesforce_does_not_revoke_stay_and_the_revocation_can_be_repeated() {
-    let operator = Operator::ready().await;
+    let operator = Operator::beside().await;
     let chat = new_chat();
     operator.connect(&chat).await;
     operator.outcome(&chat).await;
@@ -125,7 +125,7 @@ async fn plain_tokens_that_salesforce_does_not_revoke_stay_and_the_revocation_ca
         operator.cloud.fault(&chat, "salesforce.revoke", 2, refusal).await;
         let said = operator.json(&format!("connection revoke {chat} --confirm"), 1);
         assert!(said["error"].as_str().unwrap().contains("the tokens live"), "{said}");
-        operator.cloud.end_all_faults().await;
+        operator.cloud.end_faults(&chat).await;
         assert_eq!(operator.tokens(&chat).await, tokens);
     }
     assert_eq!(operator.json(&format!("connection revoke {chat} --confirm"), 0)["salesforce"], "revoked");
@@ -133,7 +133,7 @@ async fn plain_tokens_that_salesforce_does_not_revoke_stay_and_the_revocation_ca
 
 #[tokio::test]
 async fn a_link_from_before_a_revocation_connects_no_more() {
-    let operator = Operator::ready().await;
+    let operator = Operator::beside().await;
     let chat = new_chat();
     let before = operator.cloud.link(&chat).await;
     operator.connect(&chat).await;
@@ -144,7 +144,8 @@ async fn a_link_from_before_a_revocation_connects_no_more() {
     operator.consent(&before.url).await;
     let answered = |journal: &system::Journal| journal.messages().iter().any(|text| text.contains("That link is from"));
     operator.cloud.wait_for(&chat, "the answer to the older link", answered).await;
-    assert_eq!(operator.json("attempt list --status failed --since 1h", 0)["attempts"][0]["reason"], "outdated_link");
+    let failed = operator.json(&format!("attempt list --chat {chat} --status failed"), 0);
+    assert_eq!(failed["attempts"][0]["reason"], "outdated_link");
     assert_eq!(operator.tokens(&chat).await, None);
     operator.connect(&chat).await;
     wait_until("the new connection", async || operator.tokens(&chat).await.map(drop)).await;

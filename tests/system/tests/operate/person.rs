@@ -1,17 +1,12 @@
 //! Somebody asks what is stored of them, and to be erased.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use system::{new_chat, operator::Operator, wait_until};
 
-/// The chat's row in the table of tokens.
-async fn row(operator: &Operator, chat: &str) -> Option<Value> {
-    operator.cloud.item(operator.stack().output("TokenTableName"), "wa_id", chat).await
-}
-
 #[tokio::test]
 async fn whoever_is_erased_is_known_to_nobody_and_has_no_token_that_works() {
-    let operator = Operator::ready().await;
+    let operator = Operator::beside().await;
     let chat = new_chat();
     let attempt = operator.connect(&chat).await;
     operator.outcome(&chat).await;
@@ -38,7 +33,7 @@ async fn whoever_is_erased_is_known_to_nobody_and_has_no_token_that_works() {
         (&json!("queued"), &json!(2), &json!(true))
     );
     wait_until("the revocation", async || operator.cloud.live_tokens(&chat).await.is_empty().then_some(())).await;
-    assert_eq!(row(&operator, &chat).await, None);
+    assert_eq!(operator.row(&chat).await, None);
     assert_eq!(operator.cloud.item(operator.stack().output("AttemptTableName"), "attempt_id", &attempt).await, None);
     let journal = operator.cloud.journal(&chat).await;
     let is_told =
@@ -51,7 +46,7 @@ async fn whoever_is_erased_is_known_to_nobody_and_has_no_token_that_works() {
 
 #[tokio::test]
 async fn an_end_that_the_bot_was_not_told_of_is_left_and_erased_by_another_run() {
-    let operator = Operator::ready().await;
+    let operator = Operator::beside().await;
     let chat = new_chat();
     operator.connect(&chat).await;
     operator.outcome(&chat).await;
@@ -59,11 +54,11 @@ async fn an_end_that_the_bot_was_not_told_of_is_left_and_erased_by_another_run()
     let erased = operator.json(&format!("person erase {chat} --confirm"), 4);
     assert_eq!((&erased["salesforce"], &erased["connection"]), (&json!("queued"), &json!(false)));
     assert!(erased["left"].to_string().contains("has not been told yet"), "{erased}");
-    assert!(row(&operator, &chat).await.is_some() && operator.tokens(&chat).await.is_none());
+    assert!(operator.row(&chat).await.is_some() && operator.tokens(&chat).await.is_none());
     operator.cloud.end_faults(&chat).await;
     wait_until("the rest to be erased", async || {
         (operator.wasf(&format!("person erase {chat} --confirm")).code == 0).then_some(())
     })
     .await;
-    assert_eq!(row(&operator, &chat).await, None);
+    assert_eq!(operator.row(&chat).await, None);
 }

@@ -24,7 +24,7 @@ async fn lines_of(operator: &Operator, attempt: &str, functions: &[&str]) -> Vec
 
 #[tokio::test]
 async fn the_log_of_an_attempt_is_its_way_through_all_functions_in_order() {
-    let operator = Operator::ready().await;
+    let operator = Operator::beside().await;
     let chat = new_chat();
     let attempt = operator.connect(&chat).await;
     let journal = operator.outcome(&chat).await;
@@ -45,7 +45,7 @@ async fn the_log_of_an_attempt_is_its_way_through_all_functions_in_order() {
 
 #[tokio::test]
 async fn a_log_that_is_followed_goes_on_until_it_is_interrupted() {
-    let operator = Operator::ready().await;
+    let operator = Operator::beside().await;
     let mut follow = operator.command();
     let mut process = follow.args(["logs", "--follow", "--json"]).stdout(Stdio::piped()).spawn().unwrap();
     let attempt = operator.connect(&new_chat()).await;
@@ -61,7 +61,7 @@ async fn a_log_that_is_followed_goes_on_until_it_is_interrupted() {
 
 #[tokio::test]
 async fn a_connection_is_counted_from_its_link_on() {
-    let operator = Operator::ready().await;
+    let operator = Operator::beside().await;
     operator.connect(&new_chat()).await;
     let counted = wait_until("the metrics", async || {
         let counted = operator.json("stats --since 2h", 0);
