@@ -25,6 +25,7 @@
 //! | [`login`] | the Salesforce hosts that people log in at |
 //! | [`pkce`] | PKCE's verifier and challenge |
 //! | [`printable`] | text of other parties, as people may be shown it |
+//! | [`reference`] | the bot's own reference of a person, and the row that keeps it for a link |
 //! | [`secret_text`] | what the text of a secret means |
 //! | [`settings`] | a function's configuration |
 //! | [`state`] | the OAuth `state` |
@@ -51,7 +52,8 @@
 //! | [`aws::dynamodb`] | conditional writes on the wire | `dynamodb` |
 //! | [`aws::kms`] | signatures, MACs, encrypted links and data keys | `kms` |
 //! | [`aws::limits`] | the limit table | `dynamodb` |
-//! | [`aws::links`] | new links, and where their pages are | `kms`, `secrets` |
+//! | [`aws::links`] | new links, and where their pages are | `dynamodb`, `kms`, `secrets` |
+//! | [`aws::references`] | keeps the references of links | `dynamodb` |
 //! | [`aws::secrets`] | the settings that are secret | `secrets` |
 //! | [`bot`] | events for the bot, by webhook and by queue | `bot` |
 //! | [`http`] | the HTTP client for parties outside AWS | `http` |
@@ -78,6 +80,7 @@ pub mod login;
 pub mod metrics;
 pub mod pkce;
 pub mod printable;
+pub mod reference;
 pub mod secret_text;
 pub mod settings;
 pub mod state;
@@ -114,6 +117,7 @@ pub use callback_uri::CallbackUri;
 pub use code::AuthorizationCode;
 pub use link::LinkId;
 pub use login::{LoginUrl, LoginUrls};
+pub use reference::Reference;
 pub use settings::{SettingError, Settings};
 pub use timestamp::Timestamp;
 pub use wa_id::WaId;

@@ -31,6 +31,9 @@ pub struct Link {
     /// Its page offers every login host of the stack: the person was at another one than the link named.
     #[serde(rename = "h", default, skip_serializing_if = "std::ops::Not::not")]
     pub asks_for_login_host: bool,
+    /// The bot gave a [reference](crate::reference) with it, which a row keeps.
+    #[serde(rename = "r", default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_reference: bool,
     /// When it was made.
     #[serde(rename = "i")]
     pub issued_at: Timestamp,
@@ -54,7 +57,8 @@ impl Link {
     /// A link that is valid for `lifetime` from `now` on.
     #[must_use]
     pub fn new(link_id: LinkId, wa_id: WaId, login_url: LoginUrl, now: Timestamp, lifetime: Duration) -> Self {
-        Self { link_id, wa_id, login_url, asks_for_login_host: false, issued_at: now, expires_at: now.plus(lifetime) }
+        let expires_at = now.plus(lifetime);
+        Self { link_id, wa_id, login_url, asks_for_login_host: false, has_reference: false, issued_at: now, expires_at }
     }
 
     /// The plaintext to seal: JSON.
@@ -90,9 +94,11 @@ mod tests {
             Duration::from_mins(15),
         );
         assert_eq!(link.expires_at, Timestamp::from_seconds(1_000));
-        let asking = Link { asks_for_login_host: true, ..link.clone() };
-        assert_eq!(Link::from_plaintext(&asking.to_plaintext()), Ok(asking));
-        assert!(!String::from_utf8(link.to_plaintext()).unwrap().contains("\"h\""), "as earlier versions read it");
+        for more in [Link { asks_for_login_host: true, ..link.clone() }, Link { has_reference: true, ..link.clone() }] {
+            assert_eq!(Link::from_plaintext(&more.to_plaintext()), Ok(more));
+        }
+        let plaintext = String::from_utf8(link.to_plaintext()).unwrap();
+        assert!(!plaintext.contains("\"h\"") && !plaintext.contains("\"r\""), "as earlier versions read it");
         assert_eq!(Link::from_plaintext(&link.to_plaintext()), Ok(link));
         assert_eq!(Link::from_plaintext(b"{}"), Err(InvalidLink::NotALink));
     }

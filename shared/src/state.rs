@@ -4,6 +4,7 @@
 //! plain    wa:whatsapp:+15551234567
 //! signed   wa:whatsapp:+15551234567~<base64url of claims and signature>
 //! claims   version 2 | attempt 16 | link 16 | link's time 4 | expiry 4 | key id 4 | n 1 | binding n | login host …
+//! version 3 is of a link that has a reference, and otherwise like 2
 //! version 1 has no link and no time of one; it is still read
 //! ```
 //!
@@ -31,6 +32,8 @@ const CONTEXT: &[u8] = b"whatsapp-salesforce-connect state v1\0";
 const PREFIX: &str = "wa:";
 const SEPARATOR: char = '~';
 const VERSION: u8 = 2;
+/// The link has a reference. It is a version and no claim because a state has no room to spare.
+const VERSION_WITH_REFERENCE: u8 = 3;
 /// States of logins that began before the stack was upgraded.
 const VERSION_1: u8 = 1;
 const SIGNATURE_LENGTH: usize = 64;
@@ -107,6 +110,8 @@ pub struct LinkOrigin {
     pub link_id: LinkId,
     /// When it was made, to the second.
     pub issued_at: Timestamp,
+    /// The bot gave a [reference](crate::reference) with it.
+    pub has_reference: bool,
 }
 
 impl Claims {
@@ -129,9 +134,13 @@ impl Claims {
         let binding = self.binding.as_ref().map_or(&[][..], |binding| &binding.0);
         let mut claims = Vec::with_capacity(52 + binding.len() + login_url.len() + SIGNATURE_LENGTH);
         let seconds = |time: Timestamp| u32::try_from(time.seconds()).unwrap_or(u32::MAX).to_be_bytes();
-        claims.push(if self.link.is_some() { VERSION } else { VERSION_1 });
+        claims.push(match self.link {
+            Some(LinkOrigin { has_reference: true, .. }) => VERSION_WITH_REFERENCE,
+            Some(_) => VERSION,
+            None => VERSION_1,
+        });
         claims.extend_from_slice(self.attempt_id.as_bytes());
-        if let Some(LinkOrigin { link_id, issued_at }) = self.link {
+        if let Some(LinkOrigin { link_id, issued_at, .. }) = self.link {
             claims.extend_from_slice(link_id.as_bytes());
             claims.extend_from_slice(&seconds(issued_at));
         }
@@ -240,11 +249,12 @@ impl SignedState {
         let (&version, rest) = claims.split_first()?;
         let (attempt_id, rest) = rest.split_first_chunk::<{ AttemptId::LENGTH }>()?;
         let (link, rest) = match version {
-            VERSION => {
+            VERSION | VERSION_WITH_REFERENCE => {
                 let (link_id, rest) = rest.split_first_chunk::<{ LinkId::LENGTH }>()?;
                 let (issued_at, rest) = rest.split_first_chunk::<4>()?;
                 let (link_id, issued_at) = (LinkId::from_bytes(*link_id), time(*issued_at));
-                (Some(LinkOrigin { link_id, issued_at }), rest)
+                let has_reference = version == VERSION_WITH_REFERENCE;
+                (Some(LinkOrigin { link_id, issued_at, has_reference }), rest)
             }
             VERSION_1 => (None, rest),
             _ => return None,
@@ -327,6 +337,7 @@ mod tests {
             link: Some(LinkOrigin {
                 link_id: LinkId::from_bytes([8; 16]),
                 issued_at: Timestamp::from_seconds(NOW.seconds() - 60),
+                has_reference: false,
             }),
             wa_id: "whatsapp:+15551234567".parse().unwrap(),
             expires_at: Timestamp::from_seconds(NOW.seconds() + 900),
@@ -355,6 +366,29 @@ mod tests {
             let text = signed(claims(binding), 1);
             assert_eq!(verify(&text, NOW).unwrap(), claims(binding));
         }
+    }
+
+    /// The same, of a link that has a reference.
+    fn with_reference(claims: Claims) -> Claims {
+        Claims { link: claims.link.map(|link| LinkOrigin { has_reference: true, ..link }), ..claims }
+    }
+
+    #[test]
+    fn a_state_says_that_its_link_has_a_reference_and_is_no_longer_for_it() {
+        let claims = claims(Some(BrowserBinding([9; 16])));
+        let (without, with) = (signed(claims.clone(), 1), signed(with_reference(claims.clone()), 1));
+        assert_eq!(verify(&with, NOW).unwrap(), with_reference(claims));
+        assert_eq!(with.len(), without.len());
+    }
+
+    #[test]
+    fn nobody_can_say_of_a_state_that_its_link_has_a_reference() {
+        let text = signed(claims(None), 1);
+        let (prefix, token) = text.rsplit_once('~').unwrap();
+        let mut bytes = URL_SAFE_NO_PAD.decode(token).unwrap();
+        assert_eq!(std::mem::replace(&mut bytes[0], VERSION_WITH_REFERENCE), VERSION);
+        let changed = format!("{prefix}~{}", URL_SAFE_NO_PAD.encode(bytes));
+        assert_eq!(verify(&changed, NOW), Err(InvalidState::Signature));
     }
 
     #[test]

@@ -29,10 +29,11 @@ def _short(value):
 def _conditions(statement):
     found = []
     for operator, pairs in statement.get("Condition", {}).items():
-        assert operator == "StringEquals"
+        # ForAllValues holds for a request without the key too; every request for an item has its leading key.
+        assert operator == "StringEquals" or (operator, set(pairs)) == ("ForAllValues:StringLike", {"dynamodb:LeadingKeys"})
         for key, value in pairs.items():
             words = [re.sub(r"\.\$.*", "", each["Sub"]) if isinstance(each, dict) else each for each in listed(value)]
-            found.append(f"{key.removeprefix('kms:')} = {' or '.join(words)}")
+            found.append(f"{key.removeprefix('kms:').removeprefix('dynamodb:')} = {' or '.join(words)}")
     return "; ".join(found)
 
 

@@ -114,7 +114,7 @@ fn text(response: &ApiGatewayV2httpResponse) -> &str {
 
 /// The claims of a login that a link's button began, in the browser of the samples.
 fn link_claims() -> Claims {
-    let origin = LinkOrigin { link_id: LinkId::from_bytes([8; 16]), issued_at: NOW };
+    let origin = LinkOrigin { link_id: LinkId::from_bytes([8; 16]), issued_at: NOW, has_reference: false };
     Claims { link: Some(origin), ..claims() }
 }
 

@@ -18,6 +18,7 @@ pub struct Config {
     pub(crate) pkce_key_id: String,
     pub(crate) link_key_id: String,
     pub(crate) limit_table: String,
+    pub(crate) attempt_table: String,
     pub(crate) link_lifetime: Duration,
     pub(crate) login_urls: LoginUrls,
     pub(crate) meter: Meter,
@@ -40,6 +41,7 @@ impl Config {
             pkce_key_id: settings.required("PKCE_KEY_ID")?,
             link_key_id: settings.required("LINK_KEY_ID")?,
             limit_table: settings.required("LIMIT_TABLE_NAME")?,
+            attempt_table: settings.required("ATTEMPT_TABLE_NAME")?,
             link_lifetime: Duration::from_mins(minutes.get().into()),
             login_urls: settings.parsed("LOGIN_URLS")?,
             meter: Meter::read(settings)?,
@@ -61,11 +63,12 @@ impl Config {
 mod tests {
     use super::*;
 
-    const COMPLETE: [(&str, &str); 11] = [
+    const COMPLETE: [(&str, &str); 12] = [
         ("STATE_KEY_ID", "state"),
         ("PKCE_KEY_ID", "pkce"),
         ("LINK_KEY_ID", "link"),
         ("LIMIT_TABLE_NAME", "limits"),
+        ("ATTEMPT_TABLE_NAME", "attempts"),
         ("LINK_LIFETIME_MINUTES", "15"),
         ("STACK_NAME", "connect"),
         ("LOGIN_URLS", "https://login.salesforce.com"),

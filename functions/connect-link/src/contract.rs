@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use contract::{API, Table, set};
-use shared::LinkId;
+use shared::{LinkId, reference::InvalidReference};
 
 use crate::{
     link_request::InvalidLinkRequest,
@@ -18,6 +18,7 @@ fn refusals() -> Vec<(Refusal, &'static [&'static str])> {
         Refusal::LinkRequest(InvalidLinkRequest::Malformed),
         Refusal::LinkRequest(InvalidLinkRequest::WaId),
         Refusal::LinkRequest(InvalidLinkRequest::LoginUrl),
+        Refusal::LinkRequest(InvalidLinkRequest::Reference(InvalidReference)),
         Refusal::LinkRequest(InvalidLinkRequest::TooLong),
         Refusal::NotALink,
         Refusal::Expired(None),
@@ -32,6 +33,7 @@ fn refusals() -> Vec<(Refusal, &'static [&'static str])> {
                 InvalidLinkRequest::Malformed
                 | InvalidLinkRequest::WaId
                 | InvalidLinkRequest::LoginUrl
+                | InvalidLinkRequest::Reference(_)
                 | InvalidLinkRequest::TooLong,
             ) => &["/links"],
             Refusal::UnknownRoute
@@ -73,6 +75,7 @@ fn the_document_has_every_field_of_a_request_for_a_link() {
     let required = table.column_where("field", "", "required");
     let parsed = crate::link_request::LinkRequest::parse(&body(&table.column("field")), &allowed).unwrap();
     assert_eq!(parsed.login_url.as_str(), "https://login.salesforce.com");
+    assert!(parsed.reference.is_some());
     assert!(crate::link_request::LinkRequest::parse(&body(&required), &allowed).is_ok());
     for name in &required {
         let without = &required - &set([name.as_str()]);

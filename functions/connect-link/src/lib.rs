@@ -1,9 +1,9 @@
 //! Links: makes them for the bot, shows the page behind them, and sends the browser to Salesforce.
 //!
-//! Nothing is stored but a count of presses. A link is sealed under a key that is derived once per process; KMS signs the
+//! Nothing is stored but a count of presses, and the reference that a bot gives with a link. A link is sealed under a key that is derived once per process; KMS signs the
 //! state of the login that the link starts, and computes the PKCE verifier as a MAC. Showing a link changes nothing,
 //! however often it happens: link previews and scanners open links before people do. Only the button binds a browser and
-//! starts a login. No link, chat address or state is ever logged.
+//! starts a login. No link, chat address, reference or state is ever logged.
 
 mod authorization;
 mod config;
@@ -24,6 +24,7 @@ use shared::{
         SdkConfig,
         kms::{Kms, KmsError},
         limits::Limits,
+        references::References,
         secrets::{SecretStore, Secrets},
     },
     binding::{BrowserSecret, CookieName},
@@ -69,6 +70,7 @@ pub struct ConnectLink {
     kms: Kms,
     secrets: SecretStore,
     limits: Limits,
+    references: References,
     state_key: OnceCell<KeyId>,
     link_key: OnceCell<LinkKey>,
     clock: Clock,
@@ -95,6 +97,7 @@ impl ConnectLink {
             kms: Kms::new(aws),
             secrets: SecretStore::new(aws, config.sources()),
             limits: Limits::new(aws, config.limit_table.clone()),
+            references: References::new(aws, config.attempt_table.clone()),
             config,
             state_key: OnceCell::new(),
             link_key: OnceCell::new(),
@@ -180,12 +183,21 @@ impl ConnectLink {
     }
 
     async fn make_link(&self, body: &[u8], api_id: &str) -> Result<Served, Refusal> {
-        let LinkRequest { wa_id, login_url } = LinkRequest::parse(body, &self.config.login_urls)?;
+        let LinkRequest { wa_id, login_url, reference } = LinkRequest::parse(body, &self.config.login_urls)?;
         let now = (self.clock)();
         let link_id = LinkId::from_bytes(self.random_bytes()?);
-        let link = Link::new(link_id, wa_id, login_url, now, self.config.link_lifetime);
-        let ((_, callback_uri), key) =
-            tokio::try_join!(self.settings(now, api_id), async { self.link_key().await.map_err(Unavailable::from) })?;
+        let mut link = Link::new(link_id, wa_id, login_url, now, self.config.link_lifetime);
+        let keeping = async {
+            match &reference {
+                Some(reference) => Ok(self.references.keep(&mut link, reference).await?),
+                None => Ok::<_, Unavailable>(()),
+            }
+        };
+        let ((_, callback_uri), key, ()) = tokio::try_join!(
+            self.settings(now, api_id),
+            async { self.link_key().await.map_err(Unavailable::from) },
+            keeping
+        )?;
         let sealed = key.seal(&link, self.random_bytes()?);
         let answer = json!({
             "url": callback_uri.connect_url(&sealed),
@@ -234,7 +246,7 @@ impl ConnectLink {
         // Last, so that presses which start no login, such as another site's, leave the owner theirs.
         self.count_press(&link).await?;
         let login_url = self.login_url(&link, chosen).clone();
-        let Link { link_id, issued_at, wa_id, .. } = link;
+        let Link { link_id, issued_at, has_reference, wa_id, .. } = link;
         // Each press is an attempt of its own: two people at one link, or one person twice, do not share an outcome.
         let attempt_id = AttemptId::from_bytes(self.random_bytes()?);
         let state_key = state_key.map_err(Unavailable::from)?;
@@ -242,7 +254,7 @@ impl ConnectLink {
         let secret = BrowserSecret::from_random(&self.random_bytes()?);
         let claims = Claims {
             attempt_id,
-            link: Some(LinkOrigin { link_id, issued_at }),
+            link: Some(LinkOrigin { link_id, issued_at, has_reference }),
             wa_id,
             expires_at: now.plus(self.config.link_lifetime),
             login_url: login_url.clone(),

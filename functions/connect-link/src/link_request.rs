@@ -1,27 +1,34 @@
-//! The body of `POST /links`: `{"wa_id": …, "login_url": …}`, the second optional.
+//! The body of `POST /links`: `{"wa_id": …, "login_url": …, "reference": …}`, the last two optional.
 
 use serde::Deserialize;
-use shared::{LoginUrl, LoginUrls, WaId, login::InvalidLoginUrl};
+use serde_json::Value;
+use shared::{LoginUrl, LoginUrls, Reference, WaId, login::InvalidLoginUrl, reference::InvalidReference};
 
-/// The longest body that is parsed; both fields at their longest have some 300 bytes.
-const MAX_LENGTH: usize = 4_096;
+/// The longest body that is parsed. A reference of 512 characters has 6,144 bytes where each is escaped as two `\uXXXX`;
+/// the other fields have some 300 at their longest.
+const MAX_LENGTH: usize = 8_192;
 
 /// The link that the bot asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct LinkRequest {
     pub(crate) wa_id: WaId,
     pub(crate) login_url: LoginUrl,
+    pub(crate) reference: Option<Reference>,
 }
 
 /// Why a body is invalid. The text is for the bot's developer; it does not quote the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidLinkRequest {
-    #[error("the body must be a JSON object with the string wa_id and, optionally, the string login_url")]
+    #[error(
+        "the body must be a JSON object with the string wa_id and, optionally, the strings login_url and reference"
+    )]
     Malformed,
     #[error("wa_id must be whatsapp:+<digits> or whatsapp:<CC>.<id>")]
     WaId,
     #[error("login_url must be one of the stack's LoginUrls")]
     LoginUrl,
+    #[error(transparent)]
+    Reference(#[from] InvalidReference),
     #[error("the body or login_url is too long")]
     TooLong,
 }
@@ -30,6 +37,7 @@ pub(crate) enum InvalidLinkRequest {
 struct Body {
     wa_id: String,
     login_url: Option<String>,
+    reference: Option<Value>,
 }
 
 impl LinkRequest {
@@ -38,7 +46,8 @@ impl LinkRequest {
         if body.len() > MAX_LENGTH {
             return Err(InvalidLinkRequest::TooLong);
         }
-        let Body { wa_id, login_url } = serde_json::from_slice(body).map_err(|_| InvalidLinkRequest::Malformed)?;
+        let Body { wa_id, login_url, reference } =
+            serde_json::from_slice(body).map_err(|_| InvalidLinkRequest::Malformed)?;
         let wa_id = wa_id.parse().map_err(|_| InvalidLinkRequest::WaId)?;
         let login_url = match login_url {
             None => allowed.default_url().clone(),
@@ -47,7 +56,11 @@ impl LinkRequest {
                 _ => InvalidLinkRequest::LoginUrl,
             })?,
         };
-        if allowed.contains(&login_url) { Ok(Self { wa_id, login_url }) } else { Err(InvalidLinkRequest::LoginUrl) }
+        if !allowed.contains(&login_url) {
+            return Err(InvalidLinkRequest::LoginUrl);
+        }
+        let reference = reference.map(|reference| reference.as_str().ok_or(InvalidReference)?.parse()).transpose()?;
+        Ok(Self { wa_id, login_url, reference })
     }
 }
 
@@ -64,11 +77,12 @@ mod tests {
     fn the_first_login_host_is_the_default() {
         for body in [
             r#"{"wa_id":"whatsapp:+15551234567"}"#,
-            r#"{"wa_id":"whatsapp:+15551234567","login_url":null,"unknown":[1]}"#,
+            r#"{"wa_id":"whatsapp:+15551234567","login_url":null,"reference":null,"unknown":[1]}"#,
         ] {
             let request = parse(body).unwrap();
             assert_eq!(request.wa_id.as_str(), "whatsapp:+15551234567");
             assert_eq!(request.login_url.as_str(), "https://login.salesforce.com");
+            assert_eq!(request.reference, None);
         }
     }
 
@@ -88,6 +102,42 @@ mod tests {
         assert_eq!(with(&format!("https://{}.com", "a".repeat(200))), Err(InvalidLinkRequest::TooLong));
     }
 
+    fn with_reference(reference: &Value) -> Result<Option<String>, InvalidLinkRequest> {
+        let request =
+            parse(&serde_json::json!({"wa_id": "whatsapp:+15551234567", "reference": reference}).to_string())?;
+        Ok(request.reference.map(|reference| reference.as_str().to_owned()))
+    }
+
+    #[test]
+    fn a_reference_is_taken_as_it_is() {
+        for text in ["crm/42", "  Zoë 🦀 \u{202e}", &"🦀".repeat(512)] {
+            assert_eq!(with_reference(&text.into()), Ok(Some(text.to_owned())), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_longest_reference_fits_however_it_is_escaped() {
+        let escaped = r"\ud83e\udd80".repeat(512);
+        let body = format!(r#"{{"wa_id":"whatsapp:+15551234567","reference":"{escaped}"}}"#);
+        assert_eq!(parse(&body).unwrap().reference.unwrap().as_str(), "🦀".repeat(512));
+    }
+
+    #[test]
+    fn what_is_no_reference_is_refused_and_not_quoted() {
+        for other in [
+            42.into(),
+            true.into(),
+            serde_json::json!(["s3cret"]),
+            "".into(),
+            "a".repeat(513).into(),
+            "s3cret\0".into(),
+        ] {
+            let refused = with_reference(&other).unwrap_err();
+            assert_eq!(refused, InvalidLinkRequest::Reference(InvalidReference));
+            assert!(!refused.to_string().contains("s3cret"));
+        }
+    }
+
     #[test]
     fn says_what_is_wrong_with_a_body() {
         for body in ["", "{}", "[]", "not json", r#"{"wa_id":15551234567}"#, r#"{"wa_id":"whatsapp:+1","login_url":1}"#]
@@ -95,6 +145,6 @@ mod tests {
             assert_eq!(parse(body), Err(InvalidLinkRequest::Malformed), "{body}");
         }
         assert_eq!(parse(r#"{"wa_id":"+15551234567"}"#), Err(InvalidLinkRequest::WaId));
-        assert_eq!(parse(&format!(r#"{{"wa_id":"{}"}}"#, "a".repeat(5_000))), Err(InvalidLinkRequest::TooLong));
+        assert_eq!(parse(&format!(r#"{{"wa_id":"{}"}}"#, "a".repeat(9_000))), Err(InvalidLinkRequest::TooLong));
     }
 }

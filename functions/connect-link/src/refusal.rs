@@ -2,7 +2,7 @@
 
 use shared::{
     LinkId,
-    aws::{kms::KmsError, links::CallbackUriError, secrets::SecretsError},
+    aws::{kms::KmsError, links::CallbackUriError, references::NotKept, secrets::SecretsError},
     link::InvalidLink,
     process::NoRandomness,
 };
@@ -42,6 +42,8 @@ pub(crate) enum Unavailable {
     CallbackUri(#[from] CallbackUriError),
     #[error(transparent)]
     Random(#[from] NoRandomness),
+    #[error("reference not kept: {0}")]
+    Reference(#[from] NotKept),
     #[error("timed out waiting for AWS")]
     Deadline,
 }
@@ -76,6 +78,7 @@ impl Refusal {
             Self::LinkRequest(InvalidLinkRequest::Malformed) => Explanation::useless_link(400, "invalid_request"),
             Self::LinkRequest(InvalidLinkRequest::WaId) => Explanation::useless_link(400, "invalid_wa_id"),
             Self::LinkRequest(InvalidLinkRequest::LoginUrl) => Explanation::useless_link(400, "login_url_not_allowed"),
+            Self::LinkRequest(InvalidLinkRequest::Reference(_)) => Explanation::useless_link(400, "invalid_reference"),
             Self::LinkRequest(InvalidLinkRequest::TooLong) => Explanation::useless_link(400, "too_long"),
             Self::Expired(_) => Explanation {
                 status: 410,

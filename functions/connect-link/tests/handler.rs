@@ -64,6 +64,7 @@ async fn started(aws: &Server, changed: &[(&str, &str)], clock: fn() -> Timestam
             "PKCE_KEY_ID" => "pkce".to_owned(),
             "LINK_KEY_ID" => "link".to_owned(),
             "LIMIT_TABLE_NAME" => "limits".to_owned(),
+            "ATTEMPT_TABLE_NAME" => "attempts".to_owned(),
             "LINK_LIFETIME_MINUTES" => "15".to_owned(),
             "STACK_NAME" => "connect".to_owned(),
             "LOGIN_URLS" => "https://login.salesforce.com,https://test.salesforce.com".to_owned(),
@@ -155,6 +156,72 @@ async fn the_bot_gets_a_link_without_a_phone_number_in_it() {
     let url = made["url"].as_str().unwrap();
     assert!(url.starts_with("https://abc.execute-api.us-east-1.amazonaws.com/connect/"), "{url}");
     assert!(!url.contains("1555"), "{url}");
+}
+
+/// A request for a link with this reference, and its answer.
+async fn asked_with(function: &Function, reference: Value) -> (i64, Value) {
+    let made = call(&function.connect_link, link_request(&json!({ "wa_id": CHAT, "reference": reference }))).await;
+    (made.status_code, serde_json::from_str(text(&made)).unwrap())
+}
+
+/// What was written to the table of attempts.
+fn kept(function: &Function) -> Vec<Value> {
+    let writes = function.aws.requests("UpdateItem").iter().map(fakes::Request::json).collect::<Vec<_>>();
+    writes.into_iter().filter(|write| write["TableName"] == "attempts").collect()
+}
+
+#[tokio::test]
+async fn a_reference_is_kept_beside_its_link_and_not_in_it() {
+    let function = Function::start().await;
+    let plain = function.link().await;
+    let (status, made) = asked_with(&function, "🦀".repeat(512).into()).await;
+    assert_eq!(status, 200);
+    let kept = kept(&function);
+    assert_eq!(kept.len(), 1);
+    assert_eq!(kept[0]["Key"]["attempt_id"]["S"], format!("reference#{}", made["link_id"].as_str().unwrap()));
+    assert_eq!(kept[0]["ExpressionAttributeValues"][":reference"]["S"], "🦀".repeat(512));
+    let link = made["url"].as_str().unwrap().rsplit_once('/').unwrap().1;
+    assert!(link.len() < plain.len() + 16, "{} characters instead of {}", link.len(), plain.len());
+}
+
+#[tokio::test]
+async fn the_state_says_that_the_link_has_a_reference() {
+    let function = Function::start().await;
+    let (_, made) = asked_with(&function, "crm/42".into()).await;
+    let with = made["url"].as_str().unwrap().rsplit_once('/').unwrap().1.to_owned();
+    for (link, has_reference) in [(with, true), (function.link().await, false)] {
+        let sent = call(&function.connect_link, connect("POST", &link, &json!({}))).await;
+        let state = location(&sent).1.remove("state").unwrap();
+        assert_eq!(verified(&state).link.unwrap().has_reference, has_reference);
+        assert!(state.len() <= 255 && !state.contains("crm"), "{state}");
+    }
+}
+
+#[tokio::test]
+async fn a_link_without_a_reference_writes_nothing() {
+    let function = Function::start().await;
+    function.link().await;
+    assert_eq!(function.aws.count("UpdateItem"), 0);
+}
+
+#[tokio::test]
+async fn where_the_reference_is_not_kept_there_is_no_link() {
+    let function = Function::start().await;
+    function.aws.on("UpdateItem", |_| error("AccessDeniedException"));
+    let (status, refused) = asked_with(&function, "s3cret".into()).await;
+    assert_eq!((status, &refused["error"], refused.get("url")), (503, &json!("temporarily_unavailable"), None));
+    assert!(!refused.to_string().contains("s3cret"));
+}
+
+#[tokio::test]
+async fn what_is_no_reference_is_refused_before_anything_is_written() {
+    let function = Function::start().await;
+    for other in [json!(42), json!(""), json!({ "id": "s3cret" }), "s3cret\n".into(), "s".repeat(513).into()] {
+        let (status, refused) = asked_with(&function, other).await;
+        assert_eq!((status, &refused["error"]), (400, &json!("invalid_reference")));
+        assert!(!refused.to_string().contains("s3cret"), "{refused}");
+    }
+    assert_eq!(function.aws.count("UpdateItem"), 0);
 }
 
 #[tokio::test]

@@ -13,15 +13,15 @@ fn sent(kind: &str) -> Vec<BTreeSet<String>> {
     let mut ends = Vec::new();
     for (optional, link_id) in [(json!("known"), json!("0a".repeat(16))), (Value::Null, Value::Null)] {
         for renewed in [true, false] {
-            ends.push(json!({"renewed": renewed, "username": optional, "scope": optional, "link_id": link_id}));
+            ends.push(json!({"renewed": renewed, "username": optional, "scope": optional, "link_id": link_id, "reference": optional}));
         }
         for reason in Reason::ALL.map(Reason::as_str) {
-            ends.push(json!({"status": "failed", "reason": reason, "salesforce_error": optional, "link_id": link_id}));
-            ends.push(json!({"status": "delayed", "reason": reason, "salesforce_error": optional, "link_id": link_id}));
+            ends.push(json!({"status": "failed", "reason": reason, "salesforce_error": optional, "link_id": link_id, "reference": optional}));
+            ends.push(json!({"status": "delayed", "reason": reason, "salesforce_error": optional, "link_id": link_id, "reference": optional}));
         }
         for (reason, replaced_at) in EndReason::ALL.into_iter().flat_map(|reason| [(reason, None), (reason, Some(1))]) {
             ends.push(json!({
-                "status": "ended", "reason": reason, "link_id": link_id, "connected_by": link_id, "username": optional,
+                "status": "ended", "reason": reason, "link_id": link_id, "reference": optional, "connected_by": link_id, "username": optional,
                 "org_id": optional, "instance_url": optional, "replaced_at": replaced_at,
             }));
         }

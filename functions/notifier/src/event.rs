@@ -17,9 +17,11 @@ pub(crate) fn event<'a>(
     relink_url: Option<&'a str>,
 ) -> CloudEvent<'a> {
     let (attempt_id, link_id, wa_id) = (ended.key.attempt_id, ended.link_id, &ended.wa_id);
+    let reference = ended.reference.as_ref();
     let not_connected = |reason: Reason, salesforce_error: Option<&'a str>, next: Option<Next>| NotConnected {
         attempt_id,
         link_id,
+        reference,
         wa_id,
         message,
         reason,
@@ -33,6 +35,7 @@ pub(crate) fn event<'a>(
             let connected = Connected {
                 attempt_id,
                 link_id,
+                reference,
                 wa_id,
                 message,
                 username: account.username.as_deref(),
@@ -50,6 +53,7 @@ pub(crate) fn event<'a>(
             let data = EndedConnection {
                 attempt_id: end.connected_by,
                 link_id,
+                reference,
                 wa_id,
                 message,
                 reason: end.reason,
@@ -162,6 +166,26 @@ mod tests {
                 "relink_url": "https://example.com/connect/abc",
             })
         );
+    }
+
+    #[test]
+    fn every_event_gives_the_bot_its_reference_back() {
+        for outcome in [
+            json!({}),
+            json!({"renewed": true}),
+            json!({"status": "failed", "reason": "denied"}),
+            json!({"status": "failed", "reason": "superseded"}),
+            json!({"status": "delayed", "reason": "misconfigured"}),
+            json!({"status": "ended", "reason": "disconnected"}),
+            json!({"status": "ended", "reason": "expired"}),
+        ] {
+            let mut changes = outcome.clone();
+            changes["reference"] = "Zoë 🦀/42".into();
+            for message in MessageStatus::ALL {
+                assert_eq!(body(changes.clone(), message, None)["data"]["reference"], "Zoë 🦀/42", "{outcome}");
+            }
+            assert_eq!(body(outcome, MessageStatus::Sent, None)["data"].get("reference"), None);
+        }
     }
 
     #[test]

@@ -100,10 +100,10 @@ impl OutcomeNotifier {
             clock,
         };
         Ok(Self {
-            attempts: Attempts::new(aws, config.attempt_table),
+            attempts: Attempts::new(aws, config.attempt_table.clone()),
             restraint: Restraint { limits: Limits::new(aws, config.limit_table), clock },
             relink: Relink {
-                links: Links::new(aws, config.link_key_id, random),
+                links: Links::new(aws, config.link_key_id, config.attempt_table, random),
                 callback_uri: config.callback_uri,
                 login_urls: config.login_urls,
                 lifetimes: config.link_lifetimes,

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use shared::{
-    AttemptId, LinkId, LoginUrl, LoginUrls, Status, Timestamp, WaId,
+    AttemptId, LinkId, LoginUrl, LoginUrls, Reference, Status, Timestamp, WaId,
     attempt::{Item, Outcome, UnreadableItem, attr, intent::Intent, last_error::LastError, message::UNKNOWN},
     conditional_write::Attributes,
 };
@@ -51,6 +51,8 @@ pub(crate) struct Ended {
     pub(crate) key: OutcomeKey,
     /// The link that it began with.
     pub(crate) link_id: Option<LinkId>,
+    /// The bot's own.
+    pub(crate) reference: Option<Reference>,
     pub(crate) wa_id: WaId,
     /// It began with a plain state, which anybody can make.
     pub(crate) plain: bool,
@@ -131,6 +133,7 @@ impl Ended {
         Ok(Self {
             key: OutcomeKey::of(&item)?,
             link_id: item.link_id,
+            reference: item.reference.clone(),
             plain: item.plain.unwrap_or(false),
             outcome: item.outcome()?,
             wa_id: item.wa_id.ok_or(UnreadableItem::Missing(attr::WA_ID))?,

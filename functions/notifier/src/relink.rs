@@ -52,6 +52,6 @@ impl Relink {
             ended.outcome.pause() + lifetime,
         );
         let link = Link { asks_for_login_host: ended.outcome.asks_for_login_host(), ..link };
-        Ok(Some(self.links.url(&link, &callback_uri).await?))
+        Ok(Some(self.links.url(link, ended.reference.as_ref(), &callback_uri).await?))
     }
 }

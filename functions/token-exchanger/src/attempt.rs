@@ -8,6 +8,7 @@ use shared::{
     attempt::ledger::{Attempt, Conflict, DELAY_AFTER, Guard, Lease, Plan},
     conditional_write::Attributes,
     exchange::{CODE_LIFETIME, DenialError, Sealed},
+    reference::LinkReference,
     salesforce::callback_error,
 };
 use tokio::time::timeout_at;
@@ -30,6 +31,17 @@ const MAX_APART: usize = 5;
 impl Work<'_> {
     /// Processes the message until its attempt has an outcome, or says why it goes back to the queue.
     pub(crate) async fn run(&self) -> Result<Ending, Setback> {
+        if let Content::Revoke { sealed, .. } = &self.message.content {
+            return self.revoke_sealed(sealed).await;
+        }
+        tokio::select! {
+            biased;
+            ended = self.reach_outcome() => ended,
+            never = self.read_reference_ahead() => match never {},
+        }
+    }
+
+    async fn reach_outcome(&self) -> Result<Ending, Setback> {
         match &self.message.content {
             Content::Denied { error, description } => self.deny(error, *description).await,
             Content::Refused { reason, code_sha256 } => self.refuse(*reason, *code_sha256).await,
@@ -77,7 +89,7 @@ impl Work<'_> {
     /// Each has a row of its own, in the order that they came, as far as there are rows for them.
     pub(crate) async fn end_apart(&self, reason: Reason, code_sha256: &str) -> Result<Ending, Setback> {
         let tables = &self.resources.tables;
-        let mut attempt = Attempt { code_sha256: Some(code_sha256.to_owned()), ..self.attempt.clone() };
+        let mut attempt = Attempt { code_sha256: Some(code_sha256.to_owned()), ..self.attempt_with_reference().await };
         let failure = Failure::from(reason);
         for _ in 0..MAX_APART {
             attempt.id = attempt.id.of_second_approval();
@@ -268,14 +280,18 @@ impl Work<'_> {
                 let finish = self.write(ended, now).await?;
                 Ok(!matches!(finish, Finish::Refused(Conflict::Held { .. } | Conflict::Overtaken)))
             }
-            (_, Some(lease)) => tables.release(attempt.id, lease, &last_error, now).await.map(|()| false),
+            (_, Some(lease)) => {
+                let reference = self.reference.get().and_then(LinkReference::known);
+                tables.release(attempt.id, lease, reference, &last_error, now).await.map(|()| false)
+            }
             (_, None) => Ok(false),
         }
     }
 
     /// Writes how the attempt ended.
     async fn write(&self, ended: Ended<'_>, now: Timestamp) -> Result<Finish, TableError> {
-        self.resources.tables.finish(&self.attempt, &self.consent(), &ended, self.is_last_write(), now).await
+        let attempt = self.attempt_with_reference().await;
+        self.resources.tables.finish(&attempt, &self.consent(), &ended, self.is_last_write(), now).await
     }
 
     /// Whether what this receive does not write may never be written.

@@ -32,6 +32,8 @@ const REPORT_RESERVE: Duration = Duration::from_millis(100);
 const EXCHANGE_LIMIT: Duration = Duration::from_secs(12);
 /// With less time than this a code is not sent.
 const MIN_EXCHANGE: Duration = Duration::from_secs(2);
+/// The link's reference is read for so long, beside the work: longer no outcome waits for it.
+const REFERENCE_LIMIT: Duration = Duration::from_secs(3);
 /// `/userinfo` is asked for so long within one invocation.
 const USERNAME_LIMIT: Duration = Duration::from_secs(5);
 /// The tables are tried for so long within one invocation; then the tokens go back on the queue.
@@ -75,6 +77,11 @@ impl Budget {
     pub(crate) fn exchange_request(&self) -> Option<Duration> {
         let time = left(self.exchange).min(salesforce::TIMEOUT);
         (time >= MIN_EXCHANGE).then_some(time)
+    }
+
+    /// The end of reading the link's reference, from now.
+    pub(crate) fn reference(&self) -> Instant {
+        self.username.min(Instant::now() + REFERENCE_LIMIT)
     }
 
     /// The end of asking for the username, from now.
@@ -160,8 +167,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_step_has_a_limit_of_its_own() {
         let budget = Budget::new(Instant::now(), timeout());
-        let limits = [budget.exchange_retries(), budget.username(), budget.store()];
-        assert_eq!(limits.map(left), [EXCHANGE_LIMIT, USERNAME_LIMIT, STORE_LIMIT]);
+        let limits = [budget.exchange_retries(), budget.reference(), budget.username(), budget.store()];
+        assert_eq!(limits.map(left), [EXCHANGE_LIMIT, REFERENCE_LIMIT, USERNAME_LIMIT, STORE_LIMIT]);
     }
 
     #[tokio::test(start_paused = true)]

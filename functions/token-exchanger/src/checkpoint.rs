@@ -225,6 +225,7 @@ mod tests {
         Attempt {
             id: AttemptId::from_bytes([id; 16]),
             link_id: None,
+            reference: None,
             is_plain: false,
             wa_id,
             login_url,

@@ -126,6 +126,7 @@ mod tests {
         let attempt = Attempt {
             id: AttemptId::from_bytes([7; 16]),
             link_id: None,
+            reference: None,
             is_plain: false,
             wa_id: &wa_id,
             login_url: &login_url,

@@ -2,8 +2,8 @@
 //!
 //! The batch loop is here: the messages of a batch are processed side by side, and none of them,
 //! not even one that panics, fails another. A message is done when its attempt has an outcome;
-//! until then it goes back to the queue. No code, token, verifier, secret, chat address or message
-//! body is ever logged.
+//! until then it goes back to the queue. No code, token, verifier, secret, chat address, reference or
+//! message body is ever logged.
 
 mod attempt;
 mod budget;
@@ -14,6 +14,7 @@ mod delivery;
 mod ending;
 mod exchange;
 pub mod message;
+mod reference;
 mod report;
 mod resources;
 mod retry;

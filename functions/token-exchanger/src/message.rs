@@ -26,6 +26,8 @@ const MAX_STATE_LIFE: Duration = Duration::from_hours(24);
 pub struct Message<'a> {
     pub(crate) attempt_id: AttemptId,
     pub(crate) link_id: Option<LinkId>,
+    /// The link, where it has a reference.
+    pub(crate) reference_of: Option<LinkId>,
     link_issued_at: Option<Timestamp>,
     is_plain: bool,
     pub(crate) wa_id: WaId,
@@ -123,6 +125,7 @@ impl Verifier<'_> {
         Ok(Message {
             attempt_id: claims.attempt_id,
             link_id: claims.link.map(|link| link.link_id),
+            reference_of: claims.link.filter(|link| link.has_reference).map(|link| link.link_id),
             link_issued_at: claims.link.map(|link| link.issued_at),
             is_plain: false,
             wa_id: claims.wa_id,
@@ -148,6 +151,7 @@ impl Verifier<'_> {
         Message {
             attempt_id,
             link_id: None,
+            reference_of: None,
             link_issued_at: None,
             is_plain: true,
             wa_id,
@@ -171,6 +175,7 @@ fn version1(message: &Version1) -> Message<'_> {
     Message {
         attempt_id: *attempt_id,
         link_id: None,
+        reference_of: None,
         link_issued_at: None,
         is_plain,
         wa_id: wa_id.clone(),
@@ -215,6 +220,7 @@ impl Message<'_> {
         Attempt {
             id: self.attempt_id,
             link_id: self.link_id,
+            reference: None,
             is_plain: self.is_plain,
             wa_id: &self.wa_id,
             login_url: &self.login_url,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shared::{
     Reason,
-    attempt::ledger::{Conflict, Guard, Lease},
+    attempt::ledger::{Attempt, Conflict, Guard, Lease},
     conditional_write::Attributes,
     connection::StoredTokens,
     exchange::{Consent, ExchangeMessage, Sealed},
@@ -123,8 +123,12 @@ impl Work<'_> {
                     queued = Some(tokens.clone());
                 }
                 let renewed = before.is_connected;
-                let new = connection.tokens(&self.attempt, refresh_token);
-                let stored = self.resources.tables.connect(&self.attempt, &consent, &new, &before, now).await?;
+                let of_link = self.link_reference().await;
+                // A connection that keeps its reference is told with it.
+                let reference = of_link.clone().or_before(before.reference.clone());
+                let attempt = Attempt { reference, ..self.attempt.clone() };
+                let new = connection.tokens(&attempt, of_link, refresh_token);
+                let stored = self.resources.tables.connect(&attempt, &consent, &new, &before, now).await?;
                 if matches!(stored, Stored::Never | Stored::AnotherCode) {
                     self.revoke_unused(&connection.grant).await;
                 }
@@ -162,7 +166,8 @@ impl Work<'_> {
     ) -> Result<Ending, Setback> {
         self.revoke_unused(&connection.grant).await;
         let guard = lease.map_or(Guard::Exchanged, Guard::Lease);
-        match self.resources.tables.supersede(&self.attempt, reason, guard, Attributes::new(), self.now()).await? {
+        let attempt = self.attempt_with_reference().await;
+        match self.resources.tables.supersede(&attempt, reason, guard, Attributes::new(), self.now()).await? {
             Finish::Written | Finish::Superseded(_) => Ok(Ending::Failed(reason.into())),
             // It ended so before.
             Finish::Refused(Conflict::Finished { connected: false }) => Ok(Ending::Duplicate),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::{Client, config::BehaviorVersion};
 use shared::{
-    AttemptId, Reason, Timestamp, WaId,
+    AttemptId, LinkId, Reason, Reference, Timestamp, WaId,
     attempt::{
         Account, Outcome, attr,
         ledger::{Attempt, Conflict, Guard, Lease},
@@ -19,6 +19,7 @@ use shared::{
     conditional_write::{Attributes, ConditionalWrite, Value},
     connection::{self, Consent, NewTokens, Origin, REVOKED_AT, RefreshTokenText, StoredTokens, ToRevoke, VERSION},
     exchange::DenialError,
+    reference::{self, LinkReference},
     salesforce::{Grant, RefreshToken},
 };
 use tokio::time::Instant;
@@ -82,6 +83,8 @@ pub(crate) struct Before {
     pub(crate) tokens: Option<StoredTokens>,
     /// The consent that they came from.
     pub(crate) origin: Origin,
+    /// The bot's reference, which a link without one keeps.
+    pub(crate) reference: Option<Reference>,
     /// A revocation that only the record of the end tells, which the new connection replaces.
     revoked_at: Option<Timestamp>,
     /// The record of the connection's end, which the new connection replaces.
@@ -151,15 +154,25 @@ impl Tables {
         Ok(dynamodb::read(&self.client, &self.attempts, (attr::ATTEMPT_ID, &*id.to_string())).await?)
     }
 
+    /// The reference that is kept for a link of this chat; `None` where there is none any more.
+    pub(crate) async fn read_reference(&self, link_id: LinkId, wa_id: &WaId) -> Result<Option<Reference>, TableError> {
+        let key = reference::row_id(link_id);
+        let row = dynamodb::read(&self.client, &self.attempts, (attr::ATTEMPT_ID, &key)).await?;
+        Ok(Reference::kept_in(&row, wa_id))
+    }
+
     /// Ends the lease early, if it is still held.
     pub(crate) async fn release(
         &self,
         id: AttemptId,
         lease: &Lease,
+        reference: Option<&Reference>,
         last_error: &str,
         now: Timestamp,
     ) -> Result<(), TableError> {
-        self.update(id, &lease.release(now).set(attr::LAST_ERROR, last_error)).await.map(|_| ())
+        let write = lease.release(now).set(attr::LAST_ERROR, last_error);
+        let write = reference.iter().fold(write, |write, known| write.set(attr::REFERENCE, known.as_str()));
+        self.update(id, &write).await.map(|_| ())
     }
 
     /// Writes how the attempt ended, unless the guard forbids it. The failure or delay of a consent that a later one has
@@ -347,6 +360,7 @@ impl Before {
             is_connected: connection::is_connected(row),
             tokens: StoredTokens::read(row),
             origin: Origin::of(row),
+            reference: Reference::of(row),
             revoked_at: connection::kept_revocation(row),
             end: connection::recorded_end(row),
             has_foreign_version: connection::has_foreign_version(row),
@@ -377,11 +391,13 @@ impl Connection {
     pub(crate) fn tokens<'a>(
         &'a self,
         attempt: &Attempt<'a>,
+        reference: &'a LinkReference,
         refresh_token: Option<&'a RefreshTokenText>,
     ) -> NewTokens<'a> {
         NewTokens {
             attempt_id: attempt.id,
             login_url: attempt.login_url,
+            reference,
             account: self.account(),
             user_id: &self.grant.user_id,
             access_token: self.grant.access_token.secret(),

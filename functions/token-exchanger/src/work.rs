@@ -1,7 +1,7 @@
 //! The work on one delivery: whose attempt it is, with what and by when.
 //!
 //! The steps are in the files that extend it: `exchange` exchanges the code, `sealing` seals the refresh token, `storage`
-//! stores the tokens, `attempt` brings the steps into their order.
+//! stores the tokens, `reference` reads the bot's reference, `attempt` brings the steps into their order.
 
 use std::cell::OnceCell;
 
@@ -10,6 +10,7 @@ use shared::{
     attempt::ledger::{Attempt, Delivery, DeliveryId, Lease},
     connection::{Consent, RefreshTokenText},
     process::NoRandomness,
+    reference::LinkReference,
 };
 use tokio::sync;
 
@@ -31,6 +32,8 @@ pub(crate) struct Work<'a> {
     /// The refresh token as its row is to have it; `None` within, where Salesforce gave none. It is sealed once for a
     /// delivery, so that a repeated write is the same write.
     pub(crate) row_token: sync::OnceCell<Option<RefreshTokenText>>,
+    /// What the link says of the bot's reference.
+    pub(crate) reference: sync::OnceCell<LinkReference>,
 }
 
 impl<'a> Work<'a> {
@@ -51,6 +54,7 @@ impl<'a> Work<'a> {
             budget,
             lease: OnceCell::new(),
             row_token: sync::OnceCell::new(),
+            reference: sync::OnceCell::new(),
         })
     }
 

@@ -79,7 +79,8 @@ fn the_document_has_every_field_of_a_request_for_a_token() {
 
 /// A row with all that an answer may name, connected or ended.
 fn row(ended: bool) -> Attributes {
-    let texts = [attr::USERNAME, attr::ORG_ID, attr::INSTANCE_URL, attr::SCOPE].map(|name| (name, Stored::from("x")));
+    let texts = [attr::USERNAME, attr::ORG_ID, attr::INSTANCE_URL, attr::SCOPE, attr::REFERENCE]
+        .map(|name| (name, Stored::from("x")));
     let state = if ended {
         vec![(ENDED_AT, 5.into()), (ENDED_REASON, "expired".into())]
     } else {
@@ -101,7 +102,8 @@ fn the_document_has_every_field_of_a_status_and_what_it_comes_with() {
         ("connected", Standing::of(&row(false)), row(false)),
         ("ended", Standing::of(&row(true)), row(true)),
     ] {
-        let answer = serde_json::to_value(standing.answer(&row)).unwrap();
+        let attempt = [(attr::REFERENCE, Stored::from("x"))].map(own).into();
+        let answer = serde_json::to_value(standing.answer(&row, &attempt)).unwrap();
         assert_eq!(answer["status"], status);
         let with = documented.iter().filter(|[_, with]| with == "always" || with.contains(&format!("`{status}`")));
         let fields: BTreeSet<_> = with.map(|[field, _]| field.clone()).collect();
@@ -116,5 +118,5 @@ fn the_document_has_every_status() {
     let documented = Table::under(API, "### Status values").column("status");
     let standings = [Standing::Never, Standing::Pending, Standing::Connected, Standing::Ended(None)];
     let rows = Attributes::new();
-    assert_eq!(documented, set(standings.map(|standing| standing.answer(&rows).status)));
+    assert_eq!(documented, set(standings.map(|standing| standing.answer(&rows, &rows).status)));
 }

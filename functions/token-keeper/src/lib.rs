@@ -20,6 +20,7 @@ use shared::{
     WaId,
     attempt::EndReason,
     aws::{SdkConfig, links::Links},
+    conditional_write::Attributes,
     custody::{Custody, TokenCustody, TokenError, Wish},
     logging::chain,
     metrics::Metric,
@@ -71,7 +72,7 @@ impl TokenKeeper {
     pub fn new(config: Config, aws: &SdkConfig, clock: Clock, random: Random) -> Self {
         let Config { custody, attempt_table, link_key_id, link_lifetime, callback_uri } = config;
         let relink = Relink {
-            links: Links::new(aws, link_key_id, random),
+            links: Links::new(aws, link_key_id, attempt_table.clone(), random),
             login_urls: custody.login_urls.clone(),
             lifetime: link_lifetime,
             callback_uri,
@@ -158,14 +159,16 @@ impl TokenKeeper {
 
     async fn status(&self, wa_id: &WaId) -> Result<Served, Refusal> {
         let row = self.custody.row(wa_id).await.map_err(Unavailable::from)?;
-        let mut standing = Standing::of(&row);
+        let (mut standing, mut attempt) = (Standing::of(&row), Attributes::new());
         if standing != Standing::Connected {
-            let newest = tables::newest_status(self.custody.dynamodb(), &self.attempt_table, wa_id).await;
-            if status::is_under_way(newest.map_err(Unavailable::from)?) {
+            let (client, table) = (self.custody.dynamodb(), &self.attempt_table);
+            let newest = tables::newest(client, table, wa_id).await.map_err(Unavailable::from)?;
+            if let Some(newest) = newest.filter(|newest| status::is_under_way(newest.status)) {
                 standing = Standing::Pending;
+                attempt = tables::attempt(client, table, newest.id).await.map_err(Unavailable::from)?;
             }
         }
-        let answer = standing.answer(&row);
+        let answer = standing.answer(&row, &attempt);
         let reason = answer.reason.map(EndReason::as_str);
         Ok(Served { status: 200, result: "status", reason, content: answer::json(&answer) })
     }

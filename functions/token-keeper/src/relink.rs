@@ -40,6 +40,6 @@ impl Relink {
             ended.at().map_or(now, |ended_at| now.max(ended_at)),
             self.lifetime,
         );
-        Ok(self.links.url(&link, &callback_uri).await?)
+        Ok(self.links.url(link, ended.reference().as_ref(), &callback_uri).await?)
     }
 }

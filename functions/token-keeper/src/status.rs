@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use shared::{
-    Status,
+    Reference, Status,
     attempt::{EndReason, attr},
     conditional_write::{Attributes, Value},
     connection::{CONNECTED_AT, ENDED_AT, ENDED_REASON, REFRESHED_AT, is_connected},
@@ -39,11 +39,13 @@ pub(crate) struct StatusAnswer<'a> {
     pub(crate) connected_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) refreshed_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reference: Option<Reference>,
 }
 
 /// Whether an attempt with this status is still being processed: `delayed` is followed by another outcome.
-pub(crate) const fn is_under_way(newest: Option<Status>) -> bool {
-    matches!(newest, Some(Status::Exchanging | Status::Delayed))
+pub(crate) const fn is_under_way(newest: Status) -> bool {
+    matches!(newest, Status::Exchanging | Status::Delayed)
 }
 
 impl Standing {
@@ -58,11 +60,17 @@ impl Standing {
         }
     }
 
-    /// The answer. An account is named only where it is or was this connection's.
-    pub(crate) fn answer(self, row: &Attributes) -> StatusAnswer<'_> {
+    /// The answer. An account is named only where it is or was this connection's; the reference is the connection's or, while
+    /// a login is being processed, that of its attempt.
+    pub(crate) fn answer<'a>(self, row: &'a Attributes, attempt: &Attributes) -> StatusAnswer<'a> {
         let named = matches!(self, Self::Connected | Self::Ended(_));
         let text = |name| if named { text(row, name) } else { None };
         let time = |name| if self == Self::Connected { rfc3339(row, name) } else { None };
+        let reference = match self {
+            Self::Never => None,
+            Self::Pending => Reference::of(attempt),
+            Self::Connected | Self::Ended(_) => Reference::of(row),
+        };
         let (status, reason) = match self {
             Self::Never => ("never", None),
             Self::Pending => ("pending", None),
@@ -78,6 +86,7 @@ impl Standing {
             scope: text(attr::SCOPE),
             connected_at: time(CONNECTED_AT),
             refreshed_at: time(REFRESHED_AT),
+            reference,
         }
     }
 }
@@ -110,7 +119,7 @@ mod tests {
     }
 
     fn answer(standing: Standing, row: &Attributes) -> serde_json::Value {
-        serde_json::to_value(standing.answer(row)).unwrap()
+        serde_json::to_value(standing.answer(row, &Attributes::new())).unwrap()
     }
 
     #[test]
@@ -162,6 +171,20 @@ mod tests {
     }
 
     #[test]
+    fn the_reference_is_the_connections_or_that_of_the_login_under_way() {
+        let [of_row, of_attempt] = ["row", "attempt"].map(|text| row(&[(attr::REFERENCE, text.into())]));
+        for (standing, expected) in [
+            (Standing::Connected, Some("row")),
+            (Standing::Ended(None), Some("row")),
+            (Standing::Pending, Some("attempt")),
+            (Standing::Never, None),
+        ] {
+            let reference = standing.answer(&of_row, &of_attempt).reference;
+            assert_eq!(reference.as_ref().map(Reference::as_str), expected, "{standing:?}");
+        }
+    }
+
+    #[test]
     fn a_reason_that_nobody_knows_is_left_out() {
         let row = row(&[(ENDED_AT, 5.into()), (ENDED_REASON, "of the bot".into())]);
         assert_eq!(answer(Standing::of(&row), &row), json!({ "status": "ended" }));
@@ -178,8 +201,7 @@ mod tests {
     fn an_attempt_is_under_way_until_it_has_a_last_outcome() {
         for status in Status::ALL {
             let last = matches!(status, Status::Connected | Status::Failed | Status::Ended);
-            assert_eq!(is_under_way(Some(status)), !last, "{status:?}");
+            assert_eq!(is_under_way(status), !last, "{status:?}");
         }
-        assert!(!is_under_way(None));
     }
 }

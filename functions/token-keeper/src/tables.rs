@@ -2,10 +2,10 @@
 
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use shared::{
-    Status, WaId,
+    AttemptId, Status, WaId,
     attempt::{attr, index},
     aws::{AwsError, dynamodb, http},
-    conditional_write::Value,
+    conditional_write::{Attributes, text},
 };
 
 /// What DynamoDB answers where the table has no such index: it is made in steps, and an adopted table may lack it.
@@ -19,8 +19,14 @@ pub(crate) async fn dry_run(client: &Client, table: &str) -> Result<(), AwsError
     answer.map(drop).map_err(AwsError::of("GetItem"))
 }
 
-/// The status of the chat's newest attempt, or end of a connection; `None` where there is none, or no index to find it by.
-pub(crate) async fn newest_status(client: &Client, table: &str, wa_id: &WaId) -> Result<Option<Status>, AwsError> {
+/// A chat's newest attempt, or end of a connection.
+pub(crate) struct Newest {
+    pub(crate) id: AttemptId,
+    pub(crate) status: Status,
+}
+
+/// The chat's newest attempt; `None` where there is none, or no index to find it by.
+pub(crate) async fn newest(client: &Client, table: &str, wa_id: &WaId) -> Result<Option<Newest>, AwsError> {
     let newest = client
         .query()
         .table_name(table)
@@ -35,10 +41,17 @@ pub(crate) async fn newest_status(client: &Client, table: &str, wa_id: &WaId) ->
         .map_err(AwsError::of("Query"));
     match newest {
         Ok(page) => {
-            let newest = page.items.into_iter().flatten().next().map(dynamodb::attributes);
-            Ok(newest.as_ref().and_then(|item| item.get(attr::STATUS)).and_then(Value::as_text).and_then(Status::parse))
+            let newest = page.items.into_iter().flatten().next().map(dynamodb::attributes).unwrap_or_default();
+            let (id, status) = (text(&newest, attr::ATTEMPT_ID), text(&newest, attr::STATUS));
+            let id = id.and_then(|id| id.parse().ok());
+            Ok(id.zip(status.and_then(Status::parse)).map(|(id, status)| Newest { id, status }))
         }
         Err(error) if error.cause() == NO_INDEX => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// The attempt's row; empty where there is none.
+pub(crate) async fn attempt(client: &Client, table: &str, id: AttemptId) -> Result<Attributes, AwsError> {
+    dynamodb::read(client, table, (attr::ATTEMPT_ID, &id.to_string())).await
 }

@@ -289,6 +289,24 @@ mod token {
     }
 
     #[tokio::test]
+    async fn the_link_for_an_ended_connection_carries_its_reference_on() {
+        let world = World::start().await;
+        world.put(json!({
+            "wa_id": { "S": CHAT },
+            "ended_at": { "N": "1789999000000" },
+            "ended_reason": { "S": "expired" },
+            "reference": { "S": "crm/42" },
+        }));
+        let answer = body(&world.call("token", &chat()).await);
+        let sealed = answer["relink_url"].as_str().unwrap().rsplit_once('/').unwrap().1;
+        let aws = shared::aws::config(&Settings::new(|name| setting(name, &world.server))).unwrap();
+        let link = Kms::new(&aws).link_key("link").await.unwrap().open(&sealed.parse().unwrap()).unwrap();
+        assert!(link.has_reference);
+        let kept = world.tables.item("connection_attempts", &format!("reference#{}", link.link_id));
+        assert_eq!(kept["reference"]["S"], "crm/42");
+    }
+
+    #[tokio::test]
     async fn a_connection_that_salesforce_has_ended_ends_and_is_recorded() {
         let world = World::start().await;
         world.put(world.connected(60));
@@ -374,7 +392,8 @@ mod status {
     }
 
     fn newest(world: &World, status: &'static str) {
-        world.server.on("Query", move |_| json!({ "Items": [{ "status": { "S": status } }] }).into());
+        let newest = json!({ "attempt_id": { "S": "0a".repeat(16) }, "status": { "S": status } });
+        world.server.on("Query", move |_| json!({ "Items": [newest] }).into());
     }
 
     #[tokio::test]
@@ -394,6 +413,21 @@ mod status {
             })
         );
         assert_eq!(world.server.operations(), ["GetItem"]);
+    }
+
+    #[tokio::test]
+    async fn a_connection_and_a_login_under_way_have_the_bots_reference() {
+        let world = World::start().await;
+        let mut row = world.connected(1);
+        row["reference"] = json!({ "S": "crm/42" });
+        world.put(row);
+        assert_eq!(status(&world).await["reference"], "crm/42");
+        world.put(json!({ "wa_id": { "S": CHAT }, "ended_at": { "N": "5" }, "reference": { "S": "crm/42" } }));
+        assert_eq!(status(&world).await, json!({ "status": "ended", "reference": "crm/42" }));
+        newest(&world, "delayed");
+        assert_eq!(status(&world).await, json!({ "status": "pending" }));
+        world.tables.put("connection_attempts", &"0a".repeat(16), json!({ "reference": { "S": "crm/43" } }));
+        assert_eq!(status(&world).await, json!({ "status": "pending", "reference": "crm/43" }));
     }
 
     #[tokio::test]

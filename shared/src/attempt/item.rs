@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use super::{Account, AttemptId, End, EndReason, Outcome, Reason, Status, intent::Intent, last_error::LastError};
 use crate::{
-    LinkId, Timestamp, WaId,
+    LinkId, Reference, Timestamp, WaId,
     conditional_write::{Attributes, Value},
 };
 
@@ -27,6 +27,8 @@ pub mod attr {
     pub const LAST_ERROR: &str = "last_error";
     /// S: the [link](crate::LinkId) that it began with.
     pub const LINK_ID: &str = "link_id";
+    /// S: the bot's own [reference](crate::Reference), which it gave with the link; in a connection's row too.
+    pub const REFERENCE: &str = "reference";
     /// BOOL, true: it began with a plain state, which anybody can make.
     pub const PLAIN: &str = "plain";
     /// N: how many authorization codes became known.
@@ -141,6 +143,8 @@ pub struct Item {
     pub wa_id: Option<WaId>,
     /// [`attr::LINK_ID`].
     pub link_id: Option<LinkId>,
+    /// [`attr::REFERENCE`]; `None` too where it has another form, which is not worth an outcome.
+    pub reference: Option<Reference>,
     /// [`attr::PLAIN`].
     pub plain: Option<bool>,
     /// [`attr::CODES`].
@@ -245,6 +249,7 @@ impl Item {
             attempt_id: item.parsed(attr::ATTEMPT_ID)?.ok_or(UnreadableItem::Missing(attr::ATTEMPT_ID))?,
             wa_id: item.parsed(attr::WA_ID)?,
             link_id: item.parsed(attr::LINK_ID)?,
+            reference: Reference::of(attributes),
             plain: item.attribute(attr::PLAIN, Value::as_flag)?,
             codes: item.attribute(attr::CODES, Value::as_number)?,
             status: item.text(attr::STATUS)?,

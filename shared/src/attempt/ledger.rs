@@ -22,7 +22,7 @@ use super::{
     item::{text, time},
 };
 use crate::{
-    LinkId, LoginUrl, Timestamp, WaId,
+    LinkId, LoginUrl, Reference, Timestamp, WaId,
     conditional_write::{Attributes, Condition, ConditionalWrite, Value},
 };
 
@@ -44,6 +44,8 @@ pub struct Attempt<'a> {
     pub id: AttemptId,
     /// The link that it began with; `None` where there is none, or its version did not say so.
     pub link_id: Option<LinkId>,
+    /// The bot's reference, once it is known; an attempt keeps what was written before.
+    pub reference: Option<Reference>,
     /// It began with a plain state, which anybody can make.
     pub is_plain: bool,
     /// The chat.
@@ -338,6 +340,10 @@ impl Attempt<'_> {
         };
         let write = match self.link_id {
             Some(link_id) => write.set(attr::LINK_ID, link_id.to_string()),
+            None => write,
+        };
+        let write = match &self.reference {
+            Some(reference) => write.set(attr::REFERENCE, reference.as_str()),
             None => write,
         };
         if self.is_plain { write.set(attr::PLAIN, true) } else { write }

@@ -1,14 +1,16 @@
 //! New links for people who are to connect again, and where the pages of links are.
 
 use tokio::sync::OnceCell;
+use tracing::warn;
 
 use super::{
     SdkConfig,
     kms::{Kms, KmsError},
+    references::References,
     secrets::{Secrets, SecretsError, Source},
 };
 use crate::{
-    CallbackUri, LinkId, SettingError, Settings,
+    CallbackUri, LinkId, Reference, SettingError, Settings,
     callback_uri::InvalidCallbackUri,
     link::{Link, LinkKey, NONCE_LENGTH},
     process::{NoRandomness, Random},
@@ -20,6 +22,7 @@ pub struct Links {
     key_id: String,
     /// Derived for the first link: most invocations make none, and a client of KMS is a tenth of a cold start.
     key: OnceCell<LinkKey>,
+    references: References,
     random: Random,
 }
 
@@ -35,10 +38,12 @@ pub enum LinkError {
 }
 
 impl Links {
-    /// Links under the key that is derived from this one of KMS. Nothing is fetched yet.
+    /// Links under the key that is derived from this one of KMS, whose references this table of attempts keeps. Nothing is
+    /// fetched yet.
     #[must_use]
-    pub fn new(aws: &SdkConfig, key_id: String, random: Random) -> Self {
-        Self { aws: aws.clone(), key_id, key: OnceCell::new(), random }
+    pub fn new(aws: &SdkConfig, key_id: String, attempt_table: String, random: Random) -> Self {
+        let references = References::new(aws, attempt_table);
+        Self { aws: aws.clone(), key_id, key: OnceCell::new(), references, random }
     }
 
     /// The id of a new link.
@@ -51,15 +56,29 @@ impl Links {
         Ok(LinkId::from_bytes(bytes))
     }
 
-    /// The URL of a link, beside the callback.
+    /// The URL of a link, beside the callback, with the reference that the bot knows the person by. Where that cannot be
+    /// kept the link goes without it: it still leads to a connection, which keeps the chat's.
     ///
     /// # Errors
     /// [`LinkError`].
-    pub async fn url(&self, link: &Link, callback_uri: &CallbackUri) -> Result<String, LinkError> {
-        let key = self.key.get_or_try_init(async || Kms::new(&self.aws).link_key(&self.key_id).await).await?;
+    pub async fn url(
+        &self,
+        mut link: Link,
+        reference: Option<&Reference>,
+        callback_uri: &CallbackUri,
+    ) -> Result<String, LinkError> {
+        let link_id = link.link_id;
+        let keeping = async {
+            let Some(reference) = reference else { return };
+            if let Err(error) = self.references.keep(&mut link, reference).await {
+                warn!(%link_id, %error, "reference not kept, link made without it");
+            }
+        };
+        let key = self.key.get_or_try_init(async || Kms::new(&self.aws).link_key(&self.key_id).await);
+        let ((), key) = tokio::join!(keeping, key);
         let mut nonce = [0; NONCE_LENGTH];
         (self.random)(&mut nonce)?;
-        Ok(callback_uri.connect_url(&key.seal(link, nonce)))
+        Ok(callback_uri.connect_url(&key?.seal(&link, nonce)))
     }
 }
 
@@ -148,29 +167,64 @@ mod tests {
         assert_eq!(read(&[]).unwrap_err(), SettingError::Missing("SF_REDIRECT_URI"));
     }
 
-    #[tokio::test]
-    async fn two_links_derive_one_key() {
+    #[expect(clippy::unnecessary_wraps, reason = "the system's source may fail")]
+    fn nines(buffer: &mut [u8]) -> Result<(), NoRandomness> {
+        buffer.fill(9);
+        Ok(())
+    }
+
+    /// AWS, its configuration, and what makes links there.
+    async fn links() -> (Server, SdkConfig, Links) {
         let server = Server::start().await.with_kms();
         let config = crate::aws::config(&Settings::new(|name: &str| setting(name, &server))).unwrap();
-        let random = |buffer: &mut [u8]| {
-            buffer.fill(9);
-            Ok(())
-        };
-        let links = Links::new(&config, "link".to_owned(), random);
+        let links = Links::new(&config, "link".to_owned(), "attempts".to_owned(), nines);
+        (server, config, links)
+    }
+
+    fn link(links: &Links) -> Link {
+        Link::new(
+            links.new_id().unwrap(),
+            "whatsapp:+15551234567".parse().unwrap(),
+            "https://login.salesforce.com".parse().unwrap(),
+            Timestamp::from_seconds(1_790_000_000),
+            Duration::from_hours(24),
+        )
+    }
+
+    async fn opened(config: &SdkConfig, url: &str) -> Link {
+        let text = url.strip_prefix("https://example.com/connect/").unwrap();
+        Kms::new(config).link_key("link").await.unwrap().open(&text.parse().unwrap()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn two_links_derive_one_key() {
+        let (server, config, links) = links().await;
         let callback_uri = "https://example.com/callback".parse().unwrap();
         for _ in 0..2 {
-            let link = Link::new(
-                links.new_id().unwrap(),
-                "whatsapp:+15551234567".parse().unwrap(),
-                "https://login.salesforce.com".parse().unwrap(),
-                Timestamp::from_seconds(1_790_000_000),
-                Duration::from_hours(24),
-            );
-            let url = links.url(&link, &callback_uri).await.unwrap();
-            let text = url.strip_prefix("https://example.com/connect/").unwrap();
-            let key = Kms::new(&config).link_key("link").await.unwrap();
-            assert_eq!(key.open(&text.parse().unwrap()), Ok(link));
+            let link = link(&links);
+            let url = links.url(link.clone(), None, &callback_uri).await.unwrap();
+            assert_eq!(opened(&config, &url).await, link);
         }
-        assert_eq!(server.count("GenerateMac"), 3, "one of them is not the test's");
+        assert_eq!(server.count("GenerateMac"), 3, "two are the test's");
+        assert_eq!(server.count("UpdateItem"), 0);
+    }
+
+    #[tokio::test]
+    async fn a_new_link_carries_the_reference_on() {
+        let (server, config, links) = links().await;
+        server.on("UpdateItem", |_| serde_json::json!({}).into());
+        let (link, callback_uri) = (link(&links), "https://example.com/callback".parse().unwrap());
+        let url = links.url(link.clone(), "crm/42".parse().ok().as_ref(), &callback_uri).await.unwrap();
+        assert_eq!(opened(&config, &url).await, Link { has_reference: true, ..link });
+        assert_eq!(server.count("UpdateItem"), 1);
+    }
+
+    #[tokio::test]
+    async fn a_link_is_made_without_a_reference_that_cannot_be_kept() {
+        let (server, config, links) = links().await;
+        server.on("UpdateItem", |_| fakes::aws::error("AccessDeniedException"));
+        let (link, callback_uri) = (link(&links), "https://example.com/callback".parse().unwrap());
+        let url = links.url(link.clone(), "crm/42".parse().ok().as_ref(), &callback_uri).await.unwrap();
+        assert_eq!(opened(&config, &url).await, link);
     }
 }

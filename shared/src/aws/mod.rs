@@ -11,11 +11,13 @@ pub mod http;
 pub mod kms;
 #[cfg(feature = "dynamodb")]
 pub mod limits;
-#[cfg(all(feature = "kms", feature = "secrets"))]
+#[cfg(all(feature = "dynamodb", feature = "kms", feature = "secrets"))]
 pub mod links;
 pub mod partition;
 #[cfg(feature = "sqs")]
 pub mod queue;
+#[cfg(feature = "dynamodb")]
+pub mod references;
 mod roots;
 #[cfg(feature = "secrets")]
 pub mod secrets;

@@ -5,7 +5,7 @@
 
 use serde::{Serialize, Serializer};
 
-use crate::{AttemptId, LinkId, Next, Reason, Timestamp, WaId, attempt::EndReason};
+use crate::{AttemptId, LinkId, Next, Reason, Reference, Timestamp, WaId, attempt::EndReason};
 
 const SPEC_VERSION: &str = "1.0";
 const SOURCE: &str = "whatsapp-salesforce-connect";
@@ -185,6 +185,9 @@ pub struct Connected<'a> {
     /// The link that it began with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link_id: Option<LinkId>,
+    /// The bot's own reference, as it gave it with the link.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<&'a Reference>,
     /// The chat's address.
     pub wa_id: &'a WaId,
     /// Whether the person knows.
@@ -209,6 +212,9 @@ pub struct NotConnected<'a> {
     /// The link that it began with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link_id: Option<LinkId>,
+    /// The bot's own reference, as it gave it with the link.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<&'a Reference>,
     /// The chat's address.
     pub wa_id: &'a WaId,
     /// Whether the person knows.
@@ -237,6 +243,9 @@ pub struct Ended<'a> {
     /// The link that the attempt began with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link_id: Option<LinkId>,
+    /// The bot's own reference, as it gave it with the link.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<&'a Reference>,
     /// The chat's address.
     pub wa_id: &'a WaId,
     /// Whether the person knows.
@@ -279,6 +288,7 @@ pub(super) mod tests {
         let data = Ended {
             attempt_id: None,
             link_id: None,
+            reference: None,
             wa_id,
             message: MessageStatus::Sent,
             reason: EndReason::Revoked,
@@ -321,6 +331,7 @@ pub(super) mod tests {
         let data = NotConnected {
             attempt_id: AttemptId::from_bytes([7; 16]),
             link_id: None,
+            reference: None,
             wa_id: &wa_id,
             message: MessageStatus::Pending,
             reason: Reason::AppBlocked,

@@ -7,15 +7,18 @@ use crate::{
     AttemptId, Timestamp,
     attempt::{Account, attr},
     conditional_write::Attributes,
+    reference::LinkReference,
 };
 
 #[test]
 fn the_document_has_every_attribute_of_the_token_table_and_says_whether_it_is_always_there() {
     let login_url = "https://login.salesforce.com".parse().unwrap();
     let written = |optional: Option<&str>| {
+        let reference = optional.map_or(LinkReference::Absent, |text| LinkReference::Known(text.parse().unwrap()));
         let tokens = NewTokens {
             attempt_id: AttemptId::from_bytes([7; 16]),
             login_url: &login_url,
+            reference: &reference,
             account: Account { org_id: "o", instance_url: "i", username: optional, scope: optional },
             user_id: "u",
             access_token: "a",

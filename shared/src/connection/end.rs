@@ -6,7 +6,7 @@ use super::{
     refresh,
 };
 use crate::{
-    AttemptId, LinkId, LoginUrl, Status, Timestamp, WaId,
+    AttemptId, LinkId, LoginUrl, Reference, Status, Timestamp, WaId,
     attempt::{End, EndReason, attr, index, ledger::RETENTION},
     conditional_write::{Attributes, Condition, ConditionalWrite, Value, text},
 };
@@ -122,6 +122,7 @@ impl ConnectionEnd<'_> {
             .set(attr::EXPIRES_AT, self.at.plus(RETENTION).seconds())
             .set_or_remove(attr::LOGIN_URL, login_url)
             .set_or_remove(attr::LINK_ID, self.link_id.map(|id| id.to_string()))
+            .set_or_remove(attr::REFERENCE, Reference::of(self.row).as_ref().map(Reference::as_str))
             .remove(attr::MARKS)
             .remove([attr::REPLACED_AT])
     }
@@ -158,6 +159,7 @@ mod tests {
             (attr::ATTEMPT_ID, ATTEMPT.into()),
             (attr::USERNAME, "ada@example.com".into()),
             (attr::LOGIN_URL, "https://test.salesforce.com".into()),
+            (attr::REFERENCE, "crm/42".into()),
             ("of_the_bot", "note".into()),
         ])
     }
@@ -236,6 +238,15 @@ mod tests {
         assert_eq!(told.reason, EndReason::Revoked);
         assert_eq!(told.connected_by, ATTEMPT.parse().ok());
         assert_eq!((told.username.as_deref(), told.is_replaced), (Some("ada@example.com"), false));
+        assert_eq!(item.reference.as_ref().map(Reference::as_str), Some("crm/42"));
+    }
+
+    #[test]
+    fn a_row_keeps_its_reference_when_its_connection_ends() {
+        let (chat, mut row) = (chat(), connected());
+        let before = row.clone();
+        assert!(end(&chat, &before, 7).tombstone().apply(&mut row));
+        assert_eq!(Reference::of(&row), "crm/42".parse().ok());
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::{
     AttemptId, LoginUrl, Timestamp,
     attempt::{Account, attr},
     conditional_write::{Condition, ConditionalWrite},
+    reference::LinkReference,
 };
 
 /// Tokens that Salesforce issued, to be stored.
@@ -19,6 +20,8 @@ pub struct NewTokens<'a> {
     pub attempt_id: AttemptId,
     /// Where the person logged in.
     pub login_url: &'a LoginUrl,
+    /// What the link said of the bot's reference.
+    pub reference: &'a LinkReference,
     /// Whose they are.
     pub account: Account<&'a str>,
     /// The Salesforce user's id.
@@ -38,7 +41,13 @@ impl NewTokens<'_> {
     /// whoever replaces tokens knows which. Other attributes, which bots may keep there, stay.
     #[must_use]
     pub fn store(&self, consent: &Consent, before: Option<&StoredTokens>, now: Timestamp) -> ConditionalWrite {
-        ConditionalWrite::only_if(Condition::All(vec![consent.wins(now), StoredTokens::unchanged(before)]))
+        let write = ConditionalWrite::only_if(Condition::All(vec![consent.wins(now), StoredTokens::unchanged(before)]));
+        let write = match self.reference {
+            LinkReference::Absent => write,
+            LinkReference::Known(reference) => write.set(attr::REFERENCE, reference.as_str()),
+            LinkReference::Unread => write.remove([attr::REFERENCE]),
+        };
+        write
             .set(ACCESS_TOKEN, self.access_token)
             .set_or_remove(REFRESH_TOKEN, self.refresh_token)
             .set(attr::INSTANCE_URL, self.account.instance_url)
@@ -74,10 +83,21 @@ mod tests {
     }
 
     fn store(access_token: &str, refresh_token: Option<&str>, at: u64, row: &mut Attributes) -> bool {
+        store_by(&LinkReference::Absent, access_token, refresh_token, at, row)
+    }
+
+    fn store_by(
+        reference: &LinkReference,
+        access_token: &str,
+        refresh_token: Option<&str>,
+        at: u64,
+        row: &mut Attributes,
+    ) -> bool {
         let login_url = "https://login.salesforce.com".parse().unwrap();
         let tokens = NewTokens {
             attempt_id: AttemptId::from_bytes([7; 16]),
             login_url: &login_url,
+            reference,
             account: Account { org_id: "00D", instance_url: "https://i", username: Some("ada"), scope: None },
             user_id: "005",
             access_token,
@@ -117,6 +137,7 @@ mod tests {
         let tokens = NewTokens {
             attempt_id: AttemptId::from_bytes([7; 16]),
             login_url: &login_url,
+            reference: &LinkReference::Absent,
             account: Account { org_id: "00D", instance_url: "https://i", username: None, scope: None },
             user_id: "005",
             access_token: "new",
@@ -136,6 +157,20 @@ mod tests {
     }
 
     #[test]
+    fn a_links_reference_replaces_the_connections_and_a_link_without_one_keeps_it() {
+        let mut row = Attributes::new();
+        for (of_link, at, stands) in [
+            (LinkReference::Known("first".parse().unwrap()), 5, Some("first")),
+            (LinkReference::Absent, 6, Some("first")),
+            (LinkReference::Known("second".parse().unwrap()), 7, Some("second")),
+            (LinkReference::Unread, 8, None),
+        ] {
+            assert!(store_by(&of_link, "new", None, at, &mut row));
+            assert_eq!(row.get(attr::REFERENCE), stands.map(Into::into).as_ref(), "{of_link:?}");
+        }
+    }
+
+    #[test]
     fn a_time_that_a_bot_wrote_as_text_or_far_ahead_locks_nobody_out() {
         for issued_at in ["1790000000123".into(), u64::MAX.into()] {
             let mut row =
@@ -151,6 +186,7 @@ mod tests {
         let tokens = NewTokens {
             attempt_id: AttemptId::from_bytes([7; 16]),
             login_url: &login_url,
+            reference: &LinkReference::Absent,
             account: Account { org_id: "00D", instance_url: "https://i", username: None, scope: None },
             user_id: "005",
             access_token: "s3cret",

@@ -16,7 +16,7 @@ use super::{
     upkeep::{Revoke, Upkeep},
 };
 use crate::{
-    LoginUrl, LoginUrls, Timestamp, WaId,
+    LoginUrl, LoginUrls, Reference, Timestamp, WaId,
     attempt::{EndReason, attr},
     aws::secrets::Secrets,
     conditional_write::{Attributes, ConditionalWrite, Value, text},
@@ -435,6 +435,12 @@ impl EndedConnection {
     pub fn login_url<'a>(&self, login_urls: &'a LoginUrls) -> &'a LoginUrl {
         let own = text(&self.row, attr::LOGIN_URL).and_then(|url| url.parse::<LoginUrl>().ok());
         login_urls.iter().find(|url| own.as_ref() == Some(*url)).unwrap_or(login_urls.default_url())
+    }
+
+    /// The bot's reference, where the row has one.
+    #[must_use]
+    pub fn reference(&self) -> Option<Reference> {
+        Reference::of(&self.row)
     }
 
     /// When it ended, where the row says so.

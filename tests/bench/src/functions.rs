@@ -310,7 +310,11 @@ fn callback(fakes: &Fakes) -> Result<Value, Failed> {
     let browser = BrowserSecret::from_random(&[9; 32]);
     let claims = Claims {
         attempt_id,
-        link: Some(LinkOrigin { link_id: LinkId::from_bytes([8; LinkId::LENGTH]), issued_at: process::now() }),
+        link: Some(LinkOrigin {
+            link_id: LinkId::from_bytes([8; LinkId::LENGTH]),
+            issued_at: process::now(),
+            has_reference: false,
+        }),
         wa_id: "whatsapp:+15551234567".parse()?,
         expires_at: process::now().plus(Duration::from_hours(1)),
         login_url: "https://login.salesforce.com".parse()?,

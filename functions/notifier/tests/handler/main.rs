@@ -609,6 +609,25 @@ async fn a_success_of_a_plain_state_is_told_without_asking_for_a_limit() {
 }
 
 #[tokio::test]
+async fn a_new_link_carries_the_reference_on_that_the_event_gives_back() {
+    for outcome in [json!({"status": "failed", "reason": "denied"}), json!({"status": "ended", "reason": "expired"})] {
+        let mut changes = outcome;
+        changes["reference"] = "crm/42".into();
+        let scene = Scene::new(World::with(item(changes))).await;
+        assert!(scene.succeeds().await);
+        let data = scene.events()[0]["data"].clone();
+        assert_eq!(data["reference"], "crm/42");
+        let sealed = data["relink_url"].as_str().unwrap().rsplit_once('/').unwrap().1;
+        let link = link_key().open(&sealed.parse().unwrap()).unwrap();
+        assert!(link.has_reference);
+        let writes = scene.aws_calls("UpdateItem");
+        let key = format!("reference#{}", link.link_id);
+        let kept = writes.iter().find(|write| write["Key"]["attempt_id"]["S"] == key).unwrap();
+        assert_eq!(kept["ExpressionAttributeValues"][":reference"]["S"], "crm/42");
+    }
+}
+
+#[tokio::test]
 async fn an_event_names_the_link_that_the_attempt_began_with() {
     let link_id = "0a".repeat(16);
     for end in [json!({"link_id": link_id}), json!({"link_id": link_id, "status": "failed", "reason": "denied"})] {

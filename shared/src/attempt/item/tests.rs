@@ -107,3 +107,10 @@ fn an_attempt_whose_lease_was_released_is_not_stuck() {
         assert!(!Item::read(&attributes, &[]).unwrap().is_stuck(Timestamp::from_millis(60_000)), "{until}");
     }
 }
+
+#[test]
+fn a_reference_in_another_form_is_left_out() {
+    let read = |item: &Attributes| Item::read(item, &[]).unwrap().reference;
+    assert_eq!(read(&with(attr::REFERENCE, "crm/42")), "crm/42".parse().ok());
+    assert_eq!(read(&with(attr::REFERENCE, 7)), None);
+}

@@ -168,7 +168,11 @@ impl Scenario {
         }
         let claims = Claims {
             attempt_id: id(attempt),
-            link: Some(LinkOrigin { link_id: LinkId::from_bytes([link; 16]), issued_at: self.link_time(link) }),
+            link: Some(LinkOrigin {
+                link_id: LinkId::from_bytes([link; 16]),
+                issued_at: self.link_time(link),
+                has_reference: false,
+            }),
             wa_id: wa_id.parse::<WaId>().ok()?,
             expires_at: Timestamp::from_millis(START).plus(life),
             login_url: "https://login.salesforce.com".parse::<LoginUrl>().ok()?,

@@ -4,6 +4,7 @@
 use shared::{
     attempt::Account,
     connection::{Consent, NewTokens, StoredTokens, recorded_end, was_connected},
+    reference::LinkReference,
 };
 
 use super::{
@@ -127,6 +128,7 @@ impl Work {
         let new = NewTokens {
             attempt_id: attempt_id(NEW.grant),
             login_url: &login_url,
+            reference: &LinkReference::Absent,
             account: Account { org_id: "00D", instance_url: "https://i", username: None, scope: None },
             user_id: "005",
             access_token: &access,

@@ -8,6 +8,7 @@ use shared::{
     },
     conditional_write::Attributes,
     connection::{CONSENTED_AT, NewTokens, REVOKED_AT, StoredTokens, is_connected, kept_revocation},
+    reference::LinkReference,
 };
 
 use super::{At, CLAIMS, StepResult, Unused, Work, chats_row, consent, is_superseded};
@@ -77,6 +78,7 @@ impl Work {
         let tokens = NewTokens {
             attempt_id: attempt.id,
             login_url: attempt.login_url,
+            reference: &LinkReference::Absent,
             account,
             user_id: "005",
             access_token: &access_token,

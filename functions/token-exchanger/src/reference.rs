@@ -1,0 +1,59 @@
+//! The bot's reference of the person, which the outcome takes over from the link.
+//!
+//! It is read beside the work, so that nothing waits for it, and only where the state says that there is one. A consent is
+//! worth more than its reference: what cannot be read in time is left out.
+
+use std::convert::Infallible;
+
+use shared::{LinkId, attempt::ledger::Attempt, metrics::Metric, reference::LinkReference};
+use tokio::time::timeout_at;
+use tracing::{info, warn};
+
+use crate::{report::chain, retry::Pauses, work::Work};
+
+impl Work<'_> {
+    /// What the link says of the reference. It is read once for a delivery.
+    pub(crate) async fn link_reference(&self) -> &LinkReference {
+        let read = async || match self.message.reference_of {
+            Some(link_id) => self.read_reference(link_id).await,
+            None => LinkReference::Absent,
+        };
+        self.reference.get_or_init(read).await
+    }
+
+    /// Reads it ahead of the outcome that needs it, and never ends.
+    pub(crate) async fn read_reference_ahead(&self) -> Infallible {
+        self.link_reference().await;
+        std::future::pending().await
+    }
+
+    /// The attempt, as its outcome is written.
+    pub(crate) async fn attempt_with_reference(&self) -> Attempt<'_> {
+        let reference = self.link_reference().await.known().cloned();
+        Attempt { reference, ..self.attempt.clone() }
+    }
+
+    async fn read_reference(&self, link_id: LinkId) -> LinkReference {
+        let until = self.budget.reference();
+        let mut pauses = Pauses::until(until);
+        let attempt_id = tracing::field::display(self.attempt.id);
+        loop {
+            let reading = self.resources.tables.read_reference(link_id, self.attempt.wa_id);
+            let error = match timeout_at(until, reading).await {
+                Ok(Ok(Some(reference))) => return LinkReference::Known(reference),
+                Ok(Ok(None)) => {
+                    info!(attempt_id, "the link's reference is not kept any more");
+                    return LinkReference::Unread;
+                }
+                Ok(Err(error)) => chain(&error),
+                Err(_) => "timed out".to_owned(),
+            };
+            if !pauses.next(None).await {
+                warn!(attempt_id, error, "the link's reference was not read in time: the outcome goes without it");
+                let (meter, now) = (&self.resources.config.meter, self.now());
+                meter.count(now, Metric::Setbacks, &[("Class", "reference_not_read")]);
+                return LinkReference::Unread;
+            }
+        }
+    }
+}
