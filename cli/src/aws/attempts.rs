@@ -1,6 +1,7 @@
 //! DynamoDB: the attempt table, as an operator reads and changes it. Lists come from its indexes ([`listing`]).
 
 mod listing;
+mod references;
 
 use std::{collections::HashMap, fmt::Write as _};
 
@@ -14,14 +15,20 @@ use shared::{
     attempt::{Item, UnreadableItem, attr},
     aws::dynamodb::{self, Update},
     conditional_write::ConditionalWrite,
+    reference,
 };
 
-pub(crate) use self::listing::{Of, Wanted};
+pub(crate) use self::{
+    listing::{Of, Wanted},
+    references::KeptReference,
+};
 use crate::{
     error::Error,
     records::{Listed, Unreadable},
     report::Progress,
 };
+
+type Row = HashMap<String, AttributeValue>;
 
 /// The most items that DynamoDB reads by key in one call.
 const BATCH: usize = 100;
@@ -57,18 +64,24 @@ impl AttemptTable {
         &self,
         ids: &[AttemptId],
     ) -> Result<HashMap<String, Result<Item, Unreadable>>, Error> {
-        let mut found = HashMap::with_capacity(ids.len());
+        let keys: Vec<_> = ids.iter().map(AttemptId::to_string).collect();
+        let items = self.items(&keys, "read the attempts").await?;
+        Ok(items.into_iter().map(|item| (key_of(&item), read_attempt(item))).collect())
+    }
+
+    /// Several items by their keys; those that do not exist are missing from the result.
+    async fn items(&self, ids: &[String], action: &'static str) -> Result<Vec<Row>, Error> {
+        let mut found = Vec::with_capacity(ids.len());
         for some in ids.chunks(BATCH) {
-            let keys = some.iter().map(|id| HashMap::from([(attr::ATTEMPT_ID.to_owned(), text(id))])).collect();
+            let key = |id: &String| HashMap::from([(attr::ATTEMPT_ID.to_owned(), AttributeValue::S(id.clone()))]);
+            let keys = some.iter().map(key).collect();
             let keys = KeysAndAttributes::builder().set_keys(Some(keys)).build();
-            let keys = keys.map_err(|error| Error::failed("read the attempts", error.to_string()))?;
+            let keys = keys.map_err(|error| Error::failed(action, error.to_string()))?;
             let mut wanted = HashMap::from([(self.table.clone(), keys)]);
             while !wanted.is_empty() {
                 let request = self.client.batch_get_item().set_request_items(Some(wanted));
-                let answer = request.send().await.map_err(Error::aws("read the attempts", "BatchGetItem"))?;
-                for item in answer.responses.unwrap_or_default().into_values().flatten() {
-                    found.insert(key_of(&item), read_attempt(item));
-                }
+                let answer = request.send().await.map_err(Error::aws(action, "BatchGetItem"))?;
+                found.extend(answer.responses.unwrap_or_default().into_values().flatten());
                 wanted = answer.unprocessed_keys.unwrap_or_default();
             }
         }
@@ -83,6 +96,7 @@ impl AttemptTable {
             (":until".to_owned(), number(wanted.end())),
             (":number".to_owned(), AttributeValue::S("N".to_owned())),
             (":text".to_owned(), AttributeValue::S("S".to_owned())),
+            (":reference".to_owned(), AttributeValue::S(reference::prefix().to_owned())),
         ]);
         let mut one_of = |name: &str, texts: Vec<&str>| {
             let names: Vec<String> = (0..texts.len()).map(|place| format!(":{name}{place}")).collect();
@@ -103,14 +117,16 @@ impl AttemptTable {
         if wanted.unnotified_only {
             let _ = write!(filter, " AND attribute_not_exists({})", attr::NOTIFIED_AT);
         }
-        let foreign = "NOT attribute_type(#updated_at, :number) OR NOT attribute_type(#status, :text)";
+        let foreign = "(NOT attribute_type(#updated_at, :number) OR NOT attribute_type(#status, :text)) AND \
+                       NOT begins_with(#attempt_id, :reference)";
         let mut request = self
             .client
             .scan()
             .table_name(&self.table)
-            .filter_expression(format!("({filter}) OR {foreign}"))
+            .filter_expression(format!("({filter}) OR ({foreign})"))
             .expression_attribute_names("#updated_at", attr::UPDATED_AT)
             .expression_attribute_names("#status", attr::STATUS)
+            .expression_attribute_names("#attempt_id", attr::ATTEMPT_ID)
             .set_expression_attribute_values(Some(values));
         if matches!(wanted.of, Of::Chat(..)) {
             request = request.expression_attribute_names("#wa_id", attr::WA_ID);

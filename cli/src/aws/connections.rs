@@ -29,7 +29,7 @@ pub(crate) struct ConnectionTable {
 }
 
 /// Every attribute of a connection that is shown: all but its tokens.
-const PUBLIC: [&str; 19] = [
+const PUBLIC: [&str; 20] = [
     attr::WA_ID,
     attr::ATTEMPT_ID,
     attr::USERNAME,
@@ -38,6 +38,7 @@ const PUBLIC: [&str; 19] = [
     attr::INSTANCE_URL,
     attr::LOGIN_URL,
     attr::SCOPE,
+    attr::REFERENCE,
     connection::ISSUED_AT,
     connection::CONNECTED_AT,
     connection::CONSENTED_AT,

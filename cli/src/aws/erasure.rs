@@ -60,6 +60,11 @@ impl Erasure {
         self.delete(&self.tokens, (attr::WA_ID, wa_id.as_str()), Some(condition)).await
     }
 
+    /// Deletes a reference that is kept for a link, by its row's key as it is stored.
+    pub(crate) async fn reference(&self, key: &str) -> Result<(), Error> {
+        self.delete(&self.attempts, (attr::ATTEMPT_ID, key), None).await.map(drop)
+    }
+
     /// Deletes how often the chat was told of failures.
     pub(crate) async fn limit(&self, wa_id: &WaId) -> Result<(), Error> {
         self.delete(&self.limits, (limit::attr::ID, &limit::chat_id(wa_id)), None).await.map(drop)

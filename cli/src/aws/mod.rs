@@ -24,7 +24,7 @@ pub(crate) use aws_types::SdkConfig;
 
 pub(crate) use self::{
     alarms::{Alarm, AlarmState, alarms},
-    attempts::{AttemptTable, Of, Wanted},
+    attempts::{AttemptTable, KeptReference, Of, Wanted},
     cloudformation::{FailedResource, delete_stack, failed_resources, find_stack, retained_resources, stack_exists},
     config::{config, region},
     connections::{ConnectionTable, Walked},

@@ -10,7 +10,7 @@ use std::{fmt::Write as _, io, time::Duration};
 
 use serde_json::{Value, json};
 use shared::{
-    AttemptId, Status, Timestamp, WaId,
+    AttemptId, Reference, Status, Timestamp, WaId,
     attempt::Item,
     connection::{recorded_end, was_connected},
     timestamp::Clock,
@@ -20,12 +20,12 @@ use tokio::time::sleep;
 use super::connection::{Revoked, end_and_record, salesforce_said};
 use crate::{
     args::PersonCommand,
-    aws::{AttemptTable, ConnectionTable, Erasure, Of, Wanted},
+    aws::{AttemptTable, ConnectionTable, Erasure, KeptReference, Of, Wanted},
     commands::dlq,
     error::{Error, Exit},
     parties::Revocation,
     records::{Connection, Listed, attempt_summary, attempt_table, unreadable_json, unreadable_text},
-    report::{Progress, Report, count},
+    report::{Progress, Report, Table, count},
     target::Target,
 };
 
@@ -57,6 +57,8 @@ pub(crate) async fn run(command: PersonCommand, target: &Target, clock: Clock) -
 struct Known {
     connection: Option<Connection>,
     listed: Listed,
+    /// Of links, whose logins have not begun perhaps.
+    references: Vec<KeptReference>,
 }
 
 impl Known {
@@ -65,7 +67,7 @@ impl Known {
         let mut found = Vec::new();
         for address in addresses {
             let known = Self::read(&address, target, now).await?;
-            if known.connection.is_some() || !known.listed.attempts.is_empty() || !known.listed.unreadable.is_empty() {
+            if !known.is_nothing() {
                 found.push((address, known));
             }
         }
@@ -78,7 +80,16 @@ impl Known {
         let of = Of::Chat(vec![wa_id.clone()], None);
         let since = Timestamp::from_millis(0);
         let wanted = Wanted { of, since, until: None, unnotified_only: false, limit: usize::MAX };
-        Ok(Self { connection: tokens.read(wa_id).await?, listed: attempts.list(&wanted, now).await? })
+        Ok(Self {
+            connection: tokens.read(wa_id).await?,
+            listed: attempts.list(&wanted, now).await?,
+            references: attempts.references(wa_id).await?,
+        })
+    }
+
+    fn is_nothing(&self) -> bool {
+        let Self { connection, listed, references } = self;
+        connection.is_none() && listed.attempts.is_empty() && listed.unreadable.is_empty() && references.is_empty()
     }
 
     fn report(&self, now: Timestamp) -> Report {
@@ -94,24 +105,42 @@ impl Known {
             exit = Exit::InPart;
         }
         let (row, json_of_row) = connection.unwrap_or(("No connection.\n".to_owned(), Value::Null));
-        let text =
-            format!("{row}\n{}{}{}", attempt_table(attempts, now).text(), unreadable_text(unreadable), kept::text());
+        let text = format!(
+            "{row}\n{}{}{}{}",
+            attempt_table(attempts, now).text(),
+            unreadable_text(unreadable),
+            references_text(&self.references),
+            kept::text()
+        );
         let json = json!({
             "connection": json_of_row,
             "attempts": attempts.iter().map(attempt_summary).collect::<Vec<_>>(),
             "unreadable": unreadable_json(unreadable),
+            "references": self.references.iter().map(|it| &it.reference).collect::<Vec<_>>(),
             "kept": kept::json(),
         });
         Report::new(text, json, exit)
     }
 }
 
+/// The references of the chat's links; empty where there are none.
+fn references_text(references: &[KeptReference]) -> String {
+    if references.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::with_header(["BOT'S REFERENCE OF A LINK"]);
+    for KeptReference { reference, .. } in references {
+        table.row([reference.as_ref().map_or("(unreadable)", Reference::as_str).to_owned()]);
+    }
+    format!("\n{}", table.text())
+}
+
 /// The only chat; a number must not mean two.
 fn one_of(mut found: Vec<(WaId, Known)>) -> Result<(WaId, Known), Error> {
     match found.len() {
-        0 => {
-            Err(Error::NothingMatched("nothing is stored of this chat: neither a connection nor an attempt".to_owned()))
-        }
+        0 => Err(Error::NothingMatched(
+            "nothing is stored of this chat: neither a connection nor an attempt nor a reference".to_owned(),
+        )),
         1 => Ok(found.remove(0)),
         _ => {
             let names: Vec<_> = found.iter().map(|(address, _)| address.as_str()).collect();
@@ -156,15 +185,17 @@ impl Plan {
             None => "find no row in the table of tokens",
         };
         let text = format!(
-            "{}{}\nDry run: would {row}, and delete {}. Run it again with --confirm.\n",
+            "{}{}\nDry run: would {row}, and delete {}{}. Run it again with --confirm.\n",
             left_text(&self.left),
             kept::text(),
             count(self.deleted.len(), "attempt"),
+            and_references(known.references.len()),
         );
         let json = json!({
             "dry_run": true,
             "connection": known.connection.is_some(),
             "attempts": self.deleted.len(),
+            "references": known.references.len(),
             "left": left_json(&self.left),
             "kept": kept::json(),
         });
@@ -190,7 +221,7 @@ async fn erase(wa_id: &WaId, known: Known, dead: &[AttemptId], target: &Target, 
     let tokens = ConnectionTable::new(&target.aws, target.stack.output("TokenTableName")?);
     let attempts = AttemptTable::new(&target.aws, target.stack.output("AttemptTableName")?);
     let erasure = Erasure::new(&target.aws, &target.stack)?;
-    let Known { mut listed, .. } = known;
+    let Known { mut listed, references, .. } = known;
     let mut revocation = None;
     let row = tokens.row(wa_id).await?;
     if was_connected(&row) && recorded_end(&row).is_none() {
@@ -201,7 +232,7 @@ async fn erase(wa_id: &WaId, known: Known, dead: &[AttemptId], target: &Target, 
         listed.attempts.extend(told(&attempts, ended.record).await?);
     }
     let plan = Plan::of(&listed, dead, clock());
-    let erased = delete(wa_id, plan, &erasure).await?;
+    let erased = delete(wa_id, plan, &references, &erasure).await?;
     Ok(erased.report(revocation))
 }
 
@@ -223,12 +254,13 @@ async fn told(attempts: &AttemptTable, record: AttemptId) -> Result<Option<Item>
 #[derive(Debug)]
 struct Erased {
     attempts: usize,
+    references: usize,
     row: bool,
     left: Vec<Left>,
 }
 
-/// Deletes the attempts, and the row once none is left.
-async fn delete(wa_id: &WaId, plan: Plan, erasure: &Erasure) -> Result<Erased, Error> {
+/// Deletes the attempts, and what is left of the chat once none is.
+async fn delete(wa_id: &WaId, plan: Plan, references: &[KeptReference], erasure: &Erasure) -> Result<Erased, Error> {
     let Plan { deleted, mut left } = plan;
     let mut progress = Progress::of("attempts deleted");
     let mut attempts = 0;
@@ -240,15 +272,19 @@ async fn delete(wa_id: &WaId, plan: Plan, erasure: &Erasure) -> Result<Erased, E
         }
         progress.show(attempts, Some(deleted.len()));
     }
-    let mut row = false;
+    let (mut row, mut erased) = (false, 0);
     if left.is_empty() {
+        for KeptReference { key, .. } in references {
+            erasure.reference(key).await?;
+            erased += 1;
+        }
         erasure.limit(wa_id).await?;
         row = erasure.connection(wa_id).await?;
         if !row {
             left.push(Left { what: "the row of the connection".to_owned(), why: "the chat has connected meanwhile" });
         }
     }
-    Ok(Erased { attempts, row, left })
+    Ok(Erased { attempts, references: erased, row, left })
 }
 
 impl Erased {
@@ -261,7 +297,8 @@ impl Erased {
         };
         let attempts = count(self.attempts, "attempt");
         let (done, exit) = if self.left.is_empty() {
-            (format!("Erased: {attempts}, and the row of the connection."), Exit::Done)
+            let references = and_references(self.references);
+            (format!("Erased: {attempts}{references}, and the row of the connection."), Exit::Done)
         } else {
             let done = format!("Erased: {attempts}. The rest is under way; run it again in a quarter of an hour.");
             (done, Exit::InPart)
@@ -270,12 +307,18 @@ impl Erased {
             "dry_run": false,
             "salesforce": salesforce_said(revocation),
             "attempts": self.attempts,
+            "references": self.references,
             "connection": self.row,
             "left": left_json(&self.left),
             "kept": kept::json(),
         });
         Report::new(format!("{}{}\n{at_salesforce}{done}\n", left_text(&self.left), kept::text()), json, exit)
     }
+}
+
+/// For a sentence that has counted attempts; nothing where there are none.
+fn and_references(number: usize) -> String {
+    if number == 0 { String::new() } else { format!(", {}", count(number, "reference")) }
 }
 
 fn left_text(left: &[Left]) -> String {

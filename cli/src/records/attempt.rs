@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 use shared::{
-    Status, Timestamp, WaId,
+    Reference, Status, Timestamp, WaId,
     attempt::{Item, last_error::LastError},
 };
 
@@ -84,6 +84,7 @@ pub(crate) fn attempt_report(attempt: &Item, now: Timestamp) -> Report {
     record.field("attempt", "attempt_id", Some(attempt.attempt_id));
     record.field("chat", "wa_id", attempt.wa_id.as_ref().map(WaId::as_str));
     record.field("link", "link_id", attempt.link_id);
+    record.field("bot's reference", "reference", attempt.reference.as_ref().map(Reference::as_str));
     record.field("status", "status", attempt.status.as_deref());
     record.field("connected by", "connected_by", attempt.connected_by);
     record.field("reason", "reason", attempt.reason.as_deref());

@@ -29,6 +29,8 @@ pub(crate) struct Connection {
     pub(crate) instance_url: Option<String>,
     pub(crate) login_url: Option<String>,
     pub(crate) scope: Option<String>,
+    /// The bot's own.
+    pub(crate) reference: Option<String>,
     pub(crate) issued_at: Option<Timestamp>,
     pub(crate) connected_at: Option<Timestamp>,
     pub(crate) consented_at: Option<Timestamp>,
@@ -60,6 +62,7 @@ impl Connection {
             instance_url: reader.text(attr::INSTANCE_URL),
             login_url: reader.text(attr::LOGIN_URL),
             scope: reader.text(attr::SCOPE),
+            reference: reader.text(attr::REFERENCE),
             issued_at: reader.time(ISSUED_AT),
             connected_at: reader.time(CONNECTED_AT),
             consented_at: reader.time(CONSENTED_AT),
@@ -93,6 +96,7 @@ impl Connection {
         record.field("instance URL", "instance_url", self.instance_url.as_deref());
         record.field("login host", "login_url", self.login_url.as_deref());
         record.field("scopes", "scope", self.scope.as_deref());
+        record.field("bot's reference", "reference", self.reference.as_deref());
         record.worded("tokens issued", self.issued_at.map(clock_time), "issued_at", self.issued_at);
         record.worded("connected", self.connected_at.map(clock_time), "connected_at", self.connected_at);
         let consented_at = self.consented_at.filter(|_| self.ended.is_none());
@@ -192,6 +196,13 @@ mod tests {
         assert_eq!(shown.json["issued_at"], 1_790_000_000_123_u64);
         assert_eq!((&shown.json["unreadable"], shown.exit), (&json!(["username", "scope"]), Exit::InPart));
         assert_eq!(shown.json["org_id"], "00D000000000001");
+    }
+
+    #[test]
+    fn the_bots_reference_is_shown() {
+        let shown = example(&json!({"reference": "crm/42"})).report();
+        assert_eq!(shown.json["reference"], "crm/42");
+        assert!(shown.text.contains("crm/42"), "{}", shown.text);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use shared::{
 };
 use tokio::task::JoinSet;
 
-use super::{AttemptTable, key_of, number, read_attempt};
+use super::{AttemptTable, Row, key_of, number, read_attempt};
 use crate::{error::Error, records::Listed};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
@@ -24,8 +24,6 @@ const CLOCK_TOLERANCE_MS: u64 = 10 * 60 * 1000;
 const PAGE: usize = 1_000;
 /// How many partitions are read at once.
 const AT_ONCE: usize = 64;
-
-type Row = HashMap<String, AttributeValue>;
 
 /// Whose attempts are listed.
 #[derive(Clone, Debug)]
@@ -215,7 +213,7 @@ impl AttemptTable {
     }
 }
 
-fn no_index(index: &str) -> Error {
+pub(super) fn no_index(index: &str) -> Error {
     let why = format!(
         "the attempt table has no index {index}, or it is still being filled; deploy with AttemptIndexes=Both \
          (docs/UPGRADE.md), or read the whole table with --scan"

@@ -26,6 +26,10 @@ fn listed(attempts: Vec<Item>) -> Listed {
     Listed { attempts, ..Listed::default() }
 }
 
+fn references() -> Vec<KeptReference> {
+    vec![KeptReference { key: "reference#08".to_owned(), reference: "crm/42".parse().ok() }]
+}
+
 async fn erasure(server: &Server) -> Erasure {
     let outputs = ["TokenTableName", "AttemptTableName", "LimitTableName"];
     let outputs = outputs.map(|name| (name.to_owned(), name.to_owned())).into();
@@ -41,7 +45,9 @@ fn deleted_from(server: &Server) -> Vec<String> {
 
 #[test]
 fn a_number_that_means_two_chats_is_refused() {
-    let known = |address: &str| (address.parse().unwrap(), Known { connection: None, listed: listed(vec![told()]) });
+    let known = |address: &str| {
+        (address.parse().unwrap(), Known { connection: None, listed: listed(vec![told()]), references: Vec::new() })
+    };
     let (one, other) = ("whatsapp:+15551234567", "whatsapp:15551234567");
     assert_eq!(one_of(vec![known(other)]).unwrap().0.as_str(), other);
     let error = one_of(vec![known(one), known(other)]).err().unwrap();
@@ -81,21 +87,23 @@ async fn attempts_are_deleted_as_they_were_read_and_the_row_at_last() {
     server.on("DeleteItem", |_| json!({}).into());
     let mut known = listed(vec![told()]);
     known.unreadable.push(Unreadable { key: "another system's".to_owned(), why: "no status".to_owned() });
-    let erased = delete(&chat(), Plan::of(&known, &[], NOW), &erasure(&server).await).await.unwrap();
-    assert_eq!((erased.attempts, erased.row, erased.left.len()), (2, true, 0));
-    assert_eq!(deleted_from(&server), ["AttemptTableName", "AttemptTableName", "LimitTableName", "TokenTableName"]);
+    let erased = delete(&chat(), Plan::of(&known, &[], NOW), &references(), &erasure(&server).await).await.unwrap();
+    assert_eq!((erased.attempts, erased.references, erased.row, erased.left.len()), (2, 1, true, 0));
+    let attempts = ["AttemptTableName"; 3];
+    assert_eq!(deleted_from(&server), [&attempts[..], &["LimitTableName", "TokenTableName"]].concat());
     let requests = server.requests("DeleteItem");
     let values = json!({":wa_id": {"S": "whatsapp:+15551234567"}, ":updated_at": {"N": "1790000001000"}});
     assert_eq!(requests[0].json()["ExpressionAttributeValues"], values);
     assert_eq!(requests[1].json()["Key"], json!({"attempt_id": {"S": "another system's"}}));
-    let row = requests[3].json();
+    assert_eq!(requests[2].json()["Key"], json!({"attempt_id": {"S": "reference#08"}}));
+    let row = requests[4].json();
     assert!(row["ConditionExpression"].as_str().unwrap().contains("attribute_not_exists(refresh_token)"), "{row}");
     assert_eq!(erased.report(Some(Revoked::AtSalesforce(Revocation::Revoked))).exit, Exit::Done);
 }
 
 #[test]
 fn an_erasure_says_who_revokes_sealed_tokens() {
-    let report = Erased { attempts: 2, row: true, left: Vec::new() }.report(Some(Revoked::Queued));
+    let report = Erased { attempts: 2, references: 0, row: true, left: Vec::new() }.report(Some(Revoked::Queued));
     assert!(report.text.contains("The upkeep queue has the tokens revoked"), "{}", report.text);
     assert_eq!((report.exit, &report.json["salesforce"]), (Exit::Done, &json!("queued")));
 }
@@ -104,7 +112,8 @@ fn an_erasure_says_who_revokes_sealed_tokens() {
 async fn an_attempt_that_changed_meanwhile_is_left_and_the_row_with_it() {
     let server = Server::start().await;
     server.on("DeleteItem", |_| fakes::aws::error("ConditionalCheckFailedException"));
-    let erased = delete(&chat(), Plan::of(&listed(vec![told()]), &[], NOW), &erasure(&server).await).await.unwrap();
+    let erased =
+        delete(&chat(), Plan::of(&listed(vec![told()]), &[], NOW), &[], &erasure(&server).await).await.unwrap();
     assert_eq!(deleted_from(&server), ["AttemptTableName"]);
     let report = erased.report(None);
     assert_eq!(
@@ -123,7 +132,7 @@ async fn a_row_that_has_tokens_again_is_left() {
     let server = Server::start().await;
     server.next("DeleteItem", json!({}));
     server.next("DeleteItem", fakes::aws::error("ConditionalCheckFailedException"));
-    let erased = delete(&chat(), Plan::of(&listed(Vec::new()), &[], NOW), &erasure(&server).await).await.unwrap();
+    let erased = delete(&chat(), Plan::of(&listed(Vec::new()), &[], NOW), &[], &erasure(&server).await).await.unwrap();
     assert_eq!(erased.left.iter().map(|left| left.why).collect::<Vec<_>>(), ["the chat has connected meanwhile"]);
     assert_eq!(erased.report(None).exit, Exit::InPart);
 }
@@ -132,16 +141,23 @@ async fn a_row_that_has_tokens_again_is_left() {
 async fn a_table_that_refuses_fails_the_command() {
     let server = Server::start().await;
     server.on("DeleteItem", |_| Answer::json(400, &json!({"__type": "AccessDeniedException"})));
-    let error = delete(&chat(), Plan::of(&listed(vec![told()]), &[], NOW), &erasure(&server).await).await.unwrap_err();
+    let error =
+        delete(&chat(), Plan::of(&listed(vec![told()]), &[], NOW), &[], &erasure(&server).await).await.unwrap_err();
     assert!(error.to_string().contains("DeleteItem failed: AccessDeniedException"), "{error}");
 }
 
 #[test]
 fn a_dry_run_says_what_would_be_done_and_what_stays() {
-    let known = Known { connection: Some(connection::example(&json!({}))), listed: listed(vec![told()]) };
+    let known = Known {
+        connection: Some(connection::example(&json!({}))),
+        listed: listed(vec![told()]),
+        references: references(),
+    };
     let report = Plan::of(&known.listed, &[], NOW).dry_run(&known);
     assert_eq!((report.exit, &report.json["dry_run"], &report.json["attempts"]), (Exit::Done, &json!(true), &json!(1)));
-    for text in ["revoke the tokens at Salesforce", "delete 1 attempt. Run it again with --confirm.", "24 hours"] {
+    for text in
+        ["revoke the tokens at Salesforce", "delete 1 attempt, 1 reference. Run it again with --confirm.", "24 hours"]
+    {
         assert!(report.text.contains(text), "{}", report.text);
     }
 }
@@ -149,10 +165,12 @@ fn a_dry_run_says_what_would_be_done_and_what_stays() {
 #[test]
 fn a_person_is_shown_by_connection_and_attempts_and_without_a_token() {
     let row = connection::example(&json!({"refresh_token": "5Aep861"}));
-    let known = Known { connection: Some(row), listed: listed(vec![told()]) };
+    let known = Known { connection: Some(row), listed: listed(vec![told()]), references: references() };
     let report = known.report(NOW);
     assert_eq!((&report.json["connection"]["username"], report.exit), (&json!("ada@example.com"), Exit::Done));
     assert_eq!(report.json["attempts"][0]["attempt_id"], "07".repeat(16));
     assert!(!report.json["kept"].as_array().unwrap().is_empty());
+    assert_eq!(report.json["references"], json!(["crm/42"]));
+    assert!(report.text.contains("crm/42"), "{}", report.text);
     assert!(!format!("{}{}", report.text, report.json).contains("5Aep861"));
 }
