@@ -13,6 +13,7 @@ mod garbage;
 mod horizons;
 mod kills;
 mod outages;
+mod references;
 mod refusals;
 mod telling;
 mod tokens;
