@@ -221,7 +221,7 @@ async fn erase(wa_id: &WaId, known: Known, dead: &[AttemptId], target: &Target, 
     let tokens = ConnectionTable::new(&target.aws, target.stack.output("TokenTableName")?);
     let attempts = AttemptTable::new(&target.aws, target.stack.output("AttemptTableName")?);
     let erasure = Erasure::new(&target.aws, &target.stack)?;
-    let Known { mut listed, references, .. } = known;
+    let Known { mut listed, .. } = known;
     let mut revocation = None;
     let row = tokens.row(wa_id).await?;
     if was_connected(&row) && recorded_end(&row).is_none() {
@@ -232,6 +232,8 @@ async fn erase(wa_id: &WaId, known: Known, dead: &[AttemptId], target: &Target, 
         listed.attempts.extend(told(&attempts, ended.record).await?);
     }
     let plan = Plan::of(&listed, dead, clock());
+    // The message about the end has a new link, and with it a row more.
+    let references = attempts.references(wa_id).await?;
     let erased = delete(wa_id, plan, &references, &erasure).await?;
     Ok(erased.report(revocation))
 }

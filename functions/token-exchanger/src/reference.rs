@@ -15,7 +15,8 @@ impl Work<'_> {
     /// What the link says of the reference. It is read once for a delivery.
     pub(crate) async fn link_reference(&self) -> &LinkReference {
         let read = async || match self.message.reference_of {
-            Some(link_id) => self.read_reference(link_id).await,
+            // Few links have one, and every outcome would carry the read with it.
+            Some(link_id) => Box::pin(self.read_reference(link_id)).await,
             None => LinkReference::Absent,
         };
         self.reference.get_or_init(read).await

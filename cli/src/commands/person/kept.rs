@@ -19,7 +19,7 @@ const RECOVERY: &str = "35 days, or the table's own recovery period";
 pub(super) const KEPT: [Kept; 9] = [
     Kept { place: "point-in-time recovery of both tables", what: "the rows as they were", how_long: RECOVERY },
     Kept { place: "backups of your own", what: "the rows as they were", how_long: "as long as you keep them" },
-    Kept { place: "attempt table's stream", what: "outcomes, with the chat", how_long: "24 hours" },
+    Kept { place: "attempt table's stream", what: "outcomes and references, with the chat", how_long: "24 hours" },
     Kept { place: "exchange queue", what: "a consent under way, with the chat", how_long: "4 days" },
     Kept { place: "dead letters", what: "consents that were not exchanged, with the chat", how_long: "14 days" },
     Kept { place: "upkeep queue", what: "sealed tokens to store or revoke, with the chat", how_long: "4 days" },

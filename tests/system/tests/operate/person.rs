@@ -1,18 +1,26 @@
 //! Somebody asks what is stored of them, and to be erased.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use system::{new_chat, operator::Operator, wait_until};
+
+/// A link that the bot gave with a reference of its own.
+async fn link_with_reference(operator: &Operator, chat: &str) -> String {
+    let answer = operator.cloud.ask_for_link("main", json!({"wa_id": chat, "reference": "crm/42"})).await;
+    let answer: Value = answer.json().await.unwrap();
+    answer["url"].as_str().unwrap().to_owned()
+}
 
 #[tokio::test]
 async fn whoever_is_erased_is_known_to_nobody_and_has_no_token_that_works() {
     let operator = Operator::beside().await;
     let chat = new_chat();
-    let attempt = operator.connect(&chat).await;
+    let attempt = operator.consent(&link_with_reference(&operator, &chat).await).await;
     operator.outcome(&chat).await;
     let tokens = operator.tokens(&chat).await.unwrap();
 
     let shown = operator.json(&format!("person show {chat}"), 0);
+    assert_eq!([&shown["references"][0], &shown["connection"]["reference"]], ["crm/42", "crm/42"]);
     assert_eq!(
         (&shown["connection"]["status"], &shown["attempts"][0]["attempt_id"]),
         (&json!("connected"), &json!(attempt))
@@ -42,6 +50,22 @@ async fn whoever_is_erased_is_known_to_nobody_and_has_no_token_that_works() {
     operator.json(&format!("person show {chat}"), 3);
     operator.json(&format!("person erase {chat} --confirm"), 3);
     operator.never_printed(&tokens, &[]);
+}
+
+#[tokio::test]
+async fn the_reference_of_a_link_that_nobody_opened_is_shown_and_erased_and_is_no_attempt() {
+    let operator = Operator::beside().await;
+    let chat = new_chat();
+    link_with_reference(&operator, &chat).await;
+    let shown = operator.json(&format!("person show {chat}"), 0);
+    assert_eq!((&shown["references"], &shown["attempts"]), (&json!(["crm/42"]), &json!([])));
+    for how in ["", " --scan"] {
+        let listed = operator.wasf(&format!("attempt list --chat {chat}{how}"));
+        assert!(!listed.out.is_empty() && !listed.out.contains("reference#"), "{listed:?}");
+    }
+    let erased = operator.json(&format!("person erase {chat} --confirm"), 0);
+    assert_eq!((&erased["references"], &erased["attempts"]), (&json!(1), &json!(0)));
+    operator.json(&format!("person show {chat}"), 3);
 }
 
 #[tokio::test]
