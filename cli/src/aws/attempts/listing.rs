@@ -5,7 +5,7 @@
 //! more, two, four, so that a list of many days without attempts does not wait for each, and one that is nearly full after
 //! a day reads little of the next.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use aws_sdk_dynamodb::{error::ProvideErrorMetadata as _, types::AttributeValue};
 use shared::{
@@ -274,6 +274,8 @@ fn time(row: &Row) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
