@@ -105,7 +105,7 @@ outage: ## the bot is down while PEOPLE=200 connect in OUTAGE=600 seconds, and W
 	PEOPLE=$(or $(PEOPLE),200) OUTAGE=$(or $(OUTAGE),600) $(cloud) run --with-plain-stack -- $(tests) --test end_to_end -- --nocapture \
 	  telling::a_bot_that_is_down_keeps telling::people_who_connect_while
 
-soak: ## N people connect while everything fails at random; N=60, SEED=… (some minutes)
+soak: ## N people connect and bots use their tokens while everything fails at random; N=60, SEED=… (some minutes)
 	$(cloud) run -- $(tests) --test soak
 
 # ── Measure it

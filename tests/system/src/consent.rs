@@ -114,12 +114,16 @@ impl Cloud {
 
     /// Changes the configuration of a stack's exchanger, which then starts new processes.
     pub async fn change_exchanger(&self, stack: &Stack, change: impl FnOnce(&mut Value)) {
-        const FUNCTION: &str = "TokenExchangerFunctionName";
-        let mut configuration = self.configuration(stack, FUNCTION).await;
+        self.change_function(stack, "TokenExchangerFunctionName", change).await;
+    }
+
+    /// Changes the configuration of the function that this output names, which then starts new processes.
+    pub async fn change_function(&self, stack: &Stack, output: &str, change: impl FnOnce(&mut Value)) {
+        let mut configuration = self.configuration(stack, output).await;
         change(&mut configuration);
         let part = json!({"Environment": configuration["Environment"], "Description": configuration["Description"]});
         let headers = [("content-type", "application/json")];
-        let url = self.configuration_url(stack, FUNCTION);
+        let url = self.configuration_url(stack, output);
         let answer = self.signed("lambda", Method::PUT, &url, &headers, part.to_string()).await;
         assert!(answer.status().is_success());
     }

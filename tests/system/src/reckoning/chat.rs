@@ -6,17 +6,22 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::digest::{SHA256, digest};
 use serde_json::{Map, Value, json};
 
-use super::{Evidence, Excuse, Login, Person, Span};
+use super::{Asked, Evidence, Excuse, Login, Person, Span, custody::Families};
 use crate::{Journal, consent::CONNECTED};
 
 /// One chat: who it is, and what can be seen of it.
 pub(super) struct Chat<'a> {
     pub(super) person: &'a Person,
+    /// The attempts, without the records of ends.
     pub(super) attempts: Vec<&'a Value>,
+    /// The records of connections that have ended.
+    pub(super) ends: Vec<&'a Value>,
     pub(super) row: Option<&'a Value>,
     pub(super) grants: Vec<&'a Value>,
     pub(super) journal: Journal,
     pub(super) events: Vec<Event>,
+    pub(super) asked: Option<&'a Asked>,
+    pub(super) families: Families,
 }
 
 /// An event that the bot received, once for each id.
@@ -30,6 +35,7 @@ pub(super) struct Event {
     pub(super) at: u64,
     pub(super) message: String,
     pub(super) next: String,
+    pub(super) reason: String,
     pub(super) text: String,
     pub(super) relink_url: Option<String>,
 }
@@ -38,13 +44,18 @@ impl<'a> Chat<'a> {
     pub(super) fn new(person: &'a Person, evidence: &'a Evidence, journal: Journal) -> Self {
         let of_chat = |item: &&Value| item["wa_id"]["S"] == *person.chat;
         let events = events(&journal);
+        let items = evidence.attempts.iter().filter(of_chat);
+        let (ends, attempts) = items.partition(|item| status(item) == "ended");
         Self {
             person,
-            attempts: evidence.attempts.iter().filter(of_chat).collect(),
+            attempts,
+            ends,
             row: evidence.rows.iter().find(of_chat),
             grants: evidence.grants.iter().filter(|grant| grant["wa_id"] == *person.chat).collect(),
+            families: Families::of(person, &journal, evidence.turned_at),
             journal,
             events,
+            asked: evidence.asked.iter().find(|asked| asked.chat == person.chat),
         }
     }
 
@@ -93,8 +104,11 @@ impl<'a> Chat<'a> {
         grants.filter(move |grant| stored.as_deref() != grant["refresh_token_sha256"].as_str())
     }
 
-    /// Whether nobody but Salesforce knows this grant's tokens: their answer was lost, or the exchanger that had it.
+    /// Whether nobody but Salesforce knows this grant's tokens, their answer was lost, or who had it; or they open nothing.
     pub(super) fn is_excused(&self, grant: &Value) -> bool {
+        if self.is_newest_lost(grant) || self.is_shut_out(grant) {
+            return true;
+        }
         let is_of_grant = |record: &&Value| record["asked"]["body"]["code_sha256"] == grant["code_sha256"];
         let answer =
             self.journal.records("salesforce.token").iter().filter(is_of_grant).find(|record| succeeded(record));
@@ -140,11 +154,13 @@ impl<'a> Chat<'a> {
     pub(super) fn failures_told_at(&self) -> Vec<u64> {
         let mut counts: HashMap<&str, usize> = HashMap::new();
         let taken = self.journal.records("twilio.messages").iter().filter(|record| succeeded(record));
+        // Ends are always told.
+        let is_of_an_end = |text: &str| self.events.iter().any(|event| event.is_of_an_end() && event.text == text);
         let failures = taken.filter_map(|record| {
             let text = first_line(record["asked"]["body"]["Body"].as_str()?);
             let count = counts.entry(text).or_default();
             *count += 1;
-            let is_new = text != CONNECTED && *count <= self.outcomes_with(text).max(1);
+            let is_new = text != CONNECTED && !is_of_an_end(text) && *count <= self.outcomes_with(text).max(1);
             is_new.then(|| record["asked"]["at_ms"].as_u64()).flatten()
         });
         failures.collect()
@@ -176,6 +192,7 @@ impl Event {
             at: id.rsplit('_').next()?.parse().ok()?,
             message: text(&data["message"]),
             next: text(&data["next"]),
+            reason: text(&data["reason"]),
             text: first_line(data["user_message"].as_str().unwrap_or(CONNECTED)).to_owned(),
             relink_url: data["relink_url"].as_str().map(str::to_owned),
         })

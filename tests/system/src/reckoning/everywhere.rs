@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value;
 
-use super::{Bystander, Evidence, Person, Promise};
+use super::{Bystander, Evidence, Person, Promise, custody};
 
 /// How many codes of an attempt are tried at most.
 const CODES: usize = 3;
@@ -25,6 +25,7 @@ pub(super) fn findings(
         is_changed.then(|| (Promise::OwnChat, format!("bystander {place}: another row than before")))
     }));
     found.extend(too_many_codes(evidence));
+    found.extend(custody::seen(evidence));
     found.extend(wrong_dead_letters(unprocessable, &evidence.dead_letters));
     let untold = evidence.untold.iter();
     found.extend(untold.map(|_| (Promise::RightDeadLetters, "an outcome that was given up untold".to_owned())));

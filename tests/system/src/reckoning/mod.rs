@@ -4,6 +4,7 @@
 //! sandbox's journal and its grants, the dead letters). It knows the product by its documents alone.
 
 mod chat;
+mod custody;
 mod everywhere;
 mod promises;
 #[cfg(test)]
@@ -16,7 +17,8 @@ use std::{
 
 use serde_json::Value;
 
-use self::chat::Chat;
+pub use self::custody::{Asked, Planned, Seen};
+use self::{chat::Chat, custody::Cause};
 
 /// Somebody with a chat, and what they did.
 #[derive(Clone, Debug)]
@@ -31,6 +33,8 @@ pub struct Person {
     pub logins: Vec<Login>,
     /// When an operator revoked their connection.
     pub revoked: Option<Span>,
+    /// What else ended a connection of theirs on purpose.
+    pub ends: Vec<Planned>,
     /// The chat had a row that this stack did not write.
     pub has_foreign_row: bool,
     /// What cannot be avoided, given their faults.
@@ -99,6 +103,8 @@ pub enum Excuse {
     Resent,
     /// Tokens are lost with the exchanger that held them.
     TokensLost,
+    /// A rotated refresh token is lost with the process that held it.
+    RefreshLost,
     /// An outcome is written without a look at the chat's row, because that is out of reach.
     Unchecked,
     /// No new link can be made.
@@ -129,6 +135,14 @@ pub struct Evidence {
     pub dead_letters: Vec<String>,
     /// The bodies in the dead-letter queue of the notifier's retry queue, and in the queue of its failures.
     pub untold: Vec<String>,
+    /// The bodies on the upkeep queue and in its dead-letter queue.
+    pub upkeep: Vec<String>,
+    /// What a bot was answered about each chat at the end.
+    pub asked: Vec<Asked>,
+    /// What can be read elsewhere: the logs.
+    pub seen: Vec<Seen>,
+    /// From when on the rows say that nothing is waited for any more.
+    pub turned_at: Option<u64>,
 }
 
 /// What the stack promises.
@@ -160,11 +174,19 @@ pub enum Promise {
     FewCodes,
     /// The dead letters are the messages that nobody can process, and no others.
     RightDeadLetters,
+    /// A connection stands, and its token works, until somebody ends it.
+    Kept,
+    /// The person and the bot are told once of a connection's end, with its reason.
+    EndsTold,
+    /// A refresh token that was replaced is never presented.
+    UsedOnce,
+    /// No token is in clear but where it has to be, and no sealed one is left on a queue.
+    Hidden,
 }
 
 impl Promise {
     /// Every promise.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 17] = [
         Self::NoneLost,
         Self::Explained,
         Self::OwnChat,
@@ -178,6 +200,10 @@ impl Promise {
         Self::NotResent,
         Self::FewCodes,
         Self::RightDeadLetters,
+        Self::Kept,
+        Self::EndsTold,
+        Self::UsedOnce,
+        Self::Hidden,
     ];
 
     /// How its line in the report begins: what is counted.
@@ -196,6 +222,10 @@ impl Promise {
             Self::NotResent => "codes sent again after a final answer",
             Self::FewCodes => "attempts with too many token requests",
             Self::RightDeadLetters => "dead letters missing or unexpected",
+            Self::Kept => "connections lost",
+            Self::EndsTold => "silent or repeated ends",
+            Self::UsedOnce => "chats with a refresh token used twice",
+            Self::Hidden => "tokens in clear, or left on a queue",
         }
     }
 }
@@ -226,6 +256,14 @@ struct Totals {
     repeated: usize,
     /// Tokens that nobody but Salesforce knows, because the answer with them was lost.
     unknown_tokens: usize,
+    /// Refresh tokens that Salesforce replaced.
+    rotations: usize,
+    /// Connections that somebody ended.
+    ended: usize,
+    /// Connections that ended because the process that had the new refresh token died before it was sealed.
+    lost_with_process: usize,
+    /// Families of such connections that were revoked by presenting the old token, when nothing could come any more.
+    revoked_in_vain: usize,
 }
 
 impl Reckoning {
@@ -259,6 +297,12 @@ impl Reckoning {
         totals.logins += chat.person.logins.len();
         totals.repeated += chat.repeated().min(chat.unavoidable_repeats());
         totals.unknown_tokens += chat.orphans().filter(|grant| chat.is_excused(grant)).count();
+        let refreshes = chat.journal.records("salesforce.refresh").iter();
+        totals.rotations += refreshes.filter(|record| record["verdict"] == "rotated").count();
+        let causes = || chat.ends.iter().filter_map(|end| custody::cause(chat, end));
+        totals.ended += causes().filter(|cause| *cause == Cause::Planned).count();
+        totals.lost_with_process += causes().filter(|cause| *cause == Cause::TokenLost).count();
+        totals.revoked_in_vain += custody::revoked_in_vain(chat);
         totals.withheld += chat.events.iter().filter(|event| event.message == "withheld").count();
         totals.revoked += chat.grants.iter().filter(|grant| grant["alive"] == false).count();
         for login in &chat.person.logins {
@@ -281,6 +325,17 @@ impl Reckoning {
         self.broken.get(&promise).map_or(&[], Vec::as_slice)
     }
 
+    /// Every way in which a promise was broken.
+    pub fn complaints(&self) -> Vec<String> {
+        let broken = self.broken.iter();
+        broken.flat_map(|(promise, how)| how.iter().map(|how| format!("{}: {how}", promise.broken()))).collect()
+    }
+
+    /// How many refresh tokens Salesforce replaced.
+    pub fn rotations(&self) -> usize {
+        self.totals.rotations
+    }
+
     /// Whether every promise was kept.
     pub fn is_good(&self) -> bool {
         self.broken.is_empty()
@@ -290,6 +345,12 @@ impl Reckoning {
 impl Person {
     fn may(&self, excuse: Excuse) -> bool {
         self.excuses.may.contains(&excuse)
+    }
+
+    /// When links that were made before became worthless.
+    fn outdated(&self) -> impl Iterator<Item = Span> {
+        let disconnected = self.ends.iter().filter(|end| end.reason == "disconnected").map(|end| end.span);
+        self.revoked.into_iter().chain(disconnected)
     }
 }
 
@@ -321,6 +382,7 @@ impl fmt::Display for Reckoning {
         }
         let Totals { people, logins, consents, connected, superseded, failed, .. } = self.totals;
         let Totals { withheld, revoked, dead_letters, repeated, unknown_tokens, .. } = self.totals;
+        let Totals { rotations, ended, lost_with_process, revoked_in_vain, .. } = self.totals;
         writeln!(f, "\n{:<46}  {people}", "people")?;
         for (what, count) in [
             ("logins", logins),
@@ -333,6 +395,10 @@ impl fmt::Display for Reckoning {
             ("messages that nobody can process", dead_letters),
             ("messages repeated, unavoidably", repeated),
             ("tokens alive whose answer was lost", unknown_tokens),
+            ("refresh tokens replaced", rotations),
+            ("connections that somebody ended", ended),
+            ("ended: new token lost with its process", lost_with_process),
+            ("of these, revoked when nobody had a token", revoked_in_vain),
         ] {
             writeln!(f, "{what:<46}  {count}")?;
         }

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::{
     Brought, Excuse, Login, Promise,
     chat::{Chat, Event, code_sha256, hex, is_before, number, status, succeeded},
+    custody::{self, reason},
 };
 
 /// The window in which a chat hears of three failures at most.
@@ -40,6 +41,7 @@ pub(super) fn findings(chat: &Chat<'_>) -> Vec<(Promise, String)> {
         (Promise::NotResent, resent),
     ];
     found.extend(each.into_iter().filter_map(|(promise, check)| Some((promise, check(chat)?))));
+    found.extend(custody::findings(chat));
     let orphans = chat.orphans().filter(|grant| !chat.is_excused(grant));
     found.extend(orphans.map(|_| (Promise::NoOrphans, format!("{}, tokens alive outside the table", chat.ending()))));
     found
@@ -65,6 +67,12 @@ fn lost(chat: &Chat<'_>, login: &Login) -> Option<String> {
     if item.get("notified_at").is_none() {
         return Some(format!("{status}, and not marked as told"));
     }
+    let may_be_withheld = chat.reason(login) == Some("superseded") || was_told_enough(chat, event);
+    unreached(chat, item, event, may_be_withheld).map(|what| format!("{status}, {what}"))
+}
+
+/// How an outcome of which the bot was told did not reach the person, or did without a way on.
+pub(super) fn unreached(chat: &Chat<'_>, item: &Value, event: &Event, may_be_withheld: bool) -> Option<String> {
     let is_sent = chat.texts().contains_key(&*event.text);
     let reached = match &*event.message {
         "sent" => is_sent,
@@ -72,15 +80,15 @@ fn lost(chat: &Chat<'_>, login: &Login) -> Option<String> {
         "undeliverable" => item.get("message_error").is_some(),
         // Two messages were handed over, and the provider did not say whether it took either.
         "unknown" => is_sent || chat.unanswered_messages() > 1,
-        "withheld" => chat.reason(login) == Some("superseded") || was_told_enough(chat, event),
+        "withheld" => may_be_withheld,
         _ => false,
     };
     if !reached {
-        return Some(format!("{status}, message {}, and the person was not told", event.message));
+        return Some(format!("message {}, and the person was not told", event.message));
     }
     let is_linked = event.relink_url.as_ref().is_some_and(|url| url.contains("/connect/"));
     let wants_link = matches!(&*event.next, "relink" | "wait");
-    (wants_link && !is_linked && !chat.person.may(Excuse::Linkless)).then(|| format!("{status}, without a new link"))
+    (wants_link && !is_linked && !chat.person.may(Excuse::Linkless)).then(|| "without a new link".to_owned())
 }
 
 /// Whether the chat had heard of as many failures as it may by then. The event is later than the outcome.
@@ -89,12 +97,16 @@ fn was_told_enough(chat: &Chat<'_>, event: &Event) -> bool {
     chat.failures_told_at().into_iter().filter(|at| *at >= since).count() >= FAILURES
 }
 
-/// Whether a later consent of the chat won, or the connection was revoked after the login's link was made.
+/// Whether a later consent of the chat won, or the connection was revoked or disconnected after the login's link was made.
 fn has_reason_to_be_superseded(chat: &Chat<'_>, login: &Login) -> bool {
     let span = login.span(|_| true);
     let mut winners = chat.connected().filter(|(other, _)| other.attempt != login.attempt);
-    winners.any(|(other, _)| !is_before(other.consent(), span))
-        || chat.person.revoked.is_some_and(|revoked| login.linked_at <= revoked.to)
+    winners.any(|(other, _)| !is_before(other.consent(), span)) || is_outdated(chat, login)
+}
+
+/// Whether the chat's connection was revoked or disconnected after the login's link was made.
+fn is_outdated(chat: &Chat<'_>, login: &Login) -> bool {
+    chat.person.outdated().any(|span| login.linked_at <= span.to)
 }
 
 /// A failure that none of the person's faults and doings leads to.
@@ -105,7 +117,7 @@ fn unexplained(chat: &Chat<'_>, login: &Login) -> Option<String> {
         "superseded" => true,
         "denied" => brought(Brought::Denial),
         "wrong_browser" => brought(Brought::Refusal),
-        "outdated_link" => chat.person.revoked.is_some_and(|revoked| login.linked_at <= revoked.to),
+        "outdated_link" => is_outdated(chat, login),
         // Another code may be tried once theirs has failed.
         "code_expired" | "unknown" | "wrong_login_host"
             if login.consent().is_none() || !chat.person.excuses.reasons.is_empty() =>
@@ -119,7 +131,8 @@ fn unexplained(chat: &Chat<'_>, login: &Login) -> Option<String> {
 
 /// What is wrong with the events of one login, beside the last one's absence.
 fn wrong_events(chat: &Chat<'_>, login: &Login) -> Option<String> {
-    let events: Vec<_> = chat.events.iter().filter(|event| event.attempt == login.attempt).collect();
+    let of_login = |event: &&Event| event.attempt == login.attempt && !event.is_of_an_end();
+    let events: Vec<_> = chat.events.iter().filter(of_login).collect();
     if !events.is_sorted_by_key(|event| event.at) {
         return Some("events out of order".to_owned());
     }
@@ -139,7 +152,9 @@ fn somebody_elses(chat: &Chat<'_>) -> Option<String> {
     if chat.attempts.iter().any(|item| !item["attempt_id"]["S"].as_str().is_some_and(is_known)) {
         return Some("an attempt that they did not begin".to_owned());
     }
-    if chat.events.iter().any(|event| !is_known(&event.attempt)) {
+    // Whoever wrote the row anew has left the attempt out.
+    let is_nobodys = |event: &Event| event.is_of_an_end() && event.attempt.is_empty() && chat.person.has_foreign_row;
+    if chat.events.iter().any(|event| !is_known(&event.attempt) && !is_nobodys(event)) {
         return Some("an event of an attempt that they did not begin".to_owned());
     }
     let row = chat.live_row()?;
@@ -164,11 +179,12 @@ fn stale(chat: &Chat<'_>) -> Option<String> {
         if connected.is_empty() {
             return None;
         }
-        let Some(revoked) = revoked.filter(|_| chat.row.is_some()) else {
-            return Some("connected, without a row".to_owned());
+        let Some(row) = chat.row else { return Some("connected, without a row".to_owned()) };
+        let Some(ended_at) = number(row, "ended_at") else {
+            return Some("connected, and a row without tokens".to_owned());
         };
-        let is_later = |login: &Login| login.consent().is_some_and(|consent| revoked.is_before(consent));
-        return connected.iter().any(|(login, _)| is_later(login)).then(|| "connected, and a revoked row".to_owned());
+        let is_later = |login: &Login| login.consent().is_some_and(|consent| ended_at <= consent.from);
+        return connected.iter().any(|(login, _)| is_later(login)).then(|| "connected, and an ended row".to_owned());
     };
     if connected.is_empty() {
         return (!chat.person.has_foreign_row).then(|| "a row, and nothing connected".to_owned());
@@ -181,6 +197,11 @@ fn stale(chat: &Chat<'_>) -> Option<String> {
         return Some("the row is of a revoked connection".to_owned());
     }
     let consented_at = number(row, "consented_at");
+    let disconnected = chat.ends.iter().filter(|end| reason(end) == "disconnected");
+    let disconnected_at = disconnected.filter_map(|end| number(end, "updated_at")).max();
+    if matches!((consented_at, disconnected_at), (Some(consent), Some(end)) if consent < end) {
+        return Some("the row is of a connection that was disconnected".to_owned());
+    }
     // Of a consent that came several times any one may have been processed first.
     let came_once = |login: &Login| login.arrivals.len() == 1 && login.attempt != of_row.attempt;
     let is_later = |(login, item): &(&Login, &Value)| {
@@ -210,8 +231,9 @@ fn told_otherwise(chat: &Chat<'_>) -> Option<String> {
     let told_last = chat.events.iter().filter(|event| event.is_of_a_connection()).max_by_key(|event| event.at);
     let Some(row) = chat.login_of_row() else {
         let revoked = chat.person.revoked.map_or(0, |revoked| revoked.to);
+        let ended_at = chat.row.and_then(|row| number(row, "ended_at")).unwrap_or_default();
         return told_last
-            .is_some_and(|event| event.at > revoked)
+            .is_some_and(|event| event.at > revoked.max(ended_at))
             .then(|| "told of a connection that is none".to_owned());
     };
     if told_last.is_some_and(|event| event.attempt != row.attempt) {

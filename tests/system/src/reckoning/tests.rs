@@ -2,6 +2,8 @@
 
 #![expect(clippy::needless_pass_by_value, reason = "the values are made in place")]
 
+mod custody;
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
@@ -45,9 +47,14 @@ fn person(chat: &str, logins: Vec<Login>) -> Person {
         labels: vec!["label"],
         logins,
         revoked: None,
+        ends: Vec::new(),
         has_foreign_row: false,
         excuses: Excuses::default(),
     }
+}
+
+fn asked(chat: &str, status: u16) -> Asked {
+    Asked { chat: chat.to_owned(), status, works: status == 200 }
 }
 
 fn item(chat: &str, attempt: &str, seconds: u64, more: Value) -> Value {
@@ -100,6 +107,10 @@ impl Soak {
                 grants: vec![grant(TWICE, "first", "ada", false), grant(TWICE, "second", "grace", true)],
                 dead_letters: vec![FORGED.to_owned()],
                 untold: Vec::new(),
+                upkeep: Vec::new(),
+                asked: vec![asked(TWICE, 200), asked(DENIES, 404)],
+                seen: Vec::new(),
+                turned_at: None,
             },
         };
         for (attempt, seconds, kind) in [("first", 0, "created"), ("second", 60, "renewed")] {

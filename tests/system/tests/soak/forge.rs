@@ -1,13 +1,21 @@
 //! What others do to a chat: forged messages, rows that another program writes, an operator who revokes.
 
+use std::time::{Duration, Instant};
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
+    bots,
     plan::{ForeignRow, Forgery},
     walk::approve,
 };
 use system::{Cloud, now_ms, parameter, reckoning::Span};
+
+/// How long another program tries to write a row that is being refreshed.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// How long the upkeep queue keeps a revocation to itself: by then the row has ended.
+const REVOKED_AFTER: u32 = 10;
 
 /// A message about the victim, or in the name of their login.
 pub(crate) async fn forge(cloud: &Cloud, forgery: Forgery, victim: &str) -> Value {
@@ -36,15 +44,18 @@ pub(crate) async fn forge(cloud: &Cloud, forgery: Forgery, victim: &str) -> Valu
     json!({"v": 2, "state": state, "received_at": received_at, "code": code})
 }
 
-/// Writes the chat's row as another program does. Tokens that are in it stay.
-pub(crate) async fn foreign_row(cloud: &Cloud, chat: &str, shape: ForeignRow) {
-    let table = cloud.stack("main").output("TokenTableName");
-    loop {
+/// Writes the chat's row as another program does, at a moment in which nobody refreshes; whether it could. Tokens that are in it
+/// stay.
+pub(crate) async fn foreign_row(cloud: &Cloud, chat: &str, shape: ForeignRow) -> bool {
+    let (began, table) = (Instant::now(), cloud.stack("main").output("TokenTableName"));
+    while began.elapsed() < PATIENCE {
         let row = cloud.item(table, "wa_id", chat).await;
         let mut write = json!({"TableName": table, "Item": foreign(cloud, chat, row.as_ref(), shape)});
         match row.as_ref().and_then(|row| row.get("refresh_token")) {
             Some(token) => {
-                write["ConditionExpression"] = "refresh_token = :token".into();
+                write["ConditionExpression"] =
+                    "refresh_token = :token AND attribute_not_exists(lease_until) AND attribute_not_exists(lost_at)"
+                        .into();
                 write["ExpressionAttributeValues"] = json!({":token": token});
             }
             None => write["ConditionExpression"] = "attribute_not_exists(refresh_token)".into(),
@@ -52,9 +63,11 @@ pub(crate) async fn foreign_row(cloud: &Cloud, chat: &str, shape: ForeignRow) {
         let headers = [("x-amz-target", "DynamoDB_20120810.PutItem"), ("content-type", "application/x-amz-json-1.0")];
         let answer = cloud.signed("dynamodb", Method::POST, &cloud.endpoint, &headers, write.to_string()).await;
         if answer.status().is_success() {
-            return;
+            return true;
         }
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
+    false
 }
 
 fn foreign(cloud: &Cloud, chat: &str, row: Option<&Value>, shape: ForeignRow) -> Value {
@@ -83,29 +96,32 @@ fn foreign(cloud: &Cloud, chat: &str, row: Option<&Value>, shape: ForeignRow) ->
     foreign
 }
 
-/// An operator revokes the chat's connection: at Salesforce, and then in the row, if it still holds the same tokens.
-/// `None` where there is nothing to revoke.
+/// An operator revokes the chat's connection, as `wasf` did before it recorded ends: the upkeep queue has its sealed token revoked
+/// later, and the row ends, if it still holds the same tokens. `None` where there is nothing to revoke.
 pub(crate) async fn revoke(cloud: &Cloud, chat: &str) -> Option<Span> {
     let table = cloud.stack("main").output("TokenTableName");
-    let row = cloud.item(table, "wa_id", chat).await?;
-    let stored = row["refresh_token"]["S"].as_str()?;
-    let token = cloud.refresh_token(&row).await?;
-    let url = format!("{}/services/oauth2/revoke", cloud.sandbox_url);
-    let answer = cloud.client().post(url).form(&[("token", token)]).send().await.expect("the sandbox");
-    if !answer.status().is_success() {
-        return None;
+    loop {
+        let row = cloud.item(table, "wa_id", chat).await?;
+        let token = row["refresh_token"]["S"].as_str()?;
+        let consented_at: Option<u64> = row["consented_at"]["N"].as_str().and_then(|number| number.parse().ok());
+        let origin = json!({"attempt_id": row["attempt_id"]["S"], "consented_at": consented_at});
+        let hosts = [&row["login_url"]["S"], &row["instance_url"]["S"]];
+        let revoke = json!({"wa_id": chat, "token": token, "hosts": hosts, "origin": origin});
+        bots::send_upkeep(cloud, &json!({"v": 1, "revoke": revoke}), REVOKED_AFTER).await;
+        let from = now_ms();
+        let update = json!({
+            "TableName": table,
+            "Key": {"wa_id": {"S": chat}},
+            "ConditionExpression": "refresh_token = :token",
+            "UpdateExpression": "SET consented_at = :now, ended_at = :now, ended_reason = :revoked \
+                REMOVE access_token, refresh_token, issued_at, connected_at, #scope, \
+                refreshed_at, expires_at, lease_until, lease_holder, lost_at, retry_at",
+            "ExpressionAttributeNames": {"#scope": "scope"},
+            "ExpressionAttributeValues":
+                {":token": {"S": token}, ":now": {"N": from.to_string()}, ":revoked": {"S": "revoked"}},
+        });
+        if bots::try_update(cloud, update).await {
+            return Some(Span { from, to: now_ms() });
+        }
     }
-    let from = now_ms();
-    let update = json!({
-        "TableName": table,
-        "Key": {"wa_id": {"S": chat}},
-        "ConditionExpression": "refresh_token = :token",
-        "UpdateExpression": "SET consented_at = :now, ended_at = :now, ended_reason = :revoked \
-            REMOVE access_token, refresh_token, issued_at, connected_at, #scope",
-        "ExpressionAttributeNames": {"#scope": "scope"},
-        "ExpressionAttributeValues":
-            {":token": {"S": stored}, ":now": {"N": from.to_string()}, ":revoked": {"S": "revoked"}},
-    });
-    cloud.aws("dynamodb", "DynamoDB_20120810.UpdateItem", update).await;
-    Some(Span { from, to: now_ms() })
 }

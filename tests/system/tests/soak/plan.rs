@@ -1,8 +1,11 @@
 //! What each person does and which faults they have, drawn from a seed.
 
+mod life;
+
 use fastrand::Rng;
 use serde_json::{Value, json};
 
+pub(crate) use self::life::{Ending, Life};
 use system::{
     faults::{refusal, server_error, throttled},
     new_chat,
@@ -20,6 +23,7 @@ pub(crate) struct Person {
     /// An unreadable message is sent beside theirs.
     pub(crate) unreadable: bool,
     pub(crate) faults: Vec<Fault>,
+    pub(crate) life: Life,
 }
 
 /// What somebody does.
@@ -151,6 +155,7 @@ fn person(rng: &mut Rng) -> Person {
         duplicate: rng.u32(..100) < 8,
         unreadable: rng.u32(..100) < 3,
         faults,
+        life: Life::draw(rng),
     }
 }
 
@@ -342,6 +347,7 @@ impl Person {
         let mut labels: Vec<_> = self.faults_of(0).chain(self.faults_of(1)).map(|fault| fault.name).collect();
         labels.push(self.story.label());
         labels.extend((self.callbacks > 1).then_some("(several callbacks)"));
+        labels.extend(self.life.labels());
         labels.extend(self.duplicate.then_some("(delivered twice)"));
         labels.sort_unstable();
         labels.dedup();
@@ -355,6 +361,7 @@ impl Person {
         for fault in self.faults_of(0).chain(self.faults_of(1)) {
             excuse(fault, &mut excuses);
         }
+        self.life.excuse(&mut excuses);
         if matches!(self.story, Story::HasCodes { before: 0, .. }) {
             // While theirs waits the others take its place.
             excuses.reasons.extend(["code_expired", "unknown", "wrong_login_host"]);

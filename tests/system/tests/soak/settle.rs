@@ -1,22 +1,35 @@
 //! Waiting until everything has its outcome, and collecting what can be seen then.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
+use futures::{StreamExt as _, stream};
 use serde_json::{Value, json};
 
 use system::{
     Cloud,
-    reckoning::{Evidence, Person},
+    custody::is_sealed,
+    now_ms,
+    reckoning::{Asked, Evidence, Person, Seen},
 };
+
+use crate::bots::{Bots, sweep, try_update};
 
 /// The soak fails if nothing changes for this long: longer than any pause between two tries.
 const STALLED: Duration = Duration::from_mins(7);
+/// How long nothing changes before it is believed: longer than the upkeep queue hides a message whose receiver was killed.
+const QUIET: Duration = Duration::from_secs(80);
+/// How long a sweep has before the next one.
+const BETWEEN_SWEEPS: Duration = Duration::from_secs(20);
+/// How far the rows' clock is turned, in milliseconds: further than anything is waited for there.
+const LATER_MS: u64 = 40 * 60_000;
 /// How often dead letters are redriven. The first time ends the faults, so that nothing is left for a second one, but
 /// what the reckoning complains of.
 const REDRIVES: u32 = 2;
+/// How many are asked about at once.
+const ASKING: usize = 4;
 
 /// What is waited for.
 pub(crate) struct Settling<'a> {
@@ -78,13 +91,105 @@ impl Settling<'_> {
         }
     }
 
+    /// Ends the faults, turns the rows' clock, waits until no connection waits for anything, and asks for everybody's token at
+    /// last. When the clock was turned, in milliseconds since the epoch, and what was answered.
+    pub(crate) async fn rest(&self, bots: &Bots<'_>) -> (u64, Vec<Asked>) {
+        self.cloud.end_all_faults().await;
+        let main = self.cloud.stack("main");
+        let task = json!({"SourceArn": main.output("UpkeepDlqArn")});
+        if messages(self.cloud, main.output("UpkeepDlqUrl")).await.all() > 0 {
+            println!("soak: dead letters of the upkeep queue are redriven");
+            self.cloud.aws("sqs", "AmazonSQS.StartMessageMoveTask", task).await;
+        }
+        let turned_at = now_ms();
+        self.turn_the_clock().await;
+        self.upkeep().await;
+        // Some learn only now that their connection has ended.
+        self.ask(bots).await;
+        self.upkeep().await;
+        (turned_at, self.ask(bots).await)
+    }
+
+    async fn ask(&self, bots: &Bots<'_>) -> Vec<Asked> {
+        let asking = self.people.iter().map(|person| bots.ask_at_last(&person.chat));
+        stream::iter(asking).buffer_unordered(ASKING).collect().await
+    }
+
+    /// Waits until no row is left by a refresh, every end is told, and nothing can be received from the upkeep queue. What it
+    /// hides may be a look at a connection that has been done since.
+    async fn upkeep(&self) {
+        let (mut last, mut changed) = (None, Instant::now());
+        loop {
+            let visible = messages(self.cloud, self.upkeep_queue()).await.visible;
+            // Messages that were hidden come back all the time: what counts is whether they change anything.
+            let unsettled = (self.left_rows().await, self.open_ends().await);
+            if last != Some(unsettled) {
+                let (left, open) = unsettled;
+                println!("soak: {left} rows left by a refresh, {open} ends untold, {visible} on the upkeep queue");
+                (last, changed) = (Some(unsettled), Instant::now());
+            }
+            if visible == 0 && changed.elapsed() > QUIET {
+                if unsettled == (0, 0) {
+                    return;
+                }
+                self.turn_the_clock().await;
+                sweep(self.cloud).await;
+                tokio::time::sleep(BETWEEN_SWEEPS).await;
+            }
+            if changed.elapsed() > STALLED {
+                println!("soak: nothing has changed for {} s", STALLED.as_secs());
+                return;
+            }
+            tokio::time::sleep(Duration::from_secs(3)).await;
+        }
+    }
+
+    fn upkeep_queue(&self) -> &str {
+        self.cloud.stack("main").output("UpkeepQueueUrl")
+    }
+
+    /// How many messages the upkeep queue hides.
+    pub(crate) async fn hidden(&self) -> u64 {
+        messages(self.cloud, self.upkeep_queue()).await.all()
+    }
+
+    /// In how many rows a refresh has left something.
+    async fn left_rows(&self) -> usize {
+        let rows = scan(self.cloud, self.cloud.stack("main").output("TokenTableName")).await;
+        rows.iter().filter(|row| row.get("lease_until").is_some() || row.get("lost_at").is_some()).count()
+    }
+
+    /// How many ends are not told.
+    async fn open_ends(&self) -> usize {
+        let attempts = scan(self.cloud, self.cloud.stack("main").output("AttemptTableName")).await;
+        attempts.iter().filter(|item| item["status"]["S"] == "ended" && item.get("notified_at").is_none()).count()
+    }
+
+    /// So much later, by the rows: the successor of a dead token comes no more, and no refresh is put off.
+    async fn turn_the_clock(&self) {
+        let table = self.cloud.stack("main").output("TokenTableName");
+        for row in scan(self.cloud, table).await {
+            for name in ["lost_at", "retry_at"].into_iter().filter(|name| row.get(*name).is_some()) {
+                let update = json!({
+                    "TableName": table,
+                    "Key": {"wa_id": row["wa_id"]},
+                    "ConditionExpression": "attribute_exists(#name)",
+                    "UpdateExpression": "SET #name = :at",
+                    "ExpressionAttributeNames": {"#name": name},
+                    "ExpressionAttributeValues": {":at": {"N": (now_ms() - LATER_MS).to_string()}},
+                });
+                try_update(self.cloud, update).await;
+            }
+        }
+    }
+
     async fn standing(&self) -> Standing {
         let main = self.cloud.stack("main");
         // The queues first: what has left them has been written by then.
-        let queued = messages(self.cloud, main.output("ExchangeQueueUrl")).await;
-        let untold = messages(self.cloud, main.output("NotifierRetryQueueUrl")).await;
-        let dead_letters = messages(self.cloud, main.output("ExchangeDlqUrl")).await;
-        let dead_untold = messages(self.cloud, main.output("NotifierRetryDlqUrl")).await;
+        let queued = messages(self.cloud, main.output("ExchangeQueueUrl")).await.all();
+        let untold = messages(self.cloud, main.output("NotifierRetryQueueUrl")).await.all();
+        let dead_letters = messages(self.cloud, main.output("ExchangeDlqUrl")).await.all();
+        let dead_untold = messages(self.cloud, main.output("NotifierRetryDlqUrl")).await.all();
         let attempts = scan(self.cloud, main.output("AttemptTableName")).await;
         let attempts: BTreeMap<_, _> =
             attempts.iter().filter_map(|item| Some((item["attempt_id"]["S"].as_str()?, item))).collect();
@@ -110,21 +215,35 @@ impl Settling<'_> {
     }
 }
 
-/// How many messages a queue has: visible, in flight and delayed.
-async fn messages(cloud: &Cloud, queue: &str) -> u64 {
+/// How many messages a queue has.
+struct Messages {
+    visible: u64,
+    /// In flight.
+    hidden: u64,
+    delayed: u64,
+}
+
+impl Messages {
+    fn all(&self) -> u64 {
+        self.visible + self.hidden + self.delayed
+    }
+}
+
+async fn messages(cloud: &Cloud, queue: &str) -> Messages {
     let names = ["", "NotVisible", "Delayed"].map(|kind| format!("ApproximateNumberOfMessages{kind}"));
     let query = json!({"QueueUrl": queue, "AttributeNames": names});
     let answer = cloud.aws("sqs", "AmazonSQS.GetQueueAttributes", query).await;
     let count = |name: &String| answer["Attributes"][name].as_str().and_then(|text| text.parse::<u64>().ok());
-    names.iter().map(|name| count(name).expect("a number")).sum()
+    let [visible, hidden, delayed] = names.each_ref().map(|name| count(name).expect("a number"));
+    Messages { visible, hidden, delayed }
 }
 
 /// Everything that can be seen of a soak.
-pub(crate) async fn evidence(cloud: &Cloud) -> Evidence {
+pub(crate) async fn evidence(cloud: &Cloud, people: &[Person]) -> Evidence {
     let main = cloud.stack("main");
     Evidence {
         attempts: scan(cloud, main.output("AttemptTableName")).await,
-        rows: opened(cloud, scan(cloud, main.output("TokenTableName")).await).await,
+        rows: opened(cloud, people, scan(cloud, main.output("TokenTableName")).await).await,
         journal: read(cloud, "/control/journal").await,
         grants: read(cloud, "/control/grants").await.as_array().expect("grants").clone(),
         dead_letters: bodies(cloud, main.output("ExchangeDlqUrl")).await,
@@ -133,13 +252,21 @@ pub(crate) async fn evidence(cloud: &Cloud) -> Evidence {
             bodies(cloud, main.output("NotifierFailureQueueUrl")).await,
         ]
         .concat(),
+        upkeep: [bodies(cloud, main.output("UpkeepQueueUrl")).await, bodies(cloud, main.output("UpkeepDlqUrl")).await]
+            .concat(),
+        asked: Vec::new(),
+        turned_at: None,
+        seen: cloud.log_lines().await.into_iter().map(|text| Seen { place: "the logs", text }).collect(),
     }
 }
 
-/// The rows, with their refresh tokens as Salesforce knows them.
-async fn opened(cloud: &Cloud, mut rows: Vec<Value>) -> Vec<Value> {
-    for row in &mut rows {
+/// The rows, those of these people with their refresh tokens as Salesforce knows them, and whether they were `sealed`.
+async fn opened(cloud: &Cloud, people: &[Person], mut rows: Vec<Value>) -> Vec<Value> {
+    let chats: BTreeSet<&str> = people.iter().map(|person| &*person.chat).collect();
+    let of_people = |row: &&mut Value| row["wa_id"]["S"].as_str().is_some_and(|chat| chats.contains(chat));
+    for row in rows.iter_mut().filter(of_people) {
         if let Some(token) = cloud.refresh_token(row).await {
+            row["sealed"] = json!({"BOOL": is_sealed(row)});
             row["refresh_token"] = json!({"S": token});
         }
     }

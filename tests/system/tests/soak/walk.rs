@@ -1,5 +1,7 @@
 //! One person's way: what they do, by HTTP as browsers do it, and what others do to them.
 
+mod life;
+
 use std::{
     sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
@@ -10,12 +12,13 @@ use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
 
 use crate::{
+    bots::Bots,
     forge::{foreign_row, forge, revoke},
     plan::{Cookie, Edge, Fault, Person, Story},
 };
 use system::{
     Browser, Cloud, Link, attempt_of, new_chat, now_ms, parameter,
-    reckoning::{self, Arrival, Brought, Bystander, Login, Span},
+    reckoning::{self, Arrival, Brought, Bystander, Login, Planned, Span},
 };
 
 /// How long somebody waits to be connected before they do what they want to do next.
@@ -33,8 +36,10 @@ pub(crate) struct Walked {
 pub(crate) struct Walk<'a> {
     pub(crate) cloud: &'a Cloud,
     pub(crate) person: &'a Person,
+    bots: &'a Bots<'a>,
     logins: Vec<Login>,
     revoked: Option<Span>,
+    ends: Vec<Planned>,
     has_foreign_row: bool,
     bystanders: Vec<Bystander>,
     unprocessable: Vec<String>,
@@ -54,21 +59,28 @@ fn new_user() -> String {
 }
 
 /// Everything that one person does.
-pub(crate) async fn walk(cloud: &Cloud, person: &Person, place: usize, are_verifiers_not_made: bool) -> Walked {
+pub(crate) async fn walk(bots: &Bots<'_>, person: &Person, place: usize, are_verifiers_not_made: bool) -> Walked {
     let mut walk = Walk {
-        cloud,
+        cloud: bots.cloud(),
         person,
+        bots,
         logins: Vec::new(),
         revoked: None,
+        ends: Vec::new(),
         has_foreign_row: false,
         bystanders: Vec::new(),
         unprocessable: Vec::new(),
     };
+    if person.life.has_jwt {
+        walk.cloud.token_policy(&person.chat, json!({"token_format": "jwt"})).await;
+    }
+    bots.meet(&person.chat);
     walk.go().await;
+    walk.live().await;
     if person.unreadable {
         walk.put_unprocessable(json!({"v": 2, "nobody": person.chat})).await;
     }
-    let Walk { logins, revoked, has_foreign_row, bystanders, unprocessable, .. } = walk;
+    let Walk { logins, revoked, ends, has_foreign_row, bystanders, unprocessable, .. } = walk;
     // A number, not the chat, because a report may be stored.
     let name = format!("person {place} ({})", person.labels().join(", "));
     let person = reckoning::Person {
@@ -77,6 +89,7 @@ pub(crate) async fn walk(cloud: &Cloud, person: &Person, place: usize, are_verif
         labels: person.labels(),
         logins: logins.into_iter().filter(|login| !login.arrivals.is_empty()).collect(),
         revoked,
+        ends,
         has_foreign_row,
         excuses: person.excuses(are_verifiers_not_made),
     };
@@ -121,8 +134,7 @@ impl<'a> Walk<'a> {
                     let first = self.consents(&link).await;
                     self.is_connected(&first).await;
                 }
-                foreign_row(self.cloud, &self.person.chat, *row).await;
-                self.has_foreign_row = true;
+                self.has_foreign_row = foreign_row(self.cloud, &self.person.chat, *row).await;
                 self.consents(&link).await;
             }
             Story::IsRevoked { by_old_link } => self.is_revoked(&link, *by_old_link).await,
@@ -352,9 +364,10 @@ impl<'a> Walk<'a> {
     async fn bystander(&mut self, is_connected: bool) -> String {
         let chat = new_chat();
         let row = is_connected.then(|| {
+            // Sealed, and so young that no sweep has anything to do with it.
             json!({"wa_id": {"S": chat}, "access_token": {"S": "00Dtheirs!ACCESS"},
-                "refresh_token": {"S": "5Aep.THEIRS"}, "instance_url": {"S": "https://theirs.example"},
-                "issued_at": {"N": "1700000000000"}})
+                "refresh_token": {"S": "sealed:v1:dGhlaXJz:dGhlaXJz:dGhlaXJz"},
+                "instance_url": {"S": "https://theirs.example"}, "issued_at": {"N": now_ms().to_string()}})
         });
         if let Some(row) = &row {
             let table = self.cloud.stack("main").output("TokenTableName");
