@@ -24,7 +24,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 export PYTEST_ADDOPTS := -p no:cacheprovider -q
 
 .PHONY: help up down status test quick lint lint-rust lint-template unit model checks emulator end-to-end connect kills \
-  alarms operate wasf soak outage latency simulate sweep sweep-bench browser bench picture fmt audit build deploy tools clean
+  alarms operate wasf soak outage latency simulate sweep sweep-bench crowd browser bench picture fmt audit build deploy tools clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^# ── / {sub(/^# ── /, ""); print "\n" $$0} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -89,7 +89,7 @@ connect: browser
 	$(run) --with-plain-stack -- $(call deployed,end_to_end) --test-threads 16 --skip kills:: --skip garbage:: --skip alarms::
 
 kills: # and garbage, because here nobody else uses the plain stack
-	$(run) --with-plain-stack -- $(call deployed,end_to_end) --test-threads 12 kills:: garbage::
+	$(run) --with-plain-stack -- $(call deployed,end_to_end) --test-threads 24 kills:: garbage::
 
 alarms: # on a cloud of their own: other tests' faults would raise them too
 	$(run) -- $(call deployed,end_to_end) alarms::
@@ -123,6 +123,9 @@ sweep: ## simulate the sweep of ten million connections; UPDATE=1 puts it into d
 
 sweep-bench: ## sweep 100,000 rows of which 3 % are due, on a local cloud: who is refreshed, how fast (some minutes)
 	$(cloud) run -- $(tests) --test end_to_end -- --ignored --nocapture upkeep::a_hundred_thousand_rows
+
+crowd: ## a thousand calls for one token, 150 of them in flight, on a local cloud: one refresh, equal answers (some minutes)
+	$(cloud) run -- $(tests) --test end_to_end -- --ignored --nocapture tokens::a_thousand
 
 # The functions are compiled as `sam build` does it for this machine's architecture, the peers the same way, each by itself.
 bench: export CARGO_TARGET_DIR := $(CURDIR)/target

@@ -114,6 +114,18 @@ def test_an_administrator_of_keys_neither_opens_nor_seals_refresh_tokens_and_can
     assert _allowed(kms.put_key_policy, KeyId=key, PolicyName="default", Policy=policy)
 
 
+def test_whoever_reads_the_whole_token_table_finds_no_refresh_token_to_use(cloud, custody):
+    sealed = _sealed(cloud, custody)
+    row = {"wa_id": {"S": "whatsapp:+15551234567"}, "data_key": {"B": sealed}}
+    cloud.client("dynamodb").put_item(TableName=custody["TokenTable"], Item=row)
+    name = _make_role(cloud, "reader", {"Effect": "Allow", "Action": ["dynamodb:*", "kms:*"], "Resource": "*"})
+    kms = _as(cloud, name, "kms")
+    (found,) = _as(cloud, name, "dynamodb").scan(TableName=custody["TokenTable"])["Items"]
+    key = found["data_key"]["B"]
+    assert key == sealed
+    assert not _allowed(kms.decrypt, CiphertextBlob=key, EncryptionContext=PURPOSE)
+
+
 def test_the_next_stack_of_the_same_name_opens_what_this_one_sealed(cloud, custody):
     statement = {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*"}
     next_stacks = _make_role(cloud, "custody-TokenKeeperRole-ABCDEFGHIJKL", statement)

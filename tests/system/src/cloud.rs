@@ -42,6 +42,8 @@ pub struct Cloud {
     pub endpoint: String,
     region: String,
     credentials: AccessKey,
+    /// Those of a user with the stacks' `BotPolicyArn` and nothing else; an empty account has none.
+    bot_credentials: Option<AccessKey>,
     /// The sandbox's address, with no slash at the end.
     pub sandbox_url: String,
     /// The connected app's consumer key.
@@ -105,6 +107,12 @@ impl Cloud {
         self
     }
 
+    /// The cloud as the bot has it, whose calls are signed by a user with the stacks' `BotPolicyArn` alone.
+    pub fn as_bot(&self) -> Self {
+        let credentials = self.bot_credentials.clone().expect("the bot's user");
+        Self { credentials, ..self.clone() }
+    }
+
     /// A deployed stack, `main` or `plain`.
     pub fn stack(&self, name: &str) -> &Stack {
         self.stacks.get(name).unwrap_or_else(|| panic!("no stack {name} is deployed"))
@@ -134,12 +142,16 @@ impl Cloud {
 
     /// Calls an AWS service that speaks JSON.
     pub async fn aws(&self, service: &str, target: &str, body: Value) -> Value {
-        let headers = [("x-amz-target", target), ("content-type", "application/x-amz-json-1.0")];
-        let response = self.signed(service, Method::POST, &self.endpoint, &headers, body.to_string()).await;
-        let status = response.status();
-        let answer: Value = response.json().await.unwrap_or(Value::Null);
+        let (status, answer) = self.try_aws(service, target, body).await;
         assert!(status.is_success(), "{target} answered {status}: {answer}");
         answer
+    }
+
+    /// The same; the status and the answer, whatever they are.
+    pub async fn try_aws(&self, service: &str, target: &str, body: Value) -> (StatusCode, Value) {
+        let headers = [("x-amz-target", target), ("content-type", "application/x-amz-json-1.0")];
+        let response = self.signed(service, Method::POST, &self.endpoint, &headers, body.to_string()).await;
+        (response.status(), response.json().await.unwrap_or(Value::Null))
     }
 
     /// A request signed with Signature Version 4.
@@ -287,6 +299,24 @@ impl Cloud {
         self.control("/control/aws/faults", &fault).await;
     }
 
+    /// Waits until the faults are used up of calls that contain this text.
+    pub async fn used_up(&self, containing: &str) {
+        wait_until("faults that are used up", async || {
+            let request = self.client().get(format!("{}/control/aws/faults", self.sandbox_url));
+            let left = request.query(&[("containing", containing)]).send().await.expect("the sandbox");
+            left.json::<Vec<String>>().await.expect("a list").is_empty().then_some(())
+        })
+        .await;
+    }
+
+    /// The operations of AWS that a chat's tokens were given to in clear, each with the kind of token: `access` or `refresh`.
+    pub async fn tokens_in_clear(&self, chat: &str) -> Vec<(String, String)> {
+        let request = self.client().get(format!("{}/control/aws/tokens", self.sandbox_url)).query(&[("wa_id", chat)]);
+        let shown: Vec<Value> = request.send().await.expect("the sandbox").json().await.expect("a list");
+        let text = |shown: &Value, name: &str| shown[name].as_str().expect("a text").to_owned();
+        shown.iter().map(|shown| (text(shown, "operation"), text(shown, "kind"))).collect()
+    }
+
     /// Ends the faults of a chat at the outside parties.
     pub async fn end_faults(&self, wa_id: &str) {
         self.end("/control/faults", &[("wa_id", wa_id)]).await;
@@ -309,19 +339,24 @@ impl Cloud {
         assert!(answer.expect("the sandbox").status().is_success());
     }
 
-    /// Sets the functions' batch size to 1, so that a kill affects one message only.
+    /// Sets the batch size of the exchanger and the notifier to 1, so that a kill affects one message only.
     pub async fn give_one_at_a_time(&self, stack: &str) {
-        let mappings = format!("{}/2015-03-31/event-source-mappings/", self.endpoint);
         for name in ["TokenExchangerFunctionName", "NotifierFunctionName"] {
-            let url = format!("{mappings}?FunctionName={}", self.stack(stack).output(name));
-            let found = self.signed("lambda", Method::GET, &url, &[], String::new()).await;
-            let found: Value = found.json().await.expect("mappings");
-            for mapping in found["EventSourceMappings"].as_array().expect("mappings") {
-                let url = format!("{mappings}{}", mapping["UUID"].as_str().expect("a mapping"));
-                let headers = [("content-type", "application/json")];
-                let change = json!({"BatchSize": 1}).to_string();
-                assert!(self.signed("lambda", Method::PUT, &url, &headers, change).await.status().is_success());
-            }
+            self.set_batch_size(stack, name, 1).await;
+        }
+    }
+
+    /// Sets the batch size of a function, by the output that names it.
+    pub async fn set_batch_size(&self, stack: &str, name: &str, messages: u32) {
+        let mappings = format!("{}/2015-03-31/event-source-mappings/", self.endpoint);
+        let url = format!("{mappings}?FunctionName={}", self.stack(stack).output(name));
+        let found = self.signed("lambda", Method::GET, &url, &[], String::new()).await;
+        let found: Value = found.json().await.expect("mappings");
+        for mapping in found["EventSourceMappings"].as_array().expect("mappings") {
+            let url = format!("{mappings}{}", mapping["UUID"].as_str().expect("a mapping"));
+            let headers = [("content-type", "application/json")];
+            let change = json!({"BatchSize": messages}).to_string();
+            assert!(self.signed("lambda", Method::PUT, &url, &headers, change).await.status().is_success());
         }
     }
 

@@ -7,6 +7,7 @@
 //! | [`browser`] | a person's browser, made of HTTP calls |
 //! | [`chromium`] | a person's browser, Chromium |
 //! | [`siblings`] | two host names of one domain: the stack's, and an attacker's |
+//! | [`connections`] | people who are connected: their rows, the bot's calls for tokens, the upkeep queue |
 //! | [`custody`] | refresh tokens as a row has them, sealed or not |
 //! | [`consent`] | people who consent, and how that ends |
 //! | [`alarms`] | the stack's alarms |
@@ -34,6 +35,7 @@ pub mod alarms;
 pub mod browser;
 pub mod chromium;
 pub mod cloud;
+pub mod connections;
 pub mod consent;
 pub mod custody;
 pub mod dead_letters;

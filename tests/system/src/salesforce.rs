@@ -93,11 +93,16 @@ impl Cloud {
 
     /// Waits until a fault `{"hold": …}` holds a chat's request at this endpoint, or at this operation of AWS.
     pub async fn wait_until_held(&self, at: &str, chat: &str) {
-        wait_until("a request that is held", async || {
+        self.wait_until_so_many_held(at, chat, 1).await;
+    }
+
+    /// The same, for so many requests.
+    pub async fn wait_until_so_many_held(&self, at: &str, chat: &str, requests: usize) {
+        wait_until("requests that are held", async || {
             let request = self.client().get(format!("{}/control/held", self.sandbox_url));
             let held = request.query(&[("at", at), ("wa_id", chat)]).send().await.expect("the sandbox");
             let held: Value = held.json().await.expect("an answer");
-            (!held.as_array().expect("a list").is_empty()).then_some(())
+            (held.as_array().expect("a list").len() >= requests).then_some(())
         })
         .await;
     }

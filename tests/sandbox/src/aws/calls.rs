@@ -1,10 +1,17 @@
-//! How often each operation of AWS was called, and with which key of KMS. Nothing else of the calls is kept.
+//! How often each operation of AWS was called, and with which key of KMS; and whose tokens it was given in clear. Nothing else of
+//! the calls is kept.
 
-use std::{collections::BTreeMap, sync::Mutex};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Mutex,
+};
 
 use serde::{Deserialize, Serialize};
 
-use crate::lock;
+use crate::{
+    lock,
+    salesforce::{Salesforce, TokenKind, tokens_in},
+};
 
 /// The operation and, with a call of KMS that names one, the key.
 type Called = (String, Option<String>);
@@ -18,9 +25,20 @@ pub(crate) struct Calls {
     count: u64,
 }
 
+/// A token that an operation was given in clear.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub(crate) struct Shown {
+    operation: String,
+    kind: TokenKind,
+}
+
 /// The numbers of calls since the start.
 #[derive(Default)]
-pub(crate) struct AwsCalls(Mutex<BTreeMap<Called, u64>>);
+pub(crate) struct AwsCalls {
+    numbers: Mutex<BTreeMap<Called, u64>>,
+    /// By chat.
+    shown: Mutex<BTreeMap<String, BTreeSet<Shown>>>,
+}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -33,12 +51,27 @@ impl AwsCalls {
     pub(crate) fn count(&self, operation: &str, body: &[u8]) {
         let is_kms = operation.starts_with("kms.");
         let key_id = is_kms.then(|| serde_json::from_slice(body).ok()).flatten().map(|OfKey { key_id }| key_id);
-        *lock(&self.0).entry((operation.to_owned(), key_id)).or_default() += 1;
+        *lock(&self.numbers).entry((operation.to_owned(), key_id)).or_default() += 1;
+    }
+
+    /// Notes whose tokens a call has in clear.
+    pub(crate) fn note_tokens(&self, operation: &str, body: &[u8], salesforce: &Salesforce) {
+        for (kind, token) in tokens_in(&String::from_utf8_lossy(body)) {
+            if let Some(wa_id) = salesforce.wa_id_of_token(token) {
+                let shown = Shown { operation: operation.to_owned(), kind };
+                lock(&self.shown).entry(wa_id).or_default().insert(shown);
+            }
+        }
+    }
+
+    /// The tokens of a chat that were given in clear.
+    pub(crate) fn tokens_of(&self, wa_id: &str) -> BTreeSet<Shown> {
+        lock(&self.shown).get(wa_id).cloned().unwrap_or_default()
     }
 
     /// All numbers, in the order of the operations' names.
     pub(crate) fn counts(&self) -> Vec<Calls> {
-        let calls = lock(&self.0);
+        let calls = lock(&self.numbers);
         let count = |((operation, key_id), count): (&Called, &u64)| Calls {
             operation: operation.clone(),
             key_id: key_id.clone(),

@@ -50,6 +50,16 @@ impl AwsFaults {
         lock(&self.0).retain(|(fault, _)| containing.is_some() && fault.containing.as_deref() != containing);
     }
 
+    /// The operations whose faults with exactly this text are not used up, oldest first.
+    pub(crate) fn left(&self, containing: Option<&str>) -> Vec<String> {
+        let faults = lock(&self.0);
+        let now = Instant::now();
+        let left = faults.iter().filter(|(fault, end)| fault.times > 0 && end.is_none_or(|end| now < end));
+        left.filter(|(fault, _)| fault.containing.as_deref() == containing)
+            .map(|(fault, _)| fault.operation.clone())
+            .collect()
+    }
+
     /// The fault for this call, which counts as used once more.
     ///
     /// To find the process to kill takes a while, in which the SDK may give up the call and repeat it. So a fault that
@@ -123,7 +133,9 @@ mod tests {
         assert!(matches!(take(), Some(Action::Delay(_))));
         faults.end_kill("dynamodb.UpdateItem", b"07", false);
         assert!(matches!(take(), Some(Action::Kill(_))));
+        assert_eq!(faults.left(Some("07")), ["dynamodb.*"]);
         faults.end_kill("dynamodb.UpdateItem", b"07", true);
+        assert!(faults.left(Some("07")).is_empty());
         assert!(take().is_none());
     }
 

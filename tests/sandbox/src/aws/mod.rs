@@ -12,7 +12,7 @@
 //! `for_ms` ends the fault after a time. The actions are those of [`crate::control`]'s faults.
 //!
 //! `GET /control/aws/calls` has `[{"operation", "key_id"?, "count"}]`: how often each operation was called and, for KMS,
-//! with which key.
+//! with which key. `GET /control/aws/tokens` says which operations were given tokens in clear.
 //!
 //! It stores nothing else of the requests and responses, because they hold tokens.
 
@@ -90,6 +90,7 @@ impl Upstream {
         let Ok(body) = to_bytes(body, LARGEST_BODY).await else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
         let operation = operation(&parts.headers).unwrap_or_default();
         self.world.aws_calls.count(&operation, &body);
+        self.world.aws_calls.note_tokens(&operation, &body, &self.world.salesforce);
         let fault = self.world.aws_faults.take(&operation, &body);
         let of_fault = body.clone();
         let forward = self.forward(

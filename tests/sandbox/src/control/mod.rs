@@ -7,6 +7,8 @@
 //! | `POST /control/faults` | makes an endpoint fail, see [`faults`] |
 //! | `DELETE /control/faults` | removes the faults that have not been used up; `?wa_id=` those of a chat |
 //! | `POST /control/aws/faults`, `DELETE` | the same between the functions and AWS, see [`crate::aws`]; `?containing=` |
+//! | `GET /control/aws/faults` | the operations of those that are not used up; `?containing=` with exactly this text, else without one |
+//! | `GET /control/aws/tokens` | the operations of AWS whose requests had tokens of the chat `?wa_id=` in clear: `[{"operation","kind"}]`, `kind` being `access` (opaque ones) or `refresh` |
 //! | `GET /control/aws/calls` | how often each operation of AWS was called, see [`crate::aws`] |
 //! | `GET /control/journal` | requests and responses, see [`journal`]; filtered by `?wa_id=` and `?endpoint=` |
 //! | `GET /control/held`, `POST /control/release` | requests that a fault holds, see [`holds`] |
@@ -58,7 +60,8 @@ pub(crate) fn routes() -> Router<Arc<World>> {
     Router::new()
         .route("/control/health", get(async || Json(json!({"status": "ok"}))))
         .route("/control/faults", post(add_fault).delete(clear_faults))
-        .route("/control/aws/faults", post(add_aws_fault).delete(clear_aws_faults))
+        .route("/control/aws/faults", get(read_aws_faults).post(add_aws_fault).delete(clear_aws_faults))
+        .route("/control/aws/tokens", get(read_aws_tokens))
         .route("/control/aws/calls", get(count_aws_calls))
         .route("/control/journal", get(read_journal))
         .route("/control/held", get(read_held))
@@ -105,6 +108,14 @@ async fn clear_aws_faults(State(world): State<Arc<World>>, Query(which): Query<W
     world.aws_faults.clear(which.containing.as_deref());
     world.holds.release(&holds::Which { at: None, wa_id: which.containing });
     StatusCode::NO_CONTENT
+}
+
+async fn read_aws_faults(State(world): State<Arc<World>>, Query(which): Query<Which>) -> Json<Vec<String>> {
+    Json(world.aws_faults.left(which.containing.as_deref()))
+}
+
+async fn read_aws_tokens(State(world): State<Arc<World>>, Query(which): Query<Which>) -> Response {
+    Json(world.aws_calls.tokens_of(which.wa_id.as_deref().unwrap_or_default())).into_response()
 }
 
 async fn count_aws_calls(State(world): State<Arc<World>>) -> Response {

@@ -58,6 +58,7 @@ pub(crate) use self::{
     policies::PolicyChange,
     restrictions::{Restricted, Whose},
     token::already_processing,
+    tokens::{TokenKind, tokens_in},
     turns::{Busy, Turn},
     users::{USERS, User},
 };

@@ -1,12 +1,16 @@
 //! The bot's calls about a connection, deployed: a live token, how the connection stands, its end.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
-use futures::future::join_all;
+use futures::{StreamExt as _, future::join_all, stream};
 use reqwest::{Method, StatusCode, header};
-use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
-use system::{Browser, Cloud, hex, new_chat, now_ms, wait_until};
+use system::{
+    Browser, Cloud,
+    connections::{seed, sha256, tables_alone_have_access_tokens},
+    custody::sealing_key,
+    new_chat, now_ms, wait_until,
+};
 
 /// How many of a bot's workers ask at once; each is a process of its own on the local cloud.
 const WORKERS: usize = 20;
@@ -38,10 +42,6 @@ async fn token(cloud: &Cloud, chat: &str, more: Value) -> Value {
 
 fn text<'a>(answer: &'a Value, field: &str) -> &'a str {
     answer[field].as_str().unwrap_or_else(|| panic!("no {field}"))
-}
-
-fn sha256(token: &str) -> String {
-    hex(digest(&SHA256, token.as_bytes()).as_ref())
 }
 
 /// What Salesforce answers to a query with this token.
@@ -188,6 +188,41 @@ async fn a_call_that_is_not_signed_is_refused() {
 }
 
 #[tokio::test]
+async fn a_bot_with_its_policy_alone_makes_its_calls_and_nothing_else() {
+    let cloud = Cloud::read();
+    let (bot, chat) = (cloud.as_bot(), new_chat());
+    bot.consent(&chat).await;
+    cloud.outcome(&chat).await;
+    let old = token(&bot, &chat, json!({})).await;
+    let new = token(&bot, &chat, json!({"rejected": sha256(text(&old, "access_token"))})).await;
+    assert_eq!(query(&cloud, &new).await, StatusCode::OK);
+    assert_eq!(status(&bot, &chat).await["status"], "connected");
+
+    let main = cloud.stack("main");
+    let (tokens, attempts) = (main.output("TokenTableName"), main.output("AttemptTableName"));
+    let sealed = cloud.item(tokens, "wa_id", &chat).await.unwrap();
+    let key = json!({"CiphertextBlob": sealing_key(&sealed), "EncryptionContext": {"purpose": "refresh-token"}});
+    let message = |queue: &str| json!({"QueueUrl": main.output(queue), "MessageBody": "{}"});
+    for (service, target, body) in [
+        ("dynamodb", "DynamoDB_20120810.GetItem", json!({"TableName": tokens, "Key": {"wa_id": {"S": chat}}})),
+        ("dynamodb", "DynamoDB_20120810.Scan", json!({"TableName": tokens})),
+        ("dynamodb", "DynamoDB_20120810.Scan", json!({"TableName": attempts})),
+        ("kms", "TrentService.Decrypt", key),
+        ("sqs", "AmazonSQS.SendMessage", message("UpkeepQueueUrl")),
+        ("sqs", "AmazonSQS.SendMessage", message("ExchangeQueueUrl")),
+        ("secretsmanager", "secretsmanager.GetSecretValue", json!({"SecretId": "sf_client_secret"})),
+    ] {
+        let (status, answer) = bot.try_aws(service, target, body).await;
+        let word = answer["__type"].as_str().unwrap_or_default();
+        assert!(status.is_client_error() && word.contains("AccessDenied"), "{target}: {status} {answer}");
+    }
+
+    let ended = bot.call("main", "disconnect", json!({"wa_id": chat})).await;
+    assert_eq!(ended.status(), StatusCode::NO_CONTENT);
+    tables_alone_have_access_tokens(&cloud, &chat).await;
+}
+
+#[tokio::test]
 async fn a_bad_body_is_refused_with_a_word() {
     let cloud = Cloud::read();
     for body in
@@ -197,4 +232,82 @@ async fn a_bad_body_is_refused_with_a_word() {
         assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{body}");
         assert_eq!(answer.json::<Value>().await.unwrap()["error"], "invalid_request");
     }
+}
+
+/// How many calls `make crowd` makes of each kind, and how many of them are in flight at any time, each in a process of its own.
+const CROWD: usize = 1_000;
+const IN_FLIGHT: usize = 150;
+
+/// A connection whose refresh token rotates, and whose tokens are old; its access token.
+async fn old_connection(cloud: &Cloud) -> (String, String) {
+    let chat = new_chat();
+    seed(cloud, &chat, Duration::from_hours(2)).await;
+    cloud.rotate_refresh_tokens(&chat).await;
+    let row = cloud.item(cloud.stack("main").output("TokenTableName"), "wa_id", &chat).await.unwrap();
+    (chat, text(&row["access_token"], "S").to_owned())
+}
+
+/// Starts as many processes as calls will be in flight.
+async fn warm_up(cloud: &Cloud) {
+    let nobody = new_chat();
+    cloud.aws_fault("dynamodb.GetItem", &*nobody, u32::MAX, json!({"delay_ms": 2_500})).await;
+    join_all((0..IN_FLIGHT).map(|_| cloud.call("main", "token", json!({"wa_id": nobody})))).await;
+    cloud.end_aws_faults(&nobody).await;
+}
+
+/// `CROWD` calls for these chats' tokens, `IN_FLIGHT` at a time: no refresh but one for each chat, and equal answers. The first
+/// calls are held at their reads until all of them are there, and go on at once.
+#[expect(clippy::print_stdout, reason = "the report of a long test")]
+async fn crowd(cloud: &Cloud, what: &str, chats: &[String], more: impl Fn() -> Value) {
+    const READ: &str = "dynamodb.GetItem";
+    let first = IN_FLIGHT / chats.len();
+    for chat in chats {
+        cloud.aws_fault(READ, &**chat, u32::try_from(first).unwrap(), json!({"hold": "before"})).await;
+    }
+    let began = now_ms();
+    let asking = stream::iter((0..CROWD).map(|number| &chats[number % chats.len()]))
+        .map(async |chat| (chat, text(&token(cloud, chat, more()).await, "access_token").to_owned()))
+        .buffer_unordered(IN_FLIGHT)
+        .collect::<Vec<_>>();
+    let releasing = async {
+        for chat in chats {
+            cloud.wait_until_so_many_held(READ, chat, first).await;
+        }
+        let all_there = now_ms() - began;
+        join_all(chats.iter().map(|chat| cloud.release(READ, chat))).await;
+        all_there
+    };
+    let (answers, all_there) = futures::join!(asking, releasing);
+    let took = now_ms() - began;
+    let (mut refreshes, mut tokens) = (0, HashSet::new());
+    for chat in chats {
+        refreshes += cloud.journal(chat).await.count("salesforce.refresh");
+        assert_eq!(cloud.token_counter(chat, "families_revoked").await, 0);
+    }
+    tokens.extend(answers.iter().map(|(chat, token)| (*chat, token)));
+    println!(
+        "{what}: {} answers in {took} ms, {IN_FLIGHT} in flight, the first of them at once after {all_there} ms: {refreshes} \
+         refreshes, {} different tokens",
+        answers.len(),
+        tokens.len(),
+    );
+    assert_eq!((answers.len(), refreshes, tokens.len()), (CROWD, chats.len() as u64, chats.len()));
+}
+
+/// `make crowd`: a thousand calls for a token that is old, a thousand for one that Salesforce has refused, and a thousand for those
+/// of ten chats.
+#[tokio::test]
+#[ignore = "thousands of calls and a hundred and fifty processes, on a cloud of its own"]
+async fn a_thousand_calls_make_one_refresh_for_each_connection() {
+    let cloud = Cloud::read();
+    warm_up(&cloud).await;
+    let (chat, _) = old_connection(&cloud).await;
+    crowd(&cloud, "old", &[chat], || json!({})).await;
+    let (chat, dead) = old_connection(&cloud).await;
+    crowd(&cloud, "rejected", &[chat], || json!({"rejected": sha256(&dead)})).await;
+    let mut chats = Vec::new();
+    for _ in 0..10 {
+        chats.push(old_connection(&cloud).await.0);
+    }
+    crowd(&cloud, "ten chats", &chats, || json!({})).await;
 }

@@ -3,54 +3,21 @@
 use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
-use reqwest::Method;
+use reqwest::StatusCode;
 use serde_json::{Value, json};
-use system::{Browser, Cloud, Journal, Stack, consent::CONNECTED, faults::throttled, new_chat, now_ms, wait_until};
+use system::{
+    Cloud, Journal,
+    connections::{
+        age_row, connect, events, number, reject, row, send, sha256, tables_alone_have_access_tokens, text,
+        token_table, visitor,
+    },
+    consent::CONNECTED,
+    faults::throttled,
+    new_chat, now_ms, wait_until,
+};
 
+const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
-
-/// Connects somebody with an account of their own, so that nobody's approvals end somebody else's.
-async fn connect(cloud: &Cloud, chat: &str) -> Journal {
-    let mut browser = Browser::new(cloud);
-    let authorize_url = browser.press(&cloud.link(chat).await.url).await;
-    let order = json!({"authorize_url": authorize_url, "username": visitor(chat)});
-    let callback = browser.order_login(&order).await;
-    browser.visit(Method::GET, &callback).await;
-    cloud.outcome(chat).await
-}
-
-fn visitor(chat: &str) -> String {
-    format!("visitor-{}@example.com", &chat[chat.len() - 7..])
-}
-
-fn token_table(cloud: &Cloud) -> &str {
-    cloud.stack("main").output("TokenTableName")
-}
-
-async fn row(cloud: &Cloud, chat: &str) -> Value {
-    cloud.item(token_table(cloud), "wa_id", chat).await.expect("a row")
-}
-
-fn number(row: &Value, name: &str) -> u64 {
-    row[name]["N"].as_str().and_then(|number| number.parse().ok()).unwrap_or_default()
-}
-
-/// Makes a row look as if nobody had refreshed it for so long.
-async fn age_row(cloud: &Cloud, chat: &str, age: Duration) {
-    let at = now_ms() - u64::try_from(age.as_millis()).unwrap();
-    let update = json!({
-        "TableName": token_table(cloud),
-        "Key": {"wa_id": {"S": chat}},
-        "UpdateExpression": "SET refreshed_at = :at, issued_at = :at",
-        "ExpressionAttributeValues": {":at": {"N": at.to_string()}},
-    });
-    cloud.aws("dynamodb", "DynamoDB_20120810.UpdateItem", update).await;
-}
-
-async fn send(cloud: &Cloud, stack: &Stack, body: &str) {
-    let message = json!({"QueueUrl": stack.output("UpkeepQueueUrl"), "MessageBody": body});
-    cloud.aws("sqs", "AmazonSQS.SendMessage", message).await;
-}
 
 /// Goes through the table at once: a page without a pause.
 async fn sweep(cloud: &Cloud) {
@@ -69,10 +36,6 @@ async fn refreshed(cloud: &Cloud, chat: &str) -> Value {
 async fn expired(cloud: &Cloud, chat: &str) -> Journal {
     let is_told = |journal: &Journal| !events(journal, "connection.expired").is_empty() && journal.messages().len() > 1;
     cloud.wait_for(chat, "the end of the connection", is_told).await
-}
-
-fn events<'a>(journal: &'a Journal, kind: &str) -> Vec<&'a Value> {
-    journal.events().into_iter().filter(|event| event["type"].as_str().is_some_and(|it| it.ends_with(kind))).collect()
 }
 
 #[tokio::test]
@@ -110,6 +73,33 @@ async fn the_schedulers_message_goes_through_the_table() {
     .await;
 }
 
+/// Lets the claim of the next refresh through, and refuses all that follows for so long.
+async fn refuse_writes_after_the_claim(cloud: &Cloud, chat: &str, time: Duration) {
+    cloud.aws_fault("dynamodb.UpdateItem", chat, 1, json!({"delay_ms": 0})).await;
+    let refusal = json!({"operation": "dynamodb.UpdateItem", "containing": chat, "times": 10_000,
+        "for_ms": u64::try_from(time.as_millis()).unwrap(), "action": throttled()});
+    cloud.control("/control/aws/faults", &refusal).await;
+}
+
+/// What came of a refresh that the table refused to store: one rotation, whose tokens are in the row now, work, and were seen
+/// nowhere but there.
+async fn stored_later(cloud: &Cloud, chat: &str) -> Value {
+    let row = refreshed(cloud, chat).await;
+    let [access_token, refresh_token] = cloud.tokens_of(&row).await;
+    assert_eq!(cloud.journal(chat).await.refreshes(), ["rotated"]);
+    assert_eq!(cloud.live_tokens(chat).await, [sha256(&refresh_token)], "the newest");
+    assert!(cloud.is_live(text(&row, "instance_url"), &access_token).await);
+    let lines = cloud.log_lines().await;
+    assert!(lines.iter().any(|line| line.contains("refreshed tokens not stored, and put on the upkeep queue")));
+    assert!(!lines.iter().any(|line| line.contains(&access_token) || line.contains(&refresh_token)));
+    tables_alone_have_access_tokens(cloud, chat).await;
+    for queue in ["UpkeepDlqUrl", "ExchangeDlqUrl"] {
+        let letters = cloud.peek(cloud.stack("main").output(queue)).await;
+        assert!(!letters.iter().any(|letter| letter.contains(&access_token) || letter.contains(&refresh_token)));
+    }
+    row
+}
+
 #[tokio::test]
 async fn refreshed_tokens_that_the_table_refuses_are_stored_from_the_queue() {
     let cloud = Cloud::read();
@@ -117,19 +107,41 @@ async fn refreshed_tokens_that_the_table_refuses_are_stored_from_the_queue() {
     connect(&cloud, &chat).await;
     cloud.rotate_refresh_tokens(&chat).await;
     age_row(&cloud, &chat, 21 * DAY).await;
-    // The claim is written.
-    cloud.aws_fault("dynamodb.UpdateItem", &*chat, 1, json!({"delay_ms": 0})).await;
-    let refusal = json!({"operation": "dynamodb.UpdateItem", "containing": chat, "times": 10_000,
-        "for_ms": 20_000, "action": throttled()});
-    cloud.control("/control/aws/faults", &refusal).await;
+    refuse_writes_after_the_claim(&cloud, &chat, Duration::from_secs(20)).await;
     sweep(&cloud).await;
-    let row = refreshed(&cloud, &chat).await;
-    assert_eq!(cloud.journal(&chat).await.refreshes(), ["rotated"]);
-    let (access_token, instance_url) = (row["access_token"]["S"].as_str(), row["instance_url"]["S"].as_str());
-    assert!(cloud.is_live(instance_url.unwrap(), access_token.unwrap()).await);
-    let lines = cloud.log_lines().await;
-    assert!(lines.iter().any(|line| line.contains("refreshed tokens not stored, and put on the upkeep queue")));
-    assert!(!lines.iter().any(|line| line.contains(access_token.unwrap())));
+    stored_later(&cloud, &chat).await;
+}
+
+#[tokio::test]
+async fn a_table_that_refuses_writes_for_two_minutes_after_a_refresh_keeps_no_bot_from_a_token() {
+    let cloud = Cloud::read();
+    let chat = new_chat();
+    connect(&cloud, &chat).await;
+    cloud.rotate_refresh_tokens(&chat).await;
+    age_row(&cloud, &chat, 2 * HOUR).await;
+    let old = row(&cloud, &chat).await;
+    refuse_writes_after_the_claim(&cloud, &chat, Duration::from_mins(2)).await;
+    // The refresh is this call's.
+    let answer = reject(&cloud, &chat, text(&old, "access_token")).await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    let new: Value = answer.json().await.unwrap();
+    assert_ne!(new["access_token"], old["access_token"]["S"]);
+    assert!(is_live(&cloud, &new).await);
+    // Meanwhile the old one serves, which no rotation ends; nothing is asked of Salesforce with what was used up.
+    let answer = cloud.call("main", "token", json!({"wa_id": chat})).await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert!(is_live(&cloud, &answer.json().await.unwrap()).await);
+    assert_eq!(row(&cloud, &chat).await["access_token"], old["access_token"], "refused all the while");
+    let row = stored_later(&cloud, &chat).await;
+    assert_eq!(row["access_token"]["S"], new["access_token"]);
+    let answer: Value = cloud.call("main", "token", json!({"wa_id": chat})).await.json().await.unwrap();
+    assert_eq!(answer["access_token"], new["access_token"]);
+    assert_eq!(cloud.journal(&chat).await.messages(), [CONNECTED]);
+}
+
+async fn is_live(cloud: &Cloud, answer: &Value) -> bool {
+    let text = |name: &str| answer[name].as_str().unwrap();
+    cloud.is_live(text("instance_url"), text("access_token")).await
 }
 
 #[tokio::test]
