@@ -95,7 +95,7 @@ alarms: # on a cloud of their own: other tests' faults would raise them too
 	$(run) -- $(call deployed,end_to_end) alarms::
 
 operate: ## the README's way from an empty account to a working link, and what operators do with wasf
-	$(run) --empty -- $(call deployed,operate)
+	$(run) --empty -- $(call deployed,operate) --test-threads 8 # most of them wait
 
 emulator: ## each of AWS's behaviours that the local cloud restores, with its fix and without
 	@$(cloud) setup ministack

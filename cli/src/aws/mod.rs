@@ -15,6 +15,7 @@ mod logs;
 mod metrics;
 mod queue;
 mod roles;
+mod schedules;
 mod secrets;
 mod signed;
 mod tables;
@@ -36,6 +37,7 @@ pub(crate) use self::{
     metrics::{Query, Statistic, Statistics, statistics},
     queue::{Counts, Message, Queue},
     roles::{Context, Holder, Roles},
+    schedules::{Schedule, schedule},
     secrets::{Presence, SecretsManager},
     signed::{Answer, Signed},
     tables::{TableSettings, Tables},

@@ -9,7 +9,7 @@ use aws_sigv4::{
     sign::v4,
 };
 use aws_types::SdkConfig;
-use reqwest::{StatusCode, Url};
+use reqwest::{Method, StatusCode, Url};
 use shared::{Timestamp, aws::partition};
 
 use super::config::{endpoint, region};
@@ -18,7 +18,7 @@ use crate::{
     http::{client_for, failure},
 };
 
-/// A `POST` that is signed.
+/// A request that is signed.
 pub(crate) struct Signed<'a> {
     /// What it is for: `cannot <action>: …`.
     pub(crate) action: &'a str,
@@ -58,8 +58,17 @@ pub(crate) struct Answer {
 }
 
 impl Signed<'_> {
-    /// Sends it once, signed with the operator's credentials; returns the response.
+    /// Sends it once as a `POST`, signed with the operator's credentials; returns the response.
     pub(crate) async fn post(self, aws: &SdkConfig, now: Timestamp) -> Result<Answer, Error> {
+        self.send(Method::POST, aws, now).await
+    }
+
+    /// The same as a `GET`, which has no body.
+    pub(crate) async fn get(self, aws: &SdkConfig, now: Timestamp) -> Result<Answer, Error> {
+        self.send(Method::GET, aws, now).await
+    }
+
+    async fn send(self, method: Method, aws: &SdkConfig, now: Timestamp) -> Result<Answer, Error> {
         let Self { action, url, service, content_type, target, body } = self;
         let failed = |why: &str| Error::failed(action, why);
         let unsigned = || failed("the request cannot be signed");
@@ -78,10 +87,10 @@ impl Signed<'_> {
             .into();
         let target = target.map(|target| ("x-amz-target", target));
         let headers = || [("content-type", content_type)].into_iter().chain(target);
-        let signable = SignableRequest::new("POST", url, headers(), SignableBody::Bytes(body.as_bytes()));
+        let signable = SignableRequest::new(method.as_str(), url, headers(), SignableBody::Bytes(body.as_bytes()));
         let (signature, _) = sign(signable.map_err(|_| unsigned())?, &parameters).map_err(|_| unsigned())?.into_parts();
 
-        let mut request = client_for(&parsed)?.post(parsed).body(body);
+        let mut request = client_for(&parsed)?.request(method, parsed).body(body);
         for (name, value) in headers().chain(signature.headers()) {
             request = request.header(name, value);
         }

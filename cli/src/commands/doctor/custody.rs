@@ -4,9 +4,13 @@ use std::time::Duration;
 
 use shared::{metrics::Metric, timestamp::Clock};
 
-use super::finding::{self, Finding};
+use super::{
+    deployment,
+    finding::{self, Finding},
+    upkeep::{self, Opened, Setting, User},
+};
 use crate::{
-    aws::{Context, Functions, Keys, Query, Queue, Roles, Statistic, statistics},
+    aws::{self, Context, Functions, Keys, Query, Queue, Roles, Settings, Statistic, statistics},
     error::Error,
     report::count,
     target::Target,
@@ -26,7 +30,19 @@ pub(super) async fn check(target: &Target, clock: Clock) -> Vec<Finding> {
     if target.stack.parameter("TokenCustody") != "Stack" {
         return findings;
     }
-    for found in [sources(target).await, swept(target, clock).await, key(target).await, dead_letters(target).await] {
+    let (keys, settings) = match holders(target).await {
+        Ok(holders) => (key(target, &holders).await, environment(target, &holders)),
+        Err(error) => (Err(error), Ok(Vec::new())),
+    };
+    let found = [
+        sources(target).await,
+        schedule(target, clock).await,
+        swept(target, clock).await,
+        keys,
+        settings,
+        dead_letters(target).await,
+    ];
+    for found in found {
         findings.extend(found.unwrap_or_else(|error| vec![finding::unchecked(CHECK, &error)]));
     }
     findings
@@ -77,24 +93,97 @@ fn sweep(is_finished: bool) -> Finding {
     )
 }
 
-async fn key(target: &Target) -> Result<Vec<Finding>, Error> {
+async fn key(target: &Target, holders: &[Holder]) -> Result<Vec<Finding>, Error> {
     let arn = target.stack.output("RefreshTokenKeyArn")?;
     let key = Keys::new(&target.aws).read(arn).await?;
     if key.state != "Enabled" {
         return Ok(vec![finding::unusable_key("RefreshTokenKey", arn, &key.state)]);
     }
-    let (functions, roles) = (Functions::new(&target.aws), Roles::new(&target.aws));
+    let roles = Roles::new(&target.aws);
+    let (mut findings, mut users) = (Vec::new(), Vec::new());
+    for Holder { title, settings } in holders {
+        // The exchanger seals, and opens nothing.
+        let actions = if *title == "TokenExchanger" { &ACTIONS[1..] } else { &ACTIONS[..] };
+        for action in roles.denied(&settings.role_arn, actions, &key.arn, CONTEXT).await? {
+            findings.push(finding::key_denied(
+                title,
+                &action,
+                "RefreshTokenKey",
+                "its role's policies do not allow it",
+            ));
+        }
+        users.push(User { title, role_arn: settings.role_arn.clone(), actions });
+    }
+    let is_given = !target.stack.parameter("RefreshTokenKeyArn").is_empty();
+    let opened = Opened { stack: target.stack.name(), arn: &key.arn, statements: &key.statements, is_given };
+    findings.extend(upkeep::key_policy(&opened, &users));
+    if !findings.iter().any(Finding::is_problem) {
+        findings.push(Finding::ok(CHECK, "RefreshTokenKey is enabled, and keeper, refresher and exchanger may use it"));
+    }
+    Ok(findings)
+}
+
+async fn schedule(target: &Target, clock: Clock) -> Result<Vec<Finding>, Error> {
+    // A stack that was changed from TokenCustody=Bot may lack it for a moment.
+    let Some(name) = target.stack.resource("SweepSchedule") else { return Ok(Vec::new()) };
+    let found = aws::schedule(&target.aws, name, clock).await?;
+    Ok(vec![upkeep::schedule(name, found.as_ref(), target.stack.output("UpkeepQueueUrl")?)])
+}
+
+/// A function that holds tokens.
+struct Holder {
+    /// As in the template's outputs.
+    title: &'static str,
+    settings: Settings,
+}
+
+async fn holders(target: &Target) -> Result<Vec<Holder>, Error> {
+    let functions = Functions::new(&target.aws);
+    let mut holders = Vec::new();
+    for output in ["TokenKeeperFunctionName", "TokenRefresherFunctionName", "TokenExchangerFunctionName"] {
+        let settings = functions.settings(target.stack.output(output)?).await?;
+        holders.push(Holder { title: output.strip_suffix("FunctionName").unwrap_or(output), settings });
+    }
+    Ok(holders)
+}
+
+/// Whether the functions' environment is what the stack says.
+fn environment(target: &Target, holders: &[Holder]) -> Result<Vec<Finding>, Error> {
+    let stack = &target.stack;
+    let parameter = |variable, name| (variable, stack.parameter(name).to_owned(), name);
+    let output = |variable, name| Ok::<Setting<'_>, Error>((variable, stack.output(name)?.to_owned(), name));
+    let common = [
+        parameter("TOKEN_CUSTODY", "TokenCustody"),
+        output("DYNAMODB_PROFILE_TABLE_NAME", "TokenTableName")?,
+        output("ATTEMPT_TABLE_NAME", "AttemptTableName")?,
+        output("UPKEEP_QUEUE_URL", "UpkeepQueueUrl")?,
+        output("TOKEN_KEY_ID", "RefreshTokenKeyArn")?,
+    ];
     let mut findings = Vec::new();
-    for output in ["TokenKeeperFunctionName", "TokenRefresherFunctionName"] {
-        let role_arn = functions.settings(target.stack.output(output)?).await?.role_arn;
-        let title = output.strip_suffix("FunctionName").unwrap_or(output);
-        for action in roles.denied(&role_arn, &ACTIONS, &key.arn, CONTEXT).await? {
-            let why = "its role's policies do not allow it";
-            findings.push(finding::key_denied(title, &action, "RefreshTokenKey", why));
+    for Holder { title, settings } in holders {
+        let own = match *title {
+            "TokenKeeper" => vec![
+                parameter("LOGIN_URLS", "LoginUrls"),
+                parameter("TOKEN_MAX_AGE_MINUTES", "TokenMaxAgeMinutes"),
+                parameter("RELINK_LIFETIME_HOURS", "RelinkLifetimeHours"),
+                parameter("SF_REDIRECT_URI", "CallbackUri"),
+                parameter("SF_CALLBACK_URI_SECRET_NAME", "CallbackUriSecretName"),
+            ],
+            "TokenRefresher" => vec![
+                parameter("LOGIN_URLS", "LoginUrls"),
+                parameter("TOKEN_MAX_AGE_MINUTES", "TokenMaxAgeMinutes"),
+                parameter("KEEP_ALIVE_DAYS", "KeepAliveDays"),
+            ],
+            _ => Vec::new(),
+        };
+        let all = [&common[..], &own].concat();
+        findings.extend(upkeep::environment(title, &all, |name| settings.get(name)));
+        if *title != "TokenExchanger" {
+            findings.extend(deployment::environment(title, |name| settings.get(name).map(str::to_owned)));
         }
     }
     if findings.is_empty() {
-        findings.push(Finding::ok(CHECK, "RefreshTokenKey is enabled, and keeper and refresher may use it"));
+        findings.push(Finding::ok(CHECK, "keeper, refresher and exchanger have the stack's settings"));
     }
     Ok(findings)
 }

@@ -39,13 +39,43 @@ pub(super) fn grants(statements: &[Value], action: &str, role_arn: &str, service
 }
 
 fn allows_action(statement: &Value, action: &str) -> bool {
-    statement["Effect"] == "Allow"
-        && any(&statement["Action"], |pattern| matches(&pattern.to_lowercase(), &action.to_lowercase()))
+    statement["Effect"] == "Allow" && covers(statement, action)
 }
 
 fn is_through(statement: &Value, service: &str) -> bool {
     let conditions = statement["Condition"].as_object();
     conditions.into_iter().flatten().any(|(_, pairs)| any(&pairs["kms:ViaService"], |via| matches(via, service)))
+}
+
+/// Whom the denials of an action to everybody else leave out, as patterns: one list for each denial.
+pub(super) fn spared<'a>(statements: &'a [Value], action: &str) -> Vec<Vec<&'a str>> {
+    let denies = |statement: &&Value| {
+        let everybody =
+            any(&statement["Principal"], |who| who == "*") || any(&statement["Principal"]["AWS"], |who| who == "*");
+        statement["Effect"] == "Deny" && everybody && covers(statement, action)
+    };
+    statements.iter().filter(denies).filter_map(left_out).collect()
+}
+
+/// The patterns of a condition that leaves out principals, where it has no other.
+fn left_out(statement: &Value) -> Option<Vec<&str>> {
+    let [(operator, pairs)] = &statement["Condition"].as_object()?.iter().collect::<Vec<_>>()[..] else { return None };
+    let [(key, patterns)] = &pairs.as_object()?.iter().collect::<Vec<_>>()[..] else { return None };
+    let is_it = ["ArnNotLike", "ArnNotEquals", "StringNotLike", "StringNotEquals"].contains(&operator.as_str());
+    let of_principal = key.eq_ignore_ascii_case("aws:PrincipalArn");
+    (is_it && of_principal).then(|| match patterns {
+        Value::Array(several) => several.iter().filter_map(Value::as_str).collect(),
+        one => one.as_str().into_iter().collect(),
+    })
+}
+
+/// Whether a principal's ARN is among these patterns.
+pub(super) fn is_among(patterns: &[&str], arn: &str) -> bool {
+    patterns.iter().any(|pattern| matches(pattern, arn))
+}
+
+fn covers(statement: &Value, action: &str) -> bool {
+    any(&statement["Action"], |pattern| matches(&pattern.to_lowercase(), &action.to_lowercase()))
 }
 
 /// Whether the condition holds for a text, or for one of a list of texts.
@@ -142,6 +172,19 @@ mod tests {
         deny["Effect"] = "Deny".into();
         deny["Condition"] = json!({"Bool": {"aws:SecureTransport": "false"}});
         assert!(allows_decrypt(&[allow, deny]));
+    }
+
+    #[test]
+    fn a_denial_to_everybody_else_leaves_out_whom_it_names() {
+        let deny = |condition: Value| json!({"Effect": "Deny", "Principal": "*", "Action": ["kms:Decrypt", "kms:ReEncryptFrom"], "Condition": condition});
+        let but = deny(json!({"ArnNotLike": {"aws:PrincipalArn": [ROLE, "arn:aws:iam::1:role/next-*"]}}));
+        let found = spared(std::slice::from_ref(&but), "kms:Decrypt");
+        assert_eq!(found.len(), 1);
+        assert!(is_among(&found[0], ROLE) && is_among(&found[0], "arn:aws:iam::1:role/next-1"));
+        assert!(!is_among(&found[0], "arn:aws:iam::1:role/other"));
+        assert!(spared(&[but], "kms:GenerateDataKey").is_empty());
+        let weaker = deny(json!({"ArnNotLike": {"aws:PrincipalArn": ROLE}, "Bool": {"aws:ViaAWSService": "true"}}));
+        assert!(spared(&[weaker], "kms:Decrypt").is_empty(), "it does not deny everybody else");
     }
 
     #[test]

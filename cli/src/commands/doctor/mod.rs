@@ -7,6 +7,7 @@ mod finding;
 mod key_policy;
 mod safety;
 mod tables;
+mod upkeep;
 
 use std::fmt::Write as _;
 

@@ -1,8 +1,9 @@
-//! `wasf doctor` with nine faults, one after the other: each is found, alone and with a remedy, and when
+//! `wasf doctor` with a fault of each kind, one after the other: each is found, alone and with a remedy, and when
 //! it is repaired no problem is left.
 
 use std::net::Ipv4Addr;
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -97,6 +98,69 @@ async fn an_event_source_that_is_disabled() {
         operator.doctor_finds_each("event-sources", "update-event-source-mapping", sources);
         operator.change_event_source(function, json!({"Enabled": true})).await;
     }
+    operator.doctor_finds_nothing();
+}
+
+#[tokio::test]
+async fn a_function_that_holds_tokens_and_has_other_settings_than_the_stack() {
+    let operator = Operator::ready().await;
+    for (function, variable, value) in [
+        ("TokenKeeper", "SF_REDIRECT_URI", "https://example.com/callback"),
+        ("TokenRefresher", "TOKEN_CUSTODY", "Bot"),
+        ("TokenRefresher", "HTTPS_PROXY", "http://127.0.0.1:9"),
+    ] {
+        let before = operator.set(function, variable, value).await;
+        let check = if variable == "HTTPS_PROXY" { "environment" } else { "custody" };
+        operator.doctor_finds(check, variable);
+        operator.set(function, variable, &before).await;
+    }
+    operator.doctor_finds_nothing();
+}
+
+#[tokio::test]
+async fn a_key_of_refresh_tokens_that_administrators_can_use() {
+    let operator = Operator::ready().await;
+    let key = operator.stack().output("RefreshTokenKeyArn");
+    let policy = json!({"KeyId": key, "PolicyName": "default"});
+    let policy = operator.cloud.aws("kms", "TrentService.GetKeyPolicy", policy).await["Policy"].take();
+    let mut open: Value = serde_json::from_str(policy.as_str().unwrap()).unwrap();
+    open["Statement"].as_array_mut().unwrap().retain(|statement| statement["Effect"] == "Allow");
+    let put = async |policy: &str| {
+        let order = json!({"KeyId": key, "PolicyName": "default", "Policy": policy});
+        operator.cloud.aws("kms", "TrentService.PutKeyPolicy", order).await;
+    };
+    put(&open.to_string()).await;
+    operator.doctor_finds_each("custody", "aws kms put-key-policy", 2);
+    put(policy.as_str().unwrap()).await;
+    operator.doctor_finds_nothing();
+}
+
+#[tokio::test]
+async fn a_sweep_that_is_not_begun() {
+    let operator = Operator::ready().await;
+    operator.change_event_source("TokenRefresher", json!({"Enabled": false})).await;
+    operator.doctor_finds("event-sources", "update-event-source-mapping");
+    operator.change_event_source("TokenRefresher", json!({"Enabled": true})).await;
+
+    let schedules = format!("{}/schedules", operator.cloud.endpoint);
+    let get = async |url: &str| -> Value {
+        operator.cloud.signed("scheduler", Method::GET, url, &[], String::new()).await.json().await.unwrap()
+    };
+    let listed = get(&schedules).await["Schedules"].take();
+    let named = |schedule: &&Value| schedule["Name"].as_str().unwrap().starts_with("whatsapp-salesforce-connect-");
+    let name = listed.as_array().unwrap().iter().find(named).unwrap()["Name"].as_str().unwrap().to_owned();
+    let url = format!("{schedules}/{name}");
+    let before = get(&url).await;
+    let put = async |schedule: &Value| {
+        let headers = [("content-type", "application/json")];
+        let answer = operator.cloud.signed("scheduler", Method::PUT, &url, &headers, schedule.to_string()).await;
+        assert!(answer.status().is_success());
+    };
+    let mut changed = before.clone();
+    changed["State"] = "DISABLED".into();
+    put(&changed).await;
+    operator.doctor_finds("custody", &format!("Enable the schedule {name}"));
+    put(&before).await;
     operator.doctor_finds_nothing();
 }
 
