@@ -27,7 +27,7 @@ fn refusals() -> Vec<Refusal> {
         Refusal::NotConnected,
         Refusal::NeedsReauthorization {
             reason: Some(EndReason::Expired),
-            relink_url: "https://example.com".to_owned(),
+            relink_url: Some("https://example.com".to_owned()),
         },
         Refusal::BotCustody,
         Refusal::Unavailable(Unavailable::Deadline),

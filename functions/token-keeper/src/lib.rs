@@ -18,10 +18,10 @@ use std::time::Duration;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use shared::{
     WaId,
-    attempt::EndReason,
+    attempt::{EndReason, Next},
     aws::{SdkConfig, links::Links},
     conditional_write::Attributes,
-    custody::{Custody, TokenCustody, TokenError, Wish},
+    custody::{Custody, EndedConnection, TokenCustody, TokenError, Wish},
     logging::chain,
     metrics::Metric,
     process::Random,
@@ -149,12 +149,20 @@ impl TokenKeeper {
             Err(TokenError::NotConnected) => Err(Refusal::NotConnected),
             Err(TokenError::BotCustody) => Err(Refusal::BotCustody),
             Err(TokenError::Ended(ended)) => {
-                let secrets = self.custody.secrets().await.map_err(Unavailable::from)?;
-                let relink_url = self.relink.url(&ended, &secrets, api_id, (self.clock)()).await?;
+                let relink_url = self.relink_url(&ended, api_id).await?;
                 Err(Refusal::NeedsReauthorization { reason: ended.reason, relink_url })
             }
             Err(TokenError::Unavailable(trouble)) => Err(Unavailable::from(trouble).into()),
         }
+    }
+
+    /// A new link for the chat, where one helps.
+    async fn relink_url(&self, ended: &EndedConnection, api_id: &str) -> Result<Option<String>, Unavailable> {
+        if ended.reason.is_some_and(|reason| reason.next() != Next::Relink) {
+            return Ok(None);
+        }
+        let secrets = self.custody.secrets().await?;
+        Ok(Some(self.relink.url(ended, &secrets, api_id, (self.clock)()).await?))
     }
 
     async fn status(&self, wa_id: &WaId) -> Result<Served, Refusal> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use shared::{
-    attempt::EndReason,
+    attempt::{EndReason, Next},
     aws::{
         AwsError,
         links::{CallbackUriError, LinkError},
@@ -30,12 +30,12 @@ pub(crate) enum Refusal {
     Invalid(#[from] InvalidRequest),
     #[error("the chat has no connection; send it a link of POST /links")]
     NotConnected,
-    #[error("the connection has ended; send relink_url to the chat")]
+    #[error("the connection has ended; next says what helps")]
     NeedsReauthorization {
         /// Unknown where this stack did not end it, or an earlier version did.
         reason: Option<EndReason>,
-        /// A new link for the chat.
-        relink_url: String,
+        /// A new link for the chat; `None` where only the person's administrator can help, as in the event of the end.
+        relink_url: Option<String>,
     },
     #[error("this stack has TokenCustody=Bot: the bot reads and refreshes tokens itself")]
     BotCustody,
@@ -109,8 +109,11 @@ impl Refusal {
         if let Some(reason) = self.reason() {
             body["reason"] = json!(reason);
         }
-        if let Self::NeedsReauthorization { relink_url, .. } = self {
-            body["relink_url"] = json!(relink_url);
+        if let Self::NeedsReauthorization { reason, relink_url } = self {
+            body["next"] = json!(reason.map_or(Next::Relink, EndReason::next).as_str());
+            if let Some(relink_url) = relink_url {
+                body["relink_url"] = json!(relink_url);
+            }
         }
         body
     }

@@ -15,7 +15,7 @@ use fakes::{
 };
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
-use shared::{Settings, Timestamp, aws::kms::Kms};
+use shared::{Next, Settings, Timestamp, attempt::EndReason, aws::kms::Kms};
 use token_keeper::{Config, TokenKeeper};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
@@ -271,14 +271,15 @@ mod token {
         world.put(json!({
             "wa_id": { "S": CHAT },
             "ended_at": { "N": "1789999000000" },
-            "ended_reason": { "S": "user_inactive" },
+            "ended_reason": { "S": "expired" },
             "end_id": { "S": "09".repeat(16) },
             "login_url": { "S": world.server.url() },
         }));
         let answer = world.call("token", &chat()).await;
         assert_eq!(answer.status_code, 409);
         let answer = body(&answer);
-        assert_eq!((&answer["error"], &answer["reason"]), (&json!("needs_reauthorization"), &json!("user_inactive")));
+        assert_eq!((&answer["error"], &answer["reason"]), (&json!("needs_reauthorization"), &json!("expired")));
+        assert_eq!(answer["next"], "relink");
         let url = answer["relink_url"].as_str().unwrap();
         let sealed = url.strip_prefix("https://abc.execute-api.us-east-1.amazonaws.com/connect/").unwrap();
         let aws = shared::aws::config(&Settings::new(|name| setting(name, &world.server))).unwrap();
@@ -286,6 +287,18 @@ mod token {
         assert_eq!((link.wa_id.as_str(), link.login_url.as_str()), (CHAT, world.server.url()));
         assert_eq!((link.issued_at, link.expires_at), (NOW, NOW.plus(Duration::from_hours(24))));
         assert_eq!(world.asked_salesforce(), 0);
+    }
+
+    #[tokio::test]
+    async fn where_only_an_administrator_can_help_there_is_no_link_as_in_the_event() {
+        for reason in EndReason::ALL {
+            let world = World::start().await;
+            let ended_reason = json!({ "S": reason.as_str() });
+            world.put(json!({ "wa_id": { "S": CHAT }, "ended_at": { "N": "9" }, "ended_reason": ended_reason }));
+            let answer = body(&world.call("token", &chat()).await);
+            assert_eq!(answer["next"], reason.next().as_str());
+            assert_eq!(answer.get("relink_url").is_some(), reason.next() == Next::Relink, "{answer}");
+        }
     }
 
     #[tokio::test]

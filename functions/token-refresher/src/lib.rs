@@ -117,10 +117,10 @@ impl TokenRefresher {
 
     /// Does what a message asks for, to its end, to a panic or to the end of the time.
     async fn run(&self, delivery: &Delivery, deadlines: Deadlines) -> Result<Ending, Setback> {
-        let message = delivery.message.as_ref().map_err(|error| *error)?;
-        if schedule::is_given_up(message, delivery.receives) {
+        if schedule::is_given_up(delivery.message.as_ref().ok(), delivery.receives) {
             return Err(Setback::GivenUp);
         }
+        let message = delivery.message.as_ref().map_err(|error| *error)?;
         match timeout_at(deadlines.work, AssertUnwindSafe(self.perform(message, deadlines.custody)).catch_unwind())
             .await
         {

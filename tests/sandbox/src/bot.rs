@@ -217,7 +217,10 @@ fn check_event(headers: &HeaderMap, event: &Value, webhook_id: &str) -> Result<(
     if text("subject").is_none() || event["data"]["wa_id"] != event["subject"] {
         return Err("subject is not data.wa_id");
     }
-    if text("type") != Some(TEST) && event["data"]["attempt_id"].as_str().is_none_or(str::is_empty) {
+    // A connection that ended may be one whose attempt is not known.
+    let may_lack = text("type").is_some_and(|kind| [TEST, "connection.revoked", "connection.expired"].contains(&kind));
+    let attempt_id = &event["data"]["attempt_id"];
+    if !(may_lack && attempt_id.is_null()) && attempt_id.as_str().is_none_or(str::is_empty) {
         return Err("data.attempt_id is missing");
     }
     Ok(())
