@@ -170,6 +170,13 @@ def test_a_rate_of_ends_by_salesforce_for_any_one_reason_rings(template):
     assert sorted(read) == sorted(word for name, word in reasons.items() if name not in ("Revoked", "Disconnected"))
 
 
+def test_an_overdue_refresh_rings_days_before_salesforce_ends_the_connection(template):
+    alarm, days = _alarms(template)["OverdueRefreshAlarm"], template["Parameters"]["KeepAliveDays"]
+    (late,) = re.findall(r" / 86400000 - (\d+)$", alarm["Metrics"][0]["Expression"])
+    assert alarm["Threshold"] == {"Ref": "KeepAliveDays"} and alarm["EvaluationPeriods"] == 24
+    assert days["Default"] + int(late) <= 25 and days["MaxValue"] + int(late) <= 28
+
+
 def test_a_sweep_is_missed_two_hours_after_it_was_due(template):
     alarm = _alarms(template)["SweepMissedAlarm"]
     hours = {each["MetricStat"]["Period"] for each in alarm["Metrics"] if "MetricStat" in each}

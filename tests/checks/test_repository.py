@@ -30,7 +30,7 @@ PARAMETERS = """
     WhatsAppApiUrl WhatsAppTemplate WhatsAppSecretName BotWebhookUrl BotWebhookSecretName BotQueueUrl BotQueueArn
     BotPhoneNumber SubnetIds SecurityGroupIds AlarmEmail LogLevel TokenReaderRoleArns QueueOperatorRoleArns
     ReceiverReservedConcurrency TwilioMessagingServiceSid TokenCustody KeepAliveDays TokenMaxAgeMinutes RefreshTokenKeyArn
-    UpkeepConcurrency FixedEgress
+    UpkeepConcurrency FixedEgress KeeperReservedConcurrency
 """.split()
 OUTPUTS = """
     CallbackUrl LinksUrl ConnectUrl ExchangeQueueUrl ExchangeDlqUrl ExchangeDlqArn NotifierFailureQueueUrl
@@ -263,10 +263,10 @@ def test_the_webhooks_address_is_shown_nowhere(template):
     assert "BotWebhookUrl" not in json.dumps(shown)
 
 
-def test_only_the_receiver_may_reserve_concurrency(functions):
+def test_only_what_answers_callbacks_and_calls_may_reserve_concurrency(functions):
     reserved = {name: each["ReservedConcurrentExecutions"] for name, each in functions.items() if "ReservedConcurrentExecutions" in each}
-    amount = {"If": ["ReservesReceiver", {"Ref": "ReceiverReservedConcurrency"}, {"Ref": "AWS::NoValue"}]}
-    assert reserved == {"callback-receiver": amount}
+    amount = {name: {"If": [f"Reserves{name}", {"Ref": f"{name}ReservedConcurrency"}, {"Ref": "AWS::NoValue"}]} for name in ("Keeper", "Receiver")}
+    assert reserved == {"callback-receiver": amount["Receiver"], "token-keeper": amount["Keeper"]}
 
 
 def test_the_tables_streams_carry_outcomes_and_no_token(template):

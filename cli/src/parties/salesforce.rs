@@ -5,7 +5,7 @@ pub(crate) use shared::salesforce::Revocation;
 use shared::{
     LoginUrl, LoginUrls,
     http::Roots,
-    salesforce::{Grant, RevokeError, Salesforce, TIMEOUT, UserinfoFailure, instance_origin},
+    salesforce::{Grant, RevokeError, Salesforce, TIMEOUT, instance_origin},
 };
 
 use crate::{
@@ -59,7 +59,7 @@ pub(crate) async fn check_token(grant: &Grant) -> Result<TokenStatus, Error> {
     let answer = Salesforce::new(Roots::System).map_err(no_roots)?.username(grant, TIMEOUT).await;
     Ok(match answer {
         Ok(_) => TokenStatus::Works,
-        Err(error) if error.failure() == UserinfoFailure::Blocked => TokenStatus::Refused,
+        Err(error) if error.failure().refuses_fresh_tokens() => TokenStatus::Refused,
         Err(error) => TokenStatus::Unclear(error.to_string()),
     })
 }

@@ -168,7 +168,7 @@ impl Work<'_> {
         code: &AuthorizationCode,
         inputs: ExchangeInputs,
     ) -> Result<Ending, Stop> {
-        let grant = self.exchange(lease, code, inputs).await?;
+        let (grant, app_hash) = self.exchange(lease, code, inputs).await?;
         let (username, row, _) = tokio::join!(
             self.username(&grant),
             // Read and sealed here because it takes no longer than Salesforce. What fails is retried when the tokens are stored.
@@ -182,7 +182,7 @@ impl Work<'_> {
                 return Err(Stop::Failed(failure));
             }
         };
-        let connection = Connection { grant, username };
+        let connection = Connection { grant, username, app_hash: Some(app_hash) };
         Ok(self.store_or_checkpoint(&connection, row.ok(), Some(lease)).await?)
     }
 

@@ -67,6 +67,7 @@ struct Outbound<'a> {
     org_id: &'a str,
     user_id: &'a str,
     username: Option<&'a str>,
+    app_hash: Option<&'a str>,
 }
 
 #[derive(Deserialize)]
@@ -79,6 +80,9 @@ struct Inbound {
     org_id: String,
     user_id: String,
     username: Option<String>,
+    /// `None` in a message of an earlier version.
+    #[serde(default)]
+    app_hash: Option<String>,
 }
 
 /// A token that is to be revoked.
@@ -133,7 +137,7 @@ impl Doomed {
 
 /// Encrypts a connection of this attempt. The key must not be used for anything else.
 pub(crate) fn seal(key: &PlaintextKey, attempt: &Attempt<'_>, connection: &Connection) -> Result<Vec<u8>, BrokenSeal> {
-    let Connection { grant, username } = connection;
+    let Connection { grant, username, app_hash } = connection;
     let outbound = Outbound {
         access_token: grant.access_token.secret(),
         refresh_token: grant.refresh_token.as_ref().map(RefreshToken::secret),
@@ -143,6 +147,7 @@ pub(crate) fn seal(key: &PlaintextKey, attempt: &Attempt<'_>, connection: &Conne
         org_id: &grant.org_id,
         user_id: &grant.user_id,
         username: username.as_deref(),
+        app_hash: app_hash.as_deref(),
     };
     encrypt(key, binding("checkpoint:v1", attempt), &outbound)
 }
@@ -191,6 +196,7 @@ pub(crate) fn open(key: &PlaintextKey, attempt: &Attempt<'_>, data: &[u8]) -> Re
             user_id: inbound.user_id,
         },
         username: inbound.username,
+        app_hash: inbound.app_hash,
     })
 }
 
@@ -248,6 +254,7 @@ mod tests {
                 user_id: "005xx000001SwiUAAS".to_owned(),
             },
             username: Some("ada@acme.example".to_owned()),
+            app_hash: Some("ba7816bf8f01cfea".to_owned()),
         }
     }
 
@@ -280,6 +287,7 @@ mod tests {
         assert_eq!(opened.grant.refresh_token.unwrap().secret(), "5AepREFRESH");
         assert_eq!(opened.grant.issued_at, connection().grant.issued_at);
         assert_eq!((opened.username, opened.grant.scope), (connection().username, None));
+        assert_eq!(opened.app_hash, connection().app_hash);
 
         for other in [attempt(8, &ada, &login), attempt(7, &bob, &login), attempt(7, &ada, &test)] {
             assert_eq!(open(&key(1), &other, &sealed).unwrap_err(), BrokenSeal);

@@ -6,6 +6,7 @@ use shared::{
     AuthorizationCode, Reason, Timestamp,
     attempt::ledger::Lease,
     aws::secrets::Secrets,
+    connection::app_hash,
     metrics::Metric,
     pkce::PkceCodeVerifier,
     salesforce::{Class, ExchangeError, Grant, Redemption, Untrusted, UntrustedTokens, UserinfoFailure},
@@ -58,13 +59,14 @@ impl Work<'_> {
         Ok(ExchangeInputs { verifier: verifier?, secrets: secrets.map_err(CredentialsError::from)? })
     }
 
-    /// Exchanges the code for tokens, with the retries that this invocation has time for.
+    /// Exchanges the code for tokens, with the retries that this invocation has time for. Returns the app that they are of, too
+    /// ([`app_hash`]).
     pub(crate) async fn exchange(
         &self,
         lease: &Lease,
         code: &AuthorizationCode,
         ExchangeInputs { verifier, mut secrets }: ExchangeInputs,
-    ) -> Result<Grant, Stop> {
+    ) -> Result<(Grant, String), Stop> {
         let resources = self.resources;
         let mut pauses = Pauses::until(self.budget.exchange_retries());
         let is_only_host = resources.config.login_urls.iter().count() == 1;
@@ -85,8 +87,11 @@ impl Work<'_> {
             course.send();
             requests += 1;
             let error = match resources.salesforce.exchange(&redemption, time).await {
-                Ok(grant) => return Ok(grant),
-                Err(ExchangeError::Untrusted(tokens)) => return self.prove(tokens, &secrets).await,
+                Ok(grant) => return Ok((grant, app_hash(redemption.credentials.client_id))),
+                Err(ExchangeError::Untrusted(tokens)) => {
+                    let app = app_hash(redemption.credentials.client_id);
+                    return Ok((self.prove(tokens, &secrets).await?, app));
+                }
                 Err(error) => error,
             };
             let class = error.class();
@@ -144,7 +149,7 @@ impl Work<'_> {
             };
             let attempt_id = tracing::field::display(self.attempt.id);
             match error.failure() {
-                UserinfoFailure::Blocked => {
+                UserinfoFailure::Dead | UserinfoFailure::Blocked => {
                     return Err(Failure { last_error: Some(chain(&error)), ..Reason::AppBlocked.into() });
                 }
                 UserinfoFailure::Undisclosed => {

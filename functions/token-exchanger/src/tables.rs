@@ -99,6 +99,8 @@ pub(crate) struct Connection {
     pub(crate) grant: Grant,
     /// `None` where Salesforce did not return it in time.
     pub(crate) username: Option<String>,
+    /// The app that the tokens are of; `None` where an earlier version has exchanged the code.
+    pub(crate) app_hash: Option<String>,
 }
 
 /// A table was not read or written.
@@ -378,7 +380,7 @@ impl Connection {
     }
 
     fn account(&self) -> Account<&str> {
-        let Self { grant, username } = self;
+        let Self { grant, username, .. } = self;
         Account {
             org_id: &grant.org_id,
             instance_url: &grant.instance_url,
@@ -404,6 +406,7 @@ impl Connection {
             refresh_token: refresh_token.map(RefreshTokenText::stored),
             issued_at: self.grant.issued_at,
             expires_at: self.grant.access_token.expires_at(),
+            app_hash: self.app_hash.as_deref(),
         }
     }
 }

@@ -25,6 +25,7 @@ fn the_document_has_every_attribute_of_the_token_table_and_says_whether_it_is_al
             refresh_token: optional,
             issued_at: Timestamp::from_millis(1),
             expires_at: optional.map(|_| Timestamp::from_millis(3)),
+            app_hash: optional,
         };
         let mut row = Attributes::new();
         let consent =

@@ -4,6 +4,7 @@
 //! [`Consent`] holds the rule of which consent wins, [`NewTokens`] and [`ConnectionEnd`] who may replace the row, and
 //! [`Claim`] and [`NewestTokens`] how its tokens are refreshed, as data. Pure.
 
+mod app;
 mod consent;
 #[cfg(test)]
 mod contract;
@@ -13,6 +14,7 @@ mod refresh;
 mod refresh_token;
 mod stored;
 
+pub use app::{IDLE_LIMIT, app_hash, is_of_another_app, is_past_idle_limit};
 pub use consent::{CLOCK_SKEW, Consent};
 pub use end::{ConnectionEnd, kept_revocation, recorded_end, replaced, was_connected};
 pub use new_tokens::NewTokens;
@@ -45,6 +47,8 @@ pub const VERSION: &str = "version";
 pub const REFRESHED_AT: &str = "refreshed_at";
 /// N, in milliseconds: when the access token ends, where that is known.
 pub const EXPIRES_AT: &str = "expires_at";
+/// S: which app the tokens are of ([`app_hash`]); absent in rows of earlier versions.
+pub const APP_HASH: &str = "app_hash";
 /// N, in milliseconds: until when a refresh that is under way holds the row. One that stands after its time was left by a
 /// holder that is gone or never learnt the answer: the refresh token may be used up.
 pub const LEASE_UNTIL: &str = "lease_until";

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{
-    ACCESS_TOKEN, CONNECTED_AT, CONSENTED_AT, Consent, END_ID, ENDED_AT, ENDED_REASON, EXPIRES_AT, ISSUED_AT,
+    ACCESS_TOKEN, APP_HASH, CONNECTED_AT, CONSENTED_AT, Consent, END_ID, ENDED_AT, ENDED_REASON, EXPIRES_AT, ISSUED_AT,
     LEASE_HOLDER, LEASE_UNTIL, LOST_AT, REFRESH_TOKEN, REFRESHED_AT, RETRY_AT, StoredTokens, USER_ID, VERSION,
 };
 use crate::{
@@ -34,6 +34,8 @@ pub struct NewTokens<'a> {
     pub issued_at: Timestamp,
     /// When the access token ends, where it says so itself.
     pub expires_at: Option<Timestamp>,
+    /// The app that they are of; `None` where an earlier version has exchanged the code.
+    pub app_hash: Option<&'a str>,
 }
 
 impl NewTokens<'_> {
@@ -62,6 +64,7 @@ impl NewTokens<'_> {
             .set(CONSENTED_AT, consent.at)
             .set(REFRESHED_AT, now)
             .set_or_remove(EXPIRES_AT, self.expires_at)
+            .set_or_remove(APP_HASH, self.app_hash)
             .add(VERSION, 1)
             .remove([ENDED_AT, ENDED_REASON, END_ID, LEASE_UNTIL, LEASE_HOLDER, LOST_AT, RETRY_AT])
     }
@@ -104,6 +107,7 @@ mod tests {
             refresh_token,
             issued_at: Timestamp::from_millis(1),
             expires_at: None,
+            app_hash: None,
         };
         let before = StoredTokens::read(row);
         tokens.store(&consent(at), before.as_ref(), Timestamp::from_millis(9)).apply(row)
@@ -144,6 +148,7 @@ mod tests {
             refresh_token: None,
             issued_at: Timestamp::from_millis(1),
             expires_at: None,
+            app_hash: None,
         };
         assert!(!tokens.store(&consent(5), None, Timestamp::from_millis(9)).apply(&mut row));
         assert!(store("new", None, 5, &mut row));
@@ -193,6 +198,7 @@ mod tests {
             refresh_token: Some("s3cret"),
             issued_at: Timestamp::from_millis(1),
             expires_at: None,
+            app_hash: None,
         };
         assert!(!format!("{tokens:?}").contains("s3cret"));
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{
-    ACCESS_TOKEN, CLOCK_SKEW, ENDED_AT, EXPIRES_AT, ISSUED_AT, LEASE_HOLDER, LEASE_UNTIL, LOST_AT, Origin,
+    ACCESS_TOKEN, APP_HASH, CLOCK_SKEW, ENDED_AT, EXPIRES_AT, ISSUED_AT, LEASE_HOLDER, LEASE_UNTIL, LOST_AT, Origin,
     REFRESH_TOKEN, REFRESHED_AT, RETRY_AT, RefreshTokenText, VERSION, is_connected,
 };
 use crate::{
@@ -190,6 +190,8 @@ pub struct NewestTokens {
     pub refreshed_at: Timestamp,
     /// When the access token ends, where it says so itself.
     pub expires_at: Option<Timestamp>,
+    /// The app that they are of; `None` in a message of an earlier version.
+    pub app_hash: Option<String>,
 }
 
 impl NewestTokens {
@@ -215,6 +217,7 @@ impl NewestTokens {
             (REFRESH_TOKEN, self.refresh_token.as_ref().map(RefreshTokenText::stored)),
             (attr::INSTANCE_URL, self.instance_url.as_deref()),
             (attr::SCOPE, self.scope.as_deref()),
+            (APP_HASH, self.app_hash.as_deref()),
         ];
         let known = optional.into_iter().filter_map(|(name, value)| Some((name, value?)));
         known.fold(write, |write, (name, value)| write.set(name, value))
@@ -223,7 +226,10 @@ impl NewestTokens {
     /// Whether the row has them: they were stored, and the answer was lost.
     #[must_use]
     pub fn are_in(&self, row: &Attributes) -> bool {
+        // Salesforce may give an access token that the row has already.
+        let is_new = |token: &RefreshTokenText| text(row, REFRESH_TOKEN) == Some(token.stored());
         text(row, ACCESS_TOKEN) == Some(self.access_token.expose_secret())
+            && self.refresh_token.as_ref().is_none_or(is_new)
     }
 
     /// Notes the end of the access token, once Salesforce has told it.

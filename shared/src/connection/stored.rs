@@ -22,8 +22,13 @@ pub fn is_connected(row: &Attributes) -> bool {
 /// The SHA-256 of a token in lower-case hex, by which a bot names a token that Salesforce has refused.
 #[must_use]
 pub fn token_sha256(token: &SecretString) -> String {
+    sha256(token.expose_secret())
+}
+
+/// The SHA-256 of a text in lower-case hex.
+pub(super) fn sha256(text: &str) -> String {
     use fmt::Write as _;
-    let digest = digest(&SHA256, token.expose_secret().as_bytes());
+    let digest = digest(&SHA256, text.as_bytes());
     digest.as_ref().iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text

@@ -7,9 +7,9 @@ use tokio::time::{Instant, timeout_at};
 use tracing::{error, warn};
 
 use super::{
-    Custody, Trouble,
+    Custody, EndedConnection, Trouble,
     holder::left,
-    refresh::{EndedConnection, INTROSPECTION, Refreshing},
+    refresh::{INTROSPECTION, Refreshing},
     upkeep::{Revoke, Upkeep},
 };
 use crate::{
@@ -97,13 +97,24 @@ impl Custody {
                 user_id: known(connection::USER_ID),
             };
             let asked = self.salesforce()?.username(&grant, left(deadline).min(INTROSPECTION)).await;
-            Ok::<_, Trouble>(asked.is_err_and(|error| error.failure() == UserinfoFailure::Blocked))
+            match asked {
+                // Nobody but the token itself is meant.
+                Err(error) if error.failure() == UserinfoFailure::Dead => Ok(true),
+                Err(error) if error.failure() == UserinfoFailure::Blocked => Err(Trouble::Blocked(error)),
+                _ => Ok(false),
+            }
         };
-        match asked.await {
-            Ok(true) => self.end(wa_id, row.clone(), EndReason::Expired).await,
-            Ok(false) => Refreshing::Failed(Trouble::NoRefreshToken),
-            Err(trouble) => Refreshing::Failed(trouble),
+        let trouble = match asked.await {
+            Ok(true) => return self.end(wa_id, row.clone(), EndReason::Expired).await,
+            Ok(false) => Trouble::NoRefreshToken,
+            Err(trouble) => trouble,
+        };
+        let is_operators = matches!(trouble, Trouble::Blocked(_));
+        let result = Refreshing::Failed(trouble);
+        if is_operators {
+            self.report(&result);
         }
+        result
     }
 
     /// Writes that Salesforce has ended the connection of a row, as it was read.

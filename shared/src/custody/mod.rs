@@ -12,6 +12,8 @@ mod config;
 #[cfg(feature = "custody")]
 mod end;
 #[cfg(feature = "custody")]
+mod ended;
+#[cfg(feature = "custody")]
 mod holder;
 #[cfg(feature = "custody")]
 mod live;
@@ -36,9 +38,9 @@ mod trouble;
 pub use self::{
     config::{Config, TokenCustody},
     end::Disconnected,
+    ended::EndedConnection,
     holder::Custody,
     live::{LiveToken, Wish},
-    refresh::EndedConnection,
     revoke::Revoked,
     store::StoredLater,
     token::{KeptAlive, TokenError},

@@ -24,6 +24,9 @@ struct Wire {
     scope: Option<String>,
     refreshed_at: Timestamp,
     expires_at: Option<Timestamp>,
+    /// `None` in a message of an earlier version.
+    #[serde(default)]
+    app_hash: Option<String>,
     /// Where they can be revoked: the row may be of another consent, at another host, by then.
     hosts: Vec<String>,
 }
@@ -48,6 +51,7 @@ pub(super) fn to_json(tokens: &NewestTokens, hosts: &[String]) -> Result<SecretS
         scope,
         refreshed_at,
         expires_at,
+        app_hash,
     } = tokens.clone();
     let wire = Wire {
         used: used.stored().to_owned(),
@@ -60,6 +64,7 @@ pub(super) fn to_json(tokens: &NewestTokens, hosts: &[String]) -> Result<SecretS
         scope,
         refreshed_at,
         expires_at,
+        app_hash,
         hosts: hosts.to_vec(),
     };
     serde_json::to_string(&wire).map(Into::into).map_err(|_| BrokenSeal)
@@ -77,6 +82,7 @@ pub(super) fn from_json(text: &SecretString) -> Result<(NewestTokens, Vec<String
         scope,
         refreshed_at,
         expires_at,
+        app_hash,
         hosts,
     } = serde_json::from_str(text.expose_secret()).map_err(|_| BrokenSeal)?;
     let tokens = NewestTokens {
@@ -90,6 +96,7 @@ pub(super) fn from_json(text: &SecretString) -> Result<(NewestTokens, Vec<String
         scope,
         refreshed_at,
         expires_at,
+        app_hash,
     };
     Ok((tokens, hosts))
 }

@@ -3,28 +3,28 @@
 //! What it must never do: present a refresh token that may be used up without asking Salesforce whether it is alive, since that
 //! revokes the whole grant; and lose a token that has been rotated for this one.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{error, info, warn};
 
 use super::{
-    Custody, LiveToken, Trouble,
+    Custody, EndedConnection, LiveToken, Trouble,
     holder::left,
     seal::SealingKey,
     tables::Written,
     upkeep::{Revoke, Upkeep},
 };
 use crate::{
-    LoginUrl, LoginUrls, Reference, Timestamp, WaId,
+    LoginUrl, Timestamp, WaId,
     attempt::{EndReason, attr},
     aws::secrets::Secrets,
-    conditional_write::{Attributes, ConditionalWrite, Value, text},
+    conditional_write::{Attributes, ConditionalWrite, text},
     connection::{self, Claim, LEASE, LONGEST_PAUSE, NewestTokens, Obstacle, Origin, RETRY_AT},
     logging::chain,
     metrics::Metric,
     pauses::Pauses,
-    salesforce::{self, Introspection, RefreshClass, RefreshToken, Refreshed, TokenKind},
+    salesforce::{self, Introspection, RefreshClass, RefreshError, RefreshToken, Refreshed, TokenKind},
 };
 
 /// What a request leaves of the lease and of the invocation, for storing its answer.
@@ -41,16 +41,6 @@ const EXPIRY: Duration = Duration::from_secs(2);
 /// When a dead refresh token is looked at again by the upkeep queue, which then goes on until its successor can come no more: the longest
 /// that SQS delays a message.
 const LOOK_AGAIN: Duration = Duration::from_mins(15);
-
-/// A connection that has ended.
-#[derive(Clone)]
-pub struct EndedConnection {
-    /// The chat.
-    pub wa_id: WaId,
-    /// Why, where the row's word is a known one.
-    pub reason: Option<EndReason>,
-    pub(super) row: Attributes,
-}
 
 /// The result of one refresh.
 pub(super) enum Refreshing {
@@ -130,7 +120,7 @@ impl Custody {
         }
     }
 
-    fn report(&self, result: &Refreshing) {
+    pub(super) fn report(&self, result: &Refreshing) {
         let (label, trouble) = match result {
             Refreshing::Refreshed(_) => ("refreshed", None),
             Refreshing::Ended(_) => ("ended", None),
@@ -185,8 +175,8 @@ impl Work<'_> {
                 Ok(answer) => return Ok((answer, inputs)),
                 Err(error) => error,
             };
-            match error.class() {
-                RefreshClass::Ended(reason) => return Err(self.dead(reason)),
+            match self.class_of(&error, &inputs) {
+                RefreshClass::Ended(reason) => return Err(self.dead(reason, &inputs)),
                 RefreshClass::Transient { retry_after } => {
                     self.is_unused = !was_ambiguous && self.has_no_successor;
                     if requests >= REQUESTS || !pauses.next(retry_after).await {
@@ -200,14 +190,14 @@ impl Work<'_> {
                     match self.look(&inputs).await? {
                         Look::Alive => self.is_unused = true,
                         // Its successor went with the answer.
-                        Look::Dead => return Err(self.dead(EndReason::Expired)),
+                        Look::Dead => return Err(self.dead(EndReason::Expired, &inputs)),
                         Look::Unknown => {}
                     }
                 }
                 RefreshClass::Doubtful => {
                     let look = self.look(&inputs).await?;
                     if look == Look::Dead {
-                        return Err(self.dead(EndReason::Expired));
+                        return Err(self.dead(EndReason::Expired, &inputs));
                     }
                     self.is_unused = look == Look::Alive || !was_ambiguous && self.has_no_successor;
                     return Err(error.into());
@@ -215,7 +205,8 @@ impl Work<'_> {
                 RefreshClass::Operator => {
                     self.is_unused = !was_ambiguous && self.has_no_successor;
                     if refetched {
-                        return Err(error.into());
+                        let is_own = !self.is_of_another_app(&inputs);
+                        return Err(if is_own { error.into() } else { Trouble::OtherApp(Some(error)).into() });
                     }
                     refetched = true;
                     let newer = self.custody.secret_store().newer_than(&inputs.secrets, self.now()).await;
@@ -236,7 +227,7 @@ impl Work<'_> {
     async fn prove_unused(&mut self, inputs: &Inputs) -> Result<(), Stop> {
         match self.look(inputs).await? {
             Look::Alive => (self.is_unused, self.has_no_successor) = (true, true),
-            Look::Dead => return Err(self.dead(EndReason::Expired)),
+            Look::Dead => return Err(self.dead(EndReason::Expired, inputs)),
             // It is presented when no successor can come any more that this would revoke.
             Look::Unknown if !self.claim.is_lost_for_good(self.now()) => return Err(Stop::Lost),
             Look::Unknown => {}
@@ -244,8 +235,26 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// What a refusal means: of another app's tokens it says nothing, except that the credentials are wrong.
+    fn class_of(&self, error: &RefreshError, inputs: &Inputs) -> RefreshClass {
+        match error.class() {
+            RefreshClass::Ended(_) | RefreshClass::Doubtful if self.is_of_another_app(inputs) => RefreshClass::Operator,
+            class => class,
+        }
+    }
+
+    /// Whether the tokens are of another app than the one whose credentials are in use, and may be alive there.
+    fn is_of_another_app(&self, inputs: &Inputs) -> bool {
+        let credentials = self.custody.config.credentials(&inputs.secrets);
+        credentials.is_ok_and(|app| connection::is_of_another_app(self.row, app.client_id))
+            && !connection::is_past_idle_limit(self.row, self.now())
+    }
+
     /// What a dead refresh token means: the end, unless a holder before this one has used it, whose successor may still come.
-    fn dead(&self, reason: EndReason) -> Stop {
+    fn dead(&self, reason: EndReason, inputs: &Inputs) -> Stop {
+        if self.is_of_another_app(inputs) {
+            return Trouble::OtherApp(None).into();
+        }
         let is_over = self.has_no_successor || self.claim.is_lost_for_good(self.now());
         if is_over { Stop::Over(reason) } else { Stop::Lost }
     }
@@ -286,7 +295,7 @@ impl Work<'_> {
 
     /// Stores what Salesforce gave, and hands it out.
     async fn store(&self, answer: Refreshed, inputs: Inputs, deadline: Instant) -> Refreshing {
-        let tokens = match self.newest(&answer, &inputs.key) {
+        let tokens = match self.newest(&answer, &inputs) {
             Ok(tokens) => tokens,
             Err(trouble) => {
                 self.revoke_strange(&answer, &inputs.key).await;
@@ -331,7 +340,7 @@ impl Work<'_> {
     }
 
     /// What is stored of an answer. Its sender is proven by TLS; the account must be the row's.
-    fn newest(&self, answer: &Refreshed, key: &SealingKey) -> Result<NewestTokens, Trouble> {
+    fn newest(&self, answer: &Refreshed, inputs: &Inputs) -> Result<NewestTokens, Trouble> {
         let is_own = answer.account.as_ref().is_none_or(|(org, user)| {
             let is = |name, id: &str| text(self.row, name).is_none_or(|own| !salesforce::are_other_records(own, id));
             is(attr::ORG_ID, org) && is(connection::USER_ID, user)
@@ -345,7 +354,8 @@ impl Work<'_> {
         let near = text(self.row, attr::LOGIN_URL).and_then(|url| url.parse::<LoginUrl>().ok());
         let near = near.as_ref().unwrap_or(self.custody.config.login_urls.default_url());
         let (now, token) = (self.now(), answer.refresh_token.as_ref());
-        let sealed = token.map(|token| self.custody.seal(key, self.wa_id, token.secret())).transpose()?;
+        let sealed = token.map(|token| self.custody.seal(&inputs.key, self.wa_id, token.secret())).transpose()?;
+        let app = self.custody.config.credentials(&inputs.secrets)?;
         Ok(NewestTokens {
             used: self.claim.used.clone(),
             replaces: text(self.row, connection::ACCESS_TOKEN).map(Into::into),
@@ -357,6 +367,7 @@ impl Work<'_> {
             scope: answer.scope.clone(),
             refreshed_at: now,
             expires_at: answer.access_token.expires_at(),
+            app_hash: Some(connection::app_hash(app.client_id)),
         })
     }
 
@@ -426,32 +437,5 @@ enum Stop {
 impl<E: Into<Trouble>> From<E> for Stop {
     fn from(error: E) -> Self {
         Self::Trouble(error.into())
-    }
-}
-
-impl EndedConnection {
-    /// Where the person logged in, as far as the stack still knows that host; else its first.
-    #[must_use]
-    pub fn login_url<'a>(&self, login_urls: &'a LoginUrls) -> &'a LoginUrl {
-        let own = text(&self.row, attr::LOGIN_URL).and_then(|url| url.parse::<LoginUrl>().ok());
-        login_urls.iter().find(|url| own.as_ref() == Some(*url)).unwrap_or(login_urls.default_url())
-    }
-
-    /// The bot's reference, where the row has one.
-    #[must_use]
-    pub fn reference(&self) -> Option<Reference> {
-        Reference::of(&self.row)
-    }
-
-    /// When it ended, where the row says so.
-    #[must_use]
-    pub fn at(&self) -> Option<Timestamp> {
-        self.row.get(connection::ENDED_AT).and_then(Value::as_time)
-    }
-}
-
-impl fmt::Debug for EndedConnection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EndedConnection").field("reason", &self.reason).finish_non_exhaustive()
     }
 }

@@ -5,10 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::{
-    Custody, LiveToken, TokenCustody, Trouble, Wish,
-    refresh::{EndedConnection, Refreshing},
-};
+use super::{Custody, EndedConnection, LiveToken, TokenCustody, Trouble, Wish, refresh::Refreshing};
 use crate::{
     WaId,
     attempt::EndReason,

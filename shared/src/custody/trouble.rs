@@ -6,7 +6,7 @@ use super::seal::BrokenSeal;
 use crate::{
     aws::{AwsError, kms::KmsError, secrets::SecretsError},
     process::NoRandomness,
-    salesforce::{IntrospectError, RefreshClass, RefreshError, RevokeError},
+    salesforce::{IntrospectError, RefreshClass, RefreshError, RevokeError, UserinfoError},
 };
 
 /// How long a caller is asked to wait where nothing else is known.
@@ -42,6 +42,9 @@ pub enum Trouble {
     /// Salesforce did not give new tokens.
     #[error(transparent)]
     Refresh(#[from] RefreshError),
+    /// The credentials are another app's than the tokens': whatever Salesforce has answered, it says nothing about the connection.
+    #[error("the connection's tokens are of another app than the configured one")]
+    OtherApp(#[source] Option<RefreshError>),
     /// Salesforce gave tokens of another user or org.
     #[error("Salesforce's answer is about another account")]
     OtherAccount,
@@ -69,6 +72,9 @@ pub enum Trouble {
     /// The row changed each time.
     #[error("the row changed each time that it was read")]
     Changed,
+    /// The org refuses the app, or the address that it calls from: that says nothing about the access token.
+    #[error("the org refuses the app or its address")]
+    Blocked(#[source] UserinfoError),
     /// The row has no refresh token.
     #[error("the connection has no refresh token")]
     NoRefreshToken,
@@ -90,7 +96,13 @@ impl Trouble {
                 RefreshClass::Ambiguous => "ambiguous",
                 RefreshClass::Ended(_) | RefreshClass::Doubtful | RefreshClass::Operator => "operator",
             },
-            Self::Secrets(_) | Self::Http(_) | Self::Seal(_) | Self::OtherAccount | Self::NoHost => "operator",
+            Self::Secrets(_)
+            | Self::Http(_)
+            | Self::Seal(_)
+            | Self::OtherApp(_)
+            | Self::OtherAccount
+            | Self::Blocked(_)
+            | Self::NoHost => "operator",
             Self::Kms(error) if error.is_of_the_key() => "operator",
             Self::Lost => "ambiguous",
             _ => "transient",

@@ -189,7 +189,9 @@ pub(super) fn is_page(body: &[u8]) -> bool {
 /// Why `/userinfo` does not name the account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UserinfoFailure {
-    /// Fresh tokens are refused: the org's IP rules or the app's policies block this app.
+    /// The access token has ended: revoked or expired, in Salesforce's own word about it.
+    Dead,
+    /// Fresh tokens are refused: the org's IP rules or the app's policies block this app. It says nothing about older ones.
     Blocked,
     /// The answer says nothing against the tokens, and another try would bring no name either: their scope does not
     /// include it.
@@ -203,10 +205,19 @@ pub enum UserinfoFailure {
     },
 }
 
-/// How an answer of 403 says that it is the token that is refused: Salesforce Help "Identity URLs and `/userinfo`" for the
+impl UserinfoFailure {
+    /// Whether tokens that have just come will never work here.
+    #[must_use]
+    pub const fn refuses_fresh_tokens(self) -> bool {
+        matches!(self, Self::Dead | Self::Blocked)
+    }
+}
+
+/// How an answer says that it is the token that is refused: Salesforce Help "Identity URLs and `/userinfo`" for the
 /// plain words, REST API Developer Guide "Status Codes and Error Responses" for the others.
-const REFUSED_TOKEN: &[&str] =
-    &["bad_oauth_token", "missing_oauth_token", "invalid_session_id", "invalid_token", "oauth_app_"];
+const DEAD_ACCESS_TOKEN: &[&str] = &["bad_oauth_token", "invalid_session_id", "invalid_token"];
+/// The same, where it is the app that is refused, or no token was understood.
+const REFUSED_TOKEN: &[&str] = &["missing_oauth_token", "oauth_app_"];
 
 /// Whether a text names a reason why these tokens will never work here.
 fn refuses(text: &str) -> bool {
@@ -225,6 +236,7 @@ pub(super) fn userinfo(status: u16, retry_after: Option<Duration>, body: &[u8]) 
         401 | 403 if is_page(body) => UserinfoFailure::Transient { retry_after: None },
         401 | 403 if says(&["limit_exceeded"]) => UserinfoFailure::NoCallsLeft,
         401 | 403 if says(&["scope"]) => UserinfoFailure::Undisclosed,
+        401 | 403 if says(DEAD_ACCESS_TOKEN) => UserinfoFailure::Dead,
         401 => UserinfoFailure::Blocked,
         403 if says(REFUSED_TOKEN) || refuses(&text) => UserinfoFailure::Blocked,
         200..=299 if !is_page(body) => UserinfoFailure::Undisclosed,
@@ -423,24 +435,25 @@ mod tests {
     #[test]
     fn each_answer_of_userinfo_has_its_meaning() {
         const BLOCKED: UserinfoFailure = UserinfoFailure::Blocked;
+        const DEAD: UserinfoFailure = UserinfoFailure::Dead;
         const UNDISCLOSED: UserinfoFailure = UserinfoFailure::Undisclosed;
         const SOON: UserinfoFailure = UserinfoFailure::Transient { retry_after: None };
         #[rustfmt::skip]
         let table: [(u16, &str, UserinfoFailure); 36] = [
             // Salesforce Help "Identity URLs", "Identity URL Response Parameters": plain words.
-            (403, "Bad_OAuth_Token", BLOCKED),
-            (401, "Bad_OAuth_Token", BLOCKED),
+            (403, "Bad_OAuth_Token", DEAD),
+            (401, "Bad_OAuth_Token", DEAD),
             (403, "Missing_OAuth_Token", BLOCKED),
             (403, "Wrong_Org", UNDISCLOSED),
             (403, "Invalid_Scope", UNDISCLOSED),
             (404, "Bad_Id", SOON),
             (500, "Internal_Error", SOON),
             // RFC 6750 §3.1.
-            (401, r#"{"error":"invalid_token"}"#, BLOCKED),
+            (401, r#"{"error":"invalid_token"}"#, DEAD),
             (403, r#"{"error":"insufficient_scope"}"#, UNDISCLOSED),
             // REST API Developer Guide "Status Codes and Error Responses".
-            (401, r#"[{"errorCode":"INVALID_SESSION_ID","message":"Session expired or invalid"}]"#, BLOCKED),
-            (403, r#"[{"errorCode":"INVALID_SESSION_ID"}]"#, BLOCKED),
+            (401, r#"[{"errorCode":"INVALID_SESSION_ID","message":"Session expired or invalid"}]"#, DEAD),
+            (403, r#"[{"errorCode":"INVALID_SESSION_ID"}]"#, DEAD),
             (401, r#"[{"errorCode":"INVALID_AUTH_HEADER"}]"#, BLOCKED),
             (403, r#"[{"errorCode":"REQUEST_LIMIT_EXCEEDED","message":"TotalRequests Limit exceeded."}]"#, UserinfoFailure::NoCallsLeft),
             (403, r#"[{"errorCode":"API_DISABLED_FOR_ORG"}]"#, UNDISCLOSED),
@@ -455,7 +468,7 @@ mod tests {
             (403, r#"[{"errorCode":"FORBIDDEN","message":"inactive user"}]"#, BLOCKED),
             (401, r#"[{"errorCode":"REQUEST_LIMIT_EXCEEDED"}]"#, UserinfoFailure::NoCallsLeft),
             (403, r#"[{"errorCode":"request_limit_exceeded","more":{"unknown":1}}]"#, UserinfoFailure::NoCallsLeft),
-            (403, "BAD_OAUTH_TOKEN", BLOCKED),
+            (403, "BAD_OAUTH_TOKEN", DEAD),
             // Without a word, without a name, or a page of a proxy in between.
             (401, "", BLOCKED),
             (403, "", UNDISCLOSED),

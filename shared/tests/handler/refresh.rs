@@ -282,6 +282,13 @@ async fn a_connection_without_a_refresh_token_lives_as_long_as_its_access_token(
     assert!(matches!(trouble(world.token(&rejecting("a1")).await), Trouble::NoRefreshToken));
     world.server.next(USERINFO, Answer::new(503, ""));
     assert!(matches!(trouble(world.token(&rejecting("a1")).await), Trouble::NoRefreshToken), "nobody has said so");
+    for (status, blocked) in [(403, "IP restricted"), (403, r#"[{"errorCode":"OAUTH_APP_ACCESS_DENIED"}]"#), (401, "")]
+    {
+        world.server.next(USERINFO, Answer::new(status, blocked));
+        let trouble = trouble(world.token(&rejecting("a1")).await);
+        assert!(matches!(trouble, Trouble::Blocked(_)) && trouble.label() == "operator", "{blocked}: {trouble}");
+    }
+    assert!(world.ends().is_empty());
     world.server.next(USERINFO, Answer::new(401, "Bad_OAuth_Token"));
     assert!(matches!(world.token(&rejecting("a1")).await, Err(TokenError::Ended(_))));
     assert_eq!(world.ends().len(), 1);

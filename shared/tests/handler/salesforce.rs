@@ -8,6 +8,8 @@ use fakes::{
 };
 use serde_json::json;
 
+use crate::world::APP;
+
 pub(crate) const INTROSPECT: &str = "/services/oauth2/introspect";
 
 /// One grant.
@@ -21,6 +23,8 @@ pub(crate) struct Grant {
     /// How often a used token was presented.
     pub(crate) reuses: u32,
     pub(crate) revoked: Vec<String>,
+    /// How often another app than the grant's asked for tokens.
+    pub(crate) others: u32,
     /// What Salesforce answers to everything while it is down.
     pub(crate) outage: Option<Answer>,
 }
@@ -37,6 +41,7 @@ impl Salesforce {
             refreshes: 0,
             reuses: 0,
             revoked: Vec::new(),
+            others: 0,
             outage: None,
         };
         let own = Self(Arc::new(Mutex::new(grant)));
@@ -69,6 +74,11 @@ impl Salesforce {
             if let Some(outage) = &grant.outage {
                 return outage.clone();
             }
+            if field(request, "client_id") != APP {
+                grant.others += 1;
+                let body = json!({"error": "invalid_grant", "error_description": "expired access/refresh token"});
+                return Answer::json(400, &body);
+            }
             if grant.current.map(|number| format!("r{number}")).as_deref() != Some(&*shown) {
                 grant.reuses += 1;
                 grant.current = None;
@@ -99,9 +109,10 @@ impl Salesforce {
             return outage.clone();
         }
         let shown = field(request, "token");
-        let is_active = grant.current.is_some_and(|number| shown == format!("r{number}"))
+        let is_active = field(request, "client_id") == APP
+            && (grant.current.is_some_and(|number| shown == format!("r{number}"))
             // A rotation leaves access tokens alone.
-            || grant.current.is_some() && shown.starts_with('a');
+            || grant.current.is_some() && shown.starts_with('a'));
         let exp = shown.starts_with('a').then_some(1_790_007_200);
         json!({"active": is_active, "exp": exp}).into()
     }

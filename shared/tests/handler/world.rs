@@ -19,6 +19,8 @@ use tokio::time::Instant;
 use crate::salesforce::Salesforce;
 
 pub(crate) const NOW: u64 = 1_790_000_000_000;
+/// The consumer key of the stack's app.
+pub(crate) const APP: &str = "3MVG9";
 pub(crate) const CHAT: &str = "whatsapp:+15551234567";
 const TOKENS: &str = "salesforce_tokens";
 const ATTEMPTS: &str = "connection_attempts";
@@ -54,7 +56,7 @@ impl World {
     }
 
     pub(crate) async fn with_custody(who: &str) -> Self {
-        let server = Server::start().await.with_kms().with_secrets(&[("sf_client_secret", "5A4D0B0C")]);
+        let server = Server::start().await.with_kms();
         let (salesforce, tables) = (Salesforce::on(&server), Tables::on(&server));
         server.on("SendMessage", |_| json!({}).into());
         server.on("GetSecretValue", |_| aws::error("ResourceNotFoundException"));
@@ -67,7 +69,7 @@ impl World {
             "TOKEN_MAX_AGE_MINUTES" => Some("60".to_owned()),
             "LOGIN_URLS" => Some(server.url().to_owned()),
             "STACK_NAME" => Some("connect".to_owned()),
-            "SF_CLIENT_ID" => Some("3MVG9".to_owned()),
+            "SF_CLIENT_ID_SECRET_NAME" => Some("sf_client_id".to_owned()),
             "SF_CLIENT_SECRET_SECRET_NAME" => Some("sf_client_secret".to_owned()),
             _ => setting(name, &server),
         });
@@ -75,8 +77,16 @@ impl World {
         let custody =
             Custody::new(Config::read(&settings).unwrap(), &config(&settings).unwrap(), now, random, Vec::new());
         let world = Self { server, salesforce, tables, custody };
+        world.app(APP);
         world.put(&json!({}));
         world
+    }
+
+    /// An operator stores the credentials of this app, by its consumer key.
+    pub(crate) fn app(&self, client_id: &str) {
+        let secrets = [("sf_client_id", client_id), ("sf_client_secret", "5A4D0B0C")];
+        let values = secrets.map(|(name, text)| json!({ "Name": name, "SecretString": text }));
+        self.server.on("BatchGetSecretValue", move |_| json!({ "SecretValues": values }).into());
     }
 
     /// Replaces the chat's row by one with these attributes beside the usual.

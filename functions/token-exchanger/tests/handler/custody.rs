@@ -12,7 +12,7 @@ use fakes::{
 use secrecy::{ExposeSecret as _, SecretBox};
 use serde_json::{Value, json};
 use shared::{
-    connection::SealedText,
+    connection::{SealedText, app_hash},
     custody::seal::{Parts, Purpose},
 };
 
@@ -340,6 +340,7 @@ async fn a_new_connection_ends_a_refresh_that_is_under_way() {
     assert!(ends(&world, &world.message()).await);
     let row = tables.item(TOKENS, CHAT);
     assert_eq!((&row["version"], &row["refreshed_at"]), (&number(8), &number(NOW.millis())));
+    assert_eq!(row["app_hash"], text(&app_hash("3MVG9.client")));
     for name in ["lease_until", "lease_holder", "lost_at"] {
         assert!(row.get(name).is_none(), "{name}");
     }

@@ -43,6 +43,7 @@ fn newest(used: &str, number: u8, refreshed_at: Timestamp) -> NewestTokens {
         scope: None,
         refreshed_at,
         expires_at: None,
+        app_hash: None,
     }
 }
 

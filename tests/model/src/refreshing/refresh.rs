@@ -282,6 +282,7 @@ impl Work {
             scope: None,
             refreshed_at: time(*at),
             expires_at: None,
+            app_hash: None,
         }
     }
 

@@ -135,6 +135,7 @@ impl Work {
             refresh_token: Some(refresh.stored()),
             issued_at: time(*at),
             expires_at: None,
+            app_hash: None,
         };
         let before = read.attributes();
         let change = new.store(&Self::consent(*at), StoredTokens::read(&before).as_ref(), state.now());

@@ -85,6 +85,7 @@ impl Work {
             refresh_token: Some(&refresh_token),
             issued_at: Timestamp::from_millis(1),
             expires_at: None,
+            app_hash: None,
         };
         let tokens = tokens.store(&consent(model, of), StoredTokens::read(&seen).as_ref(), state.now());
         let tokens = kept_revocation(&seen).iter().fold(tokens, |write, at| write.set(REVOKED_AT, *at));
