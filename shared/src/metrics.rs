@@ -56,6 +56,8 @@ pub enum Metric {
     OldestUnrefreshedAge,
     /// Refreshed tokens that neither the table nor the upkeep queue took.
     RefreshedTokensLost,
+    /// Tokens that were to be revoked, and neither a queue nor Salesforce took them: nobody revokes them any more.
+    TokensNotRevoked,
 }
 
 impl Metric {
@@ -81,6 +83,7 @@ impl Metric {
             Self::SweepFinished => "SweepFinished",
             Self::OldestUnrefreshedAge => "OldestUnrefreshedAge",
             Self::RefreshedTokensLost => "RefreshedTokensLost",
+            Self::TokensNotRevoked => "TokensNotRevoked",
         }
     }
 }

@@ -14,7 +14,7 @@ use shared::{
     custody::upkeep::{Revoke, Upkeep},
     exchange::{Consent, ExchangeMessage, Sealed},
     metrics::Metric,
-    salesforce::{self, Grant, RefreshToken, RevokeError, UntrustedTokens},
+    salesforce::{self, Grant, RefreshToken, Revocation, RevokeError, UntrustedTokens},
 };
 use tokio::time::{Instant, timeout_at};
 use tracing::{error, warn};
@@ -131,7 +131,9 @@ impl Work<'_> {
     fn log_not_revoked(&self, error: &(dyn std::error::Error + 'static)) {
         let error = chain(error);
         error!(attempt_id = %self.attempt.id, error, "tokens not revoked: they may stay valid at Salesforce");
-        self.resources.config.meter.count(self.now(), Metric::Setbacks, &[("Class", "not_revoked")]);
+        let (meter, now) = (&self.resources.config.meter, self.now());
+        meter.count(now, Metric::Setbacks, &[("Class", "not_revoked")]);
+        meter.count(now, Metric::TokensNotRevoked, &[]);
     }
 
     /// Where tokens of a row can be revoked. Bots may have written the row, so a host of Salesforce's, or one that the
@@ -218,7 +220,7 @@ impl Work<'_> {
 
     /// Asks each host until one knows the token. Just before, the row is read each time: a connection is not worth a token.
     async fn revoke_unless_in_use(&self, tokens: &Doomed) -> Result<Ending, Setback> {
-        let mut refused = RevokeError::Host;
+        let (mut refused, mut is_unknown) = (RevokeError::Host, false);
         for host in tokens.hosts() {
             match tokens.held_by(&self.resources.tables.read_tokens(self.attempt.wa_id).await?) {
                 Holding::Held => return Ok(Ending::Duplicate),
@@ -227,10 +229,12 @@ impl Work<'_> {
             }
             let time = left(self.budget.work()).min(salesforce::TIMEOUT);
             match self.resources.salesforce.revoke(host, tokens.token(), time).await {
-                Ok(_) => return Ok(Ending::Revoked),
+                Ok(Revocation::Revoked) => return Ok(Ending::Revoked),
+                // Dead, or another org's: the next host may know it.
+                Ok(Revocation::Unknown) => is_unknown = true,
                 Err(error) => refused = error,
             }
         }
-        Err(NotRevoked::from(refused).into())
+        if is_unknown { Ok(Ending::Revoked) } else { Err(NotRevoked::from(refused).into()) }
     }
 }

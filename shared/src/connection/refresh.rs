@@ -241,16 +241,16 @@ impl NewestTokens {
 }
 
 /// Seals a refresh token that stands in the row as it was given. Nothing else changes. It waits while a successor may come, which
-/// is stored where the row has what was used.
+/// is stored where the row has what was used. Where a bot keeps a version of its own, there is nothing to count on.
 #[must_use]
-pub fn seal_plain(plain: &RefreshTokenText, sealed: &RefreshTokenText) -> ConditionalWrite {
-    ConditionalWrite::only_if(Condition::All(vec![
+pub fn seal_plain(plain: &RefreshTokenText, sealed: &RefreshTokenText, is_counted: bool) -> ConditionalWrite {
+    let write = ConditionalWrite::only_if(Condition::All(vec![
         Condition::Is(REFRESH_TOKEN, plain.stored().into()),
         Condition::Absent(LEASE_UNTIL),
         Condition::Absent(LOST_AT),
     ]))
-    .set(REFRESH_TOKEN, sealed.stored())
-    .add(VERSION, 1)
+    .set(REFRESH_TOKEN, sealed.stored());
+    if is_counted { write.add(VERSION, 1) } else { write.set(VERSION, 1) }
 }
 
 /// Whether a bot keeps something of its own under the name of [`VERSION`], to which nothing can be added.

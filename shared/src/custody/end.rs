@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
 use tokio::time::{Instant, timeout_at};
-use tracing::{error, warn};
+use tracing::warn;
 
 use super::{
     Custody, EndedConnection, Trouble,
@@ -149,9 +149,7 @@ impl Custody {
         match revoked {
             Ok(_) => {}
             Err(trouble) if is_queued => warn!(error = chain(&trouble), next = "queue", "tokens not revoked at once"),
-            Err(trouble) => {
-                error!(error = chain(&trouble), "tokens not revoked: they may stay valid at Salesforce");
-            }
+            Err(trouble) => self.note_unrevoked(&trouble),
         }
     }
 }

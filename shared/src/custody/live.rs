@@ -82,13 +82,18 @@ impl LiveToken {
     /// Whether it is handed out as it is, by the row that it is of.
     pub(super) fn satisfies(&self, wish: &Wish, row: &Attributes, max_age: Duration, now: Timestamp) -> bool {
         let age = age(row, now);
-        let is_long_enough = age < JUST_NOW || self.expires_at.is_none_or(|end| end >= now.plus(wish.min_validity));
+        let is_long_enough = age < JUST_NOW
+            || self.expires_at.is_none_or(|end| {
+                // A token lives as long as the org's sessions do. Whoever asks for more is not worth a refresh each time.
+                let life = end.since(now).saturating_add(age);
+                end >= now.plus(wish.min_validity.min(life / 2))
+            });
         self.may_live(wish, now) && age < max_age && is_long_enough
     }
 }
 
 impl Wish {
-    fn rejects(&self, token: &SecretString) -> bool {
+    pub(super) fn rejects(&self, token: &SecretString) -> bool {
         self.rejected.as_deref().is_some_and(|rejected| rejected == token_sha256(token))
     }
 }
@@ -138,6 +143,15 @@ mod tests {
         assert!(!satisfies(&wish, &row(HOUR / 2, Some(Duration::from_secs(599)))));
         assert!(satisfies(&wish, &row(HOUR / 2, None)));
         assert!(satisfies(&wish, &row(Duration::ZERO, Some(Duration::from_mins(5)))), "no refresh brings a longer one");
+    }
+
+    #[test]
+    fn half_of_its_life_is_the_most_that_a_token_is_refreshed_for() {
+        let wish = Wish { min_validity: 2 * HOUR, ..Wish::default() };
+        let quarter = HOUR / 4;
+        assert!(satisfies(&wish, &row(quarter, Some(quarter))), "sessions of half an hour");
+        assert!(!satisfies(&wish, &row(quarter, Some(quarter - Duration::from_millis(2)))));
+        assert!(satisfies(&wish, &row(Duration::from_mins(1), Some(Duration::from_mins(14)))));
     }
 
     #[test]

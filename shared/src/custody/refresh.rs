@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use super::{
     Custody, EndedConnection, LiveToken, Trouble,
@@ -324,7 +324,7 @@ impl Work<'_> {
                 let (wa_id, hosts) = (self.wa_id.clone(), self.hosts.clone());
                 self.custody.revoke_soon(Revoke { wa_id, token, hosts, origin: None }).await;
             }
-            Err(error) => error!(error = chain(&error), "tokens not revoked: they may stay valid at Salesforce"),
+            Err(error) => self.custody.note_unrevoked(&error),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Refresh tokens that nobody needs any more are revoked at Salesforce.
 
-use std::time::Duration;
+use std::{error::Error, time::Duration};
 
 use secrecy::ExposeSecret as _;
 use tokio::time::{Instant, timeout};
@@ -15,11 +15,14 @@ use crate::{
     conditional_write::{Attributes, Value},
     connection::{Origin, REFRESH_TOKEN, RefreshTokenText, StoredTokens},
     logging::chain,
+    metrics::Metric,
     salesforce::{self, Revocation},
 };
 
-/// One try within an invocation that has more to do.
-const AT_ONCE: Duration = Duration::from_secs(4);
+/// What an invocation has for this once its work is done: the queue, and one try where that does not take the token. Together
+/// less than what a caller's deadline leaves before it is cut off.
+const QUEUEING: Duration = Duration::from_millis(800);
+const AT_ONCE: Duration = Duration::from_millis(1_100);
 
 /// What became of a token that was to be revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +78,7 @@ impl Custody {
 
     /// Has a token revoked by way of the queue or, where it does not take it, within this invocation.
     pub(super) async fn revoke_soon(&self, revoke: Revoke) {
-        let queued = timeout(AT_ONCE / 2, self.queue(&Upkeep::Revoke(revoke.clone()), Duration::ZERO)).await;
+        let queued = timeout(QUEUEING, self.queue(&Upkeep::Revoke(revoke.clone()), Duration::ZERO)).await;
         let queued = match queued {
             Ok(Ok(())) => return,
             Ok(Err(error)) => Trouble::Aws(error),
@@ -83,7 +86,13 @@ impl Custody {
         };
         let at_once = timeout(AT_ONCE, self.revoke(&revoke, Instant::now() + AT_ONCE)).await;
         if !matches!(at_once, Ok(Ok(_))) {
-            error!(error = chain(&queued), "tokens not revoked: they may stay valid at Salesforce");
+            self.note_unrevoked(&queued);
         }
+    }
+
+    /// Neither the queue nor Salesforce took a token that was to be revoked, and nobody has it any more.
+    pub(super) fn note_unrevoked(&self, why: &(dyn Error + 'static)) {
+        error!(error = chain(why), "tokens not revoked: they may stay valid at Salesforce");
+        self.config.meter.count((self.clock)(), Metric::TokensNotRevoked, &[]);
     }
 }

@@ -119,15 +119,17 @@ impl Custody {
         self.revoke_soon(superseded(wa_id, token, hosts, tokens)).await;
     }
 
-    /// Seals the refresh token of a row that has it in plain; `false` where there was none, or the row is another by now.
+    /// Seals the refresh token of a row that has it in plain; `false` where there was none, or the row is another by now. The row's
+    /// version is not counted where it is a bot's own.
     ///
     /// # Errors
     /// [`Trouble`].
-    pub async fn seal_row(&self, wa_id: &WaId, plain: &RefreshTokenText) -> Result<bool, Trouble> {
+    pub async fn seal_row(&self, wa_id: &WaId, plain: &RefreshTokenText, is_counted: bool) -> Result<bool, Trouble> {
         let RefreshTokenText::Plain(token) = plain else { return Ok(false) };
         let key = self.sealing_key().await?;
         let sealed = self.seal(&key, wa_id, token.expose_secret())?;
-        let written = self.tables.write(wa_id, &seal_plain(plain, &RefreshTokenText::Sealed(sealed))).await?;
+        let sealed = seal_plain(plain, &RefreshTokenText::Sealed(sealed), is_counted);
+        let written = self.tables.write(wa_id, &sealed).await?;
         Ok(matches!(written, Written::Done))
     }
 }

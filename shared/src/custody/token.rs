@@ -85,6 +85,7 @@ impl Custody {
                 return Err(TokenError::BotCustody);
             }
             let trouble = match self.refresh_unless_paused(wa_id, &row, deadline).await {
+                Refreshing::Refreshed(token) if wish.rejects(&token.access_token) => Trouble::SameToken,
                 Refreshing::Refreshed(token) => return Ok(token),
                 Refreshing::Ended(end) => return Err(TokenError::Ended(end)),
                 Refreshing::Changed if looks < LOOKS => {

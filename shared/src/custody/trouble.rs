@@ -45,6 +45,9 @@ pub enum Trouble {
     /// The credentials are another app's than the tokens': whatever Salesforce has answered, it says nothing about the connection.
     #[error("the connection's tokens are of another app than the configured one")]
     OtherApp(#[source] Option<RefreshError>),
+    /// Salesforce gave the access token once more that the bot has found refused.
+    #[error("Salesforce gave the rejected access token again")]
+    SameToken,
     /// Salesforce gave tokens of another user or org.
     #[error("Salesforce's answer is about another account")]
     OtherAccount,
@@ -125,7 +128,7 @@ impl Trouble {
                 RefreshClass::Ended(_) | RefreshClass::Doubtful | RefreshClass::Operator => LATER,
             },
             Self::Held { time } | Self::Paused { time } => *time,
-            Self::Lost => LATER,
+            Self::Lost | Self::SameToken => LATER,
             _ if self.label() == "operator" => LATER,
             _ => SOON,
         };

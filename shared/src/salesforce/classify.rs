@@ -141,6 +141,11 @@ impl fmt::Display for RefreshRefusal {
 /// How long Salesforce refuses logins of a user once there were too many (Salesforce Help 000232413), or outside of their hours.
 const LOGIN_PAUSE: Duration = Duration::from_hours(1);
 
+/// How long a user is locked out after too many wrong passwords, unless the org says otherwise (Salesforce Help "Set Password
+/// Policies").
+const LOCKOUT: Duration = Duration::from_mins(15);
+const LOCKED_USER: &[&str] = &["user is locked", "user account is locked"];
+
 /// The refusal that an answer to a refresh is; `None` for one with tokens.
 pub(super) fn refresh(status: u16, retry_after: Option<Duration>, fields: Option<&Fields>) -> Option<RefreshRefusal> {
     let refusal = token_endpoint(status, retry_after, fields)?;
@@ -162,6 +167,8 @@ fn refresh_by_word(class: Class, words: &Words) -> RefreshClass {
         // The stack's own address may not be on a list: nobody's connection is over, and only an operator can tell.
         _ if words.is_of_the_address() => RefreshClass::Operator,
         _ if words.says(&["login hours"]) => RefreshClass::Transient { retry_after: Some(LOGIN_PAUSE) },
+        // By wrong passwords, which are anybody's: it passes.
+        _ if words.says(LOCKED_USER) => RefreshClass::Transient { retry_after: Some(LOCKOUT) },
         Class::Final(Reason::UserInactive) => RefreshClass::Ended(EndReason::UserInactive),
         Class::Final(Reason::OrgInactive) => RefreshClass::Ended(EndReason::OrgInactive),
         Class::Final(Reason::AppBlocked) => RefreshClass::Ended(EndReason::AppBlocked),
@@ -517,6 +524,8 @@ mod tests {
             ("new_error", "never seen", Operator),
             ("invalid_grant", "user is outside of their login hours", IN_AN_HOUR),
             ("invalid_grant", "login rate exceeded", IN_AN_HOUR),
+            ("inactive_user", "The user account is locked", RefreshClass::Transient { retry_after: Some(LOCKOUT) }),
+            ("inactive_org", "organization is locked, closed, or suspended", Ended(EndReason::OrgInactive)),
             ("unknown_error", "retry your request", LATER),
             ("server_error", "", LATER),
         ] {

@@ -122,9 +122,13 @@ pub(super) fn verify(
     TokenAnswer::of(fields).map(|answer| answer.verify(&[client_secret], login_url))
 }
 
-/// Reads an answer to a refresh; `None` where it has no token.
+/// Reads an answer to a refresh; `None` where it has no token, or one that cannot be read: a refresh token that was rotated
+/// and is not known must not be taken for one that stays.
 pub(super) fn refreshed(fields: &Fields, client_secret: &str) -> Option<Refreshed> {
     let answer = TokenAnswer::of(fields)?;
+    if fields.text("refresh_token").is_some() && answer.refresh_token.is_none() {
+        return None;
+    }
     Some(Refreshed {
         is_proven: answer.is_signed(&[client_secret]),
         issued_at: answer.issued_at.parse().map(Timestamp::from_millis).ok(),

@@ -2,6 +2,7 @@
 
 use fakes::{
     Answer, aws,
+    logs::Logs,
     salesforce::{REVOKE, TOKEN},
 };
 use serde_json::json;
@@ -76,6 +77,17 @@ async fn a_disconnect_holds_while_salesforce_is_down_and_the_queue_revokes() {
     let Some((Upkeep::Revoke(revoke), _)) = world.queued().pop() else { panic!("not queued") };
     assert_eq!(world.custody.revoke(&revoke, deadline()).await.unwrap(), Revoked::Dead);
     assert!(world.salesforce.with(|grant| grant.current.is_none()));
+}
+
+#[tokio::test]
+async fn a_disconnect_that_neither_the_queue_nor_salesforce_takes_holds_and_is_counted() {
+    let logs = Logs::capture();
+    let world = World::start().await;
+    world.server.on("SendMessage", |_| aws::error("AccessDenied"));
+    world.server.on(REVOKE, |_| Answer::new(503, ""));
+    assert_eq!(world.custody.disconnect(&chat(), deadline()).await.unwrap(), Disconnected::Ended);
+    assert_eq!((world.text("access_token"), world.ends().len()), (String::new(), 1));
+    assert!(logs.text().contains("TokensNotRevoked"));
 }
 
 #[tokio::test]

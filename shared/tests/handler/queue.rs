@@ -127,9 +127,9 @@ async fn a_token_that_is_in_use_is_not_revoked() {
 async fn a_plain_row_is_sealed_once() {
     let world = World::start().await;
     let plain = RefreshTokenText::new("r1");
-    assert!(world.custody.seal_row(&chat(), &plain).await.unwrap());
+    assert!(world.custody.seal_row(&chat(), &plain, true).await.unwrap());
     assert!(world.text("refresh_token").starts_with("sealed:v1:"));
-    assert!(!world.custody.seal_row(&chat(), &plain).await.unwrap());
+    assert!(!world.custody.seal_row(&chat(), &plain, true).await.unwrap());
     assert_eq!(world.token(&Wish::default()).await.unwrap().access_token.expose_secret(), "a2");
 }
 

@@ -84,6 +84,26 @@ async fn who_rejects_a_token_that_was_replaced_has_the_current_one() {
 }
 
 #[tokio::test]
+async fn a_rejected_token_that_salesforce_gives_again_is_not_handed_out_and_its_successor_is_kept() {
+    let world = World::start().await;
+    let again = json!({"access_token": "a1", "refresh_token": "r2", "instance_url": world.server.url()});
+    world.server.next(TOKEN, again);
+    assert!(matches!(trouble(world.token(&rejecting("a1")).await), Trouble::SameToken));
+    assert!(world.text("refresh_token").starts_with("sealed:v1:"));
+    assert_eq!(world.text("access_token"), "a1");
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_cannot_be_read_is_not_taken_for_none() {
+    let world = World::start().await;
+    let unreadable = json!({"access_token": "a2", "refresh_token": "r 2", "instance_url": world.server.url()});
+    world.server.next(TOKEN, unreadable);
+    world.salesforce.rotate();
+    assert!(matches!(world.token(&rejecting("a1")).await, Err(TokenError::Ended(_))), "it went with the answer");
+    assert_eq!(world.salesforce.with(|grant| grant.reuses), 0, "the used one is not presented");
+}
+
+#[tokio::test]
 async fn without_rotation_the_refresh_token_stays_as_it_is_stored() {
     let world = World::start().await;
     world.salesforce.with(|grant| grant.rotates = false);

@@ -107,3 +107,15 @@ async fn a_token_that_salesforce_no_longer_knows_needs_no_more_tries() {
         assert_eq!(world.0.requests(REVOKE).len(), 1);
     }
 }
+
+#[tokio::test]
+async fn a_token_that_one_host_does_not_know_is_revoked_at_the_next() {
+    let world = World::start().await;
+    world.0.next("GetItem", row(RECEIVED_AT + 1));
+    assert!(ends(&world, &world.message()).await);
+    let message = world.queued("revoke").remove(0);
+    world.0.on(REVOKE, |_| Answer::new(200, ""));
+    world.0.next(REVOKE, Answer::new(400, "error=invalid_token"));
+    assert!(ends(&world, &message).await);
+    assert_eq!(world.0.requests(REVOKE).len(), 2);
+}

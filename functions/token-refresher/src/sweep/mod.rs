@@ -74,7 +74,8 @@ fn refresh(row: &Row, pause: Duration) -> outbox::Delayed {
 /// Seals the refresh tokens that stand in the page's rows as Salesforce gave them. One that cannot be sealed stays, and the next
 /// sweep comes by.
 async fn seal_all(resources: &Resources, rows: &[Row], swept: &mut Swept) {
-    let plain = rows.iter().filter_map(|row| Some(resources.custody.seal_row(&row.wa_id, row.plain.as_ref()?)));
+    let plain =
+        rows.iter().filter_map(|row| Some(resources.custody.seal_row(&row.wa_id, row.plain.as_ref()?, row.is_counted)));
     let mut sealing = stream::iter(plain).buffer_unordered(SIDE_BY_SIDE);
     let mut last_error = None;
     while let Some(sealed) = sealing.next().await {

@@ -6,7 +6,7 @@ use shared::{
     Timestamp, WaId,
     attempt::attr,
     conditional_write::{Attributes, Value},
-    connection::{ENDED_AT, REFRESH_TOKEN, RefreshTokenText, age, is_due},
+    connection::{ENDED_AT, REFRESH_TOKEN, RefreshTokenText, age, has_foreign_version, is_due},
 };
 
 /// A row of this stack's form.
@@ -17,6 +17,8 @@ pub(crate) struct Row {
     pub(crate) is_due: bool,
     /// A refresh token that stands there as Salesforce gave it.
     pub(crate) plain: Option<RefreshTokenText>,
+    /// Whether the row has a version of this stack's, or none.
+    pub(crate) is_counted: bool,
     /// For how long nobody has refreshed its tokens, where they could be and that is known.
     pub(crate) age: Option<Duration>,
 }
@@ -39,7 +41,7 @@ impl Row {
         let token = token.filter(|_| !row.contains_key(ENDED_AT)).map(RefreshTokenText::new);
         let age = token.is_some().then(|| age(row, now)).filter(|age| *age < Duration::MAX);
         let plain = token.filter(|token| matches!(token, RefreshTokenText::Plain(_)));
-        Ok(Self { wa_id, is_due: is_due(row, keep_alive, now), plain, age })
+        Ok(Self { wa_id, is_due: is_due(row, keep_alive, now), plain, is_counted: !has_foreign_version(row), age })
     }
 }
 

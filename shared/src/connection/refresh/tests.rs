@@ -183,7 +183,7 @@ fn an_older_row_is_as_old_as_its_tokens_and_an_impossible_time_is_none() {
 #[test]
 fn a_plain_token_is_sealed_where_it_still_stands_and_nobody_refreshes() {
     let seal = |row: &mut Attributes| {
-        seal_plain(&RefreshTokenText::new("r1"), &RefreshTokenText::new("sealed:v1:x")).apply(row)
+        seal_plain(&RefreshTokenText::new("r1"), &RefreshTokenText::new("sealed:v1:x"), true).apply(row)
     };
     let mut current = connected();
     assert!(seal(&mut current) && !seal(&mut current));

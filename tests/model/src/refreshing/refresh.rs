@@ -373,7 +373,7 @@ impl Work {
     /// Seals a refresh token that stands in plain.
     pub(super) fn seal(self, state: &mut State, model: &Refreshing, result: StepResult) -> Option<Self> {
         let used = self.used();
-        let change = connection::seal_plain(&used.stored(true), &used.stored(false));
+        let change = connection::seal_plain(&used.stored(true), &used.stored(false), true);
         let row = state.row.clone();
         if model.broken == Broken::SealedWhileLost {
             state.row = row.without(&[LOST_AT]);

@@ -234,6 +234,13 @@ async fn refreshes_that_fail(cloud: &Cloud, raised: &mut BTreeSet<String>) {
     cloud.rises(raised, "RefreshedTokensLostAlarm").await;
     cloud.end_all_faults().await;
 
+    let chat = connected(cloud).await;
+    cloud.aws_fault("sqs.SendMessage", &*chat, 10_000, server_error()).await;
+    cloud.fault(&chat, "salesforce.revoke", 10, json!({"status": 503, "body": ""})).await;
+    cloud.call("main", "disconnect", json!({"wa_id": chat})).await;
+    cloud.rises(raised, "TokensNotRevokedAlarm").await;
+    cloud.end_all_faults().await;
+
     grow_old(cloud, &connected(cloud).await).await;
     let sweep = json!({"v": 1, "sweep": {}}).to_string();
     let begun = json!({"QueueUrl": cloud.stack("main").output("UpkeepQueueUrl"), "MessageBody": sweep});
