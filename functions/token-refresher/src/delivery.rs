@@ -43,7 +43,7 @@ mod tests {
             assert_eq!(deliveries.len(), 1);
             let message = deliveries[0].message.as_ref().unwrap();
             assert_eq!(Some(message.label()), kind.split('-').next());
-            assert_eq!(matches!(message, Upkeep::Sweep(Some(_))), kind == "sweep-page");
+            assert_eq!(matches!(message, Upkeep::Page(_)), kind == "sweep-page");
         }
     }
 }

@@ -134,8 +134,9 @@ impl TokenRefresher {
         let Resources { custody, keep_alive, .. } = &self.0;
         let is_bots = custody.config().custody == TokenCustody::Bot;
         match message {
-            Upkeep::Sweep(_) | Upkeep::Refresh { .. } if is_bots => Ok(Ending::BotCustody),
-            Upkeep::Sweep(page) => sweep::run(&self.0, page.as_ref()).await,
+            Upkeep::Sweep | Upkeep::Page(_) | Upkeep::Refresh { .. } if is_bots => Ok(Ending::BotCustody),
+            Upkeep::Sweep => sweep::begin(&self.0).await,
+            Upkeep::Page(page) => sweep::read(&self.0, page).await,
             Upkeep::Refresh { wa_id } => {
                 let kept_alive = custody.keep_alive(wa_id, *keep_alive, deadline).await;
                 kept_alive.map(Ending::KeptAlive).map_err(Setback::NotRefreshed)

@@ -52,7 +52,7 @@ pub(crate) fn is_left_to_the_sweep(message: &Upkeep, receives: u32) -> bool {
 
 const fn schedule(message: Option<&Upkeep>) -> &'static Schedule {
     match message {
-        Some(Upkeep::Sweep(_)) => &SWEEP,
+        Some(Upkeep::Sweep | Upkeep::Page(_)) => &SWEEP,
         Some(Upkeep::Refresh { .. }) => &REFRESH,
         Some(Upkeep::Store { .. }) => &STORE,
         Some(Upkeep::Revoke(_)) => &REVOKE,

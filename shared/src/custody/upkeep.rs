@@ -16,8 +16,10 @@ const VERSION: u8 = 1;
 /// A message of the upkeep queue.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Upkeep {
-    /// Go through the token table: `None` begins, and a page is read of a segment.
-    Sweep(Option<Page>),
+    /// Begin to go through the token table.
+    Sweep,
+    /// Go on with it: a page of a segment.
+    Page(Page),
     /// Refresh the chat's tokens, if they are due.
     Refresh {
         /// The chat.
@@ -34,12 +36,16 @@ pub enum Upkeep {
     Revoke(Revoke),
 }
 
+/// How many segments the token table is walked through in at most.
+pub const MAX_SEGMENTS: u32 = 1_000;
+
 /// A page of the walk through the token table.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Page {
     /// Which segment of the table, from 0.
     pub segment: u32,
-    /// How many there are.
+    /// How many there are: [`MAX_SEGMENTS`] at most.
     pub segments: u32,
     /// The last key of the page before; `None` for the first page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -70,26 +76,31 @@ pub struct Revoke {
 #[error("not a message of the upkeep queue")]
 pub struct UnreadableUpkeep;
 
-#[derive(Serialize, Deserialize)]
+/// Exactly one of the kinds is there. What is not understood of it is not left out: a page that could not be read would be the
+/// beginning of another sweep.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 struct Wire {
     v: u8,
-    #[serde(flatten)]
-    what: What,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum What {
-    Sweep(Sweep),
-    Refresh { wa_id: WaId },
-    Store(Store),
-    Revoke(Revoke),
-}
-
-#[derive(Serialize, Deserialize)]
-struct Sweep {
-    #[serde(flatten)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sweep: Option<Sweep>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     page: Option<Page>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh: Option<Refresh>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    store: Option<Store>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revoke: Option<Revoke>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sweep {}
+
+#[derive(Serialize, Deserialize)]
+struct Refresh {
+    wa_id: WaId,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -117,35 +128,45 @@ impl Upkeep {
         if wire.v != VERSION {
             return Err(UnreadableUpkeep);
         }
-        Ok(match wire.what {
-            What::Sweep(Sweep { page }) => Self::Sweep(page),
-            What::Refresh { wa_id } => Self::Refresh { wa_id },
-            What::Store(Store { wa_id, tokens }) => Self::Store { wa_id, tokens },
-            What::Revoke(revoke) => Self::Revoke(revoke),
-        })
+        match (wire.sweep, wire.page, wire.refresh, wire.store, wire.revoke) {
+            (Some(Sweep {}), None, None, None, None) => Ok(Self::Sweep),
+            (None, Some(page), None, None, None) if page.is_of_a_table() => Ok(Self::Page(page)),
+            (None, None, Some(Refresh { wa_id }), None, None) => Ok(Self::Refresh { wa_id }),
+            (None, None, None, Some(Store { wa_id, tokens }), None) => Ok(Self::Store { wa_id, tokens }),
+            (None, None, None, None, Some(revoke)) => Ok(Self::Revoke(revoke)),
+            _ => Err(UnreadableUpkeep),
+        }
     }
 
     /// The body to send.
     #[must_use]
     pub fn to_body(&self) -> String {
-        let what = match self.clone() {
-            Self::Sweep(page) => What::Sweep(Sweep { page }),
-            Self::Refresh { wa_id } => What::Refresh { wa_id },
-            Self::Store { wa_id, tokens } => What::Store(Store { wa_id, tokens }),
-            Self::Revoke(revoke) => What::Revoke(revoke),
-        };
-        serde_json::to_string(&Wire { v: VERSION, what }).unwrap_or_default()
+        let mut wire = Wire { v: VERSION, ..Wire::default() };
+        match self.clone() {
+            Self::Sweep => wire.sweep = Some(Sweep {}),
+            Self::Page(page) => wire.page = Some(page),
+            Self::Refresh { wa_id } => wire.refresh = Some(Refresh { wa_id }),
+            Self::Store { wa_id, tokens } => wire.store = Some(Store { wa_id, tokens }),
+            Self::Revoke(revoke) => wire.revoke = Some(revoke),
+        }
+        serde_json::to_string(&wire).unwrap_or_default()
     }
 
     /// `kind` in the log and in metrics.
     #[must_use]
     pub const fn label(&self) -> &'static str {
         match self {
-            Self::Sweep(_) => "sweep",
+            Self::Sweep | Self::Page(_) => "sweep",
             Self::Refresh { .. } => "refresh",
             Self::Store { .. } => "store",
             Self::Revoke(_) => "revoke",
         }
+    }
+}
+
+impl Page {
+    fn is_of_a_table(&self) -> bool {
+        self.segment < self.segments && self.segments <= MAX_SEGMENTS
     }
 }
 
@@ -191,9 +212,9 @@ mod tests {
             origin,
         };
         [
-            Upkeep::Sweep(None),
-            Upkeep::Sweep(Some(page(None))),
-            Upkeep::Sweep(Some(page(Some("whatsapp:+15551234567".to_owned())))),
+            Upkeep::Sweep,
+            Upkeep::Page(page(None)),
+            Upkeep::Page(page(Some("whatsapp:+15551234567".to_owned()))),
             Upkeep::Refresh { wa_id: chat() },
             Upkeep::Store { wa_id: chat(), tokens: sealed_text() },
             Upkeep::Revoke(revoke),
@@ -209,7 +230,7 @@ mod tests {
 
     #[test]
     fn the_schedulers_message_begins_a_sweep() {
-        assert_eq!(Upkeep::parse(r#"{"v":1,"sweep":{}}"#), Ok(Upkeep::Sweep(None)));
+        assert_eq!(Upkeep::parse(r#"{"v":1,"sweep":{}}"#), Ok(Upkeep::Sweep));
     }
 
     #[test]
@@ -228,6 +249,25 @@ mod tests {
         ] {
             assert_eq!(Upkeep::parse(body), Err(UnreadableUpkeep), "{body}");
         }
+    }
+
+    #[test]
+    fn a_page_that_is_not_understood_begins_no_sweep() {
+        let page = r#"{"v":1,"page":{"segment":1,"segments":4,"started_at":5,"pause_s":60}}"#;
+        assert!(matches!(Upkeep::parse(page), Ok(Upkeep::Page(_))));
+        for (part, other) in [
+            (r#""segment":1"#, r#""segment":-1"#),
+            (r#""segment":1"#, r#""segment":4"#),
+            (r#""segments":4"#, r#""segments":1001"#),
+            (r#""segments":4"#, r#""parts":4"#),
+            (r#""started_at":5"#, r#""started_at":"5""#),
+            (r#""pause_s":60"#, r#""pause_s":60,"of_a_newer_version":1"#),
+            (r#""page""#, r#""sweep""#),
+            (r#""v":1"#, r#""v":1,"sweep":{}"#),
+        ] {
+            assert_eq!(Upkeep::parse(&page.replace(part, other)), Err(UnreadableUpkeep), "{other}");
+        }
+        assert_eq!(Upkeep::parse(r#"{"v":1,"sweep":null}"#), Err(UnreadableUpkeep));
     }
 
     #[test]

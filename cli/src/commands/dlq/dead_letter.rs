@@ -165,7 +165,7 @@ fn about(body: Body) -> Option<About> {
 /// What upkeep it is, and for which chat.
 fn upkeep(message: Upkeep) -> (Content, Option<WaId>) {
     match message {
-        Upkeep::Sweep(_) => (Content::Sweep, None),
+        Upkeep::Sweep | Upkeep::Page(_) => (Content::Sweep, None),
         Upkeep::Refresh { wa_id } => (Content::Refresh, Some(wa_id)),
         Upkeep::Store { wa_id, .. } => (Content::RefreshedTokens, Some(wa_id)),
         Upkeep::Revoke(revoke) => (Content::TokensToRevoke, Some(revoke.wa_id)),

@@ -26,24 +26,16 @@ use crate::{
 /// How many rows of a page are sealed side by side.
 const SIDE_BY_SIDE: usize = 16;
 
-/// Begins a sweep, or goes on with it.
-pub(crate) async fn run(resources: &Resources, page: Option<&Page>) -> Result<Ending, Setback> {
-    match page {
-        None => begin(resources).await,
-        Some(page) => read(resources, page).await,
-    }
-}
-
 /// Queues the first page of each segment.
-async fn begin(resources: &Resources) -> Result<Ending, Setback> {
+pub(crate) async fn begin(resources: &Resources) -> Result<Ending, Setback> {
     let plan = Plan::new(resources.table.size().await.map_err(Setback::Table)?, resources.sweep_time);
-    let first_pages = plan.first_pages(resources.now()).map(|(page, delay)| (Upkeep::Sweep(Some(page)), delay));
+    let first_pages = plan.first_pages(resources.now()).map(|(page, delay)| (Upkeep::Page(page), delay));
     outbox::send(&resources.queue, first_pages).await?;
     Ok(Ending::Begun { segments: plan.segments, pause: plan.pause })
 }
 
 /// Reads a page, queues what is due, seals what is plain, and queues the page that follows.
-async fn read(resources: &Resources, page: &Page) -> Result<Ending, Setback> {
+pub(crate) async fn read(resources: &Resources, page: &Page) -> Result<Ending, Setback> {
     let now = resources.now();
     let found = resources.table.page(page).await.map_err(Setback::Table)?;
     let read = found.rows.len();
@@ -63,7 +55,7 @@ async fn read(resources: &Resources, page: &Page) -> Result<Ending, Setback> {
     seal_all(resources, &rows, &mut swept).await;
     let Some(start_key) = found.next_key else { return Ok(Ending::Finished(swept)) };
     let next = Page { start_key: Some(start_key), ..page.clone() };
-    outbox::send(&resources.queue, [(Upkeep::Sweep(Some(next)), pause)]).await?;
+    outbox::send(&resources.queue, [(Upkeep::Page(next), pause)]).await?;
     Ok(Ending::Swept(swept))
 }
 

@@ -6,7 +6,10 @@
 use std::time::Duration;
 
 use ring::digest::{SHA256, digest};
-use shared::{Timestamp, custody::upkeep::Page};
+use shared::{
+    Timestamp,
+    custody::upkeep::{MAX_SEGMENTS, Page},
+};
 
 /// A `Scan` reads so much at most, before its projection
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Scan.html#Scan.Pagination>).
@@ -18,8 +21,6 @@ pub(crate) const PAGE_ROWS: u64 = 1_000;
 const MAX_PAUSE: Duration = Duration::from_mins(15);
 /// A segment has a page in so long where the table is large: beside it, what a page itself takes is nothing.
 const PACE: Duration = Duration::from_mins(1);
-/// How many segments there are at most: a hundred times the first segment's table.
-const MAX_SEGMENTS: u64 = 1_000;
 /// How many there are where nothing is paced.
 const UNPACED_SEGMENTS: u64 = 8;
 
@@ -51,7 +52,8 @@ impl Plan {
         if time.is_zero() {
             return Self { segments: count(pages.min(UNPACED_SEGMENTS)), pause: Duration::ZERO };
         }
-        let segments = pages.saturating_mul(PACE.as_secs()).div_ceil(time.as_secs().max(1)).clamp(1, MAX_SEGMENTS);
+        let segments =
+            pages.saturating_mul(PACE.as_secs()).div_ceil(time.as_secs().max(1)).clamp(1, MAX_SEGMENTS.into());
         let pause = Duration::from_secs(time.as_secs().saturating_mul(segments) / pages);
         Self { segments: count(segments), pause: pause.min(MAX_PAUSE) }
     }
@@ -156,7 +158,7 @@ mod tests {
             let time = Duration::from_hours(hours);
             let Plan { segments, pause } = Plan::new(size, time);
             let pages = size.pages().div_ceil(segments.into());
-            prop_assert!(segments >= 1 && u64::from(segments) <= MAX_SEGMENTS);
+            prop_assert!((1..=MAX_SEGMENTS).contains(&segments));
             // Whole pages: one more than the segment's share of the table, at most.
             prop_assert!(pause.as_secs() * (pages - 1) <= time.as_secs(), "{segments} {pause:?} {pages}");
             prop_assert!(pause <= MAX_PAUSE);

@@ -11,7 +11,7 @@ async fn a_message_that_cannot_be_read_fails_alone_and_is_not_logged() {
     let world = World::start().await;
     world.row(&chat(1), 25, json!({}));
     let page = json!({ "segment": 0, "segments": 1, "started_at": NOW.millis(), "pause_s": 0 });
-    let good = json!({ "v": 1, "sweep": page }).to_string();
+    let good = json!({ "v": 1, "page": page }).to_string();
     let bad = [
         "",
         r#"{"v":1,"refresh":{"wa_id":"s3cret"}}"#,
@@ -56,7 +56,7 @@ async fn each_message_of_a_batch_ends_by_itself_and_none_shows_chats_or_tokens_i
         record("broken", &json!({ "v": 1, "refresh": { "wa_id": chat(2) } }).to_string(), 2),
         record("not stored", &json!({ "v": 1, "store": { "wa_id": chat(3), "tokens": sealed } }).to_string(), 6),
         record("unreadable", "5Aep861!s3cret", 1),
-        record("swept", &json!({ "v": 1, "sweep": page }).to_string(), 1),
+        record("swept", &json!({ "v": 1, "page": page }).to_string(), 1),
     ];
     assert_eq!(handle(&world.function(), &records).await, ["broken", "not stored", "unreadable"]);
     assert_eq!(world.tables.item(TABLE, &chat(1))["access_token"], text("00Dxx!ACCESS"));

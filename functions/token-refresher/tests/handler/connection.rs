@@ -126,7 +126,7 @@ async fn after_some_hours_a_refresh_is_left_to_the_next_sweep() {
     assert!(receive(12).await.is_empty());
     assert_eq!(world.item(&chat)["refresh_token"], text(OLD));
     let page = json!({ "segment": 0, "segments": 1, "started_at": NOW.millis(), "pause_s": 0 });
-    assert!(is_done(&function, &json!({ "v": 1, "sweep": page })).await);
+    assert!(is_done(&function, &json!({ "v": 1, "page": page })).await);
     assert_eq!(world.refreshes(), [chat]);
 }
 

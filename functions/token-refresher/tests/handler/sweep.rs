@@ -16,7 +16,7 @@ fn page(start_key: Option<&str>) -> Value {
     if let Some(key) = start_key {
         page["start_key"] = key.into();
     }
-    json!({ "v": 1, "sweep": page })
+    json!({ "v": 1, "page": page })
 }
 
 #[tokio::test]
@@ -26,11 +26,11 @@ async fn a_sweep_begins_with_a_page_of_each_segment() {
     world.server.next("DescribeTable", size);
     assert!(is_done(&world.function(), &begin()).await);
     let pages = world.pages();
-    let mut segments: Vec<_> = pages.iter().map(|(body, _)| body["sweep"]["segment"].as_u64().unwrap()).collect();
+    let mut segments: Vec<_> = pages.iter().map(|(body, _)| body["page"]["segment"].as_u64().unwrap()).collect();
     segments.sort_unstable();
     assert_eq!(segments, (0..24).collect::<Vec<_>>());
     for (body, delay) in &pages {
-        let page = &body["sweep"];
+        let page = &body["page"];
         assert_eq!((&page["segments"], &page["pause_s"]), (&json!(24), &json!(60)), "{page}");
         assert_eq!(page["started_at"], NOW.millis());
         assert!(page.get("start_key").is_none() && *delay < 60, "{page}");
@@ -161,6 +161,15 @@ async fn plain_refresh_tokens_are_sealed_on_the_way() {
 }
 
 #[tokio::test]
+async fn a_row_in_which_a_bot_keeps_a_version_of_its_own_is_sealed_too() {
+    let world = World::start().await;
+    world.row(&chat(1), 2, json!({ "refresh_token": text("5Aep861!PLAIN"), "version": text("v2") }));
+    assert!(is_done(&world.function(), &page(None)).await);
+    let row = world.tables.item(TABLE, &chat(1));
+    assert!(row["refresh_token"]["S"].as_str().unwrap().starts_with("sealed:v1:"), "{row}");
+}
+
+#[tokio::test]
 async fn a_row_that_changed_since_it_was_read_keeps_its_new_token() {
     let world = World::start().await;
     world.row(&chat(1), 2, json!({ "refresh_token": text("5Aep861!NEWER") }));
@@ -214,7 +223,7 @@ async fn what_the_queue_refuses_of_a_batch_is_sent_again() {
     queued.dedup();
     assert_eq!(queued, (0..1_000).map(chat).collect::<Vec<_>>());
     let batches: Vec<_> = world.server.requests("SendMessageBatch").iter().map(entries).collect();
-    assert!(batches.last().unwrap().iter().all(|entry| body(entry).get("sweep").is_some()), "the next page comes last");
+    assert!(batches.last().unwrap().iter().all(|entry| body(entry).get("page").is_some()), "the next page comes last");
     assert_eq!(world.pages().len(), 1);
 }
 
@@ -241,7 +250,7 @@ async fn a_sweep_that_has_had_its_time_goes_on_without_a_pause() {
     let world = World::start().await;
     (0..1_001).for_each(|number| world.row(&chat(number), 25, json!({})));
     let mut late = page(None);
-    late["sweep"]["started_at"] = (NOW.millis() - DAY_MS).into();
+    late["page"]["started_at"] = (NOW.millis() - DAY_MS).into();
     assert!(is_done(&world.function(), &late).await);
     assert!(world.queued().into_iter().all(|(_, delay)| delay == 0));
 }

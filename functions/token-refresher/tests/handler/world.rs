@@ -105,7 +105,7 @@ impl World {
 
     /// The pages that were queued, each with its delay.
     pub(crate) fn pages(&self) -> Vec<(Value, u64)> {
-        self.queued().into_iter().filter(|(body, _)| body.get("sweep").is_some()).collect()
+        self.queued().into_iter().filter(|(body, _)| body.get("page").is_some()).collect()
     }
 
     pub(crate) fn visibility_timeouts(&self) -> Vec<u64> {

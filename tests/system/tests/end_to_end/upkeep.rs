@@ -22,7 +22,7 @@ const DAY: Duration = Duration::from_hours(24);
 /// Goes through the table at once: a page without a pause.
 async fn sweep(cloud: &Cloud) {
     let page = json!({"segment": 0, "segments": 1, "started_at": now_ms(), "pause_s": 0});
-    send(cloud, cloud.stack("main"), &json!({"v": 1, "sweep": page}).to_string()).await;
+    send(cloud, cloud.stack("main"), &json!({"v": 1, "page": page}).to_string()).await;
 }
 
 /// Waits until a row was refreshed within the hour.
@@ -250,7 +250,7 @@ async fn a_hundred_thousand_rows_of_which_three_in_a_hundred_are_due() {
     let began = now_ms();
     for segment in 0..SEGMENTS {
         let page = json!({"segment": segment, "segments": SEGMENTS, "started_at": now_ms(), "pause_s": 0});
-        send(&cloud, cloud.stack("main"), &json!({"v": 1, "sweep": page}).to_string()).await;
+        send(&cloud, cloud.stack("main"), &json!({"v": 1, "page": page}).to_string()).await;
     }
     let due: Vec<_> = (0..ROWS).filter(|number| is_due(*number)).map(chat).collect();
     let mut swept = None;
