@@ -3,7 +3,7 @@
     sweep.py              print the table of docs/SCALING.md
     sweep.py --update     write it there
 
-Segments, pauses and delays are the code's (`plan.rs`), concurrency and batch size the template's, prices those of
+Segments, pauses and delays are the code's (`plan.rs`, `upkeep.rs`), concurrency and batch size the template's, prices those of
 `docs/analysis/cost/cost.py`. It goes by seconds: in each, the pages that are due are read, the refreshes whose delay is over
 queue up, and as many are done as the functions can do at once. Pages wait in the same queue.
 """
@@ -25,6 +25,7 @@ sys.path.insert(0, str(ROOT / "docs/analysis/cost"))
 import cost  # noqa: E402
 
 PLAN = "functions/token-refresher/src/sweep/plan.rs"
+PAGES = "shared/src/custody/upkeep.rs"
 HOUR = 3600
 # Assumptions, beyond the code and the template.
 ROW_BYTES = 3_000  # opaque tokens, a sealed refresh token; a JWT takes up to 2 kB more
@@ -45,10 +46,10 @@ LOADS = [
 
 def constant(name):
     """A number of the plan, or a duration of it in seconds."""
-    source = (ROOT / PLAN).read_text()
+    source = (ROOT / PLAN).read_text() + (ROOT / PAGES).read_text()
     found = re.search(rf"const {name}: \w+ = (?:Duration::from_(\w+)\()?([\d_* ]+)\)?;", source)
     if not found:
-        raise SystemExit(f"{PLAN} no longer says {name}")
+        raise SystemExit(f"{PLAN} and {PAGES} no longer say {name}")
     return math.prod(int(part.replace("_", "")) for part in found[2].split("*")) * {"mins": 60, None: 1}[found[1]]
 
 
