@@ -114,14 +114,18 @@ impl Trouble {
 
     /// Whether a request to Salesforce was not answered at all.
     pub(super) fn is_silence(&self) -> bool {
-        matches!(self, Self::Refresh(RefreshError::Connect(_) | RefreshError::Lost(_)))
+        matches!(
+            self,
+            Self::Refresh(RefreshError::Connect(_) | RefreshError::Lost(_))
+                | Self::Introspect(IntrospectError::NoAnswer(_))
+        )
     }
 
     /// When to ask again.
     #[must_use]
     pub fn retry_after(&self) -> Duration {
         let time = match self {
-            Self::Refresh(RefreshError::Lost(_)) => AFTER_SILENCE,
+            Self::Refresh(RefreshError::Lost(_)) | Self::Introspect(IntrospectError::NoAnswer(_)) => AFTER_SILENCE,
             Self::Refresh(error) => match error.class() {
                 RefreshClass::Transient { retry_after } => retry_after.unwrap_or(SOON),
                 RefreshClass::Ambiguous => SOON,

@@ -6,7 +6,7 @@ use fakes::{aws, salesforce::TOKEN};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 use shared::{
-    connection::{RefreshTokenText, SealedText},
+    connection::{LOST_AFTER, RefreshTokenText, SealedText},
     custody::{
         Revoked, StoredLater, TokenError, Wish,
         upkeep::{Revoke, Upkeep},
@@ -106,8 +106,8 @@ async fn where_neither_table_nor_queue_takes_them_the_bot_is_served_and_the_end_
     assert_eq!(token.access_token.expose_secret(), "a2");
     world.tables.take_all_writes();
     world.server.on("SendMessage", |_| json!({}).into());
-    for pause in [30, 500] {
-        World::pass(Duration::from_secs(pause));
+    for pause in [Duration::from_secs(30), LOST_AFTER] {
+        World::pass(pause);
         assert!(world.token(&rejecting("a1")).await.is_err());
     }
     assert_eq!((world.ends().len(), world.salesforce.with(|grant| grant.reuses)), (1, 0));
