@@ -177,21 +177,22 @@ impl Work<'_> {
             };
             match self.class_of(&error, &inputs) {
                 RefreshClass::Ended(reason) => return Err(self.dead(reason, &inputs)),
+                // The earlier request may still be processed: who comes next looks at the token first.
+                RefreshClass::Transient { .. } | RefreshClass::Operator | RefreshClass::Ambiguous if was_ambiguous => {
+                    return Err(error.into());
+                }
                 RefreshClass::Transient { retry_after } => {
-                    self.is_unused = !was_ambiguous && self.has_no_successor;
+                    self.is_unused = self.has_no_successor;
                     if requests >= REQUESTS || !pauses.next(retry_after).await {
                         return Err(error.into());
                     }
                 }
-                RefreshClass::Ambiguous if was_ambiguous => return Err(error.into()),
                 RefreshClass::Ambiguous => {
                     was_ambiguous = true;
                     sleep(AFTER_AMBIGUOUS).await;
-                    match self.look(&inputs).await? {
-                        Look::Alive => self.is_unused = true,
+                    if self.look(&inputs).await? == Look::Dead {
                         // Its successor went with the answer.
-                        Look::Dead => return Err(self.dead(EndReason::Expired, &inputs)),
-                        Look::Unknown => {}
+                        return Err(self.dead(EndReason::Expired, &inputs));
                     }
                 }
                 RefreshClass::Doubtful => {
@@ -199,11 +200,11 @@ impl Work<'_> {
                     if look == Look::Dead {
                         return Err(self.dead(EndReason::Expired, &inputs));
                     }
-                    self.is_unused = look == Look::Alive || !was_ambiguous && self.has_no_successor;
+                    self.is_unused = !was_ambiguous && (look == Look::Alive || self.has_no_successor);
                     return Err(error.into());
                 }
                 RefreshClass::Operator => {
-                    self.is_unused = !was_ambiguous && self.has_no_successor;
+                    self.is_unused = self.has_no_successor;
                     if refetched {
                         let is_own = !self.is_of_another_app(&inputs);
                         return Err(if is_own { error.into() } else { Trouble::OtherApp(Some(error)).into() });

@@ -246,6 +246,23 @@ async fn an_answer_that_was_lost_before_the_refresh_was_made_is_asked_for_again(
 }
 
 #[tokio::test]
+async fn a_token_whose_request_may_still_be_processed_is_not_presented_a_third_time() {
+    for refusal in [Answer::new(503, ""), Answer::json(400, &json!({"error": "invalid_client"}))] {
+        let world = World::start().await;
+        world.server.next(TOKEN, Answer::new(504, ""));
+        world.server.next(TOKEN, refusal);
+        trouble(world.token(&rejecting("a1")).await);
+        assert_eq!(world.server.count(TOKEN), 2);
+        assert_ne!(world.row()["lease_until"], json!(null), "who comes next asks whether it is alive");
+        // The first request is processed only now.
+        world.salesforce.rotate();
+        World::pass(Duration::from_mins(2));
+        assert!(matches!(trouble(world.token(&rejecting("a1")).await), Trouble::Lost));
+        assert_eq!(world.salesforce.with(|grant| grant.reuses), 0);
+    }
+}
+
+#[tokio::test]
 async fn a_used_token_is_not_presented_again_when_the_answer_was_lost() {
     let world = World::start().await;
     world.server.next(TOKEN, Answer::new(504, ""));

@@ -113,8 +113,10 @@ pub(super) fn cause(chat: &Chat<'_>, end: &Value) -> Option<Cause> {
             if is_planned && grants.clone().any(|grant| grant["ended"] == "administrator") {
                 return Some(Cause::Planned);
             }
-            let is_unused = |grant: &Value| grant["ended"].is_null() || is_of_no_use(chat, grant);
-            grants.any(|grant| is_unused(grant) && chat.is_newest_lost(grant)).then_some(Cause::TokenLost)
+            // An administrator may have come later.
+            let is_left = |grant: &Value| grant["ended"].is_null() || grant["ended"] == "administrator";
+            let is_lost = |grant: &Value| chat.is_newest_lost(grant) && (is_left(grant) || is_of_no_use(chat, grant));
+            grants.any(is_lost).then_some(Cause::TokenLost)
         }
         reason => {
             let is_faulty = chat.person.excuses.reasons.contains(reason);

@@ -167,6 +167,17 @@ fn a_connection_whose_new_token_died_with_its_process_ends_and_is_counted() {
     let mut soak = kept();
     lost(&mut soak);
     assert_eq!(soak.reckon().totals.lost_with_process, 1);
+    let revoked_later = |soak: &mut Soak| {
+        lost(soak);
+        soak.grant_of("fourth")["ended"] = "administrator".into();
+        soak.people[2].ends.push(Planned { reason: "expired", span: span(END + 60) });
+    };
+    assert_eq!(broken(revoked_later), []);
+    let unlost = |soak: &mut Soak| {
+        revoked_later(soak);
+        soak.records("salesforce.refresh").pop();
+    };
+    assert!(broken(unlost).contains(&Promise::Kept), "an administrator who comes later explains no end");
 }
 
 #[test]
