@@ -57,6 +57,9 @@ pub const LEASE_HOLDER: &str = "lease_holder";
 /// N, in milliseconds: when the refresh token was first found dead after such a holder. Its successor may wait on the upkeep
 /// queue.
 pub const LOST_AT: &str = "lost_at";
+/// N, in milliseconds: when Salesforce said so, and was believed. Later it may be asked in vain: the access token that proves its
+/// word has ended by then.
+pub const DEAD_AT: &str = "dead_at";
 /// N, in milliseconds: a refresh has failed, and before this time none is tried.
 pub const RETRY_AT: &str = "retry_at";
 /// S: why it ended: an [`EndReason`].

@@ -96,6 +96,17 @@ async fn an_event_that_is_no_cloud_event_is_refused() {
     }
 }
 
+#[tokio::test]
+async fn only_the_end_of_a_connection_may_leave_out_the_attempt() {
+    let stage = Stage::new().await;
+    for (kind, status) in [("created", 400), ("failed", 400), ("revoked", 200), ("expired", 200)] {
+        let mut event = event();
+        event["type"] = format!("connection.{kind}").into();
+        event["data"].as_object_mut().unwrap().remove("attempt_id");
+        assert_eq!(stage.tell("evt_1", &event).await.0, status, "{kind}");
+    }
+}
+
 /// The request that the stand-in for `POST /links` received.
 type Asked = Arc<Mutex<Option<(HeaderMap, Value)>>>;
 
