@@ -1,9 +1,9 @@
 //! The end of a chat's connection: what is written to its row and to the outbox, in one transaction. Pure.
 
 use super::{
-    ACCESS_TOKEN, APP_HASH, CONNECTED_AT, CONSENTED_AT, DISCONNECTED, END_ID, ENDED_AT, ENDED_REASON, EXPIRES_AT,
-    ISSUED_AT, LEASE_HOLDER, LEASE_UNTIL, LOST_AT, REFRESH_TOKEN, REFRESHED_AT, RETRY_AT, REVOKED, REVOKED_AT,
-    StoredTokens, refresh,
+    ACCESS_TOKEN, APP_HASH, CONNECTED_AT, CONSENTED_AT, DEAD_AT, DISCONNECTED, END_ID, ENDED_AT, ENDED_REASON,
+    EXPIRES_AT, ISSUED_AT, LEASE_HOLDER, LEASE_UNTIL, LOST_AT, REFRESH_TOKEN, REFRESHED_AT, RETRY_AT, REVOKED,
+    REVOKED_AT, StoredTokens, refresh,
 };
 use crate::{
     AttemptId, LinkId, LoginUrl, Reference, Status, Timestamp, WaId,
@@ -95,7 +95,7 @@ impl ConnectionEnd<'_> {
             .set(ENDED_REASON, self.reason.as_str())
             .set(END_ID, self.id().to_string())
             .remove([ACCESS_TOKEN, REFRESH_TOKEN, ISSUED_AT, CONNECTED_AT, attr::SCOPE])
-            .remove([REFRESHED_AT, EXPIRES_AT, APP_HASH, LEASE_UNTIL, LEASE_HOLDER, LOST_AT, RETRY_AT])
+            .remove([REFRESHED_AT, EXPIRES_AT, APP_HASH, LEASE_UNTIL, LEASE_HOLDER, LOST_AT, DEAD_AT, RETRY_AT])
     }
 
     /// The outcome, untold. It replaces no attempt's.

@@ -3,8 +3,9 @@
 use std::fmt;
 
 use super::{
-    ACCESS_TOKEN, APP_HASH, CONNECTED_AT, CONSENTED_AT, Consent, END_ID, ENDED_AT, ENDED_REASON, EXPIRES_AT, ISSUED_AT,
-    LEASE_HOLDER, LEASE_UNTIL, LOST_AT, REFRESH_TOKEN, REFRESHED_AT, RETRY_AT, StoredTokens, USER_ID, VERSION,
+    ACCESS_TOKEN, APP_HASH, CONNECTED_AT, CONSENTED_AT, Consent, DEAD_AT, END_ID, ENDED_AT, ENDED_REASON, EXPIRES_AT,
+    ISSUED_AT, LEASE_HOLDER, LEASE_UNTIL, LOST_AT, REFRESH_TOKEN, REFRESHED_AT, RETRY_AT, StoredTokens, USER_ID,
+    VERSION,
 };
 use crate::{
     AttemptId, LoginUrl, Timestamp,
@@ -66,7 +67,7 @@ impl NewTokens<'_> {
             .set_or_remove(EXPIRES_AT, self.expires_at)
             .set_or_remove(APP_HASH, self.app_hash)
             .add(VERSION, 1)
-            .remove([ENDED_AT, ENDED_REASON, END_ID, LEASE_UNTIL, LEASE_HOLDER, LOST_AT, RETRY_AT])
+            .remove([ENDED_AT, ENDED_REASON, END_ID, LEASE_UNTIL, LEASE_HOLDER, LOST_AT, DEAD_AT, RETRY_AT])
     }
 }
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{
-    ACCESS_TOKEN, APP_HASH, CLOCK_SKEW, ENDED_AT, EXPIRES_AT, ISSUED_AT, LEASE_HOLDER, LEASE_UNTIL, LOST_AT, Origin,
-    REFRESH_TOKEN, REFRESHED_AT, RETRY_AT, RefreshTokenText, VERSION, is_connected,
+    ACCESS_TOKEN, APP_HASH, CLOCK_SKEW, DEAD_AT, ENDED_AT, EXPIRES_AT, ISSUED_AT, LEASE_HOLDER, LEASE_UNTIL, LOST_AT,
+    Origin, REFRESH_TOKEN, REFRESHED_AT, RETRY_AT, RefreshTokenText, VERSION, is_connected,
 };
 use crate::{
     Timestamp,
@@ -46,8 +46,10 @@ pub struct Claim {
     pub used: RefreshTokenText,
     /// An earlier holder may have used it up: Salesforce is asked before it is presented.
     pub maybe_used: bool,
-    /// When it was first found dead.
+    /// When it was first found dead, or nobody could say whether it is.
     pub lost_at: Option<Timestamp>,
+    /// Salesforce has said that it is dead, and was believed.
+    pub is_dead: bool,
     holder: String,
     before: Condition,
     /// After the claim.
@@ -69,6 +71,7 @@ pub fn claim(row: &Attributes, holder: String, now: Timestamp) -> Result<Claim, 
         used: RefreshTokenText::new(used),
         maybe_used: row.contains_key(LEASE_UNTIL) || lost_at.is_some(),
         lost_at,
+        is_dead: row.contains_key(DEAD_AT),
         holder,
         before: Condition::All(vec![version_stands(row), Condition::Is(REFRESH_TOKEN, used.into())]),
         version: version(row).saturating_add(1),
@@ -132,7 +135,7 @@ impl Claim {
     /// Ends the lease: the refresh token is known to be unused.
     #[must_use]
     pub fn release(&self) -> ConditionalWrite {
-        ConditionalWrite::only_if(self.stands()).add(VERSION, 1).remove([LEASE_UNTIL, LEASE_HOLDER, LOST_AT])
+        ConditionalWrite::only_if(self.stands()).add(VERSION, 1).remove([LEASE_UNTIL, LEASE_HOLDER, LOST_AT, DEAD_AT])
     }
 
     /// Ends the lease without knowing whether the refresh token was used: an expired lease stays, and says so.
@@ -212,7 +215,7 @@ impl NewestTokens {
                 .set(REFRESHED_AT, self.refreshed_at)
                 .set_or_remove(EXPIRES_AT, self.expires_at)
                 .add(VERSION, 1)
-                .remove([LEASE_UNTIL, LEASE_HOLDER, LOST_AT, RETRY_AT]);
+                .remove([LEASE_UNTIL, LEASE_HOLDER, LOST_AT, DEAD_AT, RETRY_AT]);
         let optional = [
             (REFRESH_TOKEN, self.refresh_token.as_ref().map(RefreshTokenText::stored)),
             (attr::INSTANCE_URL, self.instance_url.as_deref()),

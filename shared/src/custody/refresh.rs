@@ -20,7 +20,7 @@ use crate::{
     attempt::{EndReason, attr},
     aws::secrets::Secrets,
     conditional_write::{Attributes, ConditionalWrite, text},
-    connection::{self, Claim, LEASE, LONGEST_PAUSE, NewestTokens, Obstacle, Origin, RETRY_AT},
+    connection::{self, Claim, DEAD_AT, LEASE, LONGEST_PAUSE, NewestTokens, Obstacle, Origin, RETRY_AT},
     logging::chain,
     metrics::Metric,
     pauses::Pauses,
@@ -145,7 +145,7 @@ impl Work<'_> {
         match asked {
             Ok((answer, inputs)) => self.store(answer, inputs, deadline).await,
             Err(Stop::Over(reason)) => self.end(reason).await,
-            Err(Stop::Lost) => self.lost().await,
+            Err(Stop::Lost { is_dead }) => self.lost(is_dead).await,
             Err(Stop::Trouble(trouble)) => {
                 self.give_back(&trouble).await;
                 Refreshing::Failed(trouble)
@@ -162,7 +162,8 @@ impl Work<'_> {
         let mut pauses = Pauses::until(self.until - STORE_RESERVE - MIN_REQUEST);
         let (mut requests, mut refetched, mut was_ambiguous) = (0, false, false);
         loop {
-            let time = left(self.until).saturating_sub(STORE_RESERVE).min(salesforce::TIMEOUT);
+            // As long as the lease allows: who does not wait for an answer may lose a rotated token with it.
+            let time = left(self.until).saturating_sub(STORE_RESERVE);
             if time < MIN_REQUEST {
                 return Err(Trouble::OutOfTime.into());
             }
@@ -229,8 +230,10 @@ impl Work<'_> {
         match self.look(inputs).await? {
             Look::Alive => (self.is_unused, self.has_no_successor) = (true, true),
             Look::Dead => return Err(self.dead(EndReason::Expired, inputs)),
+            // It was known once: the access token that proved it has ended since.
+            Look::Unknown if self.claim.is_dead => return Err(self.dead(EndReason::Expired, inputs)),
             // It is presented when no successor can come any more that this would revoke.
-            Look::Unknown if !self.claim.is_lost_for_good(self.now()) => return Err(Stop::Lost),
+            Look::Unknown if !self.claim.is_lost_for_good(self.now()) => return Err(Stop::Lost { is_dead: false }),
             Look::Unknown => {}
         }
         Ok(())
@@ -257,7 +260,7 @@ impl Work<'_> {
             return Trouble::OtherApp(None).into();
         }
         let is_over = self.has_no_successor || self.claim.is_lost_for_good(self.now());
-        if is_over { Stop::Over(reason) } else { Stop::Lost }
+        if is_over { Stop::Over(reason) } else { Stop::Lost { is_dead: true } }
     }
 
     /// Whether the refresh token is alive, without using it.
@@ -383,7 +386,7 @@ impl Work<'_> {
     }
 
     /// The refresh token is dead, and its successor may come from the queue: it is looked at again when it would have come.
-    async fn lost(&self) -> Refreshing {
+    async fn lost(&self, is_dead: bool) -> Refreshing {
         let refresh = Upkeep::Refresh { wa_id: self.wa_id.clone() };
         if self.claim.lost_at.is_none()
             && let Err(error) = self.custody.queue(&refresh, LOOK_AGAIN).await
@@ -392,6 +395,7 @@ impl Work<'_> {
             warn!(error = chain(&error), "refresh not queued");
         }
         let write = self.paused(self.claim.lost(self.now()), &Trouble::Lost);
+        let write = if is_dead { write.set(DEAD_AT, self.now()) } else { write };
         match self.custody.tables.write(self.wa_id, &write).await {
             Ok(Written::Done) => Refreshing::Failed(Trouble::Lost),
             Ok(Written::Refused(_)) => Refreshing::Changed,
@@ -431,7 +435,10 @@ enum Look {
 /// Why no tokens came.
 enum Stop {
     Over(EndReason),
-    Lost,
+    /// Its successor may come; whether it is known to be dead.
+    Lost {
+        is_dead: bool,
+    },
     Trouble(Trouble),
 }
 

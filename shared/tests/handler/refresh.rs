@@ -296,6 +296,23 @@ async fn after_a_holder_that_is_gone_a_living_token_is_used_and_a_dead_one_waits
 }
 
 #[tokio::test]
+async fn a_token_that_was_known_to_be_dead_is_not_presented_when_nobody_can_say_so_any_more() {
+    let world = World::start().await;
+    let (gone, ends) = (NOW - 1, NOW + 60_000);
+    world.put(&json!({"lease_until": {"N": gone.to_string()}, "expires_at": {"N": ends.to_string()}}));
+    world.salesforce.rotate();
+    assert!(matches!(trouble(world.token(&rejecting("a1")).await), Trouble::Lost));
+    // The access token, by which Salesforce's word was believed, is no proof any more.
+    let mut row = world.row();
+    row.as_object_mut().unwrap().remove("expires_at");
+    world.tables.put("salesforce_tokens", crate::world::CHAT, row);
+    world.server.on(INTROSPECT, |_| json!({"active": false}).into());
+    World::pass(LOST_AFTER);
+    assert!(matches!(world.token(&rejecting("a1")).await, Err(TokenError::Ended(_))));
+    assert_eq!((world.server.count(TOKEN), world.ends().len()), (0, 1));
+}
+
+#[tokio::test]
 async fn an_app_that_may_not_introspect_is_not_told_the_truth_and_tries_when_no_successor_can_come() {
     let world = World::start().await;
     world.put(&json!({"lease_until": {"N": (NOW - 1).to_string()}}));

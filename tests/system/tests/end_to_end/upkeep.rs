@@ -86,7 +86,9 @@ async fn refuse_writes_after_the_claim(cloud: &Cloud, chat: &str, time: Duration
 async fn stored_later(cloud: &Cloud, chat: &str) -> Value {
     let row = refreshed(cloud, chat).await;
     let [access_token, refresh_token] = cloud.tokens_of(&row).await;
-    assert_eq!(cloud.journal(chat).await.refreshes(), ["rotated"]);
+    let journal = cloud.journal(chat).await;
+    let processed: Vec<_> = journal.refreshes().into_iter().filter(|verdict| *verdict != "none").collect();
+    assert_eq!(processed, ["rotated"]);
     assert_eq!(cloud.live_tokens(chat).await, [sha256(&refresh_token)], "the newest");
     assert!(cloud.is_live(text(&row, "instance_url"), &access_token).await);
     let lines = cloud.log_lines().await;
