@@ -250,7 +250,7 @@ mod token {
     async fn a_token_that_ends_too_soon_is_refreshed() {
         let world = World::start().await;
         let mut row = world.connected(30);
-        row["expires_at"]["N"] = NOW.plus(Duration::from_secs(600)).millis().to_string().into();
+        row["expires_at"]["N"] = NOW.plus(Duration::from_mins(10)).millis().to_string().into();
         world.put(row);
         let with = async |seconds: u64| {
             body(&world.call("token", &json!({ "wa_id": CHAT, "min_validity": seconds })).await)["access_token"].clone()
