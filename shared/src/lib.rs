@@ -25,7 +25,7 @@
 //! | [`login`] | the Salesforce hosts that people log in at |
 //! | [`pkce`] | PKCE's verifier and challenge |
 //! | [`printable`] | text of other parties, as people may be shown it |
-//! | [`reference`] | the bot's own reference of a person, and the row that keeps it for a link |
+//! | [`mod@reference`] | the bot's own reference of a person, and the row that keeps it for a link |
 //! | [`secret_text`] | what the text of a secret means |
 //! | [`settings`] | a function's configuration |
 //! | [`state`] | the OAuth `state` |

@@ -150,7 +150,7 @@ mod tests {
         let wish = Wish { min_validity: 2 * HOUR, ..Wish::default() };
         let quarter = HOUR / 4;
         assert!(satisfies(&wish, &row(quarter, Some(quarter))), "sessions of half an hour");
-        assert!(!satisfies(&wish, &row(quarter, Some(quarter - Duration::from_millis(2)))));
+        assert!(!satisfies(&wish, &row(quarter, Some(quarter.saturating_sub(Duration::from_millis(2))))));
         assert!(satisfies(&wish, &row(Duration::from_mins(1), Some(Duration::from_mins(14)))));
     }
 
