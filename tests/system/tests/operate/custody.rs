@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use system::{new_chat, operator::Operator, wait_until};
+use system::{new_chat, now_ms, operator::Operator, wait_until};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -87,7 +87,10 @@ async fn a_connection_that_nobody_has_refreshed_is_due_and_the_sweep_refreshes_i
     assert_eq!((&line["due"], line["age_seconds"].as_u64() > Some(20 * 86_400)), (&json!(true), true), "{line}");
     let text = operator.wasf("connection list --status due --limit 10000").out;
     assert!(text.contains("21 d ago") && text.contains("due"), "{text}");
-    let sweep = json!({"QueueUrl": operator.stack().output("UpkeepQueueUrl"), "MessageBody": r#"{"v":1,"sweep":{}}"#});
+    // A whole sweep spreads its refreshes over minutes.
+    let page = json!({"segment": 0, "segments": 1, "started_at": now_ms(), "pause_s": 0});
+    let body = json!({"v": 1, "page": page}).to_string();
+    let sweep = json!({"QueueUrl": operator.stack().output("UpkeepQueueUrl"), "MessageBody": body});
     operator.cloud.aws("sqs", "AmazonSQS.SendMessage", sweep).await;
     wait_until("the refresh", async || {
         let shown = operator.wasf("connection list --status due --limit 10000 --json").out;

@@ -220,7 +220,7 @@ impl<'a> Bots<'a> {
 /// Goes through the token table at once: a page without a pause.
 pub(crate) async fn sweep(cloud: &Cloud) {
     let page = json!({"segment": 0, "segments": 1, "started_at": now_ms(), "pause_s": 0});
-    send_upkeep(cloud, &json!({"v": 1, "sweep": page}), 0).await;
+    send_upkeep(cloud, &json!({"v": 1, "page": page}), 0).await;
 }
 
 /// Puts a message on the upkeep queue, to be received after so many seconds.
