@@ -178,7 +178,7 @@ impl Connection {
         .await;
         if row(&self.cloud, &self.chat).await.get("ended_at").is_none() {
             // No successor has come.
-            set_ago(&self.cloud, &self.chat, "lost_at", Duration::from_mins(9)).await;
+            set_ago(&self.cloud, &self.chat, "lost_at", Duration::from_mins(21)).await;
             self.send_refresh().await;
         }
         let (status, answer) = self.answer().await;
