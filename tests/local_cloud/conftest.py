@@ -192,9 +192,9 @@ def eventually(condition, seconds=_WAIT_SECONDS):
     return value
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cloud(tmp_path_factory):
-    """An emulator with every fix."""
+    """An emulator with every fix. Each file has its own: names need be unique in a file only, whoever runs beside."""
     running = Cloud(tmp_path_factory.mktemp("cloud"))
     yield running
     running.end()
