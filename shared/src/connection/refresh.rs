@@ -71,7 +71,7 @@ pub fn claim(row: &Attributes, holder: String, now: Timestamp) -> Result<Claim, 
         used: RefreshTokenText::new(used),
         maybe_used: row.contains_key(LEASE_UNTIL) || lost_at.is_some(),
         lost_at,
-        is_dead: row.contains_key(DEAD_AT),
+        is_dead: lost_at.is_some() && row.contains_key(DEAD_AT),
         holder,
         before: Condition::All(vec![version_stands(row), Condition::Is(REFRESH_TOKEN, used.into())]),
         version: version(row).saturating_add(1),
@@ -109,15 +109,30 @@ pub fn age(row: &Attributes, now: Timestamp) -> Duration {
 }
 
 impl Claim {
-    /// The claim: nobody has written the row since it was read. Who comes after a holder that may present a token which was lost
-    /// for good waits once more for what came of that.
+    /// The claim: nobody has written the row since it was read.
     #[must_use]
     pub fn take(&self, now: Timestamp) -> ConditionalWrite {
-        let write = ConditionalWrite::only_if(self.before.clone())
+        ConditionalWrite::only_if(self.before.clone())
             .set(LEASE_UNTIL, now.plus(LEASE))
             .set(LEASE_HOLDER, self.holder.as_str())
-            .set(VERSION, self.version);
-        if self.is_lost_for_good(now) { write.set(LOST_AT, now) } else { write }
+            .set(VERSION, self.version)
+    }
+
+    /// Salesforce says that the refresh token is alive: the marks of an earlier look go, before it is presented. `None` where
+    /// there are none.
+    #[must_use]
+    pub fn found_alive(&mut self) -> Option<ConditionalWrite> {
+        self.lost_at.take()?;
+        self.is_dead = false;
+        Some(ConditionalWrite::only_if(self.stands()).remove([LOST_AT, DEAD_AT]))
+    }
+
+    /// A refresh token that was lost for good is about to be presented, since nobody can say whether it is dead: who comes next
+    /// waits once more for what comes of that.
+    #[must_use]
+    pub fn wait_again(&mut self, now: Timestamp) -> ConditionalWrite {
+        self.lost_at = Some(now);
+        ConditionalWrite::only_if(self.stands()).set(LOST_AT, now)
     }
 
     /// Whether nobody has written the row since it was read, this claim included.
@@ -132,26 +147,32 @@ impl Claim {
         self.stands().holds(row)
     }
 
-    /// Ends the lease: the refresh token is known to be unused.
+    /// Ends the lease: the refresh token is known to be unused. Nobody tries again during the pause.
     #[must_use]
-    pub fn release(&self) -> ConditionalWrite {
-        ConditionalWrite::only_if(self.stands()).add(VERSION, 1).remove([LEASE_UNTIL, LEASE_HOLDER, LOST_AT, DEAD_AT])
+    pub fn release(&self, pause: Duration, now: Timestamp) -> ConditionalWrite {
+        self.give_back(pause, now).remove([LEASE_UNTIL, LEASE_HOLDER, LOST_AT, DEAD_AT])
     }
 
-    /// Ends the lease without knowing whether the refresh token was used: an expired lease stays, and says so.
+    /// Ends the lease without knowing whether the refresh token was used: an expired lease stays, and says so. Nobody tries again
+    /// during the pause.
     #[must_use]
-    pub fn leave(&self, now: Timestamp) -> ConditionalWrite {
+    pub fn leave(&self, pause: Duration, now: Timestamp) -> ConditionalWrite {
         let past = Timestamp::from_millis(now.millis().saturating_sub(1));
-        ConditionalWrite::only_if(self.stands()).add(VERSION, 1).set(LEASE_UNTIL, past).remove([LEASE_HOLDER])
+        self.give_back(pause, now).set(LEASE_UNTIL, past).remove([LEASE_HOLDER])
     }
 
-    /// Ends the lease, and notes that the refresh token is dead.
+    /// Ends the lease, and notes since when the refresh token's successor is waited for, and whether it is known to be dead. Nobody
+    /// looks again during the pause.
     #[must_use]
-    pub fn lost(&self, now: Timestamp) -> ConditionalWrite {
-        ConditionalWrite::only_if(self.stands())
-            .add(VERSION, 1)
-            .set(LOST_AT, self.lost_at.unwrap_or(now))
-            .remove([LEASE_UNTIL, LEASE_HOLDER])
+    pub fn lost(&self, is_dead: bool, pause: Duration, now: Timestamp) -> ConditionalWrite {
+        let write = self.give_back(pause, now).set(LOST_AT, self.lost_at.unwrap_or(now));
+        let write = if is_dead { write.set(DEAD_AT, now) } else { write };
+        write.remove([LEASE_UNTIL, LEASE_HOLDER])
+    }
+
+    /// Callers share what has gone wrong: none of them asks again at once.
+    fn give_back(&self, pause: Duration, now: Timestamp) -> ConditionalWrite {
+        ConditionalWrite::only_if(self.stands()).add(VERSION, 1).set(RETRY_AT, now.plus(pause.min(LONGEST_PAUSE)))
     }
 
     /// Whether the refresh token has been dead for so long that no successor of it can come back from the upkeep queue.

@@ -3,11 +3,14 @@
 //! What it must never do: present a refresh token that may be used up without asking Salesforce whether it is alive, since that
 //! revokes the whole grant; and lose a token that has been rotated for this one.
 
+mod look;
+
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{info, warn};
 
+use self::look::Look;
 use super::{
     Custody, EndedConnection, LiveToken, Trouble,
     holder::left,
@@ -19,8 +22,8 @@ use crate::{
     LoginUrl, Timestamp, WaId,
     attempt::{EndReason, attr},
     aws::secrets::Secrets,
-    conditional_write::{Attributes, ConditionalWrite, text},
-    connection::{self, Claim, DEAD_AT, LEASE, LONGEST_PAUSE, NewestTokens, Obstacle, Origin, RETRY_AT},
+    conditional_write::{Attributes, text},
+    connection::{self, Claim, LEASE, NewestTokens, Obstacle, Origin},
     logging::chain,
     metrics::Metric,
     pauses::Pauses,
@@ -89,20 +92,20 @@ impl Custody {
             Err(Obstacle::NoRefreshToken) => return self.without_refresh_token(wa_id, row, deadline).await,
             Err(Obstacle::Held { until }) => return Refreshing::Held { until },
         };
+        // The lease begins before its answer comes.
+        let until = deadline.min(Instant::now() + LEASE);
         let result = match self.take(wa_id, &claim, deadline).await {
-            Ok(true) => self.refresh_by(claim, wa_id, row, deadline).await,
+            Ok(true) => {
+                let (hosts, is_unused) = (self.hosts(row), !claim.maybe_used);
+                let has_no_successor = is_unused;
+                let mut work = Work { custody: self, wa_id, row, claim, hosts, until, is_unused, has_no_successor };
+                work.run(deadline).await
+            }
             Ok(false) => return Refreshing::Changed,
             Err(trouble) => Refreshing::Failed(trouble),
         };
         self.report(&result);
         result
-    }
-
-    async fn refresh_by(&self, claim: Claim, wa_id: &WaId, row: &Attributes, deadline: Instant) -> Refreshing {
-        let until = deadline.min(Instant::now() + LEASE);
-        let (hosts, is_unused) = (self.hosts(row), !claim.maybe_used);
-        let mut work = Work { custody: self, wa_id, row, claim, hosts, until, is_unused, has_no_successor: is_unused };
-        work.run(deadline).await
     }
 
     /// Claims the row. A claim whose answer was lost is known by the row.
@@ -146,6 +149,7 @@ impl Work<'_> {
             Ok((answer, inputs)) => self.store(answer, inputs, deadline).await,
             Err(Stop::Over(reason)) => self.end(reason).await,
             Err(Stop::Lost { is_dead }) => self.lost(is_dead).await,
+            Err(Stop::Changed) => Refreshing::Changed,
             Err(Stop::Trouble(trouble)) => {
                 self.give_back(&trouble).await;
                 Refreshing::Failed(trouble)
@@ -177,7 +181,7 @@ impl Work<'_> {
                 Err(error) => error,
             };
             match self.class_of(&error, &inputs) {
-                RefreshClass::Ended(reason) => return Err(self.dead(reason, &inputs)),
+                RefreshClass::Ended(reason) => return Err(self.dead(reason)),
                 // The earlier request may still be processed: who comes next looks at the token first.
                 RefreshClass::Transient { .. } | RefreshClass::Operator | RefreshClass::Ambiguous if was_ambiguous => {
                     return Err(error.into());
@@ -193,22 +197,24 @@ impl Work<'_> {
                     sleep(AFTER_AMBIGUOUS).await;
                     if self.look(&inputs).await? == Look::Dead {
                         // Its successor went with the answer.
-                        return Err(self.dead(EndReason::Expired, &inputs));
+                        return Err(self.dead(EndReason::Expired));
                     }
                 }
                 RefreshClass::Doubtful => {
                     let look = self.look(&inputs).await?;
                     if look == Look::Dead {
-                        return Err(self.dead(EndReason::Expired, &inputs));
+                        return Err(self.dead(EndReason::Expired));
                     }
                     self.is_unused = !was_ambiguous && (look == Look::Alive || self.has_no_successor);
                     return Err(error.into());
                 }
                 RefreshClass::Operator => {
                     self.is_unused = self.has_no_successor;
+                    if refetched && self.is_of_another_app(&inputs) {
+                        return Err(self.of_another_app(error, &inputs).await?);
+                    }
                     if refetched {
-                        let is_own = !self.is_of_another_app(&inputs);
-                        return Err(if is_own { error.into() } else { Trouble::OtherApp(Some(error)).into() });
+                        return Err(error.into());
                     }
                     refetched = true;
                     let newer = self.custody.secret_store().newer_than(&inputs.secrets, self.now()).await;
@@ -227,22 +233,36 @@ impl Work<'_> {
 
     /// A holder before this one may have used the token: a dead one is not presented.
     async fn prove_unused(&mut self, inputs: &Inputs) -> Result<(), Stop> {
-        match self.look(inputs).await? {
-            Look::Alive => (self.is_unused, self.has_no_successor) = (true, true),
-            Look::Dead => return Err(self.dead(EndReason::Expired, inputs)),
+        let write = match self.look(inputs).await? {
+            Look::Alive => {
+                (self.is_unused, self.has_no_successor) = (true, true);
+                self.claim.found_alive()
+            }
+            Look::Dead => return Err(self.dead(EndReason::Expired)),
             // It was known once: the access token that proved it has ended since.
-            Look::Unknown if self.claim.is_dead => return Err(self.dead(EndReason::Expired, inputs)),
+            Look::Unknown if self.claim.is_dead => return Err(self.dead(EndReason::Expired)),
+            Look::Unknown if self.is_of_another_app(inputs) => return Err(Trouble::OtherApp(None).into()),
             // It is presented when no successor can come any more that this would revoke.
             Look::Unknown if !self.claim.is_lost_for_good(self.now()) => return Err(Stop::Lost { is_dead: false }),
-            Look::Unknown => {}
+            Look::Unknown => Some(self.claim.wait_again(self.now())),
+        };
+        let Some(write) = write else { return Ok(()) };
+        match self.custody.tables.write(self.wa_id, &write).await {
+            Ok(Written::Done) => Ok(()),
+            Ok(Written::Refused(_)) => Err(Stop::Changed),
+            Err(error) => Err(error.into()),
         }
-        Ok(())
     }
 
-    /// What a refusal means: of another app's tokens it says nothing, except that the credentials are wrong.
+    /// What a refusal means. To another app than its own, Salesforce refuses a token in the words that it has for a dead one; what
+    /// it says of the person or the org is true whoever asks.
     fn class_of(&self, error: &RefreshError, inputs: &Inputs) -> RefreshClass {
         match error.class() {
-            RefreshClass::Ended(_) | RefreshClass::Doubtful if self.is_of_another_app(inputs) => RefreshClass::Operator,
+            RefreshClass::Ended(EndReason::Expired | EndReason::AppBlocked) | RefreshClass::Doubtful
+                if self.is_of_another_app(inputs) =>
+            {
+                RefreshClass::Operator
+            }
             class => class,
         }
     }
@@ -254,47 +274,19 @@ impl Work<'_> {
             && !connection::is_past_idle_limit(self.row, self.now())
     }
 
+    /// What a refusal means under credentials that the row does not know. An app that sees the row's access token is its own,
+    /// whose consumer key has changed: its word about the refresh token is true.
+    async fn of_another_app(&self, error: RefreshError, inputs: &Inputs) -> Result<Stop, Stop> {
+        Ok(match self.look(inputs).await? {
+            Look::Dead => self.dead(EndReason::Expired),
+            Look::Alive | Look::Unknown => Trouble::OtherApp(Some(error)).into(),
+        })
+    }
+
     /// What a dead refresh token means: the end, unless a holder before this one has used it, whose successor may still come.
-    fn dead(&self, reason: EndReason, inputs: &Inputs) -> Stop {
-        if self.is_of_another_app(inputs) {
-            return Trouble::OtherApp(None).into();
-        }
+    fn dead(&self, reason: EndReason) -> Stop {
         let is_over = self.has_no_successor || self.claim.is_lost_for_good(self.now());
         if is_over { Stop::Over(reason) } else { Stop::Lost { is_dead: true } }
-    }
-
-    /// Whether the refresh token is alive, without using it.
-    ///
-    /// An app that may not introspect a token is told that it is inactive (RFC 7662 §2.2). So that is believed only of a
-    /// Salesforce that has told this stack the truth: about the access token of now, or when it ends.
-    async fn look(&self, inputs: &Inputs) -> Result<Look, Stop> {
-        match self.introspect((TokenKind::Refresh, inputs.token.secret()), inputs).await? {
-            Some(Introspection::Active { .. }) => return Ok(Look::Alive),
-            Some(Introspection::Inactive) => {}
-            None => return Ok(Look::Unknown),
-        }
-        let access = text(self.row, connection::ACCESS_TOKEN).unwrap_or_default();
-        // A JWT says by itself when it ends.
-        if self.row.contains_key(connection::EXPIRES_AT) && access.split('.').count() != 3 {
-            return Ok(Look::Dead);
-        }
-        let access = self.introspect((TokenKind::Access, access), inputs).await?;
-        Ok(if matches!(access, Some(Introspection::Active { .. })) { Look::Dead } else { Look::Unknown })
-    }
-
-    /// Asks one host after the other about a token; `None` where all of them refuse to say. Who cannot say it now may yet.
-    async fn introspect(&self, token: (TokenKind, &str), inputs: &Inputs) -> Result<Option<Introspection>, Stop> {
-        let credentials = self.custody.config.credentials(&inputs.secrets).map_err(Trouble::from)?;
-        let mut not_now = None;
-        for host in &self.hosts {
-            let time = left(self.until).min(INTROSPECTION);
-            match self.custody.salesforce()?.introspect(host, token, credentials, time).await {
-                Ok(said) => return Ok(Some(said)),
-                Err(error) if error.is_transient() => not_now = Some(error),
-                Err(_) => {}
-            }
-        }
-        not_now.map_or(Ok(None), |error| Err(Trouble::from(error).into()))
     }
 
     /// Stores what Salesforce gave, and hands it out.
@@ -394,8 +386,7 @@ impl Work<'_> {
             // The next call, or the sweep, finds the mark.
             warn!(error = chain(&error), "refresh not queued");
         }
-        let write = self.paused(self.claim.lost(self.now()), &Trouble::Lost);
-        let write = if is_dead { write.set(DEAD_AT, self.now()) } else { write };
+        let write = self.claim.lost(is_dead, Trouble::Lost.retry_after(), self.now());
         match self.custody.tables.write(self.wa_id, &write).await {
             Ok(Written::Done) => Refreshing::Failed(Trouble::Lost),
             Ok(Written::Refused(_)) => Refreshing::Changed,
@@ -408,28 +399,16 @@ impl Work<'_> {
         if let (true, Some(host)) = (trouble.is_silence(), self.hosts.first()) {
             self.custody.silences.note(host);
         }
-        let write = if self.is_unused { self.claim.release() } else { self.claim.leave(self.now()) };
-        let write = self.paused(write, trouble);
+        let (pause, now) = (trouble.retry_after(), self.now());
+        let write = if self.is_unused { self.claim.release(pause, now) } else { self.claim.leave(pause, now) };
         if let Err(error) = self.custody.tables.write(self.wa_id, &write).await {
             warn!(error = chain(&error), "lease not released: the row is free when it ends");
         }
     }
 
-    fn paused(&self, write: ConditionalWrite, trouble: &Trouble) -> ConditionalWrite {
-        write.set(RETRY_AT, self.now().plus(trouble.retry_after().min(LONGEST_PAUSE)))
-    }
-
     fn now(&self) -> Timestamp {
         (self.custody.clock)()
     }
-}
-
-/// What is known of a refresh token that was looked at.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Look {
-    Alive,
-    Dead,
-    Unknown,
 }
 
 /// Why no tokens came.
@@ -439,6 +418,8 @@ enum Stop {
     Lost {
         is_dead: bool,
     },
+    /// The row is another than the one that was claimed.
+    Changed,
     Trouble(Trouble),
 }
 

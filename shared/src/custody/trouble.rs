@@ -112,13 +112,9 @@ impl Trouble {
         }
     }
 
-    /// Whether a request to Salesforce was not answered at all.
+    /// Whether the request for new tokens was not answered at all.
     pub(super) fn is_silence(&self) -> bool {
-        matches!(
-            self,
-            Self::Refresh(RefreshError::Connect(_) | RefreshError::Lost(_))
-                | Self::Introspect(IntrospectError::NoAnswer(_))
-        )
+        matches!(self, Self::Refresh(RefreshError::Connect(_) | RefreshError::Lost(_)))
     }
 
     /// When to ask again.

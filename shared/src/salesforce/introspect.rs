@@ -46,6 +46,12 @@ pub enum IntrospectError {
 }
 
 impl IntrospectError {
+    /// Whether the request was not answered at all.
+    #[must_use]
+    pub const fn is_silence(&self) -> bool {
+        matches!(self, Self::NoAnswer(_))
+    }
+
     /// Whether the same host may say it later. What else it answers, a redirect or a page, it will answer again.
     #[must_use]
     pub fn is_transient(&self) -> bool {

@@ -2,6 +2,7 @@ use super::*;
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 const DAY: Duration = Duration::from_hours(24);
+const PAUSE: Duration = Duration::from_secs(5);
 
 fn at(seconds: u64) -> Timestamp {
     NOW.plus(Duration::from_secs(seconds))
@@ -75,12 +76,12 @@ fn who_claims_after_a_holder_that_is_gone_knows_that_the_token_may_be_used() {
 #[test]
 fn a_release_says_that_the_token_is_unused_and_what_is_left_says_that_it_may_be_used() {
     let mut current = connected();
-    assert!(taken(&mut current, "one", NOW).release().apply(&mut current));
+    assert!(taken(&mut current, "one", NOW).release(PAUSE, NOW).apply(&mut current));
     let second = taken(&mut current, "two", at(1));
     assert!(!second.maybe_used);
-    assert!(second.leave(at(2)).apply(&mut current));
+    assert!(second.leave(PAUSE, at(2)).apply(&mut current));
     assert!(taken(&mut current, "three", at(2)).maybe_used);
-    assert!(!second.release().apply(&mut current), "it is no longer the holder");
+    assert!(!second.release(PAUSE, at(3)).apply(&mut current), "it is no longer the holder");
 }
 
 #[test]
@@ -124,7 +125,7 @@ fn each_write_is_one_more() {
     let mut current = connected();
     let claim = taken(&mut current, "one", NOW);
     assert_eq!(current.get(VERSION), Some(&5.into()));
-    assert!(claim.lost(at(1)).apply(&mut current));
+    assert!(claim.lost(false, PAUSE, at(1)).apply(&mut current));
     assert_eq!(current.get(VERSION), Some(&6.into()));
     assert!(newest("r1", 2, at(2)).store().apply(&mut current));
     assert_eq!(current.get(VERSION), Some(&7.into()));
@@ -135,16 +136,59 @@ fn a_dead_token_is_lost_for_good_once_no_successor_can_come_from_the_queue() {
     let mut current = connected();
     let first = taken(&mut current, "one", NOW);
     assert!(!first.is_lost_for_good(at(1_000)));
-    assert!(first.lost(NOW).apply(&mut current));
+    assert!(first.lost(true, PAUSE, NOW).apply(&mut current));
     let soon = taken(&mut current, "two", at(60));
     assert!(soon.maybe_used && !soon.is_lost_for_good(at(60)));
-    assert!(soon.lost(at(60)).apply(&mut current));
+    assert!(soon.lost(false, PAUSE, at(60)).apply(&mut current));
     assert_eq!(current.get(LOST_AT), Some(&NOW.into()), "the first time counts");
     let end = LOST_AFTER.as_secs();
     assert!(!taken(&mut current, "three", at(end - 30)).is_lost_for_good(at(end - 1)));
     assert!(taken(&mut current, "four", at(end)).is_lost_for_good(at(end)));
-    let after_it = taken(&mut current, "five", at(end + 21));
-    assert!(!after_it.is_lost_for_good(at(end + 21)), "it may have presented it, and have its successor");
+    assert!(taken(&mut current, "five", at(end + 21)).is_lost_for_good(at(end + 21)), "nobody has presented it");
+}
+
+#[test]
+fn who_comes_after_a_holder_that_presented_a_token_lost_for_good_waits_once_more() {
+    let mut current = connected();
+    assert!(taken(&mut current, "one", NOW).lost(false, PAUSE, NOW).apply(&mut current));
+    let end = LOST_AFTER.as_secs();
+    let mut second = taken(&mut current, "two", at(end));
+    assert!(second.wait_again(at(end)).apply(&mut current));
+    assert!(second.holds(&current) && !second.is_lost_for_good(at(end)));
+    assert!(!taken(&mut current, "three", at(end + 21)).is_lost_for_good(at(end + 21)), "its successor may come");
+    assert!(taken(&mut current, "four", at(2 * end)).is_lost_for_good(at(2 * end)));
+}
+
+#[test]
+fn a_token_that_is_found_alive_has_no_marks_of_an_earlier_look_when_it_is_presented() {
+    let mut current = connected();
+    assert!(taken(&mut current, "one", NOW).lost(true, PAUSE, NOW).apply(&mut current));
+    let mut second = taken(&mut current, "two", at(60));
+    assert!(second.is_dead && second.lost_at.is_some());
+    assert!(second.found_alive().unwrap().apply(&mut current));
+    assert!(!current.contains_key(LOST_AT) && !current.contains_key(DEAD_AT));
+    assert!(second.holds(&current) && !second.is_dead);
+    assert!(second.found_alive().is_none(), "no mark stands");
+    let third = taken(&mut current, "three", at(LOST_AFTER.as_secs()));
+    assert!(third.maybe_used && !third.is_lost_for_good(at(LOST_AFTER.as_secs())), "its successor may come");
+}
+
+#[test]
+fn a_death_is_known_only_beside_the_time_since_which_a_successor_is_waited_for() {
+    let mut current = connected();
+    current.insert(DEAD_AT.to_owned(), NOW.into());
+    assert!(!of(&current, "one", NOW).unwrap().is_dead);
+}
+
+#[test]
+fn who_gives_a_row_back_keeps_others_from_trying_at_once_and_not_for_longer_than_is_believed() {
+    for pause in [PAUSE, LONGEST_PAUSE * 4] {
+        for give_back in [Claim::release, Claim::leave, |claim: &Claim, pause, now| claim.lost(true, pause, now)] {
+            let mut current = connected();
+            assert!(give_back(&taken(&mut current, "one", NOW), pause, NOW).apply(&mut current));
+            assert_eq!(paused_until(&current, NOW), Some(NOW.plus(pause.min(LONGEST_PAUSE))));
+        }
+    }
 }
 
 #[test]
@@ -191,7 +235,7 @@ fn a_plain_token_is_sealed_where_it_still_stands_and_nobody_refreshes() {
     let mut held = connected();
     let holder = taken(&mut held, "one", NOW);
     assert!(!seal(&mut held));
-    assert!(holder.lost(at(1)).apply(&mut held));
+    assert!(holder.lost(false, PAUSE, at(1)).apply(&mut held));
     assert!(!seal(&mut held), "its successor is stored where it stands");
     assert!(newest("r1", 2, at(1)).store().apply(&mut held));
 }
@@ -202,7 +246,7 @@ fn who_wrote_other_tokens_without_knowing_of_versions_is_not_ended_for_the_old_o
     let claim = taken(&mut current, "one", NOW);
     assert!(claim.holds(&current));
     current.insert(REFRESH_TOKEN.to_owned(), "of another version's consent".into());
-    assert!(!claim.holds(&current) && !claim.lost(NOW).apply(&mut current));
+    assert!(!claim.holds(&current) && !claim.lost(true, PAUSE, NOW).apply(&mut current));
 }
 
 #[test]

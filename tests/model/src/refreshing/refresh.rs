@@ -23,6 +23,8 @@ use super::{
 pub const MAX_AGE: Duration = Duration::from_hours(1);
 /// How often one invocation asks.
 const REQUESTS: u8 = 2;
+/// Pauses are not modelled: whoever comes next may ask at once.
+const PAUSE: Duration = Duration::ZERO;
 
 /// What is known of a refresh token.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -107,7 +109,7 @@ impl Work {
             At::GiveBack => {
                 let claim = self.claim(state);
                 let is_unused = self.is_unused || model.broken == Broken::Released;
-                let write = if is_unused { claim.release() } else { claim.leave(state.now()) };
+                let write = if is_unused { claim.release(PAUSE, state.now()) } else { claim.leave(PAUSE, state.now()) };
                 Self::write(state, &write, result);
                 self.fail(state)
             }
@@ -122,7 +124,7 @@ impl Work {
                 }
                 Some(self.to(At::MarkLost))
             }
-            At::MarkLost => match Self::write(state, &self.claim(state).lost(state.now()), result) {
+            At::MarkLost => match Self::write(state, &self.claim(state).lost(false, PAUSE, state.now()), result) {
                 (false, true) => Some(self.again()),
                 _ => self.fail(state),
             },
