@@ -124,7 +124,13 @@ impl Unavailable {
     pub(crate) const fn is_salesforces(&self) -> bool {
         matches!(
             self,
-            Self::Custody(Trouble::Refresh(_) | Trouble::Introspect(_) | Trouble::Held { .. } | Trouble::Lost)
+            Self::Custody(
+                Trouble::Refresh(_)
+                    | Trouble::Introspect(_)
+                    | Trouble::Held { .. }
+                    | Trouble::Paused { .. }
+                    | Trouble::Lost
+            )
         )
     }
 

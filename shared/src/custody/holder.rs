@@ -160,6 +160,7 @@ impl Custody {
         let near = login_url.as_ref().unwrap_or(allowed.default_url());
         let instance = text(attr::INSTANCE_URL).and_then(|url| instance_origin(url, near));
         let login = login_url.as_ref().map(|url| url.as_str().to_owned());
+        let instance = instance.filter(|instance| login.as_ref() != Some(instance));
         login.into_iter().chain(instance).collect()
     }
 }

@@ -9,7 +9,7 @@ use super::{Custody, EndedConnection, LiveToken, TokenCustody, Trouble, Wish, re
 use crate::{
     WaId,
     attempt::EndReason,
-    conditional_write::{Attributes, Value},
+    conditional_write::{Attributes, Value, text},
     connection::{self, ENDED_AT, ENDED_REASON, REFRESH_TOKEN, was_connected},
     logging::chain,
     pauses::Pauses,
@@ -72,7 +72,7 @@ impl Custody {
             };
             let now = (self.clock)();
             let token = LiveToken::of(&row);
-            let can_refresh = row.contains_key(REFRESH_TOKEN) && !row.contains_key(ENDED_AT);
+            let can_refresh = text(&row, REFRESH_TOKEN).is_some() && !row.contains_key(ENDED_AT);
             if token.is_none() && !can_refresh {
                 return Err(no_token(wa_id, row));
             }
@@ -139,7 +139,9 @@ impl Custody {
                 Refreshing::Ended(_) => return Ok(KeptAlive::Ended),
                 Refreshing::Held { until } => return Err(Trouble::Held { time: until.since((self.clock)()) }),
                 // Its own message would ask again for hours: the next sweep does.
-                Refreshing::Failed(Trouble::NoRefreshToken) => return Ok(KeptAlive::Unrefreshable),
+                Refreshing::Failed(Trouble::NoRefreshToken | Trouble::Blocked(_)) => {
+                    return Ok(KeptAlive::Unrefreshable);
+                }
                 Refreshing::Failed(trouble) => return Err(trouble),
                 Refreshing::Changed => {}
             }

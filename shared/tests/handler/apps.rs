@@ -11,7 +11,10 @@ use shared::{
     custody::{TokenError, Trouble},
 };
 
-use crate::world::{APP, NOW, World, chat, deadline, rejecting};
+use crate::{
+    salesforce::INTROSPECT,
+    world::{APP, NOW, World, chat, deadline, rejecting},
+};
 
 const DAY: u64 = 86_400_000;
 
@@ -86,6 +89,29 @@ async fn an_app_that_is_not_installed_ends_no_connection_of_another_app() {
     world.server.next(TOKEN, refusal());
     let ended = world.token(&rejecting("a1")).await;
     assert!(matches!(ended, Err(TokenError::Ended(end)) if end.reason == Some(EndReason::AppBlocked)), "its own");
+}
+
+#[tokio::test]
+async fn what_salesforce_says_of_the_person_is_true_whoever_asks() {
+    for (error, reason) in [("inactive_user", EndReason::UserInactive), ("inactive_org", EndReason::OrgInactive)] {
+        let world = World::start().await;
+        world.put(&of(OTHER));
+        world.server.next(TOKEN, Answer::json(400, &json!({"error": error, "error_description": "it is inactive"})));
+        let ended = world.token(&rejecting("a1")).await;
+        assert!(matches!(ended, Err(TokenError::Ended(end)) if end.reason == Some(reason)), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_app_whose_key_has_changed_knows_its_tokens_by_the_living_one() {
+    let world = World::start().await;
+    world.put(&of("3MVG9.before"));
+    let dead = json!({"error": "invalid_grant", "error_description": "expired access/refresh token"});
+    (0..2).for_each(|_| world.server.next(TOKEN, Answer::json(400, &dead)));
+    [false, true].map(|is_active| world.server.next(INTROSPECT, json!({"active": is_active})));
+    let ended = world.token(&rejecting("a1")).await;
+    assert!(matches!(ended, Err(TokenError::Ended(end)) if end.reason == Some(EndReason::Expired)));
+    assert_eq!(world.ends().len(), 1);
 }
 
 #[tokio::test]

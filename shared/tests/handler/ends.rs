@@ -71,7 +71,6 @@ async fn a_disconnect_queues_the_revocation_first_ends_the_row_and_revokes_at_on
 async fn a_disconnect_holds_while_salesforce_is_down_and_the_queue_revokes() {
     let world = World::start().await;
     world.server.next(REVOKE, Answer::new(503, ""));
-    world.server.next(REVOKE, Answer::new(503, ""));
     assert_eq!(world.custody.disconnect(&chat(), deadline()).await.unwrap(), Disconnected::Ended);
     assert!(world.salesforce.with(|grant| grant.current.is_some()));
     let Some((Upkeep::Revoke(revoke), _)) = world.queued().pop() else { panic!("not queued") };

@@ -313,6 +313,52 @@ async fn a_token_that_was_known_to_be_dead_is_not_presented_when_nobody_can_say_
 }
 
 #[tokio::test]
+async fn a_token_that_was_called_dead_and_is_alive_is_presented_without_the_marks_of_that() {
+    let world = World::start().await;
+    let long_ago = (NOW - 1_000 * LOST_AFTER.as_secs() + 1_000).to_string();
+    world.put(&json!({"lost_at": {"N": long_ago}, "dead_at": {"N": long_ago}}));
+    // Its answer is lost, and nobody can say what became of it.
+    world.server.next(TOKEN, Answer::new(504, ""));
+    world.server.next(INTROSPECT, json!({"active": true}));
+    world.server.next(INTROSPECT, Answer::new(403, ""));
+    world.server.next(TOKEN, Answer::new(504, ""));
+    trouble(world.token(&rejecting("a1")).await);
+    assert_eq!(world.server.count(TOKEN), 2);
+    world.salesforce.rotate();
+    World::pass(Duration::from_mins(2));
+    assert!(matches!(trouble(world.token(&rejecting("a1")).await), Trouble::Lost), "its successor may come");
+    assert!(world.ends().is_empty());
+}
+
+#[tokio::test]
+async fn a_mark_that_cannot_be_taken_away_keeps_a_living_token_from_being_presented() {
+    let world = World::start().await;
+    world.put(&json!({"lost_at": {"N": NOW.to_string()}}));
+    world.tables.before_write(2, |tables| {
+        let mut row = tables.item("salesforce_tokens", crate::world::CHAT);
+        row["version"] = json!({"N": "99"});
+        ["lease_until", "lease_holder"].map(|name| row.as_object_mut().unwrap().remove(name));
+        tables.put("salesforce_tokens", crate::world::CHAT, row);
+    });
+    assert_eq!(access(&world.token(&rejecting("a1")).await.unwrap()), "a2", "the row that it is now is looked at");
+    assert_eq!((world.server.count(TOKEN), world.salesforce.with(|grant| grant.reuses)), (1, 0));
+}
+
+#[tokio::test]
+async fn an_end_of_the_access_token_that_salesforce_has_not_told_this_stack_proves_nothing() {
+    let of_a_bot = json!({"lease_until": {"N": (NOW - 1).to_string()}, "expires_at": {"N": (NOW + 60_000).to_string()},
+        "refreshed_at": {"NULL": true}});
+    let unreadable = json!({"lease_until": {"N": (NOW - 1).to_string()}, "expires_at": {"S": "soon"}});
+    for row in [of_a_bot, unreadable] {
+        let world = World::start().await;
+        world.put(&row);
+        world.server.on(INTROSPECT, |_| json!({"active": false}).into());
+        assert!(matches!(trouble(world.token(&rejecting("a1")).await), Trouble::Lost));
+        assert!(world.row()["dead_at"].is_null(), "{row}");
+    }
+}
+
+#[tokio::test]
 async fn an_app_that_may_not_introspect_is_not_told_the_truth_and_tries_when_no_successor_can_come() {
     let world = World::start().await;
     world.put(&json!({"lease_until": {"N": (NOW - 1).to_string()}}));
