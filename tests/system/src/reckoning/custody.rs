@@ -237,10 +237,11 @@ impl Families {
             let (asked, answered) = (&record["asked"]["body"], &record["answered"]["body"]);
             this.codes.extend(hash(&answered["refresh_token_sha256"]).zip(hash(&asked["code_sha256"])));
         }
-        for record in journal.records("salesforce.refresh").iter().filter(|record| record["verdict"] == "rotated") {
+        let refreshes = journal.records("salesforce.refresh");
+        for record in refreshes.iter().filter(|record| record["verdict"] == "rotated") {
             let Some(code) = this.code_of(record).map(str::to_owned) else { continue };
             let new = hash(&record["answered"]["body"]["refresh_token_sha256"]);
-            let is_lost = new.is_none() || is_slower_than_a_refresh(record);
+            let is_lost = new.is_none() || is_slower_than_a_refresh(record, refreshes);
             this.last.insert(code.clone(), Rotation { at: asked_at(record), is_lost });
             this.codes.extend(new.map(|new| (new, code)));
         }
@@ -265,9 +266,13 @@ fn asked_at(record: &Value) -> u64 {
     record["asked"]["at_ms"].as_u64().unwrap_or_default()
 }
 
-/// A refresh with little time left waits for two seconds.
-fn is_slower_than_a_refresh(record: &Value) -> bool {
-    record["at_ms"].as_u64().unwrap_or_default().saturating_sub(asked_at(record)) > 1_900
+/// Whether nobody has waited for this answer: the lease but for its last five seconds or, where another request came shortly
+/// before and used some of that, two seconds.
+fn is_slower_than_a_refresh(record: &Value, refreshes: &[Value]) -> bool {
+    let at = asked_at(record);
+    let is_shortly_before = |other: &Value| (at.saturating_sub(30_000)..at).contains(&asked_at(other));
+    let time = if refreshes.iter().any(is_shortly_before) { 1_900 } else { 14_900 };
+    record["at_ms"].as_u64().unwrap_or_default().saturating_sub(at) > time
 }
 
 impl<'a> Chat<'a> {

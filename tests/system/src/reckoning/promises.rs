@@ -18,6 +18,8 @@ use super::{
 const WINDOW_MS: u64 = 15 * 60 * 1_000;
 /// How many failures a chat hears of within the window.
 const FAILURES: usize = 3;
+/// What is in each message of an end, but for one that comes after another connection.
+const NO_LONGER: &str = "account is no longer connected";
 
 /// How a chat's promise was broken, if it was.
 type Check = fn(&Chat<'_>) -> Option<String>;
@@ -73,10 +75,12 @@ fn lost(chat: &Chat<'_>, login: &Login) -> Option<String> {
 
 /// How an outcome of which the bot was told did not reach the person, or did without a way on.
 pub(super) fn unreached(chat: &Chat<'_>, item: &Value, event: &Event, may_be_withheld: bool) -> Option<String> {
-    let is_sent = chat.texts().contains_key(&*event.text);
+    // Who has connected again before the bot was told has been sent other words, or is not told any more.
+    let is_replaced = item.get("replaced_at").is_some();
+    let is_sent = chat.texts().keys().any(|text| *text == event.text || is_replaced && text.contains(NO_LONGER));
     let reached = match &*event.message {
         "sent" => is_sent,
-        "pending" => is_sent || item.get("message_error").is_some(),
+        "pending" => is_sent || is_replaced || item.get("message_error").is_some(),
         "undeliverable" => item.get("message_error").is_some(),
         // Two messages were handed over, and the provider did not say whether it took either.
         "unknown" => is_sent || chat.unanswered_messages() > 1,
@@ -91,10 +95,16 @@ pub(super) fn unreached(chat: &Chat<'_>, item: &Value, event: &Event, may_be_wit
     (wants_link && !is_linked && !chat.person.may(Excuse::Linkless)).then(|| "without a new link".to_owned())
 }
 
-/// Whether the chat had heard of as many failures as it may by then. The event is later than the outcome.
+/// Whether the chat had heard of as many failures as it may by then, or could have but for its provider. The event is later than
+/// the outcome.
 fn was_told_enough(chat: &Chat<'_>, event: &Event) -> bool {
     let since = event.at.saturating_sub(WINDOW_MS);
-    chat.failures_told_at().into_iter().filter(|at| *at >= since).count() >= FAILURES
+    let is_tried = |other: &&Event| {
+        let is_of_a_failure = !other.is_of_a_connection() && !other.is_of_an_end();
+        is_of_a_failure && other.message != "withheld" && (since..event.at).contains(&other.at)
+    };
+    let tried = chat.events.iter().filter(is_tried).count();
+    tried.max(chat.failures_told_at().into_iter().filter(|at| *at >= since).count()) >= FAILURES
 }
 
 /// Whether a later consent of the chat won, or the connection was revoked or disconnected after the login's link was made.

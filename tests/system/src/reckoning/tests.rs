@@ -253,6 +253,24 @@ fn a_message_withheld_from_a_chat_that_was_told_little_is_lost() {
 }
 
 #[test]
+fn a_message_may_be_withheld_once_three_were_tried() {
+    let withheld_after = |tried: u64| {
+        let of_failures = |soak: &mut Soak| {
+            soak.records("bot.events")[2]["asked"]["body"]["data"]["message"] = "withheld".into();
+            soak.records("twilio.messages").pop();
+            for at in (1..=tried).map(|number| BEGAN - 1_000 * number) {
+                let data = json!({"attempt_id": "third", "message": "undeliverable"});
+                let id = format!("evt_third_delayed_{at}");
+                let body = json!({"id": id, "type": "connection.delayed", "subject": DENIES, "data": data});
+                soak.push("bot.events", record(Some(DENIES), at + 50, body, json!({})));
+            }
+        };
+        broken(of_failures).contains(&Promise::NoneLost)
+    };
+    assert!(withheld_after(2) && !withheld_after(3));
+}
+
+#[test]
 fn a_consent_that_nothing_supersedes_is_lost() {
     let superseded = |soak: &mut Soak| soak.evidence.attempts[2]["reason"]["S"] = "superseded".into();
     assert_eq!(broken(superseded), [Promise::NoneLost]);

@@ -259,6 +259,46 @@ fn an_end_that_is_withheld_is_silent_unless_the_chat_has_connected_again() {
 }
 
 #[test]
+fn an_end_that_the_bot_hears_of_after_the_chat_has_connected_again_is_told_in_other_words() {
+    let in_other_words =
+        |soak: &mut Soak| soak.event_of_end()["data"]["user_message"] = "An earlier one has ended.".into();
+    assert_eq!(broken(in_other_words), [Promise::EndsTold]);
+    let replaced = |soak: &mut Soak| {
+        in_other_words(soak);
+        soak.record_of_end()["replaced_at"] = json!({"N": "1"});
+    };
+    assert_eq!(broken(replaced), []);
+    let unsent = |soak: &mut Soak| {
+        replaced(soak);
+        soak.records("twilio.messages").pop();
+    };
+    assert_eq!(broken(unsent), [Promise::EndsTold]);
+    let pending = |soak: &mut Soak| {
+        unsent(soak);
+        soak.event_of_end()["data"]["message"] = "pending".into();
+    };
+    assert_eq!(broken(pending), []);
+}
+
+#[test]
+fn an_answer_that_was_waited_for_explains_no_end() {
+    for (took, is_explained) in [(14_000, false), (16_000, true)] {
+        let slow = |soak: &mut Soak| {
+            soak.expired();
+            let refreshes = soak.records("salesforce.refresh");
+            refreshes[1]["asked"]["at_ms"] = (BEGAN + 100_000).into();
+            refreshes[1]["at_ms"] = (BEGAN + 100_000 + took).into();
+        };
+        assert_eq!(broken(slow).contains(&Promise::Kept), !is_explained, "{took}");
+        let beside_another = |soak: &mut Soak| {
+            slow(soak);
+            soak.records("salesforce.refresh")[0]["asked"]["at_ms"] = (BEGAN + 90_000).into();
+        };
+        assert!(!broken(beside_another).contains(&Promise::Kept), "{took}");
+    }
+}
+
+#[test]
 fn an_end_that_is_not_marked_as_told_is_noticed() {
     let unmarked = |soak: &mut Soak| drop(soak.record_of_end().as_object_mut().unwrap().remove("notified_at"));
     assert_eq!(broken(unmarked), [Promise::EndsTold]);

@@ -104,7 +104,7 @@ fn faults(rng: &mut Rng) -> Vec<Fault> {
         vec![("refresh: Salesforce 500", REFRESH, few, status(500))],
         vec![("refresh: Salesforce 429", REFRESH, few, busy)],
         vec![("refresh: Salesforce slow", REFRESH, few, json!({"delay_ms": rng.u32(300..1_800)}))],
-        vec![("refresh: Salesforce slower than we wait", REFRESH, 1, json!({"delay_ms": 13_000}))],
+        vec![("refresh: Salesforce slower than we wait", REFRESH, 1, json!({"delay_ms": 16_000}))],
         vec![("refresh: request dropped", REFRESH, few, drop("before"))],
         vec![("refresh: answer lost", REFRESH, 1, drop("after"))],
         vec![("refresh: already being processed", REFRESH, few, processing)],
