@@ -9,18 +9,22 @@
 //! - **A write** succeeds, is refused, or succeeds with its answer lost; so does a message to the queue.
 //! - **The upkeep queue** delivers in any order, again after it was deleted, and again after its receiver was killed.
 //! - **Salesforce** rotates, or does not. A refresh token that was used up revokes its whole grant where it reaches the
-//!   token endpoint; to ask about it does no harm. A request is processed and its answer lost, or it is not; another is
-//!   being processed; Salesforce is unavailable, or refuses in words that are not definite. An administrator revokes the
-//!   grant, or freezes the user for a while.
+//!   token endpoint; to ask about it does no harm. A request is processed and its answer lost, or it is not, or it is
+//!   processed while the next is refused; Salesforce is unavailable, or refuses in words that are not definite. An
+//!   administrator revokes the grant, or freezes the user for a while. The access token ends that proves a refresh token's
+//!   death; the app may not ask about tokens, or may from some time on.
 //! - **Time** ends a lease, and the wait for the successor of a dead token. That wait is longer than an invocation, than
 //!   the pauses of a message that stores tokens and, where [`LOST_AFTER`] says so, than its visibility timeout.
 //!
-//! What it relies on: Salesforce has processed a request, or never will, when it is asked about its token after the
-//! answer was lost (`ProcessedLate` shows what happens else: the grant is revoked, the connection ends, and that is
-//! told); and clocks agree to a few seconds, as no request is under way in a lease's last five.
+//! What it relies on: when Salesforce is asked about a token after the answer was lost, it has processed that request, or
+//! never will, or refuses the next one and is done when the lease is over (`ProcessedLate` shows what happens else: the
+//! grant is revoked, the connection ends, and that is told); and clocks agree to a few seconds, as no request is under way
+//! in a lease's last five.
 //!
-//! Left out are the keys, the app's credentials, hosts, the account of an answer, and how long anything is valid.
+//! Left out are the keys, the app's credentials, hosts, the account of an answer, pauses, and how long anything is valid but
+//! for the access token that proves a death.
 
+pub mod ask;
 mod probe;
 pub mod properties;
 pub mod refresh;
@@ -100,10 +104,16 @@ impl Refreshing {
         Self { scenario, faults, broken }
     }
 
+    /// Whether Salesforce tells the app whether a token is alive.
+    fn tells(&self, state: &State) -> bool {
+        let is_told = |(number, event): (usize, &Event)| *event == Event::Told && state.events & (1 << number) != 0;
+        self.scenario.tells || self.scenario.events.iter().enumerate().any(is_told)
+    }
+
     fn can_happen(&self, state: &State, event: usize) -> bool {
         let has = |number: usize| state.events & (1 << number) != 0;
         let mut before = self.scenario.events[..event].iter().enumerate();
-        let is_of_job = !matches!(self.scenario.events[event], Event::Revoked | Event::Frozen | Event::Thawed);
+        let is_of_job = self.scenario.events[event].is_of_job();
         // Of equal events the first comes first, and the user is frozen before they are not.
         let is_next = before.all(|(number, earlier)| {
             let is_earlier = *earlier == self.scenario.events[event]
@@ -136,6 +146,12 @@ impl Refreshing {
                 state.grant_mut(oldest).was_refused = true;
             }
             Event::Thawed => state.grant_mut(oldest).standing = Standing::Live,
+            Event::AccessEnds => {
+                if let Some(access) = state.row.access() {
+                    state.grant_mut(access).ended = access.number + 1;
+                }
+            }
+            Event::Told => {}
         }
     }
 
@@ -153,6 +169,20 @@ impl Refreshing {
         let is_delayed = state.messages.iter().any(|message| message.place == Place::AfterLoss);
         let is_waiting = is_delayed || state.row.has(LOST_AT) && state.row != Self::waited(&state.row);
         is_waiting && state.work.is_empty() && !state.row.is_held(state.now()) && !state.messages.iter().any(comes)
+    }
+
+    /// Whether Salesforce can process a request now whose answer was lost.
+    fn can_process(&self, state: &State, grant: usize) -> bool {
+        let is_second = |work: &Work| work.is_asking_after_loss() && work.requests > 1;
+        state.grants[grant].processing.is_some()
+            && (self.broken == Broken::ProcessedLate || state.work.iter().any(is_second))
+    }
+
+    /// Salesforce is done with a request when the lease is over, and refuses the next one until then.
+    fn process_in_time(&self, state: &mut State) {
+        if self.broken != Broken::ProcessedLate && !state.work.iter().any(Work::is_asking_after_loss) {
+            (0..state.grants.len()).for_each(|grant| state.process(grant, self.scenario));
+        }
     }
 
     fn waited(row: &Row) -> Row {
@@ -221,8 +251,8 @@ impl Model for Refreshing {
         if self.can_wait_end(state) {
             actions.push(Action::WaitEnds);
         }
-        let processing = |grant: &usize| state.grants[*grant].processing.is_some();
-        actions.extend((0..state.grants.len()).filter(processing).map(Action::Processed));
+        let can_process = |grant: &usize| self.can_process(state, *grant);
+        actions.extend((0..state.grants.len()).filter(can_process).map(Action::Processed));
         for (index, work) in state.work.iter().enumerate() {
             work.steps(state, self, |result| actions.push(Action::Step(index, result)));
             if state.can(Fault::Crash) {
@@ -262,12 +292,7 @@ impl Model for Refreshing {
                     }
                 }
             }
-            Action::Processed(grant) => {
-                let number = state.grants[grant].processing.take()?;
-                let token = Token { grant: u8::try_from(grant).unwrap_or_default(), number };
-                state.present(token, self.scenario);
-                state.grant_mut(token).is_lost = true;
-            }
+            Action::Processed(grant) => state.process(grant, self.scenario),
             Action::Step(index, result) => {
                 let work = state.work.remove(index);
                 let next = work.step(&mut state, self, result);
@@ -284,6 +309,7 @@ impl Model for Refreshing {
                 work.kill(&mut state);
             }
         }
+        self.process_in_time(&mut state);
         state.canonicalize();
         Some(state)
     }

@@ -1,4 +1,4 @@
-//! One refresh, step by step: `token.rs`, `refresh.rs` and `store.rs` of `shared::custody`.
+//! One refresh, step by step: `token.rs`, `refresh.rs` and `store.rs` of `shared::custody`. What is asked is in [`super::ask`].
 
 use std::time::Duration;
 
@@ -14,25 +14,14 @@ use super::{
     Refreshing,
     row::{Row, Token, access_token},
     rules::Broken,
-    salesforce::Answer,
     state::{Called, Content, Place, Revoke, State, Tokens, time},
     work::{At, Job, StepResult, Work},
 };
 
 /// `TokenMaxAgeMinutes`, and `KeepAliveDays`.
 pub const MAX_AGE: Duration = Duration::from_hours(1);
-/// How often one invocation asks.
-const REQUESTS: u8 = 2;
 /// Pauses are not modelled: whoever comes next may ask at once.
 const PAUSE: Duration = Duration::ZERO;
-
-/// What is known of a refresh token.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Look {
-    Alive,
-    Dead,
-    Unknown,
-}
 
 impl Work {
     /// The row was read: `Custody::token` and `Custody::keep_alive`.
@@ -57,7 +46,7 @@ impl Work {
             Err(_) => self.fail(state),
             Ok(_) => {
                 self.holder = self.free_holder(state);
-                (self.is_late, self.was_ambiguous, self.requests) = (false, false, 0);
+                (self.is_late, self.was_ambiguous, self.is_unjudged, self.requests) = (false, false, false, 0);
                 (self.tokens, self.revoke, self.is_refused) = (None, None, false);
                 Some(self.to(At::Claim))
             }
@@ -82,52 +71,25 @@ impl Work {
         }
         match self.at {
             At::Claim => Some(self.take(state, model, result)),
-            At::CheckClaim if self.claim(state).holds(&state.row.attributes()) => Some(self.taken(state, model)),
+            At::CheckClaim => self.check_claim(state, model),
             At::Prove => Some(self.prove(state, model, result)),
+            At::Unmark | At::WaitAgain => Some(self.mark(state, result)),
             At::Send => Some(self.send(state, model, result)),
-            At::AskAfterLoss => {
-                if result == StepResult::Down {
-                    return Some(self.to(At::GiveBack));
-                }
-                match self.look(state, model) {
-                    Look::Dead => return Some(self.dead(state, model)),
-                    Look::Alive => self.is_unused = true,
-                    Look::Unknown => {}
-                }
-                Some(self.to(At::Send))
-            }
-            At::AskAfterDoubt => {
-                if result == StepResult::Success {
-                    let look = self.look(state, model);
-                    if look == Look::Dead {
-                        return Some(self.dead(state, model));
-                    }
-                    self.is_unused = look == Look::Alive || !self.was_ambiguous;
-                }
-                Some(self.to(At::GiveBack))
-            }
-            At::GiveBack => {
-                let claim = self.claim(state);
-                let is_unused = self.is_unused || model.broken == Broken::Released;
-                let write = if is_unused { claim.release(PAUSE, state.now()) } else { claim.leave(PAUSE, state.now()) };
-                Self::write(state, &write, result);
-                self.fail(state)
-            }
+            At::AskAfterLoss => Some(self.look_after_loss(state, model, result)),
+            At::AskAfterDoubt => Some(self.look_after_doubt(state, model, result)),
+            At::GiveBack => self.give_back(state, model, result),
             At::ReadEnd if self.claim(state).holds(&state.row.attributes()) => {
                 self.ending = Some(state.row.clone());
                 Some(self.to(At::End))
             }
-            At::ReadEnd | At::CheckClaim | At::Wait => Some(self.again()),
-            At::QueueRefresh => {
+            At::ReadEnd | At::Wait => Some(self.again()),
+            At::QueueRefresh { is_dead } => {
                 if result != StepResult::Refused {
                     state.send(Content::Refresh, Place::AfterLoss);
                 }
-                Some(self.to(At::MarkLost))
+                Some(self.to(At::MarkLost { is_dead }))
             }
-            At::MarkLost => match Self::write(state, &self.claim(state).lost(false, PAUSE, state.now()), result) {
-                (false, true) => Some(self.again()),
-                _ => self.fail(state),
-            },
+            At::MarkLost { is_dead } => self.mark_lost(state, model, is_dead, result),
             At::QueueStore => {
                 let tokens = self.tokens.clone()?;
                 if result != StepResult::Refused {
@@ -158,9 +120,26 @@ impl Work {
         }
         match Self::write(state, &self.claim(state).take(state.now()), result) {
             (true, true) => self.taken(state, model),
-            (true, false) => self.to(At::CheckClaim),
-            _ => self.again(),
+            (_, false) => self.to(At::CheckClaim),
+            (false, true) => self.again(),
         }
+    }
+
+    fn give_back(self, state: &mut State, model: &Refreshing, result: StepResult) -> Option<Self> {
+        let claim = self.claim(state);
+        let is_unused = self.is_unused || model.broken == Broken::Released;
+        let write = if is_unused { claim.release(PAUSE, state.now()) } else { claim.leave(PAUSE, state.now()) };
+        Self::write(state, &write, result);
+        self.fail(state)
+    }
+
+    /// The row was read, after a claim that was not answered.
+    fn check_claim(self, state: &mut State, model: &Refreshing) -> Option<Self> {
+        let (claim, row) = (self.claim(state), state.row.attributes());
+        if claim.may_be_taken(&row) {
+            return self.fail(state);
+        }
+        Some(if claim.holds(&row) { self.taken(state, model) } else { self.again() })
     }
 
     fn taken(mut self, state: &State, model: &Refreshing) -> Self {
@@ -170,91 +149,11 @@ impl Work {
         self.to(if is_proven { At::Send } else { At::Prove })
     }
 
-    fn used(&self) -> Token {
+    pub(super) fn used(&self) -> Token {
         self.read.as_ref().and_then(Row::token).unwrap_or(Token { grant: 0, number: 0 })
     }
 
-    /// What is known of the refresh token: `Work::look`.
-    fn look(&self, state: &State, model: &Refreshing) -> Look {
-        match state.grant(self.used()).is_active(self.used()) {
-            _ if !model.scenario.tells => Look::Unknown,
-            true => Look::Alive,
-            false => Look::Dead,
-        }
-    }
-
-    fn prove(mut self, state: &State, model: &Refreshing, result: StepResult) -> Self {
-        if result != StepResult::Success {
-            return self.to(At::GiveBack);
-        }
-        let is_for_good = self.claim(state).is_lost_for_good(state.now());
-        match self.look(state, model) {
-            Look::Dead => return self.dead(state, model),
-            Look::Alive => (self.is_unused, self.has_no_successor) = (true, true),
-            Look::Unknown if !is_for_good && model.broken != Broken::PresentedUnknown => return self.lost(model),
-            Look::Unknown => {}
-        }
-        self.to(At::Send)
-    }
-
-    /// The refresh token is dead: the end, unless its successor may still come.
-    fn dead(self, state: &State, model: &Refreshing) -> Self {
-        let is_for_good = self.claim(state).is_lost_for_good(state.now()) || model.broken == Broken::EndedAtOnce;
-        if self.has_no_successor || is_for_good { self.over(state, model) } else { self.lost(model) }
-    }
-
-    fn send(mut self, state: &mut State, model: &Refreshing, result: StepResult) -> Self {
-        let token = self.used();
-        self.requests += 1;
-        self.is_unused = false;
-        state.seen.sent_again |= state.grant(token).answered & (1 << token.number) != 0
-            && state.has_something_to_lose(token, model.scenario);
-        state.seen.requests = (state.seen.requests + u8::from(state.is_clean)).min(2);
-        match result {
-            StepResult::Success => match state.present(token, model.scenario) {
-                Answer::Refused => {
-                    state.grant_mut(token).answered |= u8::from(model.scenario.rotates) << token.number;
-                    self.dead(state, model)
-                }
-                Answer::Tokens { access, refresh } => {
-                    state.grant_mut(token).answered |= u8::from(refresh.is_some()) << token.number;
-                    state.ticks += u8::from(refresh.is_none());
-                    let was_plain = self.read.as_ref().is_some_and(Row::is_plain);
-                    let replaces = self.read.as_ref().and_then(Row::access).map_or(0, |token| token.number);
-                    self.tokens = Some(Tokens { used: token, was_plain, replaces, access, refresh, at: state.ticks });
-                    self.to(At::Store)
-                }
-            },
-            StepResult::Lost => {
-                if matches!(state.present(token, model.scenario), Answer::Tokens { refresh: Some(_), .. }) {
-                    state.grant_mut(token).is_lost = true;
-                }
-                self.ambiguous()
-            }
-            StepResult::Processing => {
-                state.grant_mut(token).processing = Some(token.number);
-                self.ambiguous()
-            }
-            StepResult::NotTaken => self.ambiguous(),
-            StepResult::DownBriefly if self.requests < REQUESTS => {
-                self.is_unused = !self.was_ambiguous;
-                self.to(At::Send)
-            }
-            StepResult::Doubtful => self.to(At::AskAfterDoubt),
-            _ => {
-                self.is_unused = !self.was_ambiguous;
-                self.to(At::GiveBack)
-            }
-        }
-    }
-
-    fn ambiguous(mut self) -> Self {
-        let at = if self.was_ambiguous { At::GiveBack } else { At::AskAfterLoss };
-        self.was_ambiguous = true;
-        self.to(at)
-    }
-
-    fn over(mut self, state: &State, model: &Refreshing) -> Self {
+    pub(super) fn over(mut self, state: &State, model: &Refreshing) -> Self {
         if model.broken != Broken::EndUnfenced {
             return self.to(At::ReadEnd);
         }
@@ -262,12 +161,23 @@ impl Work {
         self.to(At::End)
     }
 
-    fn lost(mut self, model: &Refreshing) -> Self {
+    /// Its successor is waited for. Who has marked it first has queued a refresh as well.
+    pub(super) fn lost(mut self, state: &State, model: &Refreshing, is_dead: bool) -> Self {
         if model.broken == Broken::LossUnmarked {
             self.is_unused = true;
             return self.to(At::GiveBack);
         }
-        self.to(At::QueueRefresh)
+        let is_first = self.claim(state).lost_at.is_none();
+        self.to(if is_first { At::QueueRefresh { is_dead } } else { At::MarkLost { is_dead } })
+    }
+
+    fn mark_lost(self, state: &mut State, model: &Refreshing, is_dead: bool, result: StepResult) -> Option<Self> {
+        let (made, is_known) = Self::write(state, &self.claim(state).lost(is_dead, PAUSE, state.now()), result);
+        if made && is_dead && model.scenario.rotates {
+            let token = self.used();
+            state.grant_mut(token).noted |= 1 << token.number;
+        }
+        if !made && is_known { Some(self.again()) } else { self.fail(state) }
     }
 
     /// The tokens, as the stack stores them.

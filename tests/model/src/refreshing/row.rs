@@ -7,7 +7,7 @@ use shared::{
     attempt::attr,
     conditional_write::{Attributes, ConditionalWrite, Value},
     connection::{
-        self, ACCESS_TOKEN, CONSENTED_AT, LEASE_HOLDER, LEASE_UNTIL, LOST_AT, Obstacle, Origin, REFRESH_TOKEN,
+        self, ACCESS_TOKEN, CONSENTED_AT, DEAD_AT, LEASE_HOLDER, LEASE_UNTIL, LOST_AT, Obstacle, Origin, REFRESH_TOKEN,
         RefreshTokenText, VERSION,
     },
 };
@@ -35,7 +35,7 @@ pub struct Token {
 }
 
 /// What conditions read.
-const READ: [&str; 14] = [
+const READ: [&str; 15] = [
     attr::ATTEMPT_ID,
     ACCESS_TOKEN,
     REFRESH_TOKEN,
@@ -50,9 +50,10 @@ const READ: [&str; 14] = [
     LEASE_UNTIL,
     LEASE_HOLDER,
     LOST_AT,
+    DEAD_AT,
 ];
-/// What none reads. The end of an access token is written, which makes a version, and nobody waits for it.
-const UNREAD: [&str; 8] = [
+/// What none reads. The end of an access token is written, which makes a version, and nobody waits for it; pauses are not modelled.
+const UNREAD: [&str; 9] = [
     attr::INSTANCE_URL,
     attr::SCOPE,
     attr::ORG_ID,
@@ -61,6 +62,7 @@ const UNREAD: [&str; 8] = [
     connection::USER_ID,
     connection::CONNECTED_AT,
     connection::EXPIRES_AT,
+    connection::RETRY_AT,
 ];
 
 impl Token {
@@ -128,8 +130,12 @@ impl Row {
             assert!(is_read || UNREAD.contains(&name), "the model does not know {name}");
             is_read
         };
-        let known = attributes.into_iter().filter(|(name, _)| is_read(name));
-        Self(Arc::new(known.map(|(name, value)| (name, value.into())).collect()))
+        let mut known: Attributes = attributes.into_iter().filter(|(name, _)| is_read(name)).collect();
+        // That it is there is read, and not its time.
+        if let Some(at) = known.get_mut(DEAD_AT) {
+            *at = NOW.into();
+        }
+        Self(Arc::new(known.into_iter().map(|(name, value)| (name, value.into())).collect()))
     }
 
     /// The attributes.
@@ -166,12 +172,18 @@ impl Row {
         Self(Arc::new(entries))
     }
 
+    /// The row with such a time.
+    #[must_use]
+    pub fn with_time(&self, name: &'static str, at: Timestamp) -> Self {
+        let mut entries = Entries::clone(&self.0);
+        entries.insert(name.to_owned(), Entry::Number(at.millis()));
+        Self(Arc::new(entries))
+    }
+
     /// The time of an attribute passes, where it has it.
     pub fn set_back(&mut self, name: &'static str, to: Timestamp) {
         if self.0.contains_key(name) {
-            let mut entries = Entries::clone(&self.0);
-            entries.insert(name.to_owned(), Entry::Number(to.millis()));
-            self.0 = Arc::new(entries);
+            *self = self.with_time(name, to);
         }
     }
 

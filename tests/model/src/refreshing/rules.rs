@@ -1,7 +1,8 @@
 //! The rules of refreshing, each broken in turn.
 
 use super::scenario::{
-    CONSENT, DISCONNECT, FROZEN, OF_AN_EARLIER_VERSION, REFRESHED_TWICE, Scenario, TWO_CALLS, UNTOLD,
+    ACCESS_ENDS, CONSENT, DISCONNECT, FROZEN, OF_AN_EARLIER_VERSION, REFRESHED_TWICE, Scenario, TOLD_LATER, TWO_CALLS,
+    UNTOLD,
 };
 
 /// The broken rule, if any.
@@ -50,6 +51,16 @@ pub enum Broken {
     SealedWhileLost,
     /// A refresh token of which Salesforce does not tell is presented at once.
     PresentedUnknown,
+    /// A third request follows an ambiguous answer, where the second brought nothing.
+    PresentedThird,
+    /// A refresh token is called unused after an ambiguous answer, because the next request was refused.
+    CalledUnused,
+    /// A refresh token that was known to be dead is presented once nobody can say so any more.
+    DeathForgotten,
+    /// The marks of a lost refresh token stay when it is found alive.
+    MarksKept,
+    /// A refresh token that was lost for good is presented, and its successor is not waited for.
+    WaitNotBegun,
     /// Salesforce processes a request after the introspection that followed it: not a rule of the stack's, but what it
     /// relies on.
     ProcessedLate,
@@ -57,7 +68,7 @@ pub enum Broken {
 
 impl Broken {
     /// Each of them, with its description and the scenario that detects it.
-    pub const ALL: [(Self, &'static str, &'static Scenario); 21] = [
+    pub const ALL: [(Self, &'static str, &'static Scenario); 26] = [
         (Self::ClaimUnconditional, "a row is claimed whoever has written it since", &TWO_CALLS),
         (Self::LeaseIgnored, "a claim ignores the lease", &TWO_CALLS),
         (Self::Unproven, "a refresh token is presented after an expired lease without introspection", &TWO_CALLS),
@@ -78,6 +89,11 @@ impl Broken {
         (Self::RevokedTooEarly, "a disconnect's revocation is not delayed", &DISCONNECT),
         (Self::SealedWhileLost, "a plain refresh token is sealed while its successor may come", &OF_AN_EARLIER_VERSION),
         (Self::PresentedUnknown, "a refresh token is presented of which Salesforce does not tell", &UNTOLD),
+        (Self::PresentedThird, "a third request follows an ambiguous answer", &TWO_CALLS),
+        (Self::CalledUnused, "a refusal after an ambiguous answer calls the refresh token unused", &TWO_CALLS),
+        (Self::DeathForgotten, "a refresh token known to be dead is presented once nobody can tell", &ACCESS_ENDS),
+        (Self::MarksKept, "a lost refresh token that is found alive keeps its marks", &TOLD_LATER),
+        (Self::WaitNotBegun, "a refresh token lost for good is presented, and its successor not waited for", &UNTOLD),
         (Self::ProcessedLate, "Salesforce processes a request after the introspection that followed it", &TWO_CALLS),
     ];
 }

@@ -24,15 +24,28 @@ pub struct Grant {
     pub newest: u8,
     /// The access token that was issued last.
     pub access: u8,
-    /// A request that is still being processed: with this token.
-    pub processing: Option<u8>,
+    /// How many access tokens have ended, the oldest first. One that has proves no death any more.
+    pub ended: u8,
+    /// A request that is still being processed.
+    pub processing: Option<Request>,
     /// The refresh tokens that had a definite answer, which somebody received. Without rotation none is for good.
     pub answered: u8,
+    /// The refresh tokens whose death was noted in the row.
+    pub noted: u8,
     /// Salesforce has had a reason of its own to refuse it.
     pub was_refused: bool,
     /// The newest refresh token is known to nobody who could still store or revoke it: its answer was lost, or who had
     /// received it died, or both table and queue refused it.
     pub is_lost: bool,
+}
+
+/// A request at the token endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Request {
+    /// With this refresh token.
+    pub number: u8,
+    /// Salesforce could say whether that was alive, or was not asked.
+    pub is_judged: bool,
 }
 
 /// The answer of the token endpoint.
@@ -53,7 +66,17 @@ impl Grant {
     /// A grant that stands so.
     #[must_use]
     pub const fn new(standing: Standing) -> Self {
-        Self { standing, newest: 0, access: 0, processing: None, answered: 0, was_refused: false, is_lost: false }
+        Self {
+            standing,
+            newest: 0,
+            access: 0,
+            ended: 0,
+            processing: None,
+            answered: 0,
+            noted: 0,
+            was_refused: false,
+            is_lost: false,
+        }
     }
 
     /// Whether the refresh token works.

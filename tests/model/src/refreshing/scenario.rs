@@ -21,6 +21,18 @@ pub enum Event {
     Frozen,
     /// See [`Self::Frozen`].
     Thawed,
+    /// The row's access token ends: what is told of a dead refresh token has no proof until there is a newer one.
+    AccessEnds,
+    /// The app may ask about tokens from now on.
+    Told,
+}
+
+impl Event {
+    /// Whether somebody is at work on it.
+    #[must_use]
+    pub const fn is_of_job(self) -> bool {
+        !matches!(self, Self::Revoked | Self::Frozen | Self::Thawed | Self::AccessEnds | Self::Told)
+    }
 }
 
 /// One course of events, in any order.
@@ -37,7 +49,7 @@ pub struct Scenario {
     pub is_plain: bool,
     /// Whether Salesforce rotates.
     pub rotates: bool,
-    /// Whether it tells the app whether a token is alive: where it does not, each is inactive.
+    /// Whether it tells the app from the beginning whether a token is alive: where it does not, each is inactive.
     pub tells: bool,
     /// Whether one refresh serves all.
     pub is_served_by_one: bool,
@@ -124,8 +136,22 @@ pub const UNTOLD: Scenario = Scenario {
     ..PLAIN_COURSE
 };
 
+/// The same, and later it may.
+pub const TOLD_LATER: Scenario = Scenario {
+    name: "a call of an app that may not introspect, and later may",
+    events: &[Event::Call, Event::Told],
+    tells: false,
+    ..PLAIN_COURSE
+};
+/// The access token ends by which Salesforce proves a death.
+pub const ACCESS_ENDS: Scenario = Scenario {
+    name: "a call, and the end of the access token",
+    events: &[Event::Call, Event::AccessEnds],
+    ..PLAIN_COURSE
+};
+
 /// Each of them.
-pub const ALL: [&Scenario; 10] = [
+pub const ALL: [&Scenario; 12] = [
     &TWO_CALLS,
     &REFRESHED_TWICE,
     &CONSENT,
@@ -136,4 +162,6 @@ pub const ALL: [&Scenario; 10] = [
     &FROZEN,
     &OF_AN_EARLIER_VERSION,
     &UNTOLD,
+    &TOLD_LATER,
+    &ACCESS_ENDS,
 ];

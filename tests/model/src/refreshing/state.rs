@@ -11,7 +11,7 @@ use shared::{
 
 use super::{
     row::{NOW, Row, Token},
-    salesforce::{Answer, Grant, Standing},
+    salesforce::{Answer, Grant, Request, Standing},
     scenario::Scenario,
     work::Work,
 };
@@ -255,16 +255,26 @@ impl State {
     }
 
     /// Salesforce processes a request at the token endpoint.
-    pub fn present(&mut self, token: Token, scenario: &Scenario) -> Answer {
-        self.seen.reuse |= self.grant(token).is_used_up(token) && self.has_something_to_lose(token, scenario);
+    pub fn present(&mut self, token: Token, is_judged: bool, scenario: &Scenario) -> Answer {
+        self.seen.reuse |= self.grant(token).is_used_up(token) && self.has_something_to_lose(token, is_judged);
         self.grant_mut(token).refresh(token, scenario.rotates)
     }
 
-    /// Whether it matters that a refresh token is presented once more. Where Salesforce does not tell of it, that is all that
-    /// can be done for a grant whose newest token is lost.
+    /// Whether it matters that a refresh token is presented once more. Where Salesforce could not be asked about it, and no row
+    /// has noted what it said before, that is all that can be done for a grant whose newest token is lost.
     #[must_use]
-    pub const fn has_something_to_lose(&self, token: Token, scenario: &Scenario) -> bool {
-        scenario.tells || !self.grant(token).is_lost
+    pub const fn has_something_to_lose(&self, token: Token, is_judged: bool) -> bool {
+        let grant = self.grant(token);
+        is_judged || !grant.is_lost || grant.noted & (1 << token.number) != 0
+    }
+
+    /// The request whose answer was lost is processed.
+    pub fn process(&mut self, grant: usize, scenario: &Scenario) {
+        let Some(Request { number, is_judged }) = self.grants[grant].processing.take() else { return };
+        let token = Token { grant: u8::try_from(grant).unwrap_or_default(), number };
+        if matches!(self.present(token, is_judged, scenario), Answer::Tokens { refresh: Some(_), .. }) {
+            self.grant_mut(token).is_lost = true;
+        }
     }
 
     /// Salesforce revokes a token. One that was used up stands for its whole grant.

@@ -7,6 +7,7 @@ use shared::{
 
 use super::{
     Refreshing,
+    ask::REQUESTS,
     row::{Row, Token},
     rules::Broken,
     salesforce::Standing,
@@ -42,6 +43,10 @@ pub enum At {
     CheckClaim,
     /// Salesforce is asked whether the refresh token was used, after a lease that expired.
     Prove,
+    /// The marks of an earlier look go, since the refresh token is alive.
+    Unmark,
+    /// Its successor is waited for anew, since nobody can say whether it is dead.
+    WaitAgain,
     /// The refresh token is sent.
     Send,
     /// Salesforce is asked about it after an ambiguous answer.
@@ -57,9 +62,15 @@ pub enum At {
     /// Its end is recorded, where that is not one transaction.
     Record,
     /// A refresh is queued for when the token can be given up.
-    QueueRefresh,
-    /// The refresh token is marked as dead.
-    MarkLost,
+    QueueRefresh {
+        /// Whether it is known to be dead.
+        is_dead: bool,
+    },
+    /// The refresh token is marked as lost.
+    MarkLost {
+        /// See [`Self::QueueRefresh`].
+        is_dead: bool,
+    },
     /// The new tokens are stored.
     Store,
     /// They are queued.
@@ -93,6 +104,10 @@ pub enum StepResult {
     NotTaken,
     /// The answer is lost, and the request is still being processed.
     Processing,
+    /// It is refused because an earlier one is still being processed.
+    Busy,
+    /// The same, and the answer is that of an outage.
+    Overloaded,
     /// Salesforce is unavailable.
     Down,
     /// It is, and is asked again.
@@ -123,7 +138,9 @@ pub struct Work {
     pub(super) has_no_successor: bool,
     /// An answer was ambiguous.
     pub(super) was_ambiguous: bool,
-    /// How often it has asked.
+    /// Salesforce could not say, when it was asked last, whether the refresh token is alive.
+    pub(super) is_unjudged: bool,
+    /// How often it has asked; after an ambiguous answer from that request on.
     pub(super) requests: u8,
     /// What Salesforce gave.
     pub(super) tokens: Option<Tokens>,
@@ -158,6 +175,7 @@ impl Work {
             is_unused: false,
             has_no_successor: false,
             was_ambiguous: false,
+            is_unjudged: false,
             requests: 0,
             tokens,
             revoke,
@@ -188,6 +206,12 @@ impl Work {
     #[must_use]
     pub const fn is_of_queue(&self) -> bool {
         matches!(self.job, Job::Message(_))
+    }
+
+    /// Whether it may ask again, under its lease, after an ambiguous answer.
+    #[must_use]
+    pub const fn is_asking_after_loss(&self) -> bool {
+        self.was_ambiguous && !self.is_late && matches!(self.at, At::Send | At::AskAfterLoss | At::AskAfterDoubt)
     }
 
     /// Whether it has tokens that are new to the table.
@@ -230,7 +254,7 @@ impl Work {
 
     /// The possible results of the next step.
     pub fn steps(&self, state: &State, model: &Refreshing, mut can: impl FnMut(StepResult)) {
-        use StepResult::{Doubtful, Down, DownBriefly, Lost, NotTaken, OutOfTime, Processing, Refused, Success};
+        use StepResult::{Busy, Doubtful, Down, Lost, OutOfTime, Overloaded, Processing, Refused, Success};
         let is_asking = matches!(self.at, At::Prove | At::Send | At::AskAfterLoss | At::AskAfterDoubt);
         let results: &[StepResult] = match self.at {
             _ if is_asking && self.is_late => &[OutOfTime],
@@ -239,20 +263,29 @@ impl Work {
                 if is_current && state.row.is_held(state.now()) { &[] } else { &[Success] }
             }
             At::Read | At::CheckClaim | At::ReadEnd | At::Record | At::CheckUse | At::Expire => &[Success],
-            At::Claim | At::GiveBack | At::End | At::QueueRefresh | At::MarkLost | At::Store => {
-                &[Success, Refused, Lost]
-            }
-            At::QueueStore | At::QueueRevoke | At::Connect | At::QueueReplaced | At::Seal => &[Success, Refused, Lost],
             At::Prove | At::AskAfterLoss | At::AskAfterDoubt => &[Success, Down],
             At::Send if model.broken == Broken::ProcessedLate => &[Success, Processing],
-            At::Send => &[Success, Lost, NotTaken, Down, DownBriefly, Doubtful],
+            At::Send if state.grant(self.used()).processing.is_some() => &[Busy, Overloaded, Doubtful],
+            At::Send => self.answers(),
             At::Revoke => &[Success, Lost, Down],
+            // The others write, or send a message.
+            _ => &[Success, Refused, Lost],
         };
         for result in results {
             if result.fault().is_none_or(|fault| state.can(fault)) {
                 can(*result);
             }
         }
+    }
+
+    /// What may come of a request: after an ambiguous answer the next is the last, whatever comes of it.
+    fn answers(&self) -> &'static [StepResult] {
+        use StepResult::{Doubtful, Down, DownBriefly, Lost, NotTaken, Processing, Success};
+        if self.was_ambiguous {
+            return &[Success, Lost, NotTaken, Down, Doubtful];
+        }
+        let all: &[StepResult] = &[Success, Lost, NotTaken, Processing, Down, Doubtful, DownBriefly];
+        if self.requests + 1 < REQUESTS { all } else { &all[..all.len() - 1] }
     }
 
     /// Takes the next step. `None` when it was the last.
@@ -372,7 +405,7 @@ impl StepResult {
     #[must_use]
     pub const fn fault(self) -> Option<Fault> {
         match self {
-            Self::Success | Self::OutOfTime => None,
+            Self::Success | Self::OutOfTime | Self::Busy | Self::Overloaded => None,
             Self::Refused => Some(Fault::Refusal),
             Self::Lost | Self::NotTaken | Self::Processing => Some(Fault::Lost),
             Self::Down | Self::DownBriefly | Self::Doubtful => Some(Fault::Answer),
