@@ -17,7 +17,7 @@ use shared::{
     connection::{self, ConnectionEnd, REFRESH_TOKEN},
 };
 
-pub(crate) use self::walk::Walked;
+pub(crate) use self::walk::{HasSealed, Walked};
 use super::AttemptTable;
 use crate::{error::Error, records::Connection};
 

@@ -28,7 +28,7 @@ pub(crate) use self::{
     attempts::{AttemptTable, KeptReference, Of, Wanted},
     cloudformation::{FailedResource, delete_stack, failed_resources, find_stack, retained_resources, stack_exists},
     config::{config, region},
-    connections::{ConnectionTable, Walked},
+    connections::{ConnectionTable, HasSealed, Walked},
     erasure::Erasure,
     functions::{EventSource, Functions, Settings},
     identity::{account_id, clock_error},

@@ -9,6 +9,7 @@ pub(crate) mod dlq;
 pub(crate) mod doctor;
 pub(crate) mod events;
 pub(crate) mod init;
+mod key_policy;
 pub(crate) mod link;
 pub(crate) mod logs;
 pub(crate) mod person;

@@ -19,6 +19,17 @@ const PAGE: usize = 500;
 
 type Key = HashMap<String, AttributeValue>;
 
+/// Whether a table has sealed refresh tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HasSealed {
+    Yes,
+    No,
+    /// None of so many rows has one, and the table has more.
+    Unknown {
+        rows_read: usize,
+    },
+}
+
 /// The rows that a walk came by.
 #[derive(Debug)]
 pub(crate) struct Walked {
@@ -74,9 +85,21 @@ impl ConnectionTable {
         }
     }
 
-    /// Whether any of the first rows has a sealed refresh token.
-    pub(crate) async fn has_sealed(&self) -> Result<bool, Error> {
-        Ok(!self.page(Form::Sealed, Part::WHOLE, None, PAGE).await?.rows.is_empty())
+    /// Whether any row has a sealed refresh token, as far as so many rows tell.
+    pub(crate) async fn has_sealed(&self, limit: usize) -> Result<HasSealed, Error> {
+        let (mut start, mut rows_read) = (None, 0);
+        let mut progress = Progress::of("rows read");
+        loop {
+            let page = self.page(Form::Sealed, Part::WHOLE, start, PAGE.min(limit - rows_read)).await?;
+            rows_read += page.rows_read;
+            progress.show(rows_read, None);
+            match page.next {
+                _ if !page.rows.is_empty() => return Ok(HasSealed::Yes),
+                None => return Ok(HasSealed::No),
+                Some(_) if rows_read >= limit => return Ok(HasSealed::Unknown { rows_read }),
+                next => start = next,
+            }
+        }
     }
 
     /// About how many rows there are: DynamoDB counts them every six hours.
@@ -213,12 +236,29 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whether_any_token_is_sealed_is_told_by_one_page() {
-        let (server, sealed) = table(&ROWS, 100).await;
-        assert!(sealed.has_sealed().await.unwrap());
+    async fn a_page_with_a_sealed_token_is_the_last_that_is_read() {
+        let (server, sealed) = table(&ROWS, 2).await;
+        assert_eq!(sealed.has_sealed(100).await.unwrap(), HasSealed::Yes);
         assert_eq!(server.count("Scan"), 1);
-        let (_server, plain) = table(&ROWS[1..3], 100).await;
-        assert!(!plain.has_sealed().await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_sealed_token_behind_rows_without_one_is_found() {
+        let (_server, sealed) = table(&ROWS[1..], 1).await;
+        assert_eq!(sealed.has_sealed(100).await.unwrap(), HasSealed::Yes);
+    }
+
+    #[tokio::test]
+    async fn a_table_that_was_read_to_its_end_has_no_sealed_token() {
+        let (_server, plain) = table(&ROWS[1..3], 1).await;
+        assert_eq!(plain.has_sealed(100).await.unwrap(), HasSealed::No);
+    }
+
+    #[tokio::test]
+    async fn beyond_its_limit_nothing_is_known_of_a_table() {
+        let (server, sealed) = table(&ROWS[1..], 1).await;
+        assert_eq!(sealed.has_sealed(2).await.unwrap(), HasSealed::Unknown { rows_read: 2 });
+        assert_eq!(server.count("Scan"), 2);
     }
 
     #[tokio::test]

@@ -9,10 +9,9 @@ use reqwest::Url;
 use shared::{LoginUrl, Status, attempt::index, aws::partition, timestamp::Clock};
 
 use super::{
-    super::events::OUTCOMES,
+    super::{events::OUTCOMES, key_policy},
     custody, deployment,
     finding::{self, Finding},
-    key_policy,
     safety::{self, Concurrency},
     tables,
 };

@@ -4,7 +4,6 @@ mod checks;
 mod custody;
 mod deployment;
 mod finding;
-mod key_policy;
 mod safety;
 mod tables;
 mod upkeep;

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{finding::Finding, key_policy};
-use crate::aws::Schedule;
+use super::finding::Finding;
+use crate::{aws::Schedule, commands::key_policy};
 
 const CHECK: &str = "custody";
 const UNKEPT: &str = "Connections that no bot uses are not refreshed, and end after some weeks.";

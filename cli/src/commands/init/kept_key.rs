@@ -3,7 +3,8 @@
 
 use super::answers::REFRESH_TOKEN_KEY;
 use crate::{
-    aws::{ConnectionTable, Key, Keys, SdkConfig},
+    aws::{ConnectionTable, HasSealed, Key, Keys, SdkConfig},
+    commands::key_policy,
     error::Error,
 };
 
@@ -11,6 +12,9 @@ use crate::{
 const DESCRIPTION: &str = "Seals the refresh tokens in the table that bots read.";
 const ACTION: &str = "use the key of the table's refresh tokens";
 const OR_WITHOUT: &str = "or give --refresh-token-key-arn=- for a new key, with which everybody whose refresh token is sealed has to connect again";
+
+/// So many rows are searched for a sealed refresh token: a minute's work.
+const MOST_ROWS: usize = 100_000;
 
 /// The key to give to a new stack of this name that uses the table; `None` where the table needs none. `known` is the one that
 /// `samconfig.toml` or a flag names.
@@ -44,11 +48,22 @@ pub(super) async fn find(
 }
 
 async fn is_sealed(aws: &SdkConfig, table: &str) -> Result<bool, Error> {
-    let unknown = |error| {
-        let why = format!("whether those in {table} are sealed is not known: {error}; {OR_WITHOUT}");
-        Error::failed(ACTION, why)
-    };
-    ConnectionTable::new(aws, table).has_sealed().await.map_err(unknown)
+    match ConnectionTable::new(aws, table).has_sealed(MOST_ROWS).await {
+        Ok(HasSealed::Yes) => Ok(true),
+        Ok(HasSealed::No) => Ok(false),
+        Ok(HasSealed::Unknown { rows_read }) => {
+            Err(unknown(table, &format!("none of the first {rows_read} rows is, and there are more")))
+        }
+        Err(error) => Err(unknown(table, &error.to_string())),
+    }
+}
+
+fn unknown(table: &str, why: &str) -> Error {
+    let why = format!(
+        "whether those in {table} are sealed is not known: {why}; give the key that the table's last stack had by \
+         --refresh-token-key-arn, {OR_WITHOUT}"
+    );
+    Error::failed(ACTION, why)
 }
 
 /// The key that a stack of this name has left; several, where one of them would be a guess. A key whose deletion somebody has
@@ -65,10 +80,7 @@ fn of_stack<'a>(left: &'a [Key], stack: &str) -> Result<Option<&'a Key>, Vec<&'a
 
 /// The stack whose keeper a key's policy lets in, also when it is deployed again.
 fn opens_for(key: &Key) -> Option<&str> {
-    let patterns = key.statements.iter().flat_map(|statement| {
-        let names = &statement["Condition"]["ArnNotLike"]["aws:PrincipalArn"];
-        names.as_array().into_iter().flatten().filter_map(|name| name.as_str())
-    });
+    let patterns = key_policy::spared(&key.statements, "kms:Decrypt").into_iter().flatten();
     let mut stacks = patterns.filter_map(|arn| arn.split_once(":role/")?.1.strip_suffix("-TokenKeeperRole-*"));
     stacks.next()
 }
@@ -131,7 +143,10 @@ mod tests {
         Key {
             arn: id.to_owned(),
             state: state.to_owned(),
-            statements: vec![json!({"Effect": "Allow"}), json!({"Effect": "Deny", "Condition": condition})],
+            statements: vec![
+                json!({"Effect": "Allow"}),
+                json!({"Effect": "Deny", "Principal": "*", "Action": ["kms:Decrypt"], "Condition": condition}),
+            ],
         }
     }
 
@@ -174,6 +189,13 @@ mod tests {
         assert!(why.contains("k0 of the stack old") && why.contains("has to connect again"), "{why}");
         assert!(missing("tokens", &[], 3).to_string().contains("3 of the account's keys may not be read"));
         assert!(missing("tokens", &[], 0).to_string().contains("no such key"));
+    }
+
+    #[test]
+    fn a_table_that_is_too_large_to_search_says_so_and_what_to_give() {
+        let why = unknown("tokens", "none of the first 100000 rows is, and there are more").to_string();
+        assert!(why.contains("those in tokens are sealed is not known: none of the first 100000 rows is"), "{why}");
+        assert!(why.contains("--refresh-token-key-arn, or give --refresh-token-key-arn=-"), "{why}");
     }
 
     #[test]

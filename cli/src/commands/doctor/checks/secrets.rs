@@ -8,8 +8,8 @@ use shared::aws::{
 use super::{Checks, Function};
 use crate::{
     aws::{Keys, Presence, Roles, SecretsManager, region},
-    commands::doctor::{
-        finding::{self, Barrier, Finding},
+    commands::{
+        doctor::finding::{self, Barrier, Finding},
         key_policy,
     },
     error::Error,
