@@ -29,7 +29,7 @@ pub(crate) struct ConnectionTable {
 }
 
 /// Every attribute of a connection that is shown: all but its tokens.
-const PUBLIC: [&str; 20] = [
+const PUBLIC: [&str; 22] = [
     attr::WA_ID,
     attr::ATTEMPT_ID,
     attr::USERNAME,
@@ -50,6 +50,8 @@ const PUBLIC: [&str; 20] = [
     connection::EXPIRES_AT,
     connection::LEASE_UNTIL,
     connection::LOST_AT,
+    connection::DEAD_AT,
+    connection::RETRY_AT,
 ];
 
 /// The names in a projection of [`PUBLIC`], and what they stand for.

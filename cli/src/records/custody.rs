@@ -5,8 +5,11 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use shared::{
     Timestamp,
-    conditional_write::{Attributes, Value as Stored},
-    connection::{EXPIRES_AT, LEASE_UNTIL, LOST_AT, REFRESH_TOKEN, REFRESHED_AT, RefreshTokenText, age, is_due},
+    conditional_write::{Attributes, Value as Stored, text},
+    connection::{
+        DEAD_AT, EXPIRES_AT, LEASE_UNTIL, LOST_AFTER, LOST_AT, REFRESH_TOKEN, REFRESHED_AT, RefreshTokenText, age,
+        is_due, paused_until,
+    },
 };
 
 use crate::report::{Table, clock_time, duration_text};
@@ -24,12 +27,7 @@ impl Form {
 
     /// Of a row with its tokens.
     pub(crate) fn of(row: &Attributes) -> Self {
-        match row
-            .get(REFRESH_TOKEN)
-            .and_then(Stored::as_text)
-            .filter(|text| !text.is_empty())
-            .map(RefreshTokenText::new)
-        {
+        match text(row, REFRESH_TOKEN).map(RefreshTokenText::new) {
             Some(RefreshTokenText::Sealed(_)) => Self::Sealed,
             Some(RefreshTokenText::Plain(_)) => Self::Plain,
             None => Self::Missing,
@@ -52,6 +50,25 @@ enum Lease {
     Left,
 }
 
+/// A refresh token that a refresh which is gone may have used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Lost {
+    /// Since then its successor is waited for.
+    since: Timestamp,
+    /// When Salesforce said that it is dead, if it did.
+    dead_at: Option<Timestamp>,
+    /// Whether the successor can come no more.
+    is_for_good: bool,
+}
+
+impl Lost {
+    fn mark(self) -> String {
+        let state = if self.dead_at.is_some() { "dead" } else { "lost" };
+        let successor = if self.is_for_good { "has not come" } else { "may still come" };
+        format!("refresh token {state}, its successor {successor}")
+    }
+}
+
 /// How a connection's tokens stand.
 #[derive(Clone, Debug)]
 pub(crate) struct Custody {
@@ -61,7 +78,9 @@ pub(crate) struct Custody {
     age: Option<Duration>,
     expires_at: Option<Timestamp>,
     lease: Option<Lease>,
-    lost_at: Option<Timestamp>,
+    /// A refresh has failed, and until then none is tried.
+    paused_until: Option<Timestamp>,
+    lost: Option<Lost>,
     /// Whether the next sweep refreshes it.
     pub(crate) is_due: bool,
 }
@@ -81,7 +100,11 @@ impl Custody {
             age: Some(age(row, now)).filter(|age| *age < Duration::MAX),
             expires_at: time(EXPIRES_AT),
             lease: time(LEASE_UNTIL).map(|until| if until > now { Lease::Held } else { Lease::Left }),
-            lost_at: time(LOST_AT),
+            paused_until: paused_until(row, now),
+            lost: time(LOST_AT).map(|since| {
+                let is_for_good = now.since(since) >= LOST_AFTER;
+                Lost { since, dead_at: time(DEAD_AT), is_for_good }
+            }),
             is_due: is_due(&whole, keep_alive, now),
         }
     }
@@ -103,15 +126,16 @@ impl Custody {
         self.expires_at.map(clock_time).unwrap_or_default()
     }
 
-    /// What stands out: due, held or left by a refresh, lost.
+    /// What stands out: due, held or left by a refresh, paused, lost.
     pub(crate) fn marks(&self) -> String {
         let lease = match self.lease {
             Some(Lease::Held) => Some("refresh under way"),
             Some(Lease::Left) => Some("refresh left unfinished"),
             None => None,
         };
-        let marks = [self.is_due.then_some("due"), lease, self.lost_at.map(|_| "refresh token found dead")];
-        marks.into_iter().flatten().collect::<Vec<_>>().join(", ")
+        let paused = self.paused_until.map(|until| format!("no refresh until {}", clock_time(until)));
+        let marks = [self.is_due.then_some("due"), lease].map(|mark| mark.map(str::to_owned));
+        marks.into_iter().chain([self.lost.map(Lost::mark), paused]).flatten().collect::<Vec<_>>().join(", ")
     }
 
     pub(crate) fn fields(&self, table: &mut Table) {
@@ -120,7 +144,9 @@ impl Custody {
         table.field("age of tokens", self.age.map(duration_text));
         table.field("expires", self.expires_at.map(clock_time));
         table.field("marks", Some(self.marks()).filter(|marks| !marks.is_empty()));
-        table.field("found dead", self.lost_at.map(clock_time));
+        table.field("lost since", self.lost.map(|lost| clock_time(lost.since)));
+        table.field("found dead", self.lost.and_then(|lost| lost.dead_at).map(clock_time));
+        table.field("successor until", self.lost.map(|lost| clock_time(lost.since.plus(LOST_AFTER))));
     }
 
     /// For programs.
@@ -133,7 +159,9 @@ impl Custody {
             ("expires_at", json!(self.expires_at)),
             ("due", json!(self.is_due)),
             ("lease", json!(lease)),
-            ("lost_at", json!(self.lost_at)),
+            ("retry_at", json!(self.paused_until)),
+            ("lost_at", json!(self.lost.map(|lost| lost.since))),
+            ("dead_at", json!(self.lost.and_then(|lost| lost.dead_at))),
         ];
         fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
@@ -141,6 +169,8 @@ impl Custody {
 
 #[cfg(test)]
 mod tests {
+    use shared::connection::RETRY_AT;
+
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
@@ -170,10 +200,48 @@ mod tests {
         assert_eq!(left.marks(), "due, refresh left unfinished");
     }
 
+    fn fields(custody: &Custody) -> String {
+        let mut table = Table::default();
+        custody.fields(&mut table);
+        table.text()
+    }
+
     #[test]
-    fn a_refresh_token_that_was_found_dead_is_marked() {
+    fn a_lost_refresh_token_is_marked_with_how_long_its_successor_is_waited_for() {
         let lost = read(&[(REFRESHED_AT, NOW), (LOST_AT, NOW)], Form::Sealed);
-        assert_eq!(lost.marks(), "due, refresh token found dead");
+        assert_eq!(lost.marks(), "due, refresh token lost, its successor may still come");
+        let until = format!("successor until  {}", clock_time(NOW.plus(LOST_AFTER)));
+        assert!(fields(&lost).contains(&until) && !fields(&lost).contains("dead"), "{}", fields(&lost));
+        assert_eq!((&lost.json()["lost_at"], &lost.json()["dead_at"]), (&json!(NOW), &Value::Null));
+    }
+
+    #[test]
+    fn a_refresh_token_that_salesforce_calls_dead_is_marked() {
+        let later = NOW.plus(Duration::from_mins(1));
+        let dead = read(&[(REFRESHED_AT, NOW), (LOST_AT, NOW), (DEAD_AT, later)], Form::Sealed);
+        assert_eq!(dead.marks(), "due, refresh token dead, its successor may still come");
+        assert!(fields(&dead).contains(&format!("found dead       {}", clock_time(later))), "{}", fields(&dead));
+        assert_eq!(dead.json()["dead_at"], json!(later));
+    }
+
+    #[test]
+    fn a_successor_that_can_come_no_more_is_not_waited_for() {
+        let lost = read(&[(REFRESHED_AT, NOW), (LOST_AT, NOW.minus(LOST_AFTER))], Form::Sealed);
+        assert_eq!(lost.marks(), "due, refresh token lost, its successor has not come");
+    }
+
+    #[test]
+    fn a_pause_says_until_when() {
+        let until = NOW.plus(Duration::from_mins(1));
+        let paused = read(&[(REFRESHED_AT, NOW), (RETRY_AT, until)], Form::Sealed);
+        assert_eq!(paused.marks(), format!("no refresh until {}", clock_time(until)));
+        assert_eq!(paused.json()["retry_at"], json!(until));
+    }
+
+    #[test]
+    fn a_pause_that_is_over_is_no_mark() {
+        let over = read(&[(REFRESHED_AT, NOW), (RETRY_AT, NOW.minus(Duration::from_secs(1)))], Form::Sealed);
+        assert_eq!((over.marks(), &over.json()["retry_at"]), (String::new(), &Value::Null));
     }
 
     #[test]

@@ -54,11 +54,11 @@ pub const APP_HASH: &str = "app_hash";
 pub const LEASE_UNTIL: &str = "lease_until";
 /// S: who holds the row.
 pub const LEASE_HOLDER: &str = "lease_holder";
-/// N, in milliseconds: when the refresh token was first found dead after such a holder. Its successor may wait on the upkeep
-/// queue.
+/// N, in milliseconds: since when the refresh token is lost. Such a holder may have used it, and its successor is waited for, which
+/// may be on the upkeep queue.
 pub const LOST_AT: &str = "lost_at";
-/// N, in milliseconds: when Salesforce said so, and was believed. Later it may be asked in vain: the access token that proves its
-/// word has ended by then.
+/// N, in milliseconds: when Salesforce last said that the lost refresh token is dead, and was believed. Later it may be asked in
+/// vain: the access token that proves its word has ended by then.
 pub const DEAD_AT: &str = "dead_at";
 /// N, in milliseconds: a refresh has failed, and before this time none is tried.
 pub const RETRY_AT: &str = "retry_at";

@@ -9,7 +9,8 @@ pub use crate::http::BodyError;
 use crate::http::{self, Roots};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// The longest that one request may take, from connecting to the last byte.
+/// How long a request may take, from connecting to the last byte, unless it is given another time: a refresh waits for its answer
+/// for as long as its lease allows.
 pub const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A client for Salesforce, whatever the host that the person logged in at.
