@@ -22,7 +22,7 @@ pub const MAX_LENGTH: usize = 512;
 /// stays on the exchange queue and its dead-letter queue for 18 days.
 pub const KEPT_AFTER_LINK: Duration = Duration::from_hours(20 * 24);
 /// Begins the keys of these rows. No attempt's id, chat or status begins so.
-const PREFIX: &str = "reference#";
+pub const PREFIX: &str = "reference#";
 
 /// The bot's reference of a person: opaque, and given back unchanged.
 #[derive(Clone, PartialEq, Eq, Serialize)]
@@ -42,7 +42,8 @@ pub enum LinkReference {
     Absent,
     /// It has this one, which replaces the connection's.
     Known(Reference),
-    /// It has one that is not known: the connection is left without one, because its own may be another's by now.
+    /// It has one that is not known, nor has the attempt's row it: the connection is left without one, because its own may be
+    /// another's by now.
     Unread,
 }
 
@@ -69,6 +70,7 @@ impl Reference {
             .set(attr::REFERENCE, self.as_str())
             .set(attr::WA_ID, chat)
             .set(attr::UPDATED_AT, link.issued_at)
+            // In the index by status, too: wasf takes what an index has less than the table for attempts of before the index.
             .set(attr::STATUS_DAY, format!("{PREFIX}{:02x}", link.link_id.as_bytes()[0]))
             .set(attr::EXPIRES_AT, link.expires_at.plus(KEPT_AFTER_LINK).seconds())
     }
@@ -111,12 +113,6 @@ pub fn row_id(link_id: LinkId) -> String {
 #[must_use]
 pub fn of_chat(wa_id: &WaId) -> String {
     format!("{PREFIX}{}", wa_id.as_str())
-}
-
-/// What the keys of all such rows begin with.
-#[must_use]
-pub const fn prefix() -> &'static str {
-    PREFIX
 }
 
 impl FromStr for Reference {

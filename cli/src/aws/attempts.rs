@@ -96,7 +96,7 @@ impl AttemptTable {
             (":until".to_owned(), number(wanted.end())),
             (":number".to_owned(), AttributeValue::S("N".to_owned())),
             (":text".to_owned(), AttributeValue::S("S".to_owned())),
-            (":reference".to_owned(), AttributeValue::S(reference::prefix().to_owned())),
+            (":reference".to_owned(), AttributeValue::S(reference::PREFIX.to_owned())),
         ]);
         let mut one_of = |name: &str, texts: Vec<&str>| {
             let names: Vec<String> = (0..texts.len()).map(|place| format!(":{name}{place}")).collect();

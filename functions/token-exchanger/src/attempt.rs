@@ -31,9 +31,6 @@ const MAX_APART: usize = 5;
 impl Work<'_> {
     /// Processes the message until its attempt has an outcome, or says why it goes back to the queue.
     pub(crate) async fn run(&self) -> Result<Ending, Setback> {
-        if let Content::Revoke { sealed, .. } = &self.message.content {
-            return self.revoke_sealed(sealed).await;
-        }
         tokio::select! {
             biased;
             ended = self.reach_outcome() => ended,

@@ -32,8 +32,10 @@ const REPORT_RESERVE: Duration = Duration::from_millis(100);
 const EXCHANGE_LIMIT: Duration = Duration::from_secs(12);
 /// With less time than this a code is not sent.
 const MIN_EXCHANGE: Duration = Duration::from_secs(2);
-/// The link's reference is read for so long, beside the work: longer no outcome waits for it.
-const REFERENCE_LIMIT: Duration = Duration::from_secs(3);
+/// The link's reference is read for so long, beside the work, and then the attempt's own row: longer no outcome waits for it.
+const LINKS_REFERENCE_LIMIT: Duration = Duration::from_secs(2);
+/// See there.
+const OWN_REFERENCE_LIMIT: Duration = Duration::from_secs(1);
 /// `/userinfo` is asked for so long within one invocation.
 const USERNAME_LIMIT: Duration = Duration::from_secs(5);
 /// The tables are tried for so long within one invocation; then the tokens go back on the queue.
@@ -80,8 +82,13 @@ impl Budget {
     }
 
     /// The end of reading the link's reference, from now.
-    pub(crate) fn reference(&self) -> Instant {
-        self.username.min(Instant::now() + REFERENCE_LIMIT)
+    pub(crate) fn links_reference(&self) -> Instant {
+        self.username.min(Instant::now() + LINKS_REFERENCE_LIMIT)
+    }
+
+    /// The end of reading the reference in the attempt's own row, from now.
+    pub(crate) fn own_reference(&self) -> Instant {
+        self.username.min(Instant::now() + OWN_REFERENCE_LIMIT)
     }
 
     /// The end of asking for the username, from now.
@@ -167,8 +174,15 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_step_has_a_limit_of_its_own() {
         let budget = Budget::new(Instant::now(), timeout());
-        let limits = [budget.exchange_retries(), budget.reference(), budget.username(), budget.store()];
-        assert_eq!(limits.map(left), [EXCHANGE_LIMIT, REFERENCE_LIMIT, USERNAME_LIMIT, STORE_LIMIT]);
+        let limits = [
+            budget.exchange_retries(),
+            budget.links_reference(),
+            budget.own_reference(),
+            budget.username(),
+            budget.store(),
+        ];
+        let known = [EXCHANGE_LIMIT, LINKS_REFERENCE_LIMIT, OWN_REFERENCE_LIMIT, USERNAME_LIMIT, STORE_LIMIT];
+        assert_eq!(limits.map(left), known);
     }
 
     #[tokio::test(start_paused = true)]

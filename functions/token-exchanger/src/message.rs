@@ -26,7 +26,7 @@ const MAX_STATE_LIFE: Duration = Duration::from_hours(24);
 pub struct Message<'a> {
     pub(crate) attempt_id: AttemptId,
     pub(crate) link_id: Option<LinkId>,
-    /// The link, where it has a reference.
+    /// The link, where it has a reference for the outcome to take over.
     pub(crate) reference_of: Option<LinkId>,
     link_issued_at: Option<Timestamp>,
     is_plain: bool,
@@ -122,10 +122,11 @@ impl Verifier<'_> {
         if received_at < earliest || !in_time {
             return Err(Forged::Time);
         }
+        let has_outcome = !matches!(content, Content::Revoke { .. });
         Ok(Message {
             attempt_id: claims.attempt_id,
             link_id: claims.link.map(|link| link.link_id),
-            reference_of: claims.link.filter(|link| link.has_reference).map(|link| link.link_id),
+            reference_of: claims.link.filter(|link| link.has_reference && has_outcome).map(|link| link.link_id),
             link_issued_at: claims.link.map(|link| link.issued_at),
             is_plain: false,
             wa_id: claims.wa_id,

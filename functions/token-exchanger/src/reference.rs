@@ -1,11 +1,12 @@
 //! The bot's reference of the person, which the outcome takes over from the link.
 //!
 //! It is read beside the work, so that nothing waits for it, and only where the state says that there is one. A consent is
-//! worth more than its reference: what cannot be read in time is left out.
+//! worth more than its reference: where it cannot be read in time, the one counts that an earlier delivery has written into the
+//! attempt's own row, and else it is left out.
 
 use std::convert::Infallible;
 
-use shared::{LinkId, attempt::ledger::Attempt, metrics::Metric, reference::LinkReference};
+use shared::{LinkId, Reference, attempt::ledger::Attempt, metrics::Metric, reference::LinkReference};
 use tokio::time::timeout_at;
 use tracing::{info, warn};
 
@@ -35,25 +36,39 @@ impl Work<'_> {
     }
 
     async fn read_reference(&self, link_id: LinkId) -> LinkReference {
-        let until = self.budget.reference();
-        let mut pauses = Pauses::until(until);
+        let error = match self.read_links_reference(link_id).await {
+            Ok(Some(reference)) => return LinkReference::Known(reference),
+            Ok(None) => None,
+            Err(error) => Some(error),
+        };
+        let reading = self.resources.tables.read_own_reference(&self.attempt);
+        if let Ok(Ok(Some(reference))) = timeout_at(self.budget.own_reference(), reading).await {
+            return LinkReference::Known(reference);
+        }
         let attempt_id = tracing::field::display(self.attempt.id);
+        if let Some(error) = error {
+            warn!(attempt_id, error, "the link's reference was not read in time: the outcome goes without it");
+            let (meter, now) = (&self.resources.config.meter, self.now());
+            meter.count(now, Metric::Setbacks, &[("Class", "reference_not_read")]);
+        } else {
+            info!(attempt_id, "the link's reference is not kept any more");
+        }
+        LinkReference::Unread
+    }
+
+    /// From the link's row, with retries; `None` where it is not kept there any more.
+    async fn read_links_reference(&self, link_id: LinkId) -> Result<Option<Reference>, String> {
+        let until = self.budget.links_reference();
+        let mut pauses = Pauses::until(until);
         loop {
             let reading = self.resources.tables.read_reference(link_id, self.attempt.wa_id);
             let error = match timeout_at(until, reading).await {
-                Ok(Ok(Some(reference))) => return LinkReference::Known(reference),
-                Ok(Ok(None)) => {
-                    info!(attempt_id, "the link's reference is not kept any more");
-                    return LinkReference::Unread;
-                }
+                Ok(Ok(found)) => return Ok(found),
                 Ok(Err(error)) => chain(&error),
                 Err(_) => "timed out".to_owned(),
             };
             if !pauses.next(None).await {
-                warn!(attempt_id, error, "the link's reference was not read in time: the outcome goes without it");
-                let (meter, now) = (&self.resources.config.meter, self.now());
-                meter.count(now, Metric::Setbacks, &[("Class", "reference_not_read")]);
-                return LinkReference::Unread;
+                return Err(error);
             }
         }
     }

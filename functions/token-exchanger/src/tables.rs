@@ -16,7 +16,7 @@ use shared::{
         AwsError, SdkConfig,
         dynamodb::{self, Transaction, Update},
     },
-    conditional_write::{Attributes, ConditionalWrite, Value},
+    conditional_write::{Attributes, ConditionalWrite, text},
     connection::{self, Consent, NewTokens, Origin, REVOKED_AT, RefreshTokenText, StoredTokens, ToRevoke, VERSION},
     exchange::DenialError,
     reference::{self, LinkReference},
@@ -161,6 +161,13 @@ impl Tables {
         let key = reference::row_id(link_id);
         let row = dynamodb::read(&self.client, &self.attempts, (attr::ATTEMPT_ID, &key)).await?;
         Ok(Reference::kept_in(&row, wa_id))
+    }
+
+    /// The reference that an earlier delivery has written into the attempt's own row.
+    pub(crate) async fn read_own_reference(&self, attempt: &Attempt<'_>) -> Result<Option<Reference>, TableError> {
+        let row = self.read_attempt(attempt.id).await?;
+        let is_this_chats = text(&row, attr::WA_ID) == Some(attempt.wa_id.as_str());
+        Ok(if is_this_chats { Reference::of(&row) } else { None })
     }
 
     /// Ends the lease early, if it is still held.
@@ -319,7 +326,7 @@ impl Tables {
     /// What the attempt's item says of a connection that it refused: stored before, with this very code, or never.
     pub(crate) async fn refused(&self, attempt: &Attempt<'_>, now: Timestamp) -> Result<Stored, TableError> {
         let item = self.read_attempt(attempt.id).await?;
-        let chat = item.get(attr::WA_ID).and_then(Value::as_text);
+        let chat = text(&item, attr::WA_ID);
         Ok(match attempt.conflict(&item, now) {
             Conflict::Finished { connected: true } => Stored::Done,
             Conflict::AnotherCode => Stored::AnotherCode,

@@ -28,10 +28,20 @@ fn read(world: &World) -> Vec<String> {
 
 /// The table has this row for the link, and this one for the chat's connection.
 fn answers(world: &World, reference: impl Fn() -> Answer + Send + Sync + 'static, connection: Value) {
+    answers_of(world, reference, connection, json!({}));
+}
+
+/// The same, and this one for the attempt.
+fn answers_of(
+    world: &World,
+    reference: impl Fn() -> Answer + Send + Sync + 'static,
+    connection: Value,
+    attempt: Value,
+) {
     world.0.on("GetItem", move |request| match request.json() {
         call if call["TableName"] == "salesforce_tokens" => json!({ "Item": connection }).into(),
         call if call["Key"]["attempt_id"]["S"] == format!("reference#{LINK}") => reference(),
-        _ => json!({}).into(),
+        _ => json!({ "Item": attempt }).into(),
     });
 }
 
@@ -129,6 +139,44 @@ async fn a_reference_that_is_gone_or_another_chats_is_none() {
         let outcome: HashMap<_, _> = world.last_update();
         assert_eq!((&outcome["status"], outcome.get("reference")), (&text("connected"), None));
     }
+}
+
+#[tokio::test]
+async fn where_the_links_is_gone_or_unreadable_the_one_in_the_attempts_row_counts() {
+    let gone: fn() -> Answer = || json!({}).into();
+    for links in [gone, || aws::error("ResourceNotFoundException")] {
+        let world = World::start().await;
+        let before = json!({ "issued_at": number(1), "reference": text("of the link before") });
+        let attempt = json!({ "wa_id": text(CHAT), "reference": text(REFERENCE) });
+        answers_of(&world, links, before, attempt);
+        assert!(ends(&world, &message(&world)).await);
+        let [connection, attempt] = stored(&world);
+        assert_eq!([reference(&connection), reference(&attempt)], [Some(text(REFERENCE)), Some(text(REFERENCE))]);
+    }
+}
+
+#[tokio::test]
+async fn a_reference_in_another_chats_attempt_is_none() {
+    let world = World::start().await;
+    let attempt = json!({ "wa_id": text("whatsapp:+15557654321"), "reference": text("another's") });
+    answers_of(&world, || json!({}).into(), json!({}), attempt);
+    assert!(ends(&world, &message(&world)).await);
+    assert_eq!(stored(&world).each_ref().map(reference), [None, None]);
+}
+
+#[tokio::test]
+async fn a_revocation_reads_no_reference() {
+    let world = World::start().await;
+    answers(
+        &world,
+        kept,
+        json!({ "wa_id": text(CHAT), "access_token": text("old"), "refresh_token": text("old refresh") }),
+    );
+    assert!(ends(&world, &message(&world)).await);
+    let revocation = world.queued("revoke").remove(0);
+    let before = read(&world);
+    ends(&world, &revocation).await;
+    assert_eq!(read(&world), before);
 }
 
 #[tokio::test]
