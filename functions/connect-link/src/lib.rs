@@ -29,6 +29,7 @@ use shared::{
     },
     binding::{BrowserSecret, CookieName},
     link::{Link, LinkKey, SealedLink},
+    logging::chain,
     metrics::Metric,
     process::Random,
     state::{Claims, KeyId, LinkOrigin},
@@ -155,7 +156,8 @@ impl ConnectLink {
                 let status = explanation.status;
                 let link_id = refusal.link_id().map(tracing::field::display);
                 if let Some(fault) = refusal.fault() {
-                    error!(route = name, status, result, link_id, duration_ms, error = %fault, "request failed");
+                    let error = chain(fault);
+                    error!(route = name, status, result, link_id, duration_ms, error, "request failed");
                 } else {
                     info!(route = name, status, result, link_id, duration_ms, "request refused");
                 }

@@ -42,7 +42,7 @@ pub(crate) enum Unavailable {
     CallbackUri(#[from] CallbackUriError),
     #[error(transparent)]
     Random(#[from] NoRandomness),
-    #[error("reference not kept: {0}")]
+    #[error("reference not kept")]
     Reference(#[from] NotKept),
     #[error("timed out waiting for AWS")]
     Deadline,

@@ -10,6 +10,7 @@ use connect_link::{Config, ConnectLink};
 use fakes::{
     Answer, Server,
     aws::{error, mac, setting, state_public_key},
+    logs::Logs,
 };
 use serde_json::{Value, json};
 use shared::{
@@ -211,6 +212,16 @@ async fn where_the_reference_is_not_kept_there_is_no_link() {
     let (status, refused) = asked_with(&function, "s3cret".into()).await;
     assert_eq!((status, &refused["error"], refused.get("url")), (503, &json!("temporarily_unavailable"), None));
     assert!(!refused.to_string().contains("s3cret"));
+}
+
+#[tokio::test]
+async fn why_a_reference_is_not_kept_is_logged_once() {
+    let logs = Logs::capture();
+    let function = Function::start().await;
+    function.aws.on("UpdateItem", |_| error("ResourceNotFoundException"));
+    assert_eq!(asked_with(&function, "crm/42".into()).await.0, 503);
+    let cause = r#""error":"reference not kept: UpdateItem failed: ResourceNotFoundException""#;
+    assert!(logs.text().contains(cause), "{}", logs.text());
 }
 
 #[tokio::test]
