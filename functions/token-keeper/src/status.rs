@@ -4,7 +4,7 @@ use serde::Serialize;
 use shared::{
     Reference, Status,
     attempt::{EndReason, attr},
-    conditional_write::{Attributes, Value},
+    conditional_write::{Attributes, Value, text},
     connection::{CONNECTED_AT, ENDED_AT, ENDED_REASON, REFRESHED_AT, is_connected},
 };
 
@@ -89,10 +89,6 @@ impl Standing {
             reference,
         }
     }
-}
-
-fn text<'a>(row: &'a Attributes, name: &str) -> Option<&'a str> {
-    row.get(name).and_then(Value::as_text).filter(|text| !text.is_empty())
 }
 
 fn rfc3339(row: &Attributes, name: &str) -> Option<String> {

@@ -371,7 +371,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A text that the ledger asks about. An attribute of another type counts as absent, as it does in conditions.
+/// A text that the ledger asks about. An attribute of another type counts as absent, and an empty text as a text, as they do in
+/// conditions.
 pub(super) fn text<'a>(attributes: &'a Attributes, name: &str) -> Option<&'a str> {
     attributes.get(name)?.as_text()
 }

@@ -10,7 +10,7 @@ use super::{ACCESS_TOKEN, CONSENTED_AT, ENDED_AT, ISSUED_AT, REFRESH_TOKEN, Refr
 use crate::{
     AttemptId, Timestamp,
     attempt::attr,
-    conditional_write::{Attributes, Condition, Value},
+    conditional_write::{Attributes, Condition, Value, text},
 };
 
 /// Whether the row is a connection: it has tokens, and was not ended.
@@ -96,7 +96,7 @@ impl StoredTokens {
     /// The tokens in this row; `None` where there is none that could be revoked.
     #[must_use]
     pub fn read(row: &Attributes) -> Option<Self> {
-        let text = |name| row.get(name).and_then(Value::as_text).filter(|text| !text.is_empty());
+        let text = |name| text(row, name);
         let secret = |name| text(name).map(SecretString::from);
         let (refresh_token, access_token) = (text(REFRESH_TOKEN).map(RefreshTokenText::new), secret(ACCESS_TOKEN));
         (refresh_token.is_some() || access_token.is_some()).then(|| Self {

@@ -25,7 +25,7 @@ use crate::{
         queue::Queue,
         secrets::{SecretStore, Secrets, Source},
     },
-    conditional_write::{Attributes, Value},
+    conditional_write::{Attributes, text},
     connection::{RefreshTokenText, SealedText},
     process::Random,
     salesforce::{RefreshToken, Salesforce, instance_origin},
@@ -154,7 +154,7 @@ impl Custody {
     /// written the row, so a host of Salesforce's, or one that the operator has listed, is asked and no other.
     pub(super) fn hosts(&self, row: &Attributes) -> Vec<String> {
         use crate::attempt::attr;
-        let text = |name| row.get(name).and_then(Value::as_text);
+        let text = |name| text(row, name);
         let allowed = &self.config.login_urls;
         let login_url = text(attr::LOGIN_URL).and_then(|url| url.parse().ok()).filter(|url| allowed.contains(url));
         let near = login_url.as_ref().unwrap_or(allowed.default_url());
