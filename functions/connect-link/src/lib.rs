@@ -21,7 +21,7 @@ use serde_json::json;
 use shared::{
     AttemptId, CallbackUri, LinkId, LoginUrl, Timestamp,
     aws::{
-        SdkConfig,
+        SdkConfig, dynamodb,
         kms::{Kms, KmsError},
         limits::Limits,
         references::References,
@@ -94,11 +94,12 @@ impl ConnectLink {
     /// A function that has fetched nothing and opened no connection yet.
     #[must_use]
     pub fn new(config: Config, aws: &SdkConfig, clock: Clock, random: Random) -> Self {
+        let dynamodb = dynamodb::client(aws);
         Self {
             kms: Kms::new(aws),
             secrets: SecretStore::new(aws, config.sources()),
-            limits: Limits::new(aws, config.limit_table.clone()),
-            references: References::new(aws, config.attempt_table.clone()),
+            limits: Limits::new(dynamodb.clone(), config.limit_table.clone()),
+            references: References::new(dynamodb, config.attempt_table.clone()),
             config,
             state_key: OnceCell::new(),
             link_key: OnceCell::new(),

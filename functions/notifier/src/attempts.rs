@@ -1,6 +1,6 @@
 //! The attempt table: the item as it is now, and the marks of what has been notified.
 
-use aws_sdk_dynamodb::{Client, config::BehaviorVersion};
+use aws_sdk_dynamodb::Client;
 use shared::{
     AttemptId, Timestamp,
     attempt::{
@@ -10,7 +10,7 @@ use shared::{
         message::{Accepted, Later},
     },
     aws::{
-        AwsError, SdkConfig,
+        AwsError,
         dynamodb::{self, Update},
     },
     conditional_write::ConditionalWrite,
@@ -65,9 +65,8 @@ pub(crate) fn marking(
 }
 
 impl Attempts {
-    pub(crate) fn new(config: &SdkConfig, table: String) -> Self {
-        let config = aws_sdk_dynamodb::config::Builder::from(config).behavior_version(BehaviorVersion::v2026_01_12());
-        Self { client: Client::from_conf(config.build()), table }
+    pub(crate) const fn new(client: Client, table: String) -> Self {
+        Self { client, table }
     }
 
     /// The attempt's item as it is now: a stream's image may be hours old.

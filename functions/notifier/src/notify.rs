@@ -19,9 +19,10 @@ use shared::{
         ledger::Mark,
     },
     aws::{
-        SdkConfig,
+        SdkConfig, dynamodb,
         limits::Limits,
         links::Links,
+        references::References,
         secrets::{SecretStore, Secrets, SecretsError},
     },
     bot::{BotQueue, Webhook, event::MessageStatus},
@@ -99,11 +100,12 @@ impl OutcomeNotifier {
             secrets: Arc::clone(&secrets),
             clock,
         };
+        let dynamodb = dynamodb::client(aws);
         Ok(Self {
-            attempts: Attempts::new(aws, config.attempt_table.clone()),
-            restraint: Restraint { limits: Limits::new(aws, config.limit_table), clock },
+            attempts: Attempts::new(dynamodb.clone(), config.attempt_table.clone()),
+            restraint: Restraint { limits: Limits::new(dynamodb.clone(), config.limit_table), clock },
             relink: Relink {
-                links: Links::new(aws, config.link_key_id, config.attempt_table, random),
+                links: Links::new(aws, config.link_key_id, References::new(dynamodb, config.attempt_table), random),
                 callback_uri: config.callback_uri,
                 login_urls: config.login_urls,
                 lifetimes: config.link_lifetimes,

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::{Client, config::BehaviorVersion};
+use aws_sdk_dynamodb::Client;
 use shared::{
     AttemptId, LinkId, Reason, Reference, Timestamp, WaId,
     attempt::{
@@ -111,8 +111,7 @@ pub(crate) struct TableError(#[from] AwsError);
 impl Tables {
     /// Both tables; no connection is opened yet.
     pub(crate) fn new(config: &SdkConfig, attempts: String, tokens: String) -> Self {
-        let config = aws_sdk_dynamodb::config::Builder::from(config).behavior_version(BehaviorVersion::v2026_01_12());
-        Self { client: Client::from_conf(config.build()), attempts, tokens }
+        Self { client: dynamodb::client(config), attempts, tokens }
     }
 
     /// The chat's row in the token table; empty where there is none.

@@ -19,7 +19,7 @@ use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse
 use shared::{
     WaId,
     attempt::{EndReason, Next},
-    aws::{SdkConfig, links::Links},
+    aws::{SdkConfig, links::Links, references::References},
     conditional_write::Attributes,
     custody::{Custody, EndedConnection, TokenCustody, TokenError, Wish},
     logging::chain,
@@ -71,14 +71,13 @@ impl TokenKeeper {
     #[must_use]
     pub fn new(config: Config, aws: &SdkConfig, clock: Clock, random: Random) -> Self {
         let Config { custody, attempt_table, link_key_id, link_lifetime, callback_uri } = config;
-        let relink = Relink {
-            links: Links::new(aws, link_key_id, attempt_table.clone(), random),
-            login_urls: custody.login_urls.clone(),
-            lifetime: link_lifetime,
-            callback_uri,
-        };
-        let other_secrets = relink.callback_uri.source().cloned().into_iter().collect();
-        Self { custody: Custody::new(custody, aws, clock, random, other_secrets), relink, attempt_table, clock }
+        let other_secrets = callback_uri.source().cloned().into_iter().collect();
+        let login_urls = custody.login_urls.clone();
+        let custody = Custody::new(custody, aws, clock, random, other_secrets);
+        let references = References::new(custody.dynamodb().clone(), attempt_table.clone());
+        let links = Links::new(aws, link_key_id, references, random);
+        let relink = Relink { links, login_urls, lifetime: link_lifetime, callback_uri };
+        Self { custody, relink, attempt_table, clock }
     }
 
     /// Prepares a read without sending it: that is all that a call for a fresh token needs.

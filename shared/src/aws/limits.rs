@@ -1,9 +1,9 @@
 //! The limit table: asks whether something may happen once more, by the rules of [`crate::limit`].
 
-use aws_sdk_dynamodb::{Client, config::BehaviorVersion};
+use aws_sdk_dynamodb::Client;
 
 use super::{
-    AwsError, SdkConfig,
+    AwsError,
     dynamodb::{self, Update},
 };
 use crate::{
@@ -19,11 +19,10 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The table with this name.
+    /// The table with this name, by a client that the function has.
     #[must_use]
-    pub fn new(config: &SdkConfig, table: String) -> Self {
-        let config = aws_sdk_dynamodb::config::Builder::from(config).behavior_version(BehaviorVersion::v2026_01_12());
-        Self { client: Client::from_conf(config.build()), table }
+    pub fn new(client: Client, table: String) -> Self {
+        Self { client, table }
     }
 
     /// Counts a press of a link's button; `false` where it was pressed too often.
@@ -73,7 +72,7 @@ mod tests {
     async fn limits() -> (Server, Limits) {
         let server = Server::start().await;
         let config = crate::aws::config(&Settings::new(|name: &str| setting(name, &server))).unwrap();
-        (server.clone(), Limits::new(&config, "limits".to_owned()))
+        (server.clone(), Limits::new(dynamodb::client(&config), "limits".to_owned()))
     }
 
     /// The condition does not hold for this item.

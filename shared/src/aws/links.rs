@@ -38,11 +38,10 @@ pub enum LinkError {
 }
 
 impl Links {
-    /// Links under the key that is derived from this one of KMS, whose references this table of attempts keeps. Nothing is
+    /// Links under the key that is derived from this one of KMS, whose references this table keeps. Nothing is
     /// fetched yet.
     #[must_use]
-    pub fn new(aws: &SdkConfig, key_id: String, attempt_table: String, random: Random) -> Self {
-        let references = References::new(aws, attempt_table);
+    pub fn new(aws: &SdkConfig, key_id: String, references: References, random: Random) -> Self {
         Self { aws: aws.clone(), key_id, key: OnceCell::new(), references, random }
     }
 
@@ -149,7 +148,7 @@ mod tests {
     use fakes::{Server, aws::setting};
 
     use super::*;
-    use crate::Timestamp;
+    use crate::{Timestamp, aws::dynamodb};
 
     fn read(given: &[(&str, &str)]) -> Result<CallbackUriSource, SettingError> {
         CallbackUriSource::read(&Settings::new(|name: &str| {
@@ -177,7 +176,8 @@ mod tests {
     async fn links() -> (Server, SdkConfig, Links) {
         let server = Server::start().await.with_kms();
         let config = crate::aws::config(&Settings::new(|name: &str| setting(name, &server))).unwrap();
-        let links = Links::new(&config, "link".to_owned(), "attempts".to_owned(), nines);
+        let references = References::new(dynamodb::client(&config), "attempts".to_owned());
+        let links = Links::new(&config, "link".to_owned(), references, nines);
         (server, config, links)
     }
 

@@ -1,10 +1,10 @@
 //! Keeps the references of links in the table of attempts, by the rule of [`crate::reference`].
 
-use std::{sync::OnceLock, time::Duration};
+use std::time::Duration;
 
-use aws_sdk_dynamodb::{Client, config::BehaviorVersion};
+use aws_sdk_dynamodb::Client;
 
-use super::{AwsError, SdkConfig, dynamodb};
+use super::{AwsError, dynamodb};
 use crate::{Reference, attempt::attr, link::Link, reference::row_id};
 
 /// The longest that a link waits for its reference to be kept.
@@ -12,10 +12,8 @@ const TIME: Duration = Duration::from_secs(3);
 
 /// The table of attempts, as far as it keeps references.
 pub struct References {
-    aws: SdkConfig,
+    client: Client,
     table: String,
-    /// Made for the first reference: most invocations keep none.
-    client: OnceLock<Client>,
 }
 
 /// The reference is not kept.
@@ -30,10 +28,10 @@ pub enum NotKept {
 }
 
 impl References {
-    /// The table with this name. Nothing is opened yet.
+    /// The table with this name, by a client that the function has.
     #[must_use]
-    pub fn new(aws: &SdkConfig, table: String) -> Self {
-        Self { aws: aws.clone(), table, client: OnceLock::new() }
+    pub fn new(client: Client, table: String) -> Self {
+        Self { client, table }
     }
 
     /// Keeps the reference of a link, which says then that it has one.
@@ -42,18 +40,11 @@ impl References {
     /// [`NotKept`]: the link is as it was given.
     pub async fn keep(&self, link: &mut Link, reference: &Reference) -> Result<(), NotKept> {
         let (key, write) = (row_id(link.link_id), reference.kept_for(link));
-        let keeping = dynamodb::update(self.client(), &self.table, (attr::ATTEMPT_ID, &key), &write);
+        let keeping = dynamodb::update(&self.client, &self.table, (attr::ATTEMPT_ID, &key), &write);
         // No other link has its id: the condition is for repetitions of the request.
         tokio::time::timeout(TIME, keeping).await.map_err(|_| NotKept::Time)??;
         link.has_reference = true;
         Ok(())
-    }
-
-    fn client(&self) -> &Client {
-        self.client.get_or_init(|| {
-            let config = aws_sdk_dynamodb::config::Builder::from(&self.aws);
-            Client::from_conf(config.behavior_version(BehaviorVersion::v2026_01_12()).build())
-        })
     }
 }
 
@@ -68,7 +59,7 @@ mod tests {
     async fn references() -> (Server, References) {
         let server = Server::start().await;
         let config = crate::aws::config(&Settings::new(|name: &str| setting(name, &server))).unwrap();
-        (server.clone(), References::new(&config, "attempts".to_owned()))
+        (server.clone(), References::new(dynamodb::client(&config), "attempts".to_owned()))
     }
 
     fn link() -> Link {

@@ -1,6 +1,6 @@
 //! The two tables, as whoever holds tokens uses them. It decides no retries.
 
-use aws_sdk_dynamodb::{Client, config::BehaviorVersion};
+use aws_sdk_dynamodb::Client;
 
 use crate::{
     LinkId, WaId,
@@ -32,8 +32,7 @@ pub(super) enum Written {
 impl Tables {
     /// No connection is opened yet.
     pub(super) fn new(config: &SdkConfig, tokens: String, attempts: String) -> Self {
-        let config = aws_sdk_dynamodb::config::Builder::from(config).behavior_version(BehaviorVersion::v2026_01_12());
-        Self { client: Client::from_conf(config.build()), tokens, attempts }
+        Self { client: dynamodb::client(config), tokens, attempts }
     }
 
     /// The client, for what is read beside.
