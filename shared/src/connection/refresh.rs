@@ -128,10 +128,9 @@ impl Claim {
     }
 
     /// A refresh token that was lost for good is about to be presented, since nobody can say whether it is dead: who comes next
-    /// waits once more for what comes of that.
+    /// waits once more for what comes of that. For this holder it stays lost for good: it has the answer, or nobody has.
     #[must_use]
-    pub fn wait_again(&mut self, now: Timestamp) -> ConditionalWrite {
-        self.lost_at = Some(now);
+    pub fn wait_again(&self, now: Timestamp) -> ConditionalWrite {
         ConditionalWrite::only_if(self.stands()).set(LOST_AT, now)
     }
 

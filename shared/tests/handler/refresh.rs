@@ -12,6 +12,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::json;
 use shared::{
     Timestamp,
+    attempt::EndReason,
     connection::LOST_AFTER,
     custody::{KeptAlive, LiveToken, TokenError, Trouble, Wish, upkeep::Upkeep},
 };
@@ -337,7 +338,7 @@ async fn a_mark_that_cannot_be_taken_away_keeps_a_living_token_from_being_presen
     world.tables.before_write(2, |tables| {
         let mut row = tables.item("salesforce_tokens", crate::world::CHAT);
         row["version"] = json!({"N": "99"});
-        ["lease_until", "lease_holder"].map(|name| row.as_object_mut().unwrap().remove(name));
+        row.as_object_mut().unwrap().retain(|name, _| !name.starts_with("lease_"));
         tables.put("salesforce_tokens", crate::world::CHAT, row);
     });
     assert_eq!(access(&world.token(&rejecting("a1")).await.unwrap()), "a2", "the row that it is now is looked at");
@@ -370,6 +371,20 @@ async fn an_app_that_may_not_introspect_is_not_told_the_truth_and_tries_when_no_
     world.server.next(TOKEN, Answer::new(504, ""));
     assert_eq!(access(&world.token(&rejecting("a2")).await.unwrap()), "a3");
     assert!(world.ends().is_empty() && world.row()["expires_at"].is_null());
+}
+
+#[tokio::test]
+async fn what_salesforce_says_of_a_token_that_nobody_could_judge_is_the_end_and_its_reason() {
+    for (error, reason) in [("inactive_user", EndReason::UserInactive), ("invalid_grant", EndReason::Expired)] {
+        let world = World::start().await;
+        let long_ago = (NOW - 1_000 * LOST_AFTER.as_secs()).to_string();
+        world.put(&json!({"lost_at": {"N": long_ago}}));
+        world.server.on(INTROSPECT, |_| json!({"active": false}).into());
+        let refusal = json!({"error": error, "error_description": "expired access/refresh token"});
+        world.server.next(TOKEN, Answer::json(400, &refusal));
+        let ended = world.token(&rejecting("a1")).await;
+        assert!(matches!(ended, Err(TokenError::Ended(end)) if end.reason == Some(reason)), "{error}");
+    }
 }
 
 #[tokio::test]

@@ -152,9 +152,9 @@ fn who_comes_after_a_holder_that_presented_a_token_lost_for_good_waits_once_more
     let mut current = connected();
     assert!(taken(&mut current, "one", NOW).lost(false, PAUSE, NOW).apply(&mut current));
     let end = LOST_AFTER.as_secs();
-    let mut second = taken(&mut current, "two", at(end));
+    let second = taken(&mut current, "two", at(end));
     assert!(second.wait_again(at(end)).apply(&mut current));
-    assert!(second.holds(&current) && !second.is_lost_for_good(at(end)));
+    assert!(second.holds(&current) && second.is_lost_for_good(at(end)), "it learns itself what comes of it");
     assert!(!taken(&mut current, "three", at(end + 21)).is_lost_for_good(at(end + 21)), "its successor may come");
     assert!(taken(&mut current, "four", at(2 * end)).is_lost_for_good(at(2 * end)));
 }

@@ -65,7 +65,7 @@ impl Work {
         let (write, read) = if self.at == At::Unmark {
             (claim.found_alive(), read.map(|row| row.without(&[LOST_AT, DEAD_AT])))
         } else {
-            (Some(claim.wait_again(now)), read.map(|row| row.with_time(LOST_AT, now)))
+            (Some(claim.wait_again(now)), read)
         };
         // The claim knows what it was to write.
         self.read = read;
