@@ -31,13 +31,13 @@ help: ## list the commands
 
 # ── Try it
 
-up: ## start the local cloud and print the address of the chat
+up: ## start the local cloud and print the address of the chat; BOT_WEBHOOK_URL=http://… sends events to a bot of your own
 	@$(cloud) up
 
 down: ## stop it
 	@$(cloud) down
 
-status: ## show what is running
+status: ## show what is running and where, and what a bot of your own needs to call it
 	@$(cloud) status
 
 # ── Change it

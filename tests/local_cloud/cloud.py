@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """The local cloud's command line: the template, deployed on this machine.
 
-    cloud.py up        start it, or bring a running one up to date; prints the address of the chat
+    cloud.py up        start it, or bring a running one up to date; prints the address of the chat. BOT_WEBHOOK_URL in the
+                       environment sends events to a bot of your own in place of the sandbox's
     cloud.py down      end it
-    cloud.py status    say what runs
+    cloud.py status    say what runs, where, and what a bot of your own needs to call it
     cloud.py run [--with-plain-stack | --empty] [--built] -- COMMAND…
                        start another one just for COMMAND, which finds it by LOCAL_CLOUD_STATE
     cloud.py build [--as-shipped] [--test NAME]…
@@ -24,6 +25,7 @@ import signal
 import subprocess
 import sys
 
+import addresses
 import build
 import processes
 import tools
@@ -73,13 +75,14 @@ def _arguments():
 def up(_arguments):
     """start the local cloud, or bring a running one up to date"""
     tools.host()
+    webhook = _bot_webhook_url()
     instance = Instance(UP)
     ports = instance.state.get("ports") if instance.lives("emulator") else None
     ports = (ports["emulator"], ports["sandbox"]) if ports else _ports()
     try:
         with tools.setup_beside("ministack"):
             built = build.build()
-        state = instance.up(ports, built)
+        state = instance.up(ports, built, bot_webhook_url=webhook)
     except BaseException:
         if "main" not in instance.state.get("stacks", {}):
             instance.end()
@@ -105,9 +108,11 @@ def status(_arguments):
         print("The local cloud is down; `make up` starts it.")
         return 1
     print(f"{' and '.join(running)} up since {instance.state['processes'][running[0]]['started']}")
-    print(f"chat: {instance.state['chat_url']}\nAWS:  {instance.state['endpoint']}")
+    print("\n".join(addresses.overview(instance.state)))
     for name, log in instance.state["logs"].items():
-        print(f"log:  {pathlib.Path(log).relative_to(ROOT)} ({name})")
+        print(f"{'log:':9}{pathlib.Path(log).relative_to(ROOT)} ({name})")
+    lines = addresses.for_a_bot(instance.state, instance.file.relative_to(ROOT))
+    print("\nFor a bot of your own, in a shell at the top of this checkout:\n" + "\n".join(f"  {line}" for line in lines))
     return 0
 
 
@@ -154,6 +159,13 @@ def setup(arguments):
     tools.host()
     tools.setup(*(arguments.names or ("ministack", "tools")))
     return 0
+
+
+def _bot_webhook_url():
+    try:
+        return addresses.bot_webhook_url()
+    except ValueError as reason:
+        raise Failed(f"{reason}", "It must be https, or http to this machine: http://127.0.0.1:3000/events") from None
 
 
 def _ports():

@@ -89,8 +89,11 @@ class Instance:
 
     # The way up
 
-    def up(self, ports, built, stacks=("main",)):
-        """Starts what does not run, deploys what has changed; without stacks, what surrounds them is left out too."""
+    def up(self, ports, built, stacks=("main",), bot_webhook_url=None):
+        """Starts what does not run, deploys what has changed; without stacks, what surrounds them is left out too.
+
+        The main stack's events go to `bot_webhook_url`, or else to the sandbox's bot.
+        """
         if not self.lives("emulator"):
             self.end()
             shutil.rmtree(self.directory, ignore_errors=True)
@@ -100,9 +103,10 @@ class Instance:
                 with step("Secrets, the bot's user and queue"):
                     self.state.update(self._provision("prepare", secrets=_secrets(self.state), queue="bot-events"))
                     self._save()
+        self.state["api_url"] = self._api("main")
         self._start_sandbox()
         for name in stacks:
-            self._deploy(name, built)
+            self._deploy(name, built, {"BotWebhookUrl": bot_webhook_url} if bot_webhook_url and name == "main" else {})
         if stacks:
             self._introduce_bot()
         return self.state
@@ -142,9 +146,9 @@ class Instance:
             sandbox["built"] = built
             self._save()
 
-    def _deploy(self, name, built):
+    def _deploy(self, name, built, changes):
         """Deploys a stack unless just this is deployed already, and maps its host name."""
-        parameters = self._parameters(name)
+        parameters = {**self._parameters(name), **changes}
         deployed = {"fingerprint": built.fingerprint, "parameters": parameters}
         if self.state["stacks"].get(name, {}).get("deployed") == deployed:
             return
