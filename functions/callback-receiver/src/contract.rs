@@ -1,15 +1,16 @@
-//! The receiver's parameters and errors against `docs/API.md`, in both directions.
+//! The receiver's parameters and errors against `docs/API.md`, in both directions, and its answers as samples for
+//! `docs/contract/openapi.yaml`.
 
 use std::collections::BTreeSet;
 
-use contract::{API, Table, set};
+use contract::{API, Table, answer, assert_samples, set};
 use serde_json::Value;
 use shared::{AttemptId, web::Content};
 
 use crate::{refusal::Refusal, reply::Reply};
 
-/// Every reply that is an error. A new variant does not compile before it is here.
-fn errors() -> Vec<Reply> {
+/// Every reply. A new variant does not compile before it is here.
+fn replies() -> Vec<Reply> {
     let id = AttemptId::from_bytes([7; 16]);
     let all = [
         Reply::Denied(id),
@@ -27,11 +28,14 @@ fn errors() -> Vec<Reply> {
         Reply::Repeated(id),
         Reply::Head,
     ];
-    let is_error = |reply: &Reply| match reply {
+    let is_listed = |reply: &Reply| match reply {
         Reply::Denied(_)
         | Reply::Failed(_)
         | Reply::Used(_)
         | Reply::Unavailable
+        | Reply::Accepted(_)
+        | Reply::Repeated(_)
+        | Reply::Head
         | Reply::Refused(
             Refusal::MissingCode
             | Refusal::MissingState
@@ -42,9 +46,12 @@ fn errors() -> Vec<Reply> {
             | Refusal::TooLong,
             _,
         ) => true,
-        Reply::Accepted(_) | Reply::Repeated(_) | Reply::Head => false,
     };
-    all.into_iter().filter(is_error).collect()
+    all.into_iter().filter(is_listed).collect()
+}
+
+fn is_error(reply: &Reply) -> bool {
+    !matches!(reply, Reply::Accepted(_) | Reply::Repeated(_) | Reply::Head)
 }
 
 fn json(reply: &Reply) -> (u16, Value) {
@@ -62,7 +69,7 @@ fn the_document_has_every_error_with_its_status_and_no_other() {
         .into_iter()
         .filter(|[endpoint, ..]| endpoint == "/callback")
         .collect();
-    let sent = errors().into_iter().map(|reply| {
+    let sent = replies().into_iter().filter(is_error).map(|reply| {
         let (status, body) = json(&reply);
         ["/callback".to_owned(), status.to_string(), body["error"].as_str().unwrap().to_owned()]
     });
@@ -72,4 +79,11 @@ fn the_document_has_every_error_with_its_status_and_no_other() {
 #[test]
 fn the_document_has_every_parameter_that_is_read_and_no_other() {
     assert_eq!(Table::under(API, "## Callback").column("parameter"), set(crate::callback::PARAMETERS));
+}
+
+#[test]
+fn the_samples_have_every_answer_for_a_program() {
+    let replies = replies().into_iter().filter(|reply| !matches!(reply, Reply::Head));
+    let answers = replies.map(|reply| answer("GET /callback", &reply.to_response(true, None).into_event(false)));
+    assert_samples("callback-receiver", &answers.collect::<Vec<_>>());
 }

@@ -1,12 +1,16 @@
-//! connect-link's errors against `docs/API.md`, in both directions.
+//! connect-link's errors against `docs/API.md`, in both directions, and as samples for `docs/contract/openapi.yaml`.
 
 use std::collections::BTreeSet;
 
-use contract::{API, Table, set};
-use shared::{LinkId, reference::InvalidReference};
+use contract::{API, Table, answer, assert_samples, requests, set};
+use shared::{
+    LinkId,
+    reference::InvalidReference,
+    web::{Content, Response},
+};
 
 use crate::{
-    link_request::InvalidLinkRequest,
+    link_request::{InvalidLinkRequest, LinkRequest},
     refusal::{Refusal, Unavailable},
 };
 
@@ -73,12 +77,47 @@ fn the_document_has_every_field_of_a_request_for_a_link() {
     let allowed = "https://test.salesforce.com,https://login.salesforce.com".parse().unwrap();
     let table = Table::under(API, "### Request");
     let required = table.column_where("field", "", "required");
-    let parsed = crate::link_request::LinkRequest::parse(&body(&table.column("field")), &allowed).unwrap();
+    let parsed = LinkRequest::parse(&body(&table.column("field")), &allowed).unwrap();
     assert_eq!(parsed.login_url.as_str(), "https://login.salesforce.com");
     assert!(parsed.reference.is_some());
-    assert!(crate::link_request::LinkRequest::parse(&body(&required), &allowed).is_ok());
+    assert!(LinkRequest::parse(&body(&required), &allowed).is_ok());
     for name in &required {
         let without = &required - &set([name.as_str()]);
-        assert!(crate::link_request::LinkRequest::parse(&body(&without), &allowed).is_err(), "{name}");
+        assert!(LinkRequest::parse(&body(&without), &allowed).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn the_samples_have_every_refusal_for_a_program() {
+    let calls = |refusal: &Refusal| -> &[&str] {
+        match refusal {
+            Refusal::Unauthorised | Refusal::LinkRequest(_) => &["POST /links"],
+            // API Gateway answers for a route that is not the function's.
+            Refusal::UnknownRoute => &[],
+            Refusal::NotALink | Refusal::Expired(_) => &["GET /connect/{link}", "POST /connect/{link}"],
+            Refusal::TooManyPresses(_) | Refusal::CrossSite => &["POST /connect/{link}"],
+            Refusal::Unavailable(_) => &["POST /links", "GET /connect/{link}", "POST /connect/{link}"],
+        }
+    };
+    let refusals = refusals().into_iter().flat_map(|(refusal, _)| {
+        let calls = calls(&refusal).iter();
+        calls.map(|call| answer(call, &refused(&refusal).into_event(false))).collect::<Vec<_>>()
+    });
+    assert_samples("connect-link", &refusals.collect::<Vec<_>>());
+}
+
+fn refused(refusal: &Refusal) -> Response {
+    let (status, content) = (refusal.explain().status, Content::Json(refusal.json()));
+    Response { status, content, retry_after: refusal.retry_after(), cookies: Vec::new() }
+}
+
+#[test]
+fn each_request_among_the_samples_is_read_or_refused_as_it_says() {
+    let allowed = "https://login.salesforce.com,https://test.salesforce.com".parse().unwrap();
+    let requests = requests("POST /links");
+    assert!(!requests.is_empty());
+    for (body, error) in requests {
+        let refused = LinkRequest::parse(&body, &allowed).err().map(|error| Refusal::from(error).explain().label);
+        assert_eq!(refused, error.as_deref(), "{}", String::from_utf8_lossy(&body));
     }
 }

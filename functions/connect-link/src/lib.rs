@@ -55,9 +55,6 @@ pub const SERVICES: [&str; 4] = ["kms", "kms", "secretsmanager", "dynamodb"];
 /// as one from the wrong browser.
 const COOKIE_GRACE: Duration = Duration::from_mins(15);
 
-/// For `Retry-After`, in seconds.
-const RETRY_AFTER: u16 = 3;
-
 /// For counting a press. After it the press is allowed: nobody is to wait for a count.
 const COUNT_TIME: Duration = Duration::from_secs(1);
 
@@ -163,11 +160,11 @@ impl ConnectLink {
                     info!(route = name, status, result, link_id, duration_ms, "request refused");
                 }
                 let content = if wants_json {
-                    Content::Json(json!({ "error": result, "error_description": refusal.to_string() }).to_string())
+                    Content::Json(refusal.json())
                 } else {
                     Content::Page(pages::refusal(&explanation, self.config.bot_phone_number.as_ref()))
                 };
-                Response { status, content, retry_after: refusal.fault().map(|_| RETRY_AFTER), cookies: Vec::new() }
+                Response { status, content, retry_after: refusal.retry_after(), cookies: Vec::new() }
             }
         };
         response.into_event(is_head)

@@ -1,5 +1,6 @@
 //! The ways in which a request can be refused, and what each of them is called, answered and explained.
 
+use serde_json::json;
 use shared::{
     LinkId,
     aws::{kms::KmsError, links::CallbackUriError, references::NotKept, secrets::SecretsError},
@@ -8,6 +9,9 @@ use shared::{
 };
 
 use crate::link_request::InvalidLinkRequest;
+
+/// For `Retry-After`, in seconds.
+const RETRY_AFTER: u16 = 3;
 
 /// Why a request is refused. The text is for the caller.
 #[derive(Debug, thiserror::Error)]
@@ -109,6 +113,16 @@ impl Refusal {
                 way_on: WayOn::Reload("Try again"),
             },
         }
+    }
+
+    /// For a program.
+    pub(crate) fn json(&self) -> String {
+        json!({ "error": self.explain().label, "error_description": self.to_string() }).to_string()
+    }
+
+    /// For `Retry-After`, in seconds.
+    pub(crate) fn retry_after(&self) -> Option<u16> {
+        self.fault().map(|_| RETRY_AFTER)
     }
 
     pub(crate) const fn link_id(&self) -> Option<LinkId> {

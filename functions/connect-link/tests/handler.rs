@@ -141,6 +141,7 @@ fn binding(cookie: &str, claims: &Claims) -> BrowserBinding {
 async fn the_document_has_every_field_of_a_links_answer_and_no_other() {
     let function = Function::start().await;
     let made = call(&function.connect_link, link_request(&json!({ "wa_id": CHAT }))).await;
+    contract::assert_samples("link", &[contract::answer("POST /links", &made)]);
     let made: Value = serde_json::from_str(text(&made)).unwrap();
     let documented = contract::Table::under(contract::API, "### Response").column("field");
     assert_eq!(documented, contract::set(made.as_object().unwrap().keys()));

@@ -1,12 +1,22 @@
-//! The fields of the notifier's events against `docs/EVENTS.md`, in both directions.
+//! The notifier's events against `docs/EVENTS.md`, in both directions, and as samples for the schemas of `docs/contract`.
 
 use std::collections::BTreeSet;
 
-use contract::{EVENTS, Table, set};
+use contract::{EVENTS, Table, assert_samples, set};
 use serde_json::{Value, json};
-use shared::{Reason, attempt::EndReason, bot::event::MessageStatus};
+use shared::{
+    Reason, Timestamp,
+    attempt::EndReason,
+    bot::{Notification, QueueMessage, event::MessageStatus},
+};
 
-use crate::{event::event, outcome::tests::ended};
+use crate::{
+    event::event,
+    messages,
+    outcome::{Ended, tests::ended},
+};
+
+const RELINK_URL: &str = "https://connect.example.com/connect/x";
 
 /// The fields of an event's data, by the event's type: one set for each way in which an attempt or a connection can end.
 fn sent(kind: &str) -> Vec<BTreeSet<String>> {
@@ -28,7 +38,7 @@ fn sent(kind: &str) -> Vec<BTreeSet<String>> {
     }
     let events = ends.into_iter().map(ended).flat_map(|ended| {
         // A link cannot always be made.
-        [Some("https://connect.example.com/connect/x"), None].map(|url| {
+        [Some(RELINK_URL), None].map(|url| {
             let relink_url = url.filter(|_| ended.outcome.wants_link());
             serde_json::to_value(event(&ended, MessageStatus::Sent, "What to do.", relink_url)).unwrap()
         })
@@ -52,4 +62,74 @@ fn the_document_has_every_field_of_an_outcomes_event_and_says_whether_it_is_alwa
         assert!(never.is_disjoint(&in_any), "connection.{kind}: never");
         assert_eq!(always.len() + optional.len() + never.len(), table.column("field").len(), "connection.{kind}");
     }
+}
+
+/// Every way in which an attempt or a connection can end, with all that can be known of it and with the least.
+fn ends() -> Vec<Ended> {
+    let full = json!({"link_id": "0a".repeat(16), "reference": "crm/contacts/4711"});
+    let least = json!({"username": null, "scope": null});
+    let mut ends = Vec::new();
+    for known in [&full, &least] {
+        let mut add = |changes: Value| {
+            let mut item = known.clone();
+            item.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+            ends.push(ended(item));
+        };
+        let is_full = known == &full;
+        add(json!({"renewed": false}));
+        add(json!({"renewed": true}));
+        for reason in [Reason::Misconfigured, Reason::SalesforceUnavailable] {
+            add(json!({"status": "delayed", "reason": reason.as_str()}));
+        }
+        for reason in Reason::ALL {
+            let salesforce_error = is_full.then_some("access_denied");
+            add(json!({"status": "failed", "reason": reason.as_str(), "salesforce_error": salesforce_error}));
+        }
+        for reason in EndReason::ALL {
+            if is_full {
+                let connected_by = "0b".repeat(16);
+                add(json!({"status": "ended", "reason": reason, "connected_by": connected_by}));
+                add(json!({"status": "ended", "reason": reason, "connected_by": connected_by, "replaced_at": 1}));
+            } else {
+                add(json!({"status": "ended", "reason": reason, "org_id": null, "instance_url": null}));
+            }
+        }
+    }
+    ends
+}
+
+/// The event and the queue's message of an end, as they are sent.
+fn sample(ended: &Ended, message: MessageStatus, has_link: bool) -> [String; 2] {
+    let relink_url = (has_link && ended.outcome.wants_link()).then_some(RELINK_URL);
+    let text = messages::text(&ended.outcome, relink_url);
+    let event = event(ended, message, &text, relink_url);
+    let notification =
+        Notification { event: &event, user_message: &text, signing_secret: "", now: Timestamp::from_millis(0) };
+    [serde_json::to_string(&event).unwrap(), serde_json::to_string(&QueueMessage::from(&notification)).unwrap()]
+}
+
+#[test]
+fn the_samples_have_every_event() {
+    let ends = ends();
+    let samples = ends.iter().enumerate().map(|(index, ended)| {
+        let message = if ended.outcome.is_silent() {
+            MessageStatus::Withheld
+        } else {
+            MessageStatus::ALL[index % MessageStatus::ALL.len()]
+        };
+        let [event, _] = sample(ended, message, ended.link_id.is_some());
+        event
+    });
+    assert_samples("events", &samples.collect::<Vec<_>>());
+}
+
+#[test]
+fn the_samples_have_a_message_of_the_queue_for_each_type_of_event() {
+    let mut types = BTreeSet::new();
+    let messages = ends().into_iter().filter_map(|ended| {
+        let [event, message] = sample(&ended, MessageStatus::Sent, true);
+        let event: Value = serde_json::from_str(&event).unwrap();
+        types.insert(event["type"].to_string()).then_some(message)
+    });
+    assert_samples("queue", &messages.collect::<Vec<_>>());
 }

@@ -1,18 +1,23 @@
-//! token-keeper's errors and fields against `docs/API.md`, in both directions.
+//! token-keeper's errors and fields against `docs/API.md`, in both directions, and its answers as samples for
+//! `docs/contract/openapi.yaml`.
 
 use std::{collections::BTreeSet, time::Duration};
 
-use contract::{API, Table, set};
+use contract::{API, Table, answer, assert_samples, requests, set};
 use serde_json::Value;
 use shared::{
-    attempt::{EndReason, attr},
+    Timestamp,
+    attempt::{EndReason, Next, attr},
     conditional_write::{Attributes, Value as Stored},
     connection::{ACCESS_TOKEN, CONNECTED_AT, ENDED_AT, ENDED_REASON, REFRESHED_AT},
+    custody::LiveToken,
+    web::{Content, Response},
 };
 
 use crate::{
+    answer as answers,
     refusal::{Refusal, Unavailable},
-    request::{InvalidRequest, TokenRequest},
+    request::{InvalidRequest, TokenRequest, chat},
     status::Standing,
 };
 
@@ -80,7 +85,7 @@ fn the_document_has_every_field_of_a_request_for_a_token() {
 /// A row with all that an answer may name, connected or ended.
 fn row(ended: bool) -> Attributes {
     let texts = [attr::USERNAME, attr::ORG_ID, attr::INSTANCE_URL, attr::SCOPE, attr::REFERENCE]
-        .map(|name| (name, Stored::from("x")));
+        .map(|name| (name, Stored::from("https://acme.my.salesforce.com")));
     let state = if ended {
         vec![(ENDED_AT, 5.into()), (ENDED_REASON, "expired".into())]
     } else {
@@ -119,4 +124,93 @@ fn the_document_has_every_status() {
     let standings = [Standing::Never, Standing::Pending, Standing::Connected, Standing::Ended(None)];
     let rows = Attributes::new();
     assert_eq!(documented, set(standings.map(|standing| standing.answer(&rows, &rows).status)));
+}
+
+const CALLS: [&str; 3] = ["POST /connections/token", "POST /connections/status", "POST /connections/disconnect"];
+
+/// Every answer to a connection that has ended.
+fn ended() -> impl Iterator<Item = Refusal> {
+    EndReason::ALL.map(Some).into_iter().chain([None]).map(|reason| {
+        let has_link = reason.is_none_or(|reason| reason.next() == Next::Relink);
+        let relink_url = has_link.then(|| "https://connect.example.com/connect/x".to_owned());
+        Refusal::NeedsReauthorization { reason, relink_url }
+    })
+}
+
+#[test]
+fn the_samples_have_every_refusal() {
+    let calls = |refusal: &Refusal| -> &[&str] {
+        match refusal {
+            // API Gateway answers for a route that is not the function's.
+            Refusal::UnknownRoute => &[],
+            Refusal::Unauthorised
+            | Refusal::Invalid(InvalidRequest::Malformed | InvalidRequest::WaId | InvalidRequest::TooLong)
+            | Refusal::Unavailable(_) => &CALLS,
+            Refusal::Invalid(InvalidRequest::Rejected | InvalidRequest::MinValidity)
+            | Refusal::NotConnected
+            | Refusal::NeedsReauthorization { .. }
+            | Refusal::BotCustody => &CALLS[..1],
+        }
+    };
+    let invalid =
+        [InvalidRequest::WaId, InvalidRequest::TooLong, InvalidRequest::Rejected, InvalidRequest::MinValidity];
+    let all = refusals().into_iter().chain(invalid.map(Refusal::Invalid)).chain(ended());
+    let samples = all.flat_map(|refusal| {
+        let calls = calls(&refusal).iter();
+        calls.map(|call| answer(call, &refusal.response().into_event(false))).collect::<Vec<_>>()
+    });
+    assert_samples("token-keeper", &samples.collect::<Vec<_>>());
+}
+
+fn served(call: &str, status: u16, content: Content) -> String {
+    answer(call, &Response { status, content, retry_after: None, cookies: Vec::new() }.into_event(false))
+}
+
+#[test]
+fn the_samples_have_every_answer_with_all_that_can_be_known_and_with_the_least() {
+    let [token, status, disconnect] = CALLS;
+    let least = LiveToken {
+        access_token: "00Dxx!ACCESS".to_owned().into(),
+        instance_url: "https://acme.my.salesforce.com".to_owned(),
+        issued_at: None,
+        expires_at: None,
+        scope: None,
+    };
+    let time = Some(Timestamp::from_millis(1_790_000_000_123));
+    let full =
+        LiveToken { issued_at: time, expires_at: time, scope: Some("api refresh_token".to_owned()), ..least.clone() };
+    let mut samples = vec![served(token, 200, answers::token(&full)), served(token, 200, answers::token(&least))];
+    let nothing = Attributes::new();
+    let attempt = [(attr::REFERENCE, Stored::from("crm/contacts/4711"))].map(own).into();
+    for (standing, row) in [
+        (Standing::Never, Attributes::new()),
+        (Standing::Pending, Attributes::new()),
+        (Standing::Connected, row(false)),
+        (Standing::Ended(None), row(true)),
+    ] {
+        samples.push(served(status, 200, answers::json(&standing.answer(&row, &attempt))));
+        samples.push(served(status, 200, answers::json(&standing.answer(&nothing, &nothing))));
+    }
+    for reason in EndReason::ALL {
+        samples.push(served(status, 200, answers::json(&Standing::Ended(Some(reason)).answer(&row(true), &nothing))));
+    }
+    samples.push(served(disconnect, 204, Content::Nothing));
+    assert_samples("connections", &samples);
+}
+
+#[test]
+fn each_request_among_the_samples_is_read_or_refused_as_it_says() {
+    let mut read = 0;
+    for call in CALLS {
+        for (body, error) in requests(call) {
+            let refused = match call {
+                "POST /connections/token" => TokenRequest::parse(&body).err(),
+                _ => chat(&body).err(),
+            };
+            let refused = refused.map(|error| Refusal::from(error).label());
+            assert_eq!(refused, error.as_deref(), "{call} {}", String::from_utf8_lossy(&body));
+            read += 1;
+        }
+    }
+    assert!(read > 0);
 }

@@ -120,8 +120,7 @@ impl TokenKeeper {
                         error!(route = name, status, result, duration_ms, error = chain(fault), "request failed");
                     }
                 }
-                let content = Content::Json(refusal.body().to_string());
-                Response { status, content, retry_after: fault.map(Unavailable::retry_after), cookies: Vec::new() }
+                refusal.response()
             }
         };
         response.into_event(false)

@@ -12,6 +12,7 @@ use shared::{
     },
     custody::Trouble,
     process::NoRandomness,
+    web::{Content, Response},
 };
 
 use crate::request::InvalidRequest;
@@ -103,8 +104,19 @@ impl Refusal {
         }
     }
 
+    /// The answer.
+    pub(crate) fn response(&self) -> Response {
+        let content = Content::Json(self.body().to_string());
+        Response {
+            status: self.status(),
+            content,
+            retry_after: self.fault().map(Unavailable::retry_after),
+            cookies: Vec::new(),
+        }
+    }
+
     /// The JSON object that is answered.
-    pub(crate) fn body(&self) -> Value {
+    fn body(&self) -> Value {
         let mut body = json!({ "error": self.label(), "error_description": self.to_string() });
         if let Some(reason) = self.reason() {
             body["reason"] = json!(reason);

@@ -1,11 +1,16 @@
-//! The tables of `docs/API.md` and `docs/EVENTS.md`, the contract with bots, as tests read them.
+//! The tables of `docs/API.md` and `docs/EVENTS.md`, the contract with bots, as tests read them; and what the code makes of
+//! the contract, as [samples](assert_samples).
 //!
 //! Whoever sends something of the contract has a test that compares it with its table, in both directions. What the
 //! tables mean is that test's business.
 
 #![allow(clippy::expect_used, clippy::missing_panics_doc, clippy::panic, reason = "a test fails by panicking")]
 
+mod samples;
+
 use std::{collections::BTreeSet, fs, path::Path};
+
+pub use self::samples::{answer, assert_samples, requests};
 
 /// What the stack tells a bot.
 pub const EVENTS: Document = Document("docs/EVENTS.md");
