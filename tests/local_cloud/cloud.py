@@ -6,7 +6,8 @@
     cloud.py down      end it
     cloud.py status    say what runs, where, and what a bot of your own needs to call it
     cloud.py run [--with-plain-stack | --empty] [--built] -- COMMAND…
-                       start another one just for COMMAND, which finds it by LOCAL_CLOUD_STATE
+                       start another one just for COMMAND, which finds it by LOCAL_CLOUD_STATE; fails too where the
+                       sandbox's bot was sent an event that is not as its schema says
     cloud.py build [--as-shipped] [--test NAME]…
                        compile the functions, the sandbox and tests; --as-shipped: by `sam build`, with `wasf`
     cloud.py setup [NAME…]
@@ -134,7 +135,7 @@ def run(arguments):
         environment = {**os.environ, "LOCAL_CLOUD_STATE": str(instance.file)}
         command = subprocess.Popen(arguments.command, env=environment, start_new_session=True)
         instance.adopt("command", command)
-        code = command.wait()
+        code = command.wait() or _hear(instance)
         return code
     finally:
         with _uninterrupted():
@@ -145,6 +146,12 @@ def run(arguments):
                 shutil.rmtree(directory)
             else:
                 print(f"Logs: {directory.relative_to(ROOT)}/", file=sys.stderr)
+
+
+def _hear(instance):
+    """Whether every event that the bot was sent is as its schema says: 0, or 1."""
+    script = tools.HERE / "heard.py"
+    return subprocess.run([str(tools.python("ministack")), str(script), instance.state["sandbox_url"]]).returncode
 
 
 def build_all(arguments):
