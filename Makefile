@@ -23,7 +23,7 @@ export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 export PYTEST_ADDOPTS := -p no:cacheprovider -q
 
-.PHONY: help up down status test quick lint lint-rust lint-template unit model checks emulator end-to-end connect kills \
+.PHONY: help up down status test quick lint lint-rust lint-template unit model checks emulator end-to-end connect contract kills \
   alarms operate wasf soak outage latency simulate sweep sweep-bench crowd browser bench picture fmt audit build deploy tools clean
 
 help: ## list the commands
@@ -87,6 +87,10 @@ end-to-end: connect kills alarms ## the template on a local cloud, driven over H
 
 connect: browser
 	$(run) --with-plain-stack -- $(call deployed,end_to_end) --test-threads 16 --skip kills:: --skip garbage:: --skip alarms::
+
+contract: ## calls that docs/contract/openapi.yaml allows and forbids, to the API on a local cloud: every answer is in the file
+	@$(cloud) setup contract
+	$(run) -- .local/venv-contract/bin/python -m pytest tests/contract/deployed
 
 kills: # and garbage, because here nobody else uses the plain stack
 	$(run) --with-plain-stack -- $(call deployed,end_to_end) --test-threads 24 kills:: garbage::

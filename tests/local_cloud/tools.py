@@ -20,6 +20,7 @@ ENVIRONMENTS = {
     "uv": HERE / "requirements-uv.txt",  # installs the others: what takes uv seconds takes pip minutes
     "ministack": HERE / "requirements-ministack.txt",
     "tools": HERE / "requirements-tools.txt",
+    "contract": ROOT / "tests" / "contract" / "deployed" / "requirements.txt",
     "scan": ROOT / "tests" / "scan" / "requirements.txt",
     "bench": ROOT / "tests" / "bench" / "peers" / "python" / "requirements.txt",
 }
