@@ -8,7 +8,8 @@ use shared::tls;
 use crate::{Variable, error::Error, proxy::Proxies};
 
 const CONNECT_TIME: Duration = Duration::from_secs(5);
-const TOTAL_TIME: Duration = Duration::from_secs(15);
+/// Longer than the stack's own calls take: a refresh waits for Salesforce, and for another refresh of the chat.
+const TOTAL_TIME: Duration = Duration::from_secs(30);
 
 /// The way from this machine to the outside: one for the whole process.
 static NETWORK: OnceLock<Network> = OnceLock::new();

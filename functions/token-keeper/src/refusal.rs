@@ -132,8 +132,8 @@ impl Refusal {
 }
 
 impl Unavailable {
-    /// Whether Salesforce is what does not answer, which passes without an operator.
-    pub(crate) const fn is_salesforces(&self) -> bool {
+    /// Whether it passes without an operator: Salesforce does not answer, or the person has to log in again.
+    pub(crate) const fn passes(&self) -> bool {
         matches!(
             self,
             Self::Custody(
@@ -141,6 +141,7 @@ impl Unavailable {
                     | Trouble::Introspect(_)
                     | Trouble::Held { .. }
                     | Trouble::Paused { .. }
+                    | Trouble::NoRefreshToken
                     | Trouble::Lost
             )
         )

@@ -157,8 +157,8 @@ impl Custody {
         let text = |name| text(row, name);
         let allowed = &self.config.login_urls;
         let login_url = text(attr::LOGIN_URL).and_then(|url| url.parse().ok()).filter(|url| allowed.contains(url));
-        let near = login_url.as_ref().unwrap_or(allowed.default_url());
-        let instance = text(attr::INSTANCE_URL).and_then(|url| instance_origin(url, near));
+        let instance =
+            text(attr::INSTANCE_URL).and_then(|url| allowed.iter().find_map(|near| instance_origin(url, near)));
         let login = login_url.as_ref().map(|url| url.as_str().to_owned());
         let instance = instance.filter(|instance| login.as_ref() != Some(instance));
         login.into_iter().chain(instance).collect()

@@ -16,7 +16,7 @@ use crate::{
     connection::{Origin, REFRESH_TOKEN, RefreshTokenText, StoredTokens},
     logging::chain,
     metrics::Metric,
-    salesforce::{self, Revocation},
+    salesforce::{self, Verdict},
 };
 
 /// What an invocation has for this once its work is done: the queue, and one try where that does not take the token. Together
@@ -40,21 +40,21 @@ impl Custody {
     /// [`Trouble`]: it may be alive.
     pub async fn revoke(&self, revoke: &Revoke, deadline: Instant) -> Result<Revoked, Trouble> {
         let token = self.open(&revoke.token, Purpose::RefreshToken, &revoke.wa_id).await?;
-        let (mut refused, mut is_unknown) = (Trouble::NoHost, false);
+        if revoke.hosts.is_empty() {
+            return Err(Trouble::NoHost);
+        }
+        let mut verdict = Verdict::default();
         for host in &revoke.hosts {
             // Just before: a connection is not worth a token.
             if self.is_in_use(revoke, token.expose_secret(), &self.row(&revoke.wa_id).await?).await? {
                 return Ok(Revoked::InUse);
             }
             let time = deadline.saturating_duration_since(Instant::now()).min(salesforce::TIMEOUT);
-            match self.salesforce()?.revoke(host, token.expose_secret(), time).await {
-                Ok(Revocation::Revoked) => return Ok(Revoked::Dead),
-                // Dead, or another org's: the next host may know it.
-                Ok(Revocation::Unknown) => is_unknown = true,
-                Err(error) => refused = error.into(),
+            if verdict.hear(self.salesforce()?.revoke(host, token.expose_secret(), time).await) {
+                return Ok(Revoked::Dead);
             }
         }
-        if is_unknown { Ok(Revoked::Dead) } else { Err(refused) }
+        Ok(verdict.end().map(|()| Revoked::Dead)?)
     }
 
     /// Whether the chat is connected by this token, or by what a rotation has made of it. Salesforce may also give one token to

@@ -23,6 +23,41 @@ pub enum Revocation {
     Unknown,
 }
 
+/// What the hosts of a token have said of it, one after the other. It is dead where one revokes it, or where one knows it as dead
+/// and no other may know it as alive.
+#[derive(Debug, Default)]
+pub struct Verdict {
+    is_unknown: bool,
+    open: Option<RevokeError>,
+    /// The host does not know the org.
+    elsewhere: Option<RevokeError>,
+}
+
+impl Verdict {
+    /// Hears one more; whether the token is revoked, so that no other host need be asked.
+    pub fn hear(&mut self, answer: Result<Revocation, RevokeError>) -> bool {
+        match answer {
+            Ok(Revocation::Revoked) => return true,
+            Ok(Revocation::Unknown) => self.is_unknown = true,
+            Err(error @ RevokeError::Refused(404)) => self.elsewhere = Some(error),
+            Err(error) => self.open = Some(error),
+        }
+        false
+    }
+
+    /// All hosts have been asked, and none has revoked it.
+    ///
+    /// # Errors
+    /// [`RevokeError`]: it may be alive.
+    pub fn end(self) -> Result<(), RevokeError> {
+        match (self.open, self.elsewhere) {
+            (Some(error), _) => Err(error),
+            _ if self.is_unknown => Ok(()),
+            (None, elsewhere) => Err(elsewhere.unwrap_or(RevokeError::Host)),
+        }
+    }
+}
+
 /// A token may be alive: it was not revoked.
 #[derive(Debug, thiserror::Error)]
 pub enum RevokeError {
@@ -73,6 +108,23 @@ fn meaning(status: u16, body: &[u8]) -> Result<Revocation, RevokeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_is_dead_where_no_host_may_know_it_as_alive() {
+        let dead = || Ok(Revocation::Unknown);
+        let down = || Err(RevokeError::Refused(503));
+        let elsewhere = || Err(RevokeError::Refused(404));
+        let is_dead = |answers: Vec<Result<Revocation, RevokeError>>| {
+            let mut verdict = Verdict::default();
+            answers.into_iter().any(|answer| verdict.hear(answer)) || verdict.end().is_ok()
+        };
+        assert!(
+            is_dead(vec![dead(), dead()]) && is_dead(vec![elsewhere(), dead()]) && is_dead(vec![dead(), elsewhere()])
+        );
+        assert!(is_dead(vec![down(), Ok(Revocation::Revoked)]));
+        assert!(!is_dead(vec![dead(), down()]) && !is_dead(vec![down(), dead()]), "the other may know it");
+        assert!(!is_dead(vec![elsewhere()]) && !is_dead(Vec::new()));
+    }
 
     #[test]
     fn each_answer_of_revoke_has_its_meaning() {

@@ -8,7 +8,7 @@ use fakes::{
 use serde_json::json;
 use shared::custody::{Disconnected, Revoked, TokenError, Wish, upkeep::Upkeep};
 
-use crate::world::{World, chat, deadline, rejecting};
+use crate::world::{World, chat, deadline, other_host, rejecting};
 
 #[tokio::test]
 async fn what_salesforce_has_ended_leaves_no_token_and_one_record_with_its_reason() {
@@ -65,6 +65,20 @@ async fn a_disconnect_queues_the_revocation_first_ends_the_row_and_revokes_at_on
     assert_eq!(world.custody.revoke(revoke, deadline()).await.unwrap(), Revoked::Dead);
     assert_eq!(world.custody.disconnect(&chat(), deadline()).await.unwrap(), Disconnected::Nothing);
     assert_eq!(world.ends().len(), 1);
+}
+
+#[tokio::test]
+async fn a_token_that_one_host_does_not_know_is_not_revoked_while_the_other_is_down() {
+    let world = World::start().await;
+    world.put(&json!({"instance_url": {"S": other_host(&world.server)}}));
+    let unknown = || Answer::new(400, "error=invalid_token");
+    [unknown(), Answer::new(503, "")].into_iter().for_each(|answer| world.server.next(REVOKE, answer));
+    assert_eq!(world.custody.disconnect(&chat(), deadline()).await.unwrap(), Disconnected::Ended);
+    let Some((Upkeep::Revoke(revoke), _)) = world.queued().pop() else { panic!("not queued") };
+    [Answer::new(503, ""), unknown()].into_iter().for_each(|answer| world.server.next(REVOKE, answer));
+    assert!(world.custody.revoke(&revoke, deadline()).await.is_err(), "its message comes back");
+    assert_eq!(world.custody.revoke(&revoke, deadline()).await.unwrap(), Revoked::Dead);
+    assert!(world.salesforce.with(|grant| grant.current.is_none()));
 }
 
 #[tokio::test]

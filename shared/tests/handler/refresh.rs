@@ -19,7 +19,7 @@ use shared::{
 
 use crate::{
     salesforce::INTROSPECT,
-    world::{NOW, World, chat, deadline, rejecting},
+    world::{NOW, World, chat, deadline, other_host, rejecting},
 };
 
 /// How long nobody asks Salesforce again that was unavailable.
@@ -357,6 +357,39 @@ async fn an_end_of_the_access_token_that_salesforce_has_not_told_this_stack_prov
         assert!(matches!(trouble(world.token(&rejecting("a1")).await), Trouble::Lost));
         assert!(world.row()["dead_at"].is_null(), "{row}");
     }
+}
+
+/// A row that a holder has left, of a token that lives at a host beside the login host.
+async fn left_at_two_hosts() -> World {
+    let world = World::start().await;
+    world.put(&json!({"lease_until": {"N": (NOW - 1).to_string()}, "expires_at": {"N": (NOW + 60_000).to_string()},
+        "instance_url": {"S": other_host(&world.server)}}));
+    world
+}
+
+#[tokio::test]
+async fn a_host_that_calls_a_token_inactive_is_not_the_last_to_be_asked() {
+    let world = left_at_two_hosts().await;
+    world.server.next(INTROSPECT, json!({"active": false}));
+    assert_eq!(access(&world.token(&rejecting("a1")).await.unwrap()), "a2");
+}
+
+#[tokio::test]
+async fn a_token_is_dead_only_where_each_of_its_hosts_says_so() {
+    let inactive = || Answer::from(json!({"active": false}));
+    for other in [Answer::new(503, ""), Answer::new(403, ""), Answer::new(200, "<html>")] {
+        for answers in [[inactive(), other.clone()], [other.clone(), inactive()]] {
+            let world = left_at_two_hosts().await;
+            answers.into_iter().for_each(|answer| world.server.next(INTROSPECT, answer));
+            trouble(world.token(&rejecting("a1")).await);
+            assert!(world.ends().is_empty() && world.row()["dead_at"].is_null());
+            assert_eq!(world.server.count(TOKEN), 0);
+        }
+    }
+    let world = left_at_two_hosts().await;
+    [inactive(), inactive()].into_iter().for_each(|answer| world.server.next(INTROSPECT, answer));
+    assert!(matches!(trouble(world.token(&rejecting("a1")).await), Trouble::Lost));
+    assert!(!world.row()["dead_at"].is_null());
 }
 
 #[tokio::test]

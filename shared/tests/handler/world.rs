@@ -67,7 +67,7 @@ impl World {
             "TOKEN_KEY_ID" => Some("key".to_owned()),
             "TOKEN_CUSTODY" => Some(who.to_owned()),
             "TOKEN_MAX_AGE_MINUTES" => Some("60".to_owned()),
-            "LOGIN_URLS" => Some(server.url().to_owned()),
+            "LOGIN_URLS" => Some(format!("{},{}", server.url(), other_host(&server))),
             "STACK_NAME" => Some("connect".to_owned()),
             "SF_CLIENT_ID_SECRET_NAME" => Some("sf_client_id".to_owned()),
             "SF_CLIENT_SECRET_SECRET_NAME" => Some("sf_client_secret".to_owned()),
@@ -143,6 +143,11 @@ impl World {
             }
         }
     }
+}
+
+/// The same server under another name, as an org's own host is one beside the login host.
+pub(crate) fn other_host(server: &Server) -> String {
+    server.url().replace("127.0.0.1", "localhost")
 }
 
 pub(crate) fn deadline() -> Instant {

@@ -42,17 +42,18 @@ impl Work<'_> {
         is_time(connection::EXPIRES_AT) && is_time(connection::REFRESHED_AT) && access.split('.').count() != 3
     }
 
-    /// Asks one host after the other about a token, until one knows it: another than its own may call it inactive. `None` where
-    /// all of them refuse to say. Who cannot say it now may yet.
+    /// Asks one host after the other about a token, until one knows it. Another than its own may call it inactive: it is so where all
+    /// of them say it. `None` where one refuses to say. Who cannot say it now may yet.
     async fn introspect(&self, token: (TokenKind, &str), inputs: &Inputs) -> Result<Option<Introspection>, Stop> {
         let credentials = self.custody.config.credentials(&inputs.secrets).map_err(Trouble::from)?;
-        let (mut said, mut not_now) = (None, None);
+        let (mut is_inactive, mut not_now) = (!self.hosts.is_empty(), None);
         for host in &self.hosts {
             let time = left(self.until).min(INTROSPECTION);
             match self.custody.salesforce()?.introspect(host, token, credentials, time).await {
                 Ok(active @ Introspection::Active { .. }) => return Ok(Some(active)),
-                Ok(inactive) => said = Some(inactive),
+                Ok(Introspection::Inactive) => {}
                 Err(error) => {
+                    is_inactive = false;
                     if error.is_silence() {
                         self.custody.silences.note(host);
                     }
@@ -62,9 +63,9 @@ impl Work<'_> {
                 }
             }
         }
-        match (said, not_now) {
-            (None, Some(error)) => Err(Trouble::from(error).into()),
-            (said, _) => Ok(said),
+        match not_now {
+            Some(error) => Err(Trouble::from(error).into()),
+            None => Ok(is_inactive.then_some(Introspection::Inactive)),
         }
     }
 }
