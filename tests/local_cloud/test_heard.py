@@ -31,3 +31,9 @@ def test_a_field_that_the_schema_does_not_name_is_wrong():
     event = copy.deepcopy(SAMPLES[0])
     event["data"]["access_token"] = "x"
     assert heard.faults(event)
+
+
+def test_a_request_without_an_id_is_no_event():
+    probe = {"asked": {"method": "POST", "body": ""}}
+    event = {"asked": {"method": "POST", "body": SAMPLES[0], "webhook_id": SAMPLES[0]["id"]}}
+    assert heard.signed([probe, event, event]) == [SAMPLES[0]]
