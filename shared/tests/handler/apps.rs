@@ -108,7 +108,9 @@ async fn an_app_whose_key_has_changed_knows_its_tokens_by_the_living_one() {
     world.put(&of("3MVG9.before"));
     let dead = json!({"error": "invalid_grant", "error_description": "expired access/refresh token"});
     (0..2).for_each(|_| world.server.next(TOKEN, Answer::json(400, &dead)));
-    [false, true].into_iter().for_each(|is_active| world.server.next(INTROSPECT, json!({"active": is_active})));
+    for is_active in [false, true] {
+        world.server.next(INTROSPECT, json!({"active": is_active}));
+    }
     let ended = world.token(&rejecting("a1")).await;
     assert!(matches!(ended, Err(TokenError::Ended(end)) if end.reason == Some(EndReason::Expired)));
     assert_eq!(world.ends().len(), 1);

@@ -72,10 +72,14 @@ async fn a_token_that_one_host_does_not_know_is_not_revoked_while_the_other_is_d
     let world = World::start().await;
     world.put(&json!({"instance_url": {"S": other_host(&world.server)}}));
     let unknown = || Answer::new(400, "error=invalid_token");
-    [unknown(), Answer::new(503, "")].into_iter().for_each(|answer| world.server.next(REVOKE, answer));
+    for answer in [unknown(), Answer::new(503, "")] {
+        world.server.next(REVOKE, answer);
+    }
     assert_eq!(world.custody.disconnect(&chat(), deadline()).await.unwrap(), Disconnected::Ended);
     let Some((Upkeep::Revoke(revoke), _)) = world.queued().pop() else { panic!("not queued") };
-    [Answer::new(503, ""), unknown()].into_iter().for_each(|answer| world.server.next(REVOKE, answer));
+    for answer in [Answer::new(503, ""), unknown()] {
+        world.server.next(REVOKE, answer);
+    }
     assert!(world.custody.revoke(&revoke, deadline()).await.is_err(), "its message comes back");
     assert_eq!(world.custody.revoke(&revoke, deadline()).await.unwrap(), Revoked::Dead);
     assert!(world.salesforce.with(|grant| grant.current.is_none()));

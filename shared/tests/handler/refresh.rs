@@ -380,14 +380,18 @@ async fn a_token_is_dead_only_where_each_of_its_hosts_says_so() {
     for other in [Answer::new(503, ""), Answer::new(403, ""), Answer::new(200, "<html>")] {
         for answers in [[inactive(), other.clone()], [other.clone(), inactive()]] {
             let world = left_at_two_hosts().await;
-            answers.into_iter().for_each(|answer| world.server.next(INTROSPECT, answer));
+            for answer in answers {
+                world.server.next(INTROSPECT, answer);
+            }
             trouble(world.token(&rejecting("a1")).await);
             assert!(world.ends().is_empty() && world.row()["dead_at"].is_null());
             assert_eq!(world.server.count(TOKEN), 0);
         }
     }
     let world = left_at_two_hosts().await;
-    [inactive(), inactive()].into_iter().for_each(|answer| world.server.next(INTROSPECT, answer));
+    for answer in [inactive(), inactive()] {
+        world.server.next(INTROSPECT, answer);
+    }
     assert!(matches!(trouble(world.token(&rejecting("a1")).await), Trouble::Lost));
     assert!(!world.row()["dead_at"].is_null());
 }
