@@ -249,6 +249,25 @@ def reading_while_functions_write(cloud):
                 each.result()
 
 
+@expectation
+def pages_of_log_events(cloud):
+    logs, group, stream = cloud.client("logs"), "searched", "stream"
+    logs.create_log_group(logGroupName=group)
+    logs.create_log_stream(logGroupName=group, logStreamName=stream)
+    now = int(time.time() * 1000)
+    lines = [f"line {number}" for number in range(10_002)]
+    for some in (lines[:6_000], lines[6_000:]):
+        events = [{"timestamp": now + int(line.split()[1]) // 5, "message": line} for line in some]
+        logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
+    search = logs.get_paginator("filter_log_events").paginate
+    pages = [[event["message"] for event in page["events"]] for page in search(logGroupName=group)]
+    assert [len(page) for page in pages] == [10_000, 2] and sum(pages, []) == lines
+    few = search(logGroupName=group, filterPattern="9999", limit=1)
+    assert [event["message"] for page in few for event in page["events"]] == ["line 9999"]
+    times = search(logGroupName=group, endTime=now, limit=2)
+    assert [event["message"] for page in times for event in page["events"]] == lines[:5]
+
+
 # IAM
 
 

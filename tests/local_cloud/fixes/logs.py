@@ -1,4 +1,4 @@
-"""CloudWatch Logs: saved queries, and reading while functions write."""
+"""CloudWatch Logs: saved queries, reading while functions write, and the pages of a search."""
 
 import json
 import uuid
@@ -8,6 +8,7 @@ from ministack.services import cloudwatch_logs
 from . import fix
 from .provisioning import HANDLERS
 
+_LARGEST_PAGE = 10_000
 
 @fix
 def saved_queries():
@@ -70,3 +71,29 @@ def reading_while_functions_write():
             super().__setitem__(name, {**group, "streams": _Streams(group["streams"])})
 
     groups.__class__ = Groups
+
+
+@fix
+def pages_of_log_events():
+    """A search that finds more than its limit, 10,000 events where it has none, gives a token for the rest.
+
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html
+    """
+    search = cloudwatch_logs._filter_log_events
+
+    def page(data):
+        start, told = data.get("nextToken", f"{data.get('startTime') or 0} 0").split()
+        start, told = int(start), int(told)
+        # What was told already has the time at which this page begins.
+        limit = min(data.get("limit", _LARGEST_PAGE), _LARGEST_PAGE - told)
+        status, headers, body = search({**data, "startTime": start, "limit": limit + told})
+        if status != 200:
+            return status, headers, body
+        found = json.loads(body)
+        times = [event["timestamp"] for event in found["events"]]
+        if len(times) == limit + told:
+            found["nextToken"] = f"{times[-1]} {times.count(times[-1])}"
+        found["events"] = found["events"][told:]
+        return cloudwatch_logs.json_response(found)
+
+    cloudwatch_logs._filter_log_events = page
