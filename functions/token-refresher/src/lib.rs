@@ -33,8 +33,9 @@ use tracing::warn;
 pub use crate::config::Config;
 use crate::{delivery::Delivery, ending::Ending, report::Report, resources::Resources, setback::Setback};
 
-/// The AWS services that a start asks, one connection each, as [`shared::aws::Start`] names them.
-pub const SERVICES: [&str; 4] = ["dynamodb", "kms", "secretsmanager", "sqs"];
+/// The AWS services that connections are opened to at the start, as [`shared::aws::Start`] names them. Each message reads a row
+/// first. A refresh opens its own: it waits for Salesforce much longer, and nobody waits for it.
+pub const SERVICES: [&str; 1] = ["dynamodb"];
 
 /// For returning a message to the queue, and for all that follows.
 const RETURN_RESERVE: Duration = Duration::from_secs(3);
@@ -71,13 +72,6 @@ impl TokenRefresher {
     #[must_use]
     pub fn new(config: Config, aws: &SdkConfig, clock: Clock, random: Random) -> Self {
         Self(Resources::new(config, aws, clock, random))
-    }
-
-    /// Fetches the secrets. A failure is retried when a message needs them.
-    pub async fn warm_up(&self) {
-        if let Err(error) = self.0.custody.secrets().await {
-            warn!(error = chain(&error), "secrets not fetched");
-        }
     }
 
     /// Processes a batch, all messages at once, and names those that are to be delivered again.

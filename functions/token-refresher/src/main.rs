@@ -9,7 +9,7 @@ async fn main() -> Result<(), Error> {
     let settings = process::environment();
     let start = Start::begin(&settings, &SERVICES).await?;
     let refresher = TokenRefresher::new(Config::read(&settings)?, start.aws(), process::now, process::random);
-    start.finish(refresher.warm_up()).await;
+    start.finish(async {}).await;
     Box::pin(run(service_fn(async |event: LambdaEvent<_>| {
         Ok::<_, Error>(Box::pin(refresher.handle(event.payload, Timestamp::from_millis(event.context.deadline))).await?)
     })))
