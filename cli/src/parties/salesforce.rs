@@ -5,7 +5,7 @@ pub(crate) use shared::salesforce::Revocation;
 use shared::{
     LoginUrl, LoginUrls,
     http::Roots,
-    salesforce::{Grant, RevokeError, Salesforce, TIMEOUT, instance_origin},
+    salesforce::{Grant, RevocationAnswers, RevokeError, Salesforce, TIMEOUT, instance_origin},
 };
 
 use crate::{
@@ -73,20 +73,19 @@ pub(crate) async fn revoke(token: &str, hosts: Vec<String>) -> Result<Revocation
     };
     let live = |why: &str| failed(why, "the tokens live");
     let salesforce = Salesforce::new(Roots::System).map_err(|_| live("no root certificates"))?;
-    let (mut is_unknown, mut is_unsure, mut may_be_dead, mut refused) = (false, false, false, None);
+    let (mut answers, mut may_be_dead, mut refused) = (RevocationAnswers::default(), false, None);
     for host in hosts {
-        match salesforce.revoke(&host, token, TIMEOUT).await {
-            Ok(Revocation::Revoked) => return Ok(Revocation::Revoked),
-            Ok(Revocation::Unknown) => is_unknown = true,
-            Err(error) => {
-                is_unsure |= !matches!(error, RevokeError::Refused(404));
-                may_be_dead |= matches!(error, RevokeError::NoAnswer(_));
-                refused = Some(format!("{error} at {host}"));
-            }
+        let answer = salesforce.revoke(&host, token, TIMEOUT).await;
+        if let Err(error) = &answer {
+            may_be_dead |= matches!(error, RevokeError::NoAnswer(_));
+            refused = Some(format!("{error} at {host}"));
+        }
+        if answers.hear(answer) {
+            return Ok(Revocation::Revoked);
         }
     }
     match refused {
-        _ if is_unknown && !is_unsure => Ok(Revocation::Unknown),
+        _ if answers.end().is_ok() => Ok(Revocation::Unknown),
         Some(why) if may_be_dead => Err(failed(&why, "the tokens may be revoked or live")),
         Some(why) => Err(live(&why)),
         None => Err(live("the row names no host of Salesforce's")),

@@ -14,7 +14,7 @@ use shared::{
     custody::upkeep::{Revoke, Upkeep},
     exchange::{Consent, ExchangeMessage, Sealed},
     metrics::Metric,
-    salesforce::{self, Grant, RefreshToken, RevokeError, UntrustedTokens, Verdict},
+    salesforce::{self, Grant, RefreshToken, RevocationAnswers, RevokeError, UntrustedTokens},
 };
 use tokio::time::{Instant, timeout_at};
 use tracing::{error, warn};
@@ -220,7 +220,7 @@ impl Work<'_> {
 
     /// Asks each host until one knows the token. Just before, the row is read each time: a connection is not worth a token.
     async fn revoke_unless_in_use(&self, tokens: &Doomed) -> Result<Ending, Setback> {
-        let mut verdict = Verdict::default();
+        let mut answers = RevocationAnswers::default();
         for host in tokens.hosts() {
             match tokens.held_by(&self.resources.tables.read_tokens(self.attempt.wa_id).await?) {
                 Holding::Held => return Ok(Ending::Duplicate),
@@ -228,10 +228,10 @@ impl Work<'_> {
                 Holding::NotHeld => {}
             }
             let time = left(self.budget.work()).min(salesforce::TIMEOUT);
-            if verdict.hear(self.resources.salesforce.revoke(host, tokens.token(), time).await) {
+            if answers.hear(self.resources.salesforce.revoke(host, tokens.token(), time).await) {
                 return Ok(Ending::Revoked);
             }
         }
-        Ok(verdict.end().map(|()| Ending::Revoked).map_err(NotRevoked::from)?)
+        Ok(answers.end().map(|()| Ending::Revoked).map_err(NotRevoked::from)?)
     }
 }

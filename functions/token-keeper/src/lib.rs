@@ -113,7 +113,7 @@ impl TokenKeeper {
                 let (status, reason, fault) = (refusal.status(), refusal.reason(), refusal.fault());
                 match fault {
                     None => info!(route = name, status, result, reason, duration_ms, "request refused"),
-                    Some(fault) if fault.passes() => {
+                    Some(fault) if fault.needs_no_operator() => {
                         warn!(route = name, status, result, duration_ms, error = chain(fault), "request failed");
                     }
                     Some(fault) => {

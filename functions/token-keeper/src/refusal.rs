@@ -132,8 +132,8 @@ impl Refusal {
 }
 
 impl Unavailable {
-    /// Whether it passes without an operator: Salesforce does not answer, or the person has to log in again.
-    pub(crate) const fn passes(&self) -> bool {
+    /// Whether an operator can do nothing about it: Salesforce does not answer, or the person has to log in again.
+    pub(crate) const fn needs_no_operator(&self) -> bool {
         matches!(
             self,
             Self::Custody(

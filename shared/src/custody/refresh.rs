@@ -210,11 +210,8 @@ impl Work<'_> {
                 }
                 RefreshClass::Operator => {
                     self.is_unused = self.has_no_successor;
-                    if refetched && self.is_of_another_app(&inputs) {
-                        return Err(self.of_another_app(error, &inputs).await?);
-                    }
                     if refetched {
-                        return Err(error.into());
+                        return Err(self.refused(error, &inputs).await?);
                     }
                     refetched = true;
                     let newer = self.custody.secret_store().newer_than(&inputs.secrets, self.now()).await;
@@ -274,9 +271,12 @@ impl Work<'_> {
             && !connection::is_past_idle_limit(self.row, self.now())
     }
 
-    /// What a refusal means under credentials that the row does not know. An app that sees the row's access token is its own,
-    /// whose consumer key has changed: its word about the refresh token is true.
-    async fn of_another_app(&self, error: RefreshError, inputs: &Inputs) -> Result<Stop, Stop> {
+    /// What a refusal of the newest credentials means. Where the row does not know them, an app that sees its access token is its
+    /// own, whose consumer key has changed: its word about the refresh token is true.
+    async fn refused(&self, error: RefreshError, inputs: &Inputs) -> Result<Stop, Stop> {
+        if !self.is_of_another_app(inputs) {
+            return Ok(error.into());
+        }
         Ok(match self.look(inputs).await? {
             Look::Dead => self.dead(EndReason::Expired),
             Look::Alive | Look::Unknown => Trouble::OtherApp(Some(error)).into(),

@@ -16,7 +16,7 @@ use crate::{
     connection::{Origin, REFRESH_TOKEN, RefreshTokenText, StoredTokens},
     logging::chain,
     metrics::Metric,
-    salesforce::{self, Verdict},
+    salesforce::{self, RevocationAnswers},
 };
 
 /// What an invocation has for this once its work is done: the queue, and one try where that does not take the token. Together
@@ -43,18 +43,18 @@ impl Custody {
         if revoke.hosts.is_empty() {
             return Err(Trouble::NoHost);
         }
-        let mut verdict = Verdict::default();
+        let mut answers = RevocationAnswers::default();
         for host in &revoke.hosts {
             // Just before: a connection is not worth a token.
             if self.is_in_use(revoke, token.expose_secret(), &self.row(&revoke.wa_id).await?).await? {
                 return Ok(Revoked::InUse);
             }
             let time = deadline.saturating_duration_since(Instant::now()).min(salesforce::TIMEOUT);
-            if verdict.hear(self.salesforce()?.revoke(host, token.expose_secret(), time).await) {
+            if answers.hear(self.salesforce()?.revoke(host, token.expose_secret(), time).await) {
                 return Ok(Revoked::Dead);
             }
         }
-        Ok(verdict.end().map(|()| Revoked::Dead)?)
+        Ok(answers.end().map(|()| Revoked::Dead)?)
     }
 
     /// Whether the chat is connected by this token, or by what a rotation has made of it. Salesforce may also give one token to

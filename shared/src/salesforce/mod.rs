@@ -27,7 +27,7 @@ pub use self::{
     grant::{Grant, Refreshed, Untrusted, UntrustedTokens, are_other_records, instance_origin},
     introspect::{IntrospectError, Introspection, TokenKind},
     refresh::{AppCredentials, RefreshError},
-    revoke::{Revocation, RevokeError, Verdict},
+    revoke::{Revocation, RevocationAnswers, RevokeError},
     token::{AccessToken, InvalidToken, RefreshToken},
     token_endpoint::{Credentials, ExchangeError, Redemption},
     userinfo::UserinfoError,

@@ -23,17 +23,17 @@ pub enum Revocation {
     Unknown,
 }
 
-/// What the hosts of a token have said of it, one after the other. It is dead where one revokes it, or where one knows it as dead
+/// What the hosts of a token have answered to its revocation, one after the other. It is dead where one revokes it, or where one knows it as dead
 /// and no other may know it as alive.
 #[derive(Debug, Default)]
-pub struct Verdict {
+pub struct RevocationAnswers {
     is_unknown: bool,
     open: Option<RevokeError>,
     /// The host does not know the org.
     elsewhere: Option<RevokeError>,
 }
 
-impl Verdict {
+impl RevocationAnswers {
     /// Hears one more; whether the token is revoked, so that no other host need be asked.
     pub fn hear(&mut self, answer: Result<Revocation, RevokeError>) -> bool {
         match answer {
@@ -115,8 +115,8 @@ mod tests {
         let down = || Err(RevokeError::Refused(503));
         let elsewhere = || Err(RevokeError::Refused(404));
         let is_dead = |answers: Vec<Result<Revocation, RevokeError>>| {
-            let mut verdict = Verdict::default();
-            answers.into_iter().any(|answer| verdict.hear(answer)) || verdict.end().is_ok()
+            let mut heard = RevocationAnswers::default();
+            answers.into_iter().any(|answer| heard.hear(answer)) || heard.end().is_ok()
         };
         assert!(
             is_dead(vec![dead(), dead()]) && is_dead(vec![elsewhere(), dead()]) && is_dead(vec![dead(), elsewhere()])

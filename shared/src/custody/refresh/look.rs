@@ -38,7 +38,7 @@ impl Work<'_> {
     /// Whether this stack has stored when Salesforce said that the access token ends. A JWT says it by itself, and what stands in a
     /// row that was never refreshed here is a bot's.
     fn was_told_the_end_of(&self, access: &str) -> bool {
-        let is_time = |name| self.row.get(name).is_some_and(|value| Value::as_time(value).is_some());
+        let is_time = |name| self.row.get(name).and_then(Value::as_time).is_some();
         is_time(connection::EXPIRES_AT) && is_time(connection::REFRESHED_AT) && access.split('.').count() != 3
     }
 
