@@ -160,6 +160,9 @@ impl Program {
                 ("EXCHANGE_QUEUE_URL", queue),
                 ("MAX_TRIES", "8"),
                 ("CHECKPOINT_KEY_ID", key),
+                ("STATE_POLICY", "Signed"),
+                ("STATE_KEY_IDS", key),
+                ("STATE_PUBLIC_KEYS", &fakes.public_state_key_base64()),
                 ("TOKEN_CUSTODY", "Stack"),
                 ("TOKEN_KEY_ID", key),
                 ("UPKEEP_QUEUE_URL", "https://sqs.us-east-1.amazonaws.com/111122223333/upkeep"),
@@ -226,7 +229,7 @@ impl Role {
             Self::ConnectLink => sample("links-post"),
             Self::Exchanger => {
                 fakes.put_connection(Value::Null);
-                exchange(&fakes.url(tls), messages, number)
+                exchange(fakes, &fakes.url(tls), messages, number)
             }
             Self::Keeper => {
                 fakes.put_connection(connection());
@@ -306,7 +309,25 @@ fn sample(name: &str) -> Result<Value, Failed> {
 /// A callback with a valid state, from the browser that the state is bound to.
 fn callback(fakes: &Fakes) -> Result<Value, Failed> {
     let attempt_id = AttemptId::from_bytes([7; AttemptId::LENGTH]);
-    let browser = BrowserSecret::from_random(&[9; 32]);
+    let state = state(fakes, attempt_id, "https://login.salesforce.com")?;
+    let mut event = sample("callback-get")?;
+    let query = event["rawQueryString"].as_str().ok_or("no query")?;
+    let code = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "code").ok_or("no code")?.1;
+    let query =
+        form_urlencoded::Serializer::new(String::new()).extend_pairs([("code", &*code), ("state", &state)]).finish();
+    let cookie = browser().set_cookie(CookieName::of(attempt_id), 900);
+    event["rawQueryString"] = query.into();
+    event["cookies"] = json!([cookie.split(';').next()]);
+    Ok(event)
+}
+
+/// An event with a message for each of this many attempts, received just now.
+fn browser() -> BrowserSecret {
+    BrowserSecret::from_random(&[9; 32])
+}
+
+/// A state that is valid now.
+fn state(fakes: &Fakes, attempt_id: AttemptId, login_url: &str) -> Result<String, Failed> {
     let claims = Claims {
         attempt_id,
         link: Some(LinkOrigin {
@@ -316,39 +337,27 @@ fn callback(fakes: &Fakes) -> Result<Value, Failed> {
         }),
         wa_id: "whatsapp:+15551234567".parse()?,
         expires_at: process::now().plus(Duration::from_hours(1)),
-        login_url: "https://login.salesforce.com".parse()?,
-        binding: Some(browser.binding(attempt_id)),
+        login_url: login_url.parse()?,
+        binding: Some(browser().binding(attempt_id)),
     };
     let unsigned: UnsignedState = claims.unsigned(fakes.public_state_key()?.id());
     let signature = fakes.state_key().sign(&unsigned.message());
-    let state = unsigned.with_signature(signature.as_ref().try_into()?);
-
-    let mut event = sample("callback-get")?;
-    let query = event["rawQueryString"].as_str().ok_or("no query")?;
-    let code = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "code").ok_or("no code")?.1;
-    let query =
-        form_urlencoded::Serializer::new(String::new()).extend_pairs([("code", &*code), ("state", &state)]).finish();
-    let cookie = browser.set_cookie(CookieName::of(attempt_id), 900);
-    event["rawQueryString"] = query.into();
-    event["cookies"] = json!([cookie.split(';').next()]);
-    Ok(event)
+    Ok(unsigned.with_signature(signature.as_ref().try_into()?))
 }
 
-/// An event with a message for each of this many attempts, received just now.
-fn exchange(login_url: &str, messages: usize, number: usize) -> Result<Value, Failed> {
+fn exchange(fakes: &Fakes, login_url: &str, messages: usize, number: usize) -> Result<Value, Failed> {
     let mut event = sample("exchange-sqs")?;
     let record = event["Records"][0].take();
     let body: Value = serde_json::from_str(record["body"].as_str().ok_or("no body")?)?;
     let records = (0..messages).map(|message| {
         let (mut record, mut body) = (record.clone(), body.clone());
-        body["attempt_id"] = format!("{number:016x}{message:016x}").into();
+        body["state"] = state(fakes, format!("{number:016x}{message:016x}").parse()?, login_url)?.into();
         body["code"] = format!("aPrxBenchBenchBench{number}.{message}==").into();
         body["received_at"] = process::now().millis().into();
-        body["login_url"] = login_url.into();
         record["body"] = body.to_string().into();
         record["messageId"] = format!("bench-{number}-{message}").into();
-        record
+        Ok(record)
     });
-    event["Records"] = records.collect();
+    event["Records"] = records.collect::<Result<_, Failed>>()?;
     Ok(event)
 }
