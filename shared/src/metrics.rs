@@ -6,13 +6,15 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer, ser::SerializeMap as _};
 use tracing::info;
 
 use crate::{SettingError, Settings, Timestamp, timestamp::millis};
 
 /// The namespace of all metrics.
 pub const NAMESPACE: &str = "WhatsAppSalesforceConnect";
+/// The dimension that every metric has.
+const STACK: &str = "Stack";
 /// The target of the events that are metrics: [`crate::logging`] writes them verbatim.
 pub const TARGET: &str = "metrics";
 
@@ -88,14 +90,37 @@ impl Metric {
     }
 }
 
+/// The dimensions of a measurement besides the stack: names and values.
+pub type By<'a> = &'a [(&'static str, &'a str)];
+
+/// One value of a metric.
+#[derive(Clone, Copy, Debug)]
+pub struct Measurement<'a> {
+    metric: Metric,
+    unit: &'static str,
+    value: u64,
+    by: By<'a>,
+}
+
+impl<'a> Measurement<'a> {
+    /// One occurrence.
+    #[must_use]
+    pub const fn one(metric: Metric, by: By<'a>) -> Self {
+        Self { metric, unit: "Count", value: 1, by }
+    }
+
+    /// A duration, in milliseconds.
+    #[must_use]
+    pub fn duration(metric: Metric, took: Duration) -> Self {
+        Self { metric, unit: "Milliseconds", value: millis(took), by: &[] }
+    }
+}
+
 /// Writes the metrics of one stack.
 #[derive(Clone, Debug)]
 pub struct Meter {
     stack: String,
 }
-
-/// The dimensions of a measurement besides the stack: names and values.
-pub type By<'a> = &'a [(&'static str, &'a str)];
 
 impl Meter {
     /// A meter for the stack that the settings name.
@@ -108,39 +133,82 @@ impl Meter {
 
     /// Counts one occurrence.
     pub fn count(&self, at: Timestamp, metric: Metric, by: By<'_>) {
-        let line = self.line(at, metric, "Count", 1, by);
-        info!(target: TARGET, "{line}");
+        self.record(at, &[Measurement::one(metric, by)]);
     }
 
     /// Records a duration, in milliseconds.
     pub fn time(&self, at: Timestamp, metric: Metric, took: Duration) {
-        let line = self.line(at, metric, "Milliseconds", millis(took), &[]);
-        info!(target: TARGET, "{line}");
+        self.record(at, &[Measurement::duration(metric, took)]);
     }
 
-    fn line(&self, at: Timestamp, metric: Metric, unit: &str, value: u64, by: By<'_>) -> Value {
-        let names: Vec<_> = ["Stack"].into_iter().chain(by.iter().map(|(name, _)| *name)).collect();
-        let mut line = Map::new();
-        line.insert(
-            "_aws".to_owned(),
-            json!({
-                "Timestamp": at.millis(),
-                "CloudWatchMetrics": [{
-                    "Namespace": NAMESPACE,
-                    "Dimensions": [names],
-                    "Metrics": [{"Name": metric.name(), "Unit": unit}],
-                }],
-            }),
-        );
-        line.insert("Stack".to_owned(), self.stack.as_str().into());
-        line.extend(by.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())));
-        line.insert(metric.name().to_owned(), value.into());
-        Value::Object(line)
+    /// Records these in one line: of different metrics, and no two with the same dimension.
+    pub fn record(&self, at: Timestamp, measurements: &[Measurement<'_>]) {
+        let line = Line { stack: &self.stack, at, measurements };
+        if let Ok(line) = serde_json::to_string(&line) {
+            info!(target: TARGET, "{line}");
+        }
+    }
+}
+
+/// A line of the log: what CloudWatch finds in it, and then the values.
+struct Line<'a> {
+    stack: &'a str,
+    at: Timestamp,
+    measurements: &'a [Measurement<'a>],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metadata<'a> {
+    timestamp: u64,
+    cloud_watch_metrics: Vec<Directive<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Directive<'a> {
+    namespace: &'static str,
+    dimensions: [Vec<&'a str>; 1],
+    metrics: [Definition; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Definition {
+    name: &'static str,
+    unit: &'static str,
+}
+
+impl Measurement<'_> {
+    fn directive(&self) -> Directive<'_> {
+        Directive {
+            namespace: NAMESPACE,
+            dimensions: [[STACK].into_iter().chain(self.by.iter().map(|(name, _)| *name)).collect()],
+            metrics: [Definition { name: self.metric.name(), unit: self.unit }],
+        }
+    }
+}
+
+impl Serialize for Line<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let cloud_watch_metrics = self.measurements.iter().map(Measurement::directive).collect();
+        let mut line = serializer.serialize_map(None)?;
+        line.serialize_entry("_aws", &Metadata { timestamp: self.at.millis(), cloud_watch_metrics })?;
+        line.serialize_entry(STACK, self.stack)?;
+        for Measurement { metric, value, by, .. } in self.measurements {
+            for (name, value) in *by {
+                line.serialize_entry(name, value)?;
+            }
+            line.serialize_entry(metric.name(), value)?;
+        }
+        line.end()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_123);
@@ -149,11 +217,15 @@ mod tests {
         Meter::read(&Settings::new(|name| (name == "STACK_NAME").then(|| "connect".to_owned()))).unwrap()
     }
 
+    fn line(measurements: &[Measurement<'_>]) -> Value {
+        let stack = &meter().stack;
+        serde_json::from_str(&serde_json::to_string(&Line { stack, at: NOW, measurements }).unwrap()).unwrap()
+    }
+
     #[test]
     fn a_count_has_the_documented_form() {
-        let line = meter().line(NOW, Metric::Callbacks, "Count", 1, &[("Result", "accepted")]);
         assert_eq!(
-            line,
+            line(&[Measurement::one(Metric::Callbacks, &[("Result", "accepted")])]),
             json!({
                 "_aws": {
                     "Timestamp": 1_790_000_000_123_u64,
@@ -172,11 +244,19 @@ mod tests {
 
     #[test]
     fn every_dimension_and_metric_that_a_line_declares_is_in_it() {
-        let line = meter().line(NOW, Metric::TimeToMessage, "Milliseconds", 84, &[]);
-        let directive = &line["_aws"]["CloudWatchMetrics"][0];
-        assert_eq!(directive["Dimensions"], json!([["Stack"]]));
-        assert_eq!(line["Stack"], "connect");
-        assert_eq!(line[directive["Metrics"][0]["Name"].as_str().unwrap()], 84);
+        let line = line(&[
+            Measurement::one(Metric::Requests, &[("Result", "token")]),
+            Measurement::duration(Metric::TokenCallDuration, Duration::from_millis(84)),
+        ]);
+        let declared = |index: usize| {
+            let directive = &line["_aws"]["CloudWatchMetrics"][index];
+            let named = |name: &Value| (name.clone(), line[name.as_str().unwrap()].clone());
+            let dimensions: Vec<_> = directive["Dimensions"][0].as_array().unwrap().iter().map(named).collect();
+            (dimensions, named(&directive["Metrics"][0]["Name"]))
+        };
+        let (stack, result) = ((json!("Stack"), json!("connect")), (json!("Result"), json!("token")));
+        assert_eq!(declared(0), (vec![stack.clone(), result], (json!("Requests"), json!(1))));
+        assert_eq!(declared(1), (vec![stack], (json!("TokenCallDuration"), json!(84))));
     }
 
     #[test]

@@ -22,7 +22,7 @@ use shared::{
     },
     binding::{BrowserSecret, UsedLogin},
     exchange::{Consent, ExchangeMessage},
-    metrics::Metric,
+    metrics::{Measurement, Metric},
     state::{Claims, InvalidState, State, StateKey},
     state_settings::StatePolicy,
     timestamp::{Clock, millis},
@@ -130,10 +130,13 @@ impl Receiver {
         let now = (self.clock)();
         let (result, attempt_id) = (reply.label(), reply.attempt_id().map(tracing::field::display));
         info!(result, attempt_id, duration_ms = millis(now.since(started)), "{}", reply.message());
-        self.config.meter.count(now, Metric::Callbacks, &[("Result", result)]);
-        if reply.attempt_id().is_some() {
-            self.config.meter.count(now, Metric::Logins, &[("Step", "returned")]);
-        }
+        let by_result = [("Result", result)];
+        let measured = [
+            Measurement::one(Metric::Callbacks, &by_result),
+            Measurement::one(Metric::Logins, &[("Step", "returned")]),
+        ];
+        let measured = if reply.attempt_id().is_some() { &measured } else { &measured[..1] };
+        self.config.meter.record(now, measured);
         let response = reply.to_response(request.wants_json(), self.config.bot_phone_number.as_ref());
         Response { cookies, ..response }.into_event(request.is_head())
     }

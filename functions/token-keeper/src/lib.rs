@@ -23,7 +23,7 @@ use shared::{
     conditional_write::Attributes,
     custody::{Custody, EndedConnection, TokenCustody, TokenError, Wish},
     logging::chain,
-    metrics::Metric,
+    metrics::{Measurement, Metric},
     process::Random,
     timestamp::{Clock, millis},
     web::{Content, Response},
@@ -99,11 +99,11 @@ impl TokenKeeper {
         let took = now.since(started);
         let duration_ms = millis(took);
         let result = served.as_ref().map_or_else(Refusal::label, |served| served.result);
-        let meter = &self.custody.config().meter;
-        meter.count(now, Metric::Requests, &[("Result", result)]);
-        if route == Route::Token {
-            meter.time(now, Metric::TokenCallDuration, took);
-        }
+        let by_result = [("Result", result)];
+        let measured =
+            [Measurement::one(Metric::Requests, &by_result), Measurement::duration(Metric::TokenCallDuration, took)];
+        let measured = if route == Route::Token { &measured } else { &measured[..1] };
+        self.custody.config().meter.record(now, measured);
         let response = match served {
             Ok(Served { status, result, reason, content }) => {
                 info!(route = name, status, result, reason, duration_ms, "request served");
