@@ -11,7 +11,9 @@ use aws_smithy_async::{
     rt::sleep::{SharedAsyncSleep, TokioSleep},
     time::SystemTimeSource,
 };
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::{
+    http::SharedHttpClient, stalled_stream_protection::StalledStreamProtectionConfig,
+};
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 use aws_types::{SdkConfig, region::Region};
 use hyper::Uri;
@@ -199,6 +201,8 @@ fn sdk_config(
         .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
         .time_source(SystemTimeSource::new())
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+        // It is for streams of unknown length: ours are small, and the time-outs end those that stall.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .timeout_config(
             TimeoutConfig::builder()
                 .operation_attempt_timeout(ATTEMPT_TIMEOUT)

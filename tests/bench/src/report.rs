@@ -115,8 +115,9 @@ fn limits(programs: &[Figures], batches: Option<&Batches>) -> Vec<Limit> {
         }
     }
     if let (Some(ours), Some(limit)) = (of("token-keeper"), of("keeper-sdk-free")) {
+        // Callgrind's CPU has no instructions for SHA-256, which the SDK's signature is mostly made of: the time counts.
         let instructions = ratio(ours.instructions_tls.warm, limit.instructions_tls.warm);
-        at_most("keeper: instructions of a warm call, token fresh", instructions, 1.5, "× keeper-sdk-free");
+        at_most("keeper: instructions of a warm call, token fresh", instructions, 2.0, "× keeper-sdk-free");
         let time = ours.warm_p50_ms / limit.warm_p50_ms;
         at_most("keeper: time of a warm call, token fresh", time, 1.5, "× keeper-sdk-free");
     }
