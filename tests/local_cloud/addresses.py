@@ -10,6 +10,12 @@ import re
 # As the template's BotWebhookUrl.
 _WEBHOOK = r"https://\S+|http://(([a-z0-9-]+\.)*localhost|127\.0\.0\.1|\[::1\])([:/]\S*)?"
 
+_BODY = json.dumps({"wa_id": "whatsapp:+15551234567"})
+CALL_BY_HAND = [
+    "curl --aws-sigv4 aws:amz:$AWS_REGION:execute-api --user \"$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY\" \\",
+    f"  -H \"content-type: application/json\" -d '{_BODY}' \"$LINKS_URL\"",
+]
+
 
 def bot_webhook_url():
     """Where events go, as the person at the terminal asks for by BOT_WEBHOOK_URL; None for the sandbox's bot."""
@@ -36,28 +42,21 @@ def for_a_bot(state, file):
     """Lines for a shell, after which a bot of one's own has what README.md's examples read from the environment, and a call by hand."""
     credentials = state["bot_credentials"]
     secret = f"import json; print(json.load(open('{file}'))['bot_credentials']['secret_access_key'])"
+    sandbox, api = state["sandbox"], state["bot_api_url"]
     environment = {
         "AWS_ENDPOINT_URL": state["endpoint"],
         "AWS_REGION": state["region"],
         "AWS_DEFAULT_REGION": state["region"],
         "AWS_ACCESS_KEY_ID": credentials["access_key_id"],
         "AWS_SECRET_ACCESS_KEY": f'"$(python3 -c "{secret}")"',
-        "BOT_WEBHOOK_SECRET": state["sandbox"]["webhook_secret"],
-        "LINKS_URL": f"{state['api_url']}/links",
-        "CONNECTION_TOKEN_URL": f"{state['api_url']}/connections/token",
-        "CONNECTION_STATUS_URL": f"{state['api_url']}/connections/status",
-        "CONNECTION_DISCONNECT_URL": f"{state['api_url']}/connections/disconnect",
+        "BOT_WEBHOOK_SECRET": sandbox["webhook_secret"],
+        "LINKS_URL": f"{api}/links",
+        "CONNECTION_TOKEN_URL": f"{api}/connections/token",
+        "CONNECTION_STATUS_URL": f"{api}/connections/status",
+        "CONNECTION_DISCONNECT_URL": f"{api}/connections/disconnect",
+        "TWILIO_API_URL": state["sandbox_url"],
+        "TWILIO_ACCOUNT_SID": sandbox["twilio_account_sid"],
+        "TWILIO_AUTH_TOKEN": sandbox["twilio_auth_token"],
+        "WHATSAPP_SENDER": state["stacks"]["main"]["deployed"]["parameters"]["WhatsAppSender"],
     }
-    return [*(f"export {name}={value}" for name, value in environment.items()), *call_by_hand(state)]
-
-
-def call_by_hand(state):
-    """A call that needs no name server: not every program takes a name under `.localhost` for this machine."""
-    host = state["api_url"].removeprefix("http://")
-    name, _, port = host.partition(":")
-    body = json.dumps({"wa_id": "whatsapp:+15551234567"})
-    return [
-        f"curl --resolve {name}:{port}:127.0.0.1 --aws-sigv4 aws:amz:$AWS_REGION:execute-api \\",
-        '  --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" -H "content-type: application/json" \\',
-        f"  -d '{body}' \"$LINKS_URL\"",
-    ]
+    return [*(f"export {name}={value}" for name, value in environment.items()), *CALL_BY_HAND]

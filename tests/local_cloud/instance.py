@@ -17,14 +17,15 @@ import tools
 from tools import HERE, Failed, step
 
 SENDER = "+14155238886"
-# The stacks: the parameters that differ from the template's defaults, and the host name of the API.
+# The stacks: the parameters that differ from the template's defaults, and the host names of the API. The first one is for
+# browsers, where each stack has cookies of its own; programs do not all know names under `.localhost`.
 STACKS = {
     "main": {
-        "domain": "connect.localhost",
+        "domains": ["connect.localhost", "localhost"],
         "parameters": {"TokenTableName": "salesforce_tokens", "AttemptTableName": "connection_attempts"},
     },
     "plain": {
-        "domain": "plain.localhost",
+        "domains": ["plain.localhost"],
         "parameters": {
             "StatePolicy": "AcceptPlain",
             # The first step of an upgrade: bots of the older system go on refreshing.
@@ -104,6 +105,7 @@ class Instance:
                     self.state.update(self._provision("prepare", secrets=_secrets(self.state), queue="bot-events"))
                     self._save()
         self.state["api_url"] = self._api("main")
+        self.state["bot_api_url"] = f"http://localhost:{self.state['ports']['emulator']}"
         self._start_sandbox()
         for name in stacks:
             self._deploy(name, built, {"BotWebhookUrl": bot_webhook_url} if bot_webhook_url and name == "main" else {})
@@ -156,7 +158,7 @@ class Instance:
             self._provision(
                 "deploy", stack=name, template=str(build.TEMPLATE), bootstrap=built.bootstrap, parameters=parameters
             )
-            outputs = self._provision("describe", stack=name, domain=STACKS[name]["domain"])
+            outputs = self._provision("describe", stack=name, domains=STACKS[name]["domains"])
         self.state["stacks"][name] = {"name": name, "outputs": outputs, "deployed": deployed}
         self._save()
 
@@ -183,14 +185,14 @@ class Instance:
         return {key: value for key, value in parameters.items() if value}
 
     def _api(self, name):
-        return f"http://{STACKS[name]['domain']}:{self.state['ports']['emulator']}"
+        return f"http://{STACKS[name]['domains'][0]}:{self.state['ports']['emulator']}"
 
     def _introduce_bot(self):
         """Tells the sandbox's bot where `POST /links` is, and with which credentials to call it."""
         links_api = {
             "links_url": f"{self._api('main')}/links",
             "region": self.state["region"],
-            "resolve": {STACKS["main"]["domain"]: f"127.0.0.1:{self.state['ports']['emulator']}"},
+            "resolve": {STACKS["main"]["domains"][0]: f"127.0.0.1:{self.state['ports']['emulator']}"},
             **self.state["bot_credentials"],
         }
         request = urllib.request.Request(

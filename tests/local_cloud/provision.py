@@ -115,15 +115,7 @@ def _long_form(loader, name, node):
 _Template.add_multi_constructor("!", _long_form)
 
 
-def describe(stack, domain):
-    """Gives the stack's API its own domain, if it has none yet, and the bot the stack's policy; returns the stack's outputs."""
-    resources = boto3.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
-    (api,) = (
-        resource["PhysicalResourceId"]
-        for page in resources
-        for resource in page["StackResourceSummaries"]
-        if resource["ResourceType"] == "AWS::ApiGatewayV2::Api"
-    )
+def _map(domain, api):
     gateway = boto3.client("apigatewayv2")
     if not any(found["DomainName"] == domain for found in gateway.get_domain_names()["Items"]):
         certificate = boto3.client("acm").request_certificate(DomainName=domain)["CertificateArn"]
@@ -134,6 +126,19 @@ def describe(stack, domain):
         for mapping in mapped:
             gateway.delete_api_mapping(DomainName=domain, ApiMappingId=mapping["ApiMappingId"])
         gateway.create_api_mapping(DomainName=domain, ApiId=api, Stage="$default")
+
+
+def describe(stack, domains):
+    """Gives the stack's API these domains, if it has none yet, and the bot the stack's policy; returns the stack's outputs."""
+    resources = boto3.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
+    (api,) = (
+        resource["PhysicalResourceId"]
+        for page in resources
+        for resource in page["StackResourceSummaries"]
+        if resource["ResourceType"] == "AWS::ApiGatewayV2::Api"
+    )
+    for domain in domains:
+        _map(domain, api)
     (found,) = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
     iam = boto3.client("iam")

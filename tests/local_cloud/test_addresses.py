@@ -8,13 +8,20 @@ import pytest
 
 STATE = {
     "api_url": "http://connect.localhost:4567",
+    "bot_api_url": "http://localhost:4567",
     "bot_credentials": {"access_key_id": "AKIAEXAMPLE", "secret_access_key": "of/the+bot"},
     "chat_url": "http://localhost:4566/",
     "endpoint": "http://127.0.0.1:4567",
     "region": "us-east-1",
-    "sandbox": {"webhook_secret": "whsec_AAAA"},
+    "sandbox": {"twilio_account_sid": "AC00", "twilio_auth_token": "0123", "webhook_secret": "whsec_AAAA"},
     "sandbox_url": "http://127.0.0.1:4566",
-    "stacks": {"main": {"deployed": {"parameters": {"BotWebhookUrl": "http://127.0.0.1:4566/bot/events"}}}},
+    "stacks": {
+        "main": {
+            "deployed": {
+                "parameters": {"BotWebhookUrl": "http://127.0.0.1:4566/bot/events", "WhatsAppSender": "whatsapp:+14155238886"}
+            }
+        }
+    },
 }
 
 
@@ -54,8 +61,8 @@ def test_the_secret_key_of_the_bot_is_not_printed():
 
 def test_the_call_by_hand_needs_no_name_server(shell):
     assert shell() == [
-        "--resolve", "connect.localhost:4567:127.0.0.1", "--aws-sigv4", "aws:amz:us-east-1:execute-api", "--user", "AKIAEXAMPLE:of/the+bot",
-        "-H", "content-type: application/json", "-d", '{"wa_id": "whatsapp:+15551234567"}', "http://connect.localhost:4567/links",
+        "--aws-sigv4", "aws:amz:us-east-1:execute-api", "--user", "AKIAEXAMPLE:of/the+bot",
+        "-H", "content-type: application/json", "-d", '{"wa_id": "whatsapp:+15551234567"}', "http://localhost:4567/links",
     ]  # fmt: skip
 
 

@@ -7,8 +7,11 @@ import json
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 from conftest import ACCOUNT, eventually, settled
@@ -30,7 +33,7 @@ def test_behaves_as_aws(fix, cloud):
 
 @pytest.mark.parametrize("fix", EXPECTATIONS)
 def test_does_not_without_the_fix(fix, cloud_without):
-    with pytest.raises((AssertionError, ClientError)):
+    with pytest.raises((AssertionError, ClientError, urllib.error.HTTPError)):
         EXPECTATIONS[fix](cloud_without(fix))
 
 
@@ -137,6 +140,20 @@ def http_api_body(cloud):
     assert stack.get("/open/door", method="HEAD")[0] == 404, "a GET route does not answer HEAD"
     assert stack.get("/secured", method="POST")[0] == 403
     assert stack.events("Secured") == []
+
+
+@expectation
+def domain_localhost(cloud):
+    stack = cloud.deploy({"Api": api(), "Open": function("GET /open/{name}")}, functions={"Open": ANSWER})
+    gateway = cloud.client("apigatewayv2")
+    if not any(found["DomainName"] == "localhost" for found in gateway.get_domain_names()["Items"]):
+        gateway.create_domain_name(DomainName="localhost")
+    gateway.create_api_mapping(DomainName="localhost", ApiId=stack["Api"], Stage="$default")
+    address = f"http://localhost:{cloud.port}"
+    with urllib.request.urlopen(f"{address}/open/door", timeout=10) as answer:
+        assert answer.read() == b"hello"
+    s3 = boto3.client("s3", endpoint_url=address, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
+    assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == ["code"], "AWS itself is still there"
 
 
 @expectation

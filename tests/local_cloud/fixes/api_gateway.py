@@ -7,7 +7,8 @@ import threading
 import time
 import uuid
 
-from ministack.services import apigateway, cloudwatch_logs, lambda_svc
+from ministack import app
+from ministack.services import apigateway, apigateway_v1, cloudwatch_logs, lambda_svc
 from ministack.services.cloudformation import provisioners
 
 from . import fix
@@ -271,6 +272,26 @@ def http_api_access_log():
 
     apigateway._handle_execute_in_scope = logged
     lambda_svc._execute_function_with_config_scope = timed
+
+
+@fix
+def domain_localhost():
+    """An API may have the domain `localhost`, for paths that begin as its routes do.
+
+    This is the local cloud's own, and not as on AWS, where names resolve: those under `.localhost` do in browsers, and not
+    in every program (RFC 6761 §6.3 asks libraries to resolve them; glibc's and musl's do not).
+    """
+    resolve = app._resolve_custom_domain_request
+
+    def resolved(host, path):
+        if host.split(":")[0].lower() != "localhost":
+            return resolve(host, path)
+        found = apigateway_v1.resolve_base_path_mapping("localhost", path)
+        routes = (apigateway._routes.get(found[0]) or {}).values() if found else ()
+        keys = (route["routeKey"].partition(" ")[2] for route in routes)
+        return found if any(key.split("/")[1:2] == path.split("/")[1:2] for key in keys) else None
+
+    app._resolve_custom_domain_request = resolved
 
 
 def _fill(log_format, context):
