@@ -40,7 +40,7 @@ def _measured():
     measured = {}
     for name, by in re.findall(r"Metric::(\w+), &\[(.*?)\]\)", calls, flags=re.DOTALL):
         measured.setdefault(name, set()).add(tuple(re.findall(r'\("(\w+)",', by)))
-    for name in re.findall(r"\.time\(now, Metric::(\w+)", calls):
+    for name in re.findall(r"\b(?:time\(now, |duration\()Metric::(\w+)", calls):
         measured.setdefault(name, set()).add(())
     assert set(measured) == names, "a metric that is declared and not measured, or the other way round"
     return measured

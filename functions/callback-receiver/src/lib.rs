@@ -130,13 +130,13 @@ impl Receiver {
         let now = (self.clock)();
         let (result, attempt_id) = (reply.label(), reply.attempt_id().map(tracing::field::display));
         info!(result, attempt_id, duration_ms = millis(now.since(started)), "{}", reply.message());
-        let by_result = [("Result", result)];
-        let measured = [
-            Measurement::one(Metric::Callbacks, &by_result),
-            Measurement::one(Metric::Logins, &[("Step", "returned")]),
-        ];
-        let measured = if reply.attempt_id().is_some() { &measured } else { &measured[..1] };
-        self.config.meter.record(now, measured);
+        let meter = &self.config.meter;
+        if reply.attempt_id().is_some() {
+            let returned = Measurement::one(Metric::Logins, &[("Step", "returned")]);
+            meter.record(now, &[Measurement::one(Metric::Callbacks, &[("Result", result)]), returned]);
+        } else {
+            meter.count(now, Metric::Callbacks, &[("Result", result)]);
+        }
         let response = reply.to_response(request.wants_json(), self.config.bot_phone_number.as_ref());
         Response { cookies, ..response }.into_event(request.is_head())
     }

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use shared::{
-    WaId,
+    Timestamp, WaId,
     attempt::{EndReason, Next},
     aws::{SdkConfig, links::Links, references::References},
     conditional_write::Attributes,
@@ -99,11 +99,7 @@ impl TokenKeeper {
         let took = now.since(started);
         let duration_ms = millis(took);
         let result = served.as_ref().map_or_else(Refusal::label, |served| served.result);
-        let by_result = [("Result", result)];
-        let measured =
-            [Measurement::one(Metric::Requests, &by_result), Measurement::duration(Metric::TokenCallDuration, took)];
-        let measured = if route == Route::Token { &measured } else { &measured[..1] };
-        self.custody.config().meter.record(now, measured);
+        self.measure(now, route, result, took);
         let response = match served {
             Ok(Served { status, result, reason, content }) => {
                 info!(route = name, status, result, reason, duration_ms, "request served");
@@ -124,6 +120,16 @@ impl TokenKeeper {
             }
         };
         response.into_event(false)
+    }
+
+    fn measure(&self, now: Timestamp, route: Route, result: &str, took: Duration) {
+        let meter = &self.custody.config().meter;
+        if route == Route::Token {
+            let took = Measurement::duration(Metric::TokenCallDuration, took);
+            meter.record(now, &[Measurement::one(Metric::Requests, &[("Result", result)]), took]);
+        } else {
+            meter.count(now, Metric::Requests, &[("Result", result)]);
+        }
     }
 
     async fn serve(&self, request: Request, deadline: Instant) -> Result<Served, Refusal> {
