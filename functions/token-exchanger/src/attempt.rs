@@ -193,7 +193,7 @@ impl Work<'_> {
             }
         }
         let connection = self.open(sealed).await?;
-        self.store(&connection, None, None, self.budget.work()).await
+        self.store_opened(&connection).await
     }
 
     /// Tokens of an attempt that is connected: with them, or with those of another code.

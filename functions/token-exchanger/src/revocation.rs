@@ -51,6 +51,15 @@ pub(crate) enum NotRevoked {
     OutOfTime,
 }
 
+/// What a connection replaces, as far as this invocation has seen to it.
+#[derive(Default)]
+pub(crate) struct Replaced {
+    /// They were to be put on a queue.
+    pub(crate) tokens: Option<StoredTokens>,
+    /// The queue did not take them.
+    pub(crate) unqueued: Option<Unqueued>,
+}
+
 /// Tokens that are replaced, and were not put on their queue before.
 pub(crate) enum Unqueued {
     Known(Doomed),
@@ -115,15 +124,22 @@ impl Work<'_> {
         }
     }
 
-    /// Has tokens revoked that are replaced now.
-    pub(crate) async fn revoke_unqueued(&self, tokens: &Unqueued) {
-        match tokens {
-            Unqueued::Known(tokens) => self.revoke_soon(tokens).await,
-            Unqueued::Sealed(tokens) => {
-                if let Err(error) = self.queue_upkeep(tokens, STORED_BY_THEN).await {
-                    self.log_not_revoked(&error);
+    /// Has tokens revoked that are replaced now, if any are left to see to. Where they were not replaced after all, the row
+    /// still holds them, and they are left alone.
+    pub(crate) async fn revoke_unqueued(&self, tokens: Option<Unqueued>) {
+        let revoked = async {
+            match tokens {
+                None => {}
+                Some(Unqueued::Known(tokens)) => self.revoke_soon(&tokens).await,
+                Some(Unqueued::Sealed(tokens)) => {
+                    if let Err(error) = self.queue_upkeep(&tokens, STORED_BY_THEN).await {
+                        self.log_not_revoked(&error);
+                    }
                 }
             }
+        };
+        if timeout_at(self.budget.revocation(), revoked).await.is_err() {
+            self.log_not_revoked(&NotRevoked::OutOfTime);
         }
     }
 

@@ -6,7 +6,6 @@ use shared::{
     Reason,
     attempt::ledger::{Attempt, Conflict, Guard, Lease},
     conditional_write::Attributes,
-    connection::StoredTokens,
     exchange::{Consent, ExchangeMessage, Sealed},
 };
 use tokio::time::{Instant, timeout_at};
@@ -16,6 +15,7 @@ use crate::{
     checkpoint::{self, CheckpointError},
     ending::Ending,
     retry::Pauses,
+    revocation::Replaced,
     setback::Setback,
     tables::{Before, Connection, Finish, Stored},
     work::Work,
@@ -29,8 +29,21 @@ impl Work<'_> {
         row: Option<Attributes>,
         lease: Option<&Lease>,
     ) -> Result<Ending, Setback> {
+        let mut replaced = Replaced::default();
+        let ended = self.store_or_checkpoint_replacing(connection, row, lease, &mut replaced).await;
+        self.revoke_unqueued(replaced.unqueued).await;
+        ended
+    }
+
+    async fn store_or_checkpoint_replacing(
+        &self,
+        connection: &Connection,
+        row: Option<Attributes>,
+        lease: Option<&Lease>,
+        replaced: &mut Replaced,
+    ) -> Result<Ending, Setback> {
         let store_until = self.budget.store();
-        let stored = timeout_at(store_until, self.store(connection, row, lease, store_until)).await;
+        let stored = timeout_at(store_until, self.store(connection, row, lease, store_until, replaced)).await;
         let cause = match stored.unwrap_or(Err(Setback::OutOfTime)) {
             Ok(ending) => return Ok(ending),
             Err(cause) => cause,
@@ -61,7 +74,7 @@ impl Work<'_> {
                 return Err(Setback::TokensLost(trouble));
             }
             // Once, without a pause of its own.
-            let stored = timeout_at(until, self.store(connection, None, lease, Instant::now())).await;
+            let stored = timeout_at(until, self.store(connection, None, lease, Instant::now(), replaced)).await;
             if let Ok(Ok(ending)) = stored {
                 return Ok(ending);
             }
@@ -85,20 +98,29 @@ impl Work<'_> {
         Ok(resources.queue.send(message.to_body(), Duration::ZERO).await?)
     }
 
+    /// Stores a connection that was on the queue, with retries as long as there is work.
+    pub(crate) async fn store_opened(&self, connection: &Connection) -> Result<Ending, Setback> {
+        let mut replaced = Replaced::default();
+        let ended = self.store(connection, None, None, self.budget.work(), &mut replaced).await;
+        self.revoke_unqueued(replaced.unqueued).await;
+        ended
+    }
+
     /// Stores the connection, with retries until then, unless a later consent of the chat has won.
     ///
     /// What it replaces is put on the queue, to be revoked, before it is replaced: a kill in between loses nothing,
-    /// because a token that is still in the row by then is left alone.
-    pub(crate) async fn store(
+    /// because a token that is still in the row by then is left alone. What the queue did not take is the caller's, who has
+    /// time for it that the tables do not need.
+    async fn store(
         &self,
         connection: &Connection,
         mut row: Option<Attributes>,
         lease: Option<&Lease>,
         until: Instant,
+        replacing: &mut Replaced,
     ) -> Result<Ending, Setback> {
         let consent = self.consent();
         let mut pauses = Pauses::until(until);
-        let (mut queued, mut unqueued) = (None, None);
         loop {
             // Of each try: outcomes of one chat are told in the order in which they are written.
             let now = self.now();
@@ -117,10 +139,10 @@ impl Work<'_> {
                 let is_stored = before.origin == self.origin();
                 let replaced = before.tokens.as_ref().filter(|tokens| !is_stored && !connection.holds(tokens));
                 if let Some(tokens) = replaced
-                    && queued.as_ref().is_none_or(|queued: &StoredTokens| queued.to_revoke() != tokens.to_revoke())
+                    && replacing.tokens.as_ref().is_none_or(|known| known.to_revoke() != tokens.to_revoke())
                 {
-                    unqueued = self.revoke_replaced(tokens, &before).await;
-                    queued = Some(tokens.clone());
+                    replacing.unqueued = self.revoke_replaced(tokens, &before).await;
+                    replacing.tokens = Some(tokens.clone());
                 }
                 let renewed = before.is_connected;
                 let of_link = self.link_reference().await;
@@ -140,12 +162,7 @@ impl Work<'_> {
                 }
             };
             let setback = match stored.await {
-                Ok(Some(ending)) => {
-                    if let Some(tokens) = unqueued {
-                        self.revoke_unqueued(&tokens).await;
-                    }
-                    return Ok(ending);
-                }
+                Ok(Some(ending)) => return Ok(ending),
                 // Another wrote to the row: it is read again.
                 Ok(None) => Setback::RowChanged,
                 Err(Setback::Attempt(error)) => Setback::NotStored(error),

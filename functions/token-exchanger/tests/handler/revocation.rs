@@ -58,6 +58,20 @@ async fn a_replaced_token_that_the_queue_did_not_take_is_revoked_unless_the_row_
     }
 }
 
+/// The queue is waited for twice, which takes longer than storing may.
+#[tokio::test]
+async fn a_replaced_token_is_revoked_though_the_queue_never_answers() {
+    let world = World::start().await;
+    world.0.on(REVOKE, |_| Answer::new(200, ""));
+    world.0.on("SendMessage", |_| Answer::Never);
+    world.0.on("GetItem", |_| holding("another", RECEIVED_AT + 1).into());
+    world.0.next("GetItem", row(RECEIVED_AT - 1));
+    assert!(ends(&world, &world.message()).await);
+    assert_eq!(world.stores().len(), 1);
+    let revoked: Vec<_> = world.0.requests(REVOKE).iter().map(|request| request.body.clone()).collect();
+    assert_eq!(revoked, ["token=old+refresh"]);
+}
+
 /// The invocation that was to replace it was killed, and the bot has refreshed since: with rotation, the old token revokes
 /// the new one at Salesforce.
 #[tokio::test]
