@@ -23,7 +23,7 @@ export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 export PYTEST_ADDOPTS := -p no:cacheprovider -q
 
-.PHONY: help up down status test quick lint lint-rust lint-template unit model checks emulator end-to-end connect contract kills \
+.PHONY: help up down status test quick lint lint-rust lint-template unit model checks emulator end-to-end connect contract bots kills \
   alarms operate wasf soak outage latency simulate sweep sweep-bench crowd browser bench picture fmt audit build deploy tools clean
 
 help: ## list the commands
@@ -91,6 +91,11 @@ connect: browser
 contract: ## calls that docs/contract/openapi.yaml allows and forbids, to the API on a local cloud: every answer is in the file
 	@$(cloud) setup contract
 	$(run) -- .local/venv-contract/bin/python -m pytest tests/contract/deployed
+
+bots: ## the example bots, driven by a person and by Salesforce on a local cloud
+	@$(cloud) setup example examples
+	cd examples/python && $(CURDIR)/.local/venv-example/bin/python -m unittest
+	$(run) --own-bot -- .local/venv-examples/bin/python -m pytest tests/examples
 
 kills: # and garbage, because here nobody else uses the plain stack
 	$(run) --with-plain-stack -- $(call deployed,end_to_end) --test-threads 24 kills:: garbage::

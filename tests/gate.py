@@ -52,12 +52,14 @@ def parts():
     What others wait for comes first, and what mostly waits runs beside what compiles.
     """
     return [
-        Part("python packages", f"{CLOUD} setup ministack tools scan"),
+        Part("python packages", f"{CLOUD} setup ministack tools scan contract example examples"),
         Part("chromium", "make browser"),
         Part("programs", f"{CLOUD} build --test end_to_end", compiles=True),
         Part("connect", "make connect", after=("python packages", "chromium", "programs"), deploys=True),
         Part("alarms", "make alarms", after=("python packages", "programs"), deploys=True),
         Part("kills", "make kills", after=("python packages", "programs"), deploys=True),
+        Part("bots", "make bots", after=("python packages", "programs"), deploys=True),
+        Part("contract", "make contract", after=("python packages", "programs"), deploys=True),
         Part("programs as shipped", f"{CLOUD} build --as-shipped --test operate", ("python packages",), compiles=True),
         Part("operate", "make operate", after=("programs as shipped",), deploys=True),
         Part("emulator", "make emulator", after=("programs as shipped",), deploys=True),

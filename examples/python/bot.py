@@ -76,10 +76,13 @@ class Bot:
 
     def on_event(self, event: Event) -> None:
         data = event.data
-        if data.get("message") == "off" and data.get("user_message"):
-            self.twilio.send(event.subject, data["user_message"])
+        is_connected = event.type in ("connection.created", "connection.renewed")
+        # A stack that sends no messages has words for all but a success.
+        text = data.get("user_message") or ("Your Salesforce account is now connected." if is_connected else None)
+        if data.get("message") == "off" and text:
+            self.twilio.send(event.subject, text)
         question = data.get("reference")
-        if event.type in ("connection.created", "connection.renewed") and question and question != CONNECT:
+        if is_connected and question and question != CONNECT:
             self._reply(event.subject, lambda: self._answer(event.subject, question))
 
     def _reply(self, chat: str, make_text: Callable[[], str | None]) -> None:

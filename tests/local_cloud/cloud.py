@@ -5,9 +5,10 @@
                        environment sends events to a bot of your own in place of the sandbox's
     cloud.py down      end it
     cloud.py status    say what runs, where, and what a bot of your own needs to call it
-    cloud.py run [--with-plain-stack | --empty] [--built] -- COMMAND…
+    cloud.py run [--with-plain-stack | --empty | --own-bot] [--built] -- COMMAND…
                        start another one just for COMMAND, which finds it by LOCAL_CLOUD_STATE; fails too where the
-                       sandbox's bot was sent an event that is not as its schema says
+                       sandbox's bot was sent an event that is not as its schema says. --own-bot: events go
+                       to COMMAND, at the stack's BotWebhookUrl
     cloud.py build [--as-shipped] [--test NAME]…
                        compile the functions, the sandbox and tests; --as-shipped: by `sam build`, with `wasf`
     cloud.py setup [NAME…]
@@ -62,6 +63,7 @@ def _arguments():
             which = subparser.add_mutually_exclusive_group()
             which.add_argument("--with-plain-stack", action="store_true", help="also one with StatePolicy=AcceptPlain")
             which.add_argument("--empty", action="store_true", help="an account without a stack or a secret")
+            which.add_argument("--own-bot", action="store_true", help="COMMAND listens for the events")
             subparser.add_argument("--built", action="store_true", help="do not compile: `build` has done so")
             subparser.add_argument("command", nargs="+", metavar="COMMAND")
         if action is build_all:
@@ -131,7 +133,10 @@ def run(arguments):
                 built = build.built_as_shipped() if arguments.built else build.as_shipped()
             else:
                 built = build.built() if arguments.built else build.build()
-        instance.up((processes.free_port(), processes.free_port()), built, stacks)
+        webhook = None
+        if arguments.own_bot:
+            webhook = f"http://127.0.0.1:{processes.free_port()}/events"
+        instance.up((processes.free_port(), processes.free_port()), built, stacks, webhook)
         environment = {**os.environ, "LOCAL_CLOUD_STATE": str(instance.file)}
         command = subprocess.Popen(arguments.command, env=environment, start_new_session=True)
         instance.adopt("command", command)

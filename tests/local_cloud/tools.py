@@ -21,6 +21,8 @@ ENVIRONMENTS = {
     "ministack": HERE / "requirements-ministack.txt",
     "tools": HERE / "requirements-tools.txt",
     "contract": ROOT / "tests" / "contract" / "deployed" / "requirements.txt",
+    "example": ROOT / "examples" / "python" / "requirements.txt",
+    "examples": ROOT / "tests" / "examples" / "requirements.txt",
     "scan": ROOT / "tests" / "scan" / "requirements.txt",
     "bench": ROOT / "tests" / "bench" / "peers" / "python" / "requirements.txt",
 }

@@ -136,8 +136,11 @@ function once(event: ConnectionEvent): Promise<void> {
 }
 
 async function handle({ type, subject: chat, data }: ConnectionEvent): Promise<void> {
-  if (data.message === "off" && data.user_message) await send(chat, data.user_message);
-  if (type !== "connection.created" && type !== "connection.renewed") return;
+  const isConnected = type === "connection.created" || type === "connection.renewed";
+  // A stack that sends no messages has words for all but a success.
+  const text = data.user_message ?? (isConnected ? "Your Salesforce account is now connected." : undefined);
+  if (data.message === "off" && text !== undefined) await send(chat, text);
+  if (!isConnected) return;
   if (data.reference && data.reference !== NO_QUESTION) await respond(chat, answer(chat, data.reference));
 }
 

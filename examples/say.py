@@ -1,0 +1,22 @@
+"""Says something to an example bot, as Twilio passes on a message of a person's: `python3 examples/say.py accounts`.
+
+The chat is that of the local cloud's page. It reads PUBLIC_URL and TWILIO_AUTH_TOKEN, as the bots do.
+"""
+
+import base64
+import hashlib
+import hmac
+import os
+import sys
+import urllib.parse
+import urllib.request
+
+url = f"{os.environ['PUBLIC_URL']}/messages"
+fields = {"Body": " ".join(sys.argv[1:]), "From": "whatsapp:+15551234567"}
+# https://www.twilio.com/docs/usage/webhooks/webhooks-security
+signed = url + "".join(f"{name}{fields[name]}" for name in sorted(fields))
+digest = hmac.new(os.environ["TWILIO_AUTH_TOKEN"].encode(), signed.encode(), hashlib.sha1).digest()
+headers = {"X-Twilio-Signature": base64.b64encode(digest).decode()}
+request = urllib.request.Request(url, urllib.parse.urlencode(fields).encode(), headers)
+with urllib.request.urlopen(request, timeout=30) as answer:
+    print(answer.status)

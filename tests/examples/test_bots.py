@@ -1,0 +1,125 @@
+"""Both example bots do the same, and what docs/API.md and docs/EVENTS.md say of a good bot.
+
+    cloud.py run --own-bot -- pytest tests/examples     (`make bots`)
+"""
+
+import json
+import pathlib
+
+import pytest
+import requests
+from conftest import BOT, WEBHOOK, post_event, twilio_signature
+
+SAMPLES = pathlib.Path(__file__).resolve().parents[1] / "contract" / "samples" / "events.jsonl"
+HOURS_3 = 3 * 60 * 60 * 1000
+ANSWERED = "Your accounts: "
+CONNECT_FIRST = "First connect your Salesforce account: http"
+LATER = "Salesforce does not answer at the moment. Please ask again in a little while."
+
+
+def test_an_interrupted_question_is_answered_after_the_connect(bot, person):
+    person.writes(" Accounts ")
+    person.taps(person.reads(CONNECT_FIRST))
+    person.reads("✅ Your Salesforce account is now connected!")
+    first = person.reads(ANSWERED)
+    assert len(first.removeprefix(ANSWERED).split(", ")) > 1, first
+    person.writes("accounts")
+    assert person.reads(ANSWERED) == first
+    assert person.counted("refreshes") == 0, "a token that is good is used"
+
+
+def test_a_dead_token_is_replaced_once(bot, person):
+    person.connects()
+    person.salesforce("clock", advance_ms=HOURS_3)
+    person.writes("accounts")
+    person.reads(ANSWERED)
+    assert person.counted("refreshes") == 1
+
+
+def test_after_an_end_at_salesforce_the_question_waits_for_the_reconnect(bot, person):
+    person.connects()
+    person.salesforce("salesforce/revocations")
+    person.writes("accounts")
+    person.taps(person.reads(CONNECT_FIRST))
+    person.reads(ANSWERED)
+    assert sum("http" in text for text in person.messages()) == 3, "two links of the bot's, and that of the stack's message about the end"
+
+
+def test_disconnect_ends_the_connection_and_an_older_question_is_not_answered_again(bot, person):
+    person.writes("accounts")
+    person.taps(person.reads(CONNECT_FIRST))
+    person.reads(ANSWERED)
+    person.writes("DISCONNECT")
+    person.reads("Salesforce account")
+    person.writes("status")
+    person.reads("You are not connected.")
+    person.connects()
+    person.writes("nonsense")
+    person.reads("I can answer: accounts, status, connect, disconnect.")
+    assert sum(text.startswith(ANSWERED) for text in person.messages()) == 1
+
+
+def test_a_salesforce_that_is_down_ends_nothing(bot, person):
+    person.connects()
+    person.salesforce("clock", advance_ms=HOURS_3)
+    person.salesforce("faults", endpoint="salesforce.refresh", times=20, action={"status": 503})
+    person.writes("accounts")
+    person.reads(LATER)
+
+
+def test_who_cannot_be_helped_by_a_link_gets_none(bot, person):
+    person.connects()
+    person.salesforce("clock", advance_ms=HOURS_3)
+    person.salesforce("faults", endpoint="salesforce.refresh", times=20, action={"oauth_error": "inactive_user"})
+    person.writes("accounts")
+    person.reads("Salesforce no longer lets you in. Please ask your Salesforce administrator.")
+
+
+def test_an_event_is_handled_once_however_often_it_comes(bot, person):
+    person.connects()
+    event = {**_sample("connection.renewed"), "id": f"evt_{person.chat}", "subject": person.chat}
+    event["data"] = {**event["data"], "wa_id": person.chat, "reference": "accounts"}
+    assert [post_event(event).ok for _ in range(3)] == [True] * 3
+    person.reads(ANSWERED)
+    person.writes("nonsense")
+    person.reads("I can answer")
+    assert sum(text.startswith(ANSWERED) for text in person.messages()) == 1
+
+
+def test_every_event_of_the_contract_is_taken(bot):
+    for line in SAMPLES.read_text().splitlines():
+        answer = post_event(json.loads(line))
+        assert answer.ok, (line, answer.status_code)
+
+
+@pytest.mark.parametrize(
+    ("event_type", "words", "said"),
+    [("connection.failed", {"user_message": "Please try again."}, "Please try again."), ("connection.created", {}, "is now connected.")],
+)
+def test_a_stack_that_sends_no_messages_leaves_them_to_the_bot(bot, person, event_type, words, said):
+    event = {**_sample(event_type), "id": f"evt_off_{person.chat}", "subject": person.chat}
+    event["data"] = {**event["data"], "wa_id": person.chat, "message": "off", "reference": "connect", **words}
+    assert post_event(event).ok
+    person.reads(said)
+
+
+def test_strangers_are_refused(bot, person):
+    event = {**_sample("connection.created"), "id": "evt_forged"}
+    assert post_event(event, secret="whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA").status_code == 401
+    assert requests.post(WEBHOOK, data="{}", timeout=30).status_code == 401
+    fields = {"From": person.chat, "Body": "disconnect"}
+    for signature in ("", "AAAA", twilio_signature(f"{BOT}/events", fields)):
+        answer = requests.post(f"{BOT}/messages", data=fields, headers={"X-Twilio-Signature": signature}, timeout=30)
+        assert answer.status_code == 403
+    assert person.messages() == []
+
+
+def test_what_is_no_request_of_theirs_is_refused(bot):
+    assert requests.get(f"{BOT}/nothing", timeout=30).status_code == 404
+    assert requests.get(f"{BOT}/messages", timeout=30).status_code == 405
+    assert requests.post(f"{BOT}/messages", data=b"x" * 70_000, timeout=30).status_code == 413
+
+
+def _sample(event_type):
+    events = map(json.loads, SAMPLES.read_text().splitlines())
+    return next(event for event in events if event["type"] == event_type)
