@@ -13,6 +13,8 @@ use crate::{
 
 /// Tokens that came so lately are as good as a refresh could bring.
 const JUST_NOW: Duration = Duration::from_secs(30);
+/// The longest time-out of a session (Salesforce Help, "Modify Session Security Settings").
+const LONGEST_SESSION: Duration = Duration::from_hours(24);
 
 /// What a bot asks of a token.
 #[derive(Clone, Debug, Default)]
@@ -74,9 +76,11 @@ impl LiveToken {
         }
     }
 
-    /// Whether it may still be used: Salesforce has not refused it, and its end, where that is known, has not come.
+    /// Whether it may still be used: Salesforce has not refused it, and its end, where that is known, has not come. Where it is not
+    /// known the token is younger than any session can be.
     pub(super) fn may_live(&self, wish: &Wish, now: Timestamp) -> bool {
-        !wish.rejects(&self.access_token) && self.expires_at.is_none_or(|end| end > now)
+        let is_young = || self.issued_at.is_none_or(|at| now.since(at) < LONGEST_SESSION);
+        !wish.rejects(&self.access_token) && self.expires_at.map_or_else(is_young, |end| end > now)
     }
 
     /// Whether it is handed out as it is, by the row that it is of.
@@ -127,6 +131,18 @@ mod tests {
         let wish = Wish::default();
         assert!(satisfies(&wish, &row(HOUR / 2, None)));
         assert!(!satisfies(&wish, &row(HOUR, None)));
+    }
+
+    #[test]
+    fn a_token_whose_end_is_not_known_lives_no_longer_than_a_session_can() {
+        for (age, lives) in [(Duration::from_hours(23), true), (Duration::from_hours(25), false)] {
+            let mut row = row(age, None);
+            row.insert(
+                ISSUED_AT.to_owned(),
+                Timestamp::from_millis(NOW.millis() - u64::try_from(age.as_millis()).unwrap()).into(),
+            );
+            assert_eq!(LiveToken::of(&row).unwrap().may_live(&Wish::default(), NOW), lives);
+        }
     }
 
     #[test]

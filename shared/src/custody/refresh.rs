@@ -195,14 +195,19 @@ impl Work<'_> {
                 RefreshClass::Ambiguous => {
                     was_ambiguous = true;
                     sleep(AFTER_AMBIGUOUS).await;
-                    if self.look(&inputs).await? == Look::Dead {
+                    match self.look(&inputs).await? {
+                        Look::Alive => {}
                         // Its successor went with the answer.
-                        return Err(self.dead(EndReason::Expired));
+                        Look::Dead => return Err(self.dead(EndReason::Expired)),
+                        // It may be used: presented once more it would revoke the grant.
+                        Look::Unknown => return Err(Stop::Lost { is_dead: false }),
                     }
                 }
                 RefreshClass::Doubtful => {
                     let look = self.look(&inputs).await?;
-                    if look == Look::Dead {
+                    // What Salesforce refuses without saying why is over at the latest when nobody could use it any more.
+                    let is_idle = look == Look::Unknown && connection::is_past_idle_limit(self.row, self.now());
+                    if look == Look::Dead || is_idle {
                         return Err(self.dead(EndReason::Expired));
                     }
                     self.is_unused = !was_ambiguous && (look == Look::Alive || self.has_no_successor);
@@ -331,6 +336,10 @@ impl Work<'_> {
         let token = (TokenKind::Access, answer.access_token.secret());
         let asked = self.custody.salesforce().ok()?.introspect(host, token, credentials, EXPIRY).await.ok()?;
         let Introspection::Active { expires_at: Some(at) } = asked else { return None };
+        // One of the past is another clock's: with it each call would refresh anew.
+        if at <= self.now() {
+            return None;
+        }
         let _ = self.custody.tables.write(self.wa_id, &tokens.expire(at)).await;
         Some(at)
     }
@@ -362,7 +371,7 @@ impl Work<'_> {
             issued_at: answer.issued_at.unwrap_or(now),
             scope: answer.scope.clone(),
             refreshed_at: now,
-            expires_at: answer.access_token.expires_at(),
+            expires_at: answer.access_token.expires_at().filter(|at| *at > now),
             app_hash: Some(connection::app_hash(app.client_id)),
         })
     }

@@ -46,6 +46,17 @@ impl Fields {
         }
     }
 
+    /// A token: text, and no word for the lack of one.
+    pub(super) fn token(&self, name: &str) -> Option<String> {
+        let text = self.0.get(name)?.as_str()?;
+        (!matches!(text, "" | "null" | "undefined")).then(|| text.to_owned())
+    }
+
+    /// Whether there is something under this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|value| !value.is_null() && value.as_str() != Some(""))
+    }
+
     /// The error: OAuth's, or the REST API's (`errorCode`).
     pub(super) fn error(&self) -> Option<String> {
         self.text("error").or_else(|| self.text("errorCode"))
@@ -90,6 +101,15 @@ mod tests {
         for body in ["", "OK", "[]", "\"error=1\"", "7", broken, "<html>error=1</html>", "an error = one", "a=b"] {
             assert!(Fields::read(body.as_bytes()).is_none(), "{body}");
         }
+    }
+
+    #[test]
+    fn a_token_is_text() {
+        let fields = Fields::read(br#"{"a":"00D!x","b":5,"c":"null","d":"undefined","e":{},"f":null,"g":""}"#).unwrap();
+        let tokens = ["a", "b", "c", "d", "e", "f", "g", "h"].map(|name| (fields.token(name), fields.has(name)));
+        let other = |is_there| (None, is_there);
+        assert_eq!(tokens[0], (Some("00D!x".to_owned()), true));
+        assert_eq!(tokens[1..], [true, true, true, true, false, false, false].map(other));
     }
 
     #[test]

@@ -64,7 +64,7 @@ pub(super) fn token_endpoint(status: u16, retry_after: Option<Duration>, fields:
     let error = fields.and_then(Fields::error);
     let by_word = match (&error, fields) {
         (Some(error), Some(fields)) => Some(by_word(&Words::new(error, &fields.description())).unwrap_or(soon)),
-        (None, Some(fields)) if fields.text("access_token").is_some() => return None,
+        (None, Some(fields)) if fields.token("access_token").is_some() => return None,
         _ => None,
     };
     let class = match (status, by_word) {
@@ -155,6 +155,8 @@ pub(super) fn refresh(status: u16, retry_after: Option<Duration>, fields: Option
         (_, Some(words)) if words.says(&["being processed"]) => RefreshClass::Ambiguous,
         (Class::Transient { retry_after }, _) => RefreshClass::Transient { retry_after },
         (Class::Ambiguous, _) => RefreshClass::Ambiguous,
+        // The token endpoint refuses with 400, 401 and 403 (RFC 6749 §5.2): this is another host's, or another path's, answer.
+        _ if matches!(status, 300..=399 | 404..=499) => RefreshClass::Operator,
         (_, Some(words)) => refresh_by_word(refusal.class, words),
         _ => RefreshClass::Operator,
     };

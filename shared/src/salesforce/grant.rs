@@ -126,7 +126,7 @@ pub(super) fn verify(
 /// and is not known must not be taken for one that stays.
 pub(super) fn refreshed(fields: &Fields, client_secret: &str) -> Option<Refreshed> {
     let answer = TokenAnswer::of(fields)?;
-    if fields.text("refresh_token").is_some() && answer.refresh_token.is_none() {
+    if fields.has("refresh_token") && answer.refresh_token.is_none() {
         return None;
     }
     Some(Refreshed {
@@ -144,8 +144,8 @@ impl TokenAnswer {
     fn of(fields: &Fields) -> Option<Self> {
         let text = |name| fields.text(name);
         Some(Self {
-            access_token: AccessToken::parse(text("access_token")?).ok()?,
-            refresh_token: text("refresh_token").and_then(|token| RefreshToken::parse(token).ok()),
+            access_token: AccessToken::parse(fields.token("access_token")?).ok()?,
+            refresh_token: fields.token("refresh_token").and_then(|token| RefreshToken::parse(token).ok()),
             instance_url: text("instance_url").unwrap_or_default(),
             id: text("id").unwrap_or_default(),
             issued_at: text("issued_at").unwrap_or_default(),

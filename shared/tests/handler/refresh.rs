@@ -273,6 +273,66 @@ async fn a_used_token_is_not_presented_again_when_the_answer_was_lost() {
     assert_eq!(world.ends().len(), 1);
 }
 
+/// A row that was idle for days has no access token by which Salesforce's word could be believed.
+#[tokio::test]
+async fn a_token_that_may_be_used_is_not_presented_again_by_the_call_whose_answer_was_lost() {
+    let looks: [Answer; 4] = [
+        json!({"active": false}).into(),
+        Answer::new(403, ""),
+        Answer::new(404, "<html>"),
+        Answer::json(401, &json!({"error": "invalid_client"})),
+    ];
+    for look in looks {
+        let world = World::start().await;
+        world.server.on(INTROSPECT, move |_| look.clone());
+        world.server.next(TOKEN, Answer::new(504, ""));
+        world.salesforce.rotate();
+        assert!(matches!(trouble(world.token(&rejecting("a1")).await), Trouble::Lost));
+        assert_eq!((world.server.count(TOKEN), world.salesforce.with(|grant| grant.reuses)), (1, 0));
+        assert!(world.ends().is_empty() && !world.row()["lost_at"].is_null());
+    }
+}
+
+/// Salesforce ends a refresh token that nobody has used for thirty days, whatever words it refuses it with.
+#[tokio::test]
+async fn what_is_refused_without_a_reason_ends_when_nobody_could_have_used_it_any_more() {
+    for (days, ends) in [(29, 0), (31, 1)] {
+        let world = World::start().await;
+        let refreshed_at = NOW - days * 24 * 60 * 60 * 1_000;
+        world.put(&json!({"refreshed_at": {"N": refreshed_at.to_string()}}));
+        world.server.on(INTROSPECT, |_| json!({"active": false}).into());
+        world.server.on(TOKEN, |_| Answer::json(400, &json!({"error": "invalid_grant"})));
+        world.token(&rejecting("a1")).await.unwrap_err();
+        assert_eq!(world.ends().len(), ends, "{days} days");
+    }
+}
+
+/// With it, each call would refresh anew.
+#[tokio::test]
+async fn an_end_of_the_access_token_that_is_over_already_is_another_clocks() {
+    let world = World::start().await;
+    world.server.on(INTROSPECT, |_| json!({"active": true, "exp": NOW / 1_000 - 60}).into());
+    assert_eq!(access(&world.token(&rejecting("a1")).await.unwrap()), "a2");
+    assert!(world.row()["expires_at"].is_null());
+    assert_eq!(access(&world.token(&Wish::default()).await.unwrap()), "a2");
+    assert_eq!(world.server.count(TOKEN), 1);
+}
+
+#[tokio::test]
+async fn an_answer_whose_tokens_are_no_text_stores_nothing() {
+    for (access_token, refresh_token) in
+        [(json!(5), json!("r2")), (json!("a2"), json!(12)), (json!("a2"), json!({"a": 1}))]
+    {
+        let world = World::start().await;
+        world.server.on(INTROSPECT, |_| json!({"active": false}).into());
+        let answer = json!({"access_token": access_token, "refresh_token": refresh_token});
+        world.server.next(TOKEN, answer);
+        trouble(world.token(&rejecting("a1")).await);
+        assert_eq!((world.text("access_token"), world.text("refresh_token")), ("a1".to_owned(), "r1".to_owned()));
+        assert!(world.ends().is_empty());
+    }
+}
+
 #[tokio::test]
 async fn after_a_holder_that_is_gone_a_living_token_is_used_and_a_dead_one_waits_for_its_successor() {
     let left = json!({"lease_until": {"N": (NOW - 1).to_string()}, "lease_holder": {"S": "gone"}});
@@ -322,9 +382,8 @@ async fn a_token_that_was_called_dead_and_is_alive_is_presented_without_the_mark
     world.server.next(TOKEN, Answer::new(504, ""));
     world.server.next(INTROSPECT, json!({"active": true}));
     world.server.next(INTROSPECT, Answer::new(403, ""));
-    world.server.next(TOKEN, Answer::new(504, ""));
     trouble(world.token(&rejecting("a1")).await);
-    assert_eq!(world.server.count(TOKEN), 2);
+    assert_eq!(world.server.count(TOKEN), 1);
     world.salesforce.rotate();
     World::pass(Duration::from_mins(2));
     assert!(matches!(trouble(world.token(&rejecting("a1")).await), Trouble::Lost), "its successor may come");
@@ -406,6 +465,8 @@ async fn an_app_that_may_not_introspect_is_not_told_the_truth_and_tries_when_no_
     World::pass(LOST_AFTER);
     assert_eq!(access(&world.token(&rejecting("a1")).await.unwrap()), "a2");
     world.server.next(TOKEN, Answer::new(504, ""));
+    assert!(matches!(trouble(world.token(&rejecting("a2")).await), Trouble::Lost), "nobody can say whether it is used");
+    World::pass(LOST_AFTER);
     assert_eq!(access(&world.token(&rejecting("a2")).await.unwrap()), "a3");
     assert!(world.ends().is_empty() && world.row()["expires_at"].is_null());
 }

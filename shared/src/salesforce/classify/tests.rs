@@ -274,6 +274,9 @@ fn each_answer_to_a_refresh_has_its_meaning() {
     ] {
         assert_eq!(of(400, error, description), class, "{error} {description}");
     }
+    for status in [302, 404, 410] {
+        assert_eq!(of(status, "invalid_grant", "expired access/refresh token"), Operator, "{status}");
+    }
     assert_eq!(of(500, "invalid_grant", "expired access/refresh token"), Ambiguous);
     assert_eq!(of(503, "invalid_grant", "expired access/refresh token"), LATER);
 }
