@@ -134,7 +134,7 @@ impl Operator {
 
     /// Maps the callback's domain to the API, as the owner of a domain does on AWS; the stack's outputs.
     fn map_domain(&self, stack: &str, domain: &str) -> HashMap<String, String> {
-        let request = json!({"do": "describe", "with": {"stack": stack, "domain": domain}});
+        let request = json!({"do": "describe", "with": {"stack": stack, "domains": [domain]}});
         let mut python = Command::new(root().join(".local/venv-ministack/bin/python"));
         let answer = self.start(python.arg(root().join("tests/local_cloud/provision.py")), &request.to_string());
         assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
