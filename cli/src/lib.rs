@@ -14,6 +14,7 @@ mod parties;
 mod prompt;
 mod proxy;
 mod records;
+mod redaction;
 mod report;
 mod samconfig;
 mod secret;
