@@ -40,7 +40,8 @@ Examples:
   wasf dlq list                        list the dead letters with their reasons
   wasf dlq redrive --confirm           put them back on the exchange queue
   wasf --local attempt list            list attempts on the local cloud
-  wasf dlq list --json | jq '.messages[] | select(.code_alive)'";
+  wasf dlq list --json | jq '.messages[] | select(.code_alive)'
+  wasf mcp                             let an assistant look, by the Model Context Protocol";
 
 /// The heading of the options that every command takes.
 const GLOBAL: &str = "Global options";
@@ -201,6 +202,15 @@ Examples:
         #[arg(long)]
         confirm: bool,
     },
+    /// Let an assistant look at the stack: an MCP server on standard input and output. Changes nothing.
+    #[command(after_help = "\
+The tools are the commands that change nothing, and the dry runs of the others; there is no way to confirm one. Chats and \
+usernames are masked in their answers. Options such as --stack-name, --profile and --local hold for all tools. The server \
+ends with its input.
+
+Example, in an MCP client's settings:
+  {\"mcpServers\": {\"wasf\": {\"command\": \"wasf\", \"args\": [\"--stack-name\", \"connect\", \"mcp\"]}}}")]
+    Mcp,
     /// Print a shell's completion script.
     #[command(after_help = "\
 Examples:
@@ -223,6 +233,7 @@ impl Command {
             | Self::Logs(_)
             | Self::Doctor
             | Self::Completions { .. }
+            | Self::Mcp
             | Self::Link(_) => false,
             Self::Connection(command) => {
                 matches!(command, ConnectionCommand::Refresh { .. } | ConnectionCommand::Revoke { .. })
@@ -230,6 +241,33 @@ impl Command {
             Self::Person(command) => matches!(command, PersonCommand::Erase { .. }),
             Self::Dlq(command) => matches!(command, DlqCommand::Redrive { .. } | DlqCommand::Drop { .. }),
             Self::Destroy { .. } | Self::Events(_) | Self::Init(_) | Self::Secret(_) => true,
+        }
+    }
+}
+
+impl Command {
+    /// Whether it changes nothing, with the arguments that it has.
+    pub(crate) const fn is_read_only(&self) -> bool {
+        match self {
+            Self::Alarms { .. } | Self::Attempt(_) | Self::Stats { .. } | Self::Logs(_) | Self::Doctor => true,
+            Self::Connection(command) => !matches!(
+                command,
+                ConnectionCommand::Refresh { confirm: true, .. } | ConnectionCommand::Revoke { confirm: true, .. }
+            ),
+            Self::Person(command) => !matches!(command, PersonCommand::Erase { confirm: true, .. }),
+            Self::Dlq(command) => {
+                !matches!(command, DlqCommand::Redrive { confirm: true, .. } | DlqCommand::Drop { confirm: true, .. })
+            }
+            Self::Events(command) => matches!(
+                command,
+                EventsCommand::Redeliver { confirm: false, .. } | EventsCommand::Redrive { confirm: false, .. }
+            ),
+            Self::Link(_)
+            | Self::Secret(_)
+            | Self::Init(_)
+            | Self::Destroy { .. }
+            | Self::Completions { .. }
+            | Self::Mcp => false,
         }
     }
 }

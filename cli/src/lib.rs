@@ -1,8 +1,9 @@
 //! `wasf`, the operators' tool: it finds a deployed stack by its name, shows its state, and repairs what can be repaired.
 //!
-//! A command (`commands`) is a function from its arguments (`args`) to a report (`report`); only [`run`] prints. A
-//! command that changes anything is a dry run unless `--confirm` is given. No report contains a code, a verifier or a
-//! token: the adapters (`aws`, `parties`) return such values as secrets, which do not print.
+//! A command (`commands`) is a function from its arguments (`args`) to a report (`report`); only [`run`] prints, and the
+//! server of `mcp`, by which an assistant gets the reports of commands that change nothing. A command that changes
+//! anything is a dry run unless `--confirm` is given. No report contains a code, a verifier or a token: the adapters
+//! (`aws`, `parties`) return such values as secrets, which do not print.
 
 mod args;
 mod aws;
@@ -10,6 +11,7 @@ mod commands;
 mod error;
 mod http;
 mod local;
+mod mcp;
 mod parties;
 mod prompt;
 mod proxy;
@@ -31,7 +33,7 @@ use clap::Parser as _;
 use shared::{process::Random, timestamp::Clock};
 
 pub use args::Args;
-use args::Command;
+use args::{Command, TargetArgs};
 use commands::{
     alarms, attempt, completions, connection, destroy, dlq, doctor, events, init, link, logs, person,
     secret as secret_command, stats,
@@ -68,7 +70,8 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Args, Exit
 
 /// Runs a command and prints its report, or its error.
 pub async fn run(args: Args, edge: Edge, output: &mut impl Write) -> ExitCode {
-    let json = args.json;
+    // What is not the protocol's would be an invalid message there.
+    let json = args.json && !matches!(args.command, Command::Mcp);
     let report = dispatch(args, edge, output).await.unwrap_or_else(|error| {
         report::print_error(&error);
         Report::of_error(&error)
@@ -76,7 +79,6 @@ pub async fn run(args: Args, edge: Edge, output: &mut impl Write) -> ExitCode {
     report::print(&report, json, output).into()
 }
 
-/// Only `wasf logs --follow` writes output of its own: it ends when it is told to.
 async fn dispatch(args: Args, edge: Edge, output: &mut impl Write) -> Result<Report, Error> {
     let Args { target: given, command, json } = args;
     if !matches!(command, Command::Completions { .. }) {
@@ -85,25 +87,38 @@ async fn dispatch(args: Args, edge: Edge, output: &mut impl Write) -> Result<Rep
     match command {
         Command::Completions { shell } => return Ok(completions::generate(shell)),
         Command::Init(args) => return init::run(*args, &given, edge).await,
+        Command::Mcp => return mcp::serve(&given, edge.now).await,
         _ => {}
     }
     let target = Target::open(&given).await?;
     if command.changes_something() {
         report::print_note(&format!("{}.", target.stack.place()));
     }
+    execute(command, &target, &given, json, edge.now, output).await
+}
+
+/// Runs a command on a stack. Only `wasf logs --follow` writes output of its own: it ends when it is told to.
+async fn execute(
+    command: Command,
+    target: &Target,
+    given: &TargetArgs,
+    json: bool,
+    clock: Clock,
+    output: &mut impl Write,
+) -> Result<Report, Error> {
     match command {
-        Command::Link(args) => link::run(&args, &target, (edge.now)()).await,
-        Command::Alarms { all } => alarms::run(all, &target, &given, edge.now).await,
-        Command::Attempt(command) => attempt::run(command, &target, edge.now).await,
-        Command::Connection(command) => connection::run(command, &target, edge.now).await,
-        Command::Dlq(command) => dlq::run(command, &target, edge.now).await,
-        Command::Events(command) => events::run(command, &target, edge.now).await,
-        Command::Doctor => doctor::run(&target, edge.now).await,
-        Command::Person(command) => person::run(command, &target, edge.now).await,
-        Command::Stats { since } => stats::run(since, &target, edge.now).await,
-        Command::Logs(args) => logs::run(args, &target, json, edge.now, output).await,
-        Command::Destroy { force, confirm } => destroy::run(&target, force, confirm).await,
-        Command::Secret(command) => secret_command::run(command, &target).await,
-        Command::Completions { .. } | Command::Init(_) => unreachable!("handled above"),
+        Command::Link(args) => link::run(&args, target, clock()).await,
+        Command::Alarms { all } => alarms::run(all, target, given, clock).await,
+        Command::Attempt(command) => attempt::run(command, target, clock).await,
+        Command::Connection(command) => connection::run(command, target, clock).await,
+        Command::Dlq(command) => dlq::run(command, target, clock).await,
+        Command::Events(command) => events::run(command, target, clock).await,
+        Command::Doctor => doctor::run(target, clock).await,
+        Command::Person(command) => person::run(command, target, clock).await,
+        Command::Stats { since } => stats::run(since, target, clock).await,
+        Command::Logs(args) => logs::run(args, target, json, clock, output).await,
+        Command::Destroy { force, confirm } => destroy::run(target, force, confirm).await,
+        Command::Secret(command) => secret_command::run(command, target).await,
+        Command::Completions { .. } | Command::Init(_) | Command::Mcp => unreachable!("without a stack"),
     }
 }

@@ -91,6 +91,12 @@ impl Stack {
         self.resources.iter().find(|resource| resource.logical == logical).map(|resource| resource.physical.as_str())
     }
 
+    /// The names of its resources in the account, and its own.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        let resources = self.resources.iter().map(|resource| resource.physical.as_str());
+        resources.chain([self.name.as_str()]).filter(|name| !name.is_empty()).collect()
+    }
+
     /// The resources that stay when the stack is deleted, by the template as it is deployed.
     pub(crate) fn retained_by(&self, template: &Value) -> Vec<Resource> {
         let policy = |resource: &&Resource| template["Resources"][&resource.logical]["DeletionPolicy"].as_str();

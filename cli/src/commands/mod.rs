@@ -14,5 +14,5 @@ pub(crate) mod link;
 pub(crate) mod logs;
 pub(crate) mod person;
 pub(crate) mod secret;
-mod signals;
+pub(crate) mod signals;
 pub(crate) mod stats;

@@ -31,12 +31,17 @@ pub(crate) async fn run(command: SecretCommand, target: &Target) -> Result<Repor
         return Err(SecretsManager::deleted(&name));
     }
     if confirm {
-        // Not from the environment: a variable that was set for `wasf init` would be stored unasked.
-        let prompt = Prompt::new(true, |_| None);
-        let value = if prompt.interactive { ask_for(kind, None, &prompt)? } else { from_input(kind, io::stdin())? };
+        let value = asked_for(kind)?;
         manager.store(&name, &value, presence, Some(target.stack.parameter("SecretsKeyArn"))).await?;
     }
     Ok(report(&name, presence, confirm))
+}
+
+/// The value, typed on the terminal or read from standard input. Not from the environment: a variable that was set for
+/// `wasf init` would be stored unasked.
+fn asked_for(kind: Kind) -> Result<SecretString, Error> {
+    let prompt = Prompt::new(true, |_| None);
+    if prompt.interactive { ask_for(kind, None, &prompt) } else { from_input(kind, io::stdin()) }
 }
 
 /// What the secret of this name holds. Only secrets that the stack's functions read are replaced.

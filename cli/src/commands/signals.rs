@@ -5,13 +5,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::error::Error;
 
 /// SIGINT and SIGTERM. Before it stops, wasf returns what it holds, or finishes a line.
-pub(super) struct StopSignals {
+pub(crate) struct StopSignals {
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl StopSignals {
-    pub(super) async fn wait(&mut self) {
+    pub(crate) async fn wait(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => (),
             _ = self.terminate.recv() => (),
@@ -19,7 +19,7 @@ impl StopSignals {
     }
 }
 
-pub(super) fn stop_signals() -> Result<StopSignals, Error> {
+pub(crate) fn stop_signals() -> Result<StopSignals, Error> {
     let listen = |kind| signal(kind).map_err(|error| Error::failed("listen for signals", error.to_string()));
     Ok(StopSignals { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
 }
