@@ -149,6 +149,7 @@ async fn each_command_has_help_and_the_shells_take_the_completions() {
         "destroy",
         "init",
         "completions",
+        "mcp",
     ] {
         let said = operator.wasf(&format!("{command} --help"));
         assert_eq!(said.code, 0);

@@ -10,6 +10,7 @@ mod custody;
 mod dead_letters;
 mod diagnosis;
 mod lists;
+mod mcp;
 mod newcomer;
 mod person;
 mod redelivery;
