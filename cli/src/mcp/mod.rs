@@ -46,14 +46,14 @@ pub(crate) async fn serve(given: &TargetArgs, clock: Clock) -> Result<Report, Er
     // Commands listen for signals too, and from then on a signal ends no process by itself.
     let mut stop = stop_signals()?;
     let serving = async {
-        match serve_server(server, stdio_pipes()).await {
+        match Box::pin(serve_server(server, stdio_pipes())).await {
             Ok(running) => running.waiting().await.map(|_| ()).map_err(|_| "the server stopped"),
             Err(ServerInitializeError::ConnectionClosed(_)) => Ok(()),
             Err(_) => Err("the client did not begin as the protocol says"),
         }
     };
     tokio::select! {
-        served = serving => served.map(|()| ended()).map_err(|why| Error::failed("serve an MCP client", why)),
+        end = serving => end.map(|()| ended()).map_err(|why| Error::failed("serve an MCP client", why)),
         () = stop.wait() => Ok(ended()),
     }
 }
