@@ -243,9 +243,7 @@ impl Command {
             Self::Destroy { .. } | Self::Events(_) | Self::Init(_) | Self::Secret(_) => true,
         }
     }
-}
 
-impl Command {
     /// Whether it changes nothing, with the arguments that it has.
     pub(crate) const fn is_read_only(&self) -> bool {
         match self {

