@@ -11,6 +11,9 @@ import sys
 import urllib.parse
 import urllib.request
 
+missing = [name for name in ("PUBLIC_URL", "TWILIO_AUTH_TOKEN") if not os.environ.get(name)]
+if missing:
+    sys.exit(f"{' and '.join(missing)} must be set as for the bot: see examples/README.md")
 url = f"{os.environ['PUBLIC_URL']}/messages"
 fields = {"Body": " ".join(sys.argv[1:]), "From": "whatsapp:+15551234567"}
 # https://www.twilio.com/docs/usage/webhooks/webhooks-security

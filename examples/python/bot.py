@@ -31,6 +31,7 @@ from connect_client import BadEvent, ConnectClient, ConnectError, ConnectionEnde
 
 LONGEST_BODY = 64 * 1024
 LONGEST_REFERENCE = 512
+LONGEST_MESSAGE = 1_600  # Twilio's limit
 CONNECT = "connect"  # the reference of a link that interrupted no question
 TWIML = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
 
@@ -38,7 +39,7 @@ log = logging.getLogger("bot")
 
 
 class SendFailed(ConnectError):
-    """Twilio did not accept a message."""
+    """Twilio does not accept messages at the moment."""
 
 
 class Twilio:
@@ -54,14 +55,16 @@ class Twilio:
         return hmac.compare_digest(base64.b64encode(digest), signature.encode())
 
     def send(self, chat: str, text: str) -> None:
-        form = {"From": self._sender, "To": chat, "Body": text}
+        form = {"From": self._sender, "To": chat, "Body": text[:LONGEST_MESSAGE]}
         auth = (self._account, self._key)
         try:
             answer = requests.post(self._messages_url, data=form, auth=auth, timeout=10, allow_redirects=False)
         except requests.RequestException as failure:
             raise SendFailed(f"Twilio: {type(failure).__name__}") from None
-        if not 200 <= answer.status_code < 300:
+        if answer.status_code == 429 or answer.status_code >= 500:
             raise SendFailed(f"Twilio: {answer.status_code}")
+        if not 200 <= answer.status_code < 300:  # final: sent again it would be refused again
+            log.error("message refused by Twilio: %s", answer.status_code)
 
 
 class Bot:
@@ -112,7 +115,8 @@ class Bot:
         try:
             if question.strip().lower() == "accounts":
                 rows = self.client.query(chat, "SELECT Name FROM Account LIMIT 5").records
-                return "Your accounts: " + ", ".join(row["Name"] for row in rows) if rows else "You have no accounts."
+                names = [row["Name"] for row in rows if isinstance(row.get("Name"), str)]
+                return "Your accounts: " + ", ".join(names) if names else "You have no accounts."
             self.client.token(chat)  # a bot that can answer more would use it
             return "I can answer: accounts, status, connect, disconnect."
         except NotConnected:
@@ -176,10 +180,12 @@ class Handler(BaseHTTPRequestHandler):
         if not self.server.twilio.is_genuine(form, self.headers.get("x-twilio-signature", "")):
             return self._respond(403)
         fields = dict(form)
+        if not fields.get("From"):
+            return self._respond(400)
         # Before the work: Twilio waits for 15 seconds, and Salesforce may take longer.
         self._respond(200, TWIML, content_type="text/xml")
         try:
-            self.server.bot.on_message(fields.get("From", ""), fields.get("Body", ""))
+            self.server.bot.on_message(fields["From"], fields.get("Body", ""))
         except Exception as failure:
             log.error("message not answered: %s", describe(failure))
 

@@ -196,7 +196,7 @@ class ConnectClient:
         for webhook in self._webhooks:
             try:
                 event = webhook.verify(body, dict(headers))
-            except (WebhookVerificationError, ValueError):  # ValueError: a header or body that is malformed
+            except (WebhookVerificationError, ValueError, RecursionError):  # the others: a malformed header or body
                 continue
             match event:
                 case {"id": str(id), "type": str(kind), "time": str(time), "subject": str(subject), "data": dict(data)}:

@@ -92,6 +92,23 @@ def test_every_event_of_the_contract_is_taken(bot):
         assert answer.ok, (line, answer.status_code)
 
 
+def test_who_cannot_be_reached_does_not_keep_an_event_coming(bot, person):
+    person.connects()
+    person.salesforce("faults", endpoint="twilio.messages", action={"status": 400, "body": {"code": 63016, "status": 400}})
+    event = {**_sample("connection.renewed"), "id": f"evt_refused_{person.chat}", "subject": person.chat}
+    event["data"] = {**event["data"], "wa_id": person.chat, "reference": "accounts"}
+    assert post_event(event).ok
+    person.salesforce("faults", endpoint="twilio.messages", action={"status": 503})
+    assert post_event({**event, "id": f"evt_later_{person.chat}"}).status_code == 500, "it may be reached later"
+
+
+def test_a_query_that_salesforce_fails_is_to_be_asked_again(bot, person):
+    person.connects()
+    person.salesforce("faults", endpoint="salesforce.query", action={"status": 500})
+    person.writes("accounts\n")
+    person.reads(LATER)
+
+
 @pytest.mark.parametrize(
     ("event_type", "words", "said"),
     [("connection.failed", {"user_message": "Please try again."}, "Please try again."), ("connection.created", {}, "is now connected.")],
@@ -112,6 +129,9 @@ def test_strangers_are_refused(bot, person):
         answer = requests.post(f"{BOT}/messages", data=fields, headers={"X-Twilio-Signature": signature}, timeout=30)
         assert answer.status_code == 403
     assert person.messages() == []
+    nobody = {"Body": "accounts"}
+    headers = {"X-Twilio-Signature": twilio_signature(f"{BOT}/messages", nobody)}
+    assert requests.post(f"{BOT}/messages", data=nobody, headers=headers, timeout=30).status_code == 400
 
 
 def test_what_is_no_request_of_theirs_is_refused(bot):

@@ -19,6 +19,8 @@ import { Client, required, type ConnectionEvent, type Status } from "./client.js
 
 const BODY_LIMIT = 64 * 1024;
 const EVENTS_KEPT = 10_000;
+/** Twilio's limit. */
+const MESSAGE_LIMIT = 1_600;
 /** The reference of a link for plain `connect`. Without one, the connection would keep that of an older question. */
 const NO_QUESTION = "connect";
 
@@ -61,9 +63,9 @@ async function answer(chat: string, question: string): Promise<string> {
       await stack.token(chat);
       return "I can answer: accounts, status, connect, disconnect.";
     }
-    const { records } = await stack.query<{ Name: string }>(chat, "SELECT Name FROM Account LIMIT 5");
-    if (records.length === 0) return "You have no accounts.";
-    return `Your accounts: ${records.map(({ Name }) => Name).join(", ")}`;
+    const { records } = await stack.query<{ Name?: unknown }>(chat, "SELECT Name FROM Account LIMIT 5");
+    const names = records.map(({ Name }) => Name).filter((name) => typeof name === "string");
+    return names.length === 0 ? "You have no accounts." : `Your accounts: ${names.join(", ")}`;
   } catch (error) {
     if (error instanceof ConnectionEnded && error.next === "contact_admin") {
       return "Salesforce no longer lets you in. Please ask your Salesforce administrator.";
@@ -75,13 +77,17 @@ async function answer(chat: string, question: string): Promise<string> {
   }
 }
 
-/** The question within the limits of a reference: 1 to 512 characters, no control characters such as line breaks. */
-function reference(question: string): string {
-  const line = question.replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ");
-  return [...line].slice(0, 512).join("") || NO_QUESTION;
+/** In one line: a reference has no control characters such as line breaks. */
+function oneLine(message: string): string {
+  return message.replace(/[\u0000-\u001f\u007f-\u009f]/g, " ").trim();
 }
 
-/** Sends the reply, or an apology where there is none because of an error. Rejects only if sending fails. */
+/** The question within the limits of a reference: 1 to 512 characters. */
+function reference(question: string): string {
+  return [...question].slice(0, 512).join("") || NO_QUESTION;
+}
+
+/** Sends the reply, or an apology where there is none because of an error. Rejects only if nothing can be sent now. */
 async function respond(chat: string, answering: Promise<string | undefined>): Promise<void> {
   const text = await answering.catch((error: unknown) => {
     if (error instanceof TryLater) {
@@ -97,12 +103,15 @@ async function send(chat: string, text: string): Promise<void> {
   const response = await fetch(`${twilioUrl}/2010-04-01/Accounts/${twilioAccount}/Messages.json`, {
     method: "POST",
     headers: { authorization: `Basic ${Buffer.from(`${twilioAccount}:${twilioToken}`).toString("base64")}` },
-    body: new URLSearchParams({ From: sender, To: chat, Body: text }),
+    body: new URLSearchParams({ From: sender, To: chat, Body: text.slice(0, MESSAGE_LIMIT) }),
     redirect: "manual",
     signal: AbortSignal.timeout(30_000),
   });
   await response.text();
-  if (!response.ok) throw new CallFailed("POST Messages.json", response.status, "message_refused");
+  if (response.ok) return;
+  const status = `HTTP status ${response.status}`;
+  if (response.status === 429 || response.status >= 500) throw new TryLater("POST Messages.json", status);
+  console.error(`message refused by Twilio: ${status}`); // final: sent again it would be refused again
 }
 
 /** An error for the log. Only the client's own messages are known to be free of personal data and secrets. */
@@ -159,7 +168,7 @@ const routes: Record<string, (request: IncomingMessage, body: Buffer) => Promise
     const chat = form.get("From");
     if (!chat) return { status: 400 };
     // Salesforce may take longer than the 15 seconds that Twilio waits, so the reply is not in this response.
-    void respond(chat, reply(chat, (form.get("Body") ?? "").trim())).catch((error: unknown) => {
+    void respond(chat, reply(chat, oneLine(form.get("Body") ?? ""))).catch((error: unknown) => {
       console.error(`reply not sent: ${label(error)}`);
     });
     return { status: 200, headers: { "content-type": "text/xml" }, body: "<Response/>" };

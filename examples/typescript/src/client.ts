@@ -323,7 +323,7 @@ export class Client {
     const first = await this.token(waId);
     let answer = await ask(first);
     if (answer.status === 401) answer = await ask(await this.token(waId, { rejected: first.accessToken }));
-    if ([429, 502, 503, 504].includes(answer.status)) throw later(call, answer);
+    if (answer.status === 429 || answer.status >= 500) throw later(call, answer);
     if (!Array.isArray(fieldsOf(call, answer).records)) throw new CallFailed(call, answer.status, "invalid_response");
     return answer.json as QueryResult<T>;
   }
