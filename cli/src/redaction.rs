@@ -37,7 +37,7 @@ pub(crate) fn hide_unknown(text: &str, names: &[&str]) -> String {
         let is_word = |character: char| character.is_ascii_alphanumeric() || "_-.!+/~%".contains(character);
         let end = rest.find(|character| !is_word(character)).unwrap_or(rest.len());
         let (word, after) = rest.split_at(end);
-        let is_address = kept.ends_with(CHAT) && !word.is_empty();
+        let is_address = kept.ends_with(CHAT) && word.contains(|character: char| character.is_ascii_alphanumeric());
         kept.push_str(if is_address || (is_secret(word) && is_secret(&without(word, names))) { HIDDEN } else { word });
         let mut characters = after.chars();
         kept.extend(characters.next());
@@ -74,6 +74,7 @@ mod tests {
             "2026-09-21T14:13:20.123Z",
             "00D5g000004XyzAEAS",
             "code_age_ms=1790000000123",
+            "expected whatsapp:+<digits> or whatsapp:<CC>.<id>",
         ] {
             assert_eq!(hide(plain), plain);
         }

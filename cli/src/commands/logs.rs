@@ -68,9 +68,9 @@ pub(crate) async fn run(
     clock: Clock,
     output: &mut impl io::Write,
 ) -> Result<Report, Error> {
-    let wanted = if args.function.is_empty() { FunctionArg::ALL.to_vec() } else { args.function.clone() };
-    let groups: Vec<Group<'_>> =
-        wanted.into_iter().map(|function| group(target, function)).collect::<Result<_, _>>()?;
+    let is_wanted = |function: &FunctionArg| args.function.is_empty() || args.function.contains(function);
+    let wanted = FunctionArg::ALL.into_iter().filter(is_wanted);
+    let groups: Vec<Group<'_>> = wanted.map(|function| group(target, function)).collect::<Result<_, _>>()?;
     if args.follow {
         let from = clock().minus(args.since.unwrap_or(RECENT_FOLLOWED));
         return follow(&groups, from, args.id, target, as_json, clock, output).await;

@@ -164,7 +164,8 @@ fn is_number(before: &str, run: &str, after: &str) -> bool {
     let word = before.rsplit(char::is_whitespace).next().unwrap_or_default();
     let is_in_arn = word.trim_start_matches(['"', '\'', '(']).starts_with("arn:");
     let is_account = is_one && digits == ACCOUNT && is_in_arn && after.starts_with(':');
-    let is_known_form = is_date(run) || run.parse::<Ipv4Addr>().is_ok() || (is_one && digits > LONGEST_NUMBER);
+    let is_known_form =
+        is_date(run) || is_seconds(word, run) || run.parse::<Ipv4Addr>().is_ok() || (is_one && digits > LONGEST_NUMBER);
     digits >= NUMBER && !is_account && !is_known_form
 }
 
@@ -172,6 +173,15 @@ fn is_number(before: &str, run: &str, after: &str) -> bool {
 fn is_date(run: &str) -> bool {
     let lengths = run.split('-').map(str::len);
     lengths.eq([4, 2, 2]) && run.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
+}
+
+/// The seconds of a time, with their fraction: `20.123456` after `2026-09-21T14:13:`.
+fn is_seconds(before: &str, run: &str) -> bool {
+    let is_minutes = before.strip_suffix(':').and_then(|before| before.rsplit_once('T')).is_some_and(|(_, time)| {
+        time.split(':').map(str::len).eq([2, 2]) && time.bytes().all(|byte| byte.is_ascii_digit() || byte == b':')
+    });
+    let fraction = run.split_once('.').filter(|(seconds, _)| seconds.len() == 2).map(|(_, fraction)| fraction);
+    is_minutes && fraction.is_some_and(|digits| digits.len() <= 9 && digits.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -216,6 +226,8 @@ mod tests {
     fn times_ids_addresses_and_accounts_are_kept() {
         for plain in [
             "2026-09-21T14:13:20.123Z",
+            "2026-09-21T14:13:20.123456Z",
+            "2026-09-21T14:13:20.123456789Z",
             "between 2026-09-21T14:13:20Z and 2026-09-22T14:13:20Z",
             "07070707070707070707070707070707",
             "00D000000000001",
