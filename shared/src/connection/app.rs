@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
-use super::{APP_HASH, REFRESHED_AT, stored::sha256};
+use super::{APP_HASH, refresh::age, stored::sha256};
 use crate::{
     Timestamp,
-    conditional_write::{Attributes, Value, text},
+    conditional_write::{Attributes, text},
 };
 
 /// Salesforce ends a refresh token that nobody has used for so long (Salesforce Help "Limit the Idle Time of Refresh Tokens";
@@ -35,12 +35,16 @@ pub fn is_of_another_app(row: &Attributes, client_id: &str) -> bool {
 /// Whether nobody has used the row's refresh token for so long that Salesforce has ended it, whichever app it is of.
 #[must_use]
 pub fn is_past_idle_limit(row: &Attributes, now: Timestamp) -> bool {
-    row.get(REFRESHED_AT).and_then(Value::as_time).is_some_and(|at| now.since(at) >= IDLE_LIMIT)
+    age(row, now) >= IDLE_LIMIT
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        conditional_write::Value,
+        connection::{ISSUED_AT, REFRESHED_AT},
+    };
 
     const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 
@@ -67,8 +71,12 @@ mod tests {
         let old = |age: Duration| is_past_idle_limit(&row([(REFRESHED_AT, NOW.minus(age).into())]), NOW);
         assert!(old(IDLE_LIMIT));
         assert!(!old(IDLE_LIMIT.saturating_sub(Duration::from_millis(1))));
+        let of_an_earlier_version = |age| row([(ISSUED_AT, NOW.minus(age).into())]);
+        assert!(is_past_idle_limit(&of_an_earlier_version(IDLE_LIMIT), NOW));
+        assert!(!is_past_idle_limit(&of_an_earlier_version(IDLE_LIMIT / 2), NOW));
+        // A row of which nobody knows the age would never end otherwise.
         for unknown in [row([]), row([(REFRESHED_AT, "long ago".into())]), row([(REFRESHED_AT, u64::MAX.into())])] {
-            assert!(!is_past_idle_limit(&unknown, NOW), "{unknown:?}");
+            assert!(is_past_idle_limit(&unknown, NOW), "{unknown:?}");
         }
     }
 }

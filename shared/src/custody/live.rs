@@ -8,7 +8,7 @@ use crate::{
     Timestamp,
     attempt::attr,
     conditional_write::{Attributes, Value, text},
-    connection::{ACCESS_TOKEN, ENDED_AT, EXPIRES_AT, ISSUED_AT, NewestTokens, age, token_sha256},
+    connection::{ACCESS_TOKEN, CLOCK_SKEW, ENDED_AT, EXPIRES_AT, ISSUED_AT, NewestTokens, age, token_sha256},
 };
 
 /// Tokens that came so lately are as good as a refresh could bring.
@@ -76,11 +76,16 @@ impl LiveToken {
         }
     }
 
-    /// Whether it may still be used: Salesforce has not refused it, and its end, where that is known, has not come. Where it is not
-    /// known the token is younger than any session can be.
-    pub(super) fn may_live(&self, wish: &Wish, now: Timestamp) -> bool {
-        let is_young = || self.issued_at.is_none_or(|at| now.since(at) < LONGEST_SESSION);
-        !wish.rejects(&self.access_token) && self.expires_at.map_or_else(is_young, |end| end > now)
+    /// Whether it may still be used, by the row that it is of: Salesforce has not refused it, its end, where that is known, has not
+    /// come, and no session lives longer.
+    pub(super) fn may_live(&self, wish: &Wish, row: &Attributes, now: Timestamp) -> bool {
+        let has_ended = self.expires_at.is_some_and(|end| end <= now) || age(row, now) >= LONGEST_SESSION;
+        !wish.rejects(&self.access_token) && !has_ended
+    }
+
+    /// The end of a token that was given now, as Salesforce says it; `None` where no token can end then: by another clock, or in other units.
+    pub(super) fn believed_end(at: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+        at.filter(|at| *at > now && *at <= now.plus(LONGEST_SESSION + CLOCK_SKEW))
     }
 
     /// Whether it is handed out as it is, by the row that it is of.
@@ -92,7 +97,7 @@ impl LiveToken {
                 let life = end.since(now).saturating_add(age);
                 end >= now.plus(wish.min_validity.min(life / 2))
             });
-        self.may_live(wish, now) && age < max_age && is_long_enough
+        self.may_live(wish, row, now) && age < max_age && is_long_enough
     }
 }
 
@@ -134,14 +139,25 @@ mod tests {
     }
 
     #[test]
-    fn a_token_whose_end_is_not_known_lives_no_longer_than_a_session_can() {
-        for (age, lives) in [(Duration::from_hours(23), true), (Duration::from_hours(25), false)] {
-            let mut row = row(age, None);
-            row.insert(
-                ISSUED_AT.to_owned(),
-                Timestamp::from_millis(NOW.millis() - u64::try_from(age.as_millis()).unwrap()).into(),
-            );
-            assert_eq!(LiveToken::of(&row).unwrap().may_live(&Wish::default(), NOW), lives);
+    fn a_token_lives_no_longer_than_a_session_can() {
+        let in_a_year = Some(365 * 24 * HOUR);
+        for (row, lives) in [
+            (row(23 * HOUR, None), true),
+            (row(25 * HOUR, None), false),
+            (row(25 * HOUR, in_a_year), false),
+            (row(HOUR, in_a_year), true),
+        ] {
+            assert_eq!(LiveToken::of(&row).unwrap().may_live(&Wish::default(), &row, NOW), lives);
+        }
+    }
+
+    #[test]
+    fn an_end_that_no_session_can_have_is_not_believed() {
+        let milliseconds = Timestamp::from_millis(NOW.millis() * 1_000);
+        for (at, is_believed) in
+            [(NOW, false), (NOW.plus(HOUR), true), (NOW.plus(24 * HOUR), true), (milliseconds, false)]
+        {
+            assert_eq!(LiveToken::believed_end(Some(at), NOW).is_some(), is_believed, "{at:?}");
         }
     }
 

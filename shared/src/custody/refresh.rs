@@ -335,11 +335,8 @@ impl Work<'_> {
         let credentials = self.custody.config.credentials(&inputs.secrets).ok()?;
         let token = (TokenKind::Access, answer.access_token.secret());
         let asked = self.custody.salesforce().ok()?.introspect(host, token, credentials, EXPIRY).await.ok()?;
-        let Introspection::Active { expires_at: Some(at) } = asked else { return None };
-        // One of the past is another clock's: with it each call would refresh anew.
-        if at <= self.now() {
-            return None;
-        }
+        let Introspection::Active { expires_at } = asked else { return None };
+        let at = LiveToken::believed_end(expires_at, self.now())?;
         let _ = self.custody.tables.write(self.wa_id, &tokens.expire(at)).await;
         Some(at)
     }
@@ -371,7 +368,7 @@ impl Work<'_> {
             issued_at: answer.issued_at.unwrap_or(now),
             scope: answer.scope.clone(),
             refreshed_at: now,
-            expires_at: answer.access_token.expires_at().filter(|at| *at > now),
+            expires_at: LiveToken::believed_end(answer.access_token.expires_at(), now),
             app_hash: Some(connection::app_hash(app.client_id)),
         })
     }

@@ -76,7 +76,7 @@ impl Custody {
             if token.is_none() && !can_refresh {
                 return Err(no_token(wa_id, row));
             }
-            let usable = token.as_ref().filter(|token| token.may_live(wish, now));
+            let usable = token.as_ref().filter(|token| token.may_live(wish, &row, now));
             let is_fit = |token: &&LiveToken| !can_refresh || token.satisfies(wish, &row, self.config.max_age, now);
             if let Some(token) = usable.filter(is_fit) {
                 return Ok(token.clone());

@@ -148,6 +148,10 @@ const LOCKED_USER: &[&str] = &["user is locked", "user account is locked"];
 
 /// The refusal that an answer to a refresh is; `None` for one with tokens.
 pub(super) fn refresh(status: u16, retry_after: Option<Duration>, fields: Option<&Fields>) -> Option<RefreshRefusal> {
+    // Salesforce has made the refresh, whatever else it says.
+    if matches!(status, 200..=299) && fields.is_some_and(|fields| fields.token("access_token").is_some()) {
+        return None;
+    }
     let refusal = token_endpoint(status, retry_after, fields)?;
     let words = fields.and_then(|fields| Some(Words::new(&fields.error()?, &fields.description())));
     let class = match (refusal.class, &words) {
@@ -155,8 +159,10 @@ pub(super) fn refresh(status: u16, retry_after: Option<Duration>, fields: Option
         (_, Some(words)) if words.says(&["being processed"]) => RefreshClass::Ambiguous,
         (Class::Transient { retry_after }, _) => RefreshClass::Transient { retry_after },
         (Class::Ambiguous, _) => RefreshClass::Ambiguous,
+        // Tokens may have come with it.
+        _ if matches!(status, 200..=299) => RefreshClass::Ambiguous,
         // The token endpoint refuses with 400, 401 and 403 (RFC 6749 §5.2): this is another host's, or another path's, answer.
-        _ if matches!(status, 300..=399 | 404..=499) => RefreshClass::Operator,
+        _ if !matches!(status, 400 | 401 | 403) => RefreshClass::Operator,
         (_, Some(words)) => refresh_by_word(refusal.class, words),
         _ => RefreshClass::Operator,
     };
@@ -171,6 +177,10 @@ fn refresh_by_word(class: Class, words: &Words) -> RefreshClass {
         _ if words.says(&["login hours"]) => RefreshClass::Transient { retry_after: Some(LOGIN_PAUSE) },
         // By wrong passwords, which are anybody's: it passes.
         _ if words.says(LOCKED_USER) => RefreshClass::Transient { retry_after: Some(LOCKOUT) },
+        // Words about somebody under an error that may be Salesforce's own: the token says whether it is over.
+        Class::Final(Reason::UserInactive | Reason::OrgInactive | Reason::AppBlocked) if !words.is_refusal() => {
+            RefreshClass::Doubtful
+        }
         Class::Final(Reason::UserInactive) => RefreshClass::Ended(EndReason::UserInactive),
         Class::Final(Reason::OrgInactive) => RefreshClass::Ended(EndReason::OrgInactive),
         Class::Final(Reason::AppBlocked) => RefreshClass::Ended(EndReason::AppBlocked),

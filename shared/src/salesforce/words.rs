@@ -47,18 +47,35 @@ impl Words {
     /// The reason of the person or of their administrator, where the words name one.
     pub(super) fn reason(&self) -> Option<Reason> {
         let is = |errors: &[&str]| errors.contains(&self.error());
-        let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| self.error.starts_with(prefix));
         if is(&["rate_limit_exceeded", "login_rate_exceeded"]) || self.says(&["login rate"]) {
             Some(Reason::LoginRate)
         } else if is(&["inactive_user"]) || self.says(INACTIVE_USER) {
             Some(Reason::UserInactive)
-        } else if is(&["inactive_org", "inactive_organization"]) || self.says(INACTIVE_ORG) {
+        } else if is(INACTIVE_ORGS) || self.says(INACTIVE_ORG) {
             Some(Reason::OrgInactive)
-        } else if is(BLOCKED) || begins(BLOCKED_PREFIXES) || self.says(BLOCKED_PHRASES) || self.is_of_the_address() {
+        } else if self.is_blocked() || self.says(BLOCKED_PHRASES) || self.is_of_the_address() {
             Some(Reason::AppBlocked)
         } else {
             None
         }
+    }
+
+    fn is_blocked(&self) -> bool {
+        BLOCKED.contains(&self.error()) || BLOCKED_PREFIXES.iter().any(|prefix| self.error.starts_with(prefix))
+    }
+
+    /// Whether the error is one by which Salesforce refuses a person, their org or the app. Under another one, words that are known
+    /// from these may speak of something else.
+    pub(super) fn is_refusal(&self) -> bool {
+        const OTHERS: [&str; 6] = [
+            "access_denied",
+            "inactive_user",
+            "invalid_client",
+            "invalid_client_id",
+            "invalid_grant",
+            "unauthorized_client",
+        ];
+        OTHERS.contains(&self.error()) || INACTIVE_ORGS.contains(&self.error()) || self.is_blocked()
     }
 
     /// Whether Salesforce says that it failed itself, so that the same request may succeed later.
@@ -84,6 +101,7 @@ const OUTAGE_PHRASES: &[&str] = &[
     "down for maintenance",
     "undergoing maintenance",
 ];
+const INACTIVE_ORGS: &[&str] = &["inactive_org", "inactive_organization"];
 const INACTIVE_USER: &[&str] = &[
     "inactive user",
     "user is inactive",

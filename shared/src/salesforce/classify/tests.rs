@@ -274,7 +274,18 @@ fn each_answer_to_a_refresh_has_its_meaning() {
     ] {
         assert_eq!(of(400, error, description), class, "{error} {description}");
     }
-    for status in [302, 404, 410] {
+    for (error, description) in [
+        ("server_error", "inactive user lookup failed, try again later"),
+        ("SERVER_UNAVAILABLE", "inactive user"),
+        ("org_maintenance", "organization is inactive during maintenance"),
+        ("5", "inactive user"),
+    ] {
+        assert_eq!(of(400, error, description), Doubtful, "{error} {description}");
+    }
+    assert_eq!(of(200, "invalid_grant", "expired access/refresh token"), Ambiguous);
+    let made = br#"{"access_token":"00D!x","error":"inactive_user"}"#;
+    assert!(refresh(200, None, Fields::read(made).as_ref()).is_none(), "tokens count");
+    for status in [302, 402, 404, 410] {
         assert_eq!(of(status, "invalid_grant", "expired access/refresh token"), Operator, "{status}");
     }
     assert_eq!(of(500, "invalid_grant", "expired access/refresh token"), Ambiguous);
