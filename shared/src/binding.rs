@@ -14,7 +14,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::digest::{Context, SHA256};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::AttemptId;
+use crate::{AttemptId, proof::ChatCode};
 
 /// What every cookie's name begins with. The `__Host-` prefix restricts a cookie to this host and to TLS, without
 /// `Domain` (RFC 6265bis §4.1.3.2).
@@ -166,6 +166,12 @@ impl BrowserSecret {
         let mut binding = [0; BrowserBinding::LENGTH];
         binding.copy_from_slice(&context.finish().as_ref()[..BrowserBinding::LENGTH]);
         BrowserBinding(binding)
+    }
+
+    /// The code that this browser's person sends from the chat, to confirm this attempt.
+    #[must_use]
+    pub fn chat_code(&self, attempt: AttemptId) -> ChatCode {
+        ChatCode::derive(self.0.expose_secret(), attempt)
     }
 
     /// The `Set-Cookie` value that sets the cookie; `max_age` in seconds.

@@ -5,9 +5,10 @@
 
 use std::{fmt, time::Duration};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 
-use crate::{AttemptId, AuthorizationCode, Reason, Timestamp};
+use crate::{AttemptId, AuthorizationCode, Reason, Timestamp, proof::ChatProof};
 
 mod denial;
 mod description;
@@ -56,6 +57,8 @@ pub enum Consent {
     Granted {
         /// The code that the callback brought.
         code: AuthorizationCode,
+        /// The hash of the code that the chat has to send first; `None` where none is asked for.
+        proof: Option<ChatProof>,
     },
     /// They, or Salesforce, refused.
     Denied(Denial),
@@ -72,6 +75,15 @@ pub enum Consent {
         code_sha256: String,
         /// The tokens, encrypted.
         sealed: Sealed,
+        /// The hash of the code that the chat has to send first; `None` where none is asked for.
+        proof: Option<ChatProof>,
+    },
+    /// The tokens are held until the chat has sent its code, and it is decided what becomes of them, or time to.
+    Decided {
+        /// The hash of that code.
+        proof: ChatProof,
+        /// The SHA-256 of the authorization code, base64url without padding.
+        code_sha256: String,
     },
     /// Tokens that are replaced, superseded or dropped, and are still to be revoked at Salesforce.
     Revoke {
@@ -119,9 +131,25 @@ impl fmt::Debug for Sealed {
     }
 }
 
+impl Sealed {
+    /// Key and tokens in base64, as an item has them.
+    #[must_use]
+    pub fn to_texts(&self) -> [String; 2] {
+        [&self.key, &self.data].map(|bytes| STANDARD.encode(bytes))
+    }
+
+    /// Reads what [`Self::to_texts`] made.
+    #[must_use]
+    pub fn from_texts(key: &str, data: &str) -> Option<Self> {
+        Some(Self { key: STANDARD.decode(key).ok()?, data: STANDARD.decode(data).ok()? })
+    }
+}
+
 mod base64_text {
-    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    use base64::Engine as _;
     use serde::{Deserialize as _, Deserializer, Serializer};
+
+    use super::STANDARD;
 
     pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&STANDARD.encode(bytes))
@@ -142,12 +170,14 @@ pub enum InvalidMessage {
     /// Another version of the format.
     #[error("unknown version of the exchange message")]
     Version,
-    /// Not exactly one of code, denial, refusal, sealed tokens and tokens to revoke.
-    #[error("an exchange message has exactly one of code, denied, refused, traded and revoke")]
+    /// Not exactly one of code, denial, refusal, sealed tokens, decision and tokens to revoke.
+    #[error("an exchange message has exactly one of code, denied, refused, traded, decided and revoke")]
     Consent,
 }
 
 const VERSION: u32 = 2;
+/// Of messages that need a proof of the chat: a version that knows of none must not connect them without.
+const PROOF_VERSION: u32 = 3;
 
 #[derive(Serialize, Deserialize)]
 struct Wire {
@@ -169,7 +199,12 @@ struct Wire {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     traded: Option<Traded>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    decided: Option<Decided>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     revoke: Option<Revoke>,
+    /// With `code` and `traded`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    proof: Option<ChatProof>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -177,6 +212,12 @@ struct Traded {
     code_sha256: String,
     #[serde(flatten)]
     sealed: Sealed,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Decided {
+    proof: ChatProof,
+    code_sha256: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -198,17 +239,25 @@ impl From<ExchangeMessage> for Wire {
             code_sha256: None,
             used: false,
             traded: None,
+            decided: None,
             revoke: None,
+            proof: None,
         };
+        let version = |proof: &Option<ChatProof>| if proof.is_some() { PROOF_VERSION } else { VERSION };
         match consent {
-            Consent::Granted { code } => Self { code: Some(code), ..wire },
+            Consent::Granted { code, proof } => Self { v: version(&proof), code: Some(code), proof, ..wire },
             Consent::Denied(denial) => Self { denied: Some(denial), ..wire },
             Consent::Refused { reason, code_sha256 } => {
                 let used = reason == Reason::UsedLogin;
                 let refused = if used { Reason::WrongBrowser } else { reason };
                 Self { refused: Some(refused.as_str().to_owned()), code_sha256, used, ..wire }
             }
-            Consent::Exchanged { code_sha256, sealed } => Self { traded: Some(Traded { code_sha256, sealed }), ..wire },
+            Consent::Exchanged { code_sha256, sealed, proof } => {
+                Self { v: version(&proof), traded: Some(Traded { code_sha256, sealed }), proof, ..wire }
+            }
+            Consent::Decided { proof, code_sha256 } => {
+                Self { v: PROOF_VERSION, decided: Some(Decided { proof, code_sha256 }), ..wire }
+            }
             Consent::Revoke { attempt_id, sealed } => Self { revoke: Some(Revoke { attempt_id, sealed }), ..wire },
         }
     }
@@ -218,14 +267,24 @@ impl TryFrom<Wire> for ExchangeMessage {
     type Error = InvalidMessage;
 
     fn try_from(wire: Wire) -> Result<Self, InvalidMessage> {
-        let Wire { v, state, received_at, code, denied, refused, code_sha256, used, traded, revoke } = wire;
-        if v != VERSION {
+        let Wire { v, state, received_at, code, denied, refused, code_sha256, used, traded, decided, revoke, proof } =
+            wire;
+        let is_of_its_version = match v {
+            VERSION => proof.is_none() && decided.is_none(),
+            PROOF_VERSION => proof.is_some() || decided.is_some(),
+            _ => false,
+        };
+        if !is_of_its_version {
             return Err(InvalidMessage::Version);
         }
-        let consent = match (code, denied, refused, traded, revoke) {
-            (Some(code), None, None, None, None) => Consent::Granted { code },
-            (None, Some(denial), None, None, None) => Consent::Denied(denial),
-            (None, None, Some(reason), None, None) => {
+        let consent = match (code, denied, refused, traded, decided, revoke) {
+            (Some(code), None, None, None, None, None) => Consent::Granted { code, proof },
+            (None, None, None, Some(Traded { code_sha256, sealed }), None, None) => {
+                Consent::Exchanged { code_sha256, sealed, proof }
+            }
+            _ if proof.is_some() => return Err(InvalidMessage::Consent),
+            (None, Some(denial), None, None, None, None) => Consent::Denied(denial),
+            (None, None, Some(reason), None, None, None) => {
                 let reason = Reason::parse(&reason).filter(|reason| reason.is_refusal());
                 let reason = match reason.ok_or(InvalidMessage::Consent)? {
                     Reason::WrongBrowser if used => Reason::UsedLogin,
@@ -233,10 +292,12 @@ impl TryFrom<Wire> for ExchangeMessage {
                 };
                 Consent::Refused { reason, code_sha256 }
             }
-            (None, None, None, Some(Traded { code_sha256, sealed }), None) => {
-                Consent::Exchanged { code_sha256, sealed }
+            (None, None, None, None, Some(Decided { proof, code_sha256 }), None) => {
+                Consent::Decided { proof, code_sha256 }
             }
-            (None, None, None, None, Some(Revoke { attempt_id, sealed })) => Consent::Revoke { attempt_id, sealed },
+            (None, None, None, None, None, Some(Revoke { attempt_id, sealed })) => {
+                Consent::Revoke { attempt_id, sealed }
+            }
             _ => return Err(InvalidMessage::Consent),
         };
         Ok(Self { state, received_at, consent })
@@ -263,7 +324,7 @@ impl Body {
     pub fn parse(body: &str) -> Result<Self, InvalidMessage> {
         let Version { v } = serde_json::from_str(body).map_err(|_| InvalidMessage::Malformed)?;
         match v {
-            VERSION => {
+            VERSION | PROOF_VERSION => {
                 let wire: Wire = serde_json::from_str(body).map_err(|_| InvalidMessage::Malformed)?;
                 wire.try_into().map(Self::Current)
             }
@@ -330,6 +391,35 @@ mod tests {
         }
     }
 
+    /// The hash of a code.
+    fn proof() -> Value {
+        json!("a".repeat(43))
+    }
+
+    #[test]
+    fn a_message_that_needs_a_proof_is_of_a_version_of_its_own() {
+        let mut code = granted();
+        let mut traded = holding("traded", &json!({"code_sha256": "ab", "key": "a2V5", "data": "ZGF0YQ=="}));
+        let mut decided = holding("decided", &json!({"proof": proof(), "code_sha256": "ab"}));
+        code["proof"] = proof();
+        traded["proof"] = proof();
+        for message in [&mut code, &mut traded, &mut decided] {
+            assert_eq!(parse(message).unwrap_err(), InvalidMessage::Version, "an earlier version would not ask for it");
+            message["v"] = json!(3);
+            let parsed = parse(message).unwrap();
+            assert_eq!(serde_json::from_str::<Value>(&parsed.to_body()).unwrap(), *message);
+        }
+        let mut without = granted();
+        without["v"] = json!(3);
+        assert_eq!(parse(&without).unwrap_err(), InvalidMessage::Version);
+        code["proof"] = json!("K7PW4MXR");
+        assert_eq!(parse(&code).unwrap_err(), InvalidMessage::Malformed);
+        let mut denied = holding("denied", &json!({"error": "access_denied"}));
+        denied["v"] = json!(3);
+        denied["proof"] = proof();
+        assert_eq!(parse(&denied).unwrap_err(), InvalidMessage::Consent);
+    }
+
     #[test]
     fn a_message_has_exactly_one_content() {
         let mut both = granted();
@@ -367,7 +457,7 @@ mod tests {
         let refusal = |body: &str| Body::parse(body).unwrap_err();
         assert_eq!(refusal("not json"), InvalidMessage::Malformed);
         assert_eq!(refusal(r#"{"v":2,"something":"else"}"#), InvalidMessage::Malformed);
-        assert_eq!(refusal(r#"{"v":3,"something":"else"}"#), InvalidMessage::Version);
+        assert_eq!(refusal(r#"{"v":4,"something":"else"}"#), InvalidMessage::Version);
     }
 
     #[test]

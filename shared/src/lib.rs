@@ -25,6 +25,7 @@
 //! | [`login`] | the Salesforce hosts that people log in at |
 //! | [`pkce`] | PKCE's verifier and challenge |
 //! | [`printable`] | text of other parties, as people may be shown it |
+//! | [`proof`] | the code that proves that browser and chat are one person's, and the row of a login that waits for it |
 //! | [`mod@reference`] | the bot's own reference of a person, and the row that keeps it for a link |
 //! | [`secret_text`] | what the text of a secret means |
 //! | [`settings`] | a function's configuration |
@@ -80,6 +81,7 @@ pub mod login;
 pub mod metrics;
 pub mod pkce;
 pub mod printable;
+pub mod proof;
 pub mod reference;
 pub mod secret_text;
 pub mod settings;

@@ -1,4 +1,5 @@
-//! How often one link may be pressed, and how often one chat is told of failures: the rules of writing the limit table.
+//! How often one link may be pressed, how often one chat is told of failures, and how often it may send a wrong code: the
+//! rules of writing the limit table.
 //!
 //! Whoever wants to act takes a place in the table first, by a conditional write. Where the condition fails, others have
 //! taken all places. The rules know no clock: `aws::limits` sends them.
@@ -13,22 +14,25 @@ use crate::{
 /// The presses of one link's button, in the link's life.
 pub const PRESSES: u64 = 20;
 
-/// The failures that one chat may be told of within [`WINDOW`].
-pub const FAILURE_MESSAGES: usize = 3;
+/// The occurrences of one kind that one chat has within its window.
+pub const PLACES: usize = 3;
 
-/// The time that the limit of failure messages looks back on.
-pub const WINDOW: Duration = Duration::from_mins(15);
+/// A chat may be told of three failures within this time.
+pub const FAILURE_WINDOW: Duration = Duration::from_mins(15);
+
+/// A chat may send three codes within this time that no login of its own waits for.
+pub const GUESS_WINDOW: Duration = Duration::from_mins(10);
 
 /// The table's attributes.
 pub mod attr {
-    /// The key (S): [`super::press_id`] or [`super::chat_id`].
+    /// The key (S): [`super::press_id`], [`super::chat_id`] or [`super::guess_id`].
     pub const ID: &str = "id";
     /// How often the link was pressed (N).
     pub const PRESSES: &str = "presses";
-    /// When the failure of each slot was told last (N, milliseconds since the epoch).
-    pub const TOLD_AT: [&str; super::FAILURE_MESSAGES] = ["told_at_0", "told_at_1", "told_at_2"];
-    /// Which failure each slot is for (S).
-    pub const OUTCOME: [&str; super::FAILURE_MESSAGES] = ["outcome_0", "outcome_1", "outcome_2"];
+    /// When each slot was taken last (N, milliseconds since the epoch).
+    pub const TOLD_AT: [&str; super::PLACES] = ["told_at_0", "told_at_1", "told_at_2"];
+    /// Which failure, or code, each slot is for (S).
+    pub const OUTCOME: [&str; super::PLACES] = ["outcome_0", "outcome_1", "outcome_2"];
     /// When DynamoDB may delete the item (N, seconds since the epoch).
     pub const EXPIRES_AT: &str = "expires_at";
 }
@@ -39,10 +43,16 @@ pub fn press_id(link: LinkId) -> String {
     format!("link:{link}")
 }
 
-/// The key of a chat's item.
+/// The key of a chat's item about failures.
 #[must_use]
 pub fn chat_id(wa_id: &WaId) -> String {
     format!("chat:{}", wa_id.as_str())
+}
+
+/// The key of a chat's item about codes.
+#[must_use]
+pub fn guess_id(wa_id: &WaId) -> String {
+    format!("guess:{}", wa_id.as_str())
 }
 
 /// Counts a press of a link that expires then, if it is not one too many.
@@ -52,21 +62,23 @@ pub fn press(link_expires_at: Timestamp) -> ConditionalWrite {
     ConditionalWrite::only_if(rule).add(attr::PRESSES, 1).set(attr::EXPIRES_AT, link_expires_at.seconds() + 1)
 }
 
-/// A message about one failure, to one chat. `outcome` names the failure: the same one asking again (a repeated
-/// delivery) takes no second slot.
+/// What may happen three times to one chat within a window: a message about a failure, or a wrong code. `of` names the one:
+/// the same one asking again (a repeated delivery) takes no second slot.
 #[derive(Clone, Copy, Debug)]
-pub struct FailureMessage<'a> {
-    /// Unique for each failure of any attempt.
-    pub outcome: &'a str,
-    /// When it is to be sent.
+pub struct Occurrence<'a> {
+    /// Unique for each failure of any attempt, or for each code.
+    pub of: &'a str,
+    /// How long it counts.
+    pub window: Duration,
+    /// When it is to happen.
     pub now: Timestamp,
 }
 
-impl FailureMessage<'_> {
+impl Occurrence<'_> {
     /// The slot to take, by the chat's item: its own, or the first that is free. `None`: the chat has been told enough.
     #[must_use]
     pub fn slot(&self, item: &Attributes) -> Option<usize> {
-        let slots = || 0..FAILURE_MESSAGES;
+        let slots = || 0..PLACES;
         slots()
             .find(|slot| self.owns(*slot).holds(item))
             .or_else(|| slots().find(|slot| self.is_free(*slot).holds(item)))
@@ -76,23 +88,32 @@ impl FailureMessage<'_> {
     /// new time, because the message may be sent only now.
     #[must_use]
     pub fn take(&self, slot: usize) -> ConditionalWrite {
-        let others = (0..FAILURE_MESSAGES).filter(|other| *other != slot);
-        let elsewhere = others.map(|other| Condition::IsNot(attr::OUTCOME[other], self.outcome.into()));
+        let others = (0..PLACES).filter(|other| *other != slot);
+        let elsewhere = others.map(|other| Condition::IsNot(attr::OUTCOME[other], self.of.into()));
         let new = Condition::All(std::iter::once(self.is_free(slot)).chain(elsewhere).collect());
         ConditionalWrite::only_if(Condition::Any(vec![self.owns(slot), new]))
             .set(attr::TOLD_AT[slot], self.now)
-            .set(attr::OUTCOME[slot], self.outcome)
-            .set(attr::EXPIRES_AT, self.now.plus(WINDOW).seconds() + 1)
+            .set(attr::OUTCOME[slot], self.of)
+            .set(attr::EXPIRES_AT, self.now.plus(self.window).seconds() + 1)
+    }
+
+    /// Gives its slot back, because it did not happen.
+    #[must_use]
+    pub fn give_back(&self, slot: usize) -> ConditionalWrite {
+        ConditionalWrite::only_if(self.owns(slot)).remove([attr::TOLD_AT[slot], attr::OUTCOME[slot]])
     }
 
     fn owns(&self, slot: usize) -> Condition {
-        Condition::Is(attr::OUTCOME[slot], Value::from(self.outcome))
+        Condition::Is(attr::OUTCOME[slot], Value::from(self.of))
     }
 
     /// Nothing was told from it within the window, as far as it can be read.
     fn is_free(&self, slot: usize) -> Condition {
         let told_at = attr::TOLD_AT[slot];
-        Condition::Any(vec![Condition::NotNumber(told_at), Condition::Below(told_at, self.now.minus(WINDOW).millis())])
+        Condition::Any(vec![
+            Condition::NotNumber(told_at),
+            Condition::Below(told_at, self.now.minus(self.window).millis()),
+        ])
     }
 }
 
@@ -108,7 +129,7 @@ mod tests {
 
     /// As `aws::limits` asks: the first slot without reading, then whichever the item that refused it names.
     fn allow(item: &mut Attributes, outcome: &str, now: Timestamp) -> bool {
-        let message = FailureMessage { outcome, now };
+        let message = Occurrence { of: outcome, window: FAILURE_WINDOW, now };
         message.take(0).apply(item) || message.slot(item).is_some_and(|slot| message.take(slot).apply(item))
     }
 
@@ -174,14 +195,30 @@ mod tests {
         }
         for unreadable in [Value::from("soon"), Value::Other] {
             item.insert(attr::TOLD_AT[1].to_owned(), unreadable);
-            assert_eq!(FailureMessage { outcome: "d", now: NOW }.slot(&item), Some(1));
+            assert_eq!(Occurrence { of: "d", window: FAILURE_WINDOW, now: NOW }.slot(&item), Some(1));
         }
+    }
+
+    #[test]
+    fn what_did_not_happen_leaves_its_slot() {
+        let mut item = Attributes::new();
+        let guess = |of| Occurrence { of, window: GUESS_WINDOW, now: NOW };
+        for of in ["a", "b", "c"] {
+            let slot = guess(of).slot(&item).unwrap();
+            assert!(guess(of).take(slot).apply(&mut item));
+        }
+        assert_eq!(guess("d").slot(&item), None);
+        let own = guess("b").slot(&item).unwrap();
+        assert!(!guess("d").give_back(own).apply(&mut item), "it is another's");
+        assert!(guess("b").give_back(own).apply(&mut item));
+        assert_eq!(guess("d").slot(&item), Some(own));
     }
 
     #[test]
     fn keys_of_links_and_of_chats_are_apart() {
         assert_eq!(press_id(LinkId::from_bytes([3; 16])), format!("link:{}", "03".repeat(16)));
         assert_eq!(chat_id(&"whatsapp:+15551234567".parse().unwrap()), "chat:whatsapp:+15551234567");
+        assert_eq!(guess_id(&"whatsapp:+15551234567".parse().unwrap()), "guess:whatsapp:+15551234567");
     }
 
     proptest! {
@@ -195,9 +232,9 @@ mod tests {
                 }
             }
             for (end, _) in &told {
-                let within = told.iter().filter(|(at, _)| at <= end && end.since(*at) <= WINDOW);
+                let within = told.iter().filter(|(at, _)| at <= end && end.since(*at) <= FAILURE_WINDOW);
                 let different: BTreeSet<_> = within.map(|(_, outcome)| outcome).collect();
-                prop_assert!(different.len() <= FAILURE_MESSAGES);
+                prop_assert!(different.len() <= PLACES);
             }
         }
 
@@ -207,7 +244,7 @@ mod tests {
             let (mut item, mut slots, mut allowed) = (Attributes::new(), BTreeMap::new(), BTreeSet::new());
             for asker in order {
                 let outcome = asker.to_string();
-                let message = FailureMessage { outcome: &outcome, now: NOW };
+                let message = Occurrence { of: &outcome, window: FAILURE_WINDOW, now: NOW };
                 let Some(slot) = *slots.entry(asker).or_insert(Some(0)) else { continue };
                 if message.take(slot).apply(&mut item) {
                     allowed.insert(asker);
@@ -215,7 +252,7 @@ mod tests {
                     slots.insert(asker, message.slot(&item));
                 }
             }
-            prop_assert!(allowed.len() <= FAILURE_MESSAGES);
+            prop_assert!(allowed.len() <= PLACES);
         }
     }
 }

@@ -163,7 +163,7 @@ impl Receiver {
         let message = |consent| ExchangeMessage { state, received_at: now, consent };
         let (reply, consent): (fn(AttemptId) -> Reply, _) =
             match self.check(&login, answer, issuer.as_deref(), request, now) {
-                Ok(Answer::Code(code)) => (Reply::Accepted, Consent::Granted { code }),
+                Ok(Answer::Code(code)) => (Reply::Accepted, Consent::Granted { code, proof: None }),
                 Ok(Answer::Error(denial)) if denial.error.is_access_denied() => {
                     (Reply::Denied, Consent::Denied(denial))
                 }
@@ -175,7 +175,7 @@ impl Receiver {
             };
         let attempt_id = match (&login, &consent) {
             (Login::Signed(claims), _) => claims.attempt_id,
-            (Login::Plain(_), Consent::Granted { code }) => AttemptId::of_code(code),
+            (Login::Plain(_), Consent::Granted { code, .. }) => AttemptId::of_code(code),
             (Login::Plain(wa_id), _) => AttemptId::of_denial(wa_id, now),
         };
         match timeout_at(deadline, self.queue.send(&message(consent))).await {

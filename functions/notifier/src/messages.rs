@@ -59,6 +59,16 @@ fn failure(reason: Reason) -> Words {
             "Please open this link and log in within the same browser:",
             "Please ask here for a new link, and log in within the browser that opens it.",
         ),
+        Reason::WrongChat => words(
+            "Your Salesforce account was not connected: the login with your link was finished by somebody in another chat. \
+             A link is only for the person whom it was sent to. If you want to connect, ask here for a new link.",
+        ),
+        Reason::Unconfirmed => asking(
+            "Your Salesforce account is not connected yet: the code that you saw after the login did not come from this \
+             chat in time.",
+            "Please log in again with this link, and send the code here:",
+            "Please ask here for a new link, log in again, and send the code here.",
+        ),
         Reason::InvalidCallback => asking(
             "Your Salesforce account is not connected yet: Salesforce sent you back without what we need.",
             "Please log in again with this link:",

@@ -43,8 +43,9 @@ impl Work<'_> {
             Content::Denied { error, description } => self.deny(error, *description).await,
             Content::Refused { reason, code_sha256 } => self.refuse(*reason, *code_sha256).await,
             Content::Unproven { .. } => self.fail(Reason::CodeExpired.into(), Guard::SameCode).await,
-            Content::Granted { code, pkce } => self.connect(code, *pkce).await,
+            Content::Granted { code, pkce, .. } => self.connect(code, *pkce).await,
             Content::Exchanged { sealed, .. } => self.store_sealed(sealed).await,
+            Content::Decided { .. } => Ok(Ending::Duplicate),
             Content::Revoke { sealed, .. } => self.revoke_sealed(sealed).await,
         }
     }

@@ -15,6 +15,7 @@ use shared::{
     conditional_write::{Attributes, Value},
     connection::{CLOCK_SKEW, Consent},
     exchange::{self, Body, Denial, ExchangeMessage, Sealed, StateText, Version1, version1},
+    proof::ChatProof,
     state::{InvalidState, SignedState, State, StateKey},
     state_settings::StatePolicy,
 };
@@ -45,6 +46,8 @@ pub(crate) enum Content<'a> {
         code: &'a AuthorizationCode,
         /// Whether the authorization request had a PKCE challenge.
         pkce: bool,
+        /// The hash of the code that the chat has to send first.
+        proof: Option<&'a ChatProof>,
     },
     /// A code of version 1, which nothing proves to be this chat's. It is never exchanged.
     Unproven { code_sha256: &'a str },
@@ -57,7 +60,9 @@ pub(crate) enum Content<'a> {
         code_sha256: Option<&'a str>,
     },
     /// Tokens to store.
-    Exchanged { code_sha256: &'a str, sealed: &'a Sealed },
+    Exchanged { code_sha256: &'a str, sealed: &'a Sealed, proof: Option<&'a ChatProof> },
+    /// It is decided what becomes of tokens that are held, or it is time to.
+    Decided { proof: &'a ChatProof, code_sha256: &'a str },
     /// Tokens to revoke.
     Revoke {
         /// The attempt that they are sealed for.
@@ -143,9 +148,9 @@ impl Verifier<'_> {
         let content = Content::of(&message.consent, false);
         let attempt_id = match &content {
             Content::Granted { code, .. } => AttemptId::of_code(code),
-            Content::Exchanged { code_sha256, .. } | Content::Unproven { code_sha256 } => {
-                AttemptId::of_code_sha256(code_sha256)
-            }
+            Content::Exchanged { code_sha256, .. }
+            | Content::Decided { code_sha256, .. }
+            | Content::Unproven { code_sha256 } => AttemptId::of_code_sha256(code_sha256),
             Content::Revoke { attempt_id, .. } => *attempt_id,
             Content::Denied { .. } | Content::Refused { .. } => AttemptId::of_denial(&wa_id, received_at),
         };
@@ -186,7 +191,9 @@ fn version1(message: &Version1) -> Message<'_> {
         content: match content {
             version1::Content::Code { code_sha256, .. } => Content::Unproven { code_sha256 },
             version1::Content::Denied { error } => Content::Denied { error, description: None },
-            version1::Content::Exchanged { code_sha256, sealed } => Content::Exchanged { code_sha256, sealed },
+            version1::Content::Exchanged { code_sha256, sealed } => {
+                Content::Exchanged { code_sha256, sealed, proof: None }
+            }
         },
     }
 }
@@ -194,14 +201,17 @@ fn version1(message: &Version1) -> Message<'_> {
 impl<'a> Content<'a> {
     fn of(consent: &'a exchange::Consent, pkce: bool) -> Self {
         match consent {
-            exchange::Consent::Granted { code } => Self::Granted { code, pkce },
+            exchange::Consent::Granted { code, proof } => Self::Granted { code, pkce, proof: proof.as_ref() },
             exchange::Consent::Denied(Denial { error, description }) => {
                 Self::Denied { error, description: description.as_ref().map(exchange::Description::as_str) }
             }
             exchange::Consent::Refused { reason, code_sha256 } => {
                 Self::Refused { reason: *reason, code_sha256: code_sha256.as_deref() }
             }
-            exchange::Consent::Exchanged { code_sha256, sealed } => Self::Exchanged { code_sha256, sealed },
+            exchange::Consent::Exchanged { code_sha256, sealed, proof } => {
+                Self::Exchanged { code_sha256, sealed, proof: proof.as_ref() }
+            }
+            exchange::Consent::Decided { proof, code_sha256 } => Self::Decided { proof, code_sha256 },
             exchange::Consent::Revoke { attempt_id, sealed } => Self::Revoke { attempt_id: *attempt_id, sealed },
         }
     }
@@ -213,9 +223,9 @@ impl Message<'_> {
     pub fn attempt(&self, delivery: Delivery) -> Attempt<'_> {
         let code_sha256 = match &self.content {
             Content::Granted { code, .. } => Some(code.sha256()),
-            Content::Exchanged { code_sha256, .. } | Content::Unproven { code_sha256 } => {
-                Some((*code_sha256).to_owned())
-            }
+            Content::Exchanged { code_sha256, .. }
+            | Content::Decided { code_sha256, .. }
+            | Content::Unproven { code_sha256 } => Some((*code_sha256).to_owned()),
             Content::Denied { .. } | Content::Refused { .. } | Content::Revoke { .. } => None,
         };
         Attempt {

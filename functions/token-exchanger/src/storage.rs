@@ -93,7 +93,7 @@ impl Work<'_> {
         let message = ExchangeMessage {
             state: state.clone(),
             received_at: message.received_at,
-            consent: Consent::Exchanged { code_sha256, sealed },
+            consent: Consent::Exchanged { code_sha256, sealed, proof: None },
         };
         Ok(resources.queue.send(message.to_body(), Duration::ZERO).await?)
     }

@@ -45,7 +45,7 @@ pub(crate) struct StatusAnswer<'a> {
 
 /// Whether an attempt with this status is still being processed: `delayed` is followed by another outcome.
 pub(crate) const fn is_under_way(newest: Status) -> bool {
-    matches!(newest, Status::Exchanging | Status::Delayed)
+    matches!(newest, Status::Exchanging | Status::Unconfirmed | Status::Delayed)
 }
 
 impl Standing {

@@ -39,7 +39,8 @@ pub mod attr {
     pub const CODE_RECEIVED_AT: &str = "code_received_at";
     /// S: what is known of the attempt's other codes, as JSON; absent where there was one.
     pub const OTHER_CODES: &str = "other_codes";
-    /// S: the SHA-256 of the code whose tokens wait on the queue, because the tables did not take them.
+    /// S: the SHA-256 of the code whose tokens wait on the queue, because the tables did not take them, or for the chat's
+    /// confirmation.
     pub const SEALED_CODE: &str = "sealed_code";
     /// N: when the lease expires.
     pub const LEASE_UNTIL: &str = "lease_until";
@@ -315,7 +316,7 @@ impl Item {
         let reason =
             || Reason::parse(&stored(&self.reason, attr::REASON)?).ok_or(UnreadableItem::Invalid(attr::REASON));
         Ok(match self.status().ok_or(UnreadableItem::Invalid(attr::STATUS))? {
-            Status::Exchanging => return Err(UnreadableItem::NotFinished),
+            Status::Exchanging | Status::Unconfirmed => return Err(UnreadableItem::NotFinished),
             Status::Failed => Outcome::Failed { reason: reason()?, salesforce_error: self.salesforce_error.clone() },
             Status::Delayed => Outcome::Delayed { reason: reason()? },
             Status::Ended => Outcome::Ended(End {

@@ -173,7 +173,22 @@ impl Attempt<'_> {
         ConditionalWrite::only_if(Condition::Is(attr::CODE_SHA256, code.clone().into())).set(attr::SEALED_CODE, code)
     }
 
-    /// Whether the tokens of this code wait on the queue: their message brings the outcome, and no other one of the code does.
+    /// Writes that the code was exchanged, and its tokens are held until the chat confirms the login.
+    #[must_use]
+    pub fn hold(&self, guard: Guard<'_>, now: Timestamp) -> ConditionalWrite {
+        let condition = match guard {
+            Guard::Lease(lease) => lease.is_held(),
+            _ => Condition::All([Status::Unconfirmed, Status::Connected, Status::Ended].map(is_not).into()),
+        };
+        self.write(condition, Status::Unconfirmed, now)
+            .set(attr::SEALED_CODE, self.code_sha256.clone().unwrap_or_default())
+            .remove([attr::REASON, attr::SALESFORCE_ERROR, attr::LAST_ERROR])
+            .remove(OF_THE_EXCHANGE)
+            .remove(attr::MARKS)
+    }
+
+    /// Whether the tokens of this code wait, on the queue or for the chat's confirmation: their message brings the outcome, and
+    /// no other one of the code does.
     #[must_use]
     pub fn waits_sealed(&self, item: &Attributes) -> bool {
         text(item, attr::SEALED_CODE).is_some_and(|code| self.code_sha256.as_deref() == Some(code))
@@ -246,7 +261,8 @@ impl Attempt<'_> {
         let codes = Codes::read(seen);
         let has_reason = |reason: Reason| text(seen, attr::REASON) == Some(reason.as_str());
         let is_refused = match (guard, status(seen)) {
-            (_, Some(Status::Connected | Status::Ended) | None) | (Guard::Undecided, Some(Status::Exchanging)) => true,
+            (_, Some(Status::Connected | Status::Ended) | None)
+            | (Guard::Undecided, Some(Status::Exchanging | Status::Unconfirmed)) => true,
             // The person is notified of one delay once.
             (Guard::Claimable, Some(Status::Delayed)) => matches!(outcome, Outcome::Delayed { .. }),
             (Guard::Claimable, Some(Status::Failed)) => self.code_sha256.is_none(),
@@ -383,11 +399,13 @@ impl Attempt<'_> {
         let retry_at = time(item, attr::RETRY_AT).unwrap_or(RELEASED);
         match status(item) {
             _ if self.is_anothers(item) => Some(Conflict::Finished { connected: false }),
-            Some(Status::Connected) if own.is_some() && !codes.is_empty() && !self.is_current(&codes) => {
+            Some(Status::Connected | Status::Unconfirmed)
+                if own.is_some() && !codes.is_empty() && !self.is_current(&codes) =>
+            {
                 Some(Conflict::AnotherCode)
             }
             Some(Status::Connected) => Some(Conflict::Finished { connected: true }),
-            Some(Status::Ended) | None => Some(Conflict::Finished { connected: false }),
+            Some(Status::Ended | Status::Unconfirmed) | None => Some(Conflict::Finished { connected: false }),
             _ if own.as_ref().is_some_and(|own| own.is_over) => Some(Conflict::Finished { connected: false }),
             _ if is_new && codes.are_enough() => Some(Conflict::TooManyCodes),
             Some(Status::Exchanging) if lease_until >= now => Some(Conflict::Held { until: lease_until.max(retry_at) }),

@@ -84,6 +84,8 @@ impl AttemptId {
 pub enum Status {
     /// An exchanger holds it under a lease, or was killed holding it.
     Exchanging,
+    /// The code was exchanged, and the tokens are held until the chat confirms the login.
+    Unconfirmed,
     /// Outcome: the tokens are stored.
     Connected,
     /// Outcome: failed finally, for a [`Reason`].
@@ -96,13 +98,15 @@ pub enum Status {
 
 impl Status {
     /// Every status.
-    pub const ALL: [Self; 5] = [Self::Exchanging, Self::Connected, Self::Failed, Self::Delayed, Self::Ended];
+    pub const ALL: [Self; 6] =
+        [Self::Exchanging, Self::Unconfirmed, Self::Connected, Self::Failed, Self::Delayed, Self::Ended];
 
     /// As stored.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Exchanging => "exchanging",
+            Self::Unconfirmed => "unconfirmed",
             Self::Connected => "connected",
             Self::Failed => "failed",
             Self::Delayed => "delayed",

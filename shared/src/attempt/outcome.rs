@@ -83,6 +83,10 @@ pub enum Reason {
     ExpiredState,
     /// The callback had a genuine state and nothing that could be used.
     InvalidCallback,
+    /// Another chat than the link's has sent the code of the login: it is not this person's.
+    WrongChat,
+    /// The login waited for its chat's confirmation, and none came in time.
+    Unconfirmed,
 }
 
 /// What helps.
@@ -98,7 +102,7 @@ pub enum Next {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Denied,
         Self::CodeExpired,
         Self::WrongLoginHost,
@@ -115,6 +119,8 @@ impl Reason {
         Self::WrongBrowser,
         Self::ExpiredState,
         Self::InvalidCallback,
+        Self::WrongChat,
+        Self::Unconfirmed,
     ];
 
     /// As stored and as sent to the bot.
@@ -137,6 +143,8 @@ impl Reason {
             Self::WrongBrowser => "wrong_browser",
             Self::ExpiredState => "expired_state",
             Self::InvalidCallback => "invalid_callback",
+            Self::WrongChat => "wrong_chat",
+            Self::Unconfirmed => "unconfirmed",
         }
     }
 
@@ -158,10 +166,12 @@ impl Reason {
             | Self::Unknown
             | Self::WrongBrowser
             | Self::ExpiredState
-            | Self::InvalidCallback => Some(Next::Relink),
+            | Self::InvalidCallback
+            | Self::Unconfirmed => Some(Next::Relink),
             Self::AppBlocked | Self::UserInactive | Self::OrgInactive => Some(Next::ContactAdmin),
             Self::LoginRate | Self::Misconfigured | Self::SalesforceUnavailable => Some(Next::Wait),
-            Self::Superseded => None,
+            // Whoever sent the link to somebody else is given no other one.
+            Self::Superseded | Self::WrongChat => None,
         }
     }
 

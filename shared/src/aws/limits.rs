@@ -8,7 +8,8 @@ use super::{
 };
 use crate::{
     LinkId, Timestamp, WaId,
-    limit::{self, FAILURE_MESSAGES, FailureMessage, attr},
+    limit::{self, FAILURE_WINDOW, GUESS_WINDOW, Occurrence, PLACES, attr},
+    proof::ChatProof,
 };
 
 /// The limit table.
@@ -16,6 +17,13 @@ use crate::{
 pub struct Limits {
     client: Client,
     table: String,
+}
+
+/// A code that was counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Guess {
+    slot: usize,
+    now: Timestamp,
 }
 
 impl Limits {
@@ -41,21 +49,53 @@ impl Limits {
     /// # Errors
     /// [`AwsError`]: nothing is known then.
     pub async fn allow_failure_message(&self, wa_id: &WaId, outcome: &str, now: Timestamp) -> Result<bool, AwsError> {
-        let (key, message) = (limit::chat_id(wa_id), FailureMessage { outcome, now });
+        let failure = Occurrence { of: outcome, window: FAILURE_WINDOW, now };
+        Ok(self.take(&limit::chat_id(wa_id), failure).await?.is_some())
+    }
+
+    /// Counts a code that a chat has sent, before anybody looks whether it is right; `None` where the chat has sent too many
+    /// wrong ones. The same code again is counted once.
+    ///
+    /// # Errors
+    /// [`AwsError`]: nothing is known then.
+    pub async fn count_guess(
+        &self,
+        wa_id: &WaId,
+        proof: &ChatProof,
+        now: Timestamp,
+    ) -> Result<Option<Guess>, AwsError> {
+        let guess = Occurrence { of: proof.as_str(), window: GUESS_WINDOW, now };
+        let slot = self.take(&limit::guess_id(wa_id), guess).await?;
+        Ok(slot.map(|slot| Guess { slot, now }))
+    }
+
+    /// Counts a code no more, because it was right.
+    ///
+    /// # Errors
+    /// [`AwsError`]: it may count on.
+    pub async fn forgive(&self, wa_id: &WaId, proof: &ChatProof, guess: Guess) -> Result<(), AwsError> {
+        let Guess { slot, now } = guess;
+        let write = Occurrence { of: proof.as_str(), window: GUESS_WINDOW, now }.give_back(slot);
+        let key = limit::guess_id(wa_id);
+        dynamodb::update(&self.client, &self.table, (attr::ID, &key), &write).await.map(drop)
+    }
+
+    /// Takes one of a chat's slots; `None` where all are taken.
+    async fn take(&self, key: &str, occurrence: Occurrence<'_>) -> Result<Option<usize>, AwsError> {
         // Most chats have no item, so the first slot is tried without reading. Whenever a slot is refused, another asker
         // has taken one, which can happen only as often as there are slots.
         let mut slot = 0;
-        for _try in 0..=FAILURE_MESSAGES {
-            let write = message.take(slot);
-            match dynamodb::update(&self.client, &self.table, (attr::ID, &key), &write).await? {
-                Update::Done(_) => return Ok(true),
-                Update::ConditionFailed(item) => match message.slot(&item) {
+        for _try in 0..=PLACES {
+            let write = occurrence.take(slot);
+            match dynamodb::update(&self.client, &self.table, (attr::ID, key), &write).await? {
+                Update::Done(_) => return Ok(Some(slot)),
+                Update::ConditionFailed(item) => match occurrence.slot(&item) {
                     Some(next) => slot = next,
-                    None => return Ok(false),
+                    None => return Ok(None),
                 },
             }
         }
-        Ok(false)
+        Ok(None)
     }
 }
 
@@ -127,6 +167,21 @@ mod tests {
         let chat = "whatsapp:+15551234567".parse().unwrap();
         assert!(!limits.allow_failure_message(&chat, "d", NOW).await.unwrap());
         assert_eq!(server.requests("UpdateItem").len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_right_code_counts_no_more() {
+        let (server, limits) = limits().await;
+        server.on("UpdateItem", |_| json!({}).into());
+        let (chat, proof) = ("whatsapp:+15551234567".parse().unwrap(), ChatProof::parse(&"a".repeat(43)).unwrap());
+        let guess = limits.count_guess(&chat, &proof, NOW).await.unwrap().unwrap();
+        limits.forgive(&chat, &proof, guess).await.unwrap();
+        let [taken, given_back] = [0, 1].map(|number| server.requests("UpdateItem")[number].json());
+        assert_eq!(taken["Key"], json!({ "id": { "S": "guess:whatsapp:+15551234567" } }));
+        assert_eq!(
+            (&given_back["Key"], &given_back["UpdateExpression"]),
+            (&taken["Key"], &json!("REMOVE #told_at_0, #outcome_0"))
+        );
     }
 
     #[tokio::test]

@@ -123,7 +123,7 @@ fn content(body: &Body, now: Timestamp) -> Content {
             Consent::Granted { .. } => code(*received_at),
             Consent::Denied(_) => Content::Denial,
             Consent::Refused { .. } => Content::Refusal,
-            Consent::Exchanged { .. } => Content::SealedTokens,
+            Consent::Exchanged { .. } | Consent::Decided { .. } => Content::SealedTokens,
             Consent::Revoke { .. } => Content::TokensToRevoke,
         },
         Body::Version1(message) => match message.content {
@@ -152,8 +152,10 @@ fn about(body: Body) -> Option<About> {
         }
         State::Plain(wa_id) => {
             let attempt_id = match &consent {
-                Consent::Granted { code } => AttemptId::of_code(code),
-                Consent::Exchanged { code_sha256, .. } => AttemptId::of_code_sha256(code_sha256),
+                Consent::Granted { code, .. } => AttemptId::of_code(code),
+                Consent::Exchanged { code_sha256, .. } | Consent::Decided { code_sha256, .. } => {
+                    AttemptId::of_code_sha256(code_sha256)
+                }
                 Consent::Revoke { attempt_id, .. } => *attempt_id,
                 Consent::Denied(_) | Consent::Refused { .. } => AttemptId::of_denial(&wa_id, received_at),
             };

@@ -79,7 +79,7 @@ impl Codes {
             // A holder that released its lease says so; one that was killed could not.
             maybe_redeemed: time(item, attr::LEASE_UNTIL).is_some_and(|until| until != RELEASED),
             retry_at: time(item, attr::RETRY_AT),
-            is_over: matches!(status, Some(Status::Connected | Status::Failed | Status::Ended)),
+            is_over: matches!(status, Some(Status::Unconfirmed | Status::Connected | Status::Failed | Status::Ended)),
         });
         let others: Vec<Code> =
             text(item, attr::OTHER_CODES).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();

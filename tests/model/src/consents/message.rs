@@ -143,7 +143,9 @@ impl Scenario {
         let sealed = Sealed { key: Vec::new(), data: Vec::new() };
         let code = self.code_of(event).and_then(authorization_code);
         let consent = match (form, brings) {
-            (Form::Own, Brings::Code(_) | Brings::BogusCode(_)) => exchange::Consent::Granted { code: code? },
+            (Form::Own, Brings::Code(_) | Brings::BogusCode(_)) => {
+                exchange::Consent::Granted { code: code?, proof: None }
+            }
             (Form::Own, Brings::Denied) => exchange::Consent::Denied(Denial {
                 error: DenialError::from_untrusted("access_denied"),
                 description: None,
@@ -152,7 +154,7 @@ impl Scenario {
                 let code_sha256 = self.brings_code(event);
                 exchange::Consent::Refused { reason: Reason::UsedLogin, code_sha256 }
             }
-            (Form::Exchanged, _) => exchange::Consent::Exchanged { code_sha256: code?.sha256(), sealed },
+            (Form::Exchanged, _) => exchange::Consent::Exchanged { code_sha256: code?.sha256(), sealed, proof: None },
             (Form::Revoke(_), _) => exchange::Consent::Revoke { attempt_id: id(attempt), sealed },
         };
         let mut received_at = Self::time_of(event);

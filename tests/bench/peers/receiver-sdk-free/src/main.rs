@@ -45,8 +45,11 @@ impl Receiver {
             return Err("another browser".into());
         }
         let code = AuthorizationCode::parse(code.ok_or("no code")?)?;
-        let message =
-            ExchangeMessage { state: StateText::new(text), received_at: now, consent: Consent::Granted { code } };
+        let message = ExchangeMessage {
+            state: StateText::new(text),
+            received_at: now,
+            consent: Consent::Granted { code, proof: None },
+        };
         let body = json!({ "QueueUrl": self.queue_url, "MessageBody": message.to_body() });
         self.queue.call("AmazonSQS.SendMessage", &body).await.map(drop)
     }

@@ -1,0 +1,388 @@
+//! The row of a login that waits for its chat's confirmation: its names, how it is read, and the rules of writing it.
+//!
+//! Its key is the hash of the code. Two parties write to it in either order: the exchanger that the tokens are held, sealed,
+//! and the keeper who has sent the code. Whoever is second sees the first, and then the login is decided, once and for all:
+//! by the right chat, by another one, or by the end of its time.
+
+use std::time::Duration;
+
+use super::ChatProof;
+use crate::{
+    AttemptId, Timestamp, WaId,
+    conditional_write::{Attributes, Condition, ConditionalWrite, Value, text},
+    exchange::{Consent, ExchangeMessage, Sealed, StateText},
+};
+
+/// How long a row is kept that nobody settles: longer than the dead-letter queue keeps the message that would.
+const RETENTION: Duration = Duration::from_hours(30 * 24);
+/// How long a settled row is kept, so that a confirmation which is repeated is answered as before.
+const SETTLED_RETENTION: Duration = Duration::from_hours(24);
+/// How long a code is remembered that came before its login: as long as Salesforce's code can be exchanged.
+const EARLY_RETENTION: Duration = Duration::from_mins(15);
+
+/// The names of a row's attributes. All times are numbers, in milliseconds since the epoch, but
+/// [`EXPIRES_AT`](attr::EXPIRES_AT).
+pub mod attr {
+    /// Key (S): [`crate::proof::ChatProof`].
+    pub const PROOF: &str = "proof";
+    /// S: the attempt whose tokens are held.
+    pub const ATTEMPT_ID: &str = "attempt_id";
+    /// S: the chat that the link is for.
+    pub const WA_ID: &str = "wa_id";
+    /// S: the state of the login, as it came.
+    pub const STATE: &str = "state";
+    /// N: when the callback was received.
+    pub const RECEIVED_AT: &str = "received_at";
+    /// S: the SHA-256 of the authorization code.
+    pub const CODE_SHA256: &str = "code_sha256";
+    /// S: the tokens, encrypted and in base64.
+    pub const SEALED_TOKENS: &str = "sealed_tokens";
+    /// S: their key, encrypted by KMS and in base64.
+    pub const SEALED_KEY: &str = "sealed_key";
+    /// N: when the tokens were held.
+    pub const HELD_AT: &str = "held_at";
+    /// N: until when the code may be sent.
+    pub const CONFIRM_UNTIL: &str = "confirm_until";
+    /// S: the chat that has sent the code.
+    pub const SENDER: &str = "sender";
+    /// N: when it did.
+    pub const SENT_AT: &str = "sent_at";
+    /// N: when the time had passed without a code.
+    pub const EXPIRED_AT: &str = "expired_at";
+    /// N: when the decision was carried out, and the tokens left the row.
+    pub const SETTLED_AT: &str = "settled_at";
+    /// N: when DynamoDB may delete the row, in **seconds** since the epoch (TTL).
+    pub const EXPIRES_AT: &str = "expires_at";
+}
+
+/// A login that waits, or has waited, for its confirmation.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// Its attempt.
+    pub attempt_id: AttemptId,
+    /// The chat that its link is for.
+    pub wa_id: WaId,
+    /// The SHA-256 of the authorization code.
+    pub code_sha256: String,
+    /// When its callback was received.
+    pub received_at: Timestamp,
+    /// Its state; `None` once it is settled.
+    pub state: Option<StateText>,
+    /// The tokens; `None` once it is settled.
+    pub sealed: Option<Sealed>,
+    /// Until when the code may be sent.
+    pub confirm_until: Timestamp,
+    /// What is decided.
+    pub decision: Option<Decision>,
+}
+
+/// What becomes of a login that was held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// The link's chat has sent the code: the tokens are stored.
+    Confirmed,
+    /// Another chat has: the tokens are revoked.
+    WrongChat,
+    /// Nobody has in time: the tokens are revoked.
+    Expired,
+}
+
+/// What a code means that a chat has sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// No login waits for it, or none yet.
+    Unknown,
+    /// It is this chat's login, and is confirmed.
+    Confirmed,
+    /// It is another chat's login.
+    WrongChat,
+    /// It was this chat's, and is decided otherwise: its time is over, or another chat has sent it.
+    TooLate,
+}
+
+/// The tokens of a login, to be held until the chat confirms it.
+#[derive(Clone, Copy, Debug)]
+pub struct Hold<'a> {
+    /// The attempt.
+    pub attempt_id: AttemptId,
+    /// The chat that its link is for.
+    pub wa_id: &'a WaId,
+    /// The state as it came.
+    pub state: &'a StateText,
+    /// When the callback was received.
+    pub received_at: Timestamp,
+    /// The SHA-256 of the authorization code.
+    pub code_sha256: &'a str,
+    /// The tokens.
+    pub sealed: &'a Sealed,
+    /// Until when the code may be sent.
+    pub confirm_until: Timestamp,
+}
+
+impl Hold<'_> {
+    /// Holds the tokens. Allowed where no other login has this code, and again for the same one.
+    #[must_use]
+    pub fn write(&self, now: Timestamp) -> ConditionalWrite {
+        let is_same = Condition::All(vec![
+            Condition::Is(attr::ATTEMPT_ID, self.attempt_id.to_string().into()),
+            Condition::Is(attr::CODE_SHA256, self.code_sha256.into()),
+            Condition::Absent(attr::SETTLED_AT),
+        ]);
+        let [key, tokens] = self.sealed.to_texts();
+        ConditionalWrite::only_if(Condition::Any(vec![Condition::Absent(attr::ATTEMPT_ID), is_same]))
+            .set(attr::ATTEMPT_ID, self.attempt_id.to_string())
+            .set(attr::WA_ID, self.wa_id.as_str())
+            .set(attr::STATE, self.state.as_str())
+            .set(attr::RECEIVED_AT, self.received_at)
+            .set(attr::CODE_SHA256, self.code_sha256)
+            .set(attr::SEALED_KEY, key)
+            .set(attr::SEALED_TOKENS, tokens)
+            .set(attr::HELD_AT, now)
+            .set(attr::CONFIRM_UNTIL, self.confirm_until)
+            .set(attr::EXPIRES_AT, now.plus(RETENTION).seconds())
+    }
+
+    /// Whether this row holds these tokens, or has held them.
+    #[must_use]
+    pub fn is_in(&self, row: &Attributes) -> bool {
+        text(row, attr::ATTEMPT_ID) == Some(&*self.attempt_id.to_string())
+            && text(row, attr::CODE_SHA256) == Some(self.code_sha256)
+    }
+}
+
+/// A chat has sent the code. Allowed where nobody has, and where its time is not over: who is first decides.
+#[must_use]
+pub fn send(sender: &WaId, now: Timestamp) -> ConditionalWrite {
+    let in_time = Condition::Any(vec![
+        Condition::Absent(attr::CONFIRM_UNTIL),
+        Condition::Above(attr::CONFIRM_UNTIL, now.millis()),
+    ]);
+    let undecided = [attr::SENDER, attr::EXPIRED_AT].map(Condition::Absent);
+    ConditionalWrite::only_if(Condition::All(undecided.into_iter().chain([in_time]).collect()))
+        .set(attr::SENDER, sender.as_str())
+        .set(attr::SENT_AT, now)
+        .set_once(attr::EXPIRES_AT, now.plus(EARLY_RETENTION).seconds())
+}
+
+/// The time is over. Allowed where it is, and nobody has sent the code.
+#[must_use]
+pub fn expire(now: Timestamp) -> ConditionalWrite {
+    let over = Condition::Below(attr::CONFIRM_UNTIL, now.millis().saturating_add(1));
+    let undecided = [attr::SENDER, attr::EXPIRED_AT].map(Condition::Absent);
+    ConditionalWrite::only_if(Condition::All(undecided.into_iter().chain([over]).collect())).set(attr::EXPIRED_AT, now)
+}
+
+/// The decision on this attempt was carried out: its tokens leave the row.
+#[must_use]
+pub fn settle(attempt_id: AttemptId, now: Timestamp) -> ConditionalWrite {
+    ConditionalWrite::only_if(Condition::Is(attr::ATTEMPT_ID, attempt_id.to_string().into()))
+        .set_once(attr::SETTLED_AT, now)
+        .set(attr::EXPIRES_AT, now.plus(SETTLED_RETENTION).seconds())
+        .remove([attr::SEALED_KEY, attr::SEALED_TOKENS, attr::STATE])
+}
+
+/// What the code means that this chat has sent, by the row after [`send`].
+#[must_use]
+pub fn meaning(row: &Attributes, sender: &WaId) -> Meaning {
+    let Some(wa_id) = text(row, attr::WA_ID) else { return Meaning::Unknown };
+    match (text(row, attr::SENDER), wa_id == sender.as_str()) {
+        (None, _) => Meaning::TooLate,
+        (Some(first), true) if first == sender.as_str() => Meaning::Confirmed,
+        (Some(_), true) => Meaning::TooLate,
+        (Some(_), false) => Meaning::WrongChat,
+    }
+}
+
+impl Held {
+    /// Reads the row; `None` where no login is held in it, or it is not of this form.
+    #[must_use]
+    pub fn read(row: &Attributes) -> Option<Self> {
+        let time = |name| row.get(name).and_then(Value::as_time);
+        let wa_id: WaId = text(row, attr::WA_ID)?.parse().ok()?;
+        let sender = text(row, attr::SENDER);
+        let decision = match sender {
+            Some(sender) if sender == wa_id.as_str() => Some(Decision::Confirmed),
+            Some(_) => Some(Decision::WrongChat),
+            None => row.contains_key(attr::EXPIRED_AT).then_some(Decision::Expired),
+        };
+        let sealed = text(row, attr::SEALED_KEY).zip(text(row, attr::SEALED_TOKENS));
+        Some(Self {
+            attempt_id: text(row, attr::ATTEMPT_ID)?.parse().ok()?,
+            wa_id,
+            code_sha256: text(row, attr::CODE_SHA256)?.to_owned(),
+            received_at: time(attr::RECEIVED_AT)?,
+            state: text(row, attr::STATE).map(|state| StateText::new(state.to_owned())),
+            sealed: sealed.and_then(|(key, tokens)| Sealed::from_texts(key, tokens)),
+            confirm_until: time(attr::CONFIRM_UNTIL)?,
+            decision,
+        })
+    }
+
+    /// Whether the decision was carried out.
+    #[must_use]
+    pub const fn is_settled(&self) -> bool {
+        self.sealed.is_none()
+    }
+
+    /// The message of the exchange queue that has the decision carried out; `None` where it was.
+    #[must_use]
+    pub fn message(&self, proof: &ChatProof) -> Option<ExchangeMessage> {
+        let state = self.state.clone()?;
+        let consent = Consent::Decided { proof: proof.clone(), code_sha256: self.code_sha256.clone() };
+        Some(ExchangeMessage { state, received_at: self.received_at, consent })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ATTEMPT: AttemptId = AttemptId::from_bytes([7; 16]);
+    const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
+
+    fn chat(number: u8) -> WaId {
+        format!("whatsapp:+1555000000{number}").parse().unwrap()
+    }
+
+    fn after(minutes: u64) -> Timestamp {
+        NOW.plus(Duration::from_mins(minutes))
+    }
+
+    fn hold(row: &mut Attributes, attempt_id: AttemptId, code_sha256: &str, now: Timestamp) -> bool {
+        let hold = Hold {
+            attempt_id,
+            wa_id: &chat(1),
+            state: &StateText::new("state".to_owned()),
+            received_at: NOW,
+            code_sha256,
+            sealed: &Sealed { key: b"key".to_vec(), data: b"tokens".to_vec() },
+            confirm_until: after(10),
+        };
+        let is_written = hold.write(now).apply(row);
+        assert_eq!(is_written, hold.is_in(row) && !row.contains_key(attr::SETTLED_AT));
+        is_written
+    }
+
+    fn held() -> Attributes {
+        let mut row = Attributes::new();
+        assert!(hold(&mut row, ATTEMPT, "code", NOW));
+        row
+    }
+
+    fn decision(row: &Attributes) -> Option<Decision> {
+        Held::read(row).unwrap().decision
+    }
+
+    #[test]
+    fn a_login_is_decided_by_who_sends_its_code() {
+        for (sender, meaning, decided) in
+            [(1, Meaning::Confirmed, Decision::Confirmed), (2, Meaning::WrongChat, Decision::WrongChat)]
+        {
+            let mut row = held();
+            assert_eq!(decision(&row), None);
+            assert!(send(&chat(sender), NOW).apply(&mut row));
+            assert_eq!((super::meaning(&row, &chat(sender)), decision(&row)), (meaning, Some(decided)));
+        }
+    }
+
+    #[test]
+    fn a_code_that_comes_before_its_login_decides_it_too() {
+        for (sender, decided) in [(1, Decision::Confirmed), (2, Decision::WrongChat)] {
+            let mut row = Attributes::new();
+            assert!(send(&chat(sender), NOW).apply(&mut row));
+            assert_eq!(super::meaning(&row, &chat(sender)), Meaning::Unknown);
+            assert!(Held::read(&row).is_none());
+            assert!(hold(&mut row, ATTEMPT, "code", after(1)));
+            assert_eq!(decision(&row), Some(decided));
+        }
+    }
+
+    #[test]
+    fn nobody_decides_a_second_time() {
+        let mut row = held();
+        assert!(send(&chat(2), NOW).apply(&mut row));
+        assert!(!send(&chat(1), NOW).apply(&mut row) && !expire(after(60)).apply(&mut row));
+        assert_eq!(super::meaning(&row, &chat(1)), Meaning::TooLate);
+        assert_eq!(decision(&row), Some(Decision::WrongChat));
+
+        let mut row = held();
+        assert!(send(&chat(1), NOW).apply(&mut row) && !send(&chat(2), NOW).apply(&mut row));
+        assert_eq!(super::meaning(&row, &chat(2)), Meaning::WrongChat);
+        assert_eq!(decision(&row), Some(Decision::Confirmed));
+    }
+
+    #[test]
+    fn a_login_expires_when_its_time_is_over_and_no_sooner() {
+        let mut row = held();
+        assert!(!expire(after(10).minus(Duration::from_millis(1))).apply(&mut row));
+        assert!(!send(&chat(1), after(10)).apply(&mut row), "the time is over");
+        assert!(expire(after(10)).apply(&mut row));
+        assert_eq!(decision(&row), Some(Decision::Expired));
+        assert!(!send(&chat(1), NOW).apply(&mut row));
+        assert_eq!(super::meaning(&row, &chat(1)), Meaning::TooLate);
+    }
+
+    #[test]
+    fn a_login_that_is_not_held_does_not_expire() {
+        assert!(!expire(after(60)).apply(&mut Attributes::new()));
+    }
+
+    #[test]
+    fn one_code_holds_one_login() {
+        let mut row = held();
+        assert!(hold(&mut row, ATTEMPT, "code", after(1)), "the same again");
+        let before = row.clone();
+        assert!(!hold(&mut row, AttemptId::from_bytes([8; 16]), "code", NOW));
+        assert!(!hold(&mut row, ATTEMPT, "another", NOW));
+        assert_eq!(row, before);
+    }
+
+    #[test]
+    fn a_settled_row_has_no_token_and_answers_as_before() {
+        let mut row = held();
+        assert!(send(&chat(1), NOW).apply(&mut row));
+        assert!(Held::read(&row).unwrap().message(&ChatProof::parse(&"a".repeat(43)).unwrap()).is_some());
+        assert!(settle(ATTEMPT, after(1)).apply(&mut row));
+        let settled = Held::read(&row).unwrap();
+        assert!(settled.is_settled() && settled.state.is_none());
+        assert!(settled.message(&ChatProof::parse(&"a".repeat(43)).unwrap()).is_none());
+        assert_eq!(super::meaning(&row, &chat(1)), Meaning::Confirmed);
+        assert!(!hold(&mut row, ATTEMPT, "code", after(2)), "it is not held again");
+        assert!(!settle(AttemptId::from_bytes([8; 16]), NOW).apply(&mut held()));
+    }
+
+    #[test]
+    fn an_early_code_is_forgotten_and_a_held_login_is_not() {
+        let mut row = Attributes::new();
+        assert!(send(&chat(1), NOW).apply(&mut row));
+        assert_eq!(row.get(attr::EXPIRES_AT), Some(&after(15).seconds().into()));
+        assert!(hold(&mut row, ATTEMPT, "code", NOW));
+        assert_eq!(row.get(attr::EXPIRES_AT), Some(&NOW.plus(RETENTION).seconds().into()));
+        let mut row = held();
+        assert!(send(&chat(1), NOW).apply(&mut row));
+        assert_eq!(row.get(attr::EXPIRES_AT), Some(&NOW.plus(RETENTION).seconds().into()));
+    }
+
+    proptest! {
+        /// In whatever order everybody writes: once a login is decided it stays so, and it is confirmed only where its own
+        /// chat has sent the code.
+        #[test]
+        fn a_decision_stays(writes in proptest::collection::vec((0u8..5, 0u64..30), 0..12)) {
+            let (mut row, mut decided, mut now) = (Attributes::new(), None, NOW);
+            for (write, minutes) in writes {
+                now = now.plus(Duration::from_mins(minutes));
+                match write {
+                    0 => { hold(&mut row, ATTEMPT, "code", now); }
+                    1 | 2 => { send(&chat(write), now).apply(&mut row); }
+                    3 => { expire(now).apply(&mut row); }
+                    _ => { settle(ATTEMPT, now).apply(&mut row); }
+                }
+                let decision = Held::read(&row).and_then(|held| held.decision);
+                prop_assert!(decided.is_none() || decision == decided);
+                decided = decision;
+            }
+        }
+    }
+}
