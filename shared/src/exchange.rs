@@ -393,7 +393,7 @@ mod tests {
 
     /// The hash of a code.
     fn proof() -> Value {
-        json!("a".repeat(43))
+        json!("A".repeat(43))
     }
 
     #[test]

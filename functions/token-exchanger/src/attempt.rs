@@ -43,9 +43,13 @@ impl Work<'_> {
             Content::Denied { error, description } => self.deny(error, *description).await,
             Content::Refused { reason, code_sha256 } => self.refuse(*reason, *code_sha256).await,
             Content::Unproven { .. } => self.fail(Reason::CodeExpired.into(), Guard::SameCode).await,
+            Content::Granted { .. } if self.lacks_proof() => {
+                self.fail(Reason::Unconfirmed.into(), Guard::Claimable).await
+            }
             Content::Granted { code, pkce, .. } => self.connect(code, *pkce).await,
+            Content::Exchanged { sealed, .. } if self.lacks_proof() => self.refuse_unproven(sealed).await,
             Content::Exchanged { sealed, .. } => self.store_sealed(sealed).await,
-            Content::Decided { .. } => Ok(Ending::Duplicate),
+            Content::Decided { proof, .. } => self.decide(proof).await,
             Content::Revoke { sealed, .. } => self.revoke_sealed(sealed).await,
         }
     }
@@ -119,7 +123,10 @@ impl Work<'_> {
         let is_again = self.attempt.delivery.receives > 1;
         let seen = if is_again { tables.read_attempt(self.attempt.id).await? } else { Attributes::new() };
         if self.attempt.waits_sealed(&seen) {
-            return Ok(Ending::Duplicate);
+            return match self.message.proof() {
+                Some(proof) => self.decide_again(proof).await,
+                None => Ok(Ending::Duplicate),
+            };
         }
         if self.attempt.delivery.is_late() {
             match self.attempt.plan(&seen) {
@@ -167,12 +174,16 @@ impl Work<'_> {
         inputs: ExchangeInputs,
     ) -> Result<Ending, Stop> {
         let (grant, app_hash) = self.exchange(lease, code, inputs).await?;
-        let (username, row, _) = tokio::join!(
-            self.username(&grant),
-            // Read and sealed here because it takes no longer than Salesforce. What fails is retried when the tokens are stored.
-            self.resources.tables.read_tokens(self.attempt.wa_id),
-            timeout_at(self.budget.username(), self.row_token(&grant)),
-        );
+        // Read and sealed here because it takes no longer than Salesforce. What fails is retried when the tokens are stored.
+        let ahead = async {
+            if self.message.proof().is_some() {
+                return None;
+            }
+            let read = self.resources.tables.read_tokens(self.attempt.wa_id);
+            let (row, _) = tokio::join!(read, timeout_at(self.budget.username(), self.row_token(&grant)));
+            row.ok()
+        };
+        let (username, row) = tokio::join!(self.username(&grant), ahead);
         let username = match username {
             Ok(username) => username,
             Err(failure) => {
@@ -181,7 +192,7 @@ impl Work<'_> {
             }
         };
         let connection = Connection { grant, username, app_hash: Some(app_hash) };
-        Ok(self.store_or_checkpoint(&connection, row.ok(), Some(lease)).await?)
+        Ok(self.store_or_checkpoint(&connection, row, Some(lease)).await?)
     }
 
     /// An earlier invocation exchanged the code: the tokens only have to be stored.
@@ -194,7 +205,10 @@ impl Work<'_> {
             }
         }
         let connection = self.open(sealed).await?;
-        self.store_opened(&connection).await
+        match self.message.proof() {
+            Some(proof) => self.hold(&connection, proof, None, self.budget.work()).await,
+            None => self.store_opened(&connection).await,
+        }
     }
 
     /// Tokens of an attempt that is connected: with them, or with those of another code.
@@ -206,7 +220,7 @@ impl Work<'_> {
         if stored == Stored::AnotherCode { self.end_own_apart(Reason::UsedLogin).await } else { Ok(Ending::Duplicate) }
     }
 
-    async fn open(&self, sealed: &Sealed) -> Result<Connection, Setback> {
+    pub(crate) async fn open(&self, sealed: &Sealed) -> Result<Connection, Setback> {
         let Self { resources, attempt, .. } = self;
         let key_id = &resources.config.checkpoint_key_id;
         let key = resources.kms.open_checkpoint_key(key_id, attempt.id, &sealed.key).await?;
@@ -233,7 +247,7 @@ impl Work<'_> {
         }
     }
 
-    async fn fail(&self, failure: Failure, guard: Guard<'_>) -> Result<Ending, Setback> {
+    pub(crate) async fn fail(&self, failure: Failure, guard: Guard<'_>) -> Result<Ending, Setback> {
         match self.write(Ended::failed(&failure, guard), self.now()).await? {
             Finish::Written => Ok(Ending::Failed(failure)),
             Finish::Superseded(reason) => Ok(Ending::Failed(reason.into())),
@@ -269,11 +283,16 @@ impl Work<'_> {
         }
         let last_error = chain(setback);
         let is_last = attempt.delivery.is_last(lease.map_or(0, Lease::used_tries));
-        let has_code = lease.is_some() || matches!(self.message.content, Content::Exchanged { .. });
+        let has_code = lease.is_some() || self.brings_tokens();
         let is_late = has_code && now.plus(timeout) > attempt.received_at.plus(DELAY_AFTER);
         match (self.delay_reason(setback), lease) {
             (Some(reason), lease) if is_last || is_late => {
-                let guard = lease.map_or(Guard::Claimable, Guard::Lease);
+                // Once tokens are held nobody holds the attempt.
+                let guard = match lease {
+                    _ if self.confirmed_at.get().is_some() => Guard::Exchanged,
+                    Some(lease) => Guard::Lease(lease),
+                    None => Guard::Claimable,
+                };
                 let ended = Ended { last_error: Some(&last_error), ..Ended::delayed(reason, guard) };
                 let finish = self.write(ended, now).await?;
                 Ok(!matches!(finish, Finish::Refused(Conflict::Held { .. } | Conflict::Overtaken)))
@@ -287,7 +306,7 @@ impl Work<'_> {
     }
 
     /// Writes how the attempt ended.
-    async fn write(&self, ended: Ended<'_>, now: Timestamp) -> Result<Finish, TableError> {
+    pub(crate) async fn write(&self, ended: Ended<'_>, now: Timestamp) -> Result<Finish, TableError> {
         let attempt = self.attempt_with_reference().await;
         self.resources.tables.finish(&attempt, &self.consent(), &ended, self.is_last_write(), now).await
     }
@@ -297,8 +316,12 @@ impl Work<'_> {
         self.attempt.delivery.is_last(self.lease.get().map_or(0, Lease::used_tries))
     }
 
-    /// Nobody waits for a revocation.
+    /// Nobody waits for a revocation, nor for a confirmation that has not come.
     fn delay_reason(&self, setback: &Setback) -> Option<Reason> {
-        if matches!(self.message.content, Content::Revoke { .. }) { None } else { setback.delay_reason() }
+        match self.message.content {
+            Content::Revoke { .. } => None,
+            Content::Decided { .. } if self.confirmed_at.get().is_none() => None,
+            _ => setback.delay_reason(),
+        }
     }
 }

@@ -1,6 +1,9 @@
 //! The settings, read once from the environment.
 
-use std::num::NonZeroU32;
+use std::{
+    num::{NonZeroU8, NonZeroU32},
+    time::Duration,
+};
 
 use shared::{
     CallbackUri, LoginUrls, SettingError, Settings,
@@ -9,6 +12,7 @@ use shared::{
     custody::TokenCustody,
     http::Roots,
     metrics::Meter,
+    proof::ProofPolicy,
     salesforce::Credentials,
     state_settings::StateSettings,
 };
@@ -30,12 +34,23 @@ pub struct Config {
     pub(crate) custody: Custody,
     /// Where sealed refresh tokens are revoked; always there where the stack has the custody.
     pub(crate) upkeep_queue_url: Option<String>,
+    pub(crate) proof: Proof,
     pub(crate) login_urls: LoginUrls,
     pub(crate) roots: Roots,
     pub(crate) meter: Meter,
     client_id: Source,
     pub(crate) client_secret: Source,
     callback_uri: Source,
+}
+
+/// The confirmation of logins by their chats.
+#[derive(Debug)]
+pub(crate) struct Proof {
+    pub(crate) policy: ProofPolicy,
+    /// How long a chat has for it.
+    pub(crate) time: Duration,
+    /// Where tokens are held meanwhile. Messages of before a change of the policy are held too, whatever it is now.
+    pub(crate) pending_table: String,
 }
 
 /// Who holds the refresh tokens of stored connections.
@@ -82,6 +97,11 @@ impl Config {
                 Custody::Bot { .. } => settings.optional("UPKEEP_QUEUE_URL"),
             },
             custody,
+            proof: Proof {
+                policy: settings.parsed("CHAT_PROOF")?,
+                time: Duration::from_mins(settings.parsed::<NonZeroU8>("PROOF_MINUTES")?.get().into()),
+                pending_table: settings.required("PENDING_TABLE_NAME")?,
+            },
             login_urls: settings.parsed("LOGIN_URLS")?,
             roots: Roots::of(settings),
             meter: Meter::read(settings)?,
@@ -127,7 +147,7 @@ impl Custody {
 mod tests {
     use super::*;
 
-    const COMPLETE: [(&str, &str); 16] = [
+    const COMPLETE: [(&str, &str); 19] = [
         ("DYNAMODB_PROFILE_TABLE_NAME", "salesforce_tokens"),
         ("ATTEMPT_TABLE_NAME", "connection_attempts"),
         ("EXCHANGE_QUEUE_URL", "https://queue"),
@@ -140,6 +160,9 @@ mod tests {
         ("TOKEN_CUSTODY", "Stack"),
         ("TOKEN_KEY_ID", "arn:tokens"),
         ("UPKEEP_QUEUE_URL", "https://upkeep"),
+        ("CHAT_PROOF", "Required"),
+        ("PROOF_MINUTES", "10"),
+        ("PENDING_TABLE_NAME", "pending"),
         ("LOGIN_URLS", "https://login.salesforce.com"),
         ("SF_CLIENT_ID_SECRET_NAME", "sf_client_id"),
         ("SF_CLIENT_SECRET_SECRET_NAME", "sf_client_secret"),

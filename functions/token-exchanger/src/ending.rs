@@ -24,6 +24,8 @@ pub(crate) enum Ending {
         /// Why they are not stored.
         cause: Setback,
     },
+    /// No outcome yet: the tokens are held until the chat confirms the login.
+    Held,
     /// The outcome: no retry can help.
     Failed(Failure),
     /// Tokens that nobody needs any more are revoked.

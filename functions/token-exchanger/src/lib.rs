@@ -13,6 +13,7 @@ pub mod course;
 mod delivery;
 mod ending;
 mod exchange;
+mod holding;
 pub mod message;
 mod reference;
 mod report;
@@ -131,7 +132,8 @@ impl TokenExchanger {
         }
         let is_last_try = work.as_ref().is_some_and(Work::is_last);
         let (message, duration) = (verified.as_ref(), began.elapsed());
-        let report = Report { delivery, message, result: &result, duration, is_last_try, returned };
+        let confirmed_at = work.as_ref().and_then(|work| work.confirmed_at.get().copied());
+        let report = Report { delivery, message, confirmed_at, result: &result, duration, is_last_try, returned };
         report.log((self.0.clock)());
         report.measure(&self.0.config.meter, (self.0.clock)());
         result.is_ok()

@@ -252,6 +252,14 @@ impl Message<'_> {
         self.is_plain = !is_this_chats || item.contains_key(attr::PLAIN);
     }
 
+    /// The hash of the code that the chat has to send before the tokens are stored.
+    pub(crate) fn proof(&self) -> Option<&ChatProof> {
+        match self.content {
+            Content::Granted { proof, .. } | Content::Exchanged { proof, .. } => proof,
+            _ => None,
+        }
+    }
+
     /// The consent, as far as its order among the chat's is concerned.
     #[must_use]
     pub fn consent(&self) -> Consent {

@@ -23,6 +23,8 @@ pub(crate) struct Report<'a> {
     pub(crate) delivery: &'a Delivery,
     /// `None` where it is unreadable or not verified.
     pub(crate) message: Option<&'a Message<'a>>,
+    /// When the chat confirmed the login, where it had to.
+    pub(crate) confirmed_at: Option<Timestamp>,
     pub(crate) result: &'a Result<Ending, Setback>,
     pub(crate) duration: Duration,
     pub(crate) is_last_try: bool,
@@ -100,8 +102,14 @@ impl Report<'_> {
     /// The metrics of a delivery.
     pub(crate) fn measure(&self, meter: &Meter, now: Timestamp) {
         meter.count(now, Metric::Exchanges, &[("Result", self.label())]);
-        let is_login = self.message.is_some_and(|message| !matches!(message.content, Content::Revoke { .. }));
-        if is_login && matches!(self.result, Ok(Ending::Connected { .. } | Ending::Failed(_) | Ending::Duplicate)) {
+        let has_ended = match (self.message.map(|message| &message.content), self.result) {
+            (None | Some(Content::Revoke { .. }), _) => false,
+            (Some(_), Ok(Ending::Connected { .. } | Ending::Failed(_))) => true,
+            // The message that comes when the time for a confirmation is over finds most logins ended.
+            (Some(content), Ok(Ending::Duplicate)) => !matches!(content, Content::Decided { .. }),
+            _ => false,
+        };
+        if has_ended {
             meter.count(now, Metric::Logins, &[("Step", "ended")]);
         }
         if let Some(message @ Message { content: Content::Granted { .. }, .. }) = self.message
@@ -111,7 +119,9 @@ impl Report<'_> {
         }
         match (self.result, self.message) {
             (Ok(Ending::Connected { .. }), Some(message)) => {
-                meter.time(now, Metric::TimeToConnected, now.since(message.received_at));
+                // A person's own time is none of the stack's.
+                let began_at = self.confirmed_at.unwrap_or(message.received_at);
+                meter.time(now, Metric::TimeToConnected, now.since(began_at));
             }
             (Ok(Ending::Checkpointed { .. }), _) => meter.count(now, Metric::Setbacks, &[("Class", "not_stored")]),
             (Ok(Ending::Failed(failure)), _) => {
@@ -130,6 +140,7 @@ impl Report<'_> {
         match self.result {
             Ok(Ending::Connected { .. }) => "connected",
             Ok(Ending::Checkpointed { .. }) => "checkpointed",
+            Ok(Ending::Held) => "held_for_confirmation",
             Ok(Ending::Duplicate) => "duplicate",
             Ok(Ending::Failed(_)) => "failed",
             Ok(Ending::Revoked) => "revoked",
@@ -155,6 +166,9 @@ impl Fields {
                     %attempt_id, link_id, result, class, error, next = "store", receives, code_age_ms, duration_ms,
                     "tokens put back on the queue",
                 );
+            }
+            Ending::Held => {
+                info!(%attempt_id, link_id, result, receives, code_age_ms, duration_ms, "tokens held for confirmation");
             }
             Ending::Revoked => {
                 info!(%attempt_id, link_id, result, receives, duration_ms, "tokens revoked at Salesforce");

@@ -38,7 +38,12 @@ impl Resources {
             secrets: SecretStore::new(aws, config.sources()),
             kms: Kms::new(aws),
             salesforce: Salesforce::new(config.roots)?,
-            tables: Tables::new(aws, config.attempt_table.clone(), config.token_table.clone()),
+            tables: Tables::new(
+                aws,
+                config.attempt_table.clone(),
+                config.token_table.clone(),
+                config.proof.pending_table.clone(),
+            ),
             queue: Queue::new(aws, config.queue_url.clone()),
             upkeep: config.upkeep_queue_url.clone().map(|url| Queue::new(aws, url)),
             fetched_keys: OnceCell::new(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shared::{
     Reason, Timestamp,
-    aws::kms::KmsError,
+    aws::{AwsError, kms::KmsError},
     custody::seal::BrokenSeal,
     exchange::InvalidMessage,
     process::NoRandomness,
@@ -34,6 +34,13 @@ pub(crate) enum Setback {
         /// When the other's lease ends at the latest.
         until: Timestamp,
     },
+    #[error("the chat may still confirm the login")]
+    NotYet {
+        /// Until then.
+        until: Timestamp,
+    },
+    #[error("the message that ends the time for a confirmation was not sent")]
+    NoTimer(#[source] AwsError),
     #[error("the login host is not allowed")]
     LoginUrl,
     #[error("the app's credentials are not available")]
@@ -97,6 +104,8 @@ impl Setback {
             Self::Forged(_) => "forged",
             Self::NotRevoked(_) => "not_revoked",
             Self::Held { .. } => "held",
+            Self::NotYet { .. } => "not_yet",
+            Self::NoTimer(_) => "no_timer",
             Self::LoginUrl => "login_url",
             Self::Credentials(_) => "credentials",
             Self::Exchange(error) => class_label(error.class()),
@@ -123,6 +132,7 @@ impl Setback {
             | Self::Forged(_)
             | Self::NotRevoked(_)
             | Self::Held { .. }
+            | Self::NotYet { .. }
             | Self::GivenUp
             | Self::Told => None,
             Self::Exchange(error) => Some(match error.class() {
@@ -130,6 +140,7 @@ impl Setback {
                 Class::Operator | Class::Final(_) => Reason::Misconfigured,
             }),
             Self::LoginUrl
+            | Self::NoTimer(_)
             | Self::Credentials(_)
             | Self::Kms(_)
             | Self::Attempt(_)
@@ -156,6 +167,7 @@ impl Setback {
             hopeless if hopeless.is_hopeless() => AT_ONCE,
             // Nobody waits for it, and an outage may last for hours.
             Self::NotRevoked(_) => retry::revocation_timeout(receives),
+            Self::NotYet { until } => until.since(now) + AT_ONCE,
             // By then the lease has ended; the holder may finish earlier.
             Self::Held { until } => retry::visibility_timeout(receives).min(until.since(now) + AT_ONCE),
             Self::Exchange(error) => match error.class() {

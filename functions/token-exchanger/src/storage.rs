@@ -43,7 +43,7 @@ impl Work<'_> {
         replaced: &mut Replaced,
     ) -> Result<Ending, Setback> {
         let store_until = self.budget.store();
-        let stored = timeout_at(store_until, self.store(connection, row, lease, store_until, replaced)).await;
+        let stored = timeout_at(store_until, self.keep(connection, row, lease, store_until, replaced)).await;
         let cause = match stored.unwrap_or(Err(Setback::OutOfTime)) {
             Ok(ending) => return Ok(ending),
             Err(cause) => cause,
@@ -74,7 +74,7 @@ impl Work<'_> {
                 return Err(Setback::TokensLost(trouble));
             }
             // Once, without a pause of its own.
-            let stored = timeout_at(until, self.store(connection, None, lease, Instant::now(), replaced)).await;
+            let stored = timeout_at(until, self.keep(connection, None, lease, Instant::now(), replaced)).await;
             if let Ok(Ok(ending)) = stored {
                 return Ok(ending);
             }
@@ -93,17 +93,32 @@ impl Work<'_> {
         let message = ExchangeMessage {
             state: state.clone(),
             received_at: message.received_at,
-            consent: Consent::Exchanged { code_sha256, sealed, proof: None },
+            consent: Consent::Exchanged { code_sha256, sealed, proof: message.proof().cloned() },
         };
         Ok(resources.queue.send(message.to_body(), Duration::ZERO).await?)
     }
 
-    /// Stores a connection that was on the queue, with retries as long as there is work.
+    /// Stores a connection that was on the queue, or was held and is confirmed, with retries as long as there is work.
     pub(crate) async fn store_opened(&self, connection: &Connection) -> Result<Ending, Setback> {
         let mut replaced = Replaced::default();
         let ended = self.store(connection, None, None, self.budget.work(), &mut replaced).await;
         self.revoke_unqueued(replaced.unqueued).await;
         ended
+    }
+
+    /// Stores the connection or, where the chat has to confirm it first, holds it: with retries until then.
+    async fn keep(
+        &self,
+        connection: &Connection,
+        row: Option<Attributes>,
+        lease: Option<&Lease>,
+        until: Instant,
+        replacing: &mut Replaced,
+    ) -> Result<Ending, Setback> {
+        match self.message.proof() {
+            Some(proof) => self.hold(connection, proof, lease, until).await,
+            None => self.store(connection, row, lease, until, replacing).await,
+        }
     }
 
     /// Stores the connection, with retries until then, unless a later consent of the chat has won.

@@ -1,5 +1,5 @@
-//! The two tables: the attempts, whose rules are in [`shared::attempt::ledger`], and the connections, whose rule is in
-//! [`shared::connection`].
+//! The tables: the attempts, whose rules are in [`shared::attempt::ledger`], the connections, whose rule is in
+//! [`shared::connection`], and the logins that wait for their chat, whose rules are in [`shared::proof::pending`].
 //!
 //! It decides no retries, but for the check that comes with an outcome.
 
@@ -26,17 +26,22 @@ use tokio::time::Instant;
 
 use crate::{ending::Failure, retry::Pauses};
 
+mod pending;
+
+pub(crate) use self::pending::Holding;
+
 /// How long a transaction that checks and writes an outcome is repeated: a conflict with another write passes sooner.
 const CONFLICT_LIMIT: Duration = Duration::from_secs(1);
 /// How often one write looks at an item that another has changed since.
 const LOOKS: usize = 4;
 
-/// Both tables.
+/// The tables.
 #[derive(Clone, Debug)]
 pub(crate) struct Tables {
     client: Client,
     attempts: String,
     tokens: String,
+    pending: String,
 }
 
 /// The result of a claim.
@@ -109,9 +114,9 @@ pub(crate) struct Connection {
 pub(crate) struct TableError(#[from] AwsError);
 
 impl Tables {
-    /// Both tables; no connection is opened yet.
-    pub(crate) fn new(config: &SdkConfig, attempts: String, tokens: String) -> Self {
-        Self { client: dynamodb::client(config), attempts, tokens }
+    /// The tables; no connection is opened yet.
+    pub(crate) fn new(config: &SdkConfig, attempts: String, tokens: String, pending: String) -> Self {
+        Self { client: dynamodb::client(config), attempts, tokens, pending }
     }
 
     /// The chat's row in the token table; empty where there is none.

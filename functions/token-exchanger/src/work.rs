@@ -1,7 +1,7 @@
 //! The work on one delivery: whose attempt it is, with what and by when.
 //!
 //! The steps are in the files that extend it: `exchange` exchanges the code, `sealing` seals the refresh token, `storage`
-//! stores the tokens, `reference` reads the bot's reference, `attempt` brings the steps into their order.
+//! stores the tokens, `holding` has them wait for the chat's confirmation, `reference` reads the bot's reference, `attempt` brings the steps into their order.
 
 use std::cell::OnceCell;
 
@@ -34,6 +34,10 @@ pub(crate) struct Work<'a> {
     pub(crate) row_token: sync::OnceCell<Option<RefreshTokenText>>,
     /// What the link says of the bot's reference.
     pub(crate) reference: sync::OnceCell<LinkReference>,
+    /// Set once the message is sent that comes when the time for the chat's confirmation is over.
+    pub(crate) timer: sync::OnceCell<()>,
+    /// When the chat sent its code, once it is known that these tokens are to be stored.
+    pub(crate) confirmed_at: OnceCell<Timestamp>,
 }
 
 impl<'a> Work<'a> {
@@ -55,6 +59,8 @@ impl<'a> Work<'a> {
             lease: OnceCell::new(),
             row_token: sync::OnceCell::new(),
             reference: sync::OnceCell::new(),
+            timer: sync::OnceCell::new(),
+            confirmed_at: OnceCell::new(),
         })
     }
 

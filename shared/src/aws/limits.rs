@@ -173,7 +173,7 @@ mod tests {
     async fn a_right_code_counts_no_more() {
         let (server, limits) = limits().await;
         server.on("UpdateItem", |_| json!({}).into());
-        let (chat, proof) = ("whatsapp:+15551234567".parse().unwrap(), ChatProof::parse(&"a".repeat(43)).unwrap());
+        let (chat, proof) = ("whatsapp:+15551234567".parse().unwrap(), ChatProof::parse(&"A".repeat(43)).unwrap());
         let guess = limits.count_guess(&chat, &proof, NOW).await.unwrap().unwrap();
         limits.forgive(&chat, &proof, guess).await.unwrap();
         let [taken, given_back] = [0, 1].map(|number| server.requests("UpdateItem")[number].json());

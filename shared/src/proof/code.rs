@@ -65,7 +65,8 @@ impl ChatCode {
     /// and digits around. [`MAX_CODES`] at most.
     #[must_use]
     pub fn find(text: &str) -> Vec<Self> {
-        let characters: Vec<char> = text.chars().filter(|character| !is_hidden(*character)).collect();
+        let characters: Vec<char> =
+            text.chars().filter(|character| character.is_control() || !is_hidden(*character)).collect();
         let mut found: Vec<Self> = Vec::new();
         for start in 0..characters.len() {
             if start > 0 && characters[start - 1].is_alphanumeric() {

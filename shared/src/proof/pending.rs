@@ -74,6 +74,8 @@ pub struct Held {
     pub confirm_until: Timestamp,
     /// What is decided.
     pub decision: Option<Decision>,
+    /// When a chat sent the code.
+    pub sent_at: Option<Timestamp>,
 }
 
 /// What becomes of a login that was held.
@@ -215,6 +217,7 @@ impl Held {
             sealed: sealed.and_then(|(key, tokens)| Sealed::from_texts(key, tokens)),
             confirm_until: time(attr::CONFIRM_UNTIL)?,
             decision,
+            sent_at: time(attr::SENT_AT),
         })
     }
 
@@ -343,11 +346,11 @@ mod tests {
     fn a_settled_row_has_no_token_and_answers_as_before() {
         let mut row = held();
         assert!(send(&chat(1), NOW).apply(&mut row));
-        assert!(Held::read(&row).unwrap().message(&ChatProof::parse(&"a".repeat(43)).unwrap()).is_some());
+        assert!(Held::read(&row).unwrap().message(&ChatProof::parse(&"A".repeat(43)).unwrap()).is_some());
         assert!(settle(ATTEMPT, after(1)).apply(&mut row));
         let settled = Held::read(&row).unwrap();
         assert!(settled.is_settled() && settled.state.is_none());
-        assert!(settled.message(&ChatProof::parse(&"a".repeat(43)).unwrap()).is_none());
+        assert!(settled.message(&ChatProof::parse(&"A".repeat(43)).unwrap()).is_none());
         assert_eq!(super::meaning(&row, &chat(1)), Meaning::Confirmed);
         assert!(!hold(&mut row, ATTEMPT, "code", after(2)), "it is not held again");
         assert!(!settle(AttemptId::from_bytes([8; 16]), NOW).apply(&mut held()));

@@ -10,6 +10,7 @@ mod custody;
 mod exchange;
 mod forged;
 mod outcome;
+mod proof;
 mod reference;
 mod return_to_queue;
 mod revocation;

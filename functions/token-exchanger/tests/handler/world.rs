@@ -157,8 +157,20 @@ impl World {
 
     /// The function with this custody of refresh tokens.
     pub(crate) fn function_of(&self, custody: &str, clock: fn() -> Timestamp) -> TokenExchanger {
+        self.function_with(custody, "Off", clock)
+    }
+
+    /// The function where chats have to confirm logins.
+    pub(crate) fn function_with_proof(&self, clock: fn() -> Timestamp) -> TokenExchanger {
+        self.function_with("Stack", "Required", clock)
+    }
+
+    fn function_with(&self, custody: &str, chat_proof: &str, clock: fn() -> Timestamp) -> TokenExchanger {
         let settings = Settings::new(|name| {
             Some(match name {
+                "CHAT_PROOF" => chat_proof.to_owned(),
+                "PROOF_MINUTES" => "10".to_owned(),
+                "PENDING_TABLE_NAME" => "pending".to_owned(),
                 "TOKEN_CUSTODY" => custody.to_owned(),
                 "TOKEN_KEY_ID" => "tokens".to_owned(),
                 "UPKEEP_QUEUE_URL" => format!("{}/upkeep", self.0.url()),

@@ -738,6 +738,64 @@ fn received_denial(millis: u64) -> Attempt<'static> {
     Attempt { received_at: NOW.plus(Duration::from_millis(millis)), ..attempt(None) }
 }
 
+fn hold<'a>(code: &str, guard: Guard<'a>, now: Timestamp) -> Write<'a> {
+    plain(of_code(code).hold(guard, now))
+}
+
+/// Tokens of code a are held.
+fn held() -> Attributes {
+    let lease = lease(&of_code("a"), &Attributes::new());
+    after([first("a", NOW), hold("a", Guard::Lease(&lease), NOW)])
+}
+
+#[test]
+fn an_attempt_whose_tokens_are_held_is_claimed_by_no_code() {
+    let item = held();
+    assert_eq!(item.get(attr::STATUS), Some(&"unconfirmed".into()));
+    assert!(!item.contains_key(attr::LEASE_UNTIL));
+    let after_the_lease = NOW.plus(LEASE * 2);
+    for code in ["a", "b"] {
+        assert!(!claimable(&item, code, after_the_lease), "{code}");
+    }
+    assert!(of_code("a").waits_sealed(&item));
+    assert_eq!(of_code("b").conflict(&item, after_the_lease), Conflict::AnotherCode);
+}
+
+#[test]
+fn an_attempt_whose_tokens_are_held_ends_as_its_chat_decides_and_in_no_other_way() {
+    let item = held();
+    assert!(allows(&item, &connect("a", false, LATER)));
+    for reason in [Reason::WrongChat, Reason::Unconfirmed, Reason::Superseded] {
+        assert!(allows(&item, &finish(of_code("a"), failed(reason), Guard::Exchanged, LATER)), "{reason:?}");
+    }
+    assert!(allows(&item, &finish(of_code("a"), DELAYED, Guard::Exchanged, LATER)));
+    for guard in [Guard::Claimable, Guard::SameCode, Guard::Undecided, Guard::Untouched] {
+        for code in [Some("a"), Some("b"), None] {
+            let write = finish(attempt(code), failed(Reason::Denied), guard, LATER);
+            assert!(!allows(&item, &write), "{guard:?} {code:?}");
+        }
+    }
+}
+
+#[test]
+fn tokens_are_held_once_and_by_whoever_holds_the_attempt() {
+    let other = lease(&later(9, 2), &Attributes::new());
+    let exchanging = after([first("a", NOW)]);
+    assert!(!allows(&exchanging, &hold("a", Guard::Lease(&other), NOW)), "it lost its lease");
+    assert!(allows(&exchanging, &hold("a", Guard::Exchanged, NOW)), "a message with sealed tokens holds no lease");
+    assert!(!allows(&held(), &hold("a", Guard::Exchanged, NOW)));
+    let connected = after([first("a", NOW), connect("a", false, NOW)]);
+    assert!(!allows(&connected, &hold("b", Guard::Exchanged, NOW)));
+}
+
+#[test]
+fn a_person_who_has_confirmed_and_waits_is_told_and_the_code_is_not_tried_again() {
+    let mut item = held();
+    assert!(made(&finish(of_code("a"), DELAYED, Guard::Exchanged, LATER), &mut item));
+    assert!(!claimable(&item, "a", NOW.plus(LEASE * 2)));
+    assert!(allows(&item, &connect("a", false, LATER)));
+}
+
 #[test]
 fn a_denial_ends_the_codes_before_it_and_none_after_it() {
     let mut item = Attributes::new();

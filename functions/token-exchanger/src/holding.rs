@@ -1,0 +1,230 @@
+//! Tokens that wait for the chat's confirmation, and what becomes of them once it is decided.
+//!
+//! The rules are in [`shared::proof::pending`]. A message that this function sends to itself comes when the time for the
+//! confirmation is over, so that nothing is held for longer, whoever was killed meanwhile.
+
+use std::time::Duration;
+
+use shared::{
+    Reason,
+    attempt::ledger::{Guard, Lease},
+    conditional_write::Attributes,
+    exchange::{Consent, ExchangeMessage, Sealed},
+    proof::{
+        ChatProof, ProofPolicy,
+        pending::{Decision, Held, Hold},
+    },
+};
+use tokio::time::Instant;
+
+use crate::{
+    checkpoint,
+    ending::Ending,
+    message::Content,
+    retry::Pauses,
+    setback::Setback,
+    tables::{Connection, Ended, Holding, Stored},
+    work::Work,
+};
+
+impl Work<'_> {
+    /// Whether the chat would have to confirm the login, and nothing says by which code. Nothing can confirm it then.
+    pub(crate) fn lacks_proof(&self) -> bool {
+        self.resources.config.proof.policy == ProofPolicy::Required && self.message.proof().is_none()
+    }
+
+    /// Holds the connection until the chat confirms it, with retries until then. Where that is decided already it is carried
+    /// out.
+    pub(crate) async fn hold(
+        &self,
+        connection: &Connection,
+        proof: &ChatProof,
+        lease: Option<&Lease>,
+        until: Instant,
+    ) -> Result<Ending, Setback> {
+        let mut pauses = Pauses::until(until);
+        loop {
+            let setback = match self.hold_once(connection, proof, lease).await {
+                Ok(Some(ending)) => return Ok(ending),
+                Ok(None) => Setback::RowChanged,
+                Err(Setback::Attempt(error)) => Setback::NotStored(error),
+                Err(setback) => setback,
+            };
+            if !pauses.next(None).await {
+                return Err(setback);
+            }
+        }
+    }
+
+    /// `None` where the attempt changed meanwhile.
+    async fn hold_once(
+        &self,
+        connection: &Connection,
+        proof: &ChatProof,
+        lease: Option<&Lease>,
+    ) -> Result<Option<Ending>, Setback> {
+        // Only a message with a state brings a proof.
+        let Some(state) = self.message.state else { return Ok(Some(Ending::Duplicate)) };
+        let code_sha256 = self.attempt.code_sha256.as_deref().unwrap_or_default();
+        let time = self.resources.config.proof.time;
+        let timer = self.timer.get_or_try_init(|| self.send_timer(proof, code_sha256, time));
+        let (sealed, _) = tokio::try_join!(self.seal_connection(connection), timer)?;
+        let now = self.now();
+        let hold = Hold {
+            attempt_id: self.attempt.id,
+            wa_id: self.attempt.wa_id,
+            state,
+            received_at: self.message.received_at,
+            code_sha256,
+            sealed: &sealed,
+            confirm_until: now.plus(time),
+        };
+        let guard = lease.map_or(Guard::Exchanged, Guard::Lease);
+        let attempt = self.attempt_with_reference().await;
+        match self.resources.tables.hold(&attempt, guard, proof, &hold, now).await? {
+            Holding::Held(row) => self.decide_held(proof, &row, Some(connection)).await.map(Some),
+            Holding::Taken(row) => self.give_up_held(connection, &row, guard).await.map(Some),
+            Holding::Refused => self.drop_unheld(connection).await,
+        }
+    }
+
+    /// Another login has the same code, or another approval of this one.
+    async fn give_up_held(
+        &self,
+        connection: &Connection,
+        row: &Attributes,
+        guard: Guard<'_>,
+    ) -> Result<Ending, Setback> {
+        self.revoke_unused(&connection.grant).await;
+        match Held::read(row) {
+            Some(held) if held.attempt_id == self.attempt.id => self.end_own_apart(Reason::UsedLogin).await,
+            _ => self.fail(Reason::Unconfirmed.into(), guard).await,
+        }
+    }
+
+    /// The attempt does not take the tokens: it has another outcome.
+    async fn drop_unheld(&self, connection: &Connection) -> Result<Option<Ending>, Setback> {
+        let stored = self.resources.tables.refused(&self.attempt, self.now()).await?;
+        if matches!(stored, Stored::Never | Stored::AnotherCode) {
+            self.revoke_unused(&connection.grant).await;
+        }
+        Ok(match stored {
+            Stored::Done | Stored::Never => Some(Ending::Duplicate),
+            Stored::AnotherCode => Some(self.end_own_apart(Reason::UsedLogin).await?),
+            Stored::RowChanged => None,
+        })
+    }
+
+    async fn seal_connection(&self, connection: &Connection) -> Result<Sealed, Setback> {
+        let key_id = &self.resources.config.checkpoint_key_id;
+        let key = self.resources.kms.checkpoint_key(key_id, self.attempt.id).await?;
+        let data = checkpoint::seal(&key.plaintext, &self.attempt, connection)?;
+        Ok(Sealed { key: key.sealed, data })
+    }
+
+    /// Sends the message that comes when the time for the confirmation is over: before the tokens are held, so that none are
+    /// without it.
+    async fn send_timer(&self, proof: &ChatProof, code_sha256: &str, time: Duration) -> Result<(), Setback> {
+        let Some(state) = self.message.state else { return Ok(()) };
+        let consent = Consent::Decided { proof: proof.clone(), code_sha256: code_sha256.to_owned() };
+        let message = ExchangeMessage { state: state.clone(), received_at: self.message.received_at, consent };
+        self.resources.queue.send(message.to_body(), time).await.map_err(Setback::NoTimer)
+    }
+
+    /// It is decided what becomes of held tokens, or it is time to decide it.
+    pub(crate) async fn decide(&self, proof: &ChatProof) -> Result<Ending, Setback> {
+        let row = self.resources.tables.read_pending(proof).await?;
+        let Some(held) = Held::read(&row).filter(|held| self.is_held(held)) else { return Ok(Ending::Duplicate) };
+        if held.is_settled() || held.decision.is_some() {
+            return self.decide_held(proof, &row, None).await;
+        }
+        let now = self.now();
+        if now < held.confirm_until {
+            return Err(Setback::NotYet { until: held.confirm_until });
+        }
+        match self.resources.tables.expire(proof, now).await? {
+            None => self.carry_out(proof, Decision::Expired, &held, None).await,
+            // The chat was faster, or another delivery.
+            Some(row) => self.decide_held(proof, &row, None).await,
+        }
+    }
+
+    /// A delivery of a code whose tokens are held: perhaps its first one was killed before it carried out what was decided.
+    pub(crate) async fn decide_again(&self, proof: &ChatProof) -> Result<Ending, Setback> {
+        match self.decide(proof).await {
+            Err(Setback::NotYet { .. }) => Ok(Ending::Duplicate),
+            decided => decided,
+        }
+    }
+
+    fn is_held(&self, held: &Held) -> bool {
+        held.attempt_id == self.attempt.id
+            && held.wa_id == *self.attempt.wa_id
+            && self.attempt.code_sha256.as_deref() == Some(&*held.code_sha256)
+    }
+
+    /// Carries out what this row says, if it is decided and was not carried out before.
+    async fn decide_held(
+        &self,
+        proof: &ChatProof,
+        row: &Attributes,
+        connection: Option<&Connection>,
+    ) -> Result<Ending, Setback> {
+        match Held::read(row) {
+            Some(held) if !held.is_settled() => match held.decision {
+                Some(decision) => self.carry_out(proof, decision, &held, connection).await,
+                None => Ok(Ending::Held),
+            },
+            _ => Ok(Ending::Duplicate),
+        }
+    }
+
+    /// Carries out the decision; then the tokens leave the row. A kill in between repeats it, and nothing happens twice.
+    async fn carry_out(
+        &self,
+        proof: &ChatProof,
+        decision: Decision,
+        held: &Held,
+        connection: Option<&Connection>,
+    ) -> Result<Ending, Setback> {
+        if decision == Decision::Confirmed {
+            self.confirmed_at.get_or_init(|| held.sent_at.unwrap_or(held.received_at));
+        }
+        let opened = match (connection, &held.sealed) {
+            (None, Some(sealed)) => Some(self.open(sealed).await?),
+            _ => None,
+        };
+        let Some(connection) = connection.or(opened.as_ref()) else { return Ok(Ending::Duplicate) };
+        let ending = match decision {
+            Decision::Confirmed => self.store_confirmed(connection).await?,
+            Decision::WrongChat => self.refuse_held(connection, Reason::WrongChat).await?,
+            Decision::Expired => self.refuse_held(connection, Reason::Unconfirmed).await?,
+        };
+        self.resources.tables.settle(proof, self.attempt.id, self.now()).await?;
+        Ok(ending)
+    }
+
+    async fn store_confirmed(&self, connection: &Connection) -> Result<Ending, Setback> {
+        // Perhaps this message is what kills its holders.
+        if self.attempt.delivery.is_late() {
+            self.write(Ended::delayed(Reason::Misconfigured, Guard::Exchanged), self.now()).await?;
+        }
+        self.store_opened(connection).await
+    }
+
+    async fn refuse_held(&self, connection: &Connection, reason: Reason) -> Result<Ending, Setback> {
+        self.revoke_unused(&connection.grant).await;
+        self.fail(reason.into(), Guard::Exchanged).await
+    }
+
+    /// The tokens of a login that nothing can confirm.
+    pub(crate) async fn refuse_unproven(&self, sealed: &Sealed) -> Result<Ending, Setback> {
+        let connection = self.open(sealed).await?;
+        self.refuse_held(&connection, Reason::Unconfirmed).await
+    }
+
+    /// Whether the message is about tokens that the chat has confirmed, or needs not to: the person waits for them.
+    pub(crate) fn brings_tokens(&self) -> bool {
+        matches!(self.message.content, Content::Exchanged { .. }) || self.confirmed_at.get().is_some()
+    }
+}
