@@ -32,7 +32,8 @@ pub struct Config {
     /// Encrypts tokens that cannot be stored at once.
     pub(crate) checkpoint_key_id: String,
     pub(crate) custody: Custody,
-    /// Where sealed refresh tokens are revoked; always there where the stack has the custody.
+    /// Where sealed refresh tokens are revoked, and the time of confirmations ends; always there where the stack has the custody,
+    /// or chats have to confirm.
     pub(crate) upkeep_queue_url: Option<String>,
     pub(crate) proof: Proof,
     pub(crate) login_urls: LoginUrls,
@@ -84,6 +85,8 @@ impl Config {
     /// [`SettingError`] with the name of the setting.
     pub fn read(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<Self, SettingError> {
         let custody = Custody::read(settings)?;
+        let policy = settings.parsed("CHAT_PROOF")?;
+        let needs_upkeep = matches!(custody, Custody::Stack { .. }) || policy == ProofPolicy::Required;
         Ok(Self {
             token_table: settings.required("DYNAMODB_PROFILE_TABLE_NAME")?,
             attempt_table: settings.required("ATTEMPT_TABLE_NAME")?,
@@ -92,13 +95,14 @@ impl Config {
             pkce_key_id: settings.required("PKCE_KEY_ID")?,
             states: StateSettings::read(settings)?,
             checkpoint_key_id: settings.required("CHECKPOINT_KEY_ID")?,
-            upkeep_queue_url: match custody {
-                Custody::Stack { .. } => Some(settings.required("UPKEEP_QUEUE_URL")?),
-                Custody::Bot { .. } => settings.optional("UPKEEP_QUEUE_URL"),
+            upkeep_queue_url: if needs_upkeep {
+                Some(settings.required("UPKEEP_QUEUE_URL")?)
+            } else {
+                settings.optional("UPKEEP_QUEUE_URL")
             },
             custody,
             proof: Proof {
-                policy: settings.parsed("CHAT_PROOF")?,
+                policy,
                 time: Duration::from_mins(settings.parsed::<NonZeroU8>("PROOF_MINUTES")?.get().into()),
                 pending_table: settings.required("PENDING_TABLE_NAME")?,
             },
@@ -197,7 +201,7 @@ mod tests {
 
     #[test]
     fn bots_that_hold_their_tokens_need_neither_key_nor_upkeep_queue() {
-        let custody_of_bot = [&COMPLETE[..], &[("TOKEN_CUSTODY", "Bot")]].concat();
+        let custody_of_bot = [&COMPLETE[..], &[("TOKEN_CUSTODY", "Bot"), ("CHAT_PROOF", "Off")]].concat();
         for absent in ["TOKEN_KEY_ID", "UPKEEP_QUEUE_URL"] {
             let rest: Vec<_> = custody_of_bot.iter().copied().filter(|(key, _)| *key != absent).collect();
             assert!(matches!(read(&rest).unwrap().custody, Custody::Bot { .. }), "{absent}");

@@ -1,7 +1,8 @@
 //! Tokens that wait for the chat's confirmation, and what becomes of them once it is decided.
 //!
-//! The rules are in [`shared::proof::pending`]. A message that this function sends to itself comes when the time for the
-//! confirmation is over, so that nothing is held for longer, whoever was killed meanwhile.
+//! The rules are in [`shared::proof::pending`]. A message of the upkeep queue comes when the time for the confirmation is over
+//! and is put on this function's queue, so that nothing is held for longer, whoever was killed meanwhile. It does not wait on
+//! this queue itself, whose oldest message tells operators how long codes wait.
 
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use shared::{
     Reason,
     attempt::ledger::{Guard, Lease},
     conditional_write::Attributes,
+    custody::upkeep::Upkeep,
     exchange::{Consent, ExchangeMessage, Sealed},
     proof::{
         ChatProof, ProofPolicy,
@@ -128,7 +130,8 @@ impl Work<'_> {
         let Some(state) = self.message.state else { return Ok(()) };
         let consent = Consent::Decided { proof: proof.clone(), code_sha256: code_sha256.to_owned() };
         let message = ExchangeMessage { state: state.clone(), received_at: self.message.received_at, consent };
-        self.resources.queue.send(message.to_body(), time).await.map_err(Setback::NoTimer)
+        let upkeep = self.resources.upkeep.as_ref().ok_or(Setback::NoUpkeep)?;
+        upkeep.send(Upkeep::Decide(Box::new(message)).to_body(), time).await.map_err(Setback::NoTimer)
     }
 
     /// It is decided what becomes of held tokens, or it is time to decide it.

@@ -41,6 +41,8 @@ pub(crate) enum Setback {
     },
     #[error("the message that ends the time for a confirmation was not sent")]
     NoTimer(#[source] AwsError),
+    #[error("the stack has no upkeep queue")]
+    NoUpkeep,
     #[error("the login host is not allowed")]
     LoginUrl,
     #[error("the app's credentials are not available")]
@@ -105,7 +107,7 @@ impl Setback {
             Self::NotRevoked(_) => "not_revoked",
             Self::Held { .. } => "held",
             Self::NotYet { .. } => "not_yet",
-            Self::NoTimer(_) => "no_timer",
+            Self::NoTimer(_) | Self::NoUpkeep => "no_timer",
             Self::LoginUrl => "login_url",
             Self::Credentials(_) => "credentials",
             Self::Exchange(error) => class_label(error.class()),
@@ -141,6 +143,7 @@ impl Setback {
             }),
             Self::LoginUrl
             | Self::NoTimer(_)
+            | Self::NoUpkeep
             | Self::Credentials(_)
             | Self::Kms(_)
             | Self::Attempt(_)

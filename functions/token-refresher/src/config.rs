@@ -11,6 +11,8 @@ pub struct Config {
     /// The table that a sweep goes through.
     pub(crate) token_table: String,
     pub(crate) queue_url: String,
+    /// Where the exchanger ends the time for a chat's confirmation.
+    pub(crate) exchange_queue_url: String,
     /// After how long without a refresh a row is due; `None`: age alone makes no row due.
     pub(crate) keep_alive: Option<Duration>,
     /// In how long a sweep goes through the table; zero: as fast as can be.
@@ -29,6 +31,7 @@ impl Config {
             custody: custody::Config::read(settings)?,
             token_table: settings.required("DYNAMODB_PROFILE_TABLE_NAME")?,
             queue_url: settings.required("UPKEEP_QUEUE_URL")?,
+            exchange_queue_url: settings.required("EXCHANGE_QUEUE_URL")?,
             keep_alive: (days > 0).then(|| Duration::from_hours(24 * u64::from(days))),
             sweep_time: Duration::from_hours(hours.into()),
         })
@@ -39,10 +42,11 @@ impl Config {
 mod tests {
     use super::*;
 
-    const COMPLETE: [(&str, &str); 12] = [
+    const COMPLETE: [(&str, &str); 13] = [
         ("DYNAMODB_PROFILE_TABLE_NAME", "salesforce_tokens"),
         ("ATTEMPT_TABLE_NAME", "connection_attempts"),
         ("UPKEEP_QUEUE_URL", "https://queue"),
+        ("EXCHANGE_QUEUE_URL", "https://exchange"),
         ("TOKEN_KEY_ID", "key"),
         ("TOKEN_CUSTODY", "Stack"),
         ("TOKEN_MAX_AGE_MINUTES", "60"),

@@ -36,7 +36,7 @@ mod tests {
 
     #[test]
     fn the_sample_events_are_understood() {
-        for kind in ["sweep", "sweep-page", "refresh", "store", "revoke"] {
+        for kind in ["sweep", "sweep-page", "refresh", "store", "revoke", "decide"] {
             let path = format!("{}/../../events/upkeep-{kind}-sqs.json", env!("CARGO_MANIFEST_DIR"));
             let batch: SqsEvent = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
             let deliveries: Vec<_> = batch.records.into_iter().map(|record| Delivery::parse(record).unwrap()).collect();

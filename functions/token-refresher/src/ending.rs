@@ -23,6 +23,8 @@ pub(crate) enum Ending {
     Stored(StoredLater),
     /// A token is revoked, or in use.
     Revoked(Revoked),
+    /// The exchanger has the message that ends the time for a chat's confirmation.
+    Decided,
     /// Bots refresh their tokens themselves: nothing was done.
     BotCustody,
 }
@@ -42,6 +44,7 @@ impl Ending {
             Self::Stored(StoredLater::Superseded) => "superseded",
             Self::Revoked(Revoked::Dead) => "revoked",
             Self::Revoked(Revoked::InUse) => "in_use",
+            Self::Decided => "decided",
             Self::BotCustody => "bot_custody",
         }
     }

@@ -138,6 +138,10 @@ impl TokenRefresher {
             Upkeep::Store { wa_id, tokens } => {
                 custody.store_sealed(wa_id, tokens).await.map(Ending::Stored).map_err(Setback::NotStored)
             }
+            Upkeep::Decide(message) => {
+                let sent = self.0.exchange_queue.send(message.to_body(), Duration::ZERO).await;
+                sent.map(|()| Ending::Decided).map_err(Setback::NotDecided)
+            }
             Upkeep::Revoke(revoke) => {
                 custody.revoke(revoke, deadline).await.map(Ending::Revoked).map_err(Setback::NotRevoked)
             }

@@ -16,6 +16,7 @@ pub(crate) struct Resources {
     pub(crate) custody: Custody,
     pub(crate) table: TokenTable,
     pub(crate) queue: Queue,
+    pub(crate) exchange_queue: Queue,
     pub(crate) keep_alive: Option<Duration>,
     pub(crate) sweep_time: Duration,
     clock: Clock,
@@ -24,11 +25,12 @@ pub(crate) struct Resources {
 impl Resources {
     /// Nothing is fetched or opened yet.
     pub(crate) fn new(config: Config, aws: &SdkConfig, clock: Clock, random: Random) -> Self {
-        let Config { custody, token_table, queue_url, keep_alive, sweep_time } = config;
+        let Config { custody, token_table, queue_url, exchange_queue_url, keep_alive, sweep_time } = config;
         let custody = Custody::new(custody, aws, clock, random, Vec::new());
         Self {
             table: TokenTable::new(custody.dynamodb().clone(), token_table),
             queue: Queue::new(aws, queue_url),
+            exchange_queue: Queue::new(aws, exchange_queue_url),
             custody,
             keep_alive,
             sweep_time,

@@ -18,7 +18,8 @@ struct Schedule {
 
 /// An outage of Salesforce's of some hours is waited for. Then the row is the record: the next sweep queues it again.
 const REFRESH: Schedule = Schedule { seconds: &[60, 300, 900, 1_800, 3_600], tries: 12 };
-/// While tokens are not stored, the row has a refresh token that is used up: nothing is more urgent, and nothing is given up.
+/// While tokens are not stored, the row has a refresh token that is used up: nothing is more urgent, and nothing is given up. Nor
+/// is the end of the time for a confirmation: without it tokens would be held for weeks.
 const STORE: Schedule = Schedule { seconds: &[2, 5, 10, 20, 30, 60], tries: u32::MAX };
 /// Nobody waits for it, and an outage may last for hours: as the exchanger's revocations.
 const REVOKE: Schedule = Schedule { seconds: &[10, 60, 300, 900, 1_800, 3_600, 7_200, 14_400], tries: 11 };
@@ -54,7 +55,7 @@ const fn schedule(message: Option<&Upkeep>) -> &'static Schedule {
     match message {
         Some(Upkeep::Sweep | Upkeep::Page(_)) => &SWEEP,
         Some(Upkeep::Refresh { .. }) => &REFRESH,
-        Some(Upkeep::Store { .. }) => &STORE,
+        Some(Upkeep::Store { .. } | Upkeep::Decide(_)) => &STORE,
         Some(Upkeep::Revoke(_)) => &REVOKE,
         None => &UNREADABLE,
     }

@@ -24,6 +24,8 @@ pub(crate) enum Setback {
     NotStored(#[source] Trouble),
     #[error("the tokens are not revoked")]
     NotRevoked(#[source] Trouble),
+    #[error("the exchange queue did not take the message")]
+    NotDecided(#[source] AwsError),
     #[error("no tries left")]
     GivenUp,
     #[error("out of time")]
@@ -42,6 +44,7 @@ impl Setback {
             Self::NotRefreshed(_) => "not_refreshed",
             Self::NotStored(_) => "not_stored",
             Self::NotRevoked(_) => "not_revoked",
+            Self::NotDecided(_) => "exchange_queue",
             Self::GivenUp => "given_up",
             Self::OutOfTime => "out_of_time",
             Self::Panic => "panic",

@@ -9,12 +9,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::{
     Timestamp, WaId,
     connection::{Origin, SealedText},
+    exchange::{Consent, ExchangeMessage},
 };
 
 const VERSION: u8 = 1;
 
 /// A message of the upkeep queue.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub enum Upkeep {
     /// Begin to go through the token table.
     Sweep,
@@ -34,6 +35,8 @@ pub enum Upkeep {
     },
     /// Revoke tokens at Salesforce, unless they are in use.
     Revoke(Revoke),
+    /// The time for a chat's confirmation is over: this message goes on the exchange queue.
+    Decide(Box<ExchangeMessage>),
 }
 
 /// How many segments the token table is walked through in at most.
@@ -92,6 +95,8 @@ struct Wire {
     store: Option<Store>,
     #[serde(skip_serializing_if = "Option::is_none")]
     revoke: Option<Revoke>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decide: Option<Box<ExchangeMessage>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -128,12 +133,14 @@ impl Upkeep {
         if wire.v != VERSION {
             return Err(UnreadableUpkeep);
         }
-        match (wire.sweep, wire.page, wire.refresh, wire.store, wire.revoke) {
-            (Some(Sweep {}), None, None, None, None) => Ok(Self::Sweep),
-            (None, Some(page), None, None, None) if page.is_of_a_table() => Ok(Self::Page(page)),
-            (None, None, Some(Refresh { wa_id }), None, None) => Ok(Self::Refresh { wa_id }),
-            (None, None, None, Some(Store { wa_id, tokens }), None) => Ok(Self::Store { wa_id, tokens }),
-            (None, None, None, None, Some(revoke)) => Ok(Self::Revoke(revoke)),
+        let decide = wire.decide.filter(|message| matches!(message.consent, Consent::Decided { .. }));
+        match (wire.sweep, wire.page, wire.refresh, wire.store, wire.revoke, decide) {
+            (Some(Sweep {}), None, None, None, None, None) => Ok(Self::Sweep),
+            (None, Some(page), None, None, None, None) if page.is_of_a_table() => Ok(Self::Page(page)),
+            (None, None, Some(Refresh { wa_id }), None, None, None) => Ok(Self::Refresh { wa_id }),
+            (None, None, None, Some(Store { wa_id, tokens }), None, None) => Ok(Self::Store { wa_id, tokens }),
+            (None, None, None, None, Some(revoke), None) => Ok(Self::Revoke(revoke)),
+            (None, None, None, None, None, Some(message)) => Ok(Self::Decide(message)),
             _ => Err(UnreadableUpkeep),
         }
     }
@@ -148,6 +155,7 @@ impl Upkeep {
             Self::Refresh { wa_id } => wire.refresh = Some(Refresh { wa_id }),
             Self::Store { wa_id, tokens } => wire.store = Some(Store { wa_id, tokens }),
             Self::Revoke(revoke) => wire.revoke = Some(revoke),
+            Self::Decide(message) => wire.decide = Some(message),
         }
         serde_json::to_string(&wire).unwrap_or_default()
     }
@@ -160,6 +168,7 @@ impl Upkeep {
             Self::Refresh { .. } => "refresh",
             Self::Store { .. } => "store",
             Self::Revoke(_) => "revoke",
+            Self::Decide(_) => "decide",
         }
     }
 }
@@ -191,7 +200,7 @@ impl fmt::Debug for Revoke {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::AttemptId;
+    use crate::{AttemptId, AuthorizationCode, exchange::StateText, proof::ChatProof};
 
     fn chat() -> WaId {
         "whatsapp:+15551234567".parse().unwrap()
@@ -201,7 +210,12 @@ mod tests {
         SealedText::parse("sealed:v1:YQ:YQ:YQ").unwrap()
     }
 
-    fn each() -> [Upkeep; 6] {
+    fn decide(consent: Consent) -> Upkeep {
+        let state = StateText::new("wa:whatsapp:+15551234567~YQ".to_owned());
+        Upkeep::Decide(Box::new(ExchangeMessage { state, received_at: Timestamp::from_millis(5), consent }))
+    }
+
+    fn each() -> [Upkeep; 7] {
         let page =
             |start_key| Page { segment: 1, segments: 4, start_key, started_at: Timestamp::from_millis(5), pause_s: 60 };
         let origin = Some(Origin::new(AttemptId::from_bytes([7; 16]), Timestamp::from_millis(5)));
@@ -218,19 +232,31 @@ mod tests {
             Upkeep::Refresh { wa_id: chat() },
             Upkeep::Store { wa_id: chat(), tokens: sealed_text() },
             Upkeep::Revoke(revoke),
+            decide(Consent::Decided {
+                proof: ChatProof::parse(&"A".repeat(43)).unwrap(),
+                code_sha256: "YQ".to_owned(),
+            }),
         ]
     }
 
     #[test]
     fn every_message_is_read_as_it_was_sent() {
         for message in each() {
-            assert_eq!(Upkeep::parse(&message.to_body()), Ok(message.clone()), "{message:?}");
+            let read = Upkeep::parse(&message.to_body()).unwrap();
+            assert_eq!((read.label(), read.to_body()), (message.label(), message.to_body()));
         }
     }
 
     #[test]
+    fn no_message_but_a_decision_goes_on_to_the_exchange_queue() {
+        let code = AuthorizationCode::parse("aPrx".to_owned()).unwrap();
+        let granted = decide(Consent::Granted { code, proof: None });
+        assert!(Upkeep::parse(&granted.to_body()).is_err());
+    }
+
+    #[test]
     fn the_schedulers_message_begins_a_sweep() {
-        assert_eq!(Upkeep::parse(r#"{"v":1,"sweep":{}}"#), Ok(Upkeep::Sweep));
+        assert!(matches!(Upkeep::parse(r#"{"v":1,"sweep":{}}"#), Ok(Upkeep::Sweep)));
     }
 
     #[test]
@@ -247,7 +273,7 @@ mod tests {
             r#"{"v":1,"store":{"wa_id":"whatsapp:+15551234567","tokens":"5Aep861!"}}"#,
             r#"{"v":1,"other":{}}"#,
         ] {
-            assert_eq!(Upkeep::parse(body), Err(UnreadableUpkeep), "{body}");
+            assert_eq!(Upkeep::parse(body).err(), Some(UnreadableUpkeep), "{body}");
         }
     }
 
@@ -265,9 +291,9 @@ mod tests {
             (r#""page""#, r#""sweep""#),
             (r#""v":1"#, r#""v":1,"sweep":{}"#),
         ] {
-            assert_eq!(Upkeep::parse(&page.replace(part, other)), Err(UnreadableUpkeep), "{other}");
+            assert_eq!(Upkeep::parse(&page.replace(part, other)).err(), Some(UnreadableUpkeep), "{other}");
         }
-        assert_eq!(Upkeep::parse(r#"{"v":1,"sweep":null}"#), Err(UnreadableUpkeep));
+        assert!(Upkeep::parse(r#"{"v":1,"sweep":null}"#).is_err());
     }
 
     #[test]

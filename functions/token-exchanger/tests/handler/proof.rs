@@ -79,7 +79,7 @@ impl Login {
 
     /// The message that has the decision carried out, as the timer and the keeper send it.
     fn decided(&self) -> Value {
-        self.world.queued("decided").remove(0)
+        self.world.upkeep().into_iter().find_map(|body| body.get("decide").cloned()).unwrap()
     }
 
     fn pending(&self) -> Value {
@@ -128,7 +128,8 @@ async fn tokens_are_held_sealed_until_the_chat_has_sent_the_code() {
     }
     let timer = login.world.calls("SendMessage").remove(0);
     assert_eq!(timer["DelaySeconds"], 600);
-    assert!(timer["MessageBody"].as_str().unwrap().contains("decided"));
+    assert!(timer["QueueUrl"].as_str().unwrap().ends_with("/upkeep"));
+    assert_eq!(login.decided()["decided"], json!({ "proof": PROOF, "code_sha256": CODE_SHA256 }));
 }
 
 #[tokio::test]

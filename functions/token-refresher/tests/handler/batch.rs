@@ -68,3 +68,24 @@ async fn each_message_of_a_batch_ends_by_itself_and_none_shows_chats_or_tokens_i
         assert!(!logs.contains(secret), "{secret}");
     }
 }
+
+#[tokio::test]
+async fn the_end_of_the_time_for_a_confirmation_goes_on_to_the_exchanger() {
+    let world = World::start().await;
+    let proof = "A".repeat(43);
+    let decided = json!({
+        "v": 3, "state": "wa:whatsapp:+15551234567~YQ", "received_at": NOW.millis(),
+        "decided": { "proof": proof, "code_sha256": "YQ" },
+    });
+    let message = json!({ "v": 1, "decide": decided }).to_string();
+    assert!(handle(&world.function(), &[record("one", &message, 1)]).await.is_empty());
+    let sent = world.server.only_request("SendMessage").json();
+    assert_eq!(sent["QueueUrl"], format!("{}/exchange", world.server.url()));
+    assert_eq!(serde_json::from_str::<serde_json::Value>(sent["MessageBody"].as_str().unwrap()).unwrap(), decided);
+
+    let logs = Logs::capture();
+    world.server.on("SendMessage", |_| aws::error("AccessDenied"));
+    assert_eq!(handle(&world.function(), &[record("one", &message, 300)]).await, ["one"]);
+    assert_eq!(world.visibility_timeouts(), [60], "it is never given up");
+    assert!(!logs.text().contains(&proof) && !logs.text().contains("1555123"));
+}

@@ -58,6 +58,7 @@ impl World {
                 "DYNAMODB_PROFILE_TABLE_NAME" => TABLE.to_owned(),
                 "ATTEMPT_TABLE_NAME" => "connection_attempts".to_owned(),
                 "UPKEEP_QUEUE_URL" => format!("{}/queue", self.server.url()),
+                "EXCHANGE_QUEUE_URL" => format!("{}/exchange", self.server.url()),
                 "TOKEN_KEY_ID" => "refresh".to_owned(),
                 "TOKEN_CUSTODY" => "Stack".to_owned(),
                 "TOKEN_MAX_AGE_MINUTES" => "60".to_owned(),
