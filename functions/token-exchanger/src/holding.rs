@@ -69,8 +69,8 @@ impl Work<'_> {
         let Some(state) = self.message.state else { return Ok(Some(Ending::Duplicate)) };
         let code_sha256 = self.attempt.code_sha256.as_deref().unwrap_or_default();
         let time = self.resources.config.proof.time;
-        let timer = self.timer.get_or_try_init(|| self.send_timer(proof, code_sha256, time));
-        let (sealed, _) = tokio::try_join!(self.seal_connection(connection), timer)?;
+        let timer = async { self.timer.get_or_try_init(|| self.send_timer(proof, code_sha256, time)).await.copied() };
+        let (sealed, ()) = tokio::try_join!(self.seal_connection(connection), timer)?;
         let now = self.now();
         let hold = Hold {
             attempt_id: self.attempt.id,

@@ -188,10 +188,9 @@ pub fn settle(attempt_id: AttemptId, now: Timestamp) -> ConditionalWrite {
 pub fn meaning(row: &Attributes, sender: &WaId) -> Meaning {
     let Some(wa_id) = text(row, attr::WA_ID) else { return Meaning::Unknown };
     match (text(row, attr::SENDER), wa_id == sender.as_str()) {
-        (None, _) => Meaning::TooLate,
         (Some(first), true) if first == sender.as_str() => Meaning::Confirmed,
-        (Some(_), true) => Meaning::TooLate,
         (Some(_), false) => Meaning::WrongChat,
+        (None, _) | (Some(_), true) => Meaning::TooLate,
     }
 }
 

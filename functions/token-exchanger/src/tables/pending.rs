@@ -37,10 +37,10 @@ impl Tables {
         hold: &Hold<'_>,
         now: Timestamp,
     ) -> Result<Holding, TableError> {
-        let (held, outcome, id) = (hold.write(now), attempt.hold(guard, now), attempt.id.to_string());
+        let (row, item, id) = (hold.write(now), attempt.hold(guard, now), attempt.id.to_string());
         let writes = [
-            (&held, &*self.pending, (pending::attr::PROOF, proof.as_str())),
-            (&outcome, &*self.attempts, (attr::ATTEMPT_ID, &*id)),
+            (&row, &*self.pending, (pending::attr::PROOF, proof.as_str())),
+            (&item, &*self.attempts, (attr::ATTEMPT_ID, &*id)),
         ];
         let written = dynamodb::transact(&self.client, writes).await?;
         // Read in any case: the chat may have sent its code before.

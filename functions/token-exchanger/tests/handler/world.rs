@@ -169,7 +169,6 @@ impl World {
         let settings = Settings::new(|name| {
             Some(match name {
                 "CHAT_PROOF" => chat_proof.to_owned(),
-                "PROOF_MINUTES" => "10".to_owned(),
                 "PENDING_TABLE_NAME" => "pending".to_owned(),
                 "TOKEN_CUSTODY" => custody.to_owned(),
                 "TOKEN_KEY_ID" => "tokens".to_owned(),
@@ -180,7 +179,7 @@ impl World {
                 "DYNAMODB_PROFILE_TABLE_NAME" => "salesforce_tokens".to_owned(),
                 "ATTEMPT_TABLE_NAME" => "connection_attempts".to_owned(),
                 "EXCHANGE_QUEUE_URL" => format!("{}/queue", self.0.url()),
-                "MAX_TRIES" => "10".to_owned(),
+                "MAX_TRIES" | "PROOF_MINUTES" => "10".to_owned(),
                 "STACK_NAME" => "connect".to_owned(),
                 "PKCE_KEY_ID" => "pkce".to_owned(),
                 "CHECKPOINT_KEY_ID" => "checkpoint".to_owned(),
