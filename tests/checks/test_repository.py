@@ -30,7 +30,7 @@ PARAMETERS = """
     WhatsAppApiUrl WhatsAppTemplate WhatsAppSecretName BotWebhookUrl BotWebhookSecretName BotQueueUrl BotQueueArn
     BotPhoneNumber SubnetIds SecurityGroupIds AlarmEmail LogLevel TokenReaderRoleArns QueueOperatorRoleArns
     ReceiverReservedConcurrency TwilioMessagingServiceSid TokenCustody KeepAliveDays TokenMaxAgeMinutes RefreshTokenKeyArn
-    UpkeepConcurrency FixedEgress KeeperReservedConcurrency
+    UpkeepConcurrency FixedEgress KeeperReservedConcurrency ChatProof ProofMinutes
 """.split()
 OUTPUTS = """
     CallbackUrl LinksUrl ConnectUrl ExchangeQueueUrl ExchangeDlqUrl ExchangeDlqArn NotifierFailureQueueUrl
@@ -38,7 +38,7 @@ OUTPUTS = """
     TokenTableName AttemptTableName LimitTableName DashboardUrl ConnectLinkFunctionName CallbackReceiverFunctionName
     TokenExchangerFunctionName NotifierFunctionName TokenKeyArn BotPolicyArn ConnectionTokenUrl ConnectionStatusUrl
     ConnectionDisconnectUrl UpkeepQueueUrl UpkeepDlqUrl UpkeepDlqArn RefreshTokenKeyArn EgressAddresses
-    TokenKeeperFunctionName TokenRefresherFunctionName
+    TokenKeeperFunctionName TokenRefresherFunctionName ConfirmationsUrl PendingTableName
 """.split()
 
 
@@ -204,8 +204,10 @@ def test_what_holds_codes_or_tokens_is_encrypted_by_the_stacks_keys(template):
 
 def test_tables_of_people_can_be_restored_and_outlive_the_stack(template):
     tables = _of_type(template, "AWS::DynamoDB::Table")
-    # Limits matter for minutes.
-    assert "TableName" not in tables.pop("LimitTable")
+    # Limits matter for minutes, and so do logins that wait, whose tokens no backup is to keep.
+    for name in ("LimitTable", "PendingTable"):
+        assert not {"TableName", "PointInTimeRecoverySpecification"} & set(tables.pop(name)), name
+        assert template["Resources"][name]["DeletionPolicy"] == "Delete", name
     for name, table in tables.items():
         assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}, name
         assert table["DeletionProtectionEnabled"] is True, name
@@ -272,7 +274,7 @@ def test_only_what_answers_callbacks_and_calls_may_reserve_concurrency(functions
 def test_the_tables_streams_carry_outcomes_and_no_token(template):
     tables = _of_type(template, "AWS::DynamoDB::Table").items()
     streams = {name: table.get("StreamSpecification") for name, table in tables}
-    assert streams == {"AttemptTable": {"StreamViewType": "NEW_IMAGE"}, "TokenTable": None, "LimitTable": None}
+    assert streams == {"AttemptTable": {"StreamViewType": "NEW_IMAGE"}, "TokenTable": None, "LimitTable": None, "PendingTable": None}
 
 
 def test_a_record_that_always_fails_blocks_the_stream_for_a_while_only(functions):
@@ -313,8 +315,8 @@ def test_head_is_answered_wherever_get_is(functions):
 
 def test_the_bots_routes_alone_are_authorized_by_iam(functions):
     asking = {route: given["Auth"] for route, given in _routes(functions).items() if "Auth" in given}
-    calls = ["POST /connections/disconnect", "POST /connections/status", "POST /connections/token", "POST /links"]
-    assert sorted(asking) == calls
+    of_connections = [f"POST /connections/{call}" for call in ("disconnect", "status", "token")]
+    assert sorted(asking) == ["POST /confirmations", *of_connections, "POST /links"]
     assert all(auth == {"Authorizer": "AWS_IAM"} for auth in asking.values())
 
 
@@ -399,6 +401,28 @@ def test_the_schedule_sends_what_the_refresher_reads_and_runs_only_where_the_sta
     assert json.loads(target["Input"]) == {"v": 1, "sweep": {}}
     assert target["Arn"] == {"GetAtt": "UpkeepQueue.Arn"}
     assert target["DeadLetterConfig"] == {"Arn": {"GetAtt": "UpkeepDeadLetterQueue.Arn"}}
+
+
+def test_only_the_exchanger_and_the_keeper_reach_the_logins_that_wait_and_neither_lists_nor_deletes_them(template):
+    reaching = [(role, set(each["Action"])) for role, each in _allowed(template) if {"GetAtt": "PendingTable.Arn"} in listed(each["Resource"])]
+    actions = {"dynamodb:GetItem", "dynamodb:UpdateItem"}
+    assert reaching == [("TokenExchangerRole", actions), ("TokenKeeperRole", actions)]
+
+
+def test_the_pending_tables_key_and_expiry_are_the_codes(template):
+    names = dict(re.findall(r'pub const (\w+): &str = "(\w+)"', (ROOT / "shared/src/proof/pending.rs").read_text()))
+    table = template["Resources"]["PendingTable"]["Properties"]
+    assert table["KeySchema"] == [{"AttributeName": names["PROOF"], "KeyType": "HASH"}]
+    assert table["TimeToLiveSpecification"] == {"AttributeName": names["EXPIRES_AT"], "Enabled": True}
+
+
+def test_a_login_waits_no_longer_than_sqs_delays_a_message(template):
+    minutes = template["Parameters"]["ProofMinutes"]
+    assert 1 <= minutes["MinValue"] <= minutes["Default"] <= minutes["MaxValue"] == 900 // 60
+
+
+def test_a_proof_is_off_unless_it_is_asked_for(template):
+    assert template["Parameters"]["ChatProof"]["Default"] == "Off"
 
 
 def test_what_speaks_to_salesforce_has_the_fixed_addresses_and_nothing_else(template, functions):

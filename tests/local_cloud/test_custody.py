@@ -18,7 +18,7 @@ RESOURCES = TEMPLATE["Resources"]
 PURPOSE = {"purpose": "refresh-token"}
 SEALING = ("TokenExchangerRole", "TokenKeeperRole", "TokenRefresherRole")
 OPENING = ("TokenKeeperRole", "TokenRefresherRole")
-CALLS = ("/links", "/connections/token", "/connections/status", "/connections/disconnect")
+CALLS = ("/links", "/connections/token", "/connections/status", "/connections/disconnect", "/confirmations")
 
 
 def _deploy(cloud, stack, kinds, names=(), change=None, **parameters):
