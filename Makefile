@@ -86,7 +86,7 @@ checks: ## the repository against itself: template, code, samples, documents, ru
 end-to-end: connect kills alarms ## the template on a local cloud, driven over HTTP and in a browser; RELEASE=1 with optimised functions
 
 connect: browser
-	$(run) --with-plain-stack -- $(call deployed,end_to_end) --test-threads 16 --skip kills:: --skip garbage:: --skip alarms::
+	$(run) --with-plain-stack --with-proof-stack -- $(call deployed,end_to_end) --test-threads 16 --skip kills:: --skip garbage:: --skip alarms::
 
 contract: ## calls that docs/contract/openapi.yaml allows and forbids, to the API on a local cloud: every answer is in the file
 	@$(cloud) setup contract
@@ -115,7 +115,7 @@ outage: ## the bot is down while PEOPLE=200 connect in OUTAGE=600 seconds, and W
 	  telling::a_bot_that_is_down_keeps telling::people_who_connect_while
 
 soak: ## N people connect and bots use their tokens while everything fails at random; N=60, SEED=… (some minutes)
-	$(cloud) run -- $(tests) --test soak
+	$(cloud) run --with-proof-stack -- $(tests) --test soak
 
 # ── Measure it
 

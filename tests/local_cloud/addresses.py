@@ -52,6 +52,7 @@ def bot_environment(state):
         "CONNECTION_TOKEN_URL": f"{api}/connections/token",
         "CONNECTION_STATUS_URL": f"{api}/connections/status",
         "CONNECTION_DISCONNECT_URL": f"{api}/connections/disconnect",
+        "CONFIRMATIONS_URL": f"{api}/confirmations",
         "TWILIO_API_URL": state["sandbox_url"],
         "TWILIO_ACCOUNT_SID": sandbox["twilio_account_sid"],
         "TWILIO_AUTH_TOKEN": sandbox["twilio_auth_token"],

@@ -5,10 +5,11 @@
                        environment sends events to a bot of your own in place of the sandbox's
     cloud.py down      end it
     cloud.py status    say what runs, where, and what a bot of your own needs to call it
-    cloud.py run [--with-plain-stack | --empty | --own-bot] [--built] -- COMMAND…
+    cloud.py run [--with-plain-stack] [--with-proof-stack] [--empty | --own-bot] [--chat-proof] [--built] -- COMMAND…
                        start another one just for COMMAND, which finds it by LOCAL_CLOUD_STATE; fails too where the
                        sandbox's bot was sent an event that is not as its schema says. --own-bot: events go
-                       to COMMAND, at the stack's BotWebhookUrl
+                       to COMMAND, at the main stack's BotWebhookUrl. --chat-proof: the main stack has ChatProof=Required,
+                       as with `up`
     cloud.py build [--as-shipped] [--test NAME]…
                        compile the functions, the sandbox and tests; --as-shipped: by `sam build`, with `wasf`
     cloud.py setup [NAME…]
@@ -60,10 +61,13 @@ def _arguments():
         subparser = actions.add_parser(name, help=action.__doc__)
         subparser.set_defaults(action=action)
         if action is run:
+            more = {"dest": "stacks", "action": "append_const"}
+            subparser.add_argument("--with-plain-stack", const="plain", **more, help="also one with StatePolicy=AcceptPlain")
+            subparser.add_argument("--with-proof-stack", const="proof", **more, help="also one with ChatProof=Required")
             which = subparser.add_mutually_exclusive_group()
-            which.add_argument("--with-plain-stack", action="store_true", help="also one with StatePolicy=AcceptPlain")
             which.add_argument("--empty", action="store_true", help="an account without a stack or a secret")
             which.add_argument("--own-bot", action="store_true", help="COMMAND listens for the events")
+            subparser.add_argument("--chat-proof", action="store_true", help="the main stack has ChatProof=Required")
             subparser.add_argument("--built", action="store_true", help="do not compile: `build` has done so")
             subparser.add_argument("command", nargs="+", metavar="COMMAND")
         if action is build_all:
@@ -72,7 +76,10 @@ def _arguments():
         if action is setup:
             names = [name for name in tools.ENVIRONMENTS if name != "uv"]
             subparser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(names))
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if getattr(arguments, "empty", False) and (arguments.stacks or arguments.chat_proof):
+        parser.error("an account that is --empty has no stack")
+    return arguments
 
 
 def up(_arguments):
@@ -85,7 +92,7 @@ def up(_arguments):
     try:
         with tools.setup_beside("ministack"):
             built = build.build()
-        state = instance.up(ports, built, bot_webhook_url=webhook)
+        state = instance.up(ports, built, bot_webhook_url=webhook, chat_proof="Required")
     except BaseException:
         if "main" not in instance.state.get("stacks", {}):
             instance.end()
@@ -124,7 +131,7 @@ def run(arguments):
     tools.host()
     directory = RUNS / str(os.getpid())
     instance = Instance(directory)
-    stacks = () if arguments.empty else ("main", "plain") if arguments.with_plain_stack else ("main",)
+    stacks = () if arguments.empty else ("main", *(arguments.stacks or ()))
     command, code = None, 1
     try:
         _claim(directory)
@@ -136,7 +143,8 @@ def run(arguments):
         webhook = None
         if arguments.own_bot:
             webhook = f"http://127.0.0.1:{processes.free_port()}/events"
-        instance.up((processes.free_port(), processes.free_port()), built, stacks, webhook)
+        proof = "Required" if arguments.chat_proof else "Off"
+        instance.up((processes.free_port(), processes.free_port()), built, stacks, webhook, proof)
         environment = {**os.environ, "LOCAL_CLOUD_STATE": str(instance.file)}
         command = subprocess.Popen(arguments.command, env=environment, start_new_session=True)
         instance.adopt("command", command)

@@ -41,6 +41,7 @@ STACKS = {
             "BotWebhookUrl": "",
         },
     },
+    "proof": {"domains": ["proof.localhost"], "parameters": {"ChatProof": "Required", "ProofMinutes": "1"}},
 }
 
 
@@ -90,10 +91,10 @@ class Instance:
 
     # The way up
 
-    def up(self, ports, built, stacks=("main",), bot_webhook_url=None):
+    def up(self, ports, built, stacks=("main",), bot_webhook_url=None, chat_proof="Off"):
         """Starts what does not run, deploys what has changed; without stacks, what surrounds them is left out too.
 
-        The main stack's events go to `bot_webhook_url`, or else to the sandbox's bot.
+        The main stack's events go to `bot_webhook_url`, or else to the sandbox's bot, and `chat_proof` is its ChatProof.
         """
         if not self.lives("emulator"):
             self.end()
@@ -107,8 +108,9 @@ class Instance:
         self.state["api_url"] = self._api("main")
         self.state["bot_api_url"] = f"http://localhost:{self.state['ports']['emulator']}"
         self._start_sandbox()
+        of_main = {"ChatProof": chat_proof, **({"BotWebhookUrl": bot_webhook_url} if bot_webhook_url else {})}
         for name in stacks:
-            self._deploy(name, built, {"BotWebhookUrl": bot_webhook_url} if bot_webhook_url and name == "main" else {})
+            self._deploy(name, built, of_main if name == "main" else {})
         if stacks:
             self._introduce_bot()
         return self.state

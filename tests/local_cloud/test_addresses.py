@@ -55,6 +55,13 @@ def test_the_lines_for_a_shell_set_what_the_examples_read(shell):
     assert shell('echo "$AWS_SECRET_ACCESS_KEY $AWS_ACCESS_KEY_ID $BOT_WEBHOOK_SECRET"')[-1] == "of/the+bot AKIAEXAMPLE whsec_AAAA"
 
 
+def test_a_bot_of_ones_own_finds_every_call(shell):
+    calls = {"LINKS": "links", "CONFIRMATIONS": "confirmations"}
+    calls |= {f"CONNECTION_{call.upper()}": f"connections/{call}" for call in ("token", "status", "disconnect")}
+    printed = shell(" ".join(["echo", *(f"${call}_URL" for call in calls)]))[-1].split()
+    assert printed == [f"http://localhost:4567/{path}" for path in calls.values()]
+
+
 def test_the_secret_key_of_the_bot_is_not_printed():
     assert "of/the+bot" not in "\n".join(addresses.for_a_bot(STATE, "state.json"))
 

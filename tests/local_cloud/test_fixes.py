@@ -845,6 +845,18 @@ def message_move_tasks(cloud):
     assert again["Attributes"]["ApproximateReceiveCount"] == "1"
 
 
+@expectation
+def message_delay_limit(cloud):
+    sqs, to = cloud.client("sqs"), {"QueueUrl": cloud.deploy({"Queue": queue()})["Queue"], "MessageBody": "hello"}
+    entries = [{"Id": f"{seconds}", "MessageBody": "hello", "DelaySeconds": seconds} for seconds in (900, 901)]
+    answer = sqs.send_message_batch(QueueUrl=to["QueueUrl"], Entries=entries)
+    assert [[each["Id"] for each in answer.get(part, [])] for part in ("Successful", "Failed")] == [["900"], ["901"]]
+    sqs.send_message(**to, DelaySeconds=900)
+    for seconds in (901, -1):
+        with pytest.raises(ClientError, match="DelaySeconds is invalid"):
+            sqs.send_message(**to, DelaySeconds=seconds)
+
+
 # SNS
 
 

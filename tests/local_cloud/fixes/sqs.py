@@ -1,4 +1,4 @@
-"""SQS: names of deleted queues, and moving messages out of a dead-letter queue."""
+"""SQS: names of deleted queues, how long a message may be delayed, and moving messages out of a dead-letter queue."""
 
 import json
 import time
@@ -12,6 +12,7 @@ from .provisioning import HANDLERS
 
 _QUEUE = "AWS::SQS::Queue"
 _BLOCKED_SECONDS = 60
+_LONGEST_DELAY_SECONDS = 900
 
 
 @fix
@@ -157,3 +158,21 @@ def deleted_queue_name_blocked():
 
     handlers.update(create=create_resource_by_new_name, delete=delete_resource_and_remember)
     actions.update(CreateQueue=create_queue_by_new_name, DeleteQueue=delete_queue_and_remember)
+
+
+@fix
+def message_delay_limit():
+    """A message is delayed by fifteen minutes at most, and never by less than nothing.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+    """
+    send = sqs._act_send_message
+
+    def send_within_limit(request, url):
+        delay = int(request.get("DelaySeconds") or 0)
+        if not 0 <= delay <= _LONGEST_DELAY_SECONDS:
+            reason = f"DelaySeconds must be >= 0 and <= {_LONGEST_DELAY_SECONDS}."
+            raise sqs._Err("InvalidParameterValue", f"Value {delay} for parameter DelaySeconds is invalid. Reason: {reason}")
+        return send(request, url)
+
+    sqs._act_send_message = sqs._HANDLERS["SendMessage"] = send_within_limit  # the first for batches
