@@ -166,7 +166,7 @@ def test_no_queue_policy_allows_anything(template):
         assert {branches(each)[0]["Effect"] for each in policy} == {"Deny"}, queue
 
 
-def test_once_operators_are_named_only_they_and_three_functions_send_to_the_exchange_queue(template):
+def test_once_operators_are_named_only_they_and_four_functions_send_to_the_exchange_queue(template):
     policies = _queue_policies(template)
     assert {queue for queue, policy in policies.items() if len(policy) > 1} == {"ExchangeQueue"}
     _, either = policies["ExchangeQueue"]
@@ -177,7 +177,7 @@ def test_once_operators_are_named_only_they_and_three_functions_send_to_the_exch
     assert statement["Resource"] == {"GetAtt": "ExchangeQueue.Arn"}
     senders = statement["Condition"]["ArnNotLike"]["aws:PrincipalArn"]["Split"]
     operators = {"Join": [",", {"Ref": "QueueOperatorRoleArns"}]}
-    sending_roles = ["CallbackReceiverRole", "TokenExchangerRole", "TokenKeeperRole"]
+    sending_roles = ["CallbackReceiverRole", "TokenExchangerRole", "TokenKeeperRole", "TokenRefresherRole"]
     roles = [{"GetAtt": f"{role}.Arn"} for role in sending_roles]
     assert senders == [",", {"Join": [",", [*roles, operators]]}]
     # Whoever may send by its role is not denied by the queue.

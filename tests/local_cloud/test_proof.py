@@ -110,11 +110,11 @@ def test_the_exchanger_holds_a_login_and_its_attempt_together_or_not_at_all(clou
     assert "Item" not in rows.get_item(TableName=stack["PendingTable"], Key={"proof": {"S": "another"}})
 
 
-def test_the_exchanger_sends_itself_a_message_for_later(cloud, stack):
+def test_the_exchanger_queues_the_end_of_a_logins_time(cloud, stack):
     sqs = _as(cloud, stack["TokenExchangerRole"], "sqs")
-    assert _allowed(sqs.send_message, QueueUrl=stack["ExchangeQueue"], MessageBody="later", DelaySeconds=900)
+    assert _allowed(sqs.send_message, QueueUrl=stack["UpkeepQueue"], MessageBody="later", DelaySeconds=900)
     delayed = "ApproximateNumberOfMessagesDelayed"
-    found = cloud.client("sqs").get_queue_attributes(QueueUrl=stack["ExchangeQueue"], AttributeNames=[delayed])
+    found = cloud.client("sqs").get_queue_attributes(QueueUrl=stack["UpkeepQueue"], AttributeNames=[delayed])
     assert found["Attributes"] == {delayed: "1"}
 
 
@@ -130,8 +130,9 @@ def test_the_keeper_confirms_a_login_and_counts_guesses(cloud, stack):
     assert _allowed(rows.update_item, TableName=stack["LimitTable"], **guess)
 
 
-def test_the_keeper_hands_a_decided_login_to_the_exchanger_and_reads_no_message(cloud, stack):
-    sqs = _as(cloud, stack["TokenKeeperRole"], "sqs")
+@pytest.mark.parametrize("role", ["TokenKeeperRole", "TokenRefresherRole"])
+def test_whoever_hands_a_login_to_the_exchanger_reads_no_message_of_its_queue(cloud, stack, role):
+    sqs = _as(cloud, stack[role], "sqs")
     assert _allowed(sqs.send_message, QueueUrl=stack["ExchangeQueue"], MessageBody="decided")
     assert not _allowed(sqs.receive_message, QueueUrl=stack["ExchangeQueue"])
 
@@ -160,9 +161,10 @@ def test_no_other_function_reaches_logins_that_wait(cloud, stack, role):
     assert not _allowed(rows.update_item, **_send(stack, "held"))
 
 
-def test_where_operators_are_named_the_keeper_still_hands_logins_over(cloud):
+def test_where_operators_are_named_logins_are_still_handed_over(cloud):
     operators = "arn:aws:iam::000000000000:role/nobody"
     guarded = _deploy(cloud, "guarded", KINDS, ROLES, WhatsAppSender="whatsapp:+15550000000", QueueOperatorRoleArns=operators)
-    assert _allowed(_as(cloud, guarded["TokenKeeperRole"], "sqs").send_message, QueueUrl=guarded["ExchangeQueue"], MessageBody="decided")
+    for role in ("TokenKeeperRole", "TokenRefresherRole"):
+        assert _allowed(_as(cloud, guarded[role], "sqs").send_message, QueueUrl=guarded["ExchangeQueue"], MessageBody="decided"), role
     anywhere = _make_role(cloud, "sends-anywhere", {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*"})
     assert not _allowed(_as(cloud, anywhere, "sqs").send_message, QueueUrl=guarded["ExchangeQueue"], MessageBody="forged")

@@ -11,7 +11,7 @@ from samtranslator.yaml_helper import yaml_parse
 TEMPLATE = yaml_parse((pathlib.Path(__file__).parents[2] / "template.yaml").read_text())
 # What the policies need: without functions, nothing has to be compiled.
 KINDS = ("AWS::KMS::Key", "AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "AWS::Logs::LogGroup")
-ROLES = ("CallbackReceiverRole", "TokenExchangerRole", "TokenKeeperRole")
+ROLES = ("CallbackReceiverRole", "TokenExchangerRole", "TokenKeeperRole", "TokenRefresherRole")
 
 
 def _deploy(cloud, stack, **parameters):

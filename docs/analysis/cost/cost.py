@@ -42,6 +42,23 @@ STANDING = [
 ]
 
 
+# What a connect has more to do with ChatProof=Required, as above.
+PROOF = [
+    ("HTTP API requests", 1, 1.00e-6, "`POST /confirmations`"),
+    ("Lambda requests", 4, 0.20e-6, "that call; the exchanger's for the decision and for the end of the time; the refresher's, which hands the latter over"),
+    ("Lambda time, GB s", MEMORY_GB * (0.03 + 0.1 + 2 * 0.02), 13.3334e-6, "arm64, 256 MB: 30 ms, 100 ms, 2 × 20 ms"),
+    ("SQS requests", 9, 0.40e-6, "send, receive, delete for the decision, for the end of the time, and for handing it over"),
+    ("DynamoDB write units", 28, 0.625e-6, "holding 2 × (5 for 5 kB of sealed tokens, 1 for the attempt), in each of two indexes 2; the sender 5; the tokens leave 5; the guess 1, and given back 1"),
+    ("DynamoDB read units", 5, 0.125e-6, "the row twice, and once more what is read before tokens are stored"),
+    ("KMS, symmetric and MAC", 2, 3.0e-6, "a data key for the tokens that wait, and to open it"),
+    ("Logs, GB", 7e-6, 0.50, "about 24 lines"),
+]  # fmt: skip
+# And each month.
+PROOF_STANDING = [
+    ("Alarms' metrics", "alarms", 0.10, "`UnconfirmedLoginsAlarm`, `WrongChatsAlarm`"),
+    ("Metrics", 7, 0.30, "codes by result, failures by two reasons, tokens held"),
+]
+
 # What keeps a connection: of each thing its parts, as for a connect.
 REFRESH = [
     ("KMS", 2, 3.0e-6, "open the old token, a data key for the new one"),
@@ -115,6 +132,15 @@ def price(parts):
     return sum(count * each for _, count, each, _ in parts)
 
 
+def proof():
+    lines = per_connect_rows("a connect with `ChatProof=Required` also", PROOF)
+    lines += ["", "| fixed | count | $ a month | why |", "|---|--:|--:|---|"]
+    for name, count, each, why in PROOF_STANDING:
+        count = alarm_metrics(with_proof=True) if count == "alarms" else count
+        lines.append(f"| {name} | {count} | {count * each:,.2f} | {why} |")
+    return "\n".join(lines) + "\n"
+
+
 def custody():
     lines = ["| | $ per million | why |", "|---|--:|---|"]
     lines += [f"| {name} | {price(parts) * 1e6:,.2f} | {why} |" for name, parts, why in CUSTODY]
@@ -135,11 +161,14 @@ def egress():
     return "\n".join(lines) + "\n"
 
 
-def alarm_metrics():
-    """How many metrics the alarms read: CloudWatch bills each of an alarm that computes with several."""
-    template = (ROOT / "template.yaml").read_text()
-    of_several = template.count("\n      Metrics:\n")
-    return in_template("AWS::CloudWatch::Alarm") - of_several + template.count("\n          MetricStat:\n")
+def alarm_metrics(with_proof=False):
+    """How many metrics the alarms read, those of ChatProof=Required or the others: CloudWatch bills each of an alarm that
+    computes with several.
+    """
+    resources = re.split(r"\n  (?=\w+:\n)", (ROOT / "template.yaml").read_text())
+    alarms = [each for each in resources if "\n    Type: AWS::CloudWatch::Alarm\n" in each]
+    billed = [each for each in alarms if ("\n    Condition: RequiresProof\n" in each) == with_proof]
+    return sum(each.count("\n          MetricStat:\n") or 1 for each in billed)
 
 
 def in_template(kind):
@@ -160,16 +189,19 @@ def number(value):
     return f"{value:,.0f}" if value >= 1 else f"{value:.3g}"
 
 
+def per_connect_rows(title, parts):
+    lines = [f"| {title} | count | $ per million | $ per million connects | why |", "|---|--:|--:|--:|---|"]
+    for name, count, each, why in parts:
+        lines.append(f"| {name} | {number(count) if count >= 1 else f'{count:.6g}'} | {each * 1e6:,.2f} | {count * each * 1e6:,.2f} | {why} |")
+    return [*lines, f"| **total** | | | **{price(parts) * 1e6:,.2f}** | |"]
+
+
 def tables():
-    lines = ["| per connect | count | $ per million | $ per million connects | why |", "|---|--:|--:|--:|---|"]
-    for name, count, price, why in PER_CONNECT:
-        lines.append(f"| {name} | {number(count) if count >= 1 else f'{count:.6g}'} | {price * 1e6:,.2f} | {count * price * 1e6:,.2f} | {why} |")
-    per_connect = sum(count * price for _, count, price, _ in PER_CONNECT)
-    lines.append(f"| **total** | | | **{per_connect * 1e6:,.2f}** | |")
+    lines, per_connect = per_connect_rows("per connect", PER_CONNECT), price(PER_CONNECT)
     lines += ["", "| fixed | count | $ a month | why |", "|---|--:|--:|---|"]
-    for name, count, price, why in standing():
-        lines.append(f"| {name} | {number(count)} | {count * price:,.2f} | {why} |")
-    fixed = sum(count * price for _, count, price, _ in standing())
+    for name, count, each, why in standing():
+        lines.append(f"| {name} | {number(count)} | {count * each:,.2f} | {why} |")
+    fixed = price(standing())
     lines.append(f"| **total** | | **{fixed:,.2f}** | |")
     lines += ["", "| connects a month | fixed, $ | connects, $ | total, $ | $ per connect |", "|--:|--:|--:|--:|--:|"]
     for volume in VOLUMES:
@@ -180,7 +212,7 @@ def tables():
 
 def document():
     text = DOCUMENT.read_text()
-    for name, made in (("tables", tables()), ("custody", custody()), ("egress", egress()), ("attacks", attacks())):
+    for name, made in (("tables", tables()), ("proof", proof()), ("custody", custody()), ("egress", egress()), ("attacks", attacks())):
         begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
         text = text[: text.index(begin) + len(begin)] + "\n" + made + "\n" + text[text.index(end) :]
     return text
@@ -192,7 +224,7 @@ def main():
     if parser.parse_args().update:
         DOCUMENT.write_text(document())
     else:
-        print(tables(), custody(), egress(), attacks(), sep="\n")
+        print(tables(), proof(), custody(), egress(), attacks(), sep="\n")
 
 
 if __name__ == "__main__":

@@ -112,7 +112,7 @@ def iterator_age():
 def queue_metrics():
     """`AWS/SQS` metrics say how many messages wait in a queue and how old the oldest is.
 
-    Whether a message counts that is still delayed, AWS does not say. Here it does: an alarm that would ring for it rings.
+    Whether a message counts that is still delayed AWS does not say. Here it does, so that no alarm relies on it.
 
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
     """
