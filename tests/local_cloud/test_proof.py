@@ -74,14 +74,19 @@ def test_a_proof_is_waited_for_no_longer_than_a_message_is_delayed(account, minu
 
 
 def test_a_stack_that_is_there_turns_the_proof_on_and_off_and_keeps_its_table(account):  # noqa: F811
-    settings = []
+    cloudwatch = account.cloud.client("cloudwatch")
+    settings, alarms = [], []
     for given in ({}, {**REQUIRED, "ProofMinutes": "5"}, {**REQUIRED, "ChatProof": "Off"}):
         outputs = account.deploy("turned", **given)
         receiver = account.lambdas.get_function_configuration(FunctionName=outputs["CallbackReceiverFunctionName"])
         variables = receiver["Environment"]["Variables"]
         settings.append((variables["CHAT_PROOF"], variables["PROOF_MINUTES"], outputs["PendingTableName"]))
+        kinds = ("UnconfirmedLoginsAlarm", "WrongChatsAlarm")
+        named = [cloudwatch.describe_alarms(AlarmNamePrefix=f"turned-{kind}")["MetricAlarms"] for kind in kinds]
+        alarms.append([len(each) for each in named])
     table = settings[0][2]
     assert settings == [("Off", "10", table), ("Required", "5", table), ("Off", "10", table)]
+    assert alarms == [[0, 0], [1, 1], [0, 0]]
 
 
 def test_the_table_of_logins_that_wait_ends_with_the_stack(account):  # noqa: F811
