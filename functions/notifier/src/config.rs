@@ -4,6 +4,7 @@ use std::{str::FromStr, time::Duration};
 
 use shared::{
     LoginUrls, SettingError, Settings, aws::secrets::Source, http::Roots, login::is_confidential, metrics::Meter,
+    proof::ProofPolicy,
 };
 use url::Url;
 
@@ -28,6 +29,8 @@ pub struct Config {
     pub(crate) link_key_id: String,
     pub(crate) link_lifetimes: Lifetimes,
     pub(crate) login_urls: LoginUrls,
+    /// Whether the bot passes people's messages on, which decides on what a success says.
+    pub(crate) proof: ProofPolicy,
     pub(crate) roots: Roots,
     pub(crate) meter: Meter,
 }
@@ -94,6 +97,7 @@ impl Config {
                 after_end: Duration::from_hours(hours.into()),
             },
             login_urls: settings.parsed("LOGIN_URLS")?,
+            proof: settings.parsed("CHAT_PROOF")?,
             roots: Roots::of(settings),
             meter: Meter::read(settings)?,
         })
@@ -162,6 +166,7 @@ mod tests {
                 "RELINK_LIFETIME_HOURS" => "24",
                 "STACK_NAME" => "connect",
                 "LOGIN_URLS" => "https://login.salesforce.com",
+                "CHAT_PROOF" => "Required",
                 _ => "",
             };
             Some(if name == changed { value } else { usual }.to_owned())
@@ -178,6 +183,7 @@ mod tests {
         assert_eq!(account.base, None);
         assert_eq!(config.link_lifetimes.after_attempt, Duration::from_mins(15));
         assert_eq!(config.link_lifetimes.after_end, Duration::from_hours(24));
+        assert_eq!(config.proof, ProofPolicy::Required);
         assert_eq!(config.sources().count(), 3);
     }
 
@@ -201,9 +207,14 @@ mod tests {
         for name in ["WHATSAPP_PROVIDER", "WHATSAPP_SENDER", "WHATSAPP_SECRET_NAME"] {
             assert_eq!(read_with(name, "").unwrap_err(), SettingError::Missing(name));
         }
-        for name in
-            ["BOT_WEBHOOK_SECRET_NAME", "LINK_KEY_ID", "LINK_LIFETIME_MINUTES", "RELINK_LIFETIME_HOURS", "LOGIN_URLS"]
-        {
+        for name in [
+            "BOT_WEBHOOK_SECRET_NAME",
+            "LINK_KEY_ID",
+            "LINK_LIFETIME_MINUTES",
+            "RELINK_LIFETIME_HOURS",
+            "LOGIN_URLS",
+            "CHAT_PROOF",
+        ] {
             assert_eq!(read_with(name, "").unwrap_err(), SettingError::Missing(name));
         }
         let reason = |name, value| match read_with(name, value).unwrap_err() {
@@ -211,6 +222,7 @@ mod tests {
             other => panic!("{other}"),
         };
         assert_eq!(reason("WHATSAPP_PROVIDER", "twilio"), "neither Twilio, Meta nor None");
+        assert_eq!(reason("CHAT_PROOF", "On"), "expected Off or Required");
         assert_eq!(reason("BOT_WEBHOOK_URL", "http://bot.example.com"), "not https");
         assert_eq!(reason("WHATSAPP_API_URL", "here"), "not a URL");
         reason("WHATSAPP_SENDER", "the bot");

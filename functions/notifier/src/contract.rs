@@ -8,6 +8,7 @@ use shared::{
     Reason, Timestamp,
     attempt::EndReason,
     bot::{Notification, QueueMessage, event::MessageStatus},
+    proof::ProofPolicy,
 };
 
 use crate::{
@@ -50,7 +51,7 @@ fn sent(kind: &str) -> Vec<BTreeSet<String>> {
 #[test]
 fn the_document_has_every_field_of_an_outcomes_event_and_says_whether_it_is_always_there() {
     let table = Table::under(EVENTS, "## Data");
-    for kind in ["created", "renewed", "delayed", "failed", "revoked", "expired"] {
+    for kind in ["created", "renewed", "delayed", "failed", "unconfirmed", "revoked", "expired"] {
         let sent = sent(kind);
         let always = table.column_where("field", kind, "always");
         let optional = table.column_where("field", kind, "optional");
@@ -101,7 +102,7 @@ fn ends() -> Vec<Ended> {
 /// The event and the queue's message of an end, as they are sent.
 fn sample(ended: &Ended, message: MessageStatus, has_link: bool) -> [String; 2] {
     let relink_url = (has_link && ended.outcome.wants_link()).then_some(RELINK_URL);
-    let text = messages::text(&ended.outcome, relink_url);
+    let text = messages::text(&ended.outcome, ProofPolicy::Required, relink_url);
     let event = event(ended, message, &text, relink_url);
     let notification =
         Notification { event: &event, user_message: &text, signing_secret: "", now: Timestamp::from_millis(0) };

@@ -46,7 +46,8 @@ pub(crate) fn event<'a>(
             if *renewed { Data::Renewed(connected) } else { Data::Created(connected) }
         }
         Outcome::Failed { reason, salesforce_error } => {
-            Data::Failed(not_connected(*reason, salesforce_error.as_deref(), reason.next()))
+            let data = not_connected(*reason, salesforce_error.as_deref(), reason.next());
+            if *reason == Reason::Unconfirmed { Data::Unconfirmed(data) } else { Data::Failed(data) }
         }
         Outcome::Delayed { reason } => Data::Delayed(not_connected(*reason, None, Some(Next::Wait))),
         Outcome::Ended(end) => {
@@ -132,6 +133,25 @@ mod tests {
                 "relink_url": "https://example.com/connect/abc",
             })
         );
+    }
+
+    #[test]
+    fn a_login_whose_code_never_came_has_a_type_of_its_own() {
+        let unconfirmed = json!({"status": "failed", "reason": "unconfirmed"});
+        let event = body(unconfirmed, MessageStatus::Sent, Some("https://example.com/connect/abc"));
+        assert_eq!(event["type"], "connection.unconfirmed");
+        assert_eq!(event["id"], "evt_07070707070707070707070707070707_failed_1790000000123");
+        assert_eq!(event["data"]["reason"], "unconfirmed");
+        assert_eq!(event["data"]["next"], "relink");
+        assert_eq!(event["data"]["relink_url"], "https://example.com/connect/abc");
+    }
+
+    #[test]
+    fn a_code_from_another_chat_is_a_failure_that_nothing_helps_with() {
+        let event = body(json!({"status": "failed", "reason": "wrong_chat"}), MessageStatus::Sent, None);
+        assert_eq!(event["type"], "connection.failed");
+        assert_eq!(event["data"]["reason"], "wrong_chat");
+        assert_eq!(event["data"].get("next"), None);
     }
 
     #[test]

@@ -2,9 +2,12 @@
 //!
 //! Plain words, what to do, and the link on a line of its own where a link helps.
 
+mod connected;
+
 use shared::{
     Reason,
     attempt::{End, EndReason, Outcome},
+    proof::ProofPolicy,
 };
 
 /// What a text says.
@@ -32,9 +35,9 @@ const fn asking(what: &'static str, with_link: &'static str, without_link: &'sta
 }
 
 /// The text for an outcome; `relink_url` is there where [`Outcome::wants_link`] and a link could be made.
-pub(crate) fn text(outcome: &Outcome, relink_url: Option<&str>) -> String {
+pub(crate) fn text(outcome: &Outcome, proof: ProofPolicy, relink_url: Option<&str>) -> String {
     let Words { what, ask } = match outcome {
-        Outcome::Connected { .. } => words("✅ Your Salesforce account is now connected!"),
+        Outcome::Connected { account, .. } => return connected::text(account, proof),
         Outcome::Failed { reason, .. } => failure(*reason),
         Outcome::Delayed { .. } => asking(
             "Connecting your Salesforce account takes longer than usual. We are looking into it.",
@@ -59,15 +62,17 @@ fn failure(reason: Reason) -> Words {
             "Please open this link and log in within the same browser:",
             "Please ask here for a new link, and log in within the browser that opens it.",
         ),
+        // To whoever passed their link on, to whose link was taken, and to who has two numbers.
         Reason::WrongChat => words(
-            "Your Salesforce account was not connected: the login with your link was finished by somebody in another chat. \
-             A link is only for the person whom it was sent to. If you want to connect, ask here for a new link.",
+            "No Salesforce account was connected: after a login with a link of this chat, the code came from another \
+             chat. A link is only for the chat that it was sent to. If you want to connect your account, ask here for a \
+             new link, and send the code from this chat.",
         ),
         Reason::Unconfirmed => asking(
-            "Your Salesforce account is not connected yet: the code that you saw after the login did not come from this \
+            "Your Salesforce account is not connected yet: the code that is shown after the login was not sent from this \
              chat in time.",
-            "Please log in again with this link, and send the code here:",
-            "Please ask here for a new link, log in again, and send the code here.",
+            "Please log in again with this link, and then send the code here:",
+            "Please ask here for a new link, log in again, and then send the code here.",
         ),
         Reason::InvalidCallback => asking(
             "Your Salesforce account is not connected yet: Salesforce sent you back without what we need.",
@@ -175,6 +180,7 @@ mod tests {
     use shared::{
         Reason,
         attempt::{EndReason, Outcome},
+        proof::ProofPolicy,
     };
 
     use crate::outcome::tests::ended;
@@ -187,12 +193,30 @@ mod tests {
 
     fn text_for(status: &str, reason: &str) -> String {
         let outcome = ended_with(status, reason);
-        super::text(&outcome, outcome.wants_link().then_some(URL))
+        text(&outcome, outcome.wants_link().then_some(URL))
+    }
+
+    fn text(outcome: &Outcome, relink_url: Option<&str>) -> String {
+        super::text(outcome, ProofPolicy::Off, relink_url)
     }
 
     #[test]
-    fn success_has_the_exact_text() {
-        assert_eq!(text_for("connected", ""), "✅ Your Salesforce account is now connected!");
+    fn success_begins_with_the_exact_text_of_the_older_system() {
+        let text = text_for("connected", "");
+        let sentence = "✅ Your Salesforce account is now connected!";
+        assert_eq!(text.strip_prefix(sentence), Some(" Connected as ada@example.com (acme)."));
+    }
+
+    #[test]
+    fn who_is_told_that_the_code_came_from_another_chat_gets_no_link() {
+        let outcome = ended_with("failed", "wrong_chat");
+        assert!(!outcome.wants_link() && !outcome.is_silent());
+        assert_eq!(
+            text(&outcome, None),
+            "No Salesforce account was connected: after a login with a link of this chat, the code came from another chat. \
+             A link is only for the chat that it was sent to. If you want to connect your account, ask here for a new link, \
+             and send the code from this chat."
+        );
     }
 
     #[test]
@@ -211,6 +235,11 @@ mod tests {
         assert_eq!(
             of("failed", "code_expired"),
             "Your Salesforce account is not connected yet: the login took too long. Please log in again with this link:"
+        );
+        assert_eq!(
+            of("failed", "unconfirmed"),
+            "Your Salesforce account is not connected yet: the code that is shown after the login was not sent from this \
+             chat in time. Please log in again with this link, and then send the code here:"
         );
         assert_eq!(
             of("failed", "unknown"),
@@ -243,7 +272,7 @@ mod tests {
         let link_helps = |(status, reason): &(&str, Reason)| ended_with(status, reason.as_str()).wants_link();
         let ends = ["failed", "delayed"].into_iter().flat_map(|status| Reason::ALL.map(|reason| (status, reason)));
         for (status, reason) in ends.filter(link_helps) {
-            let text = super::text(&ended_with(status, reason.as_str()), None);
+            let text = text(&ended_with(status, reason.as_str()), None);
             assert!(text.contains("ask here for a new link") && text.ends_with('.'), "{text}");
             assert!(!text.contains("this link"), "{text}");
         }
@@ -261,7 +290,7 @@ mod tests {
             let text = text_for("ended", reason.as_str());
             assert!(text.starts_with("Your Salesforce account is no longer connected"), "{text}");
             let outcome = ended_with("ended", reason.as_str());
-            let without = super::text(&outcome, None);
+            let without = super::text(&outcome, ProofPolicy::Required, None);
             assert!(without.ends_with("ask here for a new link."), "{without}");
             assert_eq!(outcome.wants_link(), text.ends_with(URL), "{text}");
         }
@@ -270,7 +299,7 @@ mod tests {
     #[test]
     fn who_is_connected_again_does_not_read_that_they_are_not() {
         let replaced = ended(json!({"status": "ended", "reason": "revoked", "replaced_at": 1_790_000_000_456_u64}));
-        let text = super::text(&replaced.outcome, None);
+        let text = text(&replaced.outcome, None);
         assert!(text.contains("since") && !text.contains("no longer connected"), "{text}");
     }
 

@@ -28,6 +28,7 @@ use shared::{
     bot::{BotQueue, Webhook, event::MessageStatus},
     metrics::{Meter, Metric},
     process::{NoRandomness, Random},
+    proof::ProofPolicy,
     timestamp::Clock,
 };
 use tokio::time::timeout;
@@ -69,6 +70,7 @@ pub(crate) struct OutcomeNotifier {
     /// `None` where the bot sends all messages.
     messenger: Option<Messenger>,
     bot: Bot,
+    proof: ProofPolicy,
     meter: Meter,
     clock: Clock,
     random: Random,
@@ -114,6 +116,7 @@ impl OutcomeNotifier {
             messenger: config.whatsapp.map(|account| Messenger { account, http, secrets: Arc::clone(&secrets), clock }),
             secrets,
             bot,
+            proof: config.proof,
             meter: config.meter,
             clock,
             random,
@@ -151,7 +154,7 @@ impl OutcomeNotifier {
         let key = &OutcomeKey::of(&item)?;
         match occasion {
             Occasion::Record(seen) if seen != key => return Err(Skip::Superseded.into()),
-            _ if key.status == Status::Exchanging => return Err(Skip::NoOutcome.into()),
+            _ if matches!(key.status, Status::Exchanging | Status::Unconfirmed) => return Err(Skip::NoOutcome.into()),
             _ => {}
         }
         let marks = Marks::of(&item);
@@ -163,7 +166,7 @@ impl OutcomeNotifier {
         // A bot's queue needs none.
         let secrets = secrets.unwrap_or_else(|error| Arc::new(self.secrets.unread(&error, self.now())));
         let relink_url = self.link(&ended, &secrets).await;
-        let text = messages::text(&ended.outcome, relink_url.as_deref());
+        let text = messages::text(&ended.outcome, self.proof, relink_url.as_deref());
         let content = Content { ended: &ended, text: &text, relink_url: relink_url.as_deref() };
 
         match marks.person {

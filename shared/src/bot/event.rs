@@ -22,6 +22,8 @@ pub enum EventType {
     Delayed,
     /// The attempt ended without a connection.
     Failed,
+    /// A person logged in, and their chat did not confirm it in time.
+    Unconfirmed,
     /// A person, the bot or an operator ended the connection.
     Revoked,
     /// Salesforce ended the connection.
@@ -32,8 +34,16 @@ pub enum EventType {
 
 impl EventType {
     /// Every type that is sent.
-    pub const ALL: [Self; 7] =
-        [Self::Created, Self::Renewed, Self::Delayed, Self::Failed, Self::Revoked, Self::Expired, Self::Test];
+    pub const ALL: [Self; 8] = [
+        Self::Created,
+        Self::Renewed,
+        Self::Delayed,
+        Self::Failed,
+        Self::Unconfirmed,
+        Self::Revoked,
+        Self::Expired,
+        Self::Test,
+    ];
 
     /// As sent.
     #[must_use]
@@ -43,6 +53,7 @@ impl EventType {
             Self::Renewed => "connection.renewed",
             Self::Delayed => "connection.delayed",
             Self::Failed => "connection.failed",
+            Self::Unconfirmed => "connection.unconfirmed",
             Self::Revoked => "connection.revoked",
             Self::Expired => "connection.expired",
             Self::Test => "connection.test",
@@ -144,6 +155,8 @@ pub enum Data<'a> {
     Delayed(NotConnected<'a>),
     /// [`EventType::Failed`].
     Failed(NotConnected<'a>),
+    /// [`EventType::Unconfirmed`].
+    Unconfirmed(NotConnected<'a>),
     /// [`EventType::Revoked`].
     Revoked(Ended<'a>),
     /// [`EventType::Expired`].
@@ -161,6 +174,7 @@ impl<'a> Data<'a> {
             Self::Renewed(_) => EventType::Renewed,
             Self::Delayed(_) => EventType::Delayed,
             Self::Failed(_) => EventType::Failed,
+            Self::Unconfirmed(_) => EventType::Unconfirmed,
             Self::Revoked(_) => EventType::Revoked,
             Self::Expired(_) => EventType::Expired,
             Self::Test(_) => EventType::Test,
@@ -170,7 +184,7 @@ impl<'a> Data<'a> {
     const fn wa_id(&self) -> &'a WaId {
         match self {
             Self::Created(data) | Self::Renewed(data) => data.wa_id,
-            Self::Delayed(data) | Self::Failed(data) => data.wa_id,
+            Self::Delayed(data) | Self::Failed(data) | Self::Unconfirmed(data) => data.wa_id,
             Self::Revoked(data) | Self::Expired(data) => data.wa_id,
             Self::Test(data) => data.wa_id,
         }
@@ -204,7 +218,8 @@ pub struct Connected<'a> {
     pub scope: Option<&'a str>,
 }
 
-/// There is no connection: not yet (`connection.delayed`), or not by this attempt (`connection.failed`).
+/// There is no connection: not yet (`connection.delayed`), or not by this attempt (`connection.failed`,
+/// `connection.unconfirmed`).
 #[derive(Clone, Debug, Serialize)]
 pub struct NotConnected<'a> {
     /// The attempt.

@@ -54,7 +54,7 @@ impl OutcomeNotifier {
     fn unsettled<'a>(&'a self, item: &'a Item) -> Option<Unsettled<'a>> {
         let messenger = self.messenger.as_ref().filter(|messenger| messenger.account.provider.can_be_asked())?;
         let is_open = item.message_state.is_none() && item.message_error.is_none();
-        if !is_open || item.status() == Some(Status::Exchanging) {
+        if !is_open || matches!(item.status(), Some(Status::Exchanging | Status::Unconfirmed)) {
             return None;
         }
         Some(Unsettled { messenger, id: item.message_id.as_deref()?, sent_at: item.messaged_at? })

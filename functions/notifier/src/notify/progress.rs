@@ -44,7 +44,8 @@ pub(crate) enum Stop {
 #[derive(Clone, Copy)]
 pub(crate) enum Skip {
     AttemptNotFound,
-    /// An exchanger has claimed the attempt again: its next outcome has a record of its own.
+    /// An exchanger has claimed the attempt again, or its tokens wait for the chat's code: its next outcome has a record of
+    /// its own.
     NoOutcome,
     Superseded,
     AlreadyNotified,

@@ -35,6 +35,8 @@ const TWILIO: &str = "/Messages.json";
 const ACCEPTED: (u16, &str) = (201, r#"{"sid":"SM1","status":"queued","error_code":null}"#);
 const WHATSAPP_SECRET: (&str, &str) = ("whatsapp", r#"{"account_sid":"AC1","auth_token":"t"}"#);
 
+const CONNECTED: &str = "✅ Your Salesforce account is now connected! Connected as ada@example.com (acme).";
+
 /// A source that panics where a link is made.
 #[expect(clippy::unnecessary_wraps, reason = "as the system's source")]
 fn no_link(bytes: &mut [u8]) -> Result<(), NoRandomness> {
@@ -158,6 +160,7 @@ impl Scene {
                 "RELINK_LIFETIME_HOURS" => "24",
                 "STACK_NAME" => "connect",
                 "LOGIN_URLS" => "https://login.salesforce.com,https://test.salesforce.com",
+                "CHAT_PROOF" => "Off",
                 _ => return setting(name, &server),
             };
             Some(usual.to_owned())
@@ -255,7 +258,7 @@ impl Scene {
 async fn the_person_and_the_bot_are_notified_once_and_both_are_marked() {
     let scene = Scene::new(World::with(item(json!({})))).await;
     assert!(scene.succeeds().await);
-    assert_eq!(scene.messages(), ["✅ Your Salesforce account is now connected!"]);
+    assert_eq!(scene.messages(), [CONNECTED]);
     let events = scene.events();
     assert_eq!(events.len(), 1);
     assert_eq!(events[0]["type"], "connection.created");
@@ -364,7 +367,7 @@ async fn outside_the_24_hour_window_the_template_is_sent_once() {
     let template = |name: &str| (name == "WHATSAPP_TEMPLATE").then_some("HX0123");
     let scene = Scene::configured(world.clone(), template).await;
     assert!(scene.succeeds().await);
-    assert_eq!(scene.messages(), ["✅ Your Salesforce account is now connected!", "HX0123"]);
+    assert_eq!(scene.messages(), [CONNECTED, "HX0123"]);
     assert_eq!(scene.events()[0]["data"]["message"], "sent");
 
     let scene = Scene::new(world).await;
@@ -392,7 +395,7 @@ async fn a_signing_secret_that_cannot_be_read_does_not_stop_the_message_or_the_q
     let scene = Scene::configured(World::with(item(json!({}))), with_queue).await;
     scene.server.on("BatchGetSecretValue", |_| secrets_but("webhook").into());
     assert!(!scene.succeeds().await, "the webhook has to be retried");
-    assert_eq!(scene.messages(), ["✅ Your Salesforce account is now connected!"]);
+    assert_eq!(scene.messages(), [CONNECTED]);
     assert_eq!(scene.sent_to(BOT_QUEUE).len(), 1);
     assert!(scene.events().is_empty());
     let marks = ["SET message_id messaged_at REMOVE message_intent", "SET bot_last_error queue_told_at"];
@@ -604,7 +607,7 @@ async fn an_event_of_what_is_superseded_offers_nothing() {
 async fn a_success_of_a_plain_state_is_told_without_asking_for_a_limit() {
     let scene = Scene::new(World::with(item(json!({"plain": true})))).await;
     assert!(scene.succeeds().await);
-    assert_eq!(scene.messages(), ["✅ Your Salesforce account is now connected!"]);
+    assert_eq!(scene.messages(), [CONNECTED]);
     assert!(scene.aws_calls("UpdateItem").iter().all(|update| update["TableName"] != LIMITS));
 }
 
@@ -794,7 +797,7 @@ async fn a_template_that_is_taken_for_free_text_is_the_operators_and_is_retried(
     let closed = (400, r#"{"code":63016}"#);
     let scene = Scene::configured(World { twilio: vec![closed], ..World::with(item(json!({}))) }, TEMPLATE).await;
     assert!(!scene.succeeds().await);
-    assert_eq!(scene.messages(), ["✅ Your Salesforce account is now connected!", "HX0123"]);
+    assert_eq!(scene.messages(), [CONNECTED, "HX0123"]);
     assert_eq!(scene.events()[0]["data"]["message"], "pending");
     assert_eq!(scene.marks(), ["SET bot_told_at"]);
 
@@ -1068,7 +1071,7 @@ async fn a_bot_with_a_queue_receives_the_text_to_pass_on() {
     let scene = Scene::configured(World::with(item(json!({}))), by_queue).await;
     assert!(scene.succeeds().await);
     let body: Value = serde_json::from_str(scene.sent_to(BOT_QUEUE)[0]["MessageBody"].as_str().unwrap()).unwrap();
-    assert_eq!(body["messages"], "✅ Your Salesforce account is now connected!");
+    assert_eq!(body["messages"], CONNECTED);
     assert_eq!(body["event"]["data"]["message"], "off");
 }
 
@@ -1154,6 +1157,46 @@ async fn a_pointer_with_nothing_to_tell_is_done() {
 }
 
 #[tokio::test]
+async fn while_a_login_waits_for_its_code_nobody_is_told_or_asked() {
+    let waiting = json!({"status": "unconfirmed", "message_id": "SM1", "messaged_at": NOW - 20_000});
+    let scene = Scene::new(World::with(item(waiting))).await;
+    assert!(scene.succeeds().await);
+    assert_eq!(scene.returned(&[&pointer("07")], 20).await, json!([]));
+    assert!(scene.server.requests("/Messages").is_empty());
+    assert!(scene.events().is_empty());
+    assert!(scene.marks().is_empty());
+}
+
+#[tokio::test]
+async fn a_bot_that_passes_messages_on_is_one_that_disconnects() {
+    let scene =
+        Scene::configured(World::with(item(json!({}))), |name| (name == "CHAT_PROOF").then_some("Required")).await;
+    assert!(scene.succeeds().await);
+    assert_eq!(scene.messages(), [format!("{CONNECTED} Not you? Reply *disconnect*.")]);
+}
+
+#[tokio::test]
+async fn a_login_that_its_chat_did_not_confirm_is_told_with_a_new_link() {
+    let unconfirmed = json!({"status": "failed", "reason": "unconfirmed"});
+    let scene = Scene::new(World::with(item(unconfirmed))).await;
+    assert!(scene.succeeds().await);
+    let event = &scene.events()[0];
+    assert_eq!(event["type"], "connection.unconfirmed");
+    assert!(scene.messages()[0].ends_with(event["data"]["relink_url"].as_str().unwrap()));
+}
+
+#[tokio::test]
+async fn a_code_from_another_chat_is_told_to_the_links_own_without_a_link() {
+    let wrong_chat = json!({"status": "failed", "reason": "wrong_chat"});
+    let scene = Scene::with_random(World::with(item(wrong_chat)), |_| None, no_link).await;
+    assert!(scene.succeeds().await);
+    let (event, message) = (&scene.events()[0], &scene.messages()[0]);
+    assert_eq!(event["type"], "connection.failed");
+    assert_eq!(event["data"].get("relink_url"), None);
+    assert!(!message.contains("http"), "{message}");
+}
+
+#[tokio::test]
 async fn a_pointer_that_is_not_told_comes_back_by_its_age_and_not_by_its_receives() {
     for (age, pause) in [(5, 5), (60, 45), (2 * 3_600, 45), (4 * 3_600, 300), (12 * 3_600, 900), (30 * 3_600, 60)] {
         let scene = Scene::new(World { bot: 503, ..World::with(item(json!({"messaged_at": NOW}))) }).await;
@@ -1203,7 +1246,7 @@ async fn a_panic_hands_its_own_record_over_alone() {
     let scene = Scene::with_random(world, |_| None, no_link).await;
     assert_eq!(scene.failures(&scene.stream).await, json!([]));
     assert_eq!(scene.handed_over().len(), 1);
-    assert_eq!(scene.messages(), ["✅ Your Salesforce account is now connected!"]);
+    assert_eq!(scene.messages(), [CONNECTED]);
 }
 
 #[tokio::test]
