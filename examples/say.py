@@ -15,7 +15,7 @@ missing = [name for name in ("PUBLIC_URL", "TWILIO_AUTH_TOKEN") if not os.enviro
 if missing:
     sys.exit(f"{' and '.join(missing)} must be set as for the bot: see examples/README.md")
 url = f"{os.environ['PUBLIC_URL']}/messages"
-fields = {"Body": " ".join(sys.argv[1:]), "From": "whatsapp:+15551234567"}
+fields = {"Body": " ".join(sys.argv[1:]), "From": "whatsapp:+15551234567", "ProfileName": "Ada"}
 # https://www.twilio.com/docs/usage/webhooks/webhooks-security
 signed = url + "".join(f"{name}{fields[name]}" for name in sorted(fields))
 digest = hmac.new(os.environ["TWILIO_AUTH_TOKEN"].encode(), signed.encode(), hashlib.sha1).digest()

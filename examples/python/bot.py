@@ -27,7 +27,17 @@ from urllib.parse import parse_qsl
 
 import requests
 
-from connect_client import BadEvent, ConnectClient, ConnectError, ConnectionEnded, Event, NotConnected, TryLater
+from connect_client import (
+    BadEvent,
+    Confirmation,
+    ConnectClient,
+    ConnectError,
+    ConnectionEnded,
+    Event,
+    NotConnected,
+    TryLater,
+    has_code,
+)
 
 LONGEST_BODY = 64 * 1024
 LONGEST_REFERENCE = 512
@@ -71,22 +81,46 @@ class Bot:
     def __init__(self, client: ConnectClient, twilio: Twilio):
         self.client, self.twilio = client, twilio
 
-    def on_message(self, chat: str, text: str) -> None:
-        text = re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", text).strip()  # a reference has no control characters
-        commands = {"connect": self._connect, "disconnect": self._disconnect, "status": self._status}
-        command = commands.get(text.lower())
-        self._reply(chat, lambda: command(chat) if command else self._answer(chat, text))
+    def on_message(self, chat: str, text: str, name: str | None = None) -> None:
+        """Answers a message. `chat` is whom WhatsApp names as its sender, `name` what they call themself there."""
+        self._reply(chat, lambda: self._respond(chat, text, name))
 
     def on_event(self, event: Event) -> None:
         data = event.data
         is_connected = event.type in ("connection.created", "connection.renewed")
         # A stack that sends no messages has words for all but a success.
-        text = data.get("user_message") or ("Your Salesforce account is now connected." if is_connected else None)
+        text = data.get("user_message") or (describe_connection(data.get("username")) if is_connected else None)
         if data.get("message") == "off" and text:
             self.twilio.send(event.subject, text)
         question = data.get("reference")
         if is_connected and question and question != CONNECT:
             self._reply(event.subject, lambda: self._answer(event.subject, question))
+
+    def _respond(self, chat: str, text: str, name: str | None) -> str | None:
+        # Before anything else: a code that became a question would come back as a `reference`.
+        if has_code(text):
+            confirmation = self._confirm(chat, text)
+            if confirmation.status == "confirmed":
+                return None  # the stack tells the person, or its event does
+            if confirmation.user_message:
+                return confirmation.user_message
+        text = re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", text).strip()  # a reference has no control characters
+        match text.lower():
+            case "connect":
+                link = self.client.link(chat, reference=CONNECT, display_name=name)
+                return f"Tap to connect your Salesforce account: {link.url}"
+            case "disconnect":
+                self.client.disconnect(chat)
+                return None  # the stack tells the person
+            case "status":
+                return self._status(chat)
+        return self._answer(chat, text, name)
+
+    def _confirm(self, chat: str, text: str) -> Confirmation:
+        try:
+            return self.client.confirm(chat, text)
+        except TryLater:  # a repetition changes nothing and is answered alike
+            return self.client.confirm(chat, text)
 
     def _reply(self, chat: str, make_text: Callable[[], str | None]) -> None:
         try:
@@ -99,19 +133,15 @@ class Bot:
         if text:
             self.twilio.send(chat, text)
 
-    def _connect(self, chat: str) -> str:
-        return f"Tap to connect your Salesforce account: {self.client.link(chat, reference=CONNECT).url}"
-
-    def _disconnect(self, chat: str) -> None:
-        self.client.disconnect(chat)  # the stack tells the person
-
     def _status(self, chat: str) -> str:
         status = self.client.status(chat)
         if status.status == "connected":
             return f"You are connected as {status.username}." if status.username else "You are connected."
+        if status.status == "unconfirmed":
+            return "One step is left: please send the code here that you saw after the login."
         return "Your login is being processed." if status.status == "pending" else "You are not connected."
 
-    def _answer(self, chat: str, question: str) -> str:
+    def _answer(self, chat: str, question: str, name: str | None = None) -> str:
         try:
             if question.strip().lower() == "accounts":
                 rows = self.client.query(chat, "SELECT Name FROM Account LIMIT 5").records
@@ -125,7 +155,7 @@ class Bot:
             if end.next == "contact_admin":
                 return "Salesforce no longer lets you in. Please ask your Salesforce administrator."
         # Not `relink_url`, which has the reference of an earlier question.
-        link = self.client.link(chat, reference=question[:LONGEST_REFERENCE] or CONNECT)
+        link = self.client.link(chat, reference=question[:LONGEST_REFERENCE] or CONNECT, display_name=name)
         return f"First connect your Salesforce account: {link.url}"
 
 
@@ -185,7 +215,7 @@ class Handler(BaseHTTPRequestHandler):
         # Before the work: Twilio waits for 15 seconds, and Salesforce may take longer.
         self._respond(200, TWIML, content_type="text/xml")
         try:
-            self.server.bot.on_message(fields["From"], fields.get("Body", ""))
+            self.server.bot.on_message(fields["From"], fields.get("Body", ""), fields.get("ProfileName"))
         except Exception as failure:
             log.error("message not answered: %s", describe(failure))
 
@@ -235,6 +265,11 @@ class Server(ThreadingHTTPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:
         log.error("request failed: %s", type(sys.exc_info()[1]).__name__)
+
+
+def describe_connection(username: str | None) -> str:
+    """It names the account, because it may be another than the person meant."""
+    return f"Your Salesforce account is now connected{f' as {username}' if username else ''}."
 
 
 def describe(failure: Exception) -> str:

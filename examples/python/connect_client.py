@@ -1,6 +1,6 @@
 """A client for the API of whatsapp-salesforce-connect, and for Salesforce with the tokens that it returns.
 
-It owns the four signed calls of docs/API.md, the verification of webhooks (docs/EVENTS.md), and the one retry after
+It owns the five signed calls of docs/API.md, the verification of webhooks (docs/EVENTS.md), and the one retry after
 Salesforce's 401. It caches nothing and may be shared by threads. Access tokens and links appear in no `repr`, exception
 or log line of this module.
 
@@ -27,6 +27,15 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 TIMEOUT_S = 30  # to connect, and between two reads; the API itself ends a call after 25 seconds
 SALESFORCE_API = "v66.0"
+LONGEST_DISPLAY_NAME = 64  # characters
+LONGEST_CONFIRMATION = 4_096  # bytes
+
+# The code that the page shows after a login: eight symbols that no two of look alike, in one group or two, not within a
+# longer word.
+_LETTER, _SYMBOL = "CDFHJKMNPRTVWXYcdfhjkmnprtvwxy", "CDFHJKMNPRTVWXYcdfhjkmnprtvwxy2-9"
+_CODE = re.compile(
+    rf"(?<![^\W_])[{_LETTER}][{_SYMBOL}]{{3}}[- \u00a0\u2010\u2011\u2013\u2014]?[{_SYMBOL}]{{4}}(?![^\W_])"
+)
 
 logging.getLogger("botocore.auth").setLevel(logging.INFO)  # at DEBUG it logs AWS's session token
 
@@ -88,8 +97,20 @@ class Token:
 
 
 @dataclass(frozen=True)
+class Confirmation:
+    """What became of a code: `status` is `confirmed`, `unknown_code`, `wrong_chat` or `too_many_guesses`.
+
+    `user_message` is for the chat that the message came from. After `unknown_code` it may be None: then the message has
+    no code, and is one as any other.
+    """
+
+    status: str
+    user_message: str | None = None
+
+
+@dataclass(frozen=True)
 class Status:
-    """`status` is `never`, `pending`, `connected` or `ended`."""
+    """`status` is `never`, `pending`, `unconfirmed`, `connected` or `ended`."""
 
     status: str
     reason: str | None = None
@@ -128,12 +149,14 @@ class ConnectClient:
         token_url: str,
         status_url: str,
         disconnect_url: str,
+        confirmations_url: str,
         region: str,
         credentials: Credentials,
         webhook_secret: str,
     ):
         self._links_url, self._token_url = links_url, token_url
         self._status_url, self._disconnect_url = status_url, disconnect_url
+        self._confirmations_url = confirmations_url
         self._auth = _SigV4(credentials, region)
         # While the secret is rotated it holds two, separated by a space.
         self._webhooks = [Webhook(secret) for secret in webhook_secret.split()]
@@ -152,14 +175,23 @@ class ConnectClient:
             token_url=env["CONNECTION_TOKEN_URL"],
             status_url=env["CONNECTION_STATUS_URL"],
             disconnect_url=env["CONNECTION_DISCONNECT_URL"],
+            confirmations_url=env["CONFIRMATIONS_URL"],
             region=env["AWS_REGION"],
             credentials=credentials,
             webhook_secret=env["BOT_WEBHOOK_SECRET"],
         )
 
-    def link(self, wa_id: str, reference: str | None = None, login_url: str | None = None) -> Link:
-        """A connect link. `reference` (1 to 512 characters, no control characters) comes back in the events."""
-        return _parse(Link, self._call(self._links_url, wa_id=wa_id, reference=reference, login_url=login_url))
+    def link(
+        self, wa_id: str, reference: str | None = None, login_url: str | None = None, display_name: str | None = None
+    ) -> Link:
+        """A connect link. `reference` (1 to 512 characters, no control characters) comes back in the events.
+
+        `display_name` is what the person calls themself in WhatsApp: the link's page shows it, so that whoever opens it
+        sees for whose chat it is. Only its first 64 characters are sent.
+        """
+        name = display_name and display_name[:LONGEST_DISPLAY_NAME]
+        body = {"wa_id": wa_id, "reference": reference, "login_url": login_url, "display_name": name or None}
+        return _parse(Link, self._call(self._links_url, **body))
 
     def token(self, wa_id: str, rejected: str | None = None, min_validity: int | None = None) -> Token:
         """A live access token. `rejected` is the access token that Salesforce has answered 401 to."""
@@ -176,6 +208,22 @@ class ConnectClient:
     def disconnect(self, wa_id: str) -> None:
         """Ends the connection. The stack tells the chat; without a connection nothing happens."""
         self._call(self._disconnect_url, wa_id=wa_id)
+
+    def confirm(self, wa_id: str, text: str) -> Confirmation:
+        """Passes a message on that `has_code`, with the sender that WhatsApp names: nothing else may choose `wa_id`.
+
+        Where the chat and the browser are one person's, the account is connected, and the stack tells the chat.
+        """
+        answer, body = self._post(self._confirmations_url, wa_id=wa_id, text=text)
+        match answer.status_code, body.get("status") or body.get("error"):
+            case (
+                (200, "confirmed" as status)
+                | (404, "unknown_code" as status)
+                | (409, "wrong_chat" as status)
+                | (429, "too_many_guesses" as status)
+            ):
+                return Confirmation(status, _text(body.get("user_message")))
+        raise _api_failure(answer, body)
 
     def query(self, wa_id: str, soql: str) -> QueryResult:
         """Runs a SOQL query as the person. Escape the values that you put into it: `\\` as `\\\\`, `'` as `\\'`."""
@@ -205,13 +253,23 @@ class ConnectClient:
 
     def _call(self, url: str, **body: str | int | None) -> Any:
         """Sends one signed call and returns the answer's JSON."""
-        answer = _send("POST", url, self._auth, json={name: value for name, value in body.items() if value is not None})
+        answer, parsed = self._post(url, **body)
         if answer.status_code == 204:
             return None
-        parsed = _json(answer)
         if answer.status_code == 200:
             return parsed
-        raise _api_failure(answer, parsed if isinstance(parsed, dict) else {})
+        raise _api_failure(answer, parsed)
+
+    def _post(self, url: str, **body: str | int | None) -> tuple[requests.Response, dict[str, Any]]:
+        """Sends one signed call and returns its answer, whatever it says, and the answer's JSON object."""
+        answer = _send("POST", url, self._auth, json={name: value for name, value in body.items() if value is not None})
+        parsed = _json(answer)
+        return answer, parsed if isinstance(parsed, dict) else {}
+
+
+def has_code(text: str) -> bool:
+    """Whether a message may hold the code of a login: such a message goes to `confirm` before anything else."""
+    return _CODE.search(text) is not None and len(text.encode()) <= LONGEST_CONFIRMATION
 
 
 class _SigV4(AuthBase):

@@ -1,4 +1,5 @@
-"""What cannot be seen from outside: that secrets stay out of texts and logs. Run with `python -m unittest`."""
+"""What cannot be seen from outside: that secrets stay out of texts and logs, which message is taken for a code, and what
+a bot says to each answer. Run with `python -m unittest`."""
 
 import io
 import json
@@ -11,7 +12,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from botocore.credentials import Credentials
 
-from connect_client import CallFailed, ConnectClient, ConnectionEnded, TryLater
+from bot import Bot
+from connect_client import (
+    CallFailed,
+    Confirmation,
+    ConnectClient,
+    ConnectionEnded,
+    Event,
+    Link,
+    NotConnected,
+    TryLater,
+    has_code,
+)
 
 CHAT = "whatsapp:+15551234567"
 SECRET = "s3cret-value"
@@ -19,11 +31,12 @@ SECRET = "s3cret-value"
 
 @contextmanager
 def client_of(status, body):
-    """A client of an API that always answers this."""
+    """A client of an API that always answers this; it keeps the bodies that it was sent in `sent`."""
+    sent = []
 
     class Api(BaseHTTPRequestHandler):
         def do_POST(self):
-            self.rfile.read(int(self.headers["content-length"]))
+            sent.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
             self.send_response(status)
             self.end_headers()
             self.wfile.write(body if isinstance(body, bytes) else json.dumps(body).encode())
@@ -34,10 +47,12 @@ def client_of(status, body):
     with ThreadingHTTPServer(("127.0.0.1", 0), Api) as server:
         threading.Thread(target=server.serve_forever).start()
         url = f"http://127.0.0.1:{server.server_port}"
-        urls = {name: url for name in ("links_url", "token_url", "status_url", "disconnect_url")}
+        urls = {name: url for name in ("links_url", "token_url", "status_url", "disconnect_url", "confirmations_url")}
         credentials = Credentials("AKIDEXAMPLE", "secret-key", "session-token")
         try:
-            yield ConnectClient(region="us-east-1", credentials=credentials, webhook_secret="whsec_c2VjcmV0", **urls)
+            client = ConnectClient(region="us-east-1", credentials=credentials, webhook_secret="whsec_c2VjcmV0", **urls)
+            client.sent = sent
+            yield client
         finally:
             server.shutdown()
 
@@ -88,6 +103,140 @@ class Secrets(unittest.TestCase):
         with client_of(204, b"") as client:
             client.disconnect(CHAT)
         self.assertNotIn("session-token", written.getvalue())
+
+
+class Codes(unittest.TestCase):
+    def test_a_code_is_recognised_as_people_send_it(self):
+        separators = ["", "-", " ", "\u00a0", "\u2010", "\u2011", "\u2013", "\u2014"]
+        for text in [
+            *(f"K7PW{separator}4MXR" for separator in separators),
+            "k7pw-4mxr",
+            "Confirmation code: K7PW-4MXR",
+            "*K7PW-4MXR*.",
+            "_K7PW-4MXR_",
+            "\u200eK7PW-4MXR\u200f",
+            "el código es K7PW-4MXR, gracias",
+        ]:
+            self.assertTrue(has_code(text), text)
+
+    def test_what_is_no_code_is_none(self):
+        for text in [
+            "",
+            "accounts",
+            "disconnect",
+            "password",
+            "73459823",
+            "7KPW-4MXR",
+            "K7PW-4MX",
+            "K7PW-4MXRX",
+            "xK7PW-4MXR",
+            "K7PW-4MXO",
+            "K7PW--4MXR",
+            "K7PW\n4MXR",
+            "éK7PW4MXR",
+            "K7PW4MXRé",
+            "K7PW-4MXR" + " " * 4_096,
+        ]:
+            self.assertFalse(has_code(text), text)
+
+    def test_each_answer_has_its_status(self):
+        for http_status, body, expected in [
+            (200, {"status": "confirmed", "user_message": "Yes."}, Confirmation("confirmed", "Yes.")),
+            (404, {"error": "unknown_code", "user_message": "No."}, Confirmation("unknown_code", "No.")),
+            (404, {"error": "unknown_code"}, Confirmation("unknown_code")),
+            (409, {"error": "wrong_chat", "user_message": "Careful."}, Confirmation("wrong_chat", "Careful.")),
+            (429, {"error": "too_many_guesses", "user_message": "Wait."}, Confirmation("too_many_guesses", "Wait.")),
+        ]:
+            with client_of(http_status, body) as client:
+                self.assertEqual(client.confirm(CHAT, "K7PW-4MXR"), expected)
+
+    def test_an_answer_of_somebody_else_is_no_confirmation(self):
+        for http_status, body, failure in [
+            (404, {"message": "Not Found"}, CallFailed),
+            (200, {"status": "connected"}, CallFailed),
+            (429, {"message": "Too Many Requests"}, TryLater),
+            (503, {"error": "unavailable"}, TryLater),
+        ]:
+            with client_of(http_status, body) as client, self.assertRaises(failure):
+                client.confirm(CHAT, "K7PW-4MXR")
+
+
+class Stack:
+    """A stack whose answers to a code are given. Nobody is connected."""
+
+    def __init__(self, *answers):
+        self.answers, self.calls = list(answers), []
+
+    def confirm(self, wa_id, text):
+        self.calls.append(("confirm", wa_id, text))
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def query(self, wa_id, soql):
+        raise NotConnected
+
+    def token(self, wa_id):
+        raise NotConnected
+
+    def link(self, wa_id, reference, display_name=None):
+        self.calls.append(("link", wa_id, reference, display_name))
+        return Link("0" * 32, "2026-09-21T14:13:20Z", "https://example.com/x")
+
+
+class Chat:
+    def __init__(self):
+        self.messages = []
+
+    def send(self, chat, text):
+        self.messages.append(text)
+
+
+def said(stack, text, name=None):
+    chat = Chat()
+    Bot(stack, chat).on_message(CHAT, text, name)
+    return chat.messages
+
+
+class Bots(unittest.TestCase):
+    def test_a_code_that_is_right_is_answered_by_the_stack(self):
+        stack = Stack(Confirmation("confirmed", "Yes."))
+        self.assertEqual(said(stack, "Confirmation code:\nK7PW-4MXR"), [])
+        self.assertEqual(stack.calls, [("confirm", CHAT, "Confirmation code:\nK7PW-4MXR")])
+
+    def test_what_is_wrong_with_a_code_is_said_in_the_stacks_words(self):
+        for status in ("unknown_code", "wrong_chat", "too_many_guesses"):
+            stack = Stack(Confirmation(status, "Words."))
+            self.assertEqual(said(stack, "K7PW-4MXR"), ["Words."])
+            self.assertEqual(len(stack.calls), 1)
+
+    def test_a_message_that_is_no_code_after_all_is_one_as_any_other(self):
+        stack = Stack(Confirmation("unknown_code"))
+        self.assertEqual(said(stack, "K7PW-4MXR"), ["First connect your Salesforce account: https://example.com/x"])
+
+    def test_a_message_without_a_code_is_not_passed_on(self):
+        stack = Stack()
+        said(stack, "accounts", "Ada")
+        self.assertEqual(stack.calls, [("link", CHAT, "accounts", "Ada")])
+
+    def test_a_code_that_gets_no_answer_is_passed_on_once_more(self):
+        stack = Stack(TryLater(), Confirmation("confirmed"))
+        self.assertEqual(said(stack, "K7PW-4MXR"), [])
+        self.assertEqual(len(stack.calls), 2)
+
+    def test_a_stack_that_sends_nothing_leaves_the_unconfirmed_login_to_the_bot(self):
+        chat = Chat()
+        data = {"message": "off", "user_message": "Not yet.", "reference": "accounts"}
+        Bot(Stack(), chat).on_event(Event("evt_1", "connection.unconfirmed", "2026-09-21T14:13:20Z", CHAT, data))
+        self.assertEqual(chat.messages, ["Not yet."])
+
+    def test_a_link_says_whose_it_is(self):
+        body = {"url": "https://example.com/x", "link_id": "0" * 32, "expires_at": "2026-09-21T14:13:20Z"}
+        with client_of(200, body) as client:
+            client.link(CHAT, display_name="A" * 100)
+            client.link(CHAT, display_name="")
+        self.assertEqual([body.get("display_name") for body in client.sent], ["A" * 64, None])
 
 
 if __name__ == "__main__":

@@ -6,16 +6,16 @@
  *
  *     npm ci && npm run build && npm start
  *
- * Environment: LINKS_URL, CONNECTION_TOKEN_URL, CONNECTION_STATUS_URL, CONNECTION_DISCONNECT_URL, AWS_REGION, AWS
- * credentials, BOT_WEBHOOK_SECRET, PUBLIC_URL, TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, WHATSAPP_SENDER; optional:
- * TWILIO_API_URL, HOST, PORT. Twilio sends incoming messages to PUBLIC_URL/messages, the stack sends events
+ * Environment: LINKS_URL, CONNECTION_TOKEN_URL, CONNECTION_STATUS_URL, CONNECTION_DISCONNECT_URL, CONFIRMATIONS_URL,
+ * AWS_REGION, AWS credentials, BOT_WEBHOOK_SECRET, PUBLIC_URL, TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, WHATSAPP_SENDER;
+ * optional: TWILIO_API_URL, HOST, PORT. Twilio sends incoming messages to PUBLIC_URL/messages, the stack sends events
  * (`BotWebhookUrl`) to PUBLIC_URL/events.
  */
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { CallFailed, ConnectionEnded, NotConnected, TryLater, WebhookVerificationError } from "./client.js";
-import { Client, required, type ConnectionEvent, type Status } from "./client.js";
+import { Client, hasCode, required, type Confirmation, type ConnectionEvent, type Status } from "./client.js";
 
 const BODY_LIMIT = 64 * 1024;
 const EVENTS_KEPT = 10_000;
@@ -35,29 +35,57 @@ const twilioUrl = (process.env.TWILIO_API_URL || "https://api.twilio.com").repla
 
 // Messages and their replies.
 
-/** The reply to a message; `undefined` for none. */
-async function reply(chat: string, message: string): Promise<string | undefined> {
+/** Somebody who writes. */
+interface Person {
+  /** Whom WhatsApp names as the sender of the message. */
+  chat: string;
+  /** What they call themself in WhatsApp. */
+  name?: string | undefined;
+}
+
+/** The reply to a message as it came; `undefined` for none. */
+async function reply(person: Person, raw: string): Promise<string | undefined> {
+  const { chat, name } = person;
+  // Before anything else: a code that became a question would come back as a `reference`.
+  if (hasCode(raw)) {
+    const { status, userMessage } = await confirm(chat, raw);
+    if (status === "confirmed") return undefined; // the stack tells the person, or its event does
+    if (userMessage !== undefined) return userMessage;
+  }
+  const message = oneLine(raw);
   switch (message.toLowerCase()) {
-    case "connect":
-      return `Tap to connect your Salesforce account: ${(await stack.link(chat, { reference: NO_QUESTION })).url}`;
+    case "connect": {
+      const { url } = await stack.link(chat, { reference: NO_QUESTION, displayName: name });
+      return `Tap to connect your Salesforce account: ${url}`;
+    }
     case "disconnect":
       await stack.disconnect(chat); // the stack itself sends the message about it
       return undefined;
     case "status":
       return describe(await stack.status(chat));
     default:
-      return await answer(chat, message);
+      return await answer(person, message);
+  }
+}
+
+async function confirm(chat: string, message: string): Promise<Confirmation> {
+  try {
+    return await stack.confirm(chat, message);
+  } catch (error) {
+    if (!(error instanceof TryLater)) throw error;
+    return await stack.confirm(chat, message); // a repetition changes nothing and is answered alike
   }
 }
 
 function describe({ status, username }: Status): string {
   if (status === "pending") return "Your login is being processed.";
+  if (status === "unconfirmed") return "One step is left: please send the code here that you saw after the login.";
   if (status !== "connected") return "You are not connected.";
   return username === undefined ? "You are connected." : `You are connected as ${username}.`;
 }
 
 /** The answer to a question, which needs a connection. */
-async function answer(chat: string, question: string): Promise<string> {
+async function answer({ chat, name }: Person, question: string): Promise<string> {
   try {
     if (question.toLowerCase() !== "accounts") {
       await stack.token(chat);
@@ -72,7 +100,7 @@ async function answer(chat: string, question: string): Promise<string> {
     }
     if (!(error instanceof NotConnected || error instanceof ConnectionEnded)) throw error;
     // Not the error's `relinkUrl`: that link carries the reference of an older question.
-    const { url } = await stack.link(chat, { reference: reference(question) });
+    const { url } = await stack.link(chat, { reference: reference(question), displayName: name });
     return `First connect your Salesforce account: ${url}`;
   }
 }
@@ -146,11 +174,12 @@ function once(event: ConnectionEvent): Promise<void> {
 
 async function handle({ type, subject: chat, data }: ConnectionEvent): Promise<void> {
   const isConnected = type === "connection.created" || type === "connection.renewed";
-  // A stack that sends no messages has words for all but a success.
-  const text = data.user_message ?? (isConnected ? "Your Salesforce account is now connected." : undefined);
+  // A stack that sends no messages has words for all but a success, which names the account: it may be another than meant.
+  const as = data.username === undefined ? "" : ` as ${data.username}`;
+  const text = data.user_message ?? (isConnected ? `Your Salesforce account is now connected${as}.` : undefined);
   if (data.message === "off" && text !== undefined) await send(chat, text);
   if (!isConnected) return;
-  if (data.reference && data.reference !== NO_QUESTION) await respond(chat, answer(chat, data.reference));
+  if (data.reference && data.reference !== NO_QUESTION) await respond(chat, answer({ chat }, data.reference));
 }
 
 // HTTP.
@@ -168,7 +197,8 @@ const routes: Record<string, (request: IncomingMessage, body: Buffer) => Promise
     const chat = form.get("From");
     if (!chat) return { status: 400 };
     // Salesforce may take longer than the 15 seconds that Twilio waits, so the reply is not in this response.
-    void respond(chat, reply(chat, oneLine(form.get("Body") ?? ""))).catch((error: unknown) => {
+    const person = { chat, name: form.get("ProfileName") ?? undefined };
+    void respond(chat, reply(person, form.get("Body") ?? "")).catch((error: unknown) => {
       console.error(`reply not sent: ${label(error)}`);
     });
     return { status: 200, headers: { "content-type": "text/xml" }, body: "<Response/>" };

@@ -1,5 +1,6 @@
 /**
- * A client for a whatsapp-salesforce-connect stack: links, tokens, status, disconnect, webhooks, and queries to Salesforce.
+ * A client for a whatsapp-salesforce-connect stack: links, codes, tokens, status, disconnect, webhooks, and queries to
+ * Salesforce.
  *
  * It has no mutable state of its own, so concurrent calls may share one client. Secrets (AWS credentials, webhook secrets,
  * access tokens, links) are private fields: they appear neither when an object is logged nor in an error's text.
@@ -17,6 +18,25 @@ const TIMEOUT_MS = 30_000;
 /** Seconds, where an answer has no Retry-After: API Gateway's own answers have none. */
 const DEFAULT_RETRY_AFTER = 5;
 const SALESFORCE_API = "services/data/v66.0";
+/** Characters. */
+const DISPLAY_NAME_LIMIT = 64;
+/** Bytes. */
+const CONFIRMATION_LIMIT = 4_096;
+// The code that the page shows after a login: eight letters and digits of which no two look alike, in one group or two,
+// not within a longer word.
+const LETTER = "CDFHJKMNPRTVWXYcdfhjkmnprtvwxy";
+const SYMBOL = `${LETTER}2-9`;
+const SEPARATOR = "- \\u00a0\\u2010\\u2011\\u2013\\u2014";
+const OF_A_WORD = "\\p{Alphabetic}\\p{N}";
+const CODE = new RegExp(
+  `(?<![${OF_A_WORD}])[${LETTER}][${SYMBOL}]{3}[${SEPARATOR}]?[${SYMBOL}]{4}(?![${OF_A_WORD}])`,
+  "u",
+);
+
+/** Whether a message may hold the code of a login: such a message goes to `confirm` before anything else. */
+export function hasCode(message: string): boolean {
+  return CODE.test(message) && Buffer.byteLength(message) <= CONFIRMATION_LIMIT;
+}
 
 /** The chat never was connected: send it a link. */
 export class NotConnected extends Error {
@@ -112,9 +132,20 @@ export class Token {
   }
 }
 
+const CONFIRMATIONS = { confirmed: 200, unknown_code: 404, wrong_chat: 409, too_many_guesses: 429 } as const;
+
+/** What became of a message with a code. */
+export interface Confirmation {
+  status: keyof typeof CONFIRMATIONS;
+  /** For the chat that the message came from. Absent after `unknown_code` where the message has no code after all. */
+  userMessage?: string;
+}
+
+const STATUSES = ["never", "pending", "unconfirmed", "connected", "ended"] as const;
+
 /** How a chat's connection stands. All but `status` may be absent. */
 export interface Status {
-  status: "never" | "pending" | "connected" | "ended";
+  status: (typeof STATUSES)[number];
   reason?: EndReason;
   username?: string;
   orgId?: string;
@@ -162,6 +193,7 @@ export interface Settings {
   tokenUrl: string;
   statusUrl: string;
   disconnectUrl: string;
+  confirmationsUrl: string;
   region: string;
   /** One secret, or several separated by spaces while they are rotated. */
   webhookSecret: string;
@@ -187,7 +219,8 @@ export class Client {
   readonly #webhooks: Webhook[];
 
   constructor(settings: Settings) {
-    for (const url of [settings.linksUrl, settings.tokenUrl, settings.statusUrl, settings.disconnectUrl]) {
+    const { linksUrl, tokenUrl, statusUrl, disconnectUrl, confirmationsUrl } = settings;
+    for (const url of [linksUrl, tokenUrl, statusUrl, disconnectUrl, confirmationsUrl]) {
       if (!URL.canParse(url)) throw new Error("a URL of the stack is invalid");
     }
     this.#settings = settings;
@@ -209,15 +242,27 @@ export class Client {
       tokenUrl: required("CONNECTION_TOKEN_URL"),
       statusUrl: required("CONNECTION_STATUS_URL"),
       disconnectUrl: required("CONNECTION_DISCONNECT_URL"),
+      confirmationsUrl: required("CONFIRMATIONS_URL"),
       region: required("AWS_REGION"),
       webhookSecret: required("BOT_WEBHOOK_SECRET"),
     });
   }
 
-  /** Makes a connect link for a chat. `reference` comes back in events and in the status. */
-  async link(waId: string, options: { reference?: string; loginUrl?: string } = {}): Promise<Link> {
+  /**
+   * Makes a connect link for a chat.
+   *
+   * @param options.reference comes back in events and in the status
+   * @param options.displayName what the person calls themself in WhatsApp: the link's page shows it, so that whoever
+   *   opens it sees for whose chat it is. Only its first 64 characters are sent.
+   */
+  async link(
+    waId: string,
+    options: { reference?: string | undefined; loginUrl?: string | undefined; displayName?: string | undefined } = {},
+  ): Promise<Link> {
     const call = "POST /links";
-    const body = { wa_id: waId, reference: options.reference, login_url: options.loginUrl };
+    const { reference, loginUrl } = options;
+    const name = [...(options.displayName ?? "")].slice(0, DISPLAY_NAME_LIMIT).join("") || undefined;
+    const body = { wa_id: waId, reference, login_url: loginUrl, display_name: name };
     const answer = await this.#post(call, this.#settings.linksUrl, body);
     const fields = fieldsOf(call, answer);
     return new Link(
@@ -263,10 +308,9 @@ export class Client {
     const call = "POST /connections/status";
     const answer = await this.#post(call, this.#settings.statusUrl, { wa_id: waId });
     const { status, ...fields } = fieldsOf(call, answer);
-    if (status !== "never" && status !== "pending" && status !== "connected" && status !== "ended") {
-      throw new CallFailed(call, answer.status, "invalid_response");
-    }
-    const known = {
+    const known = STATUSES.find((each) => each === status);
+    if (known === undefined) throw new CallFailed(call, answer.status, "invalid_response");
+    const optional = {
       reason: text(fields.reason),
       username: text(fields.username),
       orgId: text(fields.org_id),
@@ -276,7 +320,8 @@ export class Client {
       refreshedAt: text(fields.refreshed_at),
       reference: text(fields.reference),
     };
-    return { status, ...Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined)) };
+    const present = Object.entries(optional).filter(([, value]) => value !== undefined);
+    return { status: known, ...Object.fromEntries(present) };
   }
 
   /** Ends the chat's connection, if it has one. The stack sends the person a message about it. */
@@ -284,6 +329,24 @@ export class Client {
     const call = "POST /connections/disconnect";
     const answer = await this.#post(call, this.#settings.disconnectUrl, { wa_id: waId });
     if (answer.status !== 204) throw failure(call, answer);
+  }
+
+  /**
+   * Passes on a message that `hasCode`, with the sender that WhatsApp names: nothing else may choose `waId`. Where the
+   * chat and the browser are one person's, the account is connected, and the stack tells the chat.
+   */
+  async confirm(waId: string, message: string): Promise<Confirmation> {
+    const call = "POST /confirmations";
+    const answer = await this.#send(call, this.#settings.confirmationsUrl, { wa_id: waId, text: message });
+    const fields = isObject(answer.json) ? answer.json : {};
+    const name = answer.status === 200 ? fields.status : fields.error;
+    for (const status of Object.keys(CONFIRMATIONS) as Confirmation["status"][]) {
+      if (name !== status || answer.status !== CONFIRMATIONS[status]) continue;
+      const userMessage = text(fields.user_message);
+      return userMessage ? { status, userMessage } : { status };
+    }
+    if (isForLater(answer)) throw later(call, answer);
+    throw answer.status === 200 ? new CallFailed(call, answer.status, "invalid_response") : failure(call, answer);
   }
 
   /**
@@ -323,13 +386,20 @@ export class Client {
     const first = await this.token(waId);
     let answer = await ask(first);
     if (answer.status === 401) answer = await ask(await this.token(waId, { rejected: first.accessToken }));
-    if (answer.status === 429 || answer.status >= 500) throw later(call, answer);
+    if (isForLater(answer)) throw later(call, answer);
     if (!Array.isArray(fieldsOf(call, answer).records)) throw new CallFailed(call, answer.status, "invalid_response");
     return answer.json as QueryResult<T>;
   }
 
   /** Sends a signed request to the stack. Throws TryLater; returns every other answer, errors included. */
   async #post(call: string, address: string, fields: object): Promise<Answer> {
+    const answer = await this.#send(call, address, fields);
+    if (isForLater(answer)) throw later(call, answer);
+    return answer;
+  }
+
+  /** Sends a signed request to the stack and returns any answer. Throws TryLater where there is none. */
+  async #send(call: string, address: string, fields: object): Promise<Answer> {
     const url = new URL(address);
     const body = JSON.stringify(fields);
     const signed = await this.#signer.sign({
@@ -342,10 +412,7 @@ export class Client {
       body,
     });
     const { host: _, ...headers } = signed.headers;
-    const answer = await request(call, url, { method: "POST", headers, body });
-    // 500 is API Gateway's, where a function ended without an answer: as transient as 429 and 503.
-    if (answer.status === 429 || answer.status >= 500) throw later(call, answer);
-    return answer;
+    return await request(call, url, { method: "POST", headers, body });
   }
 }
 
@@ -379,6 +446,11 @@ function fieldsOf(call: string, answer: Answer): Record<string, unknown> {
   if (answer.status !== 200) throw failure(call, answer);
   if (!isObject(answer.json)) throw new CallFailed(call, answer.status, "invalid_response");
   return answer.json;
+}
+
+/** 500 is API Gateway's too, where a function ended without an answer: as transient as 429 and 503. */
+function isForLater({ status }: Answer): boolean {
+  return status === 429 || status >= 500;
 }
 
 function later(call: string, answer: Answer): TryLater {
