@@ -1,4 +1,5 @@
-"""The example bots as processes, and the people who write to them: on a local cloud whose events go to the bot."""
+"""The example bots as processes, and the people who write to them: on a local cloud whose events go to the bot, and whose
+logins are confirmed in the chat (ChatProof=Required)."""
 
 import base64
 import hashlib
@@ -42,7 +43,7 @@ def typescript_bot(tmp):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes((EXAMPLES / "typescript" / name).read_bytes())
     cache = ROOT / ".local" / "npm-cache"
-    for command in (["npm", "ci", "--no-audit", "--no-fund", "--cache", str(cache)], ["npm", "run", "build"]):
+    for command in (["npm", "ci", "--no-audit", "--no-fund", "--cache", str(cache)], ["npm", "run", "build"], ["npm", "test"]):
         subprocess.run(command, cwd=folder, env={**os.environ, **environment}, check=True)
     return [str(_NODE / "node"), "dist/bot.js"], folder, environment
 
@@ -69,7 +70,7 @@ def bot(request, tmp_path_factory):
             process.kill()
         written = log.read_text()
         print(written, file=sys.stderr)
-    assert not re.search(r"\+1555|00D\w+!|sealed:|whsec_|/connect/\w", written), "the bot's log holds what it must not"
+    assert not re.search(r"\+1555|00D\w+!|sealed:|whsec_|/connect/\w|Confirmation code", written), "the bot's log holds what it must not"
 
 
 def _environment():
@@ -114,11 +115,12 @@ class Person:
     """Somebody with a chat of their own."""
 
     def __init__(self):
-        self.chat = f"whatsapp:+1555{next(_numbers):07}"
+        number = next(_numbers)
+        self.chat, self.name = f"whatsapp:+1555{number:07}", f"Ada the {number}th"
         self._read = 0
 
     def writes(self, text):
-        fields = {"From": self.chat, "Body": text, "MessageSid": "SM0", "To": "whatsapp:+14155238886"}
+        fields = {"From": self.chat, "Body": text, "MessageSid": "SM0", "ProfileName": self.name, "To": "whatsapp:+14155238886"}
         headers = {"X-Twilio-Signature": twilio_signature(f"{BOT}/messages", fields)}
         answer = requests.post(f"{BOT}/messages", data=fields, headers=headers, timeout=90)
         assert answer.status_code == 200 and "<Response" in answer.text, answer.text
@@ -143,18 +145,29 @@ class Person:
         return _wait_for(found, f"{text!r} in {self.messages()[self._read :]}")
 
     def taps(self, message):
-        """The link in it, and the login at Salesforce up to the callback."""
-        link = re.search(r"http://\S+/connect/\S+", message)[0]
+        """The link in it, and the login at Salesforce up to the callback; the code that the page shows then."""
+        link = link_of(message)
         pressed = requests.post(_here(link), allow_redirects=False, timeout=60)
         assert pressed.status_code == 303, pressed.text
         cookie = pressed.headers["set-cookie"].split(";")[0]
         login = requests.post(f"{STATE['sandbox_url']}/control/login", json={"authorize_url": pressed.headers["location"]}, timeout=60)
-        answer = requests.get(_here(login.json()["location"]), headers={"cookie": cookie}, timeout=60)
+        headers = {"cookie": cookie, "accept": "application/json"}
+        answer = requests.get(_here(login.json()["location"]), headers=headers, timeout=60)
         assert answer.status_code == 200, answer.text
+        assert answer.json()["status"] == "unconfirmed", "the stack has ChatProof=Required"
+        return answer.json()["confirmation_code"]
+
+    def confirms(self, code):
+        """As the page's button has it typed in."""
+        self.writes(f"Confirmation code: {code}")
+
+    def logs_in(self, message):
+        """By the link in it, up to the code in the chat."""
+        self.confirms(self.taps(message))
 
     def connects(self):
         self.writes("Connect")
-        self.taps(self.reads("Tap to connect your Salesforce account: http"))
+        self.logs_in(self.reads("Tap to connect your Salesforce account: http"))
         self.reads("✅ Your Salesforce account is now connected!")
         self.writes("status")
         self.reads("You are connected as ")
@@ -166,6 +179,17 @@ class Person:
     def counted(self, what):
         found = requests.get(f"{STATE['sandbox_url']}/control/salesforce/counters", params={"wa_id": self.chat}, timeout=30)
         return found.json()[what]
+
+
+def link_of(message):
+    return re.search(r"http://\S+/connect/\S+", message)[0]
+
+
+def page_of(link):
+    """The text of a link's page."""
+    page = requests.get(_here(link), timeout=60)
+    assert page.status_code == 200, page.text
+    return page.text
 
 
 def _here(url):
