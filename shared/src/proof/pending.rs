@@ -122,7 +122,8 @@ pub struct Hold<'a> {
 }
 
 impl Hold<'_> {
-    /// Holds the tokens. Allowed where no other login has this code, and again for the same one.
+    /// Holds the tokens. Allowed where no other login has this code, and again for the same one. A code that came long before
+    /// is none of this login's: DynamoDB deletes its row late, and a guess must not count for days.
     #[must_use]
     pub fn write(&self, now: Timestamp) -> ConditionalWrite {
         let is_same = Condition::All(vec![
@@ -130,8 +131,13 @@ impl Hold<'_> {
             Condition::Is(attr::CODE_SHA256, self.code_sha256.into()),
             Condition::Absent(attr::SETTLED_AT),
         ]);
+        let fresh = Condition::Above(attr::SENT_AT, now.minus(EARLY_RETENTION).millis());
+        let is_new = Condition::All(vec![
+            Condition::Absent(attr::ATTEMPT_ID),
+            Condition::Any(vec![Condition::Absent(attr::SENDER), fresh]),
+        ]);
         let [key, tokens] = self.sealed.to_texts();
-        ConditionalWrite::only_if(Condition::Any(vec![Condition::Absent(attr::ATTEMPT_ID), is_same]))
+        ConditionalWrite::only_if(Condition::Any(vec![is_new, is_same]))
             .set(attr::ATTEMPT_ID, self.attempt_id.to_string())
             .set(attr::WA_ID, self.wa_id.as_str())
             .set(attr::STATE, self.state.as_str())
@@ -187,11 +193,11 @@ pub fn settle(attempt_id: AttemptId, now: Timestamp) -> ConditionalWrite {
 #[must_use]
 pub fn meaning(row: &Attributes, sender: &WaId) -> Meaning {
     let Some(wa_id) = text(row, attr::WA_ID) else { return Meaning::Unknown };
-    match (text(row, attr::SENDER), wa_id == sender.as_str()) {
-        (Some(first), true) if first == sender.as_str() => Meaning::Confirmed,
-        (Some(_), false) => Meaning::WrongChat,
-        (None, _) | (Some(_), true) => Meaning::TooLate,
+    if wa_id != sender.as_str() {
+        return Meaning::WrongChat;
     }
+    let is_first = text(row, attr::SENDER) == Some(sender.as_str());
+    if is_first { Meaning::Confirmed } else { Meaning::TooLate }
 }
 
 impl Held {
@@ -302,6 +308,15 @@ mod tests {
     }
 
     #[test]
+    fn a_code_that_came_long_before_its_login_does_not_decide_it() {
+        let mut row = Attributes::new();
+        assert!(send(&chat(1), NOW).apply(&mut row));
+        assert!(!hold(&mut row.clone(), ATTEMPT, "code", after(15)));
+        assert!(hold(&mut row, ATTEMPT, "code", after(15).minus(Duration::from_millis(1))));
+        assert!(hold(&mut row, ATTEMPT, "code", after(20)), "the same again");
+    }
+
+    #[test]
     fn nobody_decides_a_second_time() {
         let mut row = held();
         assert!(send(&chat(2), NOW).apply(&mut row));
@@ -324,6 +339,15 @@ mod tests {
         assert_eq!(decision(&row), Some(Decision::Expired));
         assert!(!send(&chat(1), NOW).apply(&mut row));
         assert_eq!(super::meaning(&row, &chat(1)), Meaning::TooLate);
+    }
+
+    #[test]
+    fn another_chat_has_the_wrong_code_also_when_the_time_is_over() {
+        let mut row = held();
+        assert!(!send(&chat(2), after(10)).apply(&mut row));
+        assert_eq!(super::meaning(&row, &chat(2)), Meaning::WrongChat);
+        assert!(expire(after(10)).apply(&mut row) && !send(&chat(2), after(11)).apply(&mut row));
+        assert_eq!(super::meaning(&row, &chat(2)), Meaning::WrongChat);
     }
 
     #[test]
