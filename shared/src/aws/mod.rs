@@ -14,6 +14,8 @@ pub mod limits;
 #[cfg(all(feature = "dynamodb", feature = "kms", feature = "secrets"))]
 pub mod links;
 pub mod partition;
+#[cfg(feature = "dynamodb")]
+pub mod pending;
 #[cfg(feature = "sqs")]
 pub mod queue;
 #[cfg(feature = "dynamodb")]

@@ -1,0 +1,130 @@
+//! The table of logins that wait for their chat's confirmation, by the rules of [`crate::proof::pending`].
+
+use aws_sdk_dynamodb::Client;
+
+use super::{
+    AwsError,
+    dynamodb::{self, Update},
+};
+use crate::{
+    Timestamp, WaId,
+    conditional_write::Attributes,
+    proof::{
+        ChatProof,
+        pending::{self, attr},
+    },
+};
+
+/// The table of pending logins.
+#[derive(Clone, Debug)]
+pub struct Pending {
+    client: Client,
+    table: String,
+}
+
+impl Pending {
+    /// The table with this name, by a client that the function has.
+    #[must_use]
+    pub fn new(client: Client, table: String) -> Self {
+        Self { client, table }
+    }
+
+    /// Records that a chat has sent a code, where nobody has and its time is not over. Returns the row as it is then, for
+    /// [`pending::meaning`]. Where the answer to an earlier try was lost, the row has this chat as its sender all the same.
+    ///
+    /// # Errors
+    /// [`AwsError`]: it may be recorded.
+    pub async fn send(&self, proof: &ChatProof, sender: &WaId, now: Timestamp) -> Result<Attributes, AwsError> {
+        let write = pending::send(sender, now);
+        match dynamodb::update(&self.client, &self.table, (attr::PROOF, proof.as_str()), &write).await? {
+            Update::Done(mut row) => {
+                write.apply(&mut row);
+                Ok(row)
+            }
+            Update::ConditionFailed(row) => Ok(row),
+        }
+    }
+
+    /// Reads the row of a code, consistently; empty where there is none.
+    ///
+    /// # Errors
+    /// [`AwsError`].
+    pub async fn read(&self, proof: &ChatProof) -> Result<Attributes, AwsError> {
+        dynamodb::read(&self.client, &self.table, (attr::PROOF, proof.as_str())).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fakes::{Answer, Server, aws::setting, dynamodb::Tables};
+    use serde_json::json;
+
+    use super::*;
+    use crate::{Settings, conditional_write::text, proof::pending::Meaning};
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
+
+    async fn pending() -> (Server, Pending) {
+        let server = Server::start().await;
+        let config = crate::aws::config(&Settings::new(|name: &str| setting(name, &server))).unwrap();
+        (server.clone(), Pending::new(dynamodb::client(&config), "pending".to_owned()))
+    }
+
+    fn proof() -> ChatProof {
+        ChatProof::parse(&"A".repeat(43)).unwrap()
+    }
+
+    fn chat() -> WaId {
+        "whatsapp:+15551234567".parse().unwrap()
+    }
+
+    /// A login that is held for the chat.
+    fn held() -> serde_json::Value {
+        json!({ "wa_id": { "S": chat().as_str() }, "confirm_until": { "N": NOW.millis().saturating_add(1).to_string() } })
+    }
+
+    #[tokio::test]
+    async fn what_is_sent_is_in_the_row_that_comes_back_and_in_the_one_that_is_read() {
+        let (server, pending) = pending().await;
+        let tables = Tables::on(&server);
+        tables.put("pending", proof().as_str(), held());
+        let row = pending.send(&proof(), &chat(), NOW).await.unwrap();
+        assert_eq!(super::pending::meaning(&row, &chat()), Meaning::Confirmed);
+        let asked = server.only_request("UpdateItem").json();
+        assert_eq!(
+            (&asked["TableName"], &asked["Key"]),
+            (&json!("pending"), &json!({ "proof": { "S": proof().as_str() } }))
+        );
+        let read = pending.read(&proof()).await.unwrap();
+        assert_eq!(text(&read, attr::SENDER), Some(chat().as_str()));
+        assert_eq!(server.only_request("GetItem").json()["ConsistentRead"], true);
+    }
+
+    #[tokio::test]
+    async fn an_update_whose_answer_was_lost_is_ours_when_it_is_repeated() {
+        let (server, pending) = pending().await;
+        let tables = Tables::on(&server);
+        tables.put("pending", proof().as_str(), held());
+        for _ in 0..2 {
+            let row = pending.send(&proof(), &chat(), NOW).await.unwrap();
+            assert_eq!(super::pending::meaning(&row, &chat()), Meaning::Confirmed);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_code_that_came_first_is_recorded_and_no_login_is_known() {
+        let (server, pending) = pending().await;
+        let tables = Tables::on(&server);
+        let row = pending.send(&proof(), &chat(), NOW).await.unwrap();
+        assert_eq!(super::pending::meaning(&row, &chat()), Meaning::Unknown);
+        assert_eq!(tables.item("pending", proof().as_str())["sender"]["S"], chat().as_str());
+    }
+
+    #[tokio::test]
+    async fn a_table_that_cannot_be_reached_is_an_error() {
+        let (server, pending) = pending().await;
+        server.fail(Answer::json(400, &json!({ "__type": "AccessDeniedException" })));
+        assert!(pending.send(&proof(), &chat(), NOW).await.is_err());
+        assert!(pending.read(&proof()).await.is_err());
+    }
+}
