@@ -52,6 +52,8 @@ pub enum Metric {
     ConnectionsEnded,
     /// How long a call for a token took.
     TokenCallDuration,
+    /// Messages with a code that bots passed on; by `Result`: confirmed, wrong_chat, unknown_code, too_many_guesses.
+    Confirmations,
     /// Segments of the token table that a sweep has gone through to their end.
     SweepFinished,
     /// For how long nobody had refreshed the tokens of the row that had waited longest, at a page of a sweep.
@@ -82,6 +84,7 @@ impl Metric {
             Self::Refreshes => "Refreshes",
             Self::ConnectionsEnded => "ConnectionsEnded",
             Self::TokenCallDuration => "TokenCallDuration",
+            Self::Confirmations => "Confirmations",
             Self::SweepFinished => "SweepFinished",
             Self::OldestUnrefreshedAge => "OldestUnrefreshedAge",
             Self::RefreshedTokensLost => "RefreshedTokensLost",

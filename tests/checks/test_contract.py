@@ -312,6 +312,9 @@ def test_the_code_makes_everything_that_the_schema_of_an_answer_allows():
     _made(schemas["Token"], OPENAPI, [body for body in bodies if "access_token" in body])
     _made(schemas["Accepted"], OPENAPI, [body for body in bodies if body.get("status") == "accepted"])
     _made(schemas["NeedsReauthorization"], OPENAPI, [body for body in bodies if body.get("error") == "needs_reauthorization"])
+    _made(schemas["Confirmation"], OPENAPI, [body for body in bodies if body.get("status") == "confirmed"])
+    for schema, error in {"UnknownCode": "unknown_code", "WrongChat": "wrong_chat", "TooManyGuesses": "too_many_guesses"}.items():
+        _made(schemas[schema], OPENAPI, [body for body in bodies if body.get("error") == error])
     for status, reference in schemas["Status"]["discriminator"]["mapping"].items():
         _made(_find(reference, OPENAPI)[0], OPENAPI, [body for body in bodies if body.get("status") == status])
 
@@ -326,7 +329,15 @@ def test_a_request_is_refused_where_its_schema_forbids_it(request_):
 
 
 @pytest.mark.parametrize(
-    ("schema", "heading"), [("LinkRequest", "### Request"), ("TokenRequest", "### Token request"), ("Link", "### Response"), ("Token", "### Token response")]
+    ("schema", "heading"),
+    [
+        ("LinkRequest", "### Request"),
+        ("TokenRequest", "### Token request"),
+        ("ConfirmationRequest", "### Confirmation request"),
+        ("Link", "### Response"),
+        ("Token", "### Token response"),
+        ("Confirmation", "### Confirmation response"),
+    ],
 )
 def test_the_document_has_the_fields_of_the_schema(schema, heading):
     properties, required = _properties(FILES[OPENAPI]["components"]["schemas"][schema], OPENAPI)
@@ -348,6 +359,7 @@ def test_the_document_has_the_fields_of_each_status():
         ("POST /links", "functions/connect-link/src/link_request.rs"),
         ("POST /connections/token", "functions/token-keeper/src/request.rs"),
         ("POST /connections/status", "functions/token-keeper/src/request.rs"),
+        ("POST /confirmations", "functions/token-keeper/src/confirmations/request.rs"),
     ],
 )
 def test_the_file_says_how_long_a_body_may_be(call, source):

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use shared::{SettingError, Settings, aws::links::CallbackUriSource, custody};
 
+use crate::confirmations::WAIT;
+
 /// The settings of this function.
 #[derive(Debug)]
 pub struct Config {
@@ -13,6 +15,18 @@ pub struct Config {
     /// How long the link lives that a call gets for a connection that has ended.
     pub(crate) link_lifetime: Duration,
     pub(crate) callback_uri: CallbackUriSource,
+    pub(crate) confirmations: ConfirmationConfig,
+}
+
+/// Where logins wait for their confirmation, and who hears of it.
+#[derive(Debug)]
+pub(crate) struct ConfirmationConfig {
+    pub(crate) pending_table: String,
+    pub(crate) limit_table: String,
+    /// The exchange queue's.
+    pub(crate) queue_url: String,
+    /// How long a call waits for the login of a code that came first.
+    pub(crate) wait: Duration,
 }
 
 impl Config {
@@ -28,7 +42,20 @@ impl Config {
             link_key_id: settings.required("LINK_KEY_ID")?,
             link_lifetime: Duration::from_hours(hours.into()),
             callback_uri: CallbackUriSource::read(settings)?,
+            confirmations: ConfirmationConfig {
+                pending_table: settings.required("PENDING_TABLE_NAME")?,
+                limit_table: settings.required("LIMIT_TABLE_NAME")?,
+                queue_url: settings.required("EXCHANGE_QUEUE_URL")?,
+                wait: WAIT,
+            },
         })
+    }
+
+    /// The same with another time to wait for the login of a code that came first: tests need not wait for none.
+    #[must_use]
+    pub fn waiting(mut self, wait: Duration) -> Self {
+        self.confirmations.wait = wait;
+        self
     }
 }
 
@@ -36,7 +63,7 @@ impl Config {
 mod tests {
     use super::*;
 
-    const COMPLETE: [(&str, &str); 13] = [
+    const COMPLETE: [(&str, &str); 16] = [
         ("DYNAMODB_PROFILE_TABLE_NAME", "salesforce_tokens"),
         ("ATTEMPT_TABLE_NAME", "connection_attempts"),
         ("UPKEEP_QUEUE_URL", "https://queue"),
@@ -50,6 +77,9 @@ mod tests {
         ("SF_CLIENT_ID_SECRET_NAME", "sf_client_id"),
         ("SF_CLIENT_SECRET_SECRET_NAME", "sf_client_secret"),
         ("API_DOMAIN_SUFFIX", "execute-api.us-east-1.amazonaws.com"),
+        ("PENDING_TABLE_NAME", "pending_connections"),
+        ("LIMIT_TABLE_NAME", "limits"),
+        ("EXCHANGE_QUEUE_URL", "https://exchange"),
     ];
 
     fn read(settings: &[(&str, &str)]) -> Result<Config, SettingError> {

@@ -11,12 +11,14 @@ use shared::{
     conditional_write::{Attributes, Value as Stored},
     connection::{ACCESS_TOKEN, CONNECTED_AT, ENDED_AT, ENDED_REASON, REFRESHED_AT},
     custody::LiveToken,
+    proof::ChatCode,
     web::{Content, Response},
 };
 
 use crate::{
     answer as answers,
-    refusal::{Refusal, Unavailable},
+    confirmations::{ConfirmationRequest, InvalidConfirmation, confirmed},
+    refusal::{Refusal, Unavailable, Unknown},
     request::{InvalidRequest, TokenRequest, chat},
     status::Standing,
 };
@@ -35,6 +37,10 @@ fn refusals() -> Vec<Refusal> {
             relink_url: Some("https://example.com".to_owned()),
         },
         Refusal::BotCustody,
+        Refusal::InvalidConfirmation(InvalidConfirmation::Malformed),
+        Refusal::UnknownCode(Unknown::NoLogin),
+        Refusal::WrongChat { is_confirmed: false },
+        Refusal::TooManyGuesses,
         Refusal::Unavailable(Unavailable::Deadline),
     ];
     let is_listed = |refusal: &Refusal| match refusal {
@@ -44,6 +50,10 @@ fn refusals() -> Vec<Refusal> {
         | Refusal::NotConnected
         | Refusal::NeedsReauthorization { .. }
         | Refusal::BotCustody
+        | Refusal::InvalidConfirmation(_)
+        | Refusal::UnknownCode(_)
+        | Refusal::WrongChat { .. }
+        | Refusal::TooManyGuesses
         | Refusal::Unavailable(_) => true,
     };
     all.into_iter().filter(is_listed).collect()
@@ -54,9 +64,19 @@ fn the_document_has_every_error_with_its_status_and_no_other() {
     let documented: BTreeSet<_> = Table::under(API, "## Errors")
         .rows(["endpoint", "status", "error"])
         .into_iter()
-        .filter_map(|[endpoint, status, error]| (endpoint == "/connections").then_some([status, error]))
+        .filter(|[endpoint, ..]| ["/connections", "/confirmations"].contains(&endpoint.as_str()))
         .collect();
-    let sent = refusals().into_iter().map(|refusal| [refusal.status().to_string(), refusal.label().to_owned()]);
+    let sent = refusals().into_iter().flat_map(|refusal| {
+        let endpoints =
+            calls(&refusal).iter().map(|call| if *call == CONFIRMATIONS { "/confirmations" } else { "/connections" });
+        let endpoints: BTreeSet<_> =
+            if matches!(refusal, Refusal::UnknownRoute) { ["/connections"].into() } else { endpoints.collect() };
+        let error = [refusal.status().to_string(), refusal.label().to_owned()];
+        endpoints.into_iter().map(move |endpoint| {
+            let [status, label] = error.clone();
+            [endpoint.to_owned(), status, label]
+        })
+    });
     assert_eq!(documented, sent.collect());
 }
 
@@ -104,6 +124,7 @@ fn the_document_has_every_field_of_a_status_and_what_it_comes_with() {
     for (status, standing, row) in [
         ("never", Standing::Never, Attributes::new()),
         ("pending", Standing::Pending, Attributes::new()),
+        ("unconfirmed", Standing::Unconfirmed, Attributes::new()),
         ("connected", Standing::of(&row(false)), row(false)),
         ("ended", Standing::of(&row(true)), row(true)),
     ] {
@@ -121,12 +142,33 @@ fn the_document_has_every_field_of_a_status_and_what_it_comes_with() {
 #[test]
 fn the_document_has_every_status() {
     let documented = Table::under(API, "### Status values").column("status");
-    let standings = [Standing::Never, Standing::Pending, Standing::Connected, Standing::Ended(None)];
+    let standings =
+        [Standing::Never, Standing::Pending, Standing::Unconfirmed, Standing::Connected, Standing::Ended(None)];
     let rows = Attributes::new();
     assert_eq!(documented, set(standings.map(|standing| standing.answer(&rows, &rows).status)));
 }
 
-const CALLS: [&str; 3] = ["POST /connections/token", "POST /connections/status", "POST /connections/disconnect"];
+const CONFIRMATIONS: &str = "POST /confirmations";
+const CALLS: [&str; 4] =
+    ["POST /connections/token", "POST /connections/status", "POST /connections/disconnect", CONFIRMATIONS];
+
+/// The calls that a refusal can be the answer to.
+fn calls(refusal: &Refusal) -> &'static [&'static str] {
+    match refusal {
+        // API Gateway answers for a route that is not the function's.
+        Refusal::UnknownRoute => &[],
+        Refusal::Unauthorised | Refusal::Unavailable(_) => &CALLS,
+        Refusal::Invalid(InvalidRequest::Malformed | InvalidRequest::WaId | InvalidRequest::TooLong) => &CALLS[..3],
+        Refusal::Invalid(InvalidRequest::Rejected | InvalidRequest::MinValidity)
+        | Refusal::NotConnected
+        | Refusal::NeedsReauthorization { .. }
+        | Refusal::BotCustody => &CALLS[..1],
+        Refusal::InvalidConfirmation(_)
+        | Refusal::UnknownCode(_)
+        | Refusal::WrongChat { .. }
+        | Refusal::TooManyGuesses => &CALLS[3..],
+    }
+}
 
 /// Every answer to a connection that has ended.
 fn ended() -> impl Iterator<Item = Refusal> {
@@ -139,22 +181,13 @@ fn ended() -> impl Iterator<Item = Refusal> {
 
 #[test]
 fn the_samples_have_every_refusal() {
-    let calls = |refusal: &Refusal| -> &[&str] {
-        match refusal {
-            // API Gateway answers for a route that is not the function's.
-            Refusal::UnknownRoute => &[],
-            Refusal::Unauthorised
-            | Refusal::Invalid(InvalidRequest::Malformed | InvalidRequest::WaId | InvalidRequest::TooLong)
-            | Refusal::Unavailable(_) => &CALLS,
-            Refusal::Invalid(InvalidRequest::Rejected | InvalidRequest::MinValidity)
-            | Refusal::NotConnected
-            | Refusal::NeedsReauthorization { .. }
-            | Refusal::BotCustody => &CALLS[..1],
-        }
-    };
     let invalid =
         [InvalidRequest::WaId, InvalidRequest::TooLong, InvalidRequest::Rejected, InvalidRequest::MinValidity];
+    let confirmations = [InvalidConfirmation::WaId, InvalidConfirmation::LongText, InvalidConfirmation::TooLong];
     let all = refusals().into_iter().chain(invalid.map(Refusal::Invalid)).chain(ended());
+    let all = all.chain(confirmations.map(Refusal::InvalidConfirmation));
+    let all = all.chain([Unknown::NoCode, Unknown::TooLate].map(Refusal::UnknownCode));
+    let all = all.chain([Refusal::WrongChat { is_confirmed: true }]);
     let samples = all.flat_map(|refusal| {
         let calls = calls(&refusal).iter();
         calls.map(|call| answer(call, &refusal.response().into_event(false))).collect::<Vec<_>>()
@@ -168,7 +201,7 @@ fn served(call: &str, status: u16, content: Content) -> String {
 
 #[test]
 fn the_samples_have_every_answer_with_all_that_can_be_known_and_with_the_least() {
-    let [token, status, disconnect] = CALLS;
+    let [token, status, disconnect, confirmations] = CALLS;
     let least = LiveToken {
         access_token: "00Dxx!ACCESS".to_owned().into(),
         instance_url: "https://acme.my.salesforce.com".to_owned(),
@@ -185,6 +218,7 @@ fn the_samples_have_every_answer_with_all_that_can_be_known_and_with_the_least()
     for (standing, row) in [
         (Standing::Never, Attributes::new()),
         (Standing::Pending, Attributes::new()),
+        (Standing::Unconfirmed, Attributes::new()),
         (Standing::Connected, row(false)),
         (Standing::Ended(None), row(true)),
     ] {
@@ -195,6 +229,7 @@ fn the_samples_have_every_answer_with_all_that_can_be_known_and_with_the_least()
         samples.push(served(status, 200, answers::json(&Standing::Ended(Some(reason)).answer(&row(true), &nothing))));
     }
     samples.push(served(disconnect, 204, Content::Nothing));
+    samples.push(served(confirmations, 200, confirmed()));
     assert_samples("connections", &samples);
 }
 
@@ -204,13 +239,65 @@ fn each_request_among_the_samples_is_read_or_refused_as_it_says() {
     for call in CALLS {
         for (body, error) in requests(call) {
             let refused = match call {
-                "POST /connections/token" => TokenRequest::parse(&body).err(),
-                _ => chat(&body).err(),
+                "POST /connections/token" => TokenRequest::parse(&body).err().map(Refusal::from),
+                CONFIRMATIONS => ConfirmationRequest::parse(&body).err().map(Refusal::from),
+                _ => chat(&body).err().map(Refusal::from),
             };
-            let refused = refused.map(|error| Refusal::from(error).label());
+            let refused = refused.as_ref().map(Refusal::label);
             assert_eq!(refused, error.as_deref(), "{call} {}", String::from_utf8_lossy(&body));
             read += 1;
         }
     }
     assert!(read > 0);
+}
+
+#[test]
+fn the_document_has_every_field_of_a_request_for_a_confirmation() {
+    let parse = |names: &BTreeSet<String>| {
+        let value = |name: &str| if name == "wa_id" { CHAT } else { "K7PW-4MXR" };
+        let fields: serde_json::Map<_, _> = names.iter().map(|name| (name.clone(), value(name).into())).collect();
+        ConfirmationRequest::parse(&serde_json::to_vec(&fields).unwrap())
+    };
+    let table = Table::under(API, "### Confirmation request");
+    let required = table.column_where("field", "", "required");
+    assert_eq!(required, table.column("field"));
+    assert_eq!(parse(&required).unwrap().codes.len(), 1);
+    for name in &required {
+        assert!(parse(&(&required - &set([name.as_str()]))).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn the_document_has_every_field_of_a_confirmation() {
+    let Content::Json(confirmation) = confirmed() else { panic!("JSON") };
+    let confirmation: serde_json::Map<_, _> = serde_json::from_str(&confirmation).unwrap();
+    assert_eq!(Table::under(API, "### Confirmation response").column("field"), set(confirmation.keys()));
+}
+
+/// By this a bot knows a code: made of what the reader of codes takes, character by character.
+#[test]
+fn the_document_has_the_pattern_of_a_code() {
+    let is_code = |text: String| !ChatCode::find(&text).is_empty();
+    let taken = |with: &dyn Fn(char) -> String| -> Vec<char> {
+        let characters = ('\0'..='\u{ffff}').filter(|character| !character.is_ascii_lowercase());
+        characters.filter(|character| is_code(with(*character))).collect()
+    };
+    let class = |characters: &[char]| -> String {
+        let shown = |character: &char| match *character {
+            plain if plain == '-' || plain == ' ' || plain.is_ascii_alphanumeric() => plain.to_string(),
+            other => format!("\\u{:04x}", u32::from(other)),
+        };
+        characters.iter().map(shown).collect()
+    };
+    let first = class(&taken(&|symbol| format!("{symbol}7PW4MXR")));
+    let letters = |symbols: String| symbols.replace("23456789", "2-9");
+    let other = letters(class(&taken(&|symbol| format!("K{symbol}PW4MXR"))));
+    assert_eq!(other, format!("2-9{first}"));
+    let mut separators = taken(&|separator| format!("K7PW{separator}4MXR"));
+    // What nobody sees is dropped wherever it stands.
+    separators.retain(|separator| !is_code(format!("K7{separator}PW-4MXR")));
+    // In a class a hyphen stands first, or means a range.
+    separators.sort_by_key(|separator| *separator != '-');
+    let pattern = format!("(?<![^\\W_])[{first}][{other}]{{3}}[{}]?[{other}]{{4}}(?![^\\W_])", class(&separators));
+    assert!(API.text().contains(&format!("\n{pattern}\n")), "docs/API.md lacks {pattern}");
 }

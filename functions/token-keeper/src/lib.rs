@@ -1,10 +1,12 @@
-//! The token keeper: gives the bot live access tokens, says how a chat's connection stands, and ends it.
+//! The token keeper: gives the bot live access tokens, says how a chat's connection stands, ends it, and confirms a chat's
+//! login.
 //!
 //! How tokens are refreshed, by one winner and without losing any, is in [`shared::custody`]. A token that is fresh costs one
 //! read of its row, and nothing else is asked. No chat, token or body is ever logged.
 
 mod answer;
 mod config;
+mod confirmations;
 #[cfg(test)]
 mod contract;
 mod refusal;
@@ -33,6 +35,7 @@ use tracing::{error, info, warn};
 
 pub use crate::config::Config;
 use crate::{
+    confirmations::{ConfirmationRequest, Confirmations},
     refusal::{Refusal, Unavailable},
     relink::Relink,
     request::{Request, Route, TokenRequest},
@@ -53,6 +56,7 @@ const DEADLINE: Duration = Duration::from_secs(24);
 pub struct TokenKeeper {
     custody: Custody,
     relink: Relink,
+    confirmations: Confirmations,
     attempt_table: String,
     clock: Clock,
 }
@@ -70,14 +74,15 @@ impl TokenKeeper {
     /// A function that has fetched nothing and opened no connection yet.
     #[must_use]
     pub fn new(config: Config, aws: &SdkConfig, clock: Clock, random: Random) -> Self {
-        let Config { custody, attempt_table, link_key_id, link_lifetime, callback_uri } = config;
+        let Config { custody, attempt_table, link_key_id, link_lifetime, callback_uri, confirmations } = config;
         let other_secrets = callback_uri.source().cloned().into_iter().collect();
         let login_urls = custody.login_urls.clone();
         let custody = Custody::new(custody, aws, clock, random, other_secrets);
         let references = References::new(custody.dynamodb().clone(), attempt_table.clone());
         let links = Links::new(aws, link_key_id, references, random);
         let relink = Relink { links, login_urls, lifetime: link_lifetime, callback_uri };
-        Self { custody, relink, attempt_table, clock }
+        let confirmations = Confirmations::new(confirmations, aws, &custody, clock);
+        Self { custody, relink, confirmations, attempt_table, clock }
     }
 
     /// Prepares a read without sending it: that is all that a call for a fresh token needs.
@@ -100,6 +105,9 @@ impl TokenKeeper {
         let duration_ms = millis(took);
         let result = served.as_ref().map_or_else(Refusal::label, |served| served.result);
         self.measure(now, route, result, took);
+        if served.as_ref().map_or_else(Refusal::answers_code, |_| route == Route::Confirmations) {
+            self.custody.config().meter.count(now, Metric::Confirmations, &[("Result", result)]);
+        }
         let response = match served {
             Ok(Served { status, result, reason, content }) => {
                 info!(route = name, status, result, reason, duration_ms, "request served");
@@ -140,6 +148,7 @@ impl TokenKeeper {
             Route::Token => self.token(TokenRequest::parse(&body)?, &api_id, deadline).await,
             Route::Status => self.status(&request::chat(&body)?).await,
             Route::Disconnect => self.disconnect(&request::chat(&body)?, deadline).await,
+            Route::Confirmations => self.confirm(&ConfirmationRequest::parse(&body)?).await,
         }
     }
 
@@ -175,9 +184,10 @@ impl TokenKeeper {
         if standing != Standing::Connected {
             let (client, table) = (self.custody.dynamodb(), &self.attempt_table);
             let newest = tables::newest(client, table, wa_id).await.map_err(Unavailable::from)?;
-            if let Some(newest) = newest.filter(|newest| status::is_under_way(newest.status)) {
-                standing = Standing::Pending;
-                attempt = tables::attempt(client, table, newest.id).await.map_err(Unavailable::from)?;
+            let under_way = newest.and_then(|newest| Some((newest.id, Standing::under_way(newest.status)?)));
+            if let Some((id, of_login)) = under_way {
+                standing = of_login;
+                attempt = tables::attempt(client, table, id).await.map_err(Unavailable::from)?;
             }
         }
         let answer = standing.answer(&row, &attempt);
@@ -190,6 +200,11 @@ impl TokenKeeper {
         ended.map_err(Unavailable::from)?;
         Ok(Served { status: 204, result: "disconnected", reason: None, content: Content::Nothing })
     }
+
+    async fn confirm(&self, request: &ConfirmationRequest) -> Result<Served, Refusal> {
+        self.confirmations.confirm(request).await?;
+        Ok(Served { status: 200, result: "confirmed", reason: None, content: confirmations::confirmed() })
+    }
 }
 
 #[cfg(test)]
@@ -199,5 +214,6 @@ mod tests {
     #[test]
     fn a_request_is_answered_before_the_functions_timeout() {
         assert!(WORK_TIME < DEADLINE && DEADLINE < fakes::template::timeout("TokenKeeperFunction"));
+        assert!(confirmations::WAIT < WORK_TIME, "a confirmation waits for its login and still answers");
     }
 }

@@ -11,11 +11,15 @@ use shared::{
         secrets::SecretsError,
     },
     custody::Trouble,
+    limit::GUESS_WINDOW,
     process::NoRandomness,
     web::{Content, Response},
 };
 
-use crate::request::InvalidRequest;
+use crate::{
+    confirmations::{InvalidConfirmation, messages},
+    request::InvalidRequest,
+};
 
 /// For `Retry-After` where a table or a link is what does not answer.
 const RETRY_AFTER: Duration = Duration::from_secs(3);
@@ -29,6 +33,8 @@ pub(crate) enum Refusal {
     Unauthorised,
     #[error(transparent)]
     Invalid(#[from] InvalidRequest),
+    #[error(transparent)]
+    InvalidConfirmation(#[from] InvalidConfirmation),
     #[error("the chat has no connection; send it a link of POST /links")]
     NotConnected,
     #[error("the connection has ended; next says what helps")]
@@ -40,8 +46,28 @@ pub(crate) enum Refusal {
     },
     #[error("this stack has TokenCustody=Bot: the bot reads and refreshes tokens itself")]
     BotCustody,
+    #[error("no login waits for a code in the text")]
+    UnknownCode(Unknown),
+    #[error("the code is of a login with a link that was made for another chat")]
+    WrongChat {
+        /// That chat has sent the code, and before this one.
+        is_confirmed: bool,
+    },
+    #[error("the chat has sent three wrong codes within ten minutes")]
+    TooManyGuesses,
     #[error("try again after Retry-After")]
     Unavailable(#[from] Unavailable),
+}
+
+/// Why a text confirms nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unknown {
+    /// Nothing in it has the form of a code: the message is about something else.
+    NoCode,
+    /// No login waits for its codes.
+    NoLogin,
+    /// Its code is of a login of this chat's that is over.
+    TooLate,
 }
 
 /// Why a call cannot be answered now. The text is for the log.
@@ -51,6 +77,8 @@ pub(crate) enum Unavailable {
     Custody(#[from] Trouble),
     #[error(transparent)]
     Table(#[from] AwsError),
+    #[error("the token exchanger was not told")]
+    Queue(#[source] AwsError),
     #[error("no new link")]
     Link(#[from] LinkError),
     #[error("no new link")]
@@ -67,10 +95,11 @@ impl Refusal {
     /// The HTTP status.
     pub(crate) const fn status(&self) -> u16 {
         match self {
-            Self::Invalid(_) => 400,
+            Self::Invalid(_) | Self::InvalidConfirmation(_) => 400,
             Self::Unauthorised => 403,
-            Self::UnknownRoute | Self::NotConnected => 404,
-            Self::NeedsReauthorization { .. } | Self::BotCustody => 409,
+            Self::UnknownRoute | Self::NotConnected | Self::UnknownCode(_) => 404,
+            Self::NeedsReauthorization { .. } | Self::BotCustody | Self::WrongChat { .. } => 409,
+            Self::TooManyGuesses => 429,
             Self::Unavailable(_) => 503,
         }
     }
@@ -78,22 +107,33 @@ impl Refusal {
     /// `error` in JSON, `result` in logs and metrics.
     pub(crate) const fn label(&self) -> &'static str {
         match self {
-            Self::Invalid(_) => "invalid_request",
+            Self::Invalid(_) | Self::InvalidConfirmation(_) => "invalid_request",
             Self::Unauthorised => "forbidden",
             Self::UnknownRoute => "not_found",
             Self::NotConnected => "not_connected",
             Self::NeedsReauthorization { .. } => "needs_reauthorization",
             Self::BotCustody => "bot_custody",
+            Self::UnknownCode(_) => "unknown_code",
+            Self::WrongChat { .. } => "wrong_chat",
+            Self::TooManyGuesses => "too_many_guesses",
             Self::Unavailable(_) => "temporarily_unavailable",
         }
     }
 
-    /// `reason` in JSON and logs.
+    /// `reason` in logs.
     pub(crate) const fn reason(&self) -> Option<&'static str> {
         match self {
             Self::NeedsReauthorization { reason: Some(reason), .. } => Some(reason.as_str()),
+            Self::UnknownCode(Unknown::NoCode) => Some("no_code"),
+            Self::UnknownCode(Unknown::NoLogin) => Some("no_login"),
+            Self::UnknownCode(Unknown::TooLate) => Some("too_late"),
             _ => None,
         }
+    }
+
+    /// Whether a code was sent, and this is what becomes of it.
+    pub(crate) const fn answers_code(&self) -> bool {
+        self.user_message().is_some()
     }
 
     /// The cause that an operator has to know, where the fault is not the caller's.
@@ -104,24 +144,43 @@ impl Refusal {
         }
     }
 
+    /// What the bot is to say to the chat, where the call is about a code that it has sent.
+    const fn user_message(&self) -> Option<&'static str> {
+        match self {
+            Self::UnknownCode(Unknown::NoLogin) => Some(messages::UNKNOWN),
+            Self::UnknownCode(Unknown::TooLate) => Some(messages::TOO_LATE),
+            Self::WrongChat { is_confirmed: false } => Some(messages::WRONG_CHAT),
+            Self::WrongChat { is_confirmed: true } => Some(messages::CONFIRMED_ELSEWHERE),
+            Self::TooManyGuesses => Some(messages::TOO_MANY_GUESSES),
+            _ => None,
+        }
+    }
+
+    /// For `Retry-After`, in seconds.
+    fn retry_after(&self) -> Option<u16> {
+        match self {
+            // By then the oldest guess, at the latest, counts no more.
+            Self::TooManyGuesses => u16::try_from(GUESS_WINDOW.as_secs()).ok(),
+            _ => self.fault().map(Unavailable::retry_after),
+        }
+    }
+
     /// The answer.
     pub(crate) fn response(&self) -> Response {
         let content = Content::Json(self.body().to_string());
-        Response {
-            status: self.status(),
-            content,
-            retry_after: self.fault().map(Unavailable::retry_after),
-            cookies: Vec::new(),
-        }
+        Response { status: self.status(), content, retry_after: self.retry_after(), cookies: Vec::new() }
     }
 
     /// The JSON object that is answered.
     fn body(&self) -> Value {
         let mut body = json!({ "error": self.label(), "error_description": self.to_string() });
-        if let Some(reason) = self.reason() {
-            body["reason"] = json!(reason);
+        if let Some(user_message) = self.user_message() {
+            body["user_message"] = json!(user_message);
         }
         if let Self::NeedsReauthorization { reason, relink_url } = self {
+            if let Some(reason) = reason {
+                body["reason"] = json!(reason);
+            }
             body["next"] = json!(reason.map_or(Next::Relink, EndReason::next).as_str());
             if let Some(relink_url) = relink_url {
                 body["relink_url"] = json!(relink_url);

@@ -32,6 +32,8 @@ pub(crate) enum Route {
     Status,
     /// `POST /connections/disconnect`: the end of the chat's connection.
     Disconnect,
+    /// `POST /confirmations`: a message of a chat that may have the code of a login.
+    Confirmations,
     /// No route of this function.
     Unknown,
 }
@@ -70,6 +72,7 @@ impl Request {
             (&Method::POST, Some("/connections/token")) => Route::Token,
             (&Method::POST, Some("/connections/status")) => Route::Status,
             (&Method::POST, Some("/connections/disconnect")) => Route::Disconnect,
+            (&Method::POST, Some("/confirmations")) => Route::Confirmations,
             _ => Route::Unknown,
         };
         Self {
@@ -88,6 +91,7 @@ impl Route {
             Self::Token => "POST /connections/token",
             Self::Status => "POST /connections/status",
             Self::Disconnect => "POST /connections/disconnect",
+            Self::Confirmations => "POST /confirmations",
             Self::Unknown => "unknown",
         }
     }
@@ -142,6 +146,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::confirmations::ConfirmationRequest;
 
     const CHAT: &str = "whatsapp:+15551234567";
 
@@ -165,7 +170,12 @@ mod tests {
 
     #[test]
     fn each_route_is_known_by_its_key_and_method() {
-        for label in ["POST /connections/token", "POST /connections/status", "POST /connections/disconnect"] {
+        for label in [
+            "POST /connections/token",
+            "POST /connections/status",
+            "POST /connections/disconnect",
+            "POST /confirmations",
+        ] {
             assert_eq!(Request::read(&event("POST", label, &json!({}))).route.label(), label);
         }
         for (method, key) in [("GET", "POST /connections/token"), ("POST", "POST /links"), ("POST", "$default")] {
@@ -180,15 +190,22 @@ mod tests {
         for file in std::fs::read_dir(samples).unwrap() {
             let path = file.unwrap().path();
             let sample: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-            if sample["routeKey"].as_str().unwrap_or_default().contains("/connections/") {
+            let path = path.display();
+            let key = sample["routeKey"].as_str().unwrap_or_default().to_owned();
+            if key.contains("/connections/") || key.contains("/confirmations") {
                 let request = Request::read(&serde_json::from_value(sample).unwrap());
-                assert_ne!(request.route, Route::Unknown, "{}", path.display());
-                assert!(request.authorised && !request.api_id.is_empty(), "{}", path.display());
-                assert!(TokenRequest::parse(&request.body).is_ok(), "{}", path.display());
+                assert_ne!(request.route, Route::Unknown, "{path}");
+                assert!(request.authorised && !request.api_id.is_empty(), "{path}");
+                match request.route {
+                    Route::Confirmations => {
+                        assert_eq!(ConfirmationRequest::parse(&request.body).unwrap().codes.len(), 1, "{path}");
+                    }
+                    _ => assert!(TokenRequest::parse(&request.body).is_ok(), "{path}"),
+                }
                 read += 1;
             }
         }
-        assert_eq!(read, 3);
+        assert_eq!(read, 4);
     }
 
     #[test]

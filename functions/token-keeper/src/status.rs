@@ -15,6 +15,8 @@ pub(crate) enum Standing {
     Never,
     /// It is not connected, and a login is being processed.
     Pending,
+    /// It is not connected, and a login waits for the chat to send its code.
+    Unconfirmed,
     /// It has tokens.
     Connected,
     /// It was connected; the reason is known where this stack has ended it.
@@ -43,11 +45,6 @@ pub(crate) struct StatusAnswer<'a> {
     pub(crate) reference: Option<Reference>,
 }
 
-/// Whether an attempt with this status is still being processed: `delayed` is followed by another outcome.
-pub(crate) const fn is_under_way(newest: Status) -> bool {
-    matches!(newest, Status::Exchanging | Status::Unconfirmed | Status::Delayed)
-}
-
 impl Standing {
     /// By the row alone, which never says that a login is being processed.
     pub(crate) fn of(row: &Attributes) -> Self {
@@ -60,6 +57,16 @@ impl Standing {
         }
     }
 
+    /// By the status of the newest attempt of a chat that is not connected; `None` where that attempt is over. `delayed` is
+    /// followed by another outcome.
+    pub(crate) const fn under_way(newest: Status) -> Option<Self> {
+        match newest {
+            Status::Exchanging | Status::Delayed => Some(Self::Pending),
+            Status::Unconfirmed => Some(Self::Unconfirmed),
+            Status::Connected | Status::Failed | Status::Ended => None,
+        }
+    }
+
     /// The answer. An account is named only where it is or was this connection's; the reference is the connection's or, while
     /// a login is being processed, that of its attempt.
     pub(crate) fn answer<'a>(self, row: &'a Attributes, attempt: &Attributes) -> StatusAnswer<'a> {
@@ -68,12 +75,13 @@ impl Standing {
         let time = |name| if self == Self::Connected { rfc3339(row, name) } else { None };
         let reference = match self {
             Self::Never => None,
-            Self::Pending => Reference::of(attempt),
+            Self::Pending | Self::Unconfirmed => Reference::of(attempt),
             Self::Connected | Self::Ended(_) => Reference::of(row),
         };
         let (status, reason) = match self {
             Self::Never => ("never", None),
             Self::Pending => ("pending", None),
+            Self::Unconfirmed => ("unconfirmed", None),
             Self::Connected => ("connected", None),
             Self::Ended(reason) => ("ended", reason),
         };
@@ -173,6 +181,7 @@ mod tests {
             (Standing::Connected, Some("row")),
             (Standing::Ended(None), Some("row")),
             (Standing::Pending, Some("attempt")),
+            (Standing::Unconfirmed, Some("attempt")),
             (Standing::Never, None),
         ] {
             let reference = standing.answer(&of_row, &of_attempt).reference;
@@ -191,13 +200,14 @@ mod tests {
         let row = row(&[("of_the_bot", "note".into()), (attr::USERNAME, "x".into())]);
         assert_eq!(answer(Standing::of(&row), &row), json!({ "status": "never" }));
         assert_eq!(answer(Standing::Pending, &row), json!({ "status": "pending" }));
+        assert_eq!(answer(Standing::Unconfirmed, &row), json!({ "status": "unconfirmed" }));
     }
 
     #[test]
     fn an_attempt_is_under_way_until_it_has_a_last_outcome() {
         for status in Status::ALL {
             let last = matches!(status, Status::Connected | Status::Failed | Status::Ended);
-            assert_eq!(is_under_way(status), !last, "{status:?}");
+            assert_eq!(Standing::under_way(status).is_none(), last, "{status:?}");
         }
     }
 }

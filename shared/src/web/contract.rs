@@ -44,7 +44,7 @@ fn the_document_has_every_header_of_every_answer_and_no_other() {
         assert_eq!(set(headers(content, None).into_keys()), wanted);
     }
     let unavailable = set(headers(Content::Page(String::new()), Some(3)).into_keys());
-    assert_eq!(unavailable, &with_content | &documented("503"));
+    assert_eq!(unavailable, &with_content | &documented("`503`, and `429` of `/confirmations`"));
 }
 
 #[test]

@@ -35,6 +35,7 @@ REACHED = {
     "POST /connections/token": {200, 400, 404, 409},
     "POST /connections/status": {200, 400},
     "POST /connections/disconnect": {204, 400},
+    "POST /confirmations": {400, 404},
     "GET /connect/{link}": {404},
     "POST /connect/{link}": {404},
     "GET /callback": {400},
@@ -115,9 +116,9 @@ def test_no_answer_is_outside_the_contract(case):
     case.validate_response(response, checks=CHECKS)
 
 
-@pytest.mark.parametrize("path", ["/links", "/connections/token", "/connections/status", "/connections/disconnect"])
+@pytest.mark.parametrize("path", ["/links", "/connections/token", "/connections/status", "/connections/disconnect", "/confirmations"])
 def test_a_call_that_is_not_signed_is_refused(path):
-    answer = requests.post(f"{API}{path}", json={"wa_id": CONNECTED}, timeout=30)
+    answer = requests.post(f"{API}{path}", json={"wa_id": CONNECTED, "text": "K7PW-4MXR"}, timeout=30)
     assert answer.status_code == 403
     schema[path]["POST"].validate_response(answer)
 

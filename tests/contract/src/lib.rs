@@ -24,7 +24,9 @@ pub const README: Document = Document("README.md");
 pub struct Document(&'static str);
 
 impl Document {
-    fn read(self) -> String {
+    /// All of it.
+    #[must_use]
+    pub fn text(self) -> String {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(self.0);
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
@@ -41,7 +43,7 @@ impl Table {
     /// The first table under a heading, which is given with its `#`s.
     #[must_use]
     pub fn under(document: Document, heading: &str) -> Self {
-        Self::parse(&document.read(), heading)
+        Self::parse(&document.text(), heading)
     }
 
     fn parse(text: &str, heading: &str) -> Self {

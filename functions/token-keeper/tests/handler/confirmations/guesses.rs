@@ -1,0 +1,74 @@
+//! Codes that no login waits for.
+
+use super::*;
+
+#[tokio::test]
+async fn a_text_without_a_code_is_no_guess_and_asks_nobody() {
+    let world = World::holding().await;
+    for text in ["", "hello", "7KPW-4MXR", "K7PW-4MX", "connect"] {
+        let answer = world.confirm(CHAT, text).await;
+        assert_eq!((answer.status_code, &body(&answer)["error"]), (404, &json!("unknown_code")), "{text}");
+        assert_eq!(body(&answer)["user_message"], Value::Null);
+    }
+    assert_eq!(world.server.operations(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn after_three_wrong_codes_no_code_is_looked_at() {
+    let world = World::holding().await;
+    for code in &WRONG[..3] {
+        assert_eq!(world.answer(CHAT, code).await, unknown());
+    }
+    for code in [WRONG[3], CODE] {
+        let answer = world.confirm(CHAT, code).await;
+        assert_eq!((answer.status_code, &body(&answer)["error"]), (429, &json!("too_many_guesses")), "{code}");
+        assert_eq!(header(&answer, "retry-after"), "600");
+        assert!(said(&answer).starts_with("These were too many wrong codes."));
+    }
+    assert_eq!(world.sender(CODE), Value::Null);
+    assert_eq!(world.answer(OTHER_CHAT, CODE).await, wrong_chat(), "each sender has guesses of its own");
+}
+
+#[tokio::test]
+async fn the_same_wrong_code_counts_once() {
+    let world = World::holding().await;
+    for _ in 0..4 {
+        assert_eq!(world.answer(CHAT, WRONG[0]).await, unknown());
+    }
+    assert_eq!(world.guesses(CHAT), 1);
+    assert_eq!(world.answer(CHAT, CODE).await, ok());
+}
+
+#[tokio::test]
+async fn guesses_in_parallel_are_three_too() {
+    let world = World::start().await;
+    let [a, b, c, d, e] = WRONG.map(|code| world.answer(CHAT, code));
+    let (a, b, c, d, e) = tokio::join!(a, b, c, d, e);
+    let mut answers = [a, b, c, d, e];
+    answers.sort();
+    assert_eq!(answers, [unknown(), unknown(), unknown(), too_many(), too_many()]);
+}
+
+#[tokio::test]
+async fn of_several_codes_the_first_that_is_known_decides() {
+    let world = World::holding().await;
+    assert_eq!(world.answer(CHAT, &format!("{} or {CODE}, {}", WRONG[0], WRONG[1])).await, ok());
+    assert_eq!((world.guesses(CHAT), world.sender(WRONG[0])), (1, json!(CHAT)));
+    assert_eq!(world.sender(WRONG[1]), Value::Null, "what follows is not looked at");
+}
+
+#[tokio::test]
+async fn several_wrong_codes_are_several_guesses() {
+    let world = World::start().await;
+    assert_eq!(world.answer(CHAT, &WRONG[..2].join(" ")).await, unknown());
+    assert_eq!(world.guesses(CHAT), 2);
+}
+
+#[tokio::test]
+async fn one_code_too_many_ends_a_text_with_several() {
+    let world = World::holding().await;
+    assert_eq!(world.answer(CHAT, &WRONG[..2].join(" ")).await, unknown());
+    assert_eq!(world.answer(CHAT, &format!("{} {} {CODE}", WRONG[2], WRONG[3])).await, too_many());
+    assert_eq!(world.sender(CODE), Value::Null);
+    assert!(world.told().is_empty());
+}

@@ -1,0 +1,121 @@
+//! Codes of logins that wait for them, or have waited.
+
+use super::*;
+
+#[tokio::test]
+async fn the_links_own_chat_confirms_its_login_and_the_exchanger_hears_of_it() {
+    let world = World::holding().await;
+    let answer = world.confirm(CHAT, "Confirmation code: K7PW-4MXR").await;
+    assert_eq!((answer.status_code, &body(&answer)["status"]), (200, &json!("confirmed")));
+    assert!(said(&answer).starts_with("Thank you, that is the right code."));
+    assert_eq!(world.sender(CODE), CHAT);
+    let [message] = &world.told()[..] else { panic!("one message") };
+    assert_eq!((message.state.as_str(), message.received_at), ("the state", NOW));
+    let Consent::Decided { proof: of, code_sha256 } = &message.consent else { panic!("{message:?}") };
+    assert_eq!((of, &**code_sha256), (&proof(CODE), "sha256"));
+    assert_eq!(world.asked_salesforce(), 0);
+    assert_eq!(world.row(), Value::Null, "nothing is connected here");
+}
+
+#[tokio::test]
+async fn a_right_code_is_no_guess() {
+    let world = World::holding().await;
+    assert_eq!(world.answer(CHAT, CODE).await, ok());
+    assert_eq!(world.guesses(CHAT), 0);
+    assert_eq!(world.server.operations(), ["UpdateItem", "UpdateItem", "SendMessage", "UpdateItem"]);
+}
+
+#[tokio::test]
+async fn a_code_is_read_as_people_send_it() {
+    for text in ["k7pw4mxr", "my code is K7PW 4MXR!", "_K7PW–4MXR_", "\u{200e}K7PW-4MXR\n"] {
+        let world = World::holding().await;
+        assert_eq!(world.answer(CHAT, text).await, ok(), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_repetition_is_answered_alike_and_changes_nothing() {
+    let world = World::holding().await;
+    let first = world.confirm(CHAT, CODE).await;
+    let row = world.tables.item(PENDING, proof(CODE).as_str());
+    assert_eq!(body(&world.confirm(CHAT, CODE).await), body(&first));
+    assert_eq!(world.tables.item(PENDING, proof(CODE).as_str()), row);
+    let told = world.told().len();
+    settle(&world.tables);
+    assert_eq!(body(&world.confirm(CHAT, CODE).await), body(&first));
+    assert_eq!(world.told().len(), told, "it was carried out");
+    assert_eq!(world.guesses(CHAT), 0);
+}
+
+#[tokio::test]
+async fn another_chat_is_warned_and_its_code_decides_the_login() {
+    let world = World::holding().await;
+    for _ in 0..2 {
+        let answer = world.confirm(OTHER_CHAT, CODE).await;
+        assert_eq!((answer.status_code, &body(&answer)["error"]), (409, &json!("wrong_chat")));
+        assert!(said(&answer).starts_with("Nothing was connected: "));
+        assert!(!text(&answer).contains("1555"), "whose link it is stays unsaid: {}", text(&answer));
+    }
+    assert_eq!(world.sender(CODE), OTHER_CHAT);
+    assert!(matches!(world.told()[..], [ExchangeMessage { consent: Consent::Decided { .. }, .. }, _]));
+    assert_eq!(world.guesses(OTHER_CHAT), 0);
+}
+
+#[tokio::test]
+async fn after_another_chat_the_links_own_chat_is_too_late() {
+    let world = World::holding().await;
+    assert_eq!(world.answer(OTHER_CHAT, CODE).await, wrong_chat());
+    let answer = world.confirm(CHAT, CODE).await;
+    assert_eq!((answer.status_code, &body(&answer)["error"]), (404, &json!("unknown_code")));
+    assert!(said(&answer).starts_with("That code is no longer valid"));
+    assert_eq!(world.guesses(CHAT), 0, "it is the code of a login of its own");
+}
+
+#[tokio::test]
+async fn another_chat_that_sends_the_code_after_the_links_own_hears_that_it_is_connected_there() {
+    let world = World::holding().await;
+    assert_eq!(world.answer(CHAT, CODE).await, ok());
+    for _ in 0..2 {
+        let answer = world.confirm(OTHER_CHAT, CODE).await;
+        assert_eq!((answer.status_code, &body(&answer)["error"]), (409, &json!("wrong_chat")));
+        assert!(said(&answer).contains("The Salesforce account is connected there"), "{}", said(&answer));
+        if world.tables.item(PENDING, proof(CODE).as_str())["sealed_key"].is_object() {
+            settle(&world.tables);
+        }
+    }
+    assert_eq!(world.sender(CODE), CHAT);
+}
+
+#[tokio::test]
+async fn when_the_time_is_over_nothing_is_confirmed() {
+    let world = World::start().await;
+    hold(&world.tables, NOW);
+    let answer = world.confirm(CHAT, CODE).await;
+    assert_eq!((answer.status_code, &body(&answer)["error"]), (404, &json!("unknown_code")));
+    assert!(said(&answer).starts_with("That code is no longer valid"));
+    assert_eq!((world.sender(CODE), world.guesses(CHAT)), (Value::Null, 0));
+    assert!(world.told().is_empty());
+}
+
+#[tokio::test]
+async fn when_the_time_is_over_another_chat_is_warned_all_the_same() {
+    let world = World::start().await;
+    hold(&world.tables, NOW);
+    let answer = world.confirm(OTHER_CHAT, CODE).await;
+    assert_eq!((answer.status_code, &body(&answer)["error"]), (409, &json!("wrong_chat")));
+    assert!(said(&answer).starts_with("Nothing was connected: "));
+    assert_eq!(world.sender(CODE), Value::Null);
+    assert!(world.told().is_empty());
+}
+
+#[tokio::test]
+async fn another_spelling_is_another_chat() {
+    let world = World::holding().await;
+    assert_eq!(world.answer("whatsapp:15551234567", CODE).await, wrong_chat());
+}
+
+#[tokio::test]
+async fn a_plus_that_arrived_as_a_space_is_the_same_chat() {
+    let world = World::holding().await;
+    assert_eq!(world.answer("whatsapp: 15551234567", CODE).await, ok());
+}
