@@ -180,6 +180,14 @@ pub fn expire(now: Timestamp) -> ConditionalWrite {
     ConditionalWrite::only_if(Condition::All(undecided.into_iter().chain([over]).collect())).set(attr::EXPIRED_AT, now)
 }
 
+/// The login is given up before its time is over, as if nobody sent the code. Allowed where one waits, and nobody has.
+#[must_use]
+pub fn withdraw(now: Timestamp) -> ConditionalWrite {
+    let waits = Condition::Above(attr::CONFIRM_UNTIL, 0);
+    let undecided = [attr::SENDER, attr::EXPIRED_AT].map(Condition::Absent);
+    ConditionalWrite::only_if(Condition::All(undecided.into_iter().chain([waits]).collect())).set(attr::EXPIRED_AT, now)
+}
+
 /// The decision on this attempt was carried out: its tokens leave the row.
 #[must_use]
 pub fn settle(attempt_id: AttemptId, now: Timestamp) -> ConditionalWrite {
@@ -356,6 +364,34 @@ mod tests {
     }
 
     #[test]
+    fn a_login_that_is_withdrawn_has_expired_at_once() {
+        let mut row = held();
+        assert!(withdraw(NOW).apply(&mut row));
+        assert_eq!(decision(&row), Some(Decision::Expired));
+        assert!(!send(&chat(1), NOW).apply(&mut row), "nobody confirms it any more");
+        assert_eq!(super::meaning(&row, &chat(1)), Meaning::TooLate);
+        assert!(!Held::read(&row).unwrap().is_settled(), "its tokens are still to be revoked");
+    }
+
+    #[test]
+    fn a_login_that_is_decided_is_not_withdrawn() {
+        for sender in [1, 2] {
+            let mut row = held();
+            assert!(send(&chat(sender), NOW).apply(&mut row));
+            let before = row.clone();
+            assert!(!withdraw(after(1)).apply(&mut row));
+            assert_eq!(row, before);
+        }
+    }
+
+    #[test]
+    fn a_code_without_a_login_is_not_withdrawn() {
+        let mut row = Attributes::new();
+        assert!(!withdraw(NOW).apply(&mut row));
+        assert!(send(&chat(1), NOW).apply(&mut row) && !withdraw(NOW).apply(&mut row));
+    }
+
+    #[test]
     fn one_code_holds_one_login() {
         let mut row = held();
         assert!(hold(&mut row, ATTEMPT, "code", after(1)), "the same again");
@@ -395,7 +431,7 @@ mod tests {
         /// In whatever order everybody writes: once a login is decided it stays so, and it is confirmed only where its own
         /// chat has sent the code.
         #[test]
-        fn a_decision_stays(writes in proptest::collection::vec((0u8..5, 0u64..30), 0..12)) {
+        fn a_decision_stays(writes in proptest::collection::vec((0u8..6, 0u64..30), 0..12)) {
             let (mut row, mut decided, mut now) = (Attributes::new(), None, NOW);
             for (write, minutes) in writes {
                 now = now.plus(Duration::from_mins(minutes));
@@ -403,6 +439,7 @@ mod tests {
                     0 => { hold(&mut row, ATTEMPT, "code", now); }
                     1 | 2 => { send(&chat(write), now).apply(&mut row); }
                     3 => { expire(now).apply(&mut row); }
+                    4 => { withdraw(now).apply(&mut row); }
                     _ => { settle(ATTEMPT, now).apply(&mut row); }
                 }
                 let decision = Held::read(&row).and_then(|held| held.decision);
