@@ -12,14 +12,16 @@ use shared::WaId;
 use crate::redaction::{HIDDEN, NUMBER, hide_unknown, map_texts};
 
 /// Fields that no tool has. Should a command ever get one, its value is hidden whatever it looks like.
-const SECRET_FIELDS: [&str; 9] = [
+const SECRET_FIELDS: [&str; 11] = [
     "access_token",
     "authorization",
     "body",
+    "chat_code",
     "client_secret",
     "code",
     "code_verifier",
     "link_url",
+    "proof",
     "relink_url",
     "verifier",
 ];
@@ -262,6 +264,9 @@ mod tests {
             "https://connect.example.com/connect/AbCdEf0123456789AbCdEf0123456789",
             "https://connect.example.com/callback?code=short&state=s",
             "wamid.HBgLMTU1NTEyMzQ1NjcVAgARGBI5QTNDQTVCM0Q0",
+            "K7PW-4MXR",
+            "K7PW 4MXR",
+            "kD9wq3Zr1yLh7mVbXcJ5tFgSaQeRuIoPnWzTyUvBxCA",
         ];
         for secret in secrets {
             let shown = redact(json!({"a": secret, "b": [format!("panicked at {secret}, then")], secret: 1}), &[]);

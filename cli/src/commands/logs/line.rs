@@ -139,6 +139,8 @@ mod tests {
             "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl0",
             "whatsapp:+15551234567",
             "whatsapp:US.ABC123XYZ",
+            "K7PW-4MXR",
+            "kD9wq3Zr1yLh7mVbXcJ5tFgSaQeRuIoPnWzTyUvBxCA",
             "+15551234567",
         ];
         for secret in secrets {
