@@ -14,7 +14,8 @@ While wasf reads the queue, the messages are invisible to other readers. They be
 minute after it is killed.
 
 A code lives for 14 minutes after its callback. Expired codes are worth redriving too: their people get a message and a \
-new link. Sealed tokens do not expire: a redrive stores them at any age.
+new link. Sealed tokens do not expire: a redrive stores them at any age. A decision on held tokens \
+(ChatProof=Required) says that a chat has sent its code, or had time to: a redrive stores the tokens or revokes them, once.
 
 Examples:
   wasf dlq list
@@ -61,7 +62,8 @@ Examples:
     /// Delete dead letters. Their people get no further message.
     #[command(after_help = "\
 Unexpired codes and sealed tokens are somebody's consent, and tokens to revoke would stay alive: all are kept unless \
---force is given.
+--force is given. So are decisions on held tokens: without one the tokens are neither stored nor revoked, the person hears \
+nothing, and the sealed tokens stay in the table of pending logins for 30 days.
 
 Examples:
   wasf dlq drop --reason unreadable             show what would be deleted
@@ -69,7 +71,7 @@ Examples:
     Drop {
         #[command(flatten)]
         selection: Selection,
-        /// Also delete unexpired codes, sealed tokens and tokens to revoke.
+        /// Also delete unexpired codes, sealed tokens, decisions on held tokens, and tokens to revoke.
         #[arg(long)]
         force: bool,
         /// Do it; without this flag it is a dry run.

@@ -31,6 +31,8 @@ pub(super) enum Content {
     TokensToRevoke,
     /// Encrypted tokens that are not stored yet. They do not expire.
     SealedTokens,
+    /// That the chat has sent its code, or its time for it is over: the held tokens are to be stored or revoked.
+    Decision,
     /// Refreshed tokens, encrypted, that are not stored yet.
     RefreshedTokens,
     /// A page of the sweep, or its beginning: the next sweep begins anew.
@@ -50,6 +52,7 @@ impl Content {
             Self::Refusal => "refused callback",
             Self::TokensToRevoke => "tokens to revoke",
             Self::SealedTokens => "sealed tokens",
+            Self::Decision => "decision on held tokens",
             Self::RefreshedTokens => "refreshed tokens",
             Self::Sweep => "sweep",
             Self::Refresh => "refresh",
@@ -59,7 +62,10 @@ impl Content {
 
     /// Whether deleting it loses somebody's consent, or leaves tokens alive that nobody needs.
     pub(super) const fn is_needed(self) -> bool {
-        matches!(self, Self::LiveCode | Self::SealedTokens | Self::RefreshedTokens | Self::TokensToRevoke)
+        matches!(
+            self,
+            Self::LiveCode | Self::SealedTokens | Self::Decision | Self::RefreshedTokens | Self::TokensToRevoke
+        )
     }
 }
 
@@ -123,7 +129,8 @@ fn content(body: &Body, now: Timestamp) -> Content {
             Consent::Granted { .. } => code(*received_at),
             Consent::Denied(_) => Content::Denial,
             Consent::Refused { .. } => Content::Refusal,
-            Consent::Exchanged { .. } | Consent::Decided { .. } => Content::SealedTokens,
+            Consent::Exchanged { .. } => Content::SealedTokens,
+            Consent::Decided { .. } => Content::Decision,
             Consent::Revoke { .. } => Content::TokensToRevoke,
         },
         Body::Version1(message) => match message.content {
@@ -208,6 +215,7 @@ impl DeadLetter {
             Content::Unreadable => "unreadable",
             Content::Denial => "denied",
             Content::TokensToRevoke => "not revoked",
+            Content::Decision => "not carried out",
             Content::RefreshedTokens => "not stored",
             Content::Sweep => "stopped",
             Content::Refresh => "not refreshed",
@@ -225,6 +233,7 @@ impl DeadLetter {
             Content::Denial
             | Content::Refusal
             | Content::SealedTokens
+            | Content::Decision
             | Content::TokensToRevoke
             | Content::RefreshedTokens
             | Content::Sweep
@@ -378,6 +387,23 @@ mod tests {
             let shown = format!("{json} {:?} {}", kept(what), table(&[kept(what)]));
             assert!(!shown.contains("SECRET") && !shown.contains("1555123"), "{shown}");
         }
+    }
+
+    #[test]
+    fn a_decision_on_held_tokens_is_kept_and_does_not_show_the_hash_of_its_code() {
+        let proof = "A".repeat(43);
+        let received_at = NOW.millis() - 60_000;
+        let body = format!(
+            r#"{{"v":3,"state":"wa:whatsapp:+15551234567","received_at":{received_at},
+                "decided":{{"proof":"{proof}","code_sha256":"ab"}}}}"#
+        );
+        let letter = DeadLetter::read("m".to_owned(), &body, None, NOW);
+        let json = letter.json();
+        assert_eq!((&json["holds"], &json["reason"]), (&json!("decision on held tokens"), &json!("not carried out")));
+        assert_eq!((&json["code_alive"], &json["sealed"]), (&Value::Null, &json!(false)));
+        assert!(letter.content.is_needed());
+        let shown = format!("{json} {letter:?} {}", table(&[letter.clone()]));
+        assert!(!shown.contains(&proof) && !shown.contains("1555123"), "{shown}");
     }
 
     #[test]

@@ -217,7 +217,7 @@ fn spared_text(spared: usize) -> String {
     match spared {
         0 => String::new(),
         spared => format!(
-            " {} kept: consents, and tokens to revoke, are deleted only with --force.",
+            " {} kept: consents, decisions on held tokens, and tokens to revoke are deleted only with --force.",
             count(spared, "dead letter")
         ),
     }
