@@ -30,6 +30,7 @@ Examples:
   wasf attempt list --chat +15551234567
   wasf attempt list --chat - < chat.txt                     the number stands in no list of processes
   wasf attempt list --status failed --since 1d
+  wasf attempt list --status unconfirmed                    who has not sent their code yet (ChatProof=Required)
   wasf attempt list --since 2026-11-26T08:00:00Z --until 2026-11-26T09:30:00+01:00
   wasf attempt list --status exchanging --json | jq '.attempts[].attempt_id'")]
     List(AttemptList),
@@ -62,6 +63,8 @@ pub(crate) struct AttemptList {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum StatusArg {
     Exchanging,
+    /// Its tokens are held until the chat has sent the login's code.
+    Unconfirmed,
     Connected,
     Failed,
     Delayed,
@@ -194,7 +197,7 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PersonCommand {
-    /// Show what is stored of a chat: its connection, without tokens, and its attempts; and what is kept elsewhere.
+    /// Show what is stored of a chat: its connection, without tokens, its attempts and pending logins; and what is kept elsewhere.
     #[command(after_help = "\
 Examples:
   wasf person show +15551234567
@@ -203,12 +206,13 @@ Examples:
         /// The chat: its phone number, its address as the bot uses it, or - for standard input.
         chat: Chat,
     },
-    /// Erase a chat: revoke its tokens at Salesforce, and delete its connection and its attempts.
+    /// Erase a chat: revoke its tokens at Salesforce, and delete its connection, its attempts and its pending logins.
     #[command(after_help = "\
 Changes nothing while Salesforce is unreachable: run it again then. The chat and the bot are told that the connection has \
 ended, and wasf waits half a minute for that. What is still under way is left (an outcome that is not told yet, a code that \
 is being exchanged, a dead letter), and the row of the connection with it; then it exits with 4. Run again, it completes \
-what was left or interrupted.
+what was left or interrupted. A login that waits for the chat's code (ChatProof=Required) is given up first: its tokens are \
+revoked, and the chat hears that it was not confirmed.
 
 The attributes that a bot keeps in the row go too. Backups, queues and logs are not searched: the command says what they \
 keep, and for how long. A link from before still connects the chat if somebody opens it, and the person approves anew.

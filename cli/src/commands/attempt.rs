@@ -20,6 +20,7 @@ impl From<StatusArg> for Status {
     fn from(status: StatusArg) -> Self {
         match status {
             StatusArg::Exchanging => Self::Exchanging,
+            StatusArg::Unconfirmed => Self::Unconfirmed,
             StatusArg::Connected => Self::Connected,
             StatusArg::Failed => Self::Failed,
             StatusArg::Delayed => Self::Delayed,
@@ -35,18 +36,28 @@ pub(crate) async fn run(command: AttemptCommand, target: &Target, clock: Clock) 
     let attempts = AttemptTable::new(&target.aws, target.stack.output("AttemptTableName")?);
     let now = clock();
     match command {
-        AttemptCommand::Show { attempt_id } => show(&attempts, attempt_id, now).await,
+        AttemptCommand::Show { attempt_id } => show(&attempts, attempt_id, proof_time(target), now).await,
         AttemptCommand::List(args) => list(&attempts, args, now).await,
     }
 }
 
-async fn show(attempts: &AttemptTable, attempt_id: AttemptId, now: Timestamp) -> Result<Report, Error> {
+/// How long a chat has to confirm a login; `None` in a stack of an earlier version, which asks for none.
+fn proof_time(target: &Target) -> Option<Duration> {
+    target.stack.parameter("ProofMinutes").parse().ok().map(Duration::from_mins)
+}
+
+async fn show(
+    attempts: &AttemptTable,
+    attempt_id: AttemptId,
+    proof_time: Option<Duration>,
+    now: Timestamp,
+) -> Result<Report, Error> {
     let missing = || {
         let why = "its link has not led to a callback yet, or the attempt is older than 90 days";
         Error::NothingMatched(format!("no attempt {attempt_id}: {why}"))
     };
     let attempt = attempts.read(attempt_id).await?.ok_or_else(missing)?;
-    Ok(attempt_report(&attempt, now))
+    Ok(attempt_report(&attempt, proof_time, now))
 }
 
 async fn list(attempts: &AttemptTable, args: AttemptList, now: Timestamp) -> Result<Report, Error> {

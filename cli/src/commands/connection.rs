@@ -88,7 +88,9 @@ fn keep_alive(target: &Target) -> Option<Duration> {
 }
 
 fn missing() -> Error {
-    Error::NothingMatched("no connection for this chat; give its address exactly as the bot uses it".to_owned())
+    let why = "no connection for this chat; give its address exactly as the bot uses it. Logins that are under way are in wasf \
+               attempt list --chat";
+    Error::NothingMatched(why.to_owned())
 }
 
 async fn revoke_connection(

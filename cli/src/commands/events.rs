@@ -175,6 +175,13 @@ mod tests {
     use crate::records::{Unreadable, tests::attempt};
 
     #[test]
+    fn every_status_is_an_outcome_but_those_of_a_login_that_goes_on() {
+        let goes_on = [Status::Exchanging, Status::Unconfirmed];
+        let outcomes: Vec<_> = Status::ALL.into_iter().filter(|status| !goes_on.contains(status)).collect();
+        assert_eq!(outcomes, OUTCOMES);
+    }
+
+    #[test]
     fn nobody_is_notified_twice_unless_requested() {
         let half_notified = attempt(&json!({"messaged_at": 1}));
         assert_eq!(marks_to_remove(&half_notified, &[]), [""; 0]);

@@ -178,7 +178,7 @@ mod tests {
         assert_eq!(schema["properties"]["limit"]["type"], "integer");
         assert_eq!(schema["properties"]["limit"]["default"], 100);
         assert_eq!(schema["properties"]["scan"]["type"], "boolean");
-        let statuses = json!(["exchanging", "connected", "failed", "delayed", "ended"]);
+        let statuses = json!(["exchanging", "unconfirmed", "connected", "failed", "delayed", "ended"]);
         assert_eq!(schema["properties"]["status"]["enum"], statuses);
         assert_eq!(schema["additionalProperties"], false);
         assert_eq!(of("connection show")["required"], json!(["wa_id"]));
@@ -217,7 +217,7 @@ mod tests {
             ("attempt list", json!({"scan": "yes"}), "invalid scan: expected true or false"),
             ("attempt list", json!({"chat": "-"}), "invalid chat: expected a value; standard input is the protocol's"),
             ("attempt list", json!({"chat": "tomorrow"}), "invalid chat: not a chat"),
-            ("attempt list", json!({"status": "lost"}), "invalid status: expected exchanging, connected"),
+            ("attempt list", json!({"status": "lost"}), "invalid status: expected exchanging, unconfirmed"),
             ("attempt list", json!({"since": "yesterday"}), "invalid since: neither a duration"),
             ("attempt show", json!({}), "missing: attempt_id"),
             ("connection show", json!({"wa_id": 7}), "invalid wa_id: expected a text"),

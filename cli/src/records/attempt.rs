@@ -2,9 +2,11 @@
 //!
 //! Of its code only a hash is stored, and that is not read.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use shared::{
-    Reference, Status, Timestamp, WaId,
+    Reason, Reference, Status, Timestamp, WaId,
     attempt::{Item, last_error::LastError},
 };
 
@@ -33,6 +35,9 @@ pub(crate) fn attempt_summary(attempt: &Item) -> Value {
 fn timeline(attempt: &Item) -> Vec<(Timestamp, String)> {
     let status = attempt.status.as_deref().unwrap_or("status unknown");
     let outcome = match (&attempt.reason, &attempt.salesforce_error) {
+        _ if attempt.status() == Some(Status::Unconfirmed) => {
+            format!("{status}: tokens held until the chat sends its code")
+        }
         (Some(reason), Some(error)) => format!("{status}: {reason} (Salesforce: {error})"),
         (Some(reason), None) => format!("{status}: {reason}"),
         (None, _) => status.to_owned(),
@@ -78,8 +83,14 @@ fn is_waiting(attempt: &Item, now: Timestamp) -> bool {
     is_exchanging && !attempt.is_stuck(now) && attempt.lease_until.is_none_or(|until| until < now)
 }
 
-/// One attempt with its timeline, and with its chat unmasked.
-pub(crate) fn attempt_report(attempt: &Item, now: Timestamp) -> Report {
+/// Until when the chat may send the login's code: the row of the attempt says when its tokens were held.
+fn confirm_until(attempt: &Item, proof_time: Option<Duration>) -> Option<Timestamp> {
+    let held_at = attempt.updated_at.filter(|_| attempt.status() == Some(Status::Unconfirmed))?;
+    Some(held_at.plus(proof_time?))
+}
+
+/// One attempt with its timeline, and with its chat unmasked; `proof_time` is how long a chat has for its code.
+pub(crate) fn attempt_report(attempt: &Item, proof_time: Option<Duration>, now: Timestamp) -> Report {
     let mut record = Record::default();
     record.field("attempt", "attempt_id", Some(attempt.attempt_id));
     record.field("chat", "wa_id", attempt.wa_id.as_ref().map(WaId::as_str));
@@ -88,6 +99,8 @@ pub(crate) fn attempt_report(attempt: &Item, now: Timestamp) -> Report {
     record.field("status", "status", attempt.status.as_deref());
     record.field("connected by", "connected_by", attempt.connected_by);
     record.field("reason", "reason", attempt.reason.as_deref());
+    let until = confirm_until(attempt, proof_time);
+    record.worded("waits for its chat's code until", until.map(clock_time), "confirm_until", until);
     record.field("Salesforce error", "salesforce_error", attempt.salesforce_error.as_deref());
     record.field("user", "username", attempt.username.as_deref());
     record.field("org", "org_id", attempt.org_id.as_deref());
@@ -129,25 +142,46 @@ pub(crate) fn attempt_report(attempt: &Item, now: Timestamp) -> Report {
         timeline.iter().map(|(at, what)| json!({"at": at.rfc3339(), "at_ms": at, "what": what})).collect();
     record.value("timeline", steps);
     let mut report = record.report(Exit::Done);
-    report.text.push_str(&timeline_text(attempt, &timeline, now));
+    report.text.push_str(state_text(attempt, until, now));
+    report.text.push_str(&timeline_text(&timeline, now));
     report
 }
 
-fn timeline_text(attempt: &Item, timeline: &[(Timestamp, String)], now: Timestamp) -> String {
-    let state = if attempt.is_stuck(now) {
-        "\nThe lease has expired: its exchanger crashed or timed out. The next delivery resumes the attempt.\n"
-    } else if is_waiting(attempt, now) {
-        "\nThe attempt waits for the next delivery of its message.\n"
-    } else {
-        ""
-    };
+/// What happens next, or what the reason means, where the status does not say so; empty elsewhere.
+fn state_text(attempt: &Item, confirm_until: Option<Timestamp>, now: Timestamp) -> &'static str {
+    if attempt.is_stuck(now) {
+        return "\nThe lease has expired: its exchanger crashed or timed out. The next delivery resumes the attempt.\n";
+    }
+    if is_waiting(attempt, now) {
+        return "\nThe attempt waits for the next delivery of its message.\n";
+    }
+    match (attempt.status(), attempt.reason.as_deref().and_then(Reason::parse)) {
+        (Some(Status::Unconfirmed), _) if confirm_until.is_some_and(|until| until < now) => {
+            "\nThe time for the chat's code is over. The next delivery of its message has the tokens revoked.\n"
+        }
+        (Some(Status::Unconfirmed), _) => {
+            "\nNothing is connected: the login waits until its chat sends the code that the browser shows.\n"
+        }
+        (Some(Status::Failed), Some(Reason::WrongChat)) => {
+            "\nAnother chat than the link's sent the code: nothing was connected, and the tokens were revoked \
+             (docs/RUNBOOK.md, \"Wrong chats\").\n"
+        }
+        (Some(Status::Failed), Some(Reason::Unconfirmed)) => {
+            "\nNo chat sent the code in time: nothing was connected, and the tokens were revoked (docs/RUNBOOK.md, \
+             \"Unconfirmed logins\").\n"
+        }
+        _ => "",
+    }
+}
+
+fn timeline_text(timeline: &[(Timestamp, String)], now: Timestamp) -> String {
     let mut steps = Table::default();
     let first = timeline.first().map_or(now, |(at, _)| *at);
     for (at, what) in timeline {
         let after = at.since(first);
         steps.row([at.rfc3339(), format!("+{:.3} s", after.as_secs_f64()), what.clone()]);
     }
-    format!("{state}\n{}", steps.text())
+    format!("\n{}", steps.text())
 }
 
 /// A list of attempts, with masked phone numbers.
@@ -214,7 +248,7 @@ pub(crate) mod tests {
         let now = Timestamp::from_millis(1_790_000_070_000);
         let shown = |lease_until: u64| {
             let row = json!({"status": "exchanging", "lease_until": lease_until});
-            let json = attempt_report(&attempt(&row), now).json;
+            let json = attempt_report(&attempt(&row), None, now).json;
             (json["stuck"] == true, json["waiting"] == true)
         };
         // Released with the code certainly unused, and with a lost response.
@@ -232,10 +266,43 @@ pub(crate) mod tests {
             "status": "exchanging", "lease_until": 0, "last_error": last_error, "tries": 3,
             "retry_at": 1_790_000_090_000_u64,
         });
-        let report = attempt_report(&attempt(&row), now);
+        let report = attempt_report(&attempt(&row), None, now);
         assert_eq!((&report.json["tries"], &report.json["last_error"]), (&json!(3), &json!(last_error)));
         for shown in [last_error, "next try", "waits for the next delivery"] {
             assert!(report.text.contains(shown), "{}", report.text);
+        }
+    }
+
+    #[test]
+    fn a_login_that_waits_for_its_chat_says_until_when_and_that_nothing_is_connected() {
+        let waiting = attempt(&json!({"status": "unconfirmed"}));
+        let shown = |at: u64| {
+            attempt_report(&waiting, Some(Duration::from_mins(10)), Timestamp::from_millis(1_790_000_001_000 + at))
+        };
+        let report = shown(60_000);
+        assert_eq!(report.json["confirm_until"], 1_790_000_601_000_u64);
+        for text in ["until  2026-09-21T14:23:21Z", "Nothing is connected", "tokens held until the chat sends its code"]
+        {
+            assert!(report.text.contains(text), "{}", report.text);
+        }
+        assert!(shown(660_000).text.contains("The time for the chat's code is over"));
+        let of_before = attempt_report(&waiting, None, Timestamp::from_millis(1_790_000_001_000));
+        assert_eq!(of_before.json["confirm_until"], Value::Null);
+    }
+
+    #[test]
+    fn a_login_that_no_chat_or_a_wrong_one_confirmed_says_what_that_means() {
+        for (reason, means) in [
+            ("wrong_chat", "Another chat than the link's sent the code"),
+            ("unconfirmed", "No chat sent the code in time"),
+        ] {
+            let failed = attempt(&json!({"status": "failed", "reason": reason}));
+            let report =
+                attempt_report(&failed, Some(Duration::from_mins(10)), Timestamp::from_millis(1_790_000_002_000));
+            assert!(report.text.contains(means), "{}", report.text);
+            let section = report.text.split('"').nth(1).unwrap();
+            assert!(include_str!("../../../docs/RUNBOOK.md").contains(&format!("\n## {section}\n")), "{section}");
+            assert_eq!(report.json["confirm_until"], Value::Null);
         }
     }
 
@@ -252,7 +319,7 @@ pub(crate) mod tests {
             "whatsapp_last_error": "1790000002000 WhatsApp refused the account (63112)",
             "bot_last_error": "1790000004000 the bot's webhook returned 500",
         });
-        let report = attempt_report(&attempt(&errors), now);
+        let report = attempt_report(&attempt(&errors), None, now);
         assert_eq!(report.json["whatsapp_last_error"], "WhatsApp refused the account (63112)");
         assert_eq!(report.json["whatsapp_last_error_at"], 1_790_000_002_000_u64);
         assert_eq!(report.json["bot_last_error"], "the bot's webhook returned 500");
@@ -263,7 +330,7 @@ pub(crate) mod tests {
 
         let mut told = errors;
         told["messaged_at"] = json!(1_790_000_003_000_u64);
-        let report = attempt_report(&attempt(&told), now);
+        let report = attempt_report(&attempt(&told), None, now);
         let lines: Vec<_> = report.text.lines().filter(|line| line.contains("notified since")).collect();
         assert!(matches!(lines[..], [line] if line.contains("63112")), "{}", report.text);
         let steps: Vec<_> = timeline(&attempt(&told)).into_iter().map(|(_, what)| what).collect();
@@ -281,7 +348,7 @@ pub(crate) mod tests {
         let attempt = Item { created_at: None, ..attempt(&end) };
         let steps: Vec<_> = timeline(&attempt).into_iter().map(|(_, what)| what).collect();
         assert_eq!(steps, ["ended: revoked", "person notified", "chat connected again"]);
-        let report = attempt_report(&attempt, Timestamp::from_millis(1_790_000_004_000));
+        let report = attempt_report(&attempt, None, Timestamp::from_millis(1_790_000_004_000));
         assert_eq!((&report.json["connected_by"], &report.json["stuck"]), (&json!(connected_by), &json!(false)));
         assert!(report.text.contains(&connected_by), "{}", report.text);
     }

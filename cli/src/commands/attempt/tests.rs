@@ -281,3 +281,11 @@ fn a_list_that_was_cut_says_so() {
     assert_eq!((&cut.json["more"], &cut.json["since"]), (&json!(true), &json!(null)));
     assert!(cut.text.ends_with("\n1 attempt; there are more (--limit).\n"), "{}", cut.text);
 }
+
+#[test]
+fn attempts_can_be_listed_by_every_status() {
+    for status in Status::ALL {
+        let given = <StatusArg as clap::ValueEnum>::from_str(status.as_str(), false);
+        assert_eq!(given.map(Status::from), Ok(status));
+    }
+}
