@@ -14,13 +14,18 @@ use crate::{
 };
 
 /// What is counted: for people, for programs, and where it is measured.
-const COUNTS: [(&str, &str, Metric, (&str, &str)); 5] = [
+const COUNTS: [(&str, &str, Metric, (&str, &str)); 8] = [
     ("links made", "links_made", Metric::Requests, ("Result", "link_made")),
     ("logins begun", "logins_begun", Metric::Logins, ("Step", "begun")),
     ("logins returned", "logins_returned", Metric::Logins, ("Step", "returned")),
     ("logins ended", "logins_ended", Metric::Logins, ("Step", "ended")),
+    ("held for confirmation", "held_for_confirmation", Metric::Exchanges, ("Result", "held_for_confirmation")),
+    ("confirmed by the chat", "confirmed", Metric::Confirmations, ("Result", "confirmed")),
+    ("codes from a wrong chat", "wrong_chat_codes", Metric::Confirmations, ("Result", "wrong_chat")),
     ("connected", "connected", Metric::Exchanges, ("Result", "connected")),
 ];
+/// What only a stack with `ChatProof=Required` measures: it is left out where there was none.
+const OF_PROOF: [&str; 3] = ["held_for_confirmation", "confirmed", "wrong_chat_codes"];
 /// How a refresh of tokens can end: `Result` of the metric.
 const REFRESHES: [&str; 6] = ["refreshed", "superseded", "ended", "transient", "ambiguous", "operator"];
 /// What is timed, from the callback on.
@@ -58,8 +63,11 @@ fn report(found: &[Statistics], since: Duration, now: Timestamp) -> Report {
     let (refreshes, rest) = rest.split_at(REFRESHES.len());
     let (ends, times) = rest.split_at(EndReason::ALL.len());
     let (mut table, mut json) = (Table::default(), Map::new());
+    let is_proven = COUNTS.iter().zip(counts).any(|((_, name, ..), found)| OF_PROOF.contains(name) && whole(found) > 0);
     for ((label, name, ..), found) in COUNTS.iter().zip(counts) {
-        table.field(label, Some(whole(found)));
+        if !OF_PROOF.contains(name) || is_proven {
+            table.field(label, Some(whole(found)));
+        }
         json.insert((*name).to_owned(), json!(whole(found)));
     }
     let parts = [
@@ -166,6 +174,26 @@ mod tests {
     }
 
     #[test]
+    fn confirmations_are_counted_where_chats_are_asked_for_them() {
+        let found = measured(&[
+            (Metric::Exchanges, "held_for_confirmation", 5.0),
+            (Metric::Confirmations, "confirmed", 3.0),
+            (Metric::Confirmations, "wrong_chat", 1.0),
+            (Metric::Exchanges, "connected", 3.0),
+            (Metric::Failures, "wrong_chat", 1.0),
+            (Metric::Failures, "unconfirmed", 1.0),
+        ]);
+        let shown = report(&found, Duration::from_hours(24), NOW);
+        let lines = "held for confirmation    5\nconfirmed by the chat    3\ncodes from a wrong chat  1\n\
+                     connected                3\nfailed                   2\n";
+        assert!(shown.text.contains(lines), "{}", shown.text);
+        assert_eq!(shown.json["failed_by_reason"], json!({"wrong_chat": 1, "unconfirmed": 1}));
+        let without = report(&measured(&[]), Duration::from_hours(24), NOW);
+        assert!(!without.text.contains("confirm"), "{}", without.text);
+        assert_eq!((&without.json["confirmed"], &without.json["held_for_confirmation"]), (&json!(0), &json!(0)));
+    }
+
+    #[test]
     fn numbers_that_are_not_complete_say_so() {
         let mut found = measured(&[]);
         found[0].is_complete = false;
@@ -194,7 +222,7 @@ mod tests {
             include_str!("../../../functions/token-exchanger/src/report.rs"),
         ]
         .concat();
-        for (_, _, metric, (name, value)) in COUNTS {
+        for (_, _, metric, (name, value)) in COUNTS.into_iter().filter(|(_, name, ..)| !OF_PROOF.contains(name)) {
             let is_measured = sources.contains(&format!("Metric::{}, &[(\"{name}\"", metric.name()));
             assert!(is_measured && sources.contains(&format!("\"{value}\"")), "{} {name}={value}", metric.name());
         }

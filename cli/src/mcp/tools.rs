@@ -45,13 +45,14 @@ pub(super) const LOOKS: [Look; 20] = [
     ),
     look(
         "stats",
-        "Counts links, logins, connections, failures by reason, refreshes and ended connections, with the times that \
+        "Counts links, logins, confirmations by chats, connections, failures by reason, refreshes and ended connections, with the times that \
          logins took. The numbers are CloudWatch's, a minute or two old.",
     ),
     look("logs", "Log lines of the stack's functions in order of time, or those of one attempt or link, by its id."),
     look(
         "attempt list",
-        "Lists attempts to connect, the latest first: of one chat, with one status, or of a time span.",
+        "Lists attempts to connect, the latest first: of one chat, with one status, or of a time span. Unconfirmed ones wait for \
+         their chat to send the code that the browser shows.",
     ),
     look("attempt show", "One attempt to connect: how it stands, its errors, and its timeline."),
     look(
@@ -65,7 +66,10 @@ pub(super) const LOOKS: [Look; 20] = [
         "Asks Salesforce whether the access token of a chat's connection works, and says how its row stands. A refused \
          access token is no end: the next call refreshes it.",
     )),
-    look("person show", "What is stored of one chat: its connection, its attempts, and what is kept elsewhere."),
+    look(
+        "person show",
+        "What is stored of one chat: its connection, its attempts, its logins that wait for a code, and what is kept elsewhere.",
+    ),
     look("dlq stats", "Counts the messages in each queue, and the dead letters by content and reason."),
     look(
         "dlq list",
