@@ -5,6 +5,8 @@ use aws_sdk_iam::{
     types::{ContextEntry, ContextKeyTypeEnum, PolicyEvaluationDecisionType},
 };
 use aws_types::SdkConfig;
+use serde_json::Value;
+use url::form_urlencoded;
 
 use super::config::region;
 use crate::error::Error;
@@ -67,6 +69,19 @@ impl Roles {
         Ok(denied.map(|result| result.eval_action_name).collect())
     }
 
+    /// The statements of a managed policy, in the version that counts.
+    pub(crate) async fn statements(&self, policy_arn: &str) -> Result<Vec<Value>, Error> {
+        const ACTION: &str = "read the bot's policy";
+        let answer = self.client.get_policy().policy_arn(policy_arn).send().await;
+        let policy = answer.map_err(Error::aws(ACTION, "GetPolicy"))?.policy;
+        let version = policy.and_then(|policy| policy.default_version_id);
+        let version = version.ok_or_else(|| Error::failed(ACTION, "unexpected response"))?;
+        let answer = self.client.get_policy_version().policy_arn(policy_arn).version_id(version).send().await;
+        let version = answer.map_err(Error::aws(ACTION, "GetPolicyVersion"))?.policy_version;
+        let document = version.and_then(|version| version.document).unwrap_or_default();
+        statements(&document).ok_or_else(|| Error::failed(ACTION, "it is not JSON"))
+    }
+
     /// Whom a managed policy is attached to.
     pub(crate) async fn holders(&self, policy_arn: &str) -> Result<Vec<Holder>, Error> {
         let mut pages = self.client.list_entities_for_policy().policy_arn(policy_arn).into_paginator().send();
@@ -80,5 +95,32 @@ impl Roles {
                 .extend(page.policy_groups.into_iter().flatten().filter_map(|group| holder("group", group.group_name)));
         }
         Ok(holders)
+    }
+}
+
+/// The statements of a policy's document, which IAM encodes as in a URL (RFC 3986).
+fn statements(document: &str) -> Option<Vec<Value>> {
+    let text = form_urlencoded::parse(document.as_bytes()).next()?.0.into_owned();
+    match serde_json::from_str::<Value>(&text).ok()?.get_mut("Statement")?.take() {
+        Value::Array(statements) => Some(statements),
+        one => Some(vec![one]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_policys_document_is_read_as_iam_encodes_it() {
+        let one = json!({"Effect": "Allow", "Action": "a:B", "Resource": "arn:x/$default/POST/c+d&e=f g"});
+        for document in [json!({"Statement": [one]}), json!({"Statement": one})] {
+            let encoded: String = form_urlencoded::byte_serialize(document.to_string().as_bytes()).collect();
+            assert_eq!(statements(&encoded.replace('+', "%20")), Some(vec![one.clone()]));
+        }
+        assert_eq!(statements(""), None);
+        assert_eq!(statements("not%20json"), None);
     }
 }

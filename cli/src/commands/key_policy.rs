@@ -74,6 +74,11 @@ pub(super) fn is_among(patterns: &[&str], arn: &str) -> bool {
     patterns.iter().any(|pattern| matches(pattern, arn))
 }
 
+/// Whether a statement of a role's policy is about this action on this resource.
+pub(super) fn applies_to(statement: &Value, action: &str, resource: &str) -> bool {
+    covers(statement, action) && any(&statement["Resource"], |pattern| matches(pattern, resource))
+}
+
 fn covers(statement: &Value, action: &str) -> bool {
     any(&statement["Action"], |pattern| matches(&pattern.to_lowercase(), &action.to_lowercase()))
 }

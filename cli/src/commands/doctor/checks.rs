@@ -12,6 +12,7 @@ use super::{
     super::{events::OUTCOMES, key_policy},
     custody, deployment,
     finding::{self, Finding},
+    proof,
     safety::{self, Concurrency},
     tables,
 };
@@ -99,6 +100,7 @@ impl<'a> Checks<'a> {
         add("safety", Ok(safety::settings(|name| self.target.stack.parameter(name).to_owned())));
         add("concurrency", self.concurrency().await);
         add("custody", Ok(custody::check(self.target, self.clock).await));
+        add("chat-proof", Ok(proof::check(self.target, self.clock).await));
         findings
     }
 

@@ -4,6 +4,7 @@ mod checks;
 mod custody;
 mod deployment;
 mod finding;
+mod proof;
 mod safety;
 mod tables;
 mod upkeep;

@@ -85,7 +85,7 @@ pub(super) fn not_indexed(name: &str, items: u64) -> Option<Finding> {
     })
 }
 
-fn missing(name: &str) -> Finding {
+pub(super) fn missing(name: &str) -> Finding {
     Finding::problem(
         CHECK,
         format!("the table {name} does not exist"),
@@ -95,7 +95,7 @@ fn missing(name: &str) -> Finding {
 }
 
 /// A key that no function can use.
-fn key(name: &str, table: &TableSettings, wanted: &str) -> Option<Finding> {
+pub(super) fn key(name: &str, table: &TableSettings, wanted: &str) -> Option<Finding> {
     (!table.has_key(wanted)).then(|| {
         Finding::problem(
             CHECK,
