@@ -1,6 +1,6 @@
 //! A deployed stack, as CloudFormation describes it. Pure.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
@@ -54,6 +54,11 @@ impl Stack {
     pub(crate) fn is_created(&self) -> bool {
         !["CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "ROLLBACK_IN_PROGRESS", "REVIEW_IN_PROGRESS"]
             .contains(&self.status.as_str())
+    }
+
+    /// All parameters, those with masked values too.
+    pub(crate) fn parameters(&self) -> BTreeMap<String, String> {
+        self.parameters.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
     /// A parameter's value; empty where the stack has none. CloudFormation masks those that may hold a secret.

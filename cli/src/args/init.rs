@@ -8,6 +8,12 @@ on a terminal again for what is invalid. Secrets are typed without echo, or give
 WASF_CONSUMER_SECRET and WASF_WHATSAPP_TOKEN: other users of this machine can see flags in the process list. A webhook \
 URL that holds a secret belongs into WASF_BOT_WEBHOOK_URL for the same reason.
 
+ChatProof=Required: nobody is connected to a chat that isn't theirs, even where a link is forwarded. People tap once more, and \
+the bot has to pass their codes on to POST /confirmations (docs/API.md); until it does, nobody gets connected. It needs \
+--bot-phone-number. ChatProof=Off: whoever forwards their link to somebody who approves it gets that person's Salesforce in their \
+own chat. On a terminal wasf proposes Required for a new stack, and otherwise what the stack has; without a terminal it changes nothing \
+that is not given.
+
 A new stack uses the tables that a deleted one has left, with the key that opens their refresh tokens.
 
 Existing secrets keep their values; --replace replaces what was typed, and `wasf secret set` one secret alone.
@@ -17,7 +23,8 @@ Examples:
   wasf init --confirm          ask for what is missing, and do it
   WASF_CONSUMER_KEY=… WASF_CONSUMER_SECRET=… WASF_WHATSAPP_TOKEN=… wasf init --no-input --confirm \\
     --whatsapp-provider Twilio --whatsapp-account AC… --whatsapp-sender whatsapp:+14155238886 \\
-    --bot-webhook-url https://bot.example.com/events --bot-phone-number +14155238886 --alarm-email ops@example.com";
+    --bot-webhook-url https://bot.example.com/events --chat-proof Required --bot-phone-number +14155238886 \\
+    --alarm-email ops@example.com";
 
 /// The answers of `wasf init`.
 #[derive(Clone, Debug, ClapArgs)]
@@ -31,6 +38,9 @@ pub(crate) struct InitArgs {
     /// Twilio's sender: whatsapp:+14155238886.
     #[arg(long, value_name = "ADDRESS", env = "WASF_WHATSAPP_SENDER")]
     pub(crate) whatsapp_sender: Option<String>,
+    /// Required: a login connects its chat once that chat has sent its code, which the bot passes on; Off: at once.
+    #[arg(long, value_name = "POLICY", env = "WASF_CHAT_PROOF")]
+    pub(crate) chat_proof: Option<String>,
     /// The bot's phone number, for the button back to its chat; - for none.
     #[arg(long, value_name = "NUMBER", env = "WASF_BOT_PHONE_NUMBER", allow_hyphen_values = true)]
     pub(crate) bot_phone_number: Option<String>,

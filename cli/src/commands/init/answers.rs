@@ -1,5 +1,7 @@
 //! The operator's answers: from flags, from the environment, or typed.
 
+mod proof;
+
 use std::collections::BTreeMap;
 
 use secrecy::SecretString;
@@ -36,8 +38,15 @@ pub(super) struct Answers {
 }
 
 impl Answers {
-    pub(super) fn collect(args: &InitArgs, prompt: &Prompt, known: &BTreeMap<String, String>) -> Result<Self, Error> {
-        let mut answers = Collected { prompt, known, parameters: BTreeMap::new() };
+    /// Asks for what no flag gives; `known` are the parameters of `samconfig.toml`, `running` those of the stack, where there
+    /// is one and it was asked.
+    pub(super) fn collect(
+        args: &InitArgs,
+        prompt: &Prompt,
+        known: &BTreeMap<String, String>,
+        running: Option<&BTreeMap<String, String>>,
+    ) -> Result<Self, Error> {
+        let mut answers = Collected { prompt, known, running, parameters: BTreeMap::new() };
         let given = args.whatsapp_provider.as_deref();
         let question = "The provider of WhatsApp messages: Twilio, Meta or None";
         let default = answers.known("WhatsAppProvider");
@@ -63,12 +72,7 @@ impl Answers {
             ("--callback-uri", "The callback URL on your own domain, - for the API's own"),
             rules::callback_uri,
         )?;
-        answers.optional(
-            "BotPhoneNumber",
-            args.bot_phone_number.as_deref(),
-            ("--bot-phone-number", "The bot's phone number, - for none"),
-            rules::phone_number,
-        )?;
+        answers.chat_proof(args)?;
         answers.optional(
             "BotWebhookUrl",
             args.bot_webhook_url.as_deref(),
@@ -128,6 +132,8 @@ struct Collected<'a> {
     prompt: &'a Prompt,
     /// The parameters that `samconfig.toml` has.
     known: &'a BTreeMap<String, String>,
+    /// Those that the stack has; `None` where there is no stack.
+    running: Option<&'a BTreeMap<String, String>>,
     parameters: BTreeMap<&'static str, String>,
 }
 
@@ -191,7 +197,7 @@ mod tests {
         prompt::tests::typing,
     };
 
-    fn init_args(flags: &[&str]) -> InitArgs {
+    pub(super) fn init_args(flags: &[&str]) -> InitArgs {
         let given = ["wasf", "init", "--no-input"].iter().chain(flags);
         match Args::try_parse_from(given).unwrap().command {
             Command::Init(args) => *args,
@@ -200,17 +206,18 @@ mod tests {
     }
 
     fn answers(flags: &[&str]) -> Result<Answers, Error> {
-        Answers::collect(&init_args(flags), &typing(None), &BTreeMap::new())
+        Answers::collect(&init_args(flags), &typing(None), &BTreeMap::new(), None)
     }
 
     /// The parameters that are set, where `samconfig.toml` has a webhook.
     fn with_webhook(flags: &[&str], lines: Option<&'static str>) -> BTreeMap<&'static str, String> {
         let known = BTreeMap::from([("BotWebhookUrl".to_owned(), "https://bot.example.com/events".to_owned())]);
         let flags = [&TWILIO[..], flags].concat();
-        Answers::collect(&init_args(&flags), &typing(lines), &known).unwrap().parameters
+        Answers::collect(&init_args(&flags), &typing(lines), &known, Some(&BTreeMap::new())).unwrap().parameters
     }
 
-    const TWILIO: [&str; 4] = ["--whatsapp-provider", "Twilio", "--whatsapp-sender", "whatsapp:+14155238886"];
+    pub(super) const TWILIO: [&str; 4] =
+        ["--whatsapp-provider", "Twilio", "--whatsapp-sender", "whatsapp:+14155238886"];
 
     #[test]
     fn a_missing_answer_names_its_flag() {
@@ -230,7 +237,7 @@ mod tests {
     fn what_is_taken_away_is_given_as_empty() {
         assert_eq!(with_webhook(&["--bot-webhook-url", "-"], None)["BotWebhookUrl"], "");
         assert_eq!(with_webhook(&["--callback-uri=-", "--alarm-email=-"], None)["AlarmEmail"], "");
-        assert_eq!(with_webhook(&[], Some("\n\n\n-\n\n\n"))["BotWebhookUrl"], "");
+        assert_eq!(with_webhook(&[], Some("\n\n\n\n-\n\n\n"))["BotWebhookUrl"], "");
         assert_eq!(with_webhook(&[], None)["BotWebhookUrl"], "https://bot.example.com/events");
     }
 
@@ -240,10 +247,14 @@ mod tests {
         let known = BTreeMap::from([(SECRETS_KEY.to_owned(), KEY.to_owned())]);
         let key = |flags: &[&str], lines, known: &BTreeMap<String, String>| {
             let args = init_args(&[&TWILIO[..], flags].concat());
-            Answers::collect(&args, &typing(lines), known).unwrap().parameters.get(SECRETS_KEY).cloned()
+            Answers::collect(&args, &typing(lines), known, Some(&BTreeMap::new()))
+                .unwrap()
+                .parameters
+                .get(SECRETS_KEY)
+                .cloned()
         };
         assert_eq!(key(&["--secrets-key-arn", KEY], None, &BTreeMap::new()).as_deref(), Some(KEY));
-        let typed = "\n\n\n\n\nalias/mine\narn:aws:kms:eu-west-1:123456789012:key/0b1c\n";
+        let typed = "\n\n\n\n\n\nalias/mine\narn:aws:kms:eu-west-1:123456789012:key/0b1c\n";
         assert_eq!(key(&[], Some(typed), &BTreeMap::new()).as_deref(), Some(KEY));
         assert_eq!(key(&[], None, &known).as_deref(), Some(KEY));
         assert_eq!(key(&["--secrets-key-arn=-"], None, &known).as_deref(), Some(""));
@@ -266,7 +277,7 @@ mod tests {
     fn a_sender_goes_with_its_provider() {
         let known = BTreeMap::from([("WhatsAppSender".to_owned(), "whatsapp:+14155238886".to_owned())]);
         let args = init_args(&["--whatsapp-provider", "Meta"]);
-        assert_eq!(Answers::collect(&args, &typing(None), &known).unwrap().parameters["WhatsAppSender"], "");
+        assert_eq!(Answers::collect(&args, &typing(None), &known, None).unwrap().parameters["WhatsAppSender"], "");
     }
 
     #[test]

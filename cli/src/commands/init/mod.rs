@@ -9,7 +9,7 @@ mod rules;
 
 use std::collections::BTreeMap;
 
-use shared::CallbackUri;
+use shared::{CallbackUri, proof::ProofPolicy};
 
 pub(super) use self::answers::ask_for;
 use self::{
@@ -38,15 +38,16 @@ pub(crate) async fn run(args: InitArgs, target: &TargetArgs, edge: Edge) -> Resu
     let stack = stack_name(target)?;
     let prompt = Prompt::new(!args.no_input, edge.environment);
     // What is wrong with the flags is a usage error, whatever the credentials are.
-    let early = if prompt.interactive { None } else { Some(Answers::collect(&args, &prompt, &known)?) };
+    if !prompt.interactive {
+        Answers::collect(&args, &prompt, &known, None)?;
+    }
     let aws = account(target).await?;
     print_note(&format!("{}.", place(&account_id(&aws, (edge.now)()).await?, region(&aws), &stack)));
-    let answers = match early {
-        Some(answers) => answers,
-        None => Answers::collect(&args, &prompt, &known)?,
-    };
+    let exists = stack_exists(&aws, &stack).await?;
+    let running = running_parameters(&aws, &stack, exists).await?;
+    let answers = Answers::collect(&args, &prompt, &known, running.as_ref())?;
     config.set_parameters(answers.parameters())?;
-    let adopted = if stack_exists(&aws, &stack).await? {
+    let adopted = if exists {
         None
     } else {
         let own = names::of_a_new_stack(&stack, &config.parameters()?);
@@ -94,9 +95,29 @@ pub(crate) async fn run(args: InitArgs, target: &TargetArgs, edge: Edge) -> Resu
         parameters: &parameters,
         adopted: adopted.as_ref(),
         callback: callback.as_deref(),
+        proof: proof_of(&parameters, running.as_ref()),
         environment: target.config_env.as_deref(),
         confirmed: args.confirm,
     }))
+}
+
+/// The parameters of a stack that was created; `None` where there is none.
+async fn running_parameters(
+    aws: &SdkConfig,
+    stack: &str,
+    exists: bool,
+) -> Result<Option<BTreeMap<String, String>>, Error> {
+    if !exists {
+        return Ok(None);
+    }
+    let stack = find_stack(aws, stack).await?;
+    Ok(stack.is_created().then(|| stack.parameters()))
+}
+
+/// Whether chats confirm their logins once this is deployed: the SAM CLI keeps what the stack has where nothing is given.
+fn proof_of(given: &BTreeMap<String, String>, running: Option<&BTreeMap<String, String>>) -> ProofPolicy {
+    let policy = given.get("ChatProof").or_else(|| running?.get("ChatProof"));
+    policy.and_then(|policy| policy.parse().ok()).unwrap_or(ProofPolicy::Off)
 }
 
 /// The callback URL; unknown before the first deployment, unless it is on a domain of one's own.

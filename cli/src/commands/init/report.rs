@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, json};
+use shared::proof::ProofPolicy;
 
 use super::answers::REFRESH_TOKEN_KEY;
 use crate::{
@@ -55,6 +56,8 @@ pub(super) struct Plan<'a> {
     pub(super) parameters: &'a BTreeMap<String, String>,
     pub(super) adopted: Option<&'a Adopted>,
     pub(super) callback: Option<&'a str>,
+    /// Whether chats confirm their logins.
+    pub(super) proof: ProofPolicy,
     /// Of `samconfig.toml`.
     pub(super) environment: Option<&'a str>,
     pub(super) confirmed: bool,
@@ -69,7 +72,7 @@ fn shown(name: &str, value: &str) -> String {
 }
 
 pub(super) fn report(plan: &Plan<'_>) -> Report {
-    let Plan { secrets, parameters, adopted, callback, environment, confirmed } = *plan;
+    let Plan { secrets, parameters, adopted, callback, proof, environment, confirmed } = *plan;
     let mut table = Table::default();
     for secret in secrets {
         let state = match (secret.keep, secret.presence, confirmed) {
@@ -106,10 +109,11 @@ pub(super) fn report(plan: &Plan<'_>) -> Report {
          \x20 Require Proof Key for Code Exchange (PKCE)    on\n\
          \x20 IP Relaxation                                 Relax IP restrictions\n\
          \x20 Enforce Refresh Token IP Allowlist            off, unless the stack has a fixed IP address (FixedEgress, SubnetIds)\n\
-         {}\n{next}\n",
+         {}\n{}\n{next}\n",
         table.text(),
         adopted.map(Adopted::text).unwrap_or_default(),
         for_the_bot.unwrap_or_default(),
+        proof_text(proof),
     );
     let secret = |secret: &PlannedSecret| json!({"name": secret.name, "kept": secret.keep, "was_there": secret.presence == Presence::Present});
     let json = json!({
@@ -122,13 +126,29 @@ pub(super) fn report(plan: &Plan<'_>) -> Report {
     Report::new(text, json, Exit::Done)
 }
 
+/// What the operator, and the bot, have to know of it.
+const fn proof_text(proof: ProofPolicy) -> &'static str {
+    match proof {
+        ProofPolicy::Required => {
+            "Chats confirm their logins (ChatProof=Required): let the bot pass each message with a code on to POST /confirmations\n\
+             (docs/API.md). Until it does, nobody gets connected.\n"
+        }
+        ProofPolicy::Off => {
+            "Chats do not confirm their logins (ChatProof=Off): whoever forwards their link to somebody who approves it gets that\n\
+             person's Salesforce in their own chat. wasf init --chat-proof Required changes it, once the bot passes codes on\n\
+             (docs/API.md).\n"
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn reported(parameters: &BTreeMap<String, String>, adopted: Option<&Adopted>) -> Report {
         let secrets = &[];
-        report(&Plan { secrets, parameters, adopted, callback: None, environment: None, confirmed: false })
+        let proof = ProofPolicy::Off;
+        report(&Plan { secrets, parameters, adopted, callback: None, proof, environment: None, confirmed: false })
     }
 
     #[test]
@@ -138,6 +158,13 @@ mod tests {
         assert!(!report.text.contains("S3CRET") && !report.json.to_string().contains("S3CRET"), "{}", report.text);
         assert_eq!(report.json["parameters"]["BotWebhookUrl"], "https://bot.example.com");
         assert!(report.json["adopted"].is_null());
+    }
+
+    #[test]
+    fn the_report_says_what_the_bot_has_to_do_or_what_may_happen() {
+        assert!(proof_text(ProofPolicy::Required).contains("POST /confirmations"));
+        let report = reported(&BTreeMap::new(), None);
+        assert!(report.text.contains("whoever forwards their link"), "{}", report.text);
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! What an answer has to look like: the template's own rules, so that a deployment does not refuse it later. Pure.
 
+use std::collections::BTreeMap;
+
 use reqwest::Url;
-use shared::{CallbackUri, LoginUrl, WaId};
+use shared::{CallbackUri, LoginUrl, WaId, proof::ProofPolicy};
 
 use crate::args::ProviderArg;
 
@@ -44,6 +46,38 @@ pub(super) fn callback_uri(text: &str) -> Result<String, String> {
     let url = Url::parse(uri.as_str()).map_err(|_| "it is not a URL")?;
     let is_usual = url.scheme() == "https" || has_usual_host(&url);
     if is_usual { Ok(uri.as_str().to_owned()) } else { Err("it is not https".to_owned()) }
+}
+
+/// Whether chats confirm their logins, beside the parameters that a deployment would have: the template's rules.
+pub(super) fn chat_proof(text: &str, others: &BTreeMap<String, String>) -> Result<ProofPolicy, String> {
+    let spelled = ["Required", "Off"].into_iter().find(|policy| policy.eq_ignore_ascii_case(text));
+    let policy = spelled.and_then(|policy| policy.parse().ok()).ok_or("give Required or Off")?;
+    match conflict(others).filter(|_| policy == ProofPolicy::Required) {
+        Some(why) => Err(why.to_owned()),
+        None => Ok(policy),
+    }
+}
+
+/// Why a deployment with `ChatProof=Required` would fail beside these parameters.
+fn conflict(others: &BTreeMap<String, String>) -> Option<&'static str> {
+    let is = |name: &str, value: &str| others.get(name).is_some_and(|given| given == value);
+    if is("StatePolicy", "AcceptPlain") {
+        return Some(
+            "Required does not go with StatePolicy=AcceptPlain: a link that a bot made by itself has no code that its chat \
+             could send. Set StatePolicy=Signed in samconfig.toml first, or give Off",
+        );
+    }
+    is("BrowserBinding", "Observe").then_some(
+        "Required does not go with BrowserBinding=Observe: the code comes from the browser that pressed the button, and \
+         another one shows none. Set BrowserBinding=Enforce in samconfig.toml first, or give Off",
+    )
+}
+
+/// The number that the button leads to, which a page with a code needs.
+pub(super) fn needed_phone_number(text: &str) -> Result<String, String> {
+    phone_number(text).map_err(|why| {
+        format!("{why}: with ChatProof=Required the page's button leads to the bot's chat; without a number give --chat-proof Off")
+    })
 }
 
 pub(super) fn phone_number(text: &str) -> Result<String, String> {
@@ -136,6 +170,20 @@ mod tests {
         ] {
             assert!(key_arn(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn what_does_not_go_with_a_required_proof_says_why_and_what_to_change() {
+        let with = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), value.to_owned())]);
+        for (name, value) in [("StatePolicy", "AcceptPlain"), ("BrowserBinding", "Observe")] {
+            let why = chat_proof("Required", &with(name, value)).unwrap_err();
+            assert!(why.contains(&format!("{name}={value}")) && why.contains("samconfig.toml"), "{why}");
+            assert_eq!(chat_proof("Off", &with(name, value)), Ok(ProofPolicy::Off));
+        }
+        assert_eq!(chat_proof("required", &with("StatePolicy", "Signed")), Ok(ProofPolicy::Required));
+        assert!(chat_proof("On", &BTreeMap::new()).is_err());
+        assert!(needed_phone_number("+14155238886").is_ok());
+        assert!(needed_phone_number("-").unwrap_err().contains("--chat-proof Off"));
     }
 
     #[test]
