@@ -9,6 +9,7 @@ use shared::{
     attempt::attr,
     connection::{ACCESS_TOKEN, REFRESH_TOKEN},
     limit,
+    proof::{ChatProof, pending},
 };
 
 use crate::{error::Error, stack::Stack};
@@ -20,6 +21,8 @@ pub(crate) struct Erasure {
     tokens: String,
     attempts: String,
     limits: String,
+    /// A stack of an earlier version has none.
+    pending: Option<String>,
 }
 
 /// What has to be true of an item that is deleted.
@@ -36,6 +39,7 @@ impl Erasure {
             tokens: name("TokenTableName")?,
             attempts: name("AttemptTableName")?,
             limits: name("LimitTableName")?,
+            pending: stack.resource("PendingTable").map(str::to_owned),
         })
     }
 
@@ -65,9 +69,21 @@ impl Erasure {
         self.delete(&self.attempts, (attr::ATTEMPT_ID, key), None).await.map(drop)
     }
 
-    /// Deletes how often the chat was told of failures.
+    /// Deletes how often the chat was told of failures, and how often it has sent a wrong code.
     pub(crate) async fn limit(&self, wa_id: &WaId) -> Result<(), Error> {
-        self.delete(&self.limits, (limit::attr::ID, &limit::chat_id(wa_id)), None).await.map(drop)
+        for id in [limit::chat_id(wa_id), limit::guess_id(wa_id)] {
+            self.delete(&self.limits, (limit::attr::ID, &id), None).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes a row of the pending logins; `false` where tokens are held in it that are still to be stored or revoked.
+    pub(crate) async fn pending(&self, proof: &ChatProof) -> Result<bool, Error> {
+        let Some(table) = &self.pending else { return Ok(true) };
+        let (login, settled) = (pending::attr::ATTEMPT_ID, pending::attr::SETTLED_AT);
+        let expression = format!("attribute_not_exists({login}) OR attribute_exists({settled})");
+        let condition = Condition { expression, values: Vec::new() };
+        self.delete(table, (pending::attr::PROOF, proof.as_str()), Some(condition)).await
     }
 
     async fn delete(&self, table: &str, key: (&str, &str), condition: Option<Condition>) -> Result<bool, Error> {

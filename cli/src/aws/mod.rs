@@ -13,6 +13,7 @@ mod json_api;
 mod keys;
 mod logs;
 mod metrics;
+mod pending;
 mod queue;
 mod roles;
 mod schedules;
@@ -35,6 +36,7 @@ pub(crate) use self::{
     keys::{Key, Keys},
     logs::{LogEvent, LogQuery, log_events},
     metrics::{Query, Statistic, Statistics, statistics},
+    pending::{PendingRow, PendingTable, Standing},
     queue::{Counts, Message, Queue},
     roles::{Context, Holder, Roles},
     schedules::{Schedule, schedule},

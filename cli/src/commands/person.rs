@@ -1,10 +1,12 @@
 //! `wasf person`: what the stack knows of one chat, and erasing it.
 //!
 //! An erasure begins at Salesforce, as a revocation does: tokens that are deleted here and valid there could no longer be
-//! revoked. The chat and the bot are told that the connection has ended; then its attempts go, and the row at last, so
+//! revoked. Logins that wait for the chat's code are given up first, so that none connects it meanwhile. The chat and the bot
+//! are told that the connection has ended; then its attempts go, and the row at last, so
 //! that a run that was interrupted, or left something that is still under way, is completed by another.
 
 mod kept;
+mod pending;
 
 use std::{fmt::Write as _, io, time::Duration};
 
@@ -20,7 +22,7 @@ use tokio::time::sleep;
 use super::connection::{Revoked, end_and_record, salesforce_said};
 use crate::{
     args::PersonCommand,
-    aws::{AttemptTable, ConnectionTable, Erasure, KeptReference, Of, Wanted},
+    aws::{AttemptTable, ConnectionTable, Erasure, KeptReference, Of, PendingRow, Wanted},
     commands::dlq,
     error::{Error, Exit},
     parties::Revocation,
@@ -31,6 +33,8 @@ use crate::{
 
 /// The notifier retries for a day; what was not told by then is told by nobody but an operator.
 const TOLD_WITHIN: Duration = Duration::from_hours(25);
+/// Why a login is left that the chat's code, or the end of its time, has decided.
+const HOLDING: &str = "its held tokens are not stored or revoked yet";
 /// A code is exchanged while it lives, a quarter of an hour; later its message is a dead letter, or gone.
 const EXCHANGED_WITHIN: Duration = Duration::from_hours(1);
 /// How often, and how many times, it is asked whether the end of a connection has been told.
@@ -47,8 +51,7 @@ pub(crate) async fn run(command: PersonCommand, target: &Target, clock: Clock) -
         None => Ok(known.report(clock())),
         Some(confirm) => {
             let dead = dlq::of_chat(target, &wa_id, clock).await?;
-            let plan = Plan::of(&known.listed, &dead, clock());
-            if confirm { erase(&wa_id, known, &dead, target, clock).await } else { Ok(plan.dry_run(&known)) }
+            if confirm { erase(&wa_id, known, &dead, target, clock).await } else { Ok(dry_run(&known, &dead, clock())) }
         }
     }
 }
@@ -59,6 +62,8 @@ struct Known {
     listed: Listed,
     /// Of links, whose logins have not begun perhaps.
     references: Vec<KeptReference>,
+    /// Of logins that wait, or have waited, for a code, and of codes that the chat has sent.
+    pending: Vec<PendingRow>,
 }
 
 impl Known {
@@ -84,12 +89,14 @@ impl Known {
             connection: tokens.read(wa_id).await?,
             listed: attempts.list(&wanted, now).await?,
             references: attempts.references(wa_id).await?,
+            pending: pending::read(wa_id, target).await?,
         })
     }
 
     fn is_nothing(&self) -> bool {
-        let Self { connection, listed, references } = self;
-        connection.is_none() && listed.attempts.is_empty() && listed.unreadable.is_empty() && references.is_empty()
+        let Self { connection, listed, references, pending } = self;
+        let has_attempts = !listed.attempts.is_empty() || !listed.unreadable.is_empty();
+        connection.is_none() && !has_attempts && references.is_empty() && pending.is_empty()
     }
 
     fn report(&self, now: Timestamp) -> Report {
@@ -106,9 +113,10 @@ impl Known {
         }
         let (row, json_of_row) = connection.unwrap_or(("No connection.\n".to_owned(), Value::Null));
         let text = format!(
-            "{row}\n{}{}{}{}",
+            "{row}\n{}{}{}{}{}",
             attempt_table(attempts, now).text(),
             unreadable_text(unreadable),
+            pending::text(&self.pending),
             references_text(&self.references),
             kept::text()
         );
@@ -117,6 +125,7 @@ impl Known {
             "attempts": attempts.iter().map(attempt_summary).collect::<Vec<_>>(),
             "unreadable": unreadable_json(unreadable),
             "references": self.references.iter().map(|it| &it.reference).collect::<Vec<_>>(),
+            "pending": pending::json(&self.pending),
             "kept": kept::json(),
         });
         Report::new(text, json, exit)
@@ -139,7 +148,8 @@ fn references_text(references: &[KeptReference]) -> String {
 fn one_of(mut found: Vec<(WaId, Known)>) -> Result<(WaId, Known), Error> {
     match found.len() {
         0 => Err(Error::NothingMatched(
-            "nothing is stored of this chat: neither a connection nor an attempt nor a reference".to_owned(),
+            "nothing is stored of this chat: neither a connection nor an attempt, a reference or a pending login"
+                .to_owned(),
         )),
         1 => Ok(found.remove(0)),
         _ => {
@@ -165,11 +175,12 @@ struct Plan {
 }
 
 impl Plan {
-    fn of(listed: &Listed, dead: &[AttemptId], now: Timestamp) -> Self {
+    /// `holding` are the attempts whose tokens are held and still to be stored or revoked.
+    fn of(listed: &Listed, holding: &[AttemptId], dead: &[AttemptId], now: Timestamp) -> Self {
         let mut plan = Self { deleted: Vec::new(), left: Vec::new() };
         for attempt in &listed.attempts {
             let what = attempt.attempt_id.to_string();
-            match why_left(attempt, dead, now) {
+            match why_left(attempt, holding, dead, now) {
                 Some(why) => plan.left.push(Left { what, why }),
                 None => plan.deleted.push((what, attempt.updated_at)),
             }
@@ -177,41 +188,54 @@ impl Plan {
         plan.deleted.extend(listed.unreadable.iter().map(|item| (item.key.clone(), None)));
         plan
     }
+}
 
-    fn dry_run(&self, known: &Known) -> Report {
-        let row = match &known.connection {
-            Some(Connection { ended: Some(_), .. }) => "delete the row of the ended connection",
-            Some(_) => "revoke the tokens at Salesforce, have the chat and the bot told, delete the row",
-            None => "find no row in the table of tokens",
-        };
-        let text = format!(
-            "{}{}\nDry run: would {row}, and delete {}{}. Run it again with --confirm.\n",
-            left_text(&self.left),
-            kept::text(),
-            count(self.deleted.len(), "attempt"),
-            and_references(known.references.len()),
-        );
-        let json = json!({
-            "dry_run": true,
-            "connection": known.connection.is_some(),
-            "attempts": self.deleted.len(),
-            "references": known.references.len(),
-            "left": left_json(&self.left),
-            "kept": kept::json(),
-        });
-        Report::new(text, json, Exit::Done)
-    }
+fn dry_run(known: &Known, dead: &[AttemptId], now: Timestamp) -> Report {
+    // Logins that wait are given up first, and what they hold is revoked.
+    let waiting = pending::waiting(&known.pending);
+    let mut holding = pending::holding(&known.pending);
+    holding.retain(|attempt| !waiting.contains(attempt));
+    let mut plan = Plan::of(&known.listed, &holding, dead, now);
+    let is_given_up = |left: &Left| waiting.iter().any(|attempt| attempt.to_string() == left.what);
+    let (given_up, left): (Vec<_>, Vec<_>) = plan.left.into_iter().partition(is_given_up);
+    plan.deleted.extend(given_up.into_iter().map(|left| (left.what, None)));
+    let row = match &known.connection {
+        Some(Connection { ended: Some(_), .. }) => "delete the row of the ended connection",
+        Some(_) => "revoke the tokens at Salesforce, have the chat and the bot told, delete the row",
+        None => "find no row in the table of tokens",
+    };
+    let text = format!(
+        "{}{}\nDry run: would {}{row}, and delete {}{}. Run it again with --confirm.\n",
+        left_text(&left),
+        kept::text(),
+        pending::plan(&known.pending),
+        count(plan.deleted.len(), "attempt"),
+        and_references(known.references.len()),
+    );
+    let json = json!({
+        "dry_run": true,
+        "connection": known.connection.is_some(),
+        "attempts": plan.deleted.len(),
+        "references": known.references.len(),
+        "waiting": waiting.len(),
+        "pending": known.pending.len(),
+        "left": left_json(&left),
+        "kept": kept::json(),
+    });
+    Report::new(text, json, Exit::Done)
 }
 
 /// Why an attempt cannot be deleted yet: what is under way would write it anew, or be done twice.
-fn why_left(attempt: &Item, dead: &[AttemptId], now: Timestamp) -> Option<&'static str> {
+fn why_left(attempt: &Item, holding: &[AttemptId], dead: &[AttemptId], now: Timestamp) -> Option<&'static str> {
     let age = attempt.updated_at.map(|at| now.since(at)).unwrap_or_default();
     match attempt.status() {
         _ if dead.contains(&attempt.attempt_id) => {
             Some("its message is a dead letter; wasf dlq redrive or drop it first")
         }
+        _ if holding.contains(&attempt.attempt_id) => Some(HOLDING),
         Some(Status::Exchanging) if age < EXCHANGED_WITHIN => Some("its code is being exchanged"),
-        Some(Status::Exchanging) => None,
+        Some(Status::Unconfirmed) if age < EXCHANGED_WITHIN => Some("it waits for its chat's code"),
+        Some(Status::Exchanging | Status::Unconfirmed) => None,
         _ if attempt.notified_at.is_none() && age < TOLD_WITHIN => Some("its outcome has not been told yet"),
         _ => None,
     }
@@ -221,7 +245,11 @@ async fn erase(wa_id: &WaId, known: Known, dead: &[AttemptId], target: &Target, 
     let tokens = ConnectionTable::new(&target.aws, target.stack.output("TokenTableName")?);
     let attempts = AttemptTable::new(&target.aws, target.stack.output("AttemptTableName")?);
     let erasure = Erasure::new(&target.aws, &target.stack)?;
-    let Known { mut listed, .. } = known;
+    let Known { mut listed, pending, .. } = known;
+    for given_up in pending::give_up(wa_id, &pending, target, clock).await? {
+        listed.attempts.retain(|attempt| attempt.attempt_id != given_up);
+        listed.attempts.extend(told(&attempts, given_up).await?);
+    }
     let mut revocation = None;
     let row = tokens.row(wa_id).await?;
     if was_connected(&row) && recorded_end(&row).is_none() {
@@ -231,10 +259,11 @@ async fn erase(wa_id: &WaId, known: Known, dead: &[AttemptId], target: &Target, 
         listed.attempts.retain(|attempt| attempt.attempt_id != ended.record);
         listed.attempts.extend(told(&attempts, ended.record).await?);
     }
-    let plan = Plan::of(&listed, dead, clock());
+    let pending = pending::read(wa_id, target).await?;
+    let plan = Plan::of(&listed, &pending::holding(&pending), dead, clock());
     // The message about the end has a new link, and with it a row more.
     let references = attempts.references(wa_id).await?;
-    let erased = delete(wa_id, plan, &references, &erasure).await?;
+    let erased = delete(wa_id, plan, (&references, &pending), &erasure).await?;
     Ok(erased.report(revocation))
 }
 
@@ -257,12 +286,19 @@ async fn told(attempts: &AttemptTable, record: AttemptId) -> Result<Option<Item>
 struct Erased {
     attempts: usize,
     references: usize,
+    /// Rows of pending logins.
+    pending: usize,
     row: bool,
     left: Vec<Left>,
 }
 
 /// Deletes the attempts, and what is left of the chat once none is.
-async fn delete(wa_id: &WaId, plan: Plan, references: &[KeptReference], erasure: &Erasure) -> Result<Erased, Error> {
+async fn delete(
+    wa_id: &WaId,
+    plan: Plan,
+    (references, rows): (&[KeptReference], &[PendingRow]),
+    erasure: &Erasure,
+) -> Result<Erased, Error> {
     let Plan { deleted, mut left } = plan;
     let mut progress = Progress::of("attempts deleted");
     let mut attempts = 0;
@@ -273,6 +309,17 @@ async fn delete(wa_id: &WaId, plan: Plan, references: &[KeptReference], erasure:
             left.push(Left { what: key.clone(), why: "it has changed meanwhile" });
         }
         progress.show(attempts, Some(deleted.len()));
+    }
+    let mut pending = 0;
+    for PendingRow { proof, attempt_id, .. } in rows {
+        if erasure.pending(proof).await? {
+            pending += 1;
+            continue;
+        }
+        let what = attempt_id.map(|id| id.to_string()).unwrap_or_default();
+        if left.iter().all(|left| left.what != what) {
+            left.push(Left { what, why: HOLDING });
+        }
     }
     let (mut row, mut erased) = (false, 0);
     if left.is_empty() {
@@ -286,7 +333,7 @@ async fn delete(wa_id: &WaId, plan: Plan, references: &[KeptReference], erasure:
             left.push(Left { what: "the row of the connection".to_owned(), why: "the chat has connected meanwhile" });
         }
     }
-    Ok(Erased { attempts, references: erased, row, left })
+    Ok(Erased { attempts, references: erased, pending, row, left })
 }
 
 impl Erased {
@@ -310,6 +357,7 @@ impl Erased {
             "salesforce": salesforce_said(revocation),
             "attempts": self.attempts,
             "references": self.references,
+            "pending": self.pending,
             "connection": self.row,
             "left": left_json(&self.left),
             "kept": kept::json(),
