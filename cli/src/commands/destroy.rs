@@ -13,6 +13,7 @@ use crate::{
     },
     error::{Error, Exit},
     report::{Progress, Report, Table, count},
+    stack::Resource,
     target::Target,
 };
 
@@ -143,8 +144,10 @@ async fn left(target: &Target) -> Result<Vec<Left>, Error> {
             left.push(if of_tokens == Some(id) { token_key_left(id) } else { key_left(id, &tables) });
         }
     }
-    let is_listed = |kind: &str| ["AWS::KMS::Key", "AWS::DynamoDB::Table"].contains(&kind);
-    left.extend(retained.iter().filter(|resource| !is_listed(&resource.kind)).map(retained_left));
+    let is_listed = |resource: &&Resource| {
+        resource.kind == "AWS::KMS::Key" || TABLES.iter().any(|(_, logical, _)| *logical == resource.logical)
+    };
+    left.extend(retained.iter().filter(|resource| !is_listed(resource)).map(retained_left));
     Ok(left)
 }
 
@@ -164,7 +167,7 @@ fn report(left: &[Left], waiting: &[(&str, usize)], attached: &Attached, confirm
         .filter(|(_, number)| *number > 0)
         .map(|(queue, number)| format!("{} in {queue}", count(*number, "message")))
         .collect();
-    let goes = "functions, API, alarms, logs, queues, the table of limits, and every key that is not listed";
+    let goes = "functions, API, alarms, logs, queues, the tables of limits and of pending logins, and every key that is not listed";
     let lost = if messages.is_empty() { String::new() } else { format!(", with {}", messages.join(", ")) };
     let next = if confirmed {
         format!(
