@@ -143,9 +143,16 @@ pub(super) fn plan(rows: &[PendingRow]) -> String {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::collections::HashMap;
+
+    use fakes::{Answer, Server};
     use shared::{Timestamp, proof::ChatProof};
 
     use super::*;
+    use crate::{
+        aws::tests::config_of,
+        stack::{Resource, Stack},
+    };
 
     pub(in crate::commands::person) fn row(is_own: bool, standing: Standing) -> PendingRow {
         let attempt_id = (standing != Standing::EarlyCode).then(|| AttemptId::from_bytes([9; 16]));
@@ -174,5 +181,66 @@ pub(super) mod tests {
             assert!(shown.contains(said), "{shown}");
         }
         assert_eq!(text(&[]), "");
+    }
+
+    const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+
+    async fn target(server: &Server) -> Target {
+        let resource = Resource {
+            logical: "PendingTable".to_owned(),
+            physical: "pending".to_owned(),
+            kind: "AWS::DynamoDB::Table".to_owned(),
+        };
+        let outputs = HashMap::from([("ExchangeQueueUrl".to_owned(), format!("{}/exchange", server.url()))]);
+        let stack = Stack::new("connect".to_owned(), String::new(), HashMap::new(), outputs, vec![resource]);
+        Target { aws: config_of(server).await, stack }
+    }
+
+    fn held(changes: &Value) -> Value {
+        let mut row = json!({
+            "proof": {"S": "A".repeat(43)}, "attempt_id": {"S": "09".repeat(16)},
+            "wa_id": {"S": "whatsapp:+15551234567"}, "confirm_until": {"N": "1790000600000"}, "state": {"S": "state"},
+            "received_at": {"N": "1790000000000"}, "code_sha256": {"S": "ab"}, "sealed_key": {"S": "a2V5"},
+            "sealed_tokens": {"S": "ZGF0YQ=="},
+        });
+        row.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        row
+    }
+
+    async fn given_up(server: &Server, rows: &[PendingRow]) -> Vec<AttemptId> {
+        let chat = "whatsapp:+15551234567".parse().unwrap();
+        give_up(&chat, rows, &target(server).await, || NOW).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_login_that_waits_is_given_up_and_the_exchanger_revokes_its_tokens() {
+        let server = Server::start().await;
+        server.next("UpdateItem", json!({"Attributes": held(&json!({}))}));
+        server.next("SendMessage", json!({"MessageId": "m"}));
+        server.next("Scan", json!({"Items": [held(&json!({"settled_at": {"N": "1790000001000"}}))]}));
+        assert_eq!(given_up(&server, &[waits()]).await, [AttemptId::from_bytes([9; 16])]);
+        let sent = server.requests("SendMessage")[0].json();
+        assert_eq!(sent["QueueUrl"], format!("{}/exchange", server.url()));
+        let message: Value = serde_json::from_str(sent["MessageBody"].as_str().unwrap()).unwrap();
+        assert_eq!(message["decided"], json!({"proof": "A".repeat(43), "code_sha256": "ab"}));
+    }
+
+    #[tokio::test]
+    async fn a_login_whose_code_was_sent_meanwhile_is_not_given_up() {
+        let server = Server::start().await;
+        let mut refused = json!({"__type": "ConditionalCheckFailedException"});
+        refused["Item"] = held(&json!({"sender": {"S": "whatsapp:+15551234567"}}));
+        server.next("UpdateItem", Answer::json(400, &refused));
+        assert!(
+            given_up(&server, &[waits(), row(true, Standing::Settled), row(false, Standing::Sent)]).await.is_empty()
+        );
+    }
+
+    #[tokio::test]
+    async fn an_operator_who_may_not_send_to_the_queue_leaves_the_revocation_to_the_end_of_the_time() {
+        let server = Server::start().await;
+        server.next("UpdateItem", json!({"Attributes": held(&json!({}))}));
+        server.on("SendMessage", |_| Answer::json(400, &json!({"__type": "AccessDeniedException"})));
+        assert_eq!(given_up(&server, &[waits()]).await.len(), 1);
     }
 }
