@@ -86,7 +86,7 @@ pub(crate) enum QueueArg {
     /// Consents.
     #[default]
     Exchange,
-    /// Refreshed tokens to store, tokens to revoke, pages of the sweep.
+    /// Refreshed tokens to store, tokens to revoke, pages of the sweep, ends of the time for a chat's code.
     Upkeep,
 }
 

@@ -35,7 +35,7 @@ const QUEUES: [(&str, &str); 7] = [
     ("NotifierRetryQueueUrl", "outcomes to be told"),
     ("NotifierRetryDlqUrl", "outcomes that were retried for a day"),
     ("NotifierFailureQueueUrl", "failed notifications"),
-    ("UpkeepQueueUrl", "refreshed tokens and revocations"),
+    ("UpkeepQueueUrl", "refreshed tokens, revocations and logins that wait for their chat"),
     ("UpkeepDlqUrl", "dead letters of upkeep"),
 ];
 
