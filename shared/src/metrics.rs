@@ -52,7 +52,7 @@ pub enum Metric {
     ConnectionsEnded,
     /// How long a call for a token took.
     TokenCallDuration,
-    /// Messages with a code that bots passed on; by `Result`: confirmed, wrong_chat, unknown_code, too_many_guesses.
+    /// Messages with a code that bots passed on; by `Result`: `confirmed`, `wrong_chat`, `unknown_code`, `too_many_guesses`.
     Confirmations,
     /// Segments of the token table that a sweep has gone through to their end.
     SweepFinished,

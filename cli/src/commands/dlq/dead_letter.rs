@@ -402,7 +402,7 @@ mod tests {
         assert_eq!((&json["holds"], &json["reason"]), (&json!("decision on held tokens"), &json!("not carried out")));
         assert_eq!((&json["code_alive"], &json["sealed"]), (&Value::Null, &json!(false)));
         assert!(letter.content.is_needed());
-        let shown = format!("{json} {letter:?} {}", table(&[letter.clone()]));
+        let shown = format!("{json} {letter:?} {}", table(std::slice::from_ref(&letter)));
         assert!(!shown.contains(&proof) && !shown.contains("1555123"), "{shown}");
     }
 

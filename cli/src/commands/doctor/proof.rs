@@ -27,7 +27,7 @@ const MOST: usize = 1_000;
 const TIME_TO_SEND: Duration = Duration::from_mins(2);
 /// So many logins without a code are no accident where none was ever confirmed.
 const MANY: usize = 3;
-/// So many in a row are none either, where some were confirmed before them: perhaps before ChatProof was Required.
+/// So many in a row are none either, where some were confirmed before them: perhaps before `ChatProof` was `Required`.
 const MANY_IN_A_ROW: usize = 10;
 /// Where bots find how.
 const HOW: &str = "docs/API.md, \"POST /confirmations\"";
