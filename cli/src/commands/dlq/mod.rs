@@ -1,5 +1,6 @@
 //! `wasf dlq`: the dead-letter queues of exchange and upkeep: listing, redriving, dropping.
 
+mod content;
 mod dead_letter;
 mod listing;
 mod queues;
