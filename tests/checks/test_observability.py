@@ -9,7 +9,7 @@ from conftest import ROOT, resources
 OURS = "WhatsAppSalesforceConnect"
 RUNBOOK = (ROOT / "docs/RUNBOOK.md").read_text()
 # Sections that no alarm leads to.
-REFERENCE = {"an-assistant-that-looks", "rotating-secrets", "ending-a-connection", "erasing-a-person", "confirmation-by-the-chat", "metrics"}
+REFERENCE = {"an-assistant-that-looks", "rotating-secrets", "ending-a-connection", "erasing-a-person", "metrics"}
 
 
 def _anchor(title):
