@@ -126,7 +126,7 @@ fn upkeep(message: Upkeep) -> (Content, Option<WaId>) {
         Upkeep::Refresh { wa_id } => (Content::Refresh, Some(wa_id)),
         Upkeep::Store { wa_id, .. } => (Content::RefreshedTokens, Some(wa_id)),
         Upkeep::Revoke(revoke) => (Content::TokensToRevoke, Some(revoke.wa_id)),
-        Upkeep::Decide(_) => (Content::SealedTokens, None),
+        Upkeep::Decide(message) => (Content::Decision, about(Body::Current(*message)).map(|about| about.wa_id)),
     }
 }
 

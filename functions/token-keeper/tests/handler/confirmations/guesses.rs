@@ -42,9 +42,8 @@ async fn the_same_wrong_code_counts_once() {
 #[tokio::test]
 async fn guesses_in_parallel_are_three_too() {
     let world = World::start().await;
-    let [a, b, c, d, e] = WRONG.map(|code| world.answer(CHAT, code));
-    let (a, b, c, d, e) = tokio::join!(a, b, c, d, e);
-    let mut answers = [a, b, c, d, e];
+    let [first, second, third, fourth, fifth] = WRONG.map(|code| world.answer(CHAT, code));
+    let mut answers: [_; 5] = tokio::join!(first, second, third, fourth, fifth).into();
     answers.sort();
     assert_eq!(answers, [unknown(), unknown(), unknown(), too_many(), too_many()]);
 }
