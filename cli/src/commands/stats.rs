@@ -220,7 +220,8 @@ mod tests {
             include_str!("../../../functions/connect-link/src/lib.rs"),
             include_str!("../../../functions/callback-receiver/src/lib.rs"),
             include_str!("../../../functions/token-exchanger/src/report.rs"),
-            include_str!("../../../functions/token-keeper/src/confirmations.rs"),
+            include_str!("../../../functions/token-keeper/src/lib.rs"),
+            include_str!("../../../functions/token-keeper/src/refusal.rs"),
         ]
         .concat();
         for (_, _, metric, (name, value)) in COUNTS {
