@@ -1,26 +1,26 @@
-//! The bot: it receives events by webhook (`POST /bot/events`) and requests links.
+//! The bot: it receives events by webhook (`POST /bot/events`), requests links, and passes codes on.
 //!
 //! A webhook is verified by the `standardwebhooks` crate and must be a CloudEvents 1.0 event of a
 //! known type. A repeated `webhook-id` is acknowledged, counted and otherwise ignored, as a good
 //! receiver does. Events are shown beside the chat.
 //!
-//! Links: given `POST /control/bot` with `{"links_url", "region", "access_key_id",
-//! "secret_access_key", "session_token"?, "resolve"?: {"host": "ip:port"}}`, the bot calls
-//! `POST /links` signed with AWS's Signature Version 4 for `execute-api`. `resolve` is for hosts that
-//! DNS does not know, such as those under `.localhost`.
+//! Calls: given `POST /control/bot` with `{"links_url", "region", "access_key_id",
+//! "secret_access_key", "session_token"?, "resolve"?: {"host": "ip:port"}, "wa_id"?}`, the bot calls
+//! `POST /links`, and `POST /confirmations` and `POST /connections/disconnect` beside it, signed with AWS's Signature Version 4
+//! for `execute-api`. `resolve` is for hosts that DNS does not know, such as those under `.localhost`; with `wa_id` it is the
+//! API for that chat alone.
+//!
+//! What people write to it is in [`conversation`].
+
+mod api;
+mod code;
+pub(crate) mod conversation;
 
 use std::{
     collections::{HashMap, HashSet},
-    net::SocketAddr,
     sync::{Arc, Mutex},
-    time::Duration,
 };
 
-use aws_credential_types::Credentials;
-use aws_sigv4::{
-    http_request::{SignableBody, SignableRequest, SigningSettings, sign},
-    sign::v4,
-};
 use axum::{
     Json, Router,
     body::Bytes,
@@ -29,25 +29,29 @@ use axum::{
     response::{IntoResponse, Response},
     routing::post,
 };
-use serde::Deserialize;
 use serde_json::{Value, json};
 use standardwebhooks::{Webhook, WebhookError};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
-use url::Url;
 
+pub(crate) use self::api::{AskError, LinksApi};
+use self::{
+    api::{Answer, Api, Call},
+    conversation::Confirmation,
+};
 use crate::{
     World,
-    ambient::{now_ms, signing_time},
+    ambient::now_ms,
     chat::Content,
     control::{Endpoint, gated, refuse},
     lock,
 };
 
-const EVENT_TYPES: [&str; 7] = [
+const EVENT_TYPES: [&str; 8] = [
     "connection.created",
     "connection.renewed",
     "connection.delayed",
     "connection.failed",
+    "connection.unconfirmed",
     "connection.revoked",
     "connection.expired",
     TEST,
@@ -63,112 +67,61 @@ pub(crate) fn routes(world: &Arc<World>) -> Router<Arc<World>> {
 pub(crate) struct Bot {
     webhook: Webhook,
     seen_ids: Mutex<HashSet<String>>,
-    links_api: Mutex<Option<Arc<LinksClient>>>,
-}
-
-/// Where `POST /links` is and how to call it, as the control interface gives it.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct LinksApi {
-    links_url: Url,
-    region: String,
-    access_key_id: String,
-    secret_access_key: String,
-    session_token: Option<String>,
-    #[serde(default)]
-    resolve: HashMap<String, SocketAddr>,
-}
-
-/// The API, and everything that a call of it needs.
-struct LinksClient {
-    links_url: Url,
-    region: String,
-    credentials: Credentials,
-    client: reqwest::Client,
-}
-
-/// What `POST /links` answered.
-pub(crate) struct LinkAnswer {
-    pub(crate) status: u16,
-    pub(crate) body: Value,
-}
-
-/// Why the bot has no answer from `POST /links`.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum AskError {
-    #[error("the bot does not know where POST /links is: configure it by POST /control/bot")]
-    NotConfigured,
-    #[error("cannot build the HTTP client")]
-    Client(#[source] reqwest::Error),
-    #[error("cannot sign the request")]
-    Sign,
-    #[error("cannot reach POST /links")]
-    Send(#[source] reqwest::Error),
+    /// By chat; `None` for those that have none of their own.
+    apis: Mutex<HashMap<Option<String>, Arc<Api>>>,
+    confirmations: Mutex<Vec<Confirmation>>,
 }
 
 impl Bot {
     pub(crate) fn new(webhook_secret: &str) -> Result<Self, WebhookError> {
-        Ok(Self { webhook: Webhook::new(webhook_secret)?, seen_ids: Mutex::default(), links_api: Mutex::default() })
+        Ok(Self {
+            webhook: Webhook::new(webhook_secret)?,
+            seen_ids: Mutex::default(),
+            apis: Mutex::default(),
+            confirmations: Mutex::default(),
+        })
     }
 
     pub(crate) fn set_links_api(&self, links_api: LinksApi) -> Result<(), AskError> {
-        let LinksApi { links_url, region, access_key_id, secret_access_key, session_token, resolve } = links_api;
-        // It fails only if a provider is installed already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = resolve
-            .iter()
-            .fold(reqwest::Client::builder(), |client, (host, address)| client.resolve(host, *address))
-            .timeout(Duration::from_secs(30))
-            .build()
-            .map_err(AskError::Client)?;
-        let credentials = Credentials::new(access_key_id, secret_access_key, session_token, None, "sandbox bot");
-        *lock(&self.links_api) = Some(Arc::new(LinksClient { links_url, region, credentials, client }));
+        let chat = links_api.wa_id.clone();
+        let api = Arc::new(Api::new(links_api)?);
+        lock(&self.apis).insert(chat, api);
         Ok(())
     }
 
-    /// Requests a link; the response, whatever its status.
-    pub(crate) async fn ask_link(&self, wa_id: &str, login_url: Option<&str>) -> Result<LinkAnswer, AskError> {
-        let links = lock(&self.links_api).clone().ok_or(AskError::NotConfigured)?;
+    /// Requests a link, with what the person calls themself where that is known; the response, whatever its status.
+    pub(crate) async fn ask_link(
+        &self,
+        wa_id: &str,
+        login_url: Option<&str>,
+        profile_name: Option<&str>,
+    ) -> Result<Answer, AskError> {
         let mut body = json!({"wa_id": wa_id});
         if let Some(login_url) = login_url {
             body["login_url"] = login_url.into();
         }
-        let request = links.signed(body.to_string()).ok_or(AskError::Sign)?;
-        let response = links.client.execute(request).await.map_err(AskError::Send)?;
-        let status = response.status().as_u16();
-        let text = response.text().await.map_err(AskError::Send)?;
-        Ok(LinkAnswer { status, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) })
+        if let Some(profile_name) = profile_name.filter(|name| !name.is_empty()) {
+            body["display_name"] = profile_name.into();
+        }
+        self.call(wa_id, Call::Links, &body).await
     }
-}
 
-impl LinksClient {
-    fn signed(&self, body: String) -> Option<reqwest::Request> {
-        let headers = [("content-type", "application/json"), ("accept", "application/json")];
-        let identity = self.credentials.clone().into();
-        let params = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(&self.region)
-            .name("execute-api")
-            .time(signing_time())
-            .settings(SigningSettings::default())
-            .build()
-            .ok()?
-            .into();
-        let signable = SignableRequest::new(
-            "POST",
-            self.links_url.as_str(),
-            headers.into_iter(),
-            SignableBody::Bytes(body.as_bytes()),
-        )
-        .ok()?;
-        let (instructions, _) = sign(signable, &params).ok()?.into_parts();
-        let mut request = headers
-            .into_iter()
-            .fold(http::Request::post(self.links_url.as_str()), |request, (name, value)| request.header(name, value))
-            .body(body)
-            .ok()?;
-        instructions.apply_to_request_http1x(&mut request);
-        reqwest::Request::try_from(request).ok()
+    /// What was answered to the messages that went to `POST /confirmations`, oldest first; those of one chat, or all.
+    pub(crate) fn confirmations(&self, wa_id: Option<&str>) -> Vec<Confirmation> {
+        let all = lock(&self.confirmations);
+        all.iter().filter(|one| wa_id.is_none_or(|wa_id| one.wa_id == wa_id)).cloned().collect()
+    }
+
+    fn note(&self, confirmation: Confirmation) {
+        lock(&self.confirmations).push(confirmation);
+    }
+
+    async fn call(&self, wa_id: &str, call: Call, body: &Value) -> Result<Answer, AskError> {
+        let api = {
+            let apis = lock(&self.apis);
+            apis.get(&Some(wa_id.to_owned())).or_else(|| apis.get(&None)).cloned()
+        };
+        api.ok_or(AskError::NotConfigured)?.call(call, body).await
     }
 }
 

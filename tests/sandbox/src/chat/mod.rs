@@ -1,8 +1,13 @@
-//! The person's phone: `GET /` is a page that looks like the chat, with the bot's events beside it.
-//! `?wa_id=` selects another chat than `whatsapp:+15551234567`.
+//! Two people's phones: `GET /` is a page that looks like their chats with the bot, side by side, with the bot's events beside
+//! them. `?wa_id=` and `?other_wa_id=` select other chats than `whatsapp:+15551234567` and `whatsapp:+15557654321`.
+//!
+//! `GET /chat?text=` is the same page with that text typed in, as `https://wa.me/<bot>?text=` opens WhatsApp: whoever sits there
+//! presses "Send".
 //!
 //! The page reads `GET /chat/stream?wa_id=` (server-sent events: all entries so far, then new ones).
-//! `POST /chat/connect` `{"wa_id"}` makes the bot request a link and post it.
+//! `POST /chat/connect` `{"wa_id","profile_name"?}` makes the bot request a link and post it; `POST /chat/send`
+//! `{"wa_id","text","profile_name"?}` is a message to the bot; `POST /chat/forward` `{"wa_id","to","url"}` passes a link on to the
+//! other phone, without the bot.
 
 use std::{convert::Infallible, sync::Arc, sync::Mutex, time::Duration};
 
@@ -21,15 +26,27 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::{World, ambient::now_ms, lock};
+use crate::{
+    World,
+    ambient::now_ms,
+    bot::conversation::{self, Message},
+    lock,
+};
 
 pub(crate) fn routes() -> Router<Arc<World>> {
     Router::new()
-        .route("/", get(async || Html(include_str!("chat.html"))))
+        .route("/", get(page))
+        .route("/chat", get(page))
         .route("/chat/chat.css", get(async || typed("text/css", include_str!("chat.css"))))
         .route("/chat/chat.js", get(async || typed("text/javascript", include_str!("chat.js"))))
         .route("/chat/stream", get(follow))
         .route("/chat/connect", post(connect))
+        .route("/chat/send", post(send))
+        .route("/chat/forward", post(forward))
+}
+
+async fn page() -> Html<&'static str> {
+    Html(include_str!("chat.html"))
 }
 
 fn typed(content_type: &'static str, content: &'static str) -> impl IntoResponse {
@@ -65,6 +82,8 @@ pub(crate) enum Content {
         #[serde(skip_serializing_if = "Option::is_none")]
         expires_at: Option<String>,
     },
+    /// A link that the person of another chat has passed on. The bot knows nothing of it.
+    Forwarded { from: String, url: String },
     /// An error in the sandbox's setup, for whoever runs it.
     Trouble { text: String },
     /// An event that the bot received, shown beside the chat.
@@ -80,6 +99,11 @@ pub(crate) enum Via {
 }
 
 impl Content {
+    /// A message of the bot's own.
+    pub(crate) fn from_bot(text: String) -> Self {
+        Self::Said { text, via: None }
+    }
+
     /// A message that came through a provider.
     pub(crate) fn from_provider(text: String, via: Via) -> Self {
         Self::Said { text, via: Some(via) }
@@ -138,20 +162,48 @@ async fn follow(
     Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
 }
 
-async fn connect(State(world): State<Arc<World>>, Json(Chat { wa_id }): Json<Chat>) -> Response {
-    let post = |content| world.chats.post(&wa_id, content, now_ms());
-    post(Content::Asked { text: "Connect Salesforce".to_owned() });
-    let trouble = match world.bot.ask_link(&wa_id, None).await {
-        Ok(answer) => match answer.body["url"].as_str() {
-            Some(url) if answer.status == 200 => {
-                let expires_at = answer.body["expires_at"].as_str().map(str::to_owned);
-                post(Content::Link { url: url.to_owned(), expires_at });
-                return StatusCode::NO_CONTENT.into_response();
-            }
-            _ => format!("POST /links answered {}: {}", answer.status, answer.body),
-        },
-        Err(error) => error.to_string(),
-    };
-    post(Content::Trouble { text: trouble.clone() });
-    (StatusCode::CONFLICT, Json(json!({"error": trouble}))).into_response()
+#[derive(Deserialize)]
+struct Asking {
+    wa_id: String,
+    profile_name: Option<String>,
+}
+
+async fn connect(State(world): State<Arc<World>>, Json(asking): Json<Asking>) -> Response {
+    let Asking { wa_id, profile_name } = &asking;
+    world.chats.post(wa_id, Content::Asked { text: "Connect Salesforce".to_owned() }, now_ms());
+    done(conversation::send_link(&world, wa_id, profile_name.as_deref()).await)
+}
+
+#[derive(Deserialize)]
+struct Sending {
+    wa_id: String,
+    text: String,
+    profile_name: Option<String>,
+}
+
+async fn send(State(world): State<Arc<World>>, Json(sending): Json<Sending>) -> Response {
+    let Sending { wa_id, text, profile_name } = &sending;
+    let message = Message { wa_id, text, profile_name: profile_name.as_deref() };
+    done(conversation::hear(&world, &message).await.map(drop).map_err(|error| error.to_string()))
+}
+
+#[derive(Deserialize)]
+struct Forwarding {
+    wa_id: String,
+    to: String,
+    url: String,
+}
+
+async fn forward(State(world): State<Arc<World>>, Json(forwarding): Json<Forwarding>) -> StatusCode {
+    let Forwarding { wa_id, to, url } = forwarding;
+    world.chats.post(&to, Content::Forwarded { from: wa_id, url }, now_ms());
+    StatusCode::NO_CONTENT
+}
+
+/// The chat has what came of it, an error too.
+fn done(result: Result<(), String>) -> Response {
+    match result {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(trouble) => (StatusCode::CONFLICT, Json(json!({"error": trouble}))).into_response(),
+    }
 }

@@ -22,8 +22,10 @@
 //! | `POST /control/salesforce/revocations` | any of `wa_id`, `username` and `org_id`: an administrator revokes these grants; returns `{"revoked"}` |
 //! | `GET /control/salesforce/counters` | how often, `?wa_id=` for one chat: `{"refreshes","rotations","reuses","families_revoked","dead","unknown","restricted","busy","introspections"}`, from the journal's verdicts, see `Verdict` |
 //! | `POST /control/login` | `{"authorize_url","username"?,"allow"?}`: logs in and decides; returns `{"location"}`, the redirect; with `"error"` and `"error_description"?` Salesforce refuses with that |
-//! | `POST /control/bot` | tells the bot where `POST /links` is, see [`crate::bot`] |
-//! | `POST /control/bot/link` | `{"wa_id","login_url"?}`: the bot requests a link; returns the response as `{"status","body"}` |
+//! | `POST /control/bot` | tells the bot where `POST /links` is, for all chats or for one, see [`crate::bot`] |
+//! | `POST /control/bot/link` | `{"wa_id","login_url"?,"profile_name"?}`: the bot requests a link; returns the response as `{"status","body"}` |
+//! | `POST /control/bot/message` | `{"wa_id","text","profile_name"?}`: the person writes this to the bot; returns what `POST /confirmations` answered, `{"wa_id","status","body"}`, or null where the bot did not ask it |
+//! | `GET /control/bot/confirmations` | all answers of that kind, `?wa_id=` to one chat, oldest first |
 //!
 //! Logging in by hand instead: `POST /services/oauth2/authorize` with the query's parameters and
 //! `username`, `password` (`sandbox`) as a form gives the consent page; the same with its hidden
@@ -54,7 +56,11 @@ pub(crate) use self::faults::{Action, Delay, Drop, GivenUp, Hold, InvalidAnswer,
 pub(crate) use self::{
     endpoint::Endpoint, faults::Faults, gate::gated, holds::Holds, journal::Journal, verdict::Verdict,
 };
-use crate::{World, aws::AwsFault, bot::LinksApi};
+use crate::{
+    World,
+    aws::AwsFault,
+    bot::{LinksApi, conversation},
+};
 
 pub(crate) fn routes() -> Router<Arc<World>> {
     Router::new()
@@ -68,6 +74,8 @@ pub(crate) fn routes() -> Router<Arc<World>> {
         .route("/control/release", post(release))
         .route("/control/bot", post(set_links_api))
         .route("/control/bot/link", post(ask_link))
+        .route("/control/bot/message", post(hear_message))
+        .route("/control/bot/confirmations", get(read_confirmations))
         .merge(salesforce::routes())
 }
 
@@ -146,11 +154,39 @@ async fn set_links_api(State(world): State<Arc<World>>, Json(links_api): Json<Li
 struct AskLink {
     wa_id: String,
     login_url: Option<String>,
+    profile_name: Option<String>,
 }
 
 async fn ask_link(State(world): State<Arc<World>>, Json(ask): Json<AskLink>) -> Response {
-    match world.bot.ask_link(&ask.wa_id, ask.login_url.as_deref()).await {
+    match world.bot.ask_link(&ask.wa_id, ask.login_url.as_deref(), ask.profile_name.as_deref()).await {
         Ok(answer) => Json(json!({"status": answer.status, "body": answer.body})).into_response(),
         Err(error) => refuse(StatusCode::CONFLICT, &error.to_string()),
     }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    wa_id: String,
+    text: String,
+    profile_name: Option<String>,
+}
+
+async fn hear_message(State(world): State<Arc<World>>, Json(written): Json<Written>) -> Response {
+    let Written { wa_id, text, profile_name } = &written;
+    let message = conversation::Message { wa_id, text, profile_name: profile_name.as_deref() };
+    match conversation::hear(&world, &message).await {
+        Ok(confirmation) => Json(confirmation).into_response(),
+        Err(error) => refuse(StatusCode::CONFLICT, &error.to_string()),
+    }
+}
+
+async fn read_confirmations(State(world): State<Arc<World>>, Query(of): Query<OfChat>) -> Response {
+    Json(world.bot.confirmations(of.wa_id.as_deref())).into_response()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfChat {
+    wa_id: Option<String>,
 }

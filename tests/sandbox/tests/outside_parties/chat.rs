@@ -38,11 +38,14 @@ impl Stage {
 }
 
 #[tokio::test]
-async fn the_page_has_the_button_and_loads_nothing_from_other_hosts() {
+async fn the_pages_have_the_button_and_load_nothing_from_other_hosts() {
     let stage = Stage::new().await;
-    for (path, content_type) in
-        [("/", "text/html; charset=utf-8"), ("/chat/chat.css", "text/css"), ("/chat/chat.js", "text/javascript")]
-    {
+    for (path, content_type) in [
+        ("/", "text/html; charset=utf-8"),
+        ("/chat?text=K7PW-4MXR", "text/html; charset=utf-8"),
+        ("/chat/chat.css", "text/css"),
+        ("/chat/chat.js", "text/javascript"),
+    ] {
         let response = stage.client.get(stage.url(path)).send().await.unwrap();
         assert_eq!(
             (response.status().as_u16(), &response.headers()["content-type"]),
@@ -50,7 +53,7 @@ async fn the_page_has_the_button_and_loads_nothing_from_other_hosts() {
         );
         let text = response.text().await.unwrap();
         assert!(!text.contains("https://") && !text.contains("url(http"), "{path}");
-        assert_eq!(path == "/", text.contains("id=\"connect-salesforce\""));
+        assert_eq!(content_type.starts_with("text/html"), text.contains("class=\"connect\""));
     }
 }
 
@@ -78,4 +81,15 @@ async fn a_page_that_reconnects_continues_where_it_was() {
     let chunk = rest.chunk().await.unwrap().unwrap();
     let text = std::str::from_utf8(&chunk).unwrap();
     assert!(text.contains(r#""text":"two""#) && !text.contains(r#""text":"one""#), "{text}");
+}
+
+#[tokio::test]
+async fn a_forwarded_link_arrives_on_the_other_phone_alone() {
+    let stage = Stage::new().await;
+    let (from, to, url) = ("whatsapp:+15551234567", "whatsapp:+15557654321", "https://x.example/connect/abc");
+    stage.control("/chat/forward", &json!({"wa_id": from, "to": to, "url": url})).await;
+    let entry = stage.first_entry(to).await;
+    assert_eq!((&entry["kind"], &entry["from"], &entry["url"]), (&json!("forwarded"), &json!(from), &json!(url)));
+    stage.say(from, "first").await;
+    assert_eq!(stage.first_entry(from).await["text"], "first");
 }
