@@ -113,9 +113,14 @@ impl Cloud {
         Self { credentials, ..self.clone() }
     }
 
-    /// A deployed stack, `main` or `plain`.
+    /// A deployed stack, `main`, `plain` or `proof`.
     pub fn stack(&self, name: &str) -> &Stack {
         self.stacks.get(name).unwrap_or_else(|| panic!("no stack {name} is deployed"))
+    }
+
+    /// Whether a stack of this name is deployed.
+    pub fn has_stack(&self, name: &str) -> bool {
+        self.stacks.contains_key(name)
     }
 
     fn address(&self) -> SocketAddr {
@@ -131,7 +136,7 @@ impl Cloud {
     fn new_client(&self) -> Client {
         // It fails only if a provider is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        ["connect.localhost", "plain.localhost", "again.localhost"]
+        ["connect.localhost", "plain.localhost", "proof.localhost", "again.localhost"]
             .into_iter()
             .fold(Client::builder(), |builder, host| builder.resolve(host, self.address()))
             .redirect(Policy::none())
@@ -270,6 +275,21 @@ impl Cloud {
     /// The address of `POST /connections/…` beside the stack's callback.
     pub fn call_url(&self, stack: &str, call: &str) -> String {
         self.stack(stack).output("CallbackUrl").replace("/callback", &format!("/connections/{call}"))
+    }
+
+    /// What tells the sandbox's bot by `POST /control/bot` that a chat is of this stack.
+    pub(crate) fn links_api(&self, stack: &str, chat: &str) -> Value {
+        let AccessKey { access_key_id, secret_access_key } = self.bot_credentials.as_ref().expect("the bot's user");
+        let links_url = self.links_url(stack);
+        let url = url::Url::parse(&links_url).expect("an address");
+        json!({
+            "wa_id": chat,
+            "links_url": links_url,
+            "region": self.region,
+            "access_key_id": access_key_id,
+            "secret_access_key": secret_access_key,
+            "resolve": {url.host_str().expect("a host"): self.address().to_string()},
+        })
     }
 
     /// A new link for a chat.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{Browser, Cloud, Journal, Link, Stack, attempt_of, now_ms, parameter, state::Claims, wait_until};
 
-/// The message after a success.
+/// How the message after a success begins; then it names the account.
 pub const CONNECTED: &str = "✅ Your Salesforce account is now connected!";
 
 /// A login that has begun: the button is pressed, and Salesforce's page is open.

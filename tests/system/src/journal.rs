@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::consent::CONNECTED;
+
 /// What the sandbox's parties saw of one chat.
 #[derive(Clone, Debug, Default)]
 pub struct Journal(Value);
@@ -28,8 +30,13 @@ impl Journal {
         self.0[endpoint]["records"].as_array().into_iter().flatten().map(|record| &record["asked"]["body"])
     }
 
-    /// The texts that reached the chat through Twilio.
+    /// The texts that reached the chat through Twilio; of a success the first sentence, because the rest names the account.
     pub fn messages(&self) -> Vec<&str> {
+        self.whole_messages().into_iter().map(first_sentence).collect()
+    }
+
+    /// The same, with all that is said of an account.
+    pub fn whole_messages(&self) -> Vec<&str> {
         self.bodies("twilio.messages").filter_map(|body| body["Body"].as_str()).collect()
     }
 
@@ -46,7 +53,7 @@ impl Journal {
     /// The texts that Twilio took, whether or not its answer arrived.
     pub fn sent(&self) -> Vec<&str> {
         let taken = self.records("twilio.messages").iter().filter(|record| record["succeeded"] == true);
-        taken.filter_map(|record| record["asked"]["body"]["Body"].as_str()).collect()
+        taken.filter_map(|record| record["asked"]["body"]["Body"].as_str().map(first_sentence)).collect()
     }
 
     /// The faults injected into requests to an endpoint.
@@ -54,9 +61,9 @@ impl Journal {
         self.records(endpoint).iter().filter_map(|record| record["fault"].as_str()).collect()
     }
 
-    /// The texts that reached the chat through Meta.
+    /// The texts that reached the chat through Meta, as [`Self::messages`] has them.
     pub fn meta_messages(&self) -> Vec<&str> {
-        self.bodies("meta.messages").filter_map(|body| body["text"]["body"].as_str()).collect()
+        self.bodies("meta.messages").filter_map(|body| body["text"]["body"].as_str().map(first_sentence)).collect()
     }
 
     /// The events that the bot received by webhook.
@@ -84,4 +91,9 @@ impl Journal {
     pub fn code_hashes(&self) -> impl Iterator<Item = &str> {
         self.bodies("salesforce.token").filter_map(|body| body["code_sha256"].as_str())
     }
+}
+
+/// Of a text about a success, the sentence that bots of the older system know.
+pub(crate) fn first_sentence(text: &str) -> &str {
+    if text.starts_with(CONNECTED) { CONNECTED } else { text }
 }

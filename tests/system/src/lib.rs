@@ -15,6 +15,7 @@
 //! | [`faults`] | answers of a party or of AWS that fails |
 //! | [`operator`] | a checkout deployed by the README's commands, and what `wasf` printed |
 //! | [`salesforce`] | Salesforce's tokens: how they live, what an administrator does |
+//! | [`proof`] | logins that their chat has to confirm, and the codes that people send |
 //! | [`reckoning`] | whether the promises were kept in a soak |
 //! | [`state`] | states that a test signs itself |
 //! | [`dead_letters`] | people whose messages an operator finds among the dead letters |
@@ -42,6 +43,7 @@ pub mod dead_letters;
 pub mod faults;
 pub mod journal;
 pub mod operator;
+pub mod proof;
 pub mod reckoning;
 pub mod salesforce;
 pub mod siblings;

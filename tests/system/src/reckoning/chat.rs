@@ -7,7 +7,7 @@ use ring::digest::{SHA256, digest};
 use serde_json::{Map, Value, json};
 
 use super::{Asked, Evidence, Excuse, Login, Person, Span, custody::Families};
-use crate::{Journal, consent::CONNECTED};
+use crate::{Journal, consent::CONNECTED, journal::first_sentence};
 
 /// One chat: who it is, and what can be seen of it.
 pub(super) struct Chat<'a> {
@@ -250,7 +250,7 @@ pub(super) fn number(item: &Value, name: &str) -> Option<u64> {
 }
 
 pub(super) fn first_line(text: &str) -> &str {
-    text.lines().next().unwrap_or_default()
+    first_sentence(text.lines().next().unwrap_or_default())
 }
 
 /// The hash of an attempt's code, in hexadecimal digits as in the journal.

@@ -3,6 +3,7 @@
 //! tests wait for three minutes, side by side. They run on a cloud of their own with batches of one
 //! message, because a kill affects a whole batch.
 
+mod proof;
 mod refresh;
 
 use serde_json::json;

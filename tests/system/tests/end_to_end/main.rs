@@ -13,6 +13,7 @@ mod garbage;
 mod horizons;
 mod kills;
 mod outages;
+mod proof;
 mod references;
 mod refusals;
 mod telling;
