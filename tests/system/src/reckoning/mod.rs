@@ -7,6 +7,7 @@ mod chat;
 mod custody;
 mod everywhere;
 mod promises;
+pub mod proof;
 #[cfg(test)]
 mod tests;
 

@@ -27,7 +27,7 @@ struct Soak {
     evidence: Evidence,
 }
 
-fn sha256(text: &str) -> String {
+pub(super) fn sha256(text: &str) -> String {
     hex(digest(&SHA256, text.as_bytes()).as_ref())
 }
 

@@ -8,6 +8,8 @@
 //! letters are redriven, as an operator would. The reckoning looks from outside only: at the sandbox's journal and its
 //! grants, the tables and the queues ([`system::reckoning`]).
 //!
+//! Where the stack with `ChatProof=Required` is deployed, some people connect there beside them ([`proof`]).
+//!
 //! Nobody waits for as long as in production: a message is tried `TRIES` times (6), an outcome is told `TELLINGS` times
 //! (12) by the notifier's retry queue, and a message whose function was killed is delivered again after `VISIBILITY` seconds
 //! (75), a little more than an exchanger's lease. `AT_ONCE` people (5) are on their way at a time.
@@ -19,6 +21,7 @@
 mod bots;
 mod forge;
 mod plan;
+mod proof;
 mod settle;
 mod walk;
 
@@ -31,9 +34,10 @@ use futures::{StreamExt as _, stream};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use self::{bots::Bots, plan::Edge, settle::Settling, walk::walk};
+use self::{bots::Bots, plan::Edge, proof::Proofs, settle::Settling, walk::walk};
 use system::{
     Cloud, now_ms,
+    proof::PROOF,
     reckoning::{Evidence, Reckoning},
 };
 
@@ -74,6 +78,7 @@ async fn main() -> ExitCode {
 
     let cloud = Cloud::read();
     hasten(&cloud, &pace).await;
+    let proofs = Proofs::plan(&cloud, seed, count);
     let plans = plan::people(seed, count);
     let is_of_verifiers = |edge| matches!(edge, Edge::Anybody("kms.GenerateMac", _));
     let verifiers_not_made = plans.iter().flat_map(|person| &person.faults).any(|fault| is_of_verifiers(fault.edge));
@@ -94,16 +99,20 @@ async fn main() -> ExitCode {
         bots.end();
         (people, bystanders, unprocessable)
     };
-    let ((people, bystanders, unprocessable), ()) = futures::join!(walking, bots.work());
+    let ((people, bystanders, unprocessable), (), provable) = futures::join!(walking, bots.work(), proofs.walk());
     println!("soak: settled after {} s; the bots were answered {}", began.elapsed().as_secs(), bots.report());
     let settling = Settling { cloud: &cloud, people: &people, unprocessable: unprocessable.len() as u64 };
     let (turned_at, asked) = settling.rest(&bots).await;
     println!("soak: at rest after {} s", began.elapsed().as_secs());
+    let unproven = proofs.reckon(&provable).await;
+    let apart = Proofs::chats(&provable);
+    println!("soak: {} people had to confirm, {} complaints\n{}", provable.len(), unproven.len(), unproven.join("\n"));
     let rested = Instant::now();
     let mut reckoning;
     loop {
-        let evidence =
+        let mut evidence =
             Evidence { asked: asked.clone(), turned_at: Some(turned_at), ..settle::evidence(&cloud, &people).await };
+        evidence.journal = proof::without(&apart, evidence.journal);
         reckoning = Reckoning::of(&people, &bystanders, &unprocessable, &evidence);
         let hidden = settling.hidden().await;
         if reckoning.is_good() || hidden == 0 || rested.elapsed() > LONGEST {
@@ -119,23 +128,26 @@ async fn main() -> ExitCode {
     if !is_refreshing {
         println!("soak: hardly anything was refreshed, so that nothing is proven");
     }
-    if reckoning.is_good() && is_refreshing { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if reckoning.is_good() && unproven.is_empty() && is_refreshing { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Makes the stack give up sooner, and a kill affect one message only.
 async fn hasten(cloud: &Cloud, pace: &Pace) {
+    for name in ["main", PROOF].into_iter().filter(|name| cloud.has_stack(name)) {
+        let stack = cloud.stack(name);
+        cloud.give_one_at_a_time(name).await;
+        cloud.give_up_after(stack, u32::try_from(pace.tries).expect("a few tries"), 3).await;
+        cloud.give_up_telling_after(stack, u32::try_from(pace.tellings).expect("a few tries")).await;
+        for queue in ["ExchangeQueueUrl", "NotifierRetryQueueUrl", "UpkeepQueueUrl"] {
+            let attributes = json!({"VisibilityTimeout": pace.visibility.to_string()});
+            let change = json!({"QueueUrl": stack.output(queue), "Attributes": attributes});
+            cloud.aws("sqs", "AmazonSQS.SetQueueAttributes", change).await;
+        }
+        for function in ["TokenExchanger", "Notifier", "TokenRefresher"] {
+            limit(cloud, stack.output(&format!("{function}FunctionName"))).await;
+        }
+    }
     let main = cloud.stack("main");
-    cloud.give_one_at_a_time("main").await;
-    cloud.give_up_after(main, u32::try_from(pace.tries).expect("a few tries"), 3).await;
-    cloud.give_up_telling_after(main, u32::try_from(pace.tellings).expect("a few tries")).await;
-    for queue in ["ExchangeQueueUrl", "NotifierRetryQueueUrl", "UpkeepQueueUrl"] {
-        let attributes = json!({"VisibilityTimeout": pace.visibility.to_string()});
-        let change = json!({"QueueUrl": main.output(queue), "Attributes": attributes});
-        cloud.aws("sqs", "AmazonSQS.SetQueueAttributes", change).await;
-    }
-    for function in ["TokenExchanger", "Notifier", "TokenRefresher"] {
-        limit(cloud, main.output(&format!("{function}FunctionName"))).await;
-    }
     let keeper = |configuration: &mut Value| {
         configuration["Environment"]["Variables"]["TOKEN_MAX_AGE_MINUTES"] = MAX_AGE_MINUTES.into();
     };

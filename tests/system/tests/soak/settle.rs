@@ -241,9 +241,10 @@ async fn messages(cloud: &Cloud, queue: &str) -> Messages {
 /// Everything that can be seen of a soak.
 pub(crate) async fn evidence(cloud: &Cloud, people: &[Person]) -> Evidence {
     let main = cloud.stack("main");
+    let chats = people.iter().map(|person| &*person.chat).collect();
     Evidence {
         attempts: scan(cloud, main.output("AttemptTableName")).await,
-        rows: opened(cloud, people, scan(cloud, main.output("TokenTableName")).await).await,
+        rows: opened(cloud, &chats, scan(cloud, main.output("TokenTableName")).await).await,
         journal: read(cloud, "/control/journal").await,
         grants: read(cloud, "/control/grants").await.as_array().expect("grants").clone(),
         dead_letters: bodies(cloud, main.output("ExchangeDlqUrl")).await,
@@ -261,8 +262,7 @@ pub(crate) async fn evidence(cloud: &Cloud, people: &[Person]) -> Evidence {
 }
 
 /// The rows, those of these people with their refresh tokens as Salesforce knows them, and whether they were `sealed`.
-async fn opened(cloud: &Cloud, people: &[Person], mut rows: Vec<Value>) -> Vec<Value> {
-    let chats: BTreeSet<&str> = people.iter().map(|person| &*person.chat).collect();
+pub(crate) async fn opened(cloud: &Cloud, chats: &BTreeSet<&str>, mut rows: Vec<Value>) -> Vec<Value> {
     let of_people = |row: &&mut Value| row["wa_id"]["S"].as_str().is_some_and(|chat| chats.contains(chat));
     for row in rows.iter_mut().filter(of_people) {
         if let Some(token) = cloud.refresh_token(row).await {
@@ -273,12 +273,12 @@ async fn opened(cloud: &Cloud, people: &[Person], mut rows: Vec<Value>) -> Vec<V
     rows
 }
 
-async fn read(cloud: &Cloud, path: &str) -> Value {
+pub(crate) async fn read(cloud: &Cloud, path: &str) -> Value {
     let answer = cloud.client().get(format!("{}{path}", cloud.sandbox_url)).send().await;
     answer.expect("the sandbox").json().await.expect("an answer")
 }
 
-async fn scan(cloud: &Cloud, table: &str) -> Vec<Value> {
+pub(crate) async fn scan(cloud: &Cloud, table: &str) -> Vec<Value> {
     let mut items = Vec::new();
     let mut query = json!({"TableName": table, "ConsistentRead": true});
     loop {
