@@ -95,7 +95,7 @@ contract: ## calls that docs/contract/openapi.yaml allows and forbids, to the AP
 bots: ## the example bots, driven by a person and by Salesforce on a local cloud
 	@$(cloud) setup example examples
 	cd examples/python && $(CURDIR)/.local/venv-example/bin/python -m unittest
-	$(run) --own-bot -- .local/venv-examples/bin/python -m pytest -o pythonpath=tests/local_cloud tests/examples
+	$(run) --own-bot --chat-proof -- .local/venv-examples/bin/python -m pytest -o pythonpath=tests/local_cloud tests/examples
 
 kills: # and garbage, because here nobody else uses the plain stack
 	$(run) --with-plain-stack --with-proof-stack -- $(call deployed,end_to_end) --test-threads 24 kills:: garbage::
