@@ -1,8 +1,12 @@
 //! The address of a WhatsApp chat.
 
+mod number;
+
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize};
+
+pub use self::number::MaskedNumber;
 
 const PREFIX: &str = "whatsapp:";
 /// Stands between country code and id in a parent business-scoped user id.
@@ -43,7 +47,7 @@ impl WaId {
         &self.0[PREFIX.len()..]
     }
 
-    /// The address with only its last characters shown, for a person who knows their own: `•••• 4567`.
+    /// The address with only its last characters shown, for operators: `•••• 4567`.
     #[must_use]
     pub fn masked(&self) -> String {
         let address = self.address();
