@@ -2,13 +2,17 @@
 //!
 //! Only this stack can make one, its URL reveals no phone number, and nothing has to be stored.
 
+mod display_name;
 mod sealing;
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::sealing::{LinkKey, NONCE_LENGTH, SealedLink};
+pub use self::{
+    display_name::{DisplayName, InvalidDisplayName},
+    sealing::{LinkKey, NONCE_LENGTH, SealedLink},
+};
 use crate::{LoginUrl, Timestamp, WaId, id::random_id};
 
 random_id! {
@@ -34,6 +38,9 @@ pub struct Link {
     /// The bot gave a [reference](crate::reference) with it, which a row keeps.
     #[serde(rename = "r", default, skip_serializing_if = "std::ops::Not::not")]
     pub has_reference: bool,
+    /// What the person calls themself, where the bot has said so.
+    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<DisplayName>,
     /// When it was made.
     #[serde(rename = "i")]
     pub issued_at: Timestamp,
@@ -58,7 +65,16 @@ impl Link {
     #[must_use]
     pub fn new(link_id: LinkId, wa_id: WaId, login_url: LoginUrl, now: Timestamp, lifetime: Duration) -> Self {
         let expires_at = now.plus(lifetime);
-        Self { link_id, wa_id, login_url, asks_for_login_host: false, has_reference: false, issued_at: now, expires_at }
+        Self {
+            link_id,
+            wa_id,
+            login_url,
+            asks_for_login_host: false,
+            has_reference: false,
+            display_name: None,
+            issued_at: now,
+            expires_at,
+        }
     }
 
     /// The plaintext to seal: JSON.
@@ -94,12 +110,27 @@ mod tests {
             Duration::from_mins(15),
         );
         assert_eq!(link.expires_at, Timestamp::from_seconds(1_000));
-        for more in [Link { asks_for_login_host: true, ..link.clone() }, Link { has_reference: true, ..link.clone() }] {
+        for more in [
+            Link { asks_for_login_host: true, ..link.clone() },
+            Link { has_reference: true, ..link.clone() },
+            Link { display_name: Some("Zoë \"Z\" 🦀".parse().unwrap()), ..link.clone() },
+        ] {
             assert_eq!(Link::from_plaintext(&more.to_plaintext()), Ok(more));
         }
         let plaintext = String::from_utf8(link.to_plaintext()).unwrap();
-        assert!(!plaintext.contains("\"h\"") && !plaintext.contains("\"r\""), "as earlier versions read it");
+        for field in ["\"h\"", "\"r\"", "\"n\""] {
+            assert!(!plaintext.contains(field), "{plaintext}: as earlier versions read it");
+        }
         assert_eq!(Link::from_plaintext(&link.to_plaintext()), Ok(link));
         assert_eq!(Link::from_plaintext(b"{}"), Err(InvalidLink::NotALink));
+    }
+    #[test]
+    fn a_link_of_before_display_names_is_read() {
+        let text = format!(
+            r#"{{"a":"{}","w":"whatsapp:+15551234567","l":"https://login.salesforce.com","i":100000,"e":1000000}}"#,
+            "03".repeat(16)
+        );
+        let link = Link::from_plaintext(text.as_bytes()).unwrap();
+        assert_eq!((link.display_name, link.expires_at), (None, Timestamp::from_seconds(1_000)));
     }
 }

@@ -3,6 +3,9 @@
 use std::str::FromStr;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use url::form_urlencoded;
+
+use crate::wa_id::MaskedNumber;
 
 /// Removes the query, which holds the code, from the address bar and the history.
 const HIDE_QUERY: &str = "history.replaceState(null,'',location.pathname)";
@@ -11,7 +14,7 @@ const STYLE: &str = include_str!("page.css");
 
 /// The hashes of [`STYLE`] and [`HIDE_QUERY`] (CSP Level 3 §2.3.1): to compute them took a fourteenth of a warm token call.
 /// A test names the right values.
-const STYLE_HASH: &str = "sha256-A82W6dCDLpzQ0suE9DQcpJAmgF/ghXeHS0aLs0cnKhE=";
+const STYLE_HASH: &str = "sha256-nGFV58tRuEapWeTh9GHurJo1ENWKNl1j43+4sP1k+Js=";
 const HIDE_QUERY_HASH: &str = "sha256-UBodp8UhLR9ASBc1PNRKcs3r2CjAFWxCbrUGPN7u1jo=";
 
 /// Headers of every response, pages and JSON alike: it is not cached, its address is not sent on as a referrer, its
@@ -108,12 +111,39 @@ impl FromStr for BotPhoneNumber {
     }
 }
 
+impl BotPhoneNumber {
+    /// The address that opens the chat in WhatsApp.
+    #[must_use]
+    pub fn chat_url(&self) -> String {
+        format!("https://wa.me/{}", self.0)
+    }
+
+    /// The address that opens the chat in WhatsApp with this text typed in. A space is `%20`: WhatsApp shows a `+`.
+    #[must_use]
+    pub fn chat_url_with(&self, text: &str) -> String {
+        let text: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
+        format!("{}?text={}", self.chat_url(), text.replace('+', "%20"))
+    }
+}
+
 /// A button that opens the chat; empty where the bot's number is not known.
 #[must_use]
 pub fn back_to_whatsapp(bot: Option<&BotPhoneNumber>) -> Markup {
     html! {
-        @if let Some(BotPhoneNumber(digits)) = bot {
-            a.button href={ "https://wa.me/" (digits) } { "Back to WhatsApp" }
+        @if let Some(bot) = bot {
+            a.button href=(bot.chat_url()) { "Back to WhatsApp" }
+        }
+    }
+}
+
+/// The number of a chat, for its owner. A screen reader says its last digits, and not every dot.
+#[must_use]
+pub fn masked_number(number: &MaskedNumber) -> Markup {
+    html! {
+        span.number {
+            span aria-hidden="true" { (number.number) }
+            span.spoken { "number ending in " (number.last) }
+            @if let Some(country) = number.country { " (" (country) ")" }
         }
     }
 }
@@ -162,5 +192,20 @@ mod tests {
         let bot = "+1 (415) 523-8886".parse().unwrap();
         let link = back_to_whatsapp(Some(&bot)).into_string();
         assert!(link.contains(r#"href="https://wa.me/14155238886""#), "{link}");
+    }
+
+    #[test]
+    fn a_text_that_is_typed_in_is_percent_encoded() {
+        let bot: BotPhoneNumber = "+14155238886".parse().unwrap();
+        let url = bot.chat_url_with("Confirmation code: K7PW-4MXR + é");
+        assert_eq!(url, "https://wa.me/14155238886?text=Confirmation%20code%3A%20K7PW-4MXR%20%2B%20%C3%A9");
+    }
+
+    #[test]
+    fn a_number_is_said_by_its_last_digits() {
+        let number = "whatsapp:+5511987654567".parse::<crate::WaId>().unwrap().masked_number().unwrap();
+        let text = masked_number(&number).into_string();
+        assert!(text.contains(r#"<span aria-hidden="true">+55 •• ••••• 4567</span>"#), "{text}");
+        assert!(text.contains(r#"<span class="spoken">number ending in 4567</span> (Brazil)"#), "{text}");
     }
 }

@@ -3,7 +3,7 @@
 //! Nothing is stored but a count of presses, and the reference that a bot gives with a link. A link is sealed under a key that is derived once per process; KMS signs the
 //! state of the login that the link starts, and computes the PKCE verifier as a MAC. Showing a link changes nothing,
 //! however often it happens: link previews and scanners open links before people do. Only the button binds a browser and
-//! starts a login. No link, chat address, reference or state is ever logged.
+//! starts a login. No link, chat address, name, reference or state is ever logged.
 
 mod authorization;
 mod config;
@@ -183,10 +183,12 @@ impl ConnectLink {
     }
 
     async fn make_link(&self, body: &[u8], api_id: &str) -> Result<Served, Refusal> {
-        let LinkRequest { wa_id, login_url, reference } = LinkRequest::parse(body, &self.config.login_urls)?;
+        let LinkRequest { wa_id, login_url, reference, display_name } =
+            LinkRequest::parse(body, &self.config.login_urls)?;
         let now = (self.clock)();
         let link_id = LinkId::from_bytes(self.random_bytes()?);
-        let mut link = Link::new(link_id, wa_id, login_url, now, self.config.link_lifetime);
+        let link = Link::new(link_id, wa_id, login_url, now, self.config.link_lifetime);
+        let mut link = Link { display_name, ..link };
         let keeping = async {
             match &reference {
                 Some(reference) => Ok(self.references.keep(&mut link, reference).await?),

@@ -1,11 +1,16 @@
-//! The body of `POST /links`: `{"wa_id": …, "login_url": …, "reference": …}`, the last two optional.
+//! The body of `POST /links`: `{"wa_id": …, "login_url": …, "reference": …, "display_name": …}`, all but the first optional.
 
 use serde::Deserialize;
 use serde_json::Value;
-use shared::{LoginUrl, LoginUrls, Reference, WaId, login::InvalidLoginUrl, reference::InvalidReference};
+use shared::{
+    LoginUrl, LoginUrls, Reference, WaId,
+    link::{DisplayName, InvalidDisplayName},
+    login::InvalidLoginUrl,
+    reference::InvalidReference,
+};
 
 /// The longest body that is parsed. A reference of 512 characters has 6,144 bytes where each is escaped as two `\uXXXX`;
-/// the other fields have some 300 at their longest.
+/// a display name of 64 has 768, and the other fields have some 300 at their longest.
 const MAX_LENGTH: usize = 8_192;
 
 /// The link that the bot asks for.
@@ -14,13 +19,15 @@ pub(crate) struct LinkRequest {
     pub(crate) wa_id: WaId,
     pub(crate) login_url: LoginUrl,
     pub(crate) reference: Option<Reference>,
+    /// Absent too where nothing of it is visible: a person chooses their name, and it must not keep them from connecting.
+    pub(crate) display_name: Option<DisplayName>,
 }
 
 /// Why a body is invalid. The text is for the bot's developer; it does not quote the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidLinkRequest {
     #[error(
-        "the body must be a JSON object with the string wa_id and, optionally, the strings login_url and reference"
+        "the body must be a JSON object with the string wa_id and, optionally, the strings login_url, reference and display_name"
     )]
     Malformed,
     #[error("wa_id must be whatsapp:+<digits> or whatsapp:<CC>.<id>")]
@@ -29,7 +36,7 @@ pub(crate) enum InvalidLinkRequest {
     LoginUrl,
     #[error(transparent)]
     Reference(#[from] InvalidReference),
-    #[error("the body or login_url is too long")]
+    #[error("the body, login_url or display_name is too long")]
     TooLong,
 }
 
@@ -38,6 +45,7 @@ struct Body {
     wa_id: String,
     login_url: Option<String>,
     reference: Option<Value>,
+    display_name: Option<String>,
 }
 
 impl LinkRequest {
@@ -46,7 +54,7 @@ impl LinkRequest {
         if body.len() > MAX_LENGTH {
             return Err(InvalidLinkRequest::TooLong);
         }
-        let Body { wa_id, login_url, reference } =
+        let Body { wa_id, login_url, reference, display_name } =
             serde_json::from_slice(body).map_err(|_| InvalidLinkRequest::Malformed)?;
         let wa_id = wa_id.parse().map_err(|_| InvalidLinkRequest::WaId)?;
         let login_url = match login_url {
@@ -60,7 +68,12 @@ impl LinkRequest {
             return Err(InvalidLinkRequest::LoginUrl);
         }
         let reference = reference.map(|reference| reference.as_str().ok_or(InvalidReference)?.parse()).transpose()?;
-        Ok(Self { wa_id, login_url, reference })
+        let display_name = match display_name.map(|name| name.parse()) {
+            None | Some(Err(InvalidDisplayName::Empty)) => None,
+            Some(Err(InvalidDisplayName::TooLong)) => return Err(InvalidLinkRequest::TooLong),
+            Some(Ok(name)) => Some(name),
+        };
+        Ok(Self { wa_id, login_url, reference, display_name })
     }
 }
 
@@ -77,12 +90,12 @@ mod tests {
     fn the_first_login_host_is_the_default() {
         for body in [
             r#"{"wa_id":"whatsapp:+15551234567"}"#,
-            r#"{"wa_id":"whatsapp:+15551234567","login_url":null,"reference":null,"unknown":[1]}"#,
+            r#"{"wa_id":"whatsapp:+15551234567","login_url":null,"reference":null,"display_name":null,"unknown":[1]}"#,
         ] {
             let request = parse(body).unwrap();
             assert_eq!(request.wa_id.as_str(), "whatsapp:+15551234567");
             assert_eq!(request.login_url.as_str(), "https://login.salesforce.com");
-            assert_eq!(request.reference, None);
+            assert_eq!((request.reference, request.display_name), (None, None));
         }
     }
 
@@ -117,9 +130,35 @@ mod tests {
 
     #[test]
     fn the_longest_reference_fits_however_it_is_escaped() {
-        let escaped = r"\ud83e\udd80".repeat(512);
-        let body = format!(r#"{{"wa_id":"whatsapp:+15551234567","reference":"{escaped}"}}"#);
+        let escaped = |count| r"\ud83e\udd80".repeat(count);
+        let (reference, name) = (escaped(512), escaped(64));
+        let body = format!(r#"{{"wa_id":"whatsapp:+15551234567","reference":"{reference}","display_name":"{name}"}}"#);
         assert_eq!(parse(&body).unwrap().reference.unwrap().as_str(), "🦀".repeat(512));
+    }
+
+    fn with_name(name: &Value) -> Result<Option<String>, InvalidLinkRequest> {
+        let request = parse(&serde_json::json!({"wa_id": "whatsapp:+15551234567", "display_name": name}).to_string())?;
+        Ok(request.display_name.map(|name| name.as_str().to_owned()))
+    }
+
+    #[test]
+    fn a_name_is_taken_without_what_nobody_sees() {
+        assert_eq!(with_name(&" Ada\u{202e}\nLovelace ".into()), Ok(Some("Ada Lovelace".to_owned())));
+    }
+
+    #[test]
+    fn a_name_without_a_visible_character_is_none() {
+        for name in ["", "  ", "\u{200b}"] {
+            assert_eq!(with_name(&name.into()), Ok(None), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_name_is_refused() {
+        for other in [serde_json::json!(42), serde_json::json!(true), serde_json::json!(["Ada"])] {
+            assert_eq!(with_name(&other), Err(InvalidLinkRequest::Malformed), "{other}");
+        }
+        assert_eq!(with_name(&"a".repeat(65).into()), Err(InvalidLinkRequest::TooLong));
     }
 
     #[test]

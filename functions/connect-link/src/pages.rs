@@ -1,10 +1,10 @@
 //! The pages behind a link.
 
-use maud::html;
+use maud::{Markup, html};
 use shared::{
     LoginUrl, LoginUrls,
     link::Link,
-    page::{BotPhoneNumber, Mood, back_to_whatsapp, page},
+    page::{BotPhoneNumber, Mood, back_to_whatsapp, masked_number, page},
 };
 
 use crate::refusal::{Explanation, WayOn};
@@ -24,8 +24,7 @@ pub(crate) fn confirm(link: &Link, hosts: &[&LoginUrl]) -> String {
         Mood::Neutral,
         "Connect Salesforce",
         &html! {
-            p { "Your Salesforce will be connected to this WhatsApp chat:" }
-            div.chat { (link.wa_id.masked()) }
+            (chat(link))
             @if let [host] = hosts {
                 p { "You’ll log in at " strong { (name(host)) } "." }
             }
@@ -47,6 +46,23 @@ pub(crate) fn confirm(link: &Link, hosts: &[&LoginUrl]) -> String {
             small { "Not your chat, or did someone else send you this link? Close this page: nothing is connected yet." }
         },
     )
+}
+
+/// Which chat will be connected: what its owner knows it by. A business-scoped id is nobody's knowledge.
+fn chat(link: &Link) -> Markup {
+    let number = link.wa_id.masked_number();
+    html! {
+        @if number.is_none() && link.display_name.is_none() {
+            p { "Your Salesforce will be connected to " strong { "the WhatsApp chat that this link was sent to" } "." }
+        } @else {
+            p { "Your Salesforce will be connected to this WhatsApp chat:" }
+            div.chat {
+                // A name in another direction than the page's changes nothing beside it.
+                @if let Some(name) = &link.display_name { bdi { (name.as_str()) } }
+                @if let Some(number) = &number { (masked_number(number)) }
+            }
+        }
+    }
 }
 
 /// Where the form of [`confirm`] may lead: the sources of `form-action`.
@@ -107,8 +123,28 @@ mod tests {
     #[test]
     fn the_page_names_the_chat_and_the_host_and_no_more() {
         let text = page_of(&link("https://test.salesforce.com"));
-        assert!(text.contains("•••• 4567") && text.contains("test.salesforce.com"), "{text}");
+        assert!(text.contains("+1 ••• ••• 4567") && text.contains("test.salesforce.com"), "{text}");
+        assert!(text.contains("(United States, Canada or the Caribbean)"), "{text}");
         assert!(!text.contains("1555") && !text.contains("0303"), "{text}");
+    }
+
+    fn named(wa_id: &str, name: Option<&str>) -> String {
+        let (wa_id, display_name) = (wa_id.parse().unwrap(), name.map(|name| name.parse().unwrap()));
+        page_of(&Link { wa_id, display_name, ..link("https://test.salesforce.com") })
+    }
+
+    #[test]
+    fn the_page_names_the_person_beside_the_number() {
+        let text = named("whatsapp:+5511987654567", Some("Zoë <b> 🦀"));
+        assert!(text.contains("<bdi>Zoë &lt;b&gt; 🦀</bdi>") && text.contains("+55 •• ••••• 4567"), "{text}");
+    }
+
+    #[test]
+    fn a_business_scoped_id_is_not_on_the_page() {
+        let text = named("whatsapp:US.ABC123XYZ", Some("Ada"));
+        assert!(text.contains("<bdi>Ada</bdi>") && !text.contains("XYZ"), "{text}");
+        let text = named("whatsapp:US.ABC123XYZ", None);
+        assert!(text.contains("the WhatsApp chat that this link was sent to") && !text.contains("XYZ"), "{text}");
     }
 
     #[test]

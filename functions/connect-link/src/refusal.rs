@@ -102,7 +102,7 @@ impl Refusal {
                 status: 403,
                 label: "cross_site",
                 title: "Please confirm once more",
-                text: "Another website tried to go on in your place. Nothing was connected. Look at the chat’s number first:",
+                text: "Another website tried to go on in your place. Nothing was connected. Check first which chat it is:",
                 way_on: WayOn::Reload("Show me the chat"),
             },
             Self::Unavailable(_) => Explanation {

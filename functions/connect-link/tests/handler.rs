@@ -236,6 +236,64 @@ async fn what_is_no_reference_is_refused_before_anything_is_written() {
     assert_eq!(function.aws.count("UpdateItem"), 0);
 }
 
+/// The page of a link for this chat, made with this name; with the link.
+async fn page_with_name(function: &Function, wa_id: &str, name: Value) -> (String, String) {
+    let made = link_request(&json!({ "wa_id": wa_id, "display_name": name }));
+    let made: Value = serde_json::from_str(text(&call(&function.connect_link, made).await)).unwrap();
+    let link = made["url"].as_str().unwrap().rsplit_once('/').unwrap().1.to_owned();
+    let shown = call(&function.connect_link, connect("GET", &link, &json!({}))).await;
+    assert_eq!(shown.status_code, 200);
+    (text(&shown).to_owned(), link)
+}
+
+#[tokio::test]
+async fn the_page_shows_the_name_that_the_link_was_made_with() {
+    let function = Function::start().await;
+    let (page, _) = page_with_name(&function, CHAT, " Ada\u{202e}\nLovelace <b> ".into()).await;
+    assert!(page.contains("<bdi>Ada Lovelace &lt;b&gt;</bdi>") && page.contains("+1 ••• ••• 4567"), "{page}");
+    let (page, _) = page_with_name(&function, "whatsapp:US.ABC123XYZ", "Ada".into()).await;
+    assert!(page.contains("<bdi>Ada</bdi>") && !page.contains("XYZ"), "{page}");
+}
+
+#[tokio::test]
+async fn a_link_without_a_visible_name_is_made_all_the_same() {
+    let function = Function::start().await;
+    for name in [Value::Null, "".into(), "\u{200b} ".into()] {
+        let (page, _) = page_with_name(&function, "whatsapp:US.ABC123XYZ", name).await;
+        assert!(page.contains("the WhatsApp chat that this link was sent to"), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn the_link_with_the_longest_name_and_address_opens() {
+    let function = Function::start().await;
+    let chat = format!("whatsapp:US.ENT.{}", "A".repeat(128));
+    let (page, link) = page_with_name(&function, &chat, "🦀".repeat(64).into()).await;
+    assert!(page.contains(&"🦀".repeat(64)), "{page}");
+    assert!(link.len() < 1_000, "{}", link.len());
+}
+
+#[tokio::test]
+async fn what_is_no_name_is_refused_and_not_quoted() {
+    let function = Function::start().await;
+    for (name, error) in [(json!({ "s3cret": 1 }), "invalid_request"), ("s3cret".repeat(20).into(), "too_long")] {
+        let body = json!({ "wa_id": CHAT, "display_name": name });
+        let refused = call(&function.connect_link, link_request(&body)).await;
+        assert_eq!(refused.status_code, 400);
+        assert!(text(&refused).contains(&format!(r#""error":"{error}""#)), "{}", text(&refused));
+        assert!(!text(&refused).contains("s3cret"), "{}", text(&refused));
+    }
+}
+
+#[tokio::test]
+async fn no_name_is_in_the_log() {
+    let logs = Logs::capture();
+    let function = Function::start().await;
+    let (_, link) = page_with_name(&function, CHAT, "Lovelace-7Qm".into()).await;
+    call(&function.connect_link, connect("POST", &link, &json!({}))).await;
+    assert!(logs.text().contains("request served") && !logs.text().contains("Lovelace-7Qm"), "{}", logs.text());
+}
+
 #[tokio::test]
 async fn an_unauthenticated_caller_gets_no_link() {
     let function = Function::start().await;

@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret as _, SecretBox, zeroize::Zeroizing};
 
 use super::{InvalidLink, Link};
 
-/// The longest text that is decoded, in characters; a link has some 250, and 600 at most.
+/// The longest text that is decoded, in characters; a link has some 250, and 950 at most.
 const MAX_LENGTH: usize = 1_000;
 /// The first byte. 1 is that of the links that KMS itself encrypted, because its ciphertexts begin with it.
 const VERSION: u8 = 2;
@@ -99,7 +99,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::Timestamp;
+    use crate::{Timestamp, link::DisplayName};
 
     fn key(byte: u8) -> LinkKey {
         LinkKey::new(SecretBox::new(Box::new([byte; 32])))
@@ -136,19 +136,25 @@ mod tests {
     }
 
     #[test]
-    fn its_url_shows_no_phone_number_and_no_host() {
-        let text = String::from_utf8_lossy(&sealed()).into_owned();
-        assert!(!text.contains("1555") && !text.contains("salesforce"), "{text}");
+    fn its_url_shows_no_phone_number_no_host_and_no_name() {
+        let link = Link { display_name: Some("Lovelace".parse().unwrap()), ..ada() };
+        let sealed = URL_SAFE_NO_PAD.decode(key(1).seal(&link, [5; NONCE_LENGTH])).unwrap();
+        let text = String::from_utf8_lossy(&sealed).into_owned();
+        assert!(!["1555", "salesforce", "Lovelace"].iter().any(|part| text.contains(part)), "{text}");
     }
 
     #[test]
     fn the_longest_link_can_be_opened() {
         let longest =
             link(&format!("whatsapp:US.{}", "A".repeat(128)), &format!("https://{}.com", "a.".repeat(57) + "b"));
-        let longest = Link { has_reference: true, asks_for_login_host: true, ..longest };
-        let text = key(1).seal(&longest, [5; NONCE_LENGTH]);
-        assert!(text.len() <= 600, "{}", text.len());
-        assert_eq!(key(1).open(&text.parse().unwrap()), Ok(longest));
+        let name = |character: &str| Some(character.repeat(DisplayName::MAX_LENGTH).parse().unwrap());
+        // In JSON a quote has two bytes, and no character has more than four.
+        for display_name in [name("🦀"), name("\"")] {
+            let longest = Link { has_reference: true, asks_for_login_host: true, display_name, ..longest.clone() };
+            let text = key(1).seal(&longest, [5; NONCE_LENGTH]);
+            assert!(text.len() <= 950, "{}", text.len());
+            assert_eq!(key(1).open(&text.parse().unwrap()), Ok(longest));
+        }
     }
 
     #[test]
