@@ -8,23 +8,20 @@
 //! keeps them from planting one of our name; so a cookie is ours only if its name is, byte for byte. Each login has a
 //! cookie of its own, with a secret that the browser has never had before.
 
+mod used;
+
 use std::fmt;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::digest::{Context, SHA256};
 use secrecy::{ExposeSecret, SecretString};
 
+pub use self::used::{Used, UsedLogin};
 use crate::{AttemptId, proof::ChatCode};
 
 /// What every cookie's name begins with. The `__Host-` prefix restricts a cookie to this host and to TLS, without
 /// `Domain` (RFC 6265bis §4.1.3.2).
 const NAME: &str = "__Host-connect";
-
-/// What the name of a used login's cookie begins with.
-const USED_NAME: &str = "__Host-used";
-
-/// How long a browser knows that its login was used, in seconds.
-const USED_AGE: u64 = 3_600;
 
 /// 32 bytes in base64url.
 const SECRET_LENGTH: usize = 43;
@@ -39,12 +36,6 @@ const MAX_CLEARED: usize = 32;
 /// The name of a login's cookie: `__Host-connect-<attempt id>`, or `__Host-connect` for states of version 1.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct CookieName(Option<AttemptId>);
-
-/// What a browser is left with in place of its secret once its login was used: the SHA-256 of the code, in the cookie
-/// `__Host-used-<attempt id>`. It is no secret and lets no code be exchanged: whoever plants it can
-/// make the chat hear of one more approval, or nobody hear of a refused callback.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UsedLogin(AttemptId);
 
 /// A browser's secret, the value of its cookie: 32 random bytes in base64url.
 #[derive(Clone)]
@@ -92,29 +83,6 @@ impl fmt::Display for CookieName {
             Some(attempt) => write!(f, "{NAME}-{attempt}"),
             None => f.write_str(NAME),
         }
-    }
-}
-
-impl UsedLogin {
-    /// Of one attempt.
-    #[must_use]
-    pub const fn of(attempt: AttemptId) -> Self {
-        Self(attempt)
-    }
-
-    /// The `Set-Cookie` value that remembers this code.
-    #[must_use]
-    pub fn set_cookie(self, code_sha256: &str) -> String {
-        let Self(attempt) = self;
-        format!("{USED_NAME}-{attempt}={code_sha256}; Path=/; Max-Age={USED_AGE}; Secure; HttpOnly; SameSite=Lax")
-    }
-
-    /// Whether the login was used with this very code, if any; `None` where `Cookie` headers do not say that it was used.
-    #[must_use]
-    pub fn was_with<'a>(self, cookies: impl IntoIterator<Item = &'a [u8]>, code_sha256: Option<&str>) -> Option<bool> {
-        let name = format!("{USED_NAME}-{}", self.0);
-        let (_, value) = pairs(cookies).find(|(found, _)| *found == name.as_bytes())?;
-        Some(code_sha256.is_some_and(|code_sha256| value == code_sha256.as_bytes()))
     }
 }
 
@@ -311,21 +279,6 @@ mod tests {
     fn a_cookie_is_removed_with_the_attributes_that_it_was_set_with() {
         let removed = NAMES[1].clear();
         assert_eq!(removed, "__Host-connect=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax");
-    }
-
-    #[test]
-    fn a_used_login_is_remembered_with_its_code_and_binds_nothing() {
-        let used = UsedLogin::of(ATTEMPT);
-        let set = used.set_cookie(&"a".repeat(43));
-        assert!(set.ends_with("; Path=/; Max-Age=3600; Secure; HttpOnly; SameSite=Lax"), "{set}");
-        let header = format!("theme=dark; {}", set.split(';').next().unwrap());
-        let was_with = |used: UsedLogin, code: &str| used.was_with([header.as_bytes()], Some(code));
-        assert_eq!(was_with(used, &"a".repeat(43)), Some(true));
-        assert_eq!(was_with(used, &"b".repeat(43)), Some(false));
-        assert_eq!(used.was_with([header.as_bytes()], None), Some(false));
-        assert_eq!(was_with(UsedLogin::of(AttemptId::from_bytes([2; 16])), &"a".repeat(43)), None);
-        assert!(NAMES.into_iter().all(|name| BrowserSecret::find([header.as_bytes()], name).is_none()));
-        assert!(CookieName::surplus([header.as_bytes()]).is_empty());
     }
 
     #[test]

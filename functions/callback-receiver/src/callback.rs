@@ -36,6 +36,16 @@ pub(crate) enum Answer {
     Error(Denial),
 }
 
+impl Answer {
+    /// The SHA-256 of the code, if there is one.
+    pub(crate) fn code_sha256(&self) -> Option<String> {
+        match self {
+            Self::Code(code) => Some(code.sha256()),
+            Self::Error(_) => None,
+        }
+    }
+}
+
 impl Callback {
     /// Reads the query, and on POST a form too. Unknown parameters are ignored.
     ///
@@ -60,6 +70,12 @@ impl Callback {
         };
         Ok(Self { state: StateText::new(state), answer, issuer: once(issuer) })
     }
+}
+
+/// Whether a request brings no parameter of an authorization response: the page's script has removed the query, and the
+/// page is loaded again.
+pub(crate) fn is_bare(request: Request<'_>) -> bool {
+    request.parameters(PARAMETERS).values.iter().all(|value| *value == Absent)
 }
 
 fn once(parameter: shared::web::Parameter) -> Option<String> {

@@ -5,9 +5,19 @@ use std::collections::BTreeSet;
 
 use contract::{API, Table, answer, assert_samples, set};
 use serde_json::Value;
-use shared::{AttemptId, web::Content};
+use shared::{AttemptId, proof::ChatCode, web::Content};
 
-use crate::{refusal::Refusal, reply::Reply};
+use crate::{
+    config::Proof,
+    confirmation::Confirmation,
+    refusal::Refusal,
+    reply::{Reply, Step},
+};
+
+fn confirmation() -> Confirmation {
+    let proof = Proof { minutes: 10.try_into().unwrap(), bot: "+14155238886".parse().unwrap() };
+    Confirmation { code: ChatCode::find("K7PW-4MXR").remove(0), number: None, proof }
+}
 
 /// Every reply: [`is_error`] does not compile with a variant that it has not heard of.
 fn replies() -> Vec<Reply> {
@@ -23,9 +33,13 @@ fn replies() -> Vec<Reply> {
         Reply::Refused(Refusal::ExpiredState, None),
         Reply::Refused(Refusal::WrongBrowser, None),
         Reply::Refused(Refusal::TooLong, None),
-        Reply::Used(id),
-        Reply::Accepted(id),
-        Reply::Repeated(id),
+        Reply::Used(id, None),
+        Reply::Accepted(id, Step::Wait(None)),
+        Reply::Repeated(id, Step::Wait(None)),
+        Reply::Accepted(id, Step::Confirm(confirmation())),
+        Reply::Repeated(id, Step::Confirm(confirmation())),
+        Reply::Reloaded(id, confirmation()),
+        Reply::Used(id, Some(confirmation())),
         Reply::Head,
     ]
 }
@@ -34,7 +48,7 @@ fn is_error(reply: &Reply) -> bool {
     match reply {
         Reply::Denied(_)
         | Reply::Failed(_)
-        | Reply::Used(_)
+        | Reply::Used(..)
         | Reply::Unavailable
         | Reply::Refused(
             Refusal::MissingCode
@@ -46,7 +60,10 @@ fn is_error(reply: &Reply) -> bool {
             | Refusal::TooLong,
             _,
         ) => true,
-        Reply::Accepted(_) | Reply::Repeated(_) | Reply::Head => false,
+        Reply::Accepted(_, Step::Wait(_) | Step::Confirm(_))
+        | Reply::Repeated(_, Step::Wait(_) | Step::Confirm(_))
+        | Reply::Reloaded(..)
+        | Reply::Head => false,
     }
 }
 

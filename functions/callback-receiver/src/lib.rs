@@ -5,8 +5,10 @@
 
 mod callback;
 mod config;
+mod confirmation;
 #[cfg(test)]
 mod contract;
+mod qr;
 mod queue;
 mod refusal;
 mod reply;
@@ -20,12 +22,14 @@ use shared::{
         SdkConfig,
         kms::{Kms, KmsError},
     },
-    binding::{BrowserSecret, UsedLogin},
+    binding::{BrowserSecret, Used, UsedLogin},
     exchange::{Consent, ExchangeMessage},
     metrics::{Measurement, Metric},
+    proof::ChatCode,
     state::{Claims, InvalidState, State, StateKey},
     state_settings::StatePolicy,
     timestamp::{Clock, millis},
+    wa_id::MaskedNumber,
     web::{Request, Response},
 };
 use tokio::{
@@ -37,9 +41,10 @@ use tracing::{info, warn};
 use self::{
     callback::{Answer, Callback},
     config::BrowserPolicy,
+    confirmation::Confirmation,
     queue::ExchangeQueue,
     refusal::Refusal,
-    reply::Reply,
+    reply::{Reply, Step},
 };
 pub use config::{Config, services};
 
@@ -56,6 +61,13 @@ enum Login {
     Plain(WaId),
 }
 
+/// A callback that is in order.
+struct Checked {
+    answer: Answer,
+    /// The code that the person has to send from the chat; with each where logins are confirmed there.
+    chat_code: Option<ChatCode>,
+}
+
 /// A callback that is refused.
 struct Refused<'a> {
     refusal: Refusal,
@@ -66,14 +78,32 @@ struct Refused<'a> {
 }
 
 impl Login {
+    /// The attempt that an answer belongs to.
+    fn attempt_id(&self, answer: &Answer, now: Timestamp) -> AttemptId {
+        match (self, answer) {
+            (Self::Signed(claims), _) => claims.attempt_id,
+            (Self::Plain(_), Answer::Code(code)) => AttemptId::of_code(code),
+            (Self::Plain(wa_id), Answer::Error(_)) => AttemptId::of_denial(wa_id, now),
+        }
+    }
+
     /// The cookies to set once the queue has the answer: with a code the browser's secret has served. Whoever said no may go
     /// back and say yes.
-    fn served(&self, code_sha256: Option<&str>) -> Vec<String> {
+    fn served(&self, code_sha256: Option<&str>, chat_code: Option<&ChatCode>) -> Vec<String> {
         match (self, code_sha256) {
             (Self::Signed(claims), Some(code_sha256)) if claims.binding.is_some() => {
-                vec![claims.cookie_name().clear(), UsedLogin::of(claims.attempt_id).set_cookie(code_sha256)]
+                let used = UsedLogin::of(claims.attempt_id).set_cookie(code_sha256, chat_code);
+                vec![claims.cookie_name().clear(), used]
             }
             _ => Vec::new(),
+        }
+    }
+
+    /// The number of its chat, as its pages show it. Of a plain state nobody knows who has made it.
+    fn number(&self) -> Option<MaskedNumber> {
+        match self {
+            Self::Signed(claims) => claims.wa_id.masked_number(),
+            Self::Plain(_) => None,
         }
     }
 }
@@ -146,7 +176,7 @@ impl Receiver {
         let deadline = Instant::now() + DEADLINE;
         let Callback { state, answer, issuer } = match Callback::read(request) {
             Ok(callback) => callback,
-            Err(refusal) => return (refusal.into(), Vec::new()),
+            Err(refusal) => return (self.reloaded(request).unwrap_or_else(|| refusal.into()), Vec::new()),
         };
         let login = match timeout_at(deadline, self.verify_state(state.as_str())).await {
             Ok(Ok(login)) => login,
@@ -156,34 +186,48 @@ impl Receiver {
                 return (Reply::Unavailable, Vec::new());
             }
         };
-        let code_sha256 = match &answer {
-            Ok(Answer::Code(code)) => Some(code.sha256()),
-            Ok(Answer::Error(_)) | Err(_) => None,
-        };
+        let code_sha256 = answer.as_ref().ok().and_then(Answer::code_sha256);
         let message = |consent| ExchangeMessage { state, received_at: now, consent };
-        let (reply, consent): (fn(AttemptId) -> Reply, _) =
-            match self.check(&login, answer, issuer.as_deref(), request, now) {
-                Ok(Answer::Code(code)) => (Reply::Accepted, Consent::Granted { code, proof: None }),
-                Ok(Answer::Error(denial)) if denial.error.is_access_denied() => {
-                    (Reply::Denied, Consent::Denied(denial))
-                }
-                Ok(Answer::Error(denial)) => (Reply::Failed, Consent::Denied(denial)),
-                Err(refusal) => {
-                    let refused = Refused { refusal, login: &login, code_sha256, request };
-                    return (self.refuse(refused, message, deadline).await, Vec::new());
-                }
-            };
-        let attempt_id = match (&login, &consent) {
-            (Login::Signed(claims), _) => claims.attempt_id,
-            (Login::Plain(_), Consent::Granted { code, .. }) => AttemptId::of_code(code),
-            (Login::Plain(wa_id), _) => AttemptId::of_denial(wa_id, now),
+        let Checked { answer, chat_code } = match self.check(&login, answer, issuer.as_deref(), request, now) {
+            Ok(checked) => checked,
+            Err(refusal) => {
+                let refused = Refused { refusal, login: &login, code_sha256, request };
+                return (self.refuse(refused, message, deadline).await, Vec::new());
+            }
+        };
+        let attempt_id = login.attempt_id(&answer, now);
+        let consent = match answer {
+            Answer::Code(code) => Consent::Granted { code, proof: chat_code.as_ref().map(ChatCode::proof) },
+            Answer::Error(denial) => Consent::Denied(denial),
+        };
+        let cookies = login.served(code_sha256.as_deref(), chat_code.as_ref());
+        let reply = match &consent {
+            Consent::Denied(denial) if denial.error.is_access_denied() => Reply::Denied(attempt_id),
+            Consent::Denied(_) => Reply::Failed(attempt_id),
+            _ => Reply::Accepted(attempt_id, self.step(&login, chat_code)),
         };
         match timeout_at(deadline, self.queue.send(&message(consent))).await {
-            Ok(Ok(())) => return (reply(attempt_id), login.served(code_sha256.as_deref())),
+            Ok(Ok(())) => return (reply, cookies),
             Ok(Err(error)) => warn!(%attempt_id, %error, "callback not queued"),
             Err(_) => warn!(%attempt_id, error = TIMED_OUT, "callback not queued"),
         }
         (Reply::Unavailable, Vec::new())
+    }
+
+    /// What is left to do for the person of a login.
+    fn step(&self, login: &Login, chat_code: Option<ChatCode>) -> Step {
+        let number = login.number();
+        match (&self.config.proof, chat_code) {
+            (Some(proof), Some(code)) => Step::Confirm(Confirmation { code, number, proof: proof.clone() }),
+            _ => Step::Wait(number),
+        }
+    }
+
+    /// The page with the code to send from the chat, where it is loaded again: its script has removed the query.
+    fn reloaded(&self, request: Request<'_>) -> Option<Reply> {
+        let proof = self.config.proof.as_ref().filter(|_| callback::is_bare(request))?;
+        let (attempt_id, code) = UsedLogin::newest(request.cookies())?;
+        Some(Reply::Reloaded(attempt_id, Confirmation { code, number: None, proof: proof.clone() }))
     }
 
     /// Tells the exchanger that a callback with a genuine state is refused: the person waits for an answer in the chat.
@@ -201,12 +245,20 @@ impl Receiver {
         let Login::Signed(Claims { attempt_id, .. }) = login else { return refusal.into() };
         let may_have_finished = matches!(refusal, Refusal::WrongBrowser | Refusal::ExpiredState);
         let used = may_have_finished.then(|| UsedLogin::of(*attempt_id));
-        let (reply, reason) = match used.and_then(|used| used.was_with(request.cookies(), code_sha256.as_deref())) {
+        let (reply, reason) = match used.and_then(|used| used.find(request.cookies(), code_sha256.as_deref())) {
             // The page of before, loaded again.
-            Some(true) => return Reply::Repeated(*attempt_id),
+            Some(Used { with_this_code: true, chat_code }) => {
+                return Reply::Repeated(*attempt_id, self.step(login, chat_code));
+            }
             // Whoever has said yes, and goes back and says no, gives nobody anything to tell.
-            Some(false) if code_sha256.is_none() => return Reply::Used(*attempt_id),
-            Some(false) => (Reply::Used(*attempt_id), Reason::UsedLogin),
+            Some(_) if code_sha256.is_none() => return Reply::Used(*attempt_id, None),
+            Some(Used { chat_code, .. }) => {
+                let confirmation = match self.step(login, chat_code) {
+                    Step::Confirm(confirmation) => Some(confirmation),
+                    Step::Wait(_) => None,
+                };
+                (Reply::Used(*attempt_id, confirmation), Reason::UsedLogin)
+            }
             None => (Reply::Refused(refusal, Some(*attempt_id)), refusal.reason()),
         };
         let message = message(Consent::Refused { reason, code_sha256 });
@@ -244,29 +296,31 @@ impl Receiver {
         issuer: Option<&str>,
         request: Request<'_>,
         now: Timestamp,
-    ) -> Result<Answer, Refusal> {
+    ) -> Result<Checked, Refusal> {
         if matches!(login, Login::Signed(claims) if claims.have_expired(now)) {
             return Err(Refusal::ExpiredState);
         }
-        self.check_browser(login, request)?;
+        let chat_code = self.check_browser(login, request)?;
         self.check_issuer(login, issuer)?;
-        answer
+        Ok(Checked { answer: answer?, chat_code })
     }
 
-    /// The callback must come from the browser that pressed the button, whose secret the state has a hash of.
-    fn check_browser(&self, login: &Login, request: Request<'_>) -> Result<(), Refusal> {
+    /// The callback must come from the browser that pressed the button, whose secret the state has a hash of. Where logins
+    /// are confirmed in their chat, the code for it is derived from that secret, and no callback goes without.
+    fn check_browser(&self, login: &Login, request: Request<'_>) -> Result<Option<ChatCode>, Refusal> {
+        let proof = self.config.proof.as_ref();
         let Login::Signed(claims @ Claims { attempt_id, binding: Some(binding), .. }) = login else {
-            return Ok(());
+            return if proof.is_some() { Err(Refusal::WrongBrowser) } else { Ok(None) };
         };
-        let bound = BrowserSecret::find(request.cookies(), claims.cookie_name())
-            .is_some_and(|secret| secret.binding(*attempt_id).matches(binding));
-        match self.config.browser {
-            _ if bound => Ok(()),
-            BrowserPolicy::Enforce => Err(Refusal::WrongBrowser),
-            BrowserPolicy::Observe => {
+        let secret = BrowserSecret::find(request.cookies(), claims.cookie_name())
+            .filter(|secret| secret.binding(*attempt_id).matches(binding));
+        match (secret, proof, self.config.browser) {
+            (Some(secret), proof, _) => Ok(proof.map(|_| secret.chat_code(*attempt_id))),
+            (None, None, BrowserPolicy::Observe) => {
                 warn!(%attempt_id, "callback from another browser, allowed by configuration");
-                Ok(())
+                Ok(None)
             }
+            (None, Some(_), _) | (None, None, BrowserPolicy::Enforce) => Err(Refusal::WrongBrowser),
         }
     }
 

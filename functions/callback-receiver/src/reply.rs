@@ -5,10 +5,14 @@ use serde_json::{Value, json};
 use shared::{
     AttemptId,
     page::{self, BotPhoneNumber, Mood},
+    wa_id::MaskedNumber,
     web::{Content, Response},
 };
 
-use crate::refusal::{Explanation, Refusal};
+use crate::{
+    confirmation::Confirmation,
+    refusal::{Explanation, Refusal},
+};
 
 /// For `Retry-After`, in seconds.
 const RETRY_AFTER: u16 = 5;
@@ -16,15 +20,27 @@ const ACCESS_DENIED: &str = "access_denied";
 const LOGIN_FAILED: &str = "login_failed";
 const USED_LOGIN: &str = "used_login";
 
+/// What is left to do for a person who has approved.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// Nothing: the chat, whose number this is where it can be shown, tells them how it went.
+    Wait(Option<MaskedNumber>),
+    /// They send a code from the chat.
+    Confirm(Confirmation),
+}
+
 /// How a callback is answered.
 #[derive(Debug)]
 pub(crate) enum Reply {
     /// The code is on the queue.
-    Accepted(AttemptId),
+    Accepted(AttemptId, Step),
     /// The very callback that the browser finished with is loaded again, and nothing happens.
-    Repeated(AttemptId),
-    /// The login was used before. Where this is another code the queue has it, and the chat hears of it.
-    Used(AttemptId),
+    Repeated(AttemptId, Step),
+    /// The page of a callback is loaded again without its query. The browser says which login it is of, and nothing proves it.
+    Reloaded(AttemptId, Confirmation),
+    /// The login was used before. Where this is another code the queue has it, and the chat hears of it; the first code may
+    /// still have to be confirmed.
+    Used(AttemptId, Option<Confirmation>),
     /// Salesforce says that access was denied, and the queue has it.
     Denied(AttemptId),
     /// Salesforce sent another error in place of a code, and the queue has it.
@@ -47,9 +63,9 @@ impl Reply {
     /// The log's message.
     pub(crate) const fn message(&self) -> &'static str {
         match self {
-            Self::Accepted(_) | Self::Denied(_) | Self::Failed(_) => "callback accepted",
-            Self::Repeated(_) => "callback repeated",
-            Self::Refused(..) | Self::Used(_) => "callback refused",
+            Self::Accepted(..) | Self::Denied(_) | Self::Failed(_) => "callback accepted",
+            Self::Repeated(..) | Self::Reloaded(..) => "callback repeated",
+            Self::Refused(..) | Self::Used(..) => "callback refused",
             Self::Unavailable => "callback failed, a reload works",
             Self::Head => "HEAD request answered",
         }
@@ -58,9 +74,9 @@ impl Reply {
     /// `result` in logs and metrics.
     pub(crate) const fn label(&self) -> &'static str {
         match self {
-            Self::Accepted(_) => "accepted",
-            Self::Repeated(_) => "repeated",
-            Self::Used(_) => USED_LOGIN,
+            Self::Accepted(..) => "accepted",
+            Self::Repeated(..) | Self::Reloaded(..) => "repeated",
+            Self::Used(..) => USED_LOGIN,
             Self::Denied(_) => ACCESS_DENIED,
             Self::Failed(_) => LOGIN_FAILED,
             Self::Refused(refusal, _) => refusal.label(),
@@ -72,9 +88,11 @@ impl Reply {
     /// The attempt that the callback belongs to, where that is certain.
     pub(crate) const fn attempt_id(&self) -> Option<AttemptId> {
         match self {
-            Self::Accepted(id) | Self::Repeated(id) | Self::Used(id) | Self::Denied(id) | Self::Failed(id) => Some(*id),
+            Self::Accepted(id, _) | Self::Repeated(id, _) | Self::Used(id, _) | Self::Denied(id) | Self::Failed(id) => {
+                Some(*id)
+            }
             Self::Refused(_, id) => *id,
-            Self::Unavailable | Self::Head => None,
+            Self::Reloaded(..) | Self::Unavailable | Self::Head => None,
         }
     }
 
@@ -90,8 +108,8 @@ impl Reply {
 
     const fn status(&self) -> u16 {
         match self {
-            Self::Accepted(_) | Self::Repeated(_) | Self::Head => 200,
-            Self::Denied(_) | Self::Failed(_) | Self::Used(_) => 400,
+            Self::Accepted(..) | Self::Repeated(..) | Self::Reloaded(..) | Self::Head => 200,
+            Self::Denied(_) | Self::Failed(_) | Self::Used(..) => 400,
             Self::Refused(refusal, _) => refusal.explain().status,
             Self::Unavailable => 503,
         }
@@ -99,10 +117,17 @@ impl Reply {
 
     fn json(&self) -> Value {
         match self {
-            Self::Accepted(attempt_id) | Self::Repeated(attempt_id) => {
+            Self::Accepted(attempt_id, Step::Wait(_)) | Self::Repeated(attempt_id, Step::Wait(_)) => {
                 json!({"status": "accepted", "attempt_id": attempt_id})
             }
-            Self::Used(_) => {
+            Self::Accepted(attempt_id, Step::Confirm(confirmation))
+            | Self::Repeated(attempt_id, Step::Confirm(confirmation))
+            | Self::Reloaded(attempt_id, confirmation) => json!({
+                "status": "unconfirmed",
+                "attempt_id": attempt_id,
+                "confirmation_code": confirmation.code.shown(),
+            }),
+            Self::Used(..) => {
                 json!({"error": USED_LOGIN, "error_description": "the login was used before"})
             }
             Self::Denied(_) => {
@@ -122,12 +147,17 @@ impl Reply {
 
     fn page(&self, bot: Option<&BotPhoneNumber>) -> String {
         let (mood, title, text) = match self {
-            Self::Accepted(_) | Self::Repeated(_) | Self::Head => (
-                Mood::Good,
-                "Almost done: go back to WhatsApp",
-                "Salesforce said yes. The chat tells you as soon as you are connected, mostly within seconds.",
-            ),
-            Self::Used(_) => (
+            Self::Accepted(_, Step::Wait(number)) | Self::Repeated(_, Step::Wait(number)) => {
+                return wait_page(number.as_ref(), bot);
+            }
+            Self::Head => return wait_page(None, bot),
+            Self::Accepted(_, Step::Confirm(confirmation))
+            | Self::Repeated(_, Step::Confirm(confirmation))
+            | Self::Reloaded(_, confirmation) => return confirmation.page("Salesforce said yes."),
+            Self::Used(_, Some(confirmation)) => {
+                return confirmation.page("This login was used already, and what you decided first counts.");
+            }
+            Self::Used(_, None) => (
                 Mood::Neutral,
                 "This login was used already",
                 "A login connects one account, and what you decided first counts. The chat tells you how it went, and has a new link for you where you need one.",
@@ -150,6 +180,18 @@ impl Reply {
         };
         page::page(mood, title, &html! { p { (text) } (page::back_to_whatsapp(bot)) })
     }
+}
+
+fn wait_page(number: Option<&MaskedNumber>, bot: Option<&BotPhoneNumber>) -> String {
+    let body = html! {
+        p {
+            "Salesforce said yes. The chat "
+            @if let Some(number) = number { (page::masked_number(number)) " " }
+            "tells you as soon as you are connected, mostly within seconds."
+        }
+        (page::back_to_whatsapp(bot))
+    };
+    page::page(Mood::Good, "Almost done: go back to WhatsApp", &body)
 }
 
 #[cfg(test)]
@@ -188,7 +230,10 @@ mod tests {
     #[test]
     fn programs_get_the_documented_json() {
         let id = attempt().to_string();
-        assert_eq!(json(&Reply::Accepted(attempt())), (200, json!({"status": "accepted", "attempt_id": id})));
+        assert_eq!(
+            json(&Reply::Accepted(attempt(), Step::Wait(None))),
+            (200, json!({"status": "accepted", "attempt_id": id}))
+        );
         let (status, body) = json(&Reply::Denied(attempt()));
         assert_eq!((status, &body["error"]), (400, &json!("access_denied")));
     }
@@ -205,7 +250,7 @@ mod tests {
 
     #[test]
     fn a_person_gets_a_page_with_the_way_back() {
-        let (response, page) = page(&Reply::Accepted(attempt()));
+        let (response, page) = page(&Reply::Accepted(attempt(), Step::Wait(None)));
         assert_eq!(response.status, 200);
         assert!(page.contains("Almost done: go back to WhatsApp"), "{page}");
         assert!(page.contains("https://wa.me/14155238886"), "{page}");

@@ -133,6 +133,7 @@ impl Program {
                 ("LOGIN_URLS", "https://login.salesforce.com,https://test.salesforce.com"),
                 ("STATE_POLICY", "Signed"),
                 ("BROWSER_BINDING", "Enforce"),
+                ("CHAT_PROOF", "Off"),
                 ("STATE_KEY_IDS", key),
                 // As the last step of a deployment sets it.
                 ("STATE_PUBLIC_KEYS", &fakes.public_state_key_base64()),

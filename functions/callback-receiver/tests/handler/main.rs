@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy takes for other code")]
 
+mod confirmation;
+
 use std::{pin::pin, str::FromStr as _, time::Duration};
 
 use aws_lambda_events::{apigw::ApiGatewayV2httpResponse, encodings::Body};
@@ -48,6 +50,8 @@ fn receiver_with(aws: &Server, changed: &[(&str, &str)]) -> Receiver {
         Some(match name {
             "STATE_POLICY" => "Signed".to_owned(),
             "BROWSER_BINDING" => "Enforce".to_owned(),
+            "CHAT_PROOF" => "Off".to_owned(),
+            "PROOF_MINUTES" => "10".to_owned(),
             "STATE_KEY_IDS" => "state".to_owned(),
             "STATE_PUBLIC_KEYS" => STANDARD.encode(state_public_key()),
             "EXCHANGE_QUEUE_URL" => format!("{}/queue", aws.url()),
@@ -58,6 +62,11 @@ fn receiver_with(aws: &Server, changed: &[(&str, &str)]) -> Receiver {
         })
     });
     Receiver::new(Config::read(&settings).unwrap(), &shared::aws::config(&settings).unwrap(), || NOW)
+}
+
+/// A receiver whose logins are confirmed in their chat.
+fn proving(aws: &Server) -> Receiver {
+    receiver_with(aws, &[("CHAT_PROOF", "Required")])
 }
 
 fn sample(name: &str) -> Value {
@@ -838,8 +847,8 @@ fn every_kind() -> Vec<Value> {
 #[tokio::test]
 async fn every_answer_has_the_security_headers() {
     let aws = aws().await;
-    let receiver = receiver(&aws);
-    for queue_works in [true, false] {
+    let receivers = [receiver(&aws), proving(&aws)];
+    for (queue_works, receiver) in [(true, 0), (true, 1), (false, 0), (false, 1)] {
         if !queue_works {
             aws.fail(error("AccessDenied"));
         }
@@ -848,7 +857,7 @@ async fn every_answer_has_the_security_headers() {
             .flat_map(|event| ["text/html", "application/json"].map(|accept| (event.clone(), accept)))
         {
             event["headers"]["accept"] = accept.into();
-            let headers = call(&receiver, &event).await.headers;
+            let headers = call(&receivers[receiver], &event).await.headers;
             assert!(headers["content-type"].to_str().unwrap().starts_with(accept), "{event}");
             assert_eq!(headers["cache-control"], "no-store", "{event}");
             assert_eq!(headers["referrer-policy"], "no-referrer", "{event}");
@@ -865,7 +874,7 @@ async fn every_answer_has_the_security_headers() {
 async fn nothing_of_the_request_is_in_any_answer() {
     const MARK: &str = "x7Qm<script>";
     let aws = aws().await;
-    let receiver = receiver(&aws);
+    let receivers = [receiver(&aws), proving(&aws)];
     let state = signed(claims());
     let mut events = vec![
         get(&[("code", "x7Qm"), ("state", &state), ("scope", MARK)]),
@@ -885,12 +894,12 @@ async fn nothing_of_the_request_is_in_any_answer() {
         if !queue_works {
             aws.fail(error("AccessDenied"));
         }
-        for (event, accept) in
-            events.iter().flat_map(|event| ["text/html", "application/json"].map(|accept| (event.clone(), accept)))
-        {
-            let mut event = event;
+        let accepts = ["text/html", "application/json"];
+        let calls = receivers.iter().flat_map(|receiver| accepts.map(|accept| (receiver, accept)));
+        for (event, (receiver, accept)) in calls.flat_map(|call| events.iter().map(move |event| (event, call))) {
+            let mut event = event.clone();
             event["headers"]["accept"] = accept.into();
-            let response = call(&receiver, &event).await;
+            let response = call(receiver, &event).await;
             let answer = format!("{:?} {:?} {}", response.headers, response.cookies, text(&response));
             for given in ["x7Qm", "15551234567", state.rsplit_once('~').unwrap().1] {
                 assert!(!answer.contains(given), "{given}: {answer}");
