@@ -84,10 +84,9 @@ async fn pass_on(world: &World, message: &Message<'_>) -> Result<Option<Confirma
     let confirmation = Confirmation { wa_id: wa_id.to_owned(), status, body };
     world.bot.note(confirmation.clone());
     match (status, confirmation.user_message()) {
-        // The stack tells of the connection itself.
-        (200, _) => {}
+        // The stack tells of the connection itself; and a text with no code is like any other.
+        (200, _) | (404, None) => {}
         (404 | 409 | 429, Some(user_message)) => post(world, wa_id, Content::from_bot(user_message.to_owned())),
-        (404, None) => {}
         _ => {
             let answer = Answer { status, body: confirmation.body.clone() };
             post(world, wa_id, Content::Trouble { text: answer.in_words(Call::Confirmations) });

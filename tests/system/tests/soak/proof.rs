@@ -30,13 +30,13 @@ const LOSING: [&str; 2] = ["killed after the exchange", "killed before the token
 /// What becomes of a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Code {
-    IsSent,
-    IsSentTwice,
+    Sent,
+    Twice,
     /// Salesforce takes a while, and the person does not.
-    IsEarly,
+    Early,
     /// The link was forwarded: who approved sends the code from their own chat.
-    IsSentElsewhere,
-    IsNeverSent,
+    Elsewhere,
+    Never,
 }
 
 /// Somebody's way, drawn from the seed.
@@ -103,11 +103,11 @@ impl<'a> Proofs<'a> {
 
 fn plan(rng: &mut Rng, place: usize) -> Plan {
     let code = match rng.u32(..100) {
-        0..35 => Code::IsSent,
-        35..50 => Code::IsSentTwice,
-        50..65 => Code::IsEarly,
-        65..85 => Code::IsSentElsewhere,
-        _ => Code::IsNeverSent,
+        0..35 => Code::Sent,
+        35..50 => Code::Twice,
+        50..65 => Code::Early,
+        65..85 => Code::Elsewhere,
+        _ => Code::Never,
     };
     let few = rng.u32(1..=3);
     let kill = |when: &str| json!({"kill": when});
@@ -127,8 +127,8 @@ fn plan(rng: &mut Rng, place: usize) -> Plan {
 }
 
 async fn walk(cloud: &Cloud, plan: &Plan) -> Provable {
-    let Plan { place, chat, code, fault } = plan;
     static USERS: AtomicU32 = AtomicU32::new(2_000_000);
+    let Plan { place, chat, code, fault } = plan;
     let user = format!("visitor-{}@example.com", USERS.fetch_add(1, Ordering::Relaxed));
     let mut browser = Browser::new(cloud).used_by(&user);
     let authorize_url = browser.press_until_answered(&cloud.proof_link(chat).await.url).await;
@@ -140,17 +140,17 @@ async fn walk(cloud: &Cloud, plan: &Plan) -> Provable {
             None => cloud.aws_fault(at, &*attempt, *times, action.clone()).await,
         }
     }
-    if *code == Code::IsEarly {
+    if *code == Code::Early {
         cloud.fault(chat, "salesforce.token", 1, json!({"delay_ms": 6_000})).await;
     }
     let shown = shown_code(&browser, &callback).await;
     let sender = match code {
-        Code::IsNeverSent => None,
-        Code::IsSentElsewhere => Some(new_chat()),
+        Code::Never => None,
+        Code::Elsewhere => Some(new_chat()),
         _ => Some(chat.clone()),
     };
     if let Some(sender) = &sender {
-        for _ in 0..if *code == Code::IsSentTwice { 2 } else { 1 } {
+        for _ in 0..if *code == Code::Twice { 2 } else { 1 } {
             cloud.sends_code_until_answered(sender, &shown).await;
         }
     }
