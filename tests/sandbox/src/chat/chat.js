@@ -126,7 +126,7 @@ function build(phone) {
   const section = document.getElementById("phone").content.cloneNode(true).firstElementChild;
   const find = (selector) => section.querySelector(selector);
   section.setAttribute("aria-label", `${name}’s WhatsApp chat`);
-  find(".owner").textContent = `${name} · ${waId.replace("whatsapp:", "")}`;
+  find(".owner").textContent = `${name}\n${waId.replace("whatsapp:", "")}`;
   const [presence, connect, write, label, input] =
     [".presence", ".connect", ".write", ".write label", ".write input"].map(find);
   phone.conversation = find(".conversation");
