@@ -101,6 +101,8 @@ pub enum Guard<'a> {
     /// The code was exchanged: how that ended is the outcome, whoever holds the attempt, unless it was connected before. That it
     /// failed is not written while another code is open.
     Exchanged,
+    /// The tokens of this code are held: the attempt waits for its outcome, and for no second one.
+    Held,
 }
 
 impl Guard<'_> {
@@ -225,6 +227,7 @@ impl Attempt<'_> {
         let condition = match (guard, outcome) {
             (Guard::Lease(lease), _) => lease.is_held(),
             (Guard::SameCode, _) => self.is_same_code(now),
+            (Guard::Held, _) => Condition::All(vec![is(Status::Unconfirmed), self.is_own_code()]),
             (Guard::Untouched, _) => Condition::Any(vec![
                 Condition::Absent(attr::ATTEMPT_ID),
                 Condition::All(vec![is(Status::Delayed), Condition::Absent(attr::CODE_SHA256)]),
@@ -363,6 +366,11 @@ impl Attempt<'_> {
             None => write,
         };
         if self.is_plain { write.set(attr::PLAIN, true) } else { write }
+    }
+
+    /// This code was tried last, or the outcome belongs to it.
+    fn is_own_code(&self) -> Condition {
+        Condition::Is(attr::CODE_SHA256, self.code_sha256.clone().unwrap_or_default().into())
     }
 
     /// No code was tried, or this one was, and nobody holds it.

@@ -797,6 +797,24 @@ fn a_person_who_has_confirmed_and_waits_is_told_and_the_code_is_not_tried_again(
 }
 
 #[test]
+fn a_login_whose_tokens_are_held_has_one_outcome() {
+    let lease = lease(&of_code("a"), &Attributes::new());
+    let held = after([first("a", NOW), plain(of_code("a").hold(Guard::Lease(&lease), NOW))]);
+    let end = |code, outcome| finish(of_code(code), outcome, Guard::Held, LATER);
+    assert!(allows(&held, &end("a", DELAYED)));
+    assert!(!allows(&held, &end("b", failed(Reason::WrongChat))), "it is another code's");
+    let mut item = held;
+    assert!(made(&end("a", failed(Reason::Unconfirmed)), &mut item));
+    for outcome in [failed(Reason::Unconfirmed), failed(Reason::Superseded), DELAYED] {
+        assert!(!allows(&item, &end("a", outcome)));
+    }
+    assert_eq!(of_code("a").conflict(&item, LATER), Conflict::Finished { connected: false });
+    assert!(made(&first("b", LATER), &mut item), "another code of the login is tried");
+    assert!(!allows(&item, &end("a", failed(Reason::Unconfirmed))));
+    assert_eq!(of_code("a").conflict(&item, LATER), Conflict::Finished { connected: false });
+}
+
+#[test]
 fn a_denial_ends_the_codes_before_it_and_none_after_it() {
     let mut item = Attributes::new();
     for code in [received("a", 0), received("b", 2)] {
