@@ -27,7 +27,8 @@
 //! Other attempts of the chat, the token table and what becomes of tokens that nobody needs are in a model of their own,
 //! [`consents`], and how one outcome is told, with the intent before a message, both ways to the bot and the retry queue,
 //! is in a third, [`telling`]. A fourth, [`refreshing`], has what becomes of a connection's tokens afterwards: how they are
-//! refreshed, rotated, revoked and lost. In one, the states would be their product.
+//! refreshed, rotated, revoked and lost. A fifth, [`proof`], has what becomes of them before, where the chat has to confirm its
+//! login. In one, the states would be their product.
 
 pub mod consents;
 pub mod entry;
@@ -35,6 +36,7 @@ pub mod exchanger;
 pub mod faults;
 pub mod memo;
 pub mod notifier;
+pub mod proof;
 pub mod properties;
 pub mod protocol;
 pub mod refreshing;

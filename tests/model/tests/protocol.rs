@@ -1,7 +1,8 @@
 //! Checks the models, and prints what was checked: the protocol as it is, and then with one rule at a time broken, which
 //! the properties have to detect.
 //!
-//! With the argument `wide` more faults happen in each run, which takes minutes.
+//! With the argument `wide` more faults happen in each run, which takes minutes. The name of a model, as in [`MODELS`], checks that
+//! one alone.
 
 #![allow(clippy::print_stdout, reason = "the report of what was checked")]
 
@@ -9,6 +10,7 @@ use std::{fmt::Debug, hash::Hash, process::ExitCode};
 
 use model::{
     consents::{self, Consents, scenario},
+    proof::{self, Proving},
     protocol::{Faults, Kind, Protocol},
     refreshing::{self, Refreshing},
     rules,
@@ -37,9 +39,32 @@ trait Checkable: Model<State: Clone + Debug + Hash + PartialEq, Action: Clone + 
 
 impl<M: Model<State: Clone + Debug + Hash + PartialEq, Action: Clone + Debug + PartialEq>> Checkable for M {}
 
+/// Checks one model; `false` where something does not hold. The number says which bounds are checked.
+type Check = fn(usize) -> bool;
+
+/// Each model, by the name that an argument gives it.
+const MODELS: [(&str, &str, Check); 5] = [
+    ("attempt", "one attempt, to the notification", check_attempt),
+    ("consents", "one chat, several consents", check_consents),
+    ("telling", "one outcome, told", check_telling),
+    ("refreshing", "one connection, refreshed", check_refreshing),
+    ("proof", "the proof of the chat", check_proof),
+];
+
 fn main() -> ExitCode {
-    let bound = usize::from(std::env::args().any(|argument| argument == "wide"));
-    println!("one attempt, to the notification:");
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let is_given = |name: &str| arguments.iter().any(|argument| argument == name);
+    let bound = usize::from(is_given("wide"));
+    let are_all = MODELS.iter().all(|(name, ..)| !is_given(name));
+    let mut passed = true;
+    for (_, title, check) in MODELS.iter().filter(|(name, ..)| are_all || is_given(name)) {
+        println!("{title}:");
+        passed &= check(bound);
+    }
+    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn check_attempt(bound: usize) -> bool {
     let mut passed = true;
     for (name, callbacks, bounds) in SCENARIOS {
         let checked = check(attempt(callbacks, bounds[bound], rules::Broken::Nothing));
@@ -52,8 +77,11 @@ fn main() -> ExitCode {
             SCENARIOS.iter().find_map(|(_, callbacks, _)| violation(&check(attempt(callbacks, (1, 1), broken))));
         passed &= report_broken(name, detected);
     }
+    passed
+}
 
-    println!("one chat, several consents:");
+fn check_consents(bound: usize) -> bool {
+    let mut passed = true;
     for scenario in scenario::ALL {
         let bounds = scenario.bounds[bound];
         let checked = check(Consents::new(scenario, bounds, consents::rules::Broken::Nothing));
@@ -65,8 +93,11 @@ fn main() -> ExitCode {
     for (broken, name, scenario) in consents::rules::Broken::ALL {
         passed &= report_broken(name, violation(&check(Consents::new(scenario, scenario.bounds[0], broken))));
     }
+    passed
+}
 
-    println!("one outcome, told:");
+fn check_telling(bound: usize) -> bool {
+    let mut passed = true;
     for (name, bounds) in TELLING {
         let (faults, redrives) = bounds[bound];
         let checked = check(Telling::new(faults, redrives, telling::rules::Broken::Nothing));
@@ -77,8 +108,11 @@ fn main() -> ExitCode {
     for (broken, name, faults) in telling::rules::Broken::ALL {
         passed &= report_broken(name, violation(&check(Telling::new(faults, 0, broken))));
     }
+    passed
+}
 
-    println!("one connection, refreshed:");
+fn check_refreshing(bound: usize) -> bool {
+    let mut passed = true;
     for scenario in refreshing::scenario::ALL {
         let faults = scenario.faults[bound];
         let checked = check(Refreshing::new(scenario, faults, refreshing::rules::Broken::Nothing));
@@ -91,7 +125,23 @@ fn main() -> ExitCode {
         let detected = (1..=2).find_map(|faults| violation(&check(Refreshing::new(scenario, faults, broken))));
         passed &= report_broken(name, detected);
     }
-    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    passed
+}
+
+fn check_proof(bound: usize) -> bool {
+    let mut passed = true;
+    for scenario in proof::scenario::ALL {
+        let faults = scenario.faults[bound];
+        let checked = check(Proving::new(scenario, faults, proof::rules::Broken::Nothing));
+        passed &= report(scenario.name, faults, &checked, proof::state::State::summary);
+    }
+    print_properties(passed, &Proving::new(&proof::scenario::TOLD, 1, proof::rules::Broken::Nothing));
+    println!("broken rules that a property detects:");
+    for (broken, name, scenario) in proof::rules::Broken::ALL {
+        let detected = (0..=2).find_map(|faults| violation(&check(Proving::new(scenario, faults, broken))));
+        passed &= report_broken(name, detected);
+    }
+    passed
 }
 
 fn attempt(callbacks: &[Kind], (all, redrives): Bounds, broken: rules::Broken) -> Protocol {
