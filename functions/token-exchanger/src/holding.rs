@@ -7,9 +7,10 @@
 use std::time::Duration;
 
 use shared::{
-    Reason,
+    Reason, Timestamp,
     attempt::ledger::{Guard, Lease},
     conditional_write::Attributes,
+    connection::is_connected,
     custody::upkeep::Upkeep,
     exchange::{Consent, ExchangeMessage, Sealed},
     proof::{
@@ -200,8 +201,8 @@ impl Work<'_> {
         let Some(connection) = connection.or(opened.as_ref()) else { return Ok(Ending::Duplicate) };
         let ending = match decision {
             Decision::Confirmed => self.store_confirmed(connection).await?,
-            Decision::WrongChat => self.refuse_held(connection, Reason::WrongChat).await?,
-            Decision::Expired => self.refuse_held(connection, Reason::Unconfirmed).await?,
+            Decision::WrongChat => self.refuse_tokens(connection, Reason::WrongChat, Guard::Held).await?,
+            Decision::Expired => self.refuse_tokens(connection, Reason::Unconfirmed, Guard::Held).await?,
         };
         self.resources.tables.settle(proof, self.attempt.id, self.now()).await?;
         Ok(ending)
@@ -210,20 +211,34 @@ impl Work<'_> {
     async fn store_confirmed(&self, connection: &Connection) -> Result<Ending, Setback> {
         // Perhaps this message is what kills its holders.
         if self.attempt.delivery.is_late() {
-            self.write(Ended::delayed(Reason::Misconfigured, Guard::Exchanged), self.now()).await?;
+            self.write(Ended::delayed(Reason::Misconfigured, Guard::Held), self.now()).await?;
         }
         self.store_opened(connection).await
     }
 
-    async fn refuse_held(&self, connection: &Connection, reason: Reason) -> Result<Ending, Setback> {
+    /// Why the consent lost. Who confirms a login after their chat was disconnected waits for an answer, whenever they approved.
+    pub(crate) fn reason_lost(&self, row: &Attributes, now: Timestamp) -> Reason {
+        let consent = self.consent();
+        match self.confirmed_at.get() {
+            Some(at) if !is_connected(row) => shared::connection::Consent { at: *at, ..consent }.reason_lost(row, now),
+            _ => consent.reason_lost(row, now),
+        }
+    }
+
+    async fn refuse_tokens(
+        &self,
+        connection: &Connection,
+        reason: Reason,
+        guard: Guard<'_>,
+    ) -> Result<Ending, Setback> {
         self.revoke_unused(&connection.grant).await;
-        self.fail(reason.into(), Guard::Exchanged).await
+        self.fail(reason.into(), guard).await
     }
 
     /// The tokens of a login that nothing can confirm.
     pub(crate) async fn refuse_unproven(&self, sealed: &Sealed) -> Result<Ending, Setback> {
         let connection = self.open(sealed).await?;
-        self.refuse_held(&connection, Reason::Unconfirmed).await
+        self.refuse_tokens(&connection, Reason::Unconfirmed, Guard::Exchanged).await
     }
 
     /// Whether the message is about tokens that the chat has confirmed, or needs not to: the person waits for them.

@@ -145,7 +145,7 @@ impl Work<'_> {
                     None => self.resources.tables.read_tokens(self.attempt.wa_id).await?,
                 };
                 if consent.is_superseded(&before, now) {
-                    let reason = consent.reason_lost(&before, now);
+                    let reason = self.reason_lost(&before, now);
                     return self.give_way(connection, reason, lease).await.map(Some);
                 }
                 let refresh_token = self.row_token(&connection.grant).await?;

@@ -368,3 +368,21 @@ async fn a_later_consent_wins_over_one_that_is_confirmed_after_it() {
     assert_eq!(login.world.queued("revoke").len(), 1);
     login.has_no_tokens();
 }
+
+/// They approved before it, and act after it.
+#[tokio::test]
+async fn who_confirms_after_a_disconnect_is_told_and_not_connected() {
+    let login = Login::start().await;
+    login.hold().await;
+    let ended_at = number(clock().millis() + 1);
+    let row = json!({
+        "wa_id": text(CHAT), "consented_at": ended_at, "ended_at": ended_at, "ended_reason": text("disconnected"),
+        "revoked_at": ended_at,
+    });
+    login.tables.put(TOKENS, CHAT, row.clone());
+    CLOCK.set(60);
+    login.send(CHAT);
+    assert!(login.receive(&login.decided(), 1).await);
+    assert_eq!((login.attempt()["reason"].clone(), login.tokens()), (text("outdated_link"), row));
+    login.has_no_tokens();
+}
