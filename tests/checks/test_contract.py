@@ -311,7 +311,7 @@ def test_the_code_makes_everything_that_the_schema_of_an_answer_allows():
     _made(schemas["Link"], OPENAPI, [body for body in bodies if "link_id" in body])
     _made(schemas["Token"], OPENAPI, [body for body in bodies if "access_token" in body])
     _made(schemas["Accepted"], OPENAPI, [body for body in bodies if body.get("status") == "accepted"])
-    _made(schemas["Unconfirmed"], OPENAPI, [body for body in bodies if "confirmation_code" in body])
+    _made(schemas["AcceptedUnconfirmed"], OPENAPI, [body for body in bodies if "confirmation_code" in body])
     _made(schemas["NeedsReauthorization"], OPENAPI, [body for body in bodies if body.get("error") == "needs_reauthorization"])
     _made(schemas["Confirmation"], OPENAPI, [body for body in bodies if body.get("status") == "confirmed"])
     for schema, error in {"UnknownCode": "unknown_code", "WrongChat": "wrong_chat", "TooManyGuesses": "too_many_guesses"}.items():
