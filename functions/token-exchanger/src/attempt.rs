@@ -289,7 +289,7 @@ impl Work<'_> {
             (Some(reason), lease) if is_last || is_late => {
                 // Once tokens are held nobody holds the attempt.
                 let guard = match lease {
-                    _ if self.confirmed_at.get().is_some() => Guard::Held,
+                    _ if self.confirmed_at.get().is_some() => Guard::Open,
                     Some(lease) => Guard::Lease(lease),
                     None => Guard::Claimable,
                 };

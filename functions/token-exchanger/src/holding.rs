@@ -18,15 +18,15 @@ use shared::{
         pending::{Decision, Held, Hold},
     },
 };
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use crate::{
     checkpoint,
-    ending::Ending,
+    ending::{Ending, Failure},
     message::Content,
     retry::Pauses,
     setback::Setback,
-    tables::{Connection, Ended, Holding, Stored},
+    tables::{Connection, Ended, Finish, Holding, Stored},
     work::Work,
 };
 
@@ -100,9 +100,26 @@ impl Work<'_> {
     ) -> Result<Ending, Setback> {
         self.revoke_unused(&connection.grant).await;
         match Held::read(row) {
-            Some(held) if held.attempt_id == self.attempt.id => self.end_own_apart(Reason::UsedLogin).await,
+            Some(held) if held.attempt_id == self.attempt.id => self.end_second_approval().await,
             _ => self.fail(Reason::Unconfirmed.into(), guard).await,
         }
+    }
+
+    /// The first approval has the login's code. The attempt may be this one's by now, because the first has failed.
+    async fn end_second_approval(&self) -> Result<Ending, Setback> {
+        let failure = Failure::from(Reason::UsedLogin);
+        match self.write(Ended::failed(&failure, Guard::Open), self.now()).await? {
+            Finish::Written => Ok(Ending::Failed(failure)),
+            Finish::Superseded(reason) => Ok(Ending::Failed(reason.into())),
+            Finish::Refused(_) => self.end_own_apart(Reason::UsedLogin).await,
+        }
+    }
+
+    /// Whether these tokens are held, though no answer says so. `None`: nobody knows.
+    pub(crate) async fn are_held(&self) -> Option<bool> {
+        let Some(proof) = self.message.proof() else { return Some(false) };
+        let row = timeout_at(self.budget.revocation(), self.resources.tables.read_pending(proof)).await.ok()?.ok()?;
+        Some(Held::read(&row).is_some_and(|held| self.is_held(&held)))
     }
 
     /// The attempt does not take the tokens: it has another outcome.
@@ -201,8 +218,8 @@ impl Work<'_> {
         let Some(connection) = connection.or(opened.as_ref()) else { return Ok(Ending::Duplicate) };
         let ending = match decision {
             Decision::Confirmed => self.store_confirmed(connection).await?,
-            Decision::WrongChat => self.refuse_tokens(connection, Reason::WrongChat, Guard::Held).await?,
-            Decision::Expired => self.refuse_tokens(connection, Reason::Unconfirmed, Guard::Held).await?,
+            Decision::WrongChat => self.refuse_tokens(connection, Reason::WrongChat, Guard::Open).await?,
+            Decision::Expired => self.refuse_tokens(connection, Reason::Unconfirmed, Guard::Open).await?,
         };
         self.resources.tables.settle(proof, self.attempt.id, self.now()).await?;
         Ok(ending)
@@ -211,7 +228,7 @@ impl Work<'_> {
     async fn store_confirmed(&self, connection: &Connection) -> Result<Ending, Setback> {
         // Perhaps this message is what kills its holders.
         if self.attempt.delivery.is_late() {
-            self.write(Ended::delayed(Reason::Misconfigured, Guard::Held), self.now()).await?;
+            self.write(Ended::delayed(Reason::Misconfigured, Guard::Open), self.now()).await?;
         }
         self.store_opened(connection).await
     }
@@ -231,7 +248,7 @@ impl Work<'_> {
         reason: Reason,
         guard: Guard<'_>,
     ) -> Result<Ending, Setback> {
-        self.revoke_unused(&connection.grant).await;
+        self.revoke_surely(&connection.grant).await?;
         self.fail(reason.into(), guard).await
     }
 

@@ -47,6 +47,8 @@ pub(crate) enum NotRevoked {
     Upkeep(#[source] AwsError),
     #[error("they may be sealed in their row, and the stack has neither key nor queue for such")]
     NoUpkeep,
+    #[error("they may be held until their chat confirms the login, and the table does not say so")]
+    Unknown,
     #[error("out of time")]
     OutOfTime,
 }
@@ -72,8 +74,23 @@ impl Work<'_> {
         self.revoke_soon(&self.doomed(grant)).await;
     }
 
-    /// Revokes tokens within this invocation that neither the tables nor the queue took.
+    /// The same, for those that are still in a row: where it fails they stay there, and it is tried again.
+    pub(crate) async fn revoke_surely(&self, grant: &Grant) -> Result<(), Setback> {
+        let tokens = self.doomed(grant);
+        if self.queue_revocation(&tokens, "revoke_now").await {
+            return Ok(());
+        }
+        self.revoke_unless_in_use(&tokens).await.map(drop)
+    }
+
+    /// Revokes tokens within this invocation that neither the tables nor the queue took. What is held in spite of that waits for
+    /// its chat.
     pub(crate) async fn revoke_lost(&self, grant: &Grant) {
+        match self.are_held().await {
+            Some(false) => {}
+            Some(true) => return,
+            None => return self.log_not_revoked(&NotRevoked::Unknown),
+        }
         let tokens = self.doomed(grant);
         if timeout_at(self.budget.revocation(), self.revoke_now(&tokens)).await.is_err() {
             self.log_not_revoked(&NotRevoked::OutOfTime);

@@ -196,7 +196,11 @@ impl Work<'_> {
         reason: Reason,
         lease: Option<&Lease>,
     ) -> Result<Ending, Setback> {
-        self.revoke_unused(&connection.grant).await;
+        if self.confirmed_at.get().is_some() {
+            self.revoke_surely(&connection.grant).await?;
+        } else {
+            self.revoke_unused(&connection.grant).await;
+        }
         let guard = lease.map_or(Guard::Exchanged, Guard::Lease);
         let attempt = self.attempt_with_reference().await;
         match self.resources.tables.supersede(&attempt, reason, guard, Attributes::new(), self.now()).await? {

@@ -101,8 +101,8 @@ pub enum Guard<'a> {
     /// The code was exchanged: how that ended is the outcome, whoever holds the attempt, unless it was connected before. That it
     /// failed is not written while another code is open.
     Exchanged,
-    /// The tokens of this code are held: the attempt waits for its outcome, and for no second one.
-    Held,
+    /// This code was exchanged, and the attempt waits for its outcome: it has none, whoever holds it, and gets no second one.
+    Open,
 }
 
 impl Guard<'_> {
@@ -227,7 +227,8 @@ impl Attempt<'_> {
         let condition = match (guard, outcome) {
             (Guard::Lease(lease), _) => lease.is_held(),
             (Guard::SameCode, _) => self.is_same_code(now),
-            (Guard::Held, _) => Condition::All(vec![is(Status::Unconfirmed), self.is_own_code()]),
+            (Guard::Open, Outcome::Delayed { .. }) => self.is_open(vec![]),
+            (Guard::Open, _) => self.is_open(vec![is(Status::Delayed)]),
             (Guard::Untouched, _) => Condition::Any(vec![
                 Condition::Absent(attr::ATTEMPT_ID),
                 Condition::All(vec![is(Status::Delayed), Condition::Absent(attr::CODE_SHA256)]),
@@ -281,6 +282,9 @@ impl Attempt<'_> {
             Guard::Exchanged => match (outcome.reason(), codes.current_open()) {
                 (Some(reason), _) if has_reason(reason) => Some(Conflict::Finished { connected: false }),
                 (_, Some(_)) if !self.is_current(&codes) => Some(Conflict::AnotherCode),
+                _ if status(seen) == Some(Status::Unconfirmed) && !self.is_current(&codes) => {
+                    Some(Conflict::AnotherCode)
+                }
                 _ => None,
             },
             _ => self.obstacle(seen, now),
@@ -368,9 +372,11 @@ impl Attempt<'_> {
         if self.is_plain { write.set(attr::PLAIN, true) } else { write }
     }
 
-    /// This code was tried last, or the outcome belongs to it.
-    fn is_own_code(&self) -> Condition {
-        Condition::Is(attr::CODE_SHA256, self.code_sha256.clone().unwrap_or_default().into())
+    /// This code was tried last or its tokens are held, and there is no outcome, or one of these.
+    fn is_open(&self, or: Vec<Condition>) -> Condition {
+        let is_own = Condition::Is(attr::CODE_SHA256, self.code_sha256.clone().unwrap_or_default().into());
+        let waits = [Status::Exchanging, Status::Unconfirmed].map(is).into_iter().chain(or).collect();
+        Condition::All(vec![is_own, Condition::Any(waits)])
     }
 
     /// No code was tried, or this one was, and nobody holds it.

@@ -386,3 +386,52 @@ async fn who_confirms_after_a_disconnect_is_told_and_not_connected() {
     assert_eq!((login.attempt()["reason"].clone(), login.tokens()), (text("outdated_link"), row));
     login.has_no_tokens();
 }
+
+/// In two tabs: the first approval is decided before the second is exchanged.
+#[tokio::test]
+async fn a_second_approval_of_a_login_that_was_refused_leaves_no_attempt_open() {
+    let login = Login::start().await;
+    login.hold().await;
+    login.send(OTHER_CHAT);
+    assert!(login.receive(&login.decided(), 1).await);
+    let mut second = login.message();
+    second["code"] = json!("aPrxSECOND==");
+    assert!(login.receive(&second, 1).await);
+    let attempt = login.attempt();
+    assert_eq!((&attempt["status"], &attempt["reason"]), (&text("failed"), &text("used_login")));
+    assert_eq!((login.world.queued("revoke").len(), login.tokens()), (2, Value::Null));
+}
+
+#[tokio::test]
+async fn tokens_that_are_held_by_a_write_whose_answer_is_lost_are_not_revoked() {
+    let login = Login::start().await;
+    let tables = login.tables.clone();
+    login.world.0.on("TransactWriteItems", move |request| {
+        let _ = tables.transact(&request.json());
+        aws::error("ResourceNotFoundException")
+    });
+    let is_exchange = |request: &fakes::Request| request.json()["QueueUrl"].as_str().unwrap().ends_with("/queue");
+    login.world.0.on("SendMessage", move |request| {
+        if is_exchange(request) { aws::error("AccessDeniedException") } else { json!({}).into() }
+    });
+    assert!(!login.receive(&login.message(), 1).await);
+    assert!(login.pending().get(attr::SEALED_TOKENS).is_some());
+    assert!(login.world.0.requests(REVOKE).is_empty());
+}
+
+#[tokio::test]
+async fn tokens_of_a_refused_login_stay_in_their_row_until_somebody_revokes_them() {
+    let login = Login::start().await;
+    login.hold().await;
+    let decided = login.decided();
+    login.send(OTHER_CHAT);
+    login.world.0.on("SendMessage", |_| aws::error("AccessDeniedException"));
+    login.world.0.on(REVOKE, |_| Answer::new(503, ""));
+    assert!(!login.receive(&decided, 1).await);
+    assert!(login.pending().get(attr::SEALED_TOKENS).is_some());
+    assert_eq!(login.attempt()["status"], text("unconfirmed"));
+    login.world.0.on(REVOKE, |_| Answer::new(200, ""));
+    assert!(login.receive(&decided, 2).await);
+    assert_eq!(login.attempt()["reason"], text("wrong_chat"));
+    login.has_no_tokens();
+}

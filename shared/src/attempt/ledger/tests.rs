@@ -797,13 +797,16 @@ fn a_person_who_has_confirmed_and_waits_is_told_and_the_code_is_not_tried_again(
 }
 
 #[test]
-fn a_login_whose_tokens_are_held_has_one_outcome() {
-    let lease = lease(&of_code("a"), &Attributes::new());
-    let held = after([first("a", NOW), plain(of_code("a").hold(Guard::Lease(&lease), NOW))]);
-    let end = |code, outcome| finish(of_code(code), outcome, Guard::Held, LATER);
-    assert!(allows(&held, &end("a", DELAYED)));
-    assert!(!allows(&held, &end("b", failed(Reason::WrongChat))), "it is another code's");
+fn an_attempt_that_waits_for_the_outcome_of_a_code_gets_one() {
+    let held = held();
+    let end = |code, outcome| finish(of_code(code), outcome, Guard::Open, LATER);
+    for item in [held.clone(), after([first("a", NOW)])] {
+        assert!(allows(&item, &end("a", failed(Reason::UsedLogin))));
+        assert!(!allows(&item, &end("b", failed(Reason::UsedLogin))), "it is another code's");
+    }
     let mut item = held;
+    assert!(made(&end("a", DELAYED), &mut item));
+    assert!(!allows(&item, &end("a", DELAYED)), "the person is told once");
     assert!(made(&end("a", failed(Reason::Unconfirmed)), &mut item));
     for outcome in [failed(Reason::Unconfirmed), failed(Reason::Superseded), DELAYED] {
         assert!(!allows(&item, &end("a", outcome)));

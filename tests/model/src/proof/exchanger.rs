@@ -150,7 +150,7 @@ impl StepResult {
 impl Work {
     /// An invocation on a message that it has just received.
     #[must_use]
-    pub fn new(message: Message, state: &State, model: &Proving) -> Self {
+    pub fn new(message: Message, model: &Proving) -> Self {
         let Message { content, is_again, .. } = message;
         let mut this = Self {
             holder: 0,
@@ -190,8 +190,7 @@ impl Work {
         use StepResult::{Lost, Refused, Retried, Success};
         let results: &[StepResult] = match &self.at {
             At::Hold => &[Success, Refused, Retried, Lost],
-            At::Revoke(_) => &[Success, Refused],
-            At::Look(_) | At::NoteSealed | At::Read | At::Store => &[Success, Refused],
+            At::Look(_) | At::NoteSealed | At::Read | At::Store | At::Revoke(_) => &[Success, Refused],
             At::Return(_) | At::Done => &[Success],
             _ => &[Success, Refused, Lost],
         };

@@ -119,7 +119,8 @@ impl Confirming {
         // A write that was slow is in time where nobody has found the time over before.
         let is_expired = row.decision() == Some(Decision::Expired);
         let is_in_time = |until| state.tick < until || self.tick < until && !is_expired;
-        if row.until().is_none_or(is_in_time) {
+        let is_withdrawn = state.seen.withdrawn & bit(login) != 0;
+        if !is_withdrawn && row.until().is_none_or(is_in_time) {
             let (chats, first) = &mut state.seen.sent[usize::from(login)];
             *chats |= bit(chat);
             first.get_or_insert(chat);
@@ -170,7 +171,7 @@ impl Confirming {
         match model.scenario.events[usize::from(self.event)] {
             Event::Sends(chat, login) => (chat, login),
             Event::Guesses(chat) => (chat, none),
-            Event::Callback(_) | Event::Newer(_) | Event::Disconnect(_) => (0, none),
+            Event::Callback(_) | Event::Newer(_) | Event::Withdraw(_) | Event::Disconnect(_) => (0, none),
         }
     }
 }

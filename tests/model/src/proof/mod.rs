@@ -30,6 +30,7 @@ pub mod state;
 use shared::{
     attempt::EndReason,
     connection::{ConnectionEnd, recorded_end, was_connected},
+    proof::pending,
 };
 use stateright::{Model, Property};
 
@@ -93,6 +94,9 @@ impl Proving {
         let is_next = match self.scenario.events[event] {
             Event::Callback(approval) => approval == state.callbacks,
             Event::Sends(..) | Event::Guesses(_) => state.confirming.len() < KEEPERS,
+            Event::Withdraw(login) => {
+                pending::withdraw(row::at(0)).is_allowed(state.pending[usize::from(login)].attributes())
+            }
             Event::Newer(_) | Event::Disconnect(_) => true,
         };
         !has_happened && is_next
@@ -112,6 +116,7 @@ impl Proving {
             }
             Event::Sends(..) | Event::Guesses(_) => Self::call(state, event),
             Event::Newer(chat) => self.overtake(state, chat),
+            Event::Withdraw(login) => Self::withdraw(state, login),
             Event::Disconnect(chat) => Self::disconnect(state, chat),
         }
     }
@@ -127,6 +132,17 @@ impl Proving {
             state.left.spend(Fault::Duplicate);
         }
         Self::call(state, event);
+    }
+
+    /// `wasf person erase`: it has its tokens revoked at once, in the message of the decision.
+    fn withdraw(state: &mut State, login: u8) {
+        let mut row = state.pending[usize::from(login)].clone();
+        row.write(Table::Pending, &pending::withdraw(row::at(state.tick)));
+        if let Some(approval) = row.approval() {
+            state.send(Content::Decided(approval), Place::Ready);
+        }
+        state.seen.withdrawn |= bit(login);
+        state.put_pending(login, row);
     }
 
     /// A later login connects the chat, in one step.
@@ -177,7 +193,7 @@ impl Proving {
 
     fn receive(&self, state: &mut State, slot: usize) {
         let message = state.messages.remove(slot);
-        let work = Work::new(message, state, self);
+        let work = Work::new(message, self);
         state.work.push(work);
     }
 }

@@ -1,6 +1,9 @@
 //! The properties of the proof.
 
-use shared::{Status, proof::pending::Decision};
+use shared::{
+    Status,
+    proof::pending::{Decision, Held},
+};
 use stateright::Property;
 
 use super::{
@@ -89,7 +92,7 @@ fn in_the_end() -> Vec<Property<Proving>> {
                     .all(|row| !matches!(row.status(), Some(Status::Exchanging | Status::Unconfirmed)))
         }),
         Property::always("in the end what was held is settled, and has no tokens", |_, state: &State| {
-            !state.is_quiet() || state.pending.iter().all(|row| row.held().is_none_or(|held| held.is_settled()))
+            !state.is_quiet() || state.pending.iter().all(|row| row.held().is_none_or(Held::is_settled))
         }),
         Property::always("in the end each login ended as its code was sent", |model: &Proving, state: &State| {
             !state.is_quiet() || (0..model.scenario.logins.len()).all(|login| is_as_sent(model, state, login))
@@ -123,7 +126,7 @@ fn is_answered(model: &Proving, state: &State, event: usize) -> bool {
     let (chat, login) = match model.scenario.events[event] {
         Event::Sends(chat, login) => (chat, usize::from(login)),
         Event::Guesses(chat) => (chat, model.scenario.logins.len()),
-        Event::Callback(_) | Event::Newer(_) | Event::Disconnect(_) => return true,
+        Event::Callback(_) | Event::Newer(_) | Event::Withdraw(_) | Event::Disconnect(_) => return true,
     };
     let is_own = model.scenario.logins.get(login) == Some(&chat);
     match (state.heard[event].last, state.pending[login].decision()) {

@@ -340,7 +340,7 @@ pub fn received_at(approval: u8) -> Timestamp {
 /// When a link was made that an approval came of.
 #[must_use]
 pub fn link_issued_at(approval: u8) -> Timestamp {
-    BEGIN.plus(BETWEEN * (u32::from(approval) + 1) - BETWEEN / 4)
+    received_at(approval).minus(BETWEEN / 4)
 }
 
 /// The time after so many callbacks, by the clock of consents.

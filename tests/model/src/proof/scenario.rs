@@ -21,6 +21,8 @@ pub enum Event {
     Guesses(Chat),
     /// A later login of the chat is connected.
     Newer(Chat),
+    /// An operator gives up a login that waits.
+    Withdraw(u8),
     /// The bot ends the chat's connection.
     Disconnect(Chat),
 }
@@ -178,6 +180,15 @@ pub static DISCONNECTED: Scenario = Scenario {
     ..PLAIN_COURSE
 };
 
+/// An operator erases what is stored of a person whose login waits.
+pub static WITHDRAWN: Scenario = Scenario {
+    name: "a login that is given up",
+    events: &[Event::Callback(0), Event::Sends(VICTIM, 0), Event::Withdraw(0)],
+    reaches: &[Reach::Connected, Reach::Unconfirmed],
+    faults: [1, 2],
+    ..PLAIN_COURSE
+};
+
 /// Two tabs of one browser: one code for the chat, two of Salesforce's.
 pub static TWO_TABS: Scenario = Scenario {
     name: "two approvals of one login",
@@ -185,7 +196,7 @@ pub static TWO_TABS: Scenario = Scenario {
     approvals: &[own(0), own(0)],
     events: &[Event::Callback(0), Event::Callback(1), Event::Sends(VICTIM, 0)],
     reaches: &[Reach::WrongChat],
-    faults: [0, 1],
+    faults: [1, 2],
     ..PLAIN_COURSE
 };
 
@@ -203,8 +214,8 @@ pub static UNPROVEN: Scenario = Scenario {
 };
 
 /// All of them.
-pub static ALL: [&Scenario; 10] =
-    [&HONEST, &FORWARDED, &TOLD, &STOLEN, &NEWER, &OVERTAKEN, &BOTH, &DISCONNECTED, &TWO_TABS, &UNPROVEN];
+pub static ALL: [&Scenario; 11] =
+    [&HONEST, &FORWARDED, &TOLD, &STOLEN, &NEWER, &OVERTAKEN, &BOTH, &DISCONNECTED, &WITHDRAWN, &TWO_TABS, &UNPROVEN];
 
 impl Scenario {
     /// The login of an approval.

@@ -8,7 +8,7 @@ use super::{
     row::Row,
     scenario::{CHATS, Chat, Scenario},
 };
-use crate::faults::{Fault, Faults};
+use crate::faults::Faults;
 
 /// A code of Salesforce's, and the refresh token that it was exchanged for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -147,6 +147,8 @@ pub struct Seen {
     pub ends: Vec<Option<End>>,
     /// The chats whose connection was ended, or that a later login has connected.
     pub overtaken: u8,
+    /// The logins that were given up.
+    pub withdrawn: u8,
     /// The code of a login came before its tokens were held.
     pub sent_before: u8,
     /// A decision has changed.

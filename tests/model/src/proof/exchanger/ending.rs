@@ -34,9 +34,8 @@ impl Work {
         }
         match why {
             Unused::Overtaken => At::Supersede,
-            Unused::OtherCode => At::EndApart,
-            Unused::Taken if self.holder > 0 && model.broken != Broken::LeaseLeft => At::Fail(Failure::UsedLogin),
-            Unused::Taken => At::EndApart,
+            Unused::Taken if model.broken != Broken::LeaseLeft => At::Fail(Failure::UsedLogin),
+            Unused::Taken | Unused::OtherCode => At::EndApart,
             Unused::Failed(failure) => At::Fail(failure),
         }
     }
@@ -62,7 +61,8 @@ impl Work {
         let lease = self.lease(model);
         let guard = match self.decision {
             _ if failure == Failure::Unproven => Guard::Claimable,
-            Some(_) if !matches!(model.broken, Broken::UnderLease | Broken::FailedTwice) => Guard::Held,
+            _ if failure == Failure::UsedLogin => Guard::Open,
+            Some(_) if !matches!(model.broken, Broken::UnderLease | Broken::FailedTwice) => Guard::Open,
             _ => guard(lease.as_ref()),
         };
         let chat = &state.chats[usize::from(model.scenario.chat_of(self.approval()))];
@@ -71,6 +71,8 @@ impl Work {
         match self.write(state, model, reason, guard) {
             _ if result != StepResult::Success => At::Return(Place::Waiting),
             Ok(()) => self.carried_out(),
+            // The attempt is another approval's by now.
+            Err(_) if failure == Failure::UsedLogin => At::EndApart,
             Err(conflict) => self.give_up(conflict),
         }
     }
@@ -91,7 +93,7 @@ impl Work {
 
     /// Writes the delay of a login that is confirmed.
     pub(super) fn delay(&self, state: &mut State, model: &Proving) {
-        let guard = if model.broken == Broken::DelayedAfterwards { Guard::Exchanged } else { Guard::Held };
+        let guard = if model.broken == Broken::DelayedAfterwards { Guard::Exchanged } else { Guard::Open };
         let _ = self.write_outcome(state, model, &Outcome::Delayed { reason: Reason::Misconfigured }, guard);
     }
 

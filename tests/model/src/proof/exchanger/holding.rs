@@ -82,7 +82,9 @@ impl Work {
                 if model.broken == Broken::EarlyCodeUnread { At::Done } else { self.decide_held(row, model) }
             }
             // By an approval of the same login: the hash of a code is of one.
-            Refusal::None | Refusal::Pending => At::Revoke(Unused::Taken),
+            Refusal::None | Refusal::Pending if row.held().is_some() => At::Revoke(Unused::Taken),
+            // By a code that came long before.
+            Refusal::None | Refusal::Pending => At::Revoke(Unused::Failed(Failure::Unconfirmed)),
             Refusal::Attempt => match self.attempt(model).conflict(self.attributes(state, model), CLAIMS) {
                 Conflict::Finished { connected: true } => At::Done,
                 Conflict::AnotherCode => At::Revoke(Unused::OtherCode),
