@@ -57,7 +57,7 @@ def test_codes_are_not_guessed(bot, person):
         person.confirms(code)
         person.reads("We do not know that code.")
     person.confirms("CDFH-2348")
-    person.reads("too many wrong codes")
+    person.reads("Too many wrong codes")
 
 
 def test_the_page_of_a_link_names_the_person_who_asked_for_it(bot, person):

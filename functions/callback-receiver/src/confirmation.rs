@@ -30,7 +30,7 @@ impl Confirmation {
         let chat = html! {
             @match &self.number {
                 Some(number) => { "the chat " (page::masked_number(number)) },
-                None => { strong { "the chat that the link was sent to" } },
+                None => { strong { "the chat that asked for the link" } },
             }
         };
         let minutes = self.proof.minutes.get();
@@ -47,7 +47,8 @@ impl Confirmation {
             small {
                 "The code works for " (minutes) (if minutes == 1 { " minute" } else { " minutes" }) " after your login. "
                 strong { "Give it to nobody else, whoever asks." }
-                " Did somebody else send you the link? Close this page, and nothing is connected."
+                " Did somebody else send you the link? Close this page, and nothing is connected. Has the chat answered already? "
+                "Then you can close it, too."
             }
         };
         page::page(Mood::Neutral, TITLE, &body)
@@ -74,7 +75,7 @@ mod tests {
         let code = ChatCode::find("K7PW-4MXR").remove(0);
         let number = wa_id.and_then(|wa_id| wa_id.parse::<shared::WaId>().unwrap().masked_number());
         let proof = Proof { minutes: minutes.try_into().unwrap(), bot: "+14155238886".parse().unwrap() };
-        Confirmation { code, number, proof }.page("Salesforce said yes.")
+        Confirmation { code, number, proof }.page("You have allowed access at Salesforce.")
     }
 
     #[test]
@@ -97,7 +98,7 @@ mod tests {
         assert!(text.contains("+55 •• ••••• 4567") && !text.contains("98765"), "{text}");
         for unnamed in [None, Some("whatsapp:US.ABC123XYZ")] {
             let text = page_of(unnamed, 10);
-            assert!(text.contains("the chat that the link was sent to") && !text.contains("XYZ"), "{text}");
+            assert!(text.contains("the chat that asked for the link") && !text.contains("XYZ"), "{text}");
         }
     }
 

@@ -153,7 +153,9 @@ impl Reply {
             Self::Head => return wait_page(None, bot),
             Self::Accepted(_, Step::Confirm(confirmation))
             | Self::Repeated(_, Step::Confirm(confirmation))
-            | Self::Reloaded(_, confirmation) => return confirmation.page("Salesforce said yes."),
+            | Self::Reloaded(_, confirmation) => {
+                return confirmation.page("You have allowed access at Salesforce.");
+            }
             Self::Used(_, Some(confirmation)) => {
                 return confirmation.page("This login was used already, and what you decided first counts.");
             }

@@ -53,7 +53,7 @@ fn chat(link: &Link) -> Markup {
     let number = link.wa_id.masked_number();
     html! {
         @if number.is_none() && link.display_name.is_none() {
-            p { "Your Salesforce will be connected to " strong { "the WhatsApp chat that this link was sent to" } "." }
+            p { "Your Salesforce will be connected to " strong { "the WhatsApp chat that asked for this link" } "." }
         } @else {
             p { "Your Salesforce will be connected to this WhatsApp chat:" }
             div.chat {
@@ -144,7 +144,7 @@ mod tests {
         let text = named("whatsapp:US.ABC123XYZ", Some("Ada"));
         assert!(text.contains("<bdi>Ada</bdi>") && !text.contains("XYZ"), "{text}");
         let text = named("whatsapp:US.ABC123XYZ", None);
-        assert!(text.contains("the WhatsApp chat that this link was sent to") && !text.contains("XYZ"), "{text}");
+        assert!(text.contains("the WhatsApp chat that asked for this link") && !text.contains("XYZ"), "{text}");
     }
 
     #[test]

@@ -260,7 +260,7 @@ async fn a_link_without_a_visible_name_is_made_all_the_same() {
     let function = Function::start().await;
     for name in [Value::Null, "".into(), "\u{200b} ".into()] {
         let (page, _) = page_with_name(&function, "whatsapp:US.ABC123XYZ", name).await;
-        assert!(page.contains("the WhatsApp chat that this link was sent to"), "{page}");
+        assert!(page.contains("the WhatsApp chat that asked for this link"), "{page}");
     }
 }
 

@@ -64,9 +64,9 @@ fn failure(reason: Reason) -> Words {
         ),
         // To whoever passed their link on, to whose link was taken, and to who has two numbers.
         Reason::WrongChat => words(
-            "No Salesforce account was connected: after a login with a link of this chat, the code came from another \
-             chat. A link is only for the chat that it was sent to. If you want to connect your account, ask here for a \
-             new link, and send the code from this chat.",
+            "No Salesforce account was connected: somebody logged in with this chat's link, and sent the code from another \
+             chat. A link is only for the chat that asked for it. If you want to connect your account, ask here for a new \
+             link, and send the code from this chat.",
         ),
         Reason::Unconfirmed => asking(
             "Your Salesforce account is not connected yet: the code that is shown after the login was not sent from this \
@@ -213,9 +213,9 @@ mod tests {
         assert!(!outcome.wants_link() && !outcome.is_silent());
         assert_eq!(
             text(&outcome, None),
-            "No Salesforce account was connected: after a login with a link of this chat, the code came from another chat. \
-             A link is only for the chat that it was sent to. If you want to connect your account, ask here for a new link, \
-             and send the code from this chat."
+            "No Salesforce account was connected: somebody logged in with this chat's link, and sent the code from another \
+             chat. A link is only for the chat that asked for it. If you want to connect your account, ask here for a new \
+             link, and send the code from this chat."
         );
     }
 

@@ -111,7 +111,7 @@ async fn the_page_with_the_code_can_be_loaded_again_without_its_query() {
     assert_eq!(again.status_code, 200);
     let (page, code) = (text(&again), chat_code(&link_claims()).shown());
     assert!(page.contains(&code) && !page.contains("CDFH-2345"), "{page}");
-    assert!(page.contains("the chat that the link was sent to"), "{page}");
+    assert!(page.contains("the chat that asked for the link"), "{page}");
     event["headers"]["accept"] = "application/json".into();
     let body: Value = serde_json::from_str(text(&call(&proving(&aws), &event).await)).unwrap();
     assert_eq!(body, json!({ "status": "unconfirmed", "attempt_id": ATTEMPT, "confirmation_code": code }));

@@ -14,18 +14,18 @@ pub(crate) const TOO_LATE: &str = "That code is no longer valid, and nothing was
      page says.";
 
 /// It is the code of a login with another chat's link, and that chat has not sent it.
-pub(crate) const WRONG_CHAT: &str = "Nothing was connected: that code belongs to a login with a link that was sent to \
-     another chat. The access to Salesforce that was allowed with it is taken back. If somebody gave you that link: please \
-     do not use links that were sent to others. To connect this chat, ask here for a link of your own.";
+pub(crate) const WRONG_CHAT: &str = "Nothing was connected: that code belongs to a login with another chat's link. The access \
+     to Salesforce that was allowed with it has been taken back. If somebody gave you that link: please do not use links \
+     that others have asked for. To connect this chat, ask here for a link of your own.";
 
 /// It is the code of a login with another chat's link, and that chat has sent it first.
-pub(crate) const CONFIRMED_ELSEWHERE: &str = "Be careful: that code belongs to a login with a link that was sent to another \
-     chat, and that chat has sent the code before you. The Salesforce account is connected there, and not here. If the \
-     account is yours and the other chat is not, please ask your Salesforce administrator at once to revoke this app's \
-     access. Do not use links that were sent to others, and give a code to nobody.";
+pub(crate) const CONFIRMED_ELSEWHERE: &str = "Be careful: that code belongs to a login with another chat's link, and that chat \
+     has sent the code before you. The Salesforce account is connected there, and not here. If the account is yours and \
+     the other chat is not, please ask your Salesforce administrator at once to revoke this app's access. Do not use \
+     links that others have asked for, and give a code to nobody.";
 
 /// The chat has sent too many codes that no login of its own waits for.
-pub(crate) const TOO_MANY_GUESSES: &str = "These were too many wrong codes. Please wait ten minutes, then ask here for a new \
+pub(crate) const TOO_MANY_GUESSES: &str = "Too many wrong codes. Please wait ten minutes, then ask here for a new \
      link, log in again, and send the code that the page shows.";
 
 #[cfg(test)]

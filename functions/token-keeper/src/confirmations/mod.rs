@@ -61,7 +61,10 @@ struct Sent {
 /// The login of a code.
 enum Login {
     /// It is the chat's, and is confirmed.
-    Confirmed,
+    Confirmed {
+        /// That was carried out before.
+        is_settled: bool,
+    },
     /// It is another chat's.
     WrongChat {
         /// That chat has sent the code, too, and before.
@@ -101,20 +104,22 @@ impl Confirmations {
     pub(crate) async fn confirm(&self, request: &ConfirmationRequest) -> Result<(), Refusal> {
         let sender = &request.wa_id;
         let mut unknown = Vec::with_capacity(request.codes.len());
+        // A login that is over says nothing of one that waits for another code of the text.
+        let mut over = None;
         for code in &request.codes {
             let now = (self.clock)();
             let sent = self.count(sender, code.proof(), now).await?;
             let row = self.pending.send(&sent.proof, sender, now).await.map_err(Unavailable::from)?;
-            if let Some(login) = self.look(sender, &sent, &row).await? {
-                return login.answer();
+            match self.look(sender, &sent, &row).await? {
+                Some(login) if login.is_over() => over = over.or(Some(login)),
+                Some(login) => return login.answer(),
+                None => unknown.push(sent),
             }
-            unknown.push(sent);
         }
-        if unknown.is_empty() {
-            return Err(Refusal::UnknownCode(Unknown::NoCode));
-        }
-        match self.wait(sender, &unknown).await? {
+        let waited_for = if unknown.is_empty() { None } else { self.wait(sender, &unknown).await? };
+        match waited_for.or(over) {
             Some(login) => login.answer(),
+            None if unknown.is_empty() => Err(Refusal::UnknownCode(Unknown::NoCode)),
             None => Err(Refusal::UnknownCode(Unknown::NoLogin)),
         }
     }
@@ -148,7 +153,7 @@ impl Confirmations {
         let decided = Held::read(row).filter(|held| held.decision.is_some());
         let login = match pending::meaning(row, sender) {
             Meaning::Unknown => return Ok(None),
-            Meaning::Confirmed => Login::Confirmed,
+            Meaning::Confirmed => Login::Confirmed { is_settled: decided.as_ref().is_some_and(Held::is_settled) },
             Meaning::WrongChat => {
                 let decision = decided.as_ref().and_then(|held| held.decision);
                 Login::WrongChat { is_confirmed: decision == Some(Decision::Confirmed) }
@@ -171,10 +176,15 @@ impl Confirmations {
 }
 
 impl Login {
+    /// Whether nothing is left that the code could decide.
+    const fn is_over(&self) -> bool {
+        matches!(self, Self::Confirmed { is_settled: true } | Self::TooLate)
+    }
+
     /// What the chat is answered.
     fn answer(self) -> Result<(), Refusal> {
         match self {
-            Self::Confirmed => Ok(()),
+            Self::Confirmed { .. } => Ok(()),
             Self::WrongChat { is_confirmed } => Err(Refusal::WrongChat { is_confirmed }),
             Self::TooLate => Err(Refusal::UnknownCode(Unknown::TooLate)),
         }

@@ -23,7 +23,7 @@ async fn after_three_wrong_codes_no_code_is_looked_at() {
         let answer = world.confirm(CHAT, code).await;
         assert_eq!((answer.status_code, &body(&answer)["error"]), (429, &json!("too_many_guesses")), "{code}");
         assert_eq!(header(&answer, "retry-after"), "600");
-        assert!(said(&answer).starts_with("These were too many wrong codes."));
+        assert!(said(&answer).starts_with("Too many wrong codes."));
     }
     assert_eq!(world.sender(CODE), Value::Null);
     assert_eq!(world.answer(OTHER_CHAT, CODE).await, wrong_chat(), "each sender has guesses of its own");
@@ -54,6 +54,18 @@ async fn of_several_codes_the_first_that_is_known_decides() {
     assert_eq!(world.answer(CHAT, &format!("{} or {CODE}, {}", WRONG[0], WRONG[1])).await, ok());
     assert_eq!((world.guesses(CHAT), world.sender(WRONG[0])), (1, json!(CHAT)));
     assert_eq!(world.sender(WRONG[1]), Value::Null, "what follows is not looked at");
+}
+
+#[tokio::test]
+async fn a_code_whose_login_is_over_does_not_hide_one_that_is_waited_for() {
+    let world = World::holding().await;
+    assert_eq!(world.answer(CHAT, CODE).await, ok());
+    settle(&world.tables);
+    assert_eq!(world.answer(CHAT, &format!("{CODE} {}", WRONG[1])).await, ok(), "what is over is all that is known");
+    let waiting = held(in_ten_minutes());
+    world.tables.put(PENDING, proof(WRONG[0]).as_str(), waiting);
+    assert_eq!(world.answer(CHAT, &format!("{CODE} {}", WRONG[0])).await, ok());
+    assert_eq!(world.sender(WRONG[0]), json!(CHAT));
 }
 
 #[tokio::test]
