@@ -166,6 +166,12 @@ fn weight(parameters: &str) -> u16 {
     }
 }
 
+/// Whether a body is a JSON object, if it is JSON. `serde` takes an array for a struct, too.
+#[must_use]
+pub fn is_json_object(body: &[u8]) -> bool {
+    body.trim_ascii_start().first() == Some(&b'{')
+}
+
 /// A response, which becomes API Gateway's with all headers in [`Self::into_event`].
 #[derive(Debug)]
 pub struct Response {

@@ -7,6 +7,7 @@ use shared::{
     link::{DisplayName, InvalidDisplayName},
     login::InvalidLoginUrl,
     reference::InvalidReference,
+    web,
 };
 
 /// The longest body that is parsed. A reference of 512 characters has 6,144 bytes where each is escaped as two `\uXXXX`;
@@ -53,6 +54,9 @@ impl LinkRequest {
     pub(crate) fn parse(body: &[u8], allowed: &LoginUrls) -> Result<Self, InvalidLinkRequest> {
         if body.len() > MAX_LENGTH {
             return Err(InvalidLinkRequest::TooLong);
+        }
+        if !web::is_json_object(body) {
+            return Err(InvalidLinkRequest::Malformed);
         }
         let Body { wa_id, login_url, reference, display_name } =
             serde_json::from_slice(body).map_err(|_| InvalidLinkRequest::Malformed)?;

@@ -19,6 +19,7 @@ use shared::{
     conditional_write::Attributes,
     connection::{Holding, Origin, SealedText, StoredTokens},
     custody::upkeep::Revoke,
+    proof::ChatProof,
     salesforce::{AccessToken, Grant, RefreshToken},
 };
 
@@ -135,8 +136,14 @@ impl Doomed {
     }
 }
 
-/// Encrypts a connection of this attempt. The key must not be used for anything else.
-pub(crate) fn seal(key: &PlaintextKey, attempt: &Attempt<'_>, connection: &Connection) -> Result<Vec<u8>, BrokenSeal> {
+/// Encrypts a connection of this attempt, and of the code that its chat has to send first. The key must not be used for anything
+/// else.
+pub(crate) fn seal(
+    key: &PlaintextKey,
+    attempt: &Attempt<'_>,
+    proof: Option<&ChatProof>,
+    connection: &Connection,
+) -> Result<Vec<u8>, BrokenSeal> {
     let Connection { grant, username, app_hash } = connection;
     let outbound = Outbound {
         access_token: grant.access_token.secret(),
@@ -149,7 +156,7 @@ pub(crate) fn seal(key: &PlaintextKey, attempt: &Attempt<'_>, connection: &Conne
         username: username.as_deref(),
         app_hash: app_hash.as_deref(),
     };
-    encrypt(key, binding("checkpoint:v1", attempt), &outbound)
+    encrypt(key, of_connection(attempt, proof), &outbound)
 }
 
 /// Encrypts tokens that are to be revoked. The key must not be used for anything else.
@@ -181,9 +188,14 @@ fn decrypt(key: &PlaintextKey, binding: Aad<String>, data: &[u8]) -> Result<Zero
     Ok(data)
 }
 
-/// Decrypts what [`seal`] made for the same attempt.
-pub(crate) fn open(key: &PlaintextKey, attempt: &Attempt<'_>, data: &[u8]) -> Result<Connection, BrokenSeal> {
-    let plaintext = decrypt(key, binding("checkpoint:v1", attempt), data)?;
+/// Decrypts what [`seal`] made for the same attempt and the same code of its chat.
+pub(crate) fn open(
+    key: &PlaintextKey,
+    attempt: &Attempt<'_>,
+    proof: Option<&ChatProof>,
+    data: &[u8],
+) -> Result<Connection, BrokenSeal> {
+    let plaintext = decrypt(key, of_connection(attempt, proof), data)?;
     let inbound: Inbound = serde_json::from_slice(&plaintext).map_err(|_| BrokenSeal)?;
     Ok(Connection {
         grant: Grant {
@@ -206,6 +218,14 @@ fn cipher(key: &PlaintextKey) -> Result<LessSafeKey, BrokenSeal> {
 
 fn nonce() -> Nonce {
     Nonce::assume_unique_for_key(NONCE)
+}
+
+/// Tokens that wait for a code open for no other, and never without one: who can write to the queue chooses what a message says.
+fn of_connection(attempt: &Attempt<'_>, proof: Option<&ChatProof>) -> Aad<String> {
+    match proof {
+        None => binding("checkpoint:v1", attempt),
+        Some(proof) => binding(&format!("held:v1\n{}", proof.as_str()), attempt),
+    }
 }
 
 fn binding(purpose: &str, attempt: &Attempt<'_>) -> Aad<String> {
@@ -279,10 +299,10 @@ mod tests {
         let (login, test): (LoginUrl, LoginUrl) =
             ("https://login.salesforce.com".parse().unwrap(), "https://test.salesforce.com".parse().unwrap());
         let own = attempt(7, &ada, &login);
-        let sealed = seal(&key(1), &own, &connection()).unwrap();
+        let sealed = seal(&key(1), &own, None, &connection()).unwrap();
         assert!(!sealed.windows(6).any(|window| window == b"ACCESS" || window == b"REFRES"));
 
-        let opened = open(&key(1), &own, &sealed).unwrap();
+        let opened = open(&key(1), &own, None, &sealed).unwrap();
         assert_eq!(opened.grant.access_token.secret(), "00Dxx!ACCESS");
         assert_eq!(opened.grant.refresh_token.unwrap().secret(), "5AepREFRESH");
         assert_eq!(opened.grant.issued_at, connection().grant.issued_at);
@@ -290,14 +310,29 @@ mod tests {
         assert_eq!(opened.app_hash, connection().app_hash);
 
         for other in [attempt(8, &ada, &login), attempt(7, &bob, &login), attempt(7, &ada, &test)] {
-            assert_eq!(open(&key(1), &other, &sealed).unwrap_err(), BrokenSeal);
+            assert_eq!(open(&key(1), &other, None, &sealed).unwrap_err(), BrokenSeal);
         }
-        assert_eq!(open(&key(2), &own, &sealed).unwrap_err(), BrokenSeal);
+        assert_eq!(open(&key(2), &own, None, &sealed).unwrap_err(), BrokenSeal);
         for place in [0, sealed.len() / 2, sealed.len() - 1] {
             let mut changed = sealed.clone();
             changed[place] ^= 1;
-            assert_eq!(open(&key(1), &own, &changed).unwrap_err(), BrokenSeal);
+            assert_eq!(open(&key(1), &own, None, &changed).unwrap_err(), BrokenSeal);
         }
-        assert_eq!(open(&key(1), &own, &[]).unwrap_err(), BrokenSeal);
+        assert_eq!(open(&key(1), &own, None, &[]).unwrap_err(), BrokenSeal);
+    }
+
+    /// Else whoever can write to the queue could have tokens stored that wait for their chat, or held under a code of theirs.
+    #[test]
+    fn tokens_that_wait_for_a_code_open_for_that_code_alone() {
+        let (chat, login_url) =
+            ("whatsapp:+15551234567".parse().unwrap(), "https://login.salesforce.com".parse().unwrap());
+        let own = attempt(7, &chat, &login_url);
+        let [proof, other] = ["A", "I"].map(|letter| ChatProof::parse(&letter.repeat(43)).ok());
+        let held = seal(&key(1), &own, proof.as_ref(), &connection()).unwrap();
+        assert!(proof.is_some() && other.is_some() && open(&key(1), &own, proof.as_ref(), &held).is_ok());
+        let free = seal(&key(1), &own, None, &connection()).unwrap();
+        for (sealed, wrong) in [(&held, &None), (&held, &other), (&free, &proof)] {
+            assert_eq!(open(&key(1), &own, wrong.as_ref(), sealed).unwrap_err(), BrokenSeal);
+        }
     }
 }

@@ -71,7 +71,7 @@ impl Work<'_> {
         let code_sha256 = self.attempt.code_sha256.as_deref().unwrap_or_default();
         let time = self.resources.config.proof.time;
         let timer = async { self.timer.get_or_try_init(|| self.send_timer(proof, code_sha256, time)).await.copied() };
-        let (sealed, ()) = tokio::try_join!(self.seal_connection(connection), timer)?;
+        let (sealed, ()) = tokio::try_join!(self.seal_connection(connection, proof), timer)?;
         let now = self.now();
         let hold = Hold {
             attempt_id: self.attempt.id,
@@ -135,10 +135,10 @@ impl Work<'_> {
         })
     }
 
-    async fn seal_connection(&self, connection: &Connection) -> Result<Sealed, Setback> {
+    async fn seal_connection(&self, connection: &Connection, proof: &ChatProof) -> Result<Sealed, Setback> {
         let key_id = &self.resources.config.checkpoint_key_id;
         let key = self.resources.kms.checkpoint_key(key_id, self.attempt.id).await?;
-        let data = checkpoint::seal(&key.plaintext, &self.attempt, connection)?;
+        let data = checkpoint::seal(&key.plaintext, &self.attempt, Some(proof), connection)?;
         Ok(Sealed { key: key.sealed, data })
     }
 
@@ -212,7 +212,7 @@ impl Work<'_> {
             self.confirmed_at.get_or_init(|| held.sent_at.unwrap_or(held.received_at));
         }
         let opened = match (connection, &held.sealed) {
-            (None, Some(sealed)) => Some(self.open(sealed).await?),
+            (None, Some(sealed)) => Some(self.open(sealed, Some(proof)).await?),
             _ => None,
         };
         let Some(connection) = connection.or(opened.as_ref()) else { return Ok(Ending::Duplicate) };
@@ -254,7 +254,7 @@ impl Work<'_> {
 
     /// The tokens of a login that nothing can confirm.
     pub(crate) async fn refuse_unproven(&self, sealed: &Sealed) -> Result<Ending, Setback> {
-        let connection = self.open(sealed).await?;
+        let connection = self.open(sealed, None).await?;
         self.refuse_tokens(&connection, Reason::Unconfirmed, Guard::Exchanged).await
     }
 

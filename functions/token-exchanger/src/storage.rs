@@ -87,7 +87,7 @@ impl Work<'_> {
         // Only tokens of version 1 have no state: they are on the queue already.
         let Some(state) = message.state else { return Ok(()) };
         let key = resources.kms.checkpoint_key(&resources.config.checkpoint_key_id, attempt.id).await?;
-        let data = checkpoint::seal(&key.plaintext, attempt, connection)?;
+        let data = checkpoint::seal(&key.plaintext, attempt, message.proof(), connection)?;
         let sealed = Sealed { key: key.sealed, data };
         let code_sha256 = attempt.code_sha256.clone().unwrap_or_default();
         let message = ExchangeMessage {

@@ -135,6 +135,19 @@ impl ChatProof {
         }
     }
 
+    /// What names several codes of one message: the hash of the only one, or of all their hashes. `None` where there is none.
+    #[must_use]
+    pub fn of_all(proofs: &[Self]) -> Option<Self> {
+        match proofs {
+            [] => None,
+            [proof] => Some(proof.clone()),
+            several => {
+                let all = several.iter().map(Self::as_str).collect::<Vec<_>>().join(".");
+                Some(Self(URL_SAFE_NO_PAD.encode(digest(&SHA256, format!("chat-proofs:v1:{all}").as_bytes()))))
+            }
+        }
+    }
+
     /// As it is stored and sent.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -244,6 +257,16 @@ mod tests {
         for other in ["", "K7PW4MXR", &"=".repeat(43), &"a".repeat(44)] {
             assert_eq!(ChatProof::parse(other), Err(InvalidChatProof), "{other}");
         }
+    }
+
+    #[test]
+    fn the_codes_of_a_message_have_a_name_together() {
+        let [one, other] = ["a", "b"].map(|secret| code(secret, 1).proof());
+        assert_eq!(ChatProof::of_all(&[]), None);
+        assert_eq!(ChatProof::of_all(&[one.clone()]), Some(one.clone()));
+        let both = ChatProof::of_all(&[one.clone(), other.clone()]).unwrap();
+        assert!(![&one, &other].contains(&&both) && ChatProof::parse(both.as_str()).is_ok());
+        assert_ne!(ChatProof::of_all(&[one.clone(), one]), Some(both));
     }
 
     #[test]

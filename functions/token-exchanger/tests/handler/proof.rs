@@ -294,14 +294,14 @@ async fn a_login_without_a_code_for_its_chat_connects_nobody() {
     assert_eq!((&attempt["status"], &attempt["reason"]), (&text("failed"), &text("unconfirmed")));
     assert!(login.world.0.requests(TOKEN).is_empty());
 
-    let login = Login::start().await;
+    // Exchanged before chats had to confirm.
+    let mut login = Login::start().await;
+    login.function = login.world.function_at(clock);
     login.tables.take_writes(1);
-    assert!(login.receive(&login.message(), 1).await);
+    assert!(login.receive(&login.world.message(), 1).await);
     login.tables.take_all_writes();
-    let mut traded = login.world.queued("traded").remove(0);
-    traded["v"] = json!(2);
-    traded.as_object_mut().unwrap().remove("proof");
-    assert!(login.receive(&traded, 1).await);
+    login.function = login.world.function_with_proof(clock);
+    assert!(login.receive(&login.world.queued("traded").remove(0), 1).await);
     assert_eq!((login.attempt()["reason"].clone(), login.tokens()), (text("unconfirmed"), Value::Null));
     assert_eq!(login.world.queued("revoke").len(), 1);
 }
@@ -434,4 +434,28 @@ async fn tokens_of_a_refused_login_stay_in_their_row_until_somebody_revokes_them
     assert!(login.receive(&decided, 2).await);
     assert_eq!(login.attempt()["reason"], text("wrong_chat"));
     login.has_no_tokens();
+}
+
+/// Somebody who can write to the queue and read the table sends the held tokens in messages of their own.
+#[tokio::test]
+async fn held_tokens_open_for_no_other_code_and_change_no_outcome() {
+    let login = Login::start().await;
+    login.hold().await;
+    let row = login.pending();
+    let sealed = json!({
+        "code_sha256": CODE_SHA256, "key": row[attr::SEALED_KEY]["S"], "data": row[attr::SEALED_TOKENS]["S"],
+    });
+    let bare = holding(login.world.message(), "traded", sealed.clone());
+    let mut under_another = holding(login.message(), "traded", sealed);
+    under_another["proof"] = json!("I".repeat(42) + "A");
+    for message in [&bare, &under_another] {
+        assert!(!login.receive(message, 1).await);
+        assert_eq!((&login.pending(), &login.attempt()["status"]), (&row, &text("unconfirmed")));
+    }
+    login.send(OTHER_CHAT);
+    assert!(login.receive(&login.decided(), 1).await);
+    for message in [&bare, &under_another] {
+        assert!(!login.receive(message, 1).await);
+        login.is_refused_for("wrong_chat");
+    }
 }

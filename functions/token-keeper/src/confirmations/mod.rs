@@ -1,7 +1,7 @@
 //! Confirms logins: what a message of a chat, with a code in it, means for the login that waits for that code.
 //!
-//! The rules are those of [`shared::proof::pending`] and [`shared::limit`]; here is their order. A code counts as a guess
-//! before anybody looks whether it is right, so that guesses in parallel are counted too; a right one is forgiven. Nothing is
+//! The rules are those of [`shared::proof::pending`] and [`shared::limit`]; here is their order. A message counts as a guess
+//! before anybody looks whether its code is right, so that guesses in parallel are counted too; a right one is forgiven. Nothing is
 //! connected or revoked here: the token exchanger carries the decision out. Text, code and hash are never logged.
 
 pub(crate) mod messages;
@@ -21,7 +21,7 @@ use shared::{
     conditional_write::Attributes,
     custody::Custody,
     proof::{
-        ChatProof,
+        ChatCode, ChatProof,
         pending::{self, Decision, Held, Meaning},
     },
     timestamp::Clock,
@@ -50,12 +50,6 @@ pub(crate) struct Confirmations {
     queue: Queue,
     clock: Clock,
     wait: Duration,
-}
-
-/// A code that was counted and recorded.
-struct Sent {
-    proof: ChatProof,
-    guess: Guess,
 }
 
 /// The login of a code.
@@ -102,44 +96,44 @@ impl Confirmations {
     /// Confirms the login of the first code that is known. May be repeated, after an error too: what is decided stays, and
     /// what was not handed to the token exchanger is handed over.
     pub(crate) async fn confirm(&self, request: &ConfirmationRequest) -> Result<(), Refusal> {
-        let sender = &request.wa_id;
-        let mut unknown = Vec::with_capacity(request.codes.len());
+        let (sender, now) = (&request.wa_id, (self.clock)());
+        let proofs: Vec<_> = request.codes.iter().map(ChatCode::proof).collect();
+        // A message is one guess, however many codes it has: numbers of other things have the form of a code, too.
+        let Some(counted) = ChatProof::of_all(&proofs) else { return Err(Refusal::UnknownCode(Unknown::NoCode)) };
+        let guess = self.limits.count_guess(sender, &counted, now).await.map_err(Unavailable::from)?;
+        let guess = guess.ok_or(Refusal::TooManyGuesses)?;
+        let login = self.find(sender, &proofs, now).await?;
+        let login = login.ok_or(Refusal::UnknownCode(Unknown::NoLogin))?;
+        self.forgive(sender, &counted, guess).await;
+        login.answer()
+    }
+
+    /// Records that the chat has sent these codes, and finds the login of the first that is known.
+    async fn find(&self, sender: &WaId, proofs: &[ChatProof], now: Timestamp) -> Result<Option<Login>, Unavailable> {
         // A login that is over says nothing of one that waits for another code of the text.
         let mut over = None;
-        for code in &request.codes {
-            let now = (self.clock)();
-            let sent = self.count(sender, code.proof(), now).await?;
-            let row = self.pending.send(&sent.proof, sender, now).await.map_err(Unavailable::from)?;
-            match self.look(sender, &sent, &row).await? {
+        let mut unknown = Vec::with_capacity(proofs.len());
+        for proof in proofs {
+            let row = self.pending.send(proof, sender, now).await?;
+            match self.look(sender, proof, &row).await? {
                 Some(login) if login.is_over() => over = over.or(Some(login)),
-                Some(login) => return login.answer(),
-                None => unknown.push(sent),
+                Some(login) => return Ok(Some(login)),
+                None => unknown.push(proof),
             }
         }
         let waited_for = if unknown.is_empty() { None } else { self.wait(sender, &unknown).await? };
-        match waited_for.or(over) {
-            Some(login) => login.answer(),
-            None if unknown.is_empty() => Err(Refusal::UnknownCode(Unknown::NoCode)),
-            None => Err(Refusal::UnknownCode(Unknown::NoLogin)),
-        }
-    }
-
-    async fn count(&self, sender: &WaId, proof: ChatProof, now: Timestamp) -> Result<Sent, Refusal> {
-        match self.limits.count_guess(sender, &proof, now).await.map_err(Unavailable::from)? {
-            Some(guess) => Ok(Sent { proof, guess }),
-            None => Err(Refusal::TooManyGuesses),
-        }
+        Ok(waited_for.or(over))
     }
 
     /// Looks again and again whether a login is held by now that one of the codes is for. They are recorded, so it is
     /// confirmed also where this ends first.
-    async fn wait(&self, sender: &WaId, codes: &[Sent]) -> Result<Option<Login>, Unavailable> {
+    async fn wait(&self, sender: &WaId, proofs: &[&ChatProof]) -> Result<Option<Login>, Unavailable> {
         let until = Instant::now() + self.wait;
         while Instant::now() + LOOK <= until {
             sleep(LOOK).await;
-            for sent in codes {
-                let row = self.pending.read(&sent.proof).await?;
-                if let Some(login) = self.look(sender, sent, &row).await? {
+            for proof in proofs {
+                let row = self.pending.read(proof).await?;
+                if let Some(login) = self.look(sender, proof, &row).await? {
                     return Ok(Some(login));
                 }
             }
@@ -147,9 +141,9 @@ impl Confirmations {
         Ok(None)
     }
 
-    /// The login that the code is for, by its row, and what follows: the token exchanger hears of the decision, and the code
-    /// was no guess. `None` where no login waits for it.
-    async fn look(&self, sender: &WaId, sent: &Sent, row: &Attributes) -> Result<Option<Login>, Unavailable> {
+    /// The login that the code is for, by its row, and what follows: the token exchanger hears of the decision. `None` where no
+    /// login waits for it.
+    async fn look(&self, sender: &WaId, proof: &ChatProof, row: &Attributes) -> Result<Option<Login>, Unavailable> {
         let decided = Held::read(row).filter(|held| held.decision.is_some());
         let login = match pending::meaning(row, sender) {
             Meaning::Unknown => return Ok(None),
@@ -160,16 +154,15 @@ impl Confirmations {
             }
             Meaning::TooLate => Login::TooLate,
         };
-        if let Some(message) = decided.and_then(|held| held.message(&sent.proof)) {
+        if let Some(message) = decided.and_then(|held| held.message(proof)) {
             self.queue.send(message.to_body(), Duration::ZERO).await.map_err(Unavailable::Queue)?;
         }
-        self.forgive(sender, sent).await;
         Ok(Some(login))
     }
 
     /// An extra: where the table does not take it, the code counts as a guess until the window has passed.
-    async fn forgive(&self, sender: &WaId, sent: &Sent) {
-        if let Err(error) = self.limits.forgive(sender, &sent.proof, sent.guess).await {
+    async fn forgive(&self, sender: &WaId, counted: &ChatProof, guess: Guess) {
+        if let Err(error) = self.limits.forgive(sender, counted, guess).await {
             warn!(%error, "right code still counts as a guess");
         }
     }

@@ -1,7 +1,7 @@
 //! The body of `POST /confirmations`: `{"wa_id": …, "text": …}`.
 
 use serde::Deserialize;
-use shared::{WaId, proof::ChatCode};
+use shared::{WaId, proof::ChatCode, web};
 
 /// The longest body that is parsed, in bytes: the longest text has 24,576 where each byte is escaped as `\uXXXX`, and
 /// `wa_id` some 900.
@@ -41,6 +41,9 @@ impl ConfirmationRequest {
     pub(crate) fn parse(body: &[u8]) -> Result<Self, InvalidConfirmation> {
         if body.len() > MAX_LENGTH {
             return Err(InvalidConfirmation::TooLong);
+        }
+        if !web::is_json_object(body) {
+            return Err(InvalidConfirmation::Malformed);
         }
         let Body { wa_id, text } = serde_json::from_slice(body).map_err(|_| InvalidConfirmation::Malformed)?;
         let wa_id = wa_id.parse().map_err(|_| InvalidConfirmation::WaId)?;
