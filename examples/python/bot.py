@@ -105,7 +105,7 @@ class Bot:
             if confirmation.user_message:
                 return confirmation.user_message
         text = re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", text).strip()  # a reference has no control characters
-        match text.lower():
+        match bare_word(text):
             case "connect":
                 link = self.client.link(chat, reference=CONNECT, display_name=name)
                 return f"Tap to connect your Salesforce account: {link.url}"
@@ -265,6 +265,11 @@ class Server(ThreadingHTTPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:
         log.error("request failed: %s", type(sys.exc_info()[1]).__name__)
+
+
+def bare_word(text: str) -> str:
+    """A command as people send it: `*Disconnect*.` is `disconnect`, which the message of a connection tells them to reply."""
+    return text.lower().strip("*_.\"'`“”„‘’‚«» \t\r\n\u00a0")
 
 
 def describe_connection(username: str | None) -> str:

@@ -180,6 +180,9 @@ class Stack:
     def token(self, wa_id):
         raise NotConnected
 
+    def disconnect(self, chat):
+        self.calls.append(("disconnect", chat))
+
     def link(self, wa_id, reference, display_name=None):
         self.calls.append(("link", wa_id, reference, display_name))
         return Link("0" * 32, "2026-09-21T14:13:20Z", "https://example.com/x")
@@ -219,6 +222,18 @@ class Bots(unittest.TestCase):
         stack = Stack()
         said(stack, "accounts", "Ada")
         self.assertEqual(stack.calls, [("link", CHAT, "accounts", "Ada")])
+
+    def test_disconnect_is_taken_as_people_send_it(self):
+        for text in ("disconnect", "*disconnect*", "Disconnect.", "_DISCONNECT_", "“disconnect”", " 'disconnect'.\n"):
+            with self.subTest(text=text):
+                stack = Stack()
+                self.assertEqual(said(stack, text), [])
+                self.assertEqual(stack.calls, [("disconnect", CHAT)])
+
+    def test_a_sentence_with_disconnect_in_it_ends_nothing(self):
+        stack = Stack()
+        said(stack, "don't disconnect")
+        self.assertNotIn(("disconnect", CHAT), stack.calls)
 
     def test_a_code_that_gets_no_answer_is_passed_on_once_more(self):
         stack = Stack(TryLater(), Confirmation("confirmed"))

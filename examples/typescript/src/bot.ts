@@ -16,6 +16,7 @@ import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { CallFailed, ConnectionEnded, NotConnected, TryLater, WebhookVerificationError } from "./client.js";
 import { Client, hasCode, required, type Confirmation, type ConnectionEvent, type Status } from "./client.js";
+import { bareWord } from "./words.js";
 
 const BODY_LIMIT = 64 * 1024;
 const EVENTS_KEPT = 10_000;
@@ -53,7 +54,7 @@ async function reply(person: Person, raw: string): Promise<string | undefined> {
     if (userMessage !== undefined) return userMessage;
   }
   const message = oneLine(raw);
-  switch (message.toLowerCase()) {
+  switch (bareWord(message)) {
     case "connect": {
       const { url } = await stack.link(chat, { reference: NO_QUESTION, displayName: name });
       return `Tap to connect your Salesforce account: ${url}`;
