@@ -88,7 +88,8 @@ pub(super) fn text(rows: &[PendingRow]) -> String {
     let mut table = Table::with_header(["LOGIN THAT ASKED FOR A CODE", "STANDING"]);
     for row in rows {
         let login = row.attempt_id.map(|id| id.to_string()).unwrap_or_default();
-        let whose = if row.is_own { "" } else { "of another chat; this one sent its code; " };
+        let is_of_another = !row.is_own && row.standing != Standing::EarlyCode;
+        let whose = if is_of_another { "of another chat; this one sent its code; " } else { "" };
         table.row([login, format!("{whose}{}", words(row.standing))]);
     }
     format!("\n{}", table.text())
@@ -96,7 +97,7 @@ pub(super) fn text(rows: &[PendingRow]) -> String {
 
 fn words(standing: Standing) -> String {
     match standing {
-        Standing::EarlyCode => "a code that no login waits for yet; forgotten after 15 minutes".to_owned(),
+        Standing::EarlyCode => "a code that no login waits for; forgotten after 15 minutes".to_owned(),
         Standing::Waiting { until: Some(until) } => format!("waits for its code until {}", clock_time(until)),
         Standing::Waiting { until: None } => "waits for its code".to_owned(),
         Standing::Expired => "its time is over, and its tokens are being revoked".to_owned(),
@@ -181,6 +182,13 @@ pub(super) mod tests {
             assert!(shown.contains(said), "{shown}");
         }
         assert_eq!(text(&[]), "");
+    }
+
+    #[test]
+    fn a_code_that_no_login_waits_for_is_of_no_other_chat() {
+        let shown = text(&[row(false, Standing::EarlyCode)]);
+        let last = shown.lines().last().unwrap().trim();
+        assert_eq!(last, "a code that no login waits for; forgotten after 15 minutes");
     }
 
     const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
