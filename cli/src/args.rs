@@ -356,6 +356,15 @@ mod tests {
     }
 
     /// Other users of a machine see its processes' arguments.
+    /// `POST /links` returns a link's id: its attempts begin later.
+    #[test]
+    fn an_attempts_id_is_not_looked_for_in_a_response_that_lacks_it() {
+        let mut wasf = <Args as clap::CommandFactory>::command();
+        let show = wasf.find_subcommand_mut("attempt").unwrap().find_subcommand_mut("show").unwrap();
+        let help = show.render_long_help().to_string();
+        assert!(help.contains("as in logs, events and wasf attempt list") && !help.contains("/links"), "{help}");
+    }
+
     #[test]
     fn no_argument_takes_a_secret() {
         fn visit(command: &clap::Command, seen: &mut usize) {

@@ -13,7 +13,7 @@ pub(crate) enum AttemptCommand {
     /// Show one attempt: its timeline and its chat, unmasked.
     #[command(after_help = "Example: wasf attempt show 0123456789abcdef0123456789abcdef")]
     Show {
-        /// The attempt's id, as in logs, events and responses of POST /links.
+        /// The attempt's id, as in logs, events and wasf attempt list; a link's `link_id` is none.
         attempt_id: AttemptId,
     },
     /// List attempts, the latest first, with masked phone numbers.
