@@ -177,7 +177,7 @@ fn environment(target: &Target, holders: &[Holder]) -> Result<Vec<Finding>, Erro
             _ => Vec::new(),
         };
         let all = [&common[..], &own].concat();
-        findings.extend(upkeep::environment(title, &all, |name| settings.get(name)));
+        findings.extend(upkeep::environment(upkeep::CUSTODY, title, &all, |name| settings.get(name)));
         if *title != "TokenExchanger" {
             findings.extend(deployment::environment(title, |name| settings.get(name).map(str::to_owned)));
         }

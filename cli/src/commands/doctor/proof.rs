@@ -117,9 +117,29 @@ async fn environment(target: &Target, table: &str) -> Result<Vec<Finding>, Error
     for (title, settings) in &wanted {
         let name = stack.output(&format!("{title}FunctionName"))?;
         let of = functions.settings(name).await?;
-        findings.extend(upkeep::environment(title, settings, |name| of.get(name)));
+        findings.extend(upkeep::environment((CHECK, changed), title, settings, |name| of.get(name)));
     }
     Ok(findings)
+}
+
+/// What it means for people where a function has another value of this variable than the stack says.
+fn changed(variable: &str) -> &'static str {
+    match variable {
+        "CHAT_PROOF" => {
+            "Some functions have chats confirm their logins, and others do not: people may not get connected."
+        }
+        "PROOF_MINUTES" => "Codes live for another time than the page says.",
+        "PENDING_TABLE_NAME" => {
+            "Codes are looked for in another table than the one that logins are held in: nobody gets connected."
+        }
+        "LIMIT_TABLE_NAME" => {
+            "Wrong codes are counted elsewhere, or not at all: a chat may guess more often than it should."
+        }
+        "EXCHANGE_QUEUE_URL" => {
+            "Messages about logins and held tokens go elsewhere: people are not connected, and tokens not revoked."
+        }
+        _ => "It does not do what the stack's parameters say.",
+    }
 }
 
 /// Whether the bot's policy lets it pass codes on.
@@ -174,19 +194,21 @@ impl Logins {
         logins
     }
 
+    /// What there was, in a sentence.
+    fn summary(self) -> String {
+        let Self { sent, unsent, .. } = self;
+        if sent + unsent == 0 {
+            return "no login has waited for a code within 24 hours".to_owned();
+        }
+        let whose = if sent == 1 { "its" } else { "their" };
+        format!("{} got {whose} code within 24 hours, {unsent} did not", count(sent, "login"))
+    }
+
     fn finding(self) -> Finding {
-        let Self { sent, unsent, in_a_row } = self;
+        let Self { sent, in_a_row, .. } = self;
         let is_silent = in_a_row >= if sent == 0 { MANY } else { MANY_IN_A_ROW };
         if !is_silent {
-            let logins = |number| count(number, "login");
-            return Finding::ok(
-                CHECK,
-                format!(
-                    "chats sent the codes of {} within 24 hours, and not those of {}",
-                    logins(sent),
-                    logins(unsent)
-                ),
-            );
+            return Finding::ok(CHECK, self.summary());
         }
         let since = if sent == 0 { "within 24 hours" } else { "since the latest one that connected" };
         Finding::problem(
@@ -203,10 +225,13 @@ impl Logins {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use std::collections::HashMap;
+
+    use fakes::{Answer, Server};
+    use serde_json::{Value, json};
 
     use super::*;
-    use crate::records::tests::attempt;
+    use crate::{aws::tests::config_of, records::tests::attempt, stack::Stack};
 
     /// Ten minutes after the attempts' last write.
     const NOW: Timestamp = Timestamp::from_millis(1_790_000_601_000);
@@ -248,6 +273,14 @@ mod tests {
     }
 
     #[test]
+    fn logins_that_got_their_code_are_counted_in_a_sentence() {
+        assert_eq!(found(&[]).title, "no login has waited for a code within 24 hours");
+        let both = [&["connected"; 31][..], &["unconfirmed", "waiting"]].concat();
+        assert_eq!(found(&both).title, "31 logins got their code within 24 hours, 2 did not");
+        assert_eq!(found(&["connected"]).title, "1 login got its code within 24 hours, 0 did not");
+    }
+
+    #[test]
     fn connections_of_before_chats_were_asked_hide_no_silence() {
         let silent = [&["unconfirmed"; MANY_IN_A_ROW][..], &["connected"; 5]].concat();
         let silent = found(&silent);
@@ -262,6 +295,62 @@ mod tests {
         assert!(!off.is_problem() && off.meaning.contains("forwards their link"), "{off:?}");
         assert!(off.remedy.contains("ChatProof=Required") && off.remedy.contains("BotPhoneNumber"), "{off:?}");
         assert!(policy(true).remedy.is_empty());
+    }
+
+    /// A function's settings, at Lambda.
+    const FUNCTIONS: [(&str, &str); 5] = [
+        ("CallbackReceiver", "/2015-03-31/functions/CallbackReceiver/configuration"),
+        ("TokenExchanger", "/2015-03-31/functions/TokenExchanger/configuration"),
+        ("TokenKeeper", "/2015-03-31/functions/TokenKeeper/configuration"),
+        ("TokenRefresher", "/2015-03-31/functions/TokenRefresher/configuration"),
+        ("Notifier", "/2015-03-31/functions/Notifier/configuration"),
+    ];
+
+    /// What is found where every function has these variables.
+    async fn with_variables(variables: Value) -> Vec<Finding> {
+        let server = Server::start().await;
+        let body = json!({"Timeout": 30, "Role": "arn:r", "Environment": {"Variables": variables}});
+        let mut outputs = HashMap::new();
+        for (title, path) in FUNCTIONS {
+            let body = body.clone();
+            server.on(path, move |_| Answer::json(200, &body));
+            outputs.insert(format!("{title}FunctionName"), title.to_owned());
+        }
+        outputs.extend(["ExchangeQueueUrl", "LimitTableName"].map(|name| (name.to_owned(), "own".to_owned())));
+        let parameters = [("ChatProof", "Required"), ("ProofMinutes", "10")];
+        let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let stack = Stack::new("connect".to_owned(), String::new(), parameters, outputs, Vec::new());
+        environment(&Target { aws: config_of(&server).await, stack }, "own").await.unwrap()
+    }
+
+    fn own() -> Value {
+        json!({
+            "CHAT_PROOF": "Required", "PROOF_MINUTES": "10", "PENDING_TABLE_NAME": "own", "LIMIT_TABLE_NAME": "own",
+            "EXCHANGE_QUEUE_URL": "own",
+        })
+    }
+
+    #[tokio::test]
+    async fn functions_with_the_stacks_settings_are_well() {
+        assert_eq!(with_variables(own()).await, []);
+    }
+
+    #[tokio::test]
+    async fn a_changed_variable_is_found_by_this_check_and_says_what_it_means_for_codes() {
+        for (variable, functions, meaning) in [
+            ("CHAT_PROOF", 3, "Some functions have chats confirm"),
+            ("PROOF_MINUTES", 2, "Codes live for another time than the page says."),
+            ("PENDING_TABLE_NAME", 2, "Codes are looked for in another table"),
+            ("LIMIT_TABLE_NAME", 1, "Wrong codes are counted elsewhere"),
+            ("EXCHANGE_QUEUE_URL", 3, "Messages about logins"),
+        ] {
+            let mut variables = own();
+            variables[variable] = "another".into();
+            let found = with_variables(variables).await;
+            assert_eq!(found.len(), functions, "{found:?}");
+            let is_of_proof = |found: &Finding| found.check == "chat-proof" && found.meaning.starts_with(meaning);
+            assert!(found.iter().all(is_of_proof), "{found:?}");
+        }
     }
 
     #[test]

@@ -123,8 +123,16 @@ pub(super) fn schedule(name: &str, found: Option<&Schedule>, queue_url: &str) ->
 /// A variable of a function's environment: its name, what the stack says, and where.
 pub(super) type Setting<'a> = (&'static str, String, &'a str);
 
+/// Which check looks at a function's variables, and what it means for people where one differs, by the variable's name.
+pub(super) type Concern = (&'static str, fn(&str) -> &'static str);
+
+/// What a changed variable means for whoever holds tokens.
+pub(super) const CUSTODY: Concern =
+    (CHECK, |_| "It does not do what the stack's parameters say, and bots may get no tokens.");
+
 /// Those variables of a function that differ from what the stack says.
 pub(super) fn environment<'a>(
+    (check, meaning): Concern,
     function: &str,
     settings: &[Setting<'_>],
     variable: impl Fn(&str) -> Option<&'a str>,
@@ -134,9 +142,9 @@ pub(super) fn environment<'a>(
         (found != wanted).then(|| {
             let shown = |text: &str| if text.is_empty() { "empty".to_owned() } else { text.to_owned() };
             Finding::problem(
-                CHECK,
+                check,
                 format!("{function}'s {name} is {}, and {origin} is {}", shown(found), shown(wanted)),
-                "It does not do what the stack's parameters say, and bots may get no tokens.",
+                meaning(name),
                 format!("Somebody has changed it by hand. Set {name} back, or deploy with another LogLevel: that sets them all."),
             )
         })
@@ -232,10 +240,11 @@ mod tests {
         let settings =
             [("TOKEN_CUSTODY", "Stack".to_owned(), "TokenCustody"), ("SF_REDIRECT_URI", String::new(), "CallbackUri")];
         let found = |custody: &'static str| {
-            environment("TokenKeeper", &settings, |name| (name == "TOKEN_CUSTODY").then_some(custody))
+            environment(CUSTODY, "TokenKeeper", &settings, |name| (name == "TOKEN_CUSTODY").then_some(custody))
         };
         assert!(found("Stack").is_empty());
         let [changed] = &found("Bot")[..] else { panic!("one variable") };
         assert_eq!(changed.title, "TokenKeeper's TOKEN_CUSTODY is Bot, and TokenCustody is Stack");
+        assert_eq!(changed.check, "custody");
     }
 }
