@@ -27,8 +27,8 @@ impl Prompt {
         Self { interactive, lines: RefCell::new(Box::new(io::BufReader::new(io::stdin()))), environment }
     }
 
-    /// An answer that follows a rule: given by the flag, or else typed. On a terminal an answer that breaks the rule is
-    /// asked for again.
+    /// An answer that follows a rule: given by the flag, or else typed. On a terminal an answer that breaks the rule, or is
+    /// missing, is asked for again.
     pub(crate) fn answer<T>(
         &self,
         given: Option<&str>,
@@ -45,13 +45,14 @@ impl Prompt {
             };
             match rule(&text) {
                 Ok(answer) => return Ok(answer),
+                Err(why) if self.interactive && text.is_empty() => print_note(&why),
                 Err(why) if self.interactive => print_note(&format!("{text}: {why}")),
                 Err(why) => return Err(Error::Usage(format!("invalid {flag}: {why}"))),
             }
         }
     }
 
-    /// Asks for an answer; an empty one is the default.
+    /// Asks for an answer; an empty one is the default, where there is one. The end of the input is none.
     fn text(&self, flag: &str, question: &str, default: Option<&str>) -> Result<String, Error> {
         let missing = || Error::Usage(format!("missing: {question}; give {flag}"));
         if self.interactive {
@@ -62,7 +63,7 @@ impl Prompt {
             if read.map_err(|error| Error::failed("read the answer", error.to_string()))? == 0 {
                 return Err(missing());
             }
-            if !line.trim().is_empty() {
+            if !line.trim().is_empty() || default.is_none() {
                 return Ok(line.trim().to_owned());
             }
         }
@@ -114,6 +115,7 @@ pub(crate) mod tests {
         assert_eq!(answer(None, Some("x\ny\n5\n")).unwrap(), 5);
         assert_eq!(answer(Some("x"), Some("5\n")).unwrap(), 5);
         assert_eq!(answer(None, Some("\n")).unwrap(), 7);
+        assert_eq!(typing(Some("\n\n5\n")).answer(None, "--number", "A number", None, number).unwrap(), 5);
         assert_eq!(answer(None, None).unwrap(), 7);
     }
 

@@ -94,12 +94,11 @@ pub(super) fn report(plan: &Plan<'_>) -> Report {
     let for_the_bot = webhook.map(|secret| {
         format!("\nThe bot verifies events with the secret {}. Allow the bot's role to read it.\n", secret.name)
     });
-    let next = match (confirmed, environment) {
-        (false, _) => "Dry run: nothing was changed. Run it again with --confirm.".to_owned(),
-        (true, None) => "Next: run make deploy, then wasf doctor.".to_owned(),
-        (true, Some(name)) => {
-            format!("Next: run make deploy SAM_FLAGS='--config-env {name}', then wasf --config-env {name} doctor.")
-        }
+    let [deploy, wasf] = commands(environment);
+    let next = if confirmed {
+        format!("Next: run {deploy}, then {wasf} doctor.")
+    } else {
+        "Dry run: nothing was changed. Run it again with --confirm.".to_owned()
     };
     let text = format!(
         "{}{}\nIn Salesforce, Setup → External Client App Manager, the app's OAuth settings:\n\
@@ -113,7 +112,7 @@ pub(super) fn report(plan: &Plan<'_>) -> Report {
         table.text(),
         adopted.map(Adopted::text).unwrap_or_default(),
         for_the_bot.unwrap_or_default(),
-        proof_text(proof),
+        proof_text(proof, environment),
     );
     let secret = |secret: &PlannedSecret| json!({"name": secret.name, "kept": secret.keep, "was_there": secret.presence == Presence::Present});
     let json = json!({
@@ -126,18 +125,28 @@ pub(super) fn report(plan: &Plan<'_>) -> Report {
     Report::new(text, json, Exit::Done)
 }
 
+/// How to deploy, and to call `wasf`, with this environment of `samconfig.toml`.
+fn commands(environment: Option<&str>) -> [String; 2] {
+    match environment {
+        None => ["make deploy".to_owned(), "wasf".to_owned()],
+        Some(name) => [format!("make deploy SAM_FLAGS='--config-env {name}'"), format!("wasf --config-env {name}")],
+    }
+}
+
 /// What the operator, and the bot, have to know of it.
-const fn proof_text(proof: ProofPolicy) -> &'static str {
+fn proof_text(proof: ProofPolicy, environment: Option<&str>) -> String {
+    let [deploy, wasf] = commands(environment);
     match proof {
         ProofPolicy::Required => {
-            "Chats confirm their logins (ChatProof=Required): let the bot pass each message with a code on to POST /confirmations\n\
-             (docs/API.md). Until it does, nobody gets connected.\n"
+            "Chats confirm their logins (ChatProof=Required): let the bot pass each message with a code on to POST /confirmations,\n\
+             the stack's output ConfirmationsUrl (docs/API.md). Until it does, nobody gets connected.\n"
+                .to_owned()
         }
-        ProofPolicy::Off => {
+        ProofPolicy::Off => format!(
             "Chats do not confirm their logins (ChatProof=Off): whoever forwards their link to somebody who approves it gets that\n\
-             person's Salesforce in their own chat. wasf init --chat-proof Required changes it, once the bot passes codes on\n\
-             (docs/API.md).\n"
-        }
+             person's Salesforce in their own chat. Once the bot passes codes on (docs/API.md), change it:\n\
+             \x20 {wasf} init --chat-proof Required --bot-phone-number … --confirm, then {deploy}\n"
+        ),
     }
 }
 
@@ -162,9 +171,19 @@ mod tests {
 
     #[test]
     fn the_report_says_what_the_bot_has_to_do_or_what_may_happen() {
-        assert!(proof_text(ProofPolicy::Required).contains("POST /confirmations"));
+        let required = proof_text(ProofPolicy::Required, None);
+        assert!(required.contains("POST /confirmations") && required.contains("ConfirmationsUrl"), "{required}");
         let report = reported(&BTreeMap::new(), None);
         assert!(report.text.contains("whoever forwards their link"), "{}", report.text);
+    }
+
+    #[test]
+    fn the_commands_that_turn_the_proof_on_are_whole_and_lead_to_the_same_environment() {
+        let command = |environment| proof_text(ProofPolicy::Off, environment).lines().last().unwrap().trim().to_owned();
+        let flags = "init --chat-proof Required --bot-phone-number … --confirm";
+        assert_eq!(command(None), format!("wasf {flags}, then make deploy"));
+        let test = format!("wasf --config-env test {flags}, then make deploy SAM_FLAGS='--config-env test'");
+        assert_eq!(command(Some("test")), test);
     }
 
     #[test]

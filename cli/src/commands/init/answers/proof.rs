@@ -10,12 +10,15 @@ use crate::{args::InitArgs, error::Error, report::print_note};
 /// The values of the parameter `ChatProof`.
 const REQUIRED: &str = "Required";
 const OFF: &str = "Off";
-/// What the answer means, for somebody who has not read the documents.
-const ABOUT_PROOF: &str = "\
-ChatProof=Required: nobody is connected to a chat that isn't theirs. A login waits until its chat has sent the code that the \
-browser shows: one tap more for people, and the bot has to pass codes on to POST /confirmations (docs/API.md). Until it does, \
-nobody gets connected.
-ChatProof=Off: whoever forwards their link to somebody who approves it gets that person's Salesforce in their own chat.";
+/// What the answer means, for somebody who has not read the documents: lines, because a note is one.
+const ABOUT_PROOF: [&str; 4] = [
+    "ChatProof=Required: nobody is connected to a chat that isn't theirs. A login waits until its chat has sent the code that",
+    "the browser shows: one tap more for people, and the bot has to pass codes on to POST /confirmations (docs/API.md). Until",
+    "it does, nobody gets connected.",
+    "ChatProof=Off: whoever forwards their link to somebody who approves it gets that person's Salesforce in their own chat.",
+];
+/// A number's form, in the questions for it.
+const FORM: &str = "+14155238886";
 
 impl Collected<'_> {
     /// Whether chats confirm their logins, and the number that they need for it.
@@ -26,7 +29,7 @@ impl Collected<'_> {
         let has = self.known("ChatProof").or_else(|| Some(self.running?.get("ChatProof")?.clone()));
         let policy = if given.is_some() || self.prompt.interactive || has.is_some() {
             if self.prompt.interactive && given.is_none() {
-                print_note(ABOUT_PROOF);
+                ABOUT_PROOF.into_iter().for_each(print_note);
             }
             let offered = has.clone().unwrap_or_else(|| if self.running.is_some() { OFF } else { REQUIRED }.to_owned());
             let question = "Have chats confirm their logins (ChatProof): Required or Off";
@@ -42,13 +45,13 @@ impl Collected<'_> {
         }
         let number = args.bot_phone_number.as_deref();
         if !is_required {
-            let asked = ("--bot-phone-number", "The bot's phone number, - for none");
-            return self.optional("BotPhoneNumber", number, asked, rules::phone_number);
+            let question = format!("The bot's phone number, such as {FORM}, - for none");
+            return self.optional("BotPhoneNumber", number, ("--bot-phone-number", &question), rules::phone_number);
         }
         let has = planned.get("BotPhoneNumber").filter(|number| !number.is_empty());
-        let question = "The bot's phone number, which ChatProof=Required needs";
+        let question = format!("The bot's phone number, such as {FORM}, which ChatProof=Required needs");
         let rule = rules::needed_phone_number;
-        let answer = self.prompt.answer(number, "--bot-phone-number", question, has.map(String::as_str), rule)?;
+        let answer = self.prompt.answer(number, "--bot-phone-number", &question, has.map(String::as_str), rule)?;
         self.set("BotPhoneNumber", answer);
         Ok(())
     }
@@ -63,6 +66,8 @@ fn planned(known: &BTreeMap<String, String>, running: Option<&BTreeMap<String, S
 
 #[cfg(test)]
 mod tests {
+    use shared::printable::has_hidden;
+
     use super::{
         super::{
             Answers,
@@ -127,6 +132,25 @@ mod tests {
         }
         let known = [("BotPhoneNumber", "+14155238886")];
         assert_eq!(proof(&["--chat-proof", "Required"], None, &known, None).unwrap(), both("Required", "+14155238886"));
+    }
+
+    #[test]
+    fn a_number_that_is_left_empty_is_asked_for_again() {
+        let typed = Some("\nRequired\n\n\n+14155238886\n\n\n\n");
+        assert_eq!(proof(&[], typed, &[], None).unwrap(), both("Required", "+14155238886"));
+    }
+
+    #[test]
+    fn the_question_for_a_number_gives_its_form() {
+        let error = proof(&["--chat-proof", "Required"], None, &[], None).unwrap_err();
+        assert!(error.to_string().contains("such as +14155238886"), "{error}");
+    }
+
+    #[test]
+    fn what_the_answer_means_is_shown_as_it_is_and_as_wide_as_the_report() {
+        for line in ABOUT_PROOF {
+            assert!(!has_hidden(line) && line.chars().count() <= 120, "{line:?}");
+        }
     }
 
     #[test]
