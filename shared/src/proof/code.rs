@@ -263,7 +263,7 @@ mod tests {
     fn the_codes_of_a_message_have_a_name_together() {
         let [one, other] = ["a", "b"].map(|secret| code(secret, 1).proof());
         assert_eq!(ChatProof::of_all(&[]), None);
-        assert_eq!(ChatProof::of_all(&[one.clone()]), Some(one.clone()));
+        assert_eq!(ChatProof::of_all(std::slice::from_ref(&one)), Some(one.clone()));
         let both = ChatProof::of_all(&[one.clone(), other.clone()]).unwrap();
         assert!(![&one, &other].contains(&&both) && ChatProof::parse(both.as_str()).is_ok());
         assert_ne!(ChatProof::of_all(&[one.clone(), one]), Some(both));
