@@ -74,10 +74,11 @@ impl Work<'_> {
         self.revoke_soon(&self.doomed(grant)).await;
     }
 
-    /// The same, for those that are still in a row: where it fails they stay there, and it is tried again.
+    /// The same, at once, for tokens that no invocation stores and that wait in a row: where it fails they stay there, and it is
+    /// tried again.
     pub(crate) async fn revoke_surely(&self, grant: &Grant) -> Result<(), Setback> {
         let tokens = self.doomed(grant);
-        if self.queue_revocation(&tokens, "revoke_now").await {
+        if self.queue_revocation(&tokens, Duration::ZERO, "revoke_now").await {
             return Ok(());
         }
         self.revoke_unless_in_use(&tokens).await.map(drop)
@@ -116,7 +117,7 @@ impl Work<'_> {
 
     /// Puts tokens on the queue or, where it does not take them, revokes them within this invocation.
     pub(crate) async fn revoke_soon(&self, tokens: &Doomed) {
-        if !self.queue_revocation(tokens, "revoke_now").await {
+        if !self.queue_revocation(tokens, STORED_BY_THEN, "revoke_now").await {
             self.revoke_now(tokens).await;
         }
     }
@@ -129,7 +130,7 @@ impl Work<'_> {
         match tokens.to_revoke() {
             ToRevoke::Token(token) => {
                 let tokens = Doomed::new(token, origin, hosts);
-                (!self.queue_revocation(&tokens, NEXT).await).then_some(Unqueued::Known(tokens))
+                (!self.queue_revocation(&tokens, STORED_BY_THEN, NEXT).await).then_some(Unqueued::Known(tokens))
             }
             ToRevoke::Sealed(token) => {
                 let (wa_id, token) = (self.attempt.wa_id.clone(), token.clone());
@@ -181,11 +182,11 @@ impl Work<'_> {
     }
 
     /// Puts tokens on the queue, sealed; `false` where that fails, which is logged with what happens next.
-    async fn queue_revocation(&self, tokens: &Doomed, next: &str) -> bool {
+    async fn queue_revocation(&self, tokens: &Doomed, delay: Duration, next: &str) -> bool {
         let until = self.budget.checkpoint().min(Instant::now() + QUEUE_LIMIT);
         let mut pauses = Pauses::until(until);
         loop {
-            let queued = timeout_at(until, self.send_revocation(tokens)).await;
+            let queued = timeout_at(until, self.send_revocation(tokens, delay)).await;
             match queued.unwrap_or(Err(CheckpointError::OutOfTime)) {
                 Ok(is_sent) => return is_sent,
                 Err(error) if !pauses.next(None).await => {
@@ -223,14 +224,14 @@ impl Work<'_> {
     }
 
     /// `false` where the login has no state, as with version 1.
-    async fn send_revocation(&self, tokens: &Doomed) -> Result<bool, CheckpointError> {
+    async fn send_revocation(&self, tokens: &Doomed, delay: Duration) -> Result<bool, CheckpointError> {
         let Self { resources, attempt, message, .. } = self;
         let Some(state) = message.state else { return Ok(false) };
         let key = resources.kms.checkpoint_key(&resources.config.checkpoint_key_id, attempt.id).await?;
         let data = checkpoint::seal_doomed(&key.plaintext, attempt, tokens)?;
         let consent = Consent::Revoke { attempt_id: attempt.id, sealed: Sealed { key: key.sealed, data } };
         let message = ExchangeMessage { state: state.clone(), received_at: message.received_at, consent };
-        resources.queue.send(message.to_body(), STORED_BY_THEN).await?;
+        resources.queue.send(message.to_body(), delay).await?;
         Ok(true)
     }
 
