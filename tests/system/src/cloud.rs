@@ -321,12 +321,14 @@ impl Cloud {
 
     /// Waits until the faults are used up of calls that contain this text.
     pub async fn used_up(&self, containing: &str) {
-        wait_until("faults that are used up", async || {
-            let request = self.client().get(format!("{}/control/aws/faults", self.sandbox_url));
-            let left = request.query(&[("containing", containing)]).send().await.expect("the sandbox");
-            left.json::<Vec<String>>().await.expect("a list").is_empty().then_some(())
-        })
-        .await;
+        wait_until("faults that are used up", async || self.is_used_up(containing).await.then_some(())).await;
+    }
+
+    /// Whether no fault is left of calls that contain this text.
+    pub async fn is_used_up(&self, containing: &str) -> bool {
+        let request = self.client().get(format!("{}/control/aws/faults", self.sandbox_url));
+        let left = request.query(&[("containing", containing)]).send().await.expect("the sandbox");
+        left.json::<Vec<String>>().await.expect("a list").is_empty()
     }
 
     /// The operations of AWS that a chat's tokens were given to in clear, each with the kind of token: `access` or `refresh`.

@@ -25,25 +25,29 @@ async fn one_by_one() -> Cloud {
 }
 
 /// An exchanger is killed at this call about the attempt, before the code is sent; then the person sends it. What they were
-/// notified of.
+/// notified of. Where nobody was killed it is somebody else's turn, as in [`super::exchanger_dies`].
 async fn exchanger_dies(when: &str, at: &str) -> Journal {
     let cloud = one_by_one().await;
-    let chat = new_chat();
-    let (browser, callback) = cloud.approved(&cloud.proof_link(&chat).await).await;
-    let attempt = attempt_of(&callback);
-    match at.strip_prefix("salesforce.") {
-        Some(_) => cloud.fault(&chat, at, 1, json!({"kill": when})).await,
-        None => cloud.aws_fault(at, &*attempt, 1, json!({"kill": when})).await,
+    loop {
+        let chat = new_chat();
+        let (browser, callback) = cloud.approved(&cloud.proof_link(&chat).await).await;
+        let attempt = attempt_of(&callback);
+        match at.strip_prefix("salesforce.") {
+            Some(_) => cloud.fault(&chat, at, 1, json!({"kill": when})).await,
+            None => cloud.aws_fault(at, &*attempt, 1, json!({"kill": when})).await,
+        }
+        let code = shown_code(&browser, &callback).await;
+        // While nothing is held the code is unknown, and decides the login all the same.
+        let answer = cloud.sends_code_until_answered(&chat, &code).await;
+        assert!([200, 404].contains(&answer.status.as_u16()), "{answer:?}");
+        let journal = cloud.outcome(&chat).await;
+        if journal.messages() == [CONNECTED] {
+            cloud.settled(&attempt).await;
+        }
+        if cloud.is_used_up(&attempt).await {
+            return journal;
+        }
     }
-    let code = shown_code(&browser, &callback).await;
-    // While nothing is held the code is unknown, and decides the login all the same.
-    let answer = cloud.sends_code_until_answered(&chat, &code).await;
-    assert!([200, 404].contains(&answer.status.as_u16()), "{answer:?}");
-    let journal = cloud.outcome(&chat).await;
-    if journal.messages() == [CONNECTED] {
-        cloud.settled(&attempt).await;
-    }
-    journal
 }
 
 #[tokio::test]

@@ -92,8 +92,7 @@ impl Connection {
         }
     }
 
-    /// A refresh that is killed during this call; whether it was. The end of an access token is asked for in passing: a busy
-    /// machine may find the process to kill when it has its answer without.
+    /// A refresh that is killed during this call; whether it was.
     async fn refresh_dies(&self, who: Who, (at, after, when): Call) -> bool {
         self.fault(at, after, json!({"delay_ms": 0})).await;
         self.fault(at, 1, json!({"kill": when})).await;
@@ -112,13 +111,13 @@ impl Connection {
         true
     }
 
-    /// The bot asks, and who answers is killed; `false` where the answer came before. What the busy local cloud has not done in
-    /// time is asked for again.
+    /// The bot asks, and who answers is killed; `false` where the answer came before: a busy machine may find the process to kill
+    /// when its SDK has given the call up. What the local cloud has not done in time is asked for again.
     async fn is_not_answered(&self, at: &str) -> bool {
         wait_until("a keeper that is killed", async || match self.ask().await.status() {
             StatusCode::INTERNAL_SERVER_ERROR => Some(true),
             StatusCode::SERVICE_UNAVAILABLE => None,
-            StatusCode::OK if at == IN_PASSING => Some(false),
+            StatusCode::OK => Some(false),
             status => panic!("{at}: {status}"),
         })
         .await
