@@ -98,7 +98,7 @@ bots: ## the example bots, driven by a person and by Salesforce on a local cloud
 	$(run) --own-bot --chat-proof -- .local/venv-examples/bin/python -m pytest -o pythonpath=tests/local_cloud tests/examples
 
 kills: # and garbage, because here nobody else uses the plain stack
-	$(run) --with-plain-stack --with-proof-stack -- $(call deployed,end_to_end) --test-threads 24 kills:: garbage::
+	$(run) --with-plain-stack --with-proof-stack -- $(call deployed,end_to_end) --test-threads 16 kills:: garbage::
 
 alarms: # on a cloud of their own: other tests' faults would raise them too
 	$(run) -- $(call deployed,end_to_end) alarms::

@@ -10,7 +10,7 @@ use system::{
 };
 use tokio::sync::OnceCell;
 
-use super::{is_connected_once, is_told_to_log_in_again};
+use super::{is_connected_once, is_told_or_connected, is_told_to_log_in_again};
 
 /// The cloud, with batches of one message on that stack.
 async fn one_by_one() -> Cloud {
@@ -57,7 +57,7 @@ async fn killed_after_the_code_is_exchanged_with_proof() {
 
 #[tokio::test]
 async fn killed_before_the_tokens_are_held() {
-    is_told_to_log_in_again(&exchanger_dies("before", "dynamodb.TransactWriteItems").await);
+    is_told_or_connected(&exchanger_dies("before", "dynamodb.TransactWriteItems").await);
 }
 
 #[tokio::test]
