@@ -10,7 +10,7 @@
 //! for `execute-api`. `resolve` is for hosts that DNS does not know, such as those under `.localhost`; with `wa_id` it is the
 //! API for that chat alone.
 //!
-//! What people write to it is in [`conversation`].
+//! What people write to it is in `conversation`.
 
 mod api;
 mod code;
