@@ -70,7 +70,9 @@ async fn a_sealed_token_is_opened_for_the_next_refresh() {
 async fn many_callers_at_once_make_one_refresh_and_have_the_same_token() {
     let world = World::start().await;
     let wish = rejecting("a1");
-    let tokens = join_all((0..100).map(|_| world.token(&wish))).await;
+    // No more: on a busy machine, a hundred requests in one thread outlast the client's time limit. `make crowd` asks a
+    // thousand times.
+    let tokens = join_all((0..10).map(|_| world.token(&wish))).await;
     assert!(tokens.iter().all(|token| access(token.as_ref().unwrap()) == "a2"));
     assert_eq!(world.salesforce.with(|grant| (grant.refreshes, grant.reuses)), (1, 0));
 }
