@@ -55,7 +55,7 @@ pub(super) async fn give_up(
         given_up.push(held.attempt_id);
         let Some(message) = held.message(&row.proof) else { continue };
         if let Err(error) = queue.send(&SecretString::from(message.to_body())).await {
-            // The exchanger has sent itself a message that comes then.
+            // The upkeep queue has a message that comes then.
             print_note(&format!("{error}. The tokens are revoked when the time for the login's code is over."));
             are_sent = false;
         }
