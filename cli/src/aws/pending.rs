@@ -7,11 +7,11 @@ use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use aws_types::SdkConfig;
 use shared::{
     AttemptId, Timestamp, WaId,
-    aws::dynamodb::{self, Update},
+    aws::{dynamodb, pending::Pending},
     conditional_write::{Attributes, Value, text},
     proof::{
         ChatProof,
-        pending::{self, Held, attr},
+        pending::{Decision, Held, attr},
     },
 };
 
@@ -120,16 +120,10 @@ impl PendingTable {
     /// Gives up a login that waits; what is held then, with the message that has its tokens revoked. `None` where a chat has
     /// sent its code, or it is settled.
     pub(crate) async fn withdraw(&self, proof: &ChatProof, now: Timestamp) -> Result<Option<Held>, Error> {
-        let (key, write) = ((attr::PROOF, proof.as_str()), pending::withdraw(now));
-        let written = dynamodb::update(&self.client, &self.table, key, &write).await;
-        let row = match written.map_err(|error| Error::failed("give up the pending login", error.to_string()))? {
-            Update::Done(mut row) => {
-                write.apply(&mut row);
-                row
-            }
-            Update::ConditionFailed(row) => row,
-        };
-        let is_given_up = |held: &Held| held.decision == Some(pending::Decision::Expired) && !held.is_settled();
+        let table = Pending::new(self.client.clone(), self.table.clone());
+        let row = table.withdraw(proof, now).await;
+        let row = row.map_err(|error| Error::failed("give up the pending login", error.to_string()))?;
+        let is_given_up = |held: &Held| held.decision == Some(Decision::Expired) && !held.is_settled();
         Ok(Held::read(&row).filter(is_given_up))
     }
 }
@@ -208,7 +202,7 @@ mod tests {
         let server = Server::start().await;
         server.next("UpdateItem", json!({"Attributes": row(&held)}));
         let given_up = table(&server).await.withdraw(&proof(), NOW).await.unwrap().unwrap();
-        assert_eq!(given_up.decision, Some(pending::Decision::Expired));
+        assert_eq!(given_up.decision, Some(Decision::Expired));
         assert!(given_up.message(&proof()).is_some());
     }
 

@@ -8,7 +8,6 @@ use shared::{
     attempt::ledger::{Attempt, Conflict, DELAY_AFTER, Guard, Lease, Plan},
     conditional_write::Attributes,
     exchange::{CODE_LIFETIME, DenialError, Sealed},
-    proof::ChatProof,
     reference::LinkReference,
     salesforce::callback_error,
 };
@@ -205,7 +204,7 @@ impl Work<'_> {
                 return self.drop_sealed(sealed).await;
             }
         }
-        let connection = self.open(sealed, self.message.proof()).await?;
+        let connection = self.open(sealed).await?;
         match self.message.proof() {
             Some(proof) => self.hold(&connection, proof, None, self.budget.work()).await,
             None => self.store_opened(&connection).await,
@@ -216,16 +215,17 @@ impl Work<'_> {
     async fn drop_sealed(&self, sealed: &Sealed) -> Result<Ending, Setback> {
         let stored = self.resources.tables.refused(&self.attempt, self.now()).await?;
         if matches!(stored, Stored::Never | Stored::AnotherCode) {
-            self.revoke_unused(&self.open(sealed, self.message.proof()).await?.grant).await;
+            self.revoke_unused(&self.open(sealed).await?.grant).await;
         }
         if stored == Stored::AnotherCode { self.end_own_apart(Reason::UsedLogin).await } else { Ok(Ending::Duplicate) }
     }
 
-    pub(crate) async fn open(&self, sealed: &Sealed, proof: Option<&ChatProof>) -> Result<Connection, Setback> {
-        let Self { resources, attempt, .. } = self;
+    /// Decrypts a connection of this attempt, and of the code that the message says its chat has to send.
+    pub(crate) async fn open(&self, sealed: &Sealed) -> Result<Connection, Setback> {
+        let Self { resources, attempt, message, .. } = self;
         let key_id = &resources.config.checkpoint_key_id;
         let key = resources.kms.open_checkpoint_key(key_id, attempt.id, &sealed.key).await?;
-        Ok(checkpoint::open(&key, attempt, proof, &sealed.data)?)
+        Ok(checkpoint::open(&key, attempt, message.proof(), &sealed.data)?)
     }
 
     /// The code has expired before it was sent. No claim is made, because a claim would remove an outcome

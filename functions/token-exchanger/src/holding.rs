@@ -21,12 +21,11 @@ use shared::{
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    checkpoint,
     ending::{Ending, Failure},
     message::Content,
-    retry::Pauses,
     setback::Setback,
-    tables::{Connection, Ended, Finish, Holding, Stored},
+    storage::retried,
+    tables::{Connection, Ended, Finish, HoldResult},
     work::Work,
 };
 
@@ -45,18 +44,7 @@ impl Work<'_> {
         lease: Option<&Lease>,
         until: Instant,
     ) -> Result<Ending, Setback> {
-        let mut pauses = Pauses::until(until);
-        loop {
-            let setback = match self.hold_once(connection, proof, lease).await {
-                Ok(Some(ending)) => return Ok(ending),
-                Ok(None) => Setback::RowChanged,
-                Err(Setback::Attempt(error)) => Setback::NotStored(error),
-                Err(setback) => setback,
-            };
-            if !pauses.next(None).await {
-                return Err(setback);
-            }
-        }
+        retried(until, async || self.hold_once(connection, proof, lease).await).await
     }
 
     /// `None` where the attempt changed meanwhile.
@@ -71,7 +59,7 @@ impl Work<'_> {
         let code_sha256 = self.attempt.code_sha256.as_deref().unwrap_or_default();
         let time = self.resources.config.proof.time;
         let timer = async { self.timer.get_or_try_init(|| self.send_timer(proof, code_sha256, time)).await.copied() };
-        let (sealed, ()) = tokio::try_join!(self.seal_connection(connection, proof), timer)?;
+        let (sealed, ()) = tokio::try_join!(self.seal_connection(connection), timer)?;
         let now = self.now();
         let hold = Hold {
             attempt_id: self.attempt.id,
@@ -85,9 +73,12 @@ impl Work<'_> {
         let guard = lease.map_or(Guard::Exchanged, Guard::Lease);
         let attempt = self.attempt_with_reference().await;
         match self.resources.tables.hold(&attempt, guard, proof, &hold, now).await? {
-            Holding::Held(row) => self.decide_held(proof, &row, Some(connection)).await.map(Some),
-            Holding::Taken(row) => self.give_up_held(connection, &row, guard).await.map(Some),
-            Holding::Refused => self.drop_unheld(connection).await,
+            HoldResult::Held(login) => self.decide_held(proof, login, Some(connection)).await.map(Some),
+            HoldResult::Taken(by) => self.give_up_held(connection, by, guard).await.map(Some),
+            HoldResult::Refused => {
+                let stored = self.resources.tables.refused(&self.attempt, self.now()).await?;
+                self.not_stored(connection, stored).await
+            }
         }
     }
 
@@ -95,11 +86,11 @@ impl Work<'_> {
     async fn give_up_held(
         &self,
         connection: &Connection,
-        row: &Attributes,
+        by: Option<Held>,
         guard: Guard<'_>,
     ) -> Result<Ending, Setback> {
         self.revoke_unused(&connection.grant).await;
-        match Held::read(row) {
+        match by {
             Some(held) if held.attempt_id == self.attempt.id => self.end_second_approval().await,
             _ => self.fail(Reason::Unconfirmed.into(), guard).await,
         }
@@ -118,28 +109,8 @@ impl Work<'_> {
     /// Whether these tokens are held, though no answer says so. `None`: nobody knows.
     pub(crate) async fn are_held(&self) -> Option<bool> {
         let Some(proof) = self.message.proof() else { return Some(false) };
-        let row = timeout_at(self.budget.revocation(), self.resources.tables.read_pending(proof)).await.ok()?.ok()?;
-        Some(Held::read(&row).is_some_and(|held| self.is_held(&held)))
-    }
-
-    /// The attempt does not take the tokens: it has another outcome.
-    async fn drop_unheld(&self, connection: &Connection) -> Result<Option<Ending>, Setback> {
-        let stored = self.resources.tables.refused(&self.attempt, self.now()).await?;
-        if matches!(stored, Stored::Never | Stored::AnotherCode) {
-            self.revoke_unused(&connection.grant).await;
-        }
-        Ok(match stored {
-            Stored::Done | Stored::Never => Some(Ending::Duplicate),
-            Stored::AnotherCode => Some(self.end_own_apart(Reason::UsedLogin).await?),
-            Stored::RowChanged => None,
-        })
-    }
-
-    async fn seal_connection(&self, connection: &Connection, proof: &ChatProof) -> Result<Sealed, Setback> {
-        let key_id = &self.resources.config.checkpoint_key_id;
-        let key = self.resources.kms.checkpoint_key(key_id, self.attempt.id).await?;
-        let data = checkpoint::seal(&key.plaintext, &self.attempt, Some(proof), connection)?;
-        Ok(Sealed { key: key.sealed, data })
+        let held = timeout_at(self.budget.revocation(), self.resources.tables.read_held(proof)).await.ok()?.ok()?;
+        Some(held.is_some_and(|held| self.is_held(&held)))
     }
 
     /// Sends the message that comes when the time for the confirmation is over: before the tokens are held, so that none are
@@ -154,20 +125,15 @@ impl Work<'_> {
 
     /// It is decided what becomes of held tokens, or it is time to decide it.
     pub(crate) async fn decide(&self, proof: &ChatProof) -> Result<Ending, Setback> {
-        let row = self.resources.tables.read_pending(proof).await?;
-        let Some(held) = Held::read(&row).filter(|held| self.is_held(held)) else { return Ok(Ending::Duplicate) };
-        if held.is_settled() || held.decision.is_some() {
-            return self.decide_held(proof, &row, None).await;
+        let mut held = self.resources.tables.read_held(proof).await?.filter(|held| self.is_held(held));
+        if let Some(open) = held.as_ref().filter(|held| !held.is_settled() && held.decision.is_none()) {
+            let now = self.now();
+            if now < open.confirm_until {
+                return Err(Setback::NotYet { until: open.confirm_until });
+            }
+            held = self.resources.tables.expire(proof, now).await?;
         }
-        let now = self.now();
-        if now < held.confirm_until {
-            return Err(Setback::NotYet { until: held.confirm_until });
-        }
-        match self.resources.tables.expire(proof, now).await? {
-            None => self.carry_out(proof, Decision::Expired, &held, None).await,
-            // The chat was faster, or another delivery.
-            Some(row) => self.decide_held(proof, &row, None).await,
-        }
+        self.decide_held(proof, held, None).await
     }
 
     /// A delivery of a code whose tokens are held: perhaps its first one was killed before it carried out what was decided.
@@ -184,14 +150,14 @@ impl Work<'_> {
             && self.attempt.code_sha256.as_deref() == Some(&*held.code_sha256)
     }
 
-    /// Carries out what this row says, if it is decided and was not carried out before.
+    /// Carries out what the row says, if it is decided and was not carried out before.
     async fn decide_held(
         &self,
         proof: &ChatProof,
-        row: &Attributes,
+        held: Option<Held>,
         connection: Option<&Connection>,
     ) -> Result<Ending, Setback> {
-        match Held::read(row) {
+        match held {
             Some(held) if !held.is_settled() => match held.decision {
                 Some(decision) => self.carry_out(proof, decision, &held, connection).await,
                 None => Ok(Ending::Held),
@@ -212,7 +178,7 @@ impl Work<'_> {
             self.confirmed_at.get_or_init(|| held.sent_at.unwrap_or(held.received_at));
         }
         let opened = match (connection, &held.sealed) {
-            (None, Some(sealed)) => Some(self.open(sealed, Some(proof)).await?),
+            (None, Some(sealed)) => Some(self.open(sealed).await?),
             _ => None,
         };
         let Some(connection) = connection.or(opened.as_ref()) else { return Ok(Ending::Duplicate) };
@@ -254,7 +220,7 @@ impl Work<'_> {
 
     /// The tokens of a login that nothing can confirm.
     pub(crate) async fn refuse_unproven(&self, sealed: &Sealed) -> Result<Ending, Setback> {
-        let connection = self.open(sealed, None).await?;
+        let connection = self.open(sealed).await?;
         self.refuse_tokens(&connection, Reason::Unconfirmed, Guard::Exchanged).await
     }
 

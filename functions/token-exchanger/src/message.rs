@@ -256,6 +256,7 @@ impl Message<'_> {
     pub(crate) fn proof(&self) -> Option<&ChatProof> {
         match self.content {
             Content::Granted { proof, .. } | Content::Exchanged { proof, .. } => proof,
+            Content::Decided { proof, .. } => Some(proof),
             _ => None,
         }
     }

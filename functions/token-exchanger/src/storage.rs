@@ -5,6 +5,7 @@ use std::time::Duration;
 use shared::{
     Reason,
     attempt::ledger::{Attempt, Conflict, Guard, Lease},
+    aws::kms::KmsError,
     conditional_write::Attributes,
     exchange::{Consent, ExchangeMessage, Sealed},
 };
@@ -12,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
 use crate::{
-    checkpoint::{self, CheckpointError},
+    checkpoint::{self, BrokenSeal, CheckpointError},
     ending::Ending,
     retry::Pauses,
     revocation::Replaced,
@@ -20,6 +21,25 @@ use crate::{
     tables::{Before, Connection, Finish, Stored},
     work::Work,
 };
+
+/// Repeats a step, with pauses until then, while it fails or ends in `None`: another wrote to the row, which is read again.
+pub(crate) async fn retried(
+    until: Instant,
+    mut step: impl AsyncFnMut() -> Result<Option<Ending>, Setback>,
+) -> Result<Ending, Setback> {
+    let mut pauses = Pauses::until(until);
+    loop {
+        let setback = match step().await {
+            Ok(Some(ending)) => return Ok(ending),
+            Ok(None) => Setback::RowChanged,
+            Err(Setback::Attempt(error)) => Setback::NotStored(error),
+            Err(setback) => setback,
+        };
+        if !pauses.next(None).await {
+            return Err(setback);
+        }
+    }
+}
 
 impl Work<'_> {
     /// Stores the connection or, where the tables do not take it, puts it back on the queue.
@@ -86,9 +106,7 @@ impl Work<'_> {
         let Self { resources, attempt, message, .. } = self;
         // Only tokens of version 1 have no state: they are on the queue already.
         let Some(state) = message.state else { return Ok(()) };
-        let key = resources.kms.checkpoint_key(&resources.config.checkpoint_key_id, attempt.id).await?;
-        let data = checkpoint::seal(&key.plaintext, attempt, message.proof(), connection)?;
-        let sealed = Sealed { key: key.sealed, data };
+        let sealed = self.seal_connection::<CheckpointError>(connection).await?;
         let code_sha256 = attempt.code_sha256.clone().unwrap_or_default();
         let message = ExchangeMessage {
             state: state.clone(),
@@ -96,6 +114,17 @@ impl Work<'_> {
             consent: Consent::Exchanged { code_sha256, sealed, proof: message.proof().cloned() },
         };
         Ok(resources.queue.send(message.to_body(), Duration::ZERO).await?)
+    }
+
+    /// Encrypts a connection, for the time that it waits on the queue or for its chat's confirmation.
+    pub(crate) async fn seal_connection<E>(&self, connection: &Connection) -> Result<Sealed, E>
+    where
+        E: From<KmsError> + From<BrokenSeal>,
+    {
+        let Self { resources, attempt, message, .. } = self;
+        let key = resources.kms.checkpoint_key(&resources.config.checkpoint_key_id, attempt.id).await?;
+        let data = checkpoint::seal(&key.plaintext, attempt, message.proof(), connection)?;
+        Ok(Sealed { key: key.sealed, data })
     }
 
     /// Stores a connection that was on the queue, or was held and is confirmed, with retries as long as there is work.
@@ -134,59 +163,61 @@ impl Work<'_> {
         until: Instant,
         replacing: &mut Replaced,
     ) -> Result<Ending, Setback> {
+        retried(until, async || self.store_once(connection, row.take(), lease, replacing).await).await
+    }
+
+    /// `None` where another wrote to the row meanwhile.
+    async fn store_once(
+        &self,
+        connection: &Connection,
+        row: Option<Attributes>,
+        lease: Option<&Lease>,
+        replacing: &mut Replaced,
+    ) -> Result<Option<Ending>, Setback> {
         let consent = self.consent();
-        let mut pauses = Pauses::until(until);
-        loop {
-            // Of each try: outcomes of one chat are told in the order in which they are written.
-            let now = self.now();
-            let stored = async {
-                let before = match row.take() {
-                    Some(row) => row,
-                    None => self.resources.tables.read_tokens(self.attempt.wa_id).await?,
-                };
-                if consent.is_superseded(&before, now) {
-                    let reason = self.reason_lost(&before, now);
-                    return self.give_way(connection, reason, lease).await.map(Some);
-                }
-                let refresh_token = self.row_token(&connection.grant).await?;
-                let before = Before::of(&before);
-                // What came of this very consent is its own, also where it has been rotated since.
-                let is_stored = before.origin == self.origin();
-                let replaced = before.tokens.as_ref().filter(|tokens| !is_stored && !connection.holds(tokens));
-                if let Some(tokens) = replaced
-                    && replacing.tokens.as_ref().is_none_or(|known| known.to_revoke() != tokens.to_revoke())
-                {
-                    replacing.unqueued = self.revoke_replaced(tokens, &before).await;
-                    replacing.tokens = Some(tokens.clone());
-                }
-                let renewed = before.is_connected;
-                let of_link = self.link_reference().await;
-                // A connection that keeps its reference is told with it.
-                let reference = of_link.clone().or_before(before.reference.clone());
-                let attempt = Attempt { reference, ..self.attempt.clone() };
-                let new = connection.tokens(&attempt, of_link, refresh_token);
-                let stored = self.resources.tables.connect(&attempt, &consent, &new, &before, now).await?;
-                if matches!(stored, Stored::Never | Stored::AnotherCode) {
-                    self.revoke_unused(&connection.grant).await;
-                }
-                match stored {
-                    Stored::Done => Ok(Some(Ending::Connected { renewed })),
-                    Stored::Never => Ok(Some(Ending::Duplicate)),
-                    Stored::AnotherCode => self.end_own_apart(Reason::UsedLogin).await.map(Some),
-                    Stored::RowChanged => Ok(None),
-                }
-            };
-            let setback = match stored.await {
-                Ok(Some(ending)) => return Ok(ending),
-                // Another wrote to the row: it is read again.
-                Ok(None) => Setback::RowChanged,
-                Err(Setback::Attempt(error)) => Setback::NotStored(error),
-                Err(setback) => setback,
-            };
-            if !pauses.next(None).await {
-                return Err(setback);
-            }
+        // Of each try: outcomes of one chat are told in the order in which they are written.
+        let now = self.now();
+        let before = match row {
+            Some(row) => row,
+            None => self.resources.tables.read_tokens(self.attempt.wa_id).await?,
+        };
+        if consent.is_superseded(&before, now) {
+            let reason = self.reason_lost(&before, now);
+            return self.give_way(connection, reason, lease).await.map(Some);
         }
+        let refresh_token = self.row_token(&connection.grant).await?;
+        let before = Before::of(&before);
+        // What came of this very consent is its own, also where it has been rotated since.
+        let is_stored = before.origin == self.origin();
+        let replaced = before.tokens.as_ref().filter(|tokens| !is_stored && !connection.holds(tokens));
+        if let Some(tokens) = replaced
+            && replacing.tokens.as_ref().is_none_or(|known| known.to_revoke() != tokens.to_revoke())
+        {
+            replacing.unqueued = self.revoke_replaced(tokens, &before).await;
+            replacing.tokens = Some(tokens.clone());
+        }
+        let renewed = before.is_connected;
+        let of_link = self.link_reference().await;
+        // A connection that keeps its reference is told with it.
+        let reference = of_link.clone().or_before(before.reference.clone());
+        let attempt = Attempt { reference, ..self.attempt.clone() };
+        let new = connection.tokens(&attempt, of_link, refresh_token);
+        match self.resources.tables.connect(&attempt, &consent, &new, &before, now).await? {
+            Stored::Done => Ok(Some(Ending::Connected { renewed })),
+            stored => self.not_stored(connection, stored).await,
+        }
+    }
+
+    /// The attempt does not take this connection: it has it, or another outcome. `None` where a row has changed.
+    pub(crate) async fn not_stored(&self, connection: &Connection, stored: Stored) -> Result<Option<Ending>, Setback> {
+        if matches!(stored, Stored::Never | Stored::AnotherCode) {
+            self.revoke_unused(&connection.grant).await;
+        }
+        Ok(match stored {
+            Stored::Done | Stored::Never => Some(Ending::Duplicate),
+            Stored::AnotherCode => Some(self.end_own_apart(Reason::UsedLogin).await?),
+            Stored::RowChanged => None,
+        })
     }
 
     /// The consent has lost: these tokens are revoked, and the attempt ends.

@@ -15,6 +15,7 @@ use shared::{
     aws::{
         AwsError, SdkConfig,
         dynamodb::{self, Transaction, Update},
+        pending::Pending,
     },
     conditional_write::{Attributes, ConditionalWrite, text},
     connection::{self, Consent, NewTokens, Origin, REVOKED_AT, RefreshTokenText, StoredTokens, ToRevoke, VERSION},
@@ -28,7 +29,7 @@ use crate::{ending::Failure, retry::Pauses};
 
 mod pending;
 
-pub(crate) use self::pending::Holding;
+pub(crate) use self::pending::HoldResult;
 
 /// How long a transaction that checks and writes an outcome is repeated: a conflict with another write passes sooner.
 const CONFLICT_LIMIT: Duration = Duration::from_secs(1);
@@ -41,7 +42,7 @@ pub(crate) struct Tables {
     client: Client,
     attempts: String,
     tokens: String,
-    pending: String,
+    pending: Pending,
 }
 
 /// The result of a claim.
@@ -116,7 +117,8 @@ pub(crate) struct TableError(#[from] AwsError);
 impl Tables {
     /// The tables; no connection is opened yet.
     pub(crate) fn new(config: &SdkConfig, attempts: String, tokens: String, pending: String) -> Self {
-        Self { client: dynamodb::client(config), attempts, tokens, pending }
+        let client = dynamodb::client(config);
+        Self { pending: Pending::new(client.clone(), pending), client, attempts, tokens }
     }
 
     /// The chat's row in the token table; empty where there is none.

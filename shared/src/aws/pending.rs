@@ -7,8 +7,8 @@ use super::{
     dynamodb::{self, Update},
 };
 use crate::{
-    Timestamp, WaId,
-    conditional_write::Attributes,
+    AttemptId, Timestamp, WaId,
+    conditional_write::{Attributes, ConditionalWrite},
     proof::{
         ChatProof,
         pending::{self, attr},
@@ -35,14 +35,31 @@ impl Pending {
     /// # Errors
     /// [`AwsError`]: it may be recorded.
     pub async fn send(&self, proof: &ChatProof, sender: &WaId, now: Timestamp) -> Result<Attributes, AwsError> {
-        let write = pending::send(sender, now);
-        match dynamodb::update(&self.client, &self.table, (attr::PROOF, proof.as_str()), &write).await? {
-            Update::Done(mut row) => {
-                write.apply(&mut row);
-                Ok(row)
-            }
-            Update::ConditionFailed(row) => Ok(row),
-        }
+        self.after(&pending::send(sender, now), proof).await
+    }
+
+    /// Writes that the time for a code is over, where it is and nobody has sent it. Returns the row as it is then.
+    ///
+    /// # Errors
+    /// [`AwsError`]: it may be written.
+    pub async fn expire(&self, proof: &ChatProof, now: Timestamp) -> Result<Attributes, AwsError> {
+        self.after(&pending::expire(now), proof).await
+    }
+
+    /// Gives up a login that waits, where nobody has sent its code. Returns the row as it is then.
+    ///
+    /// # Errors
+    /// [`AwsError`]: it may be given up.
+    pub async fn withdraw(&self, proof: &ChatProof, now: Timestamp) -> Result<Attributes, AwsError> {
+        self.after(&pending::withdraw(now), proof).await
+    }
+
+    /// Takes the tokens of this attempt out of the row, because what was decided is carried out.
+    ///
+    /// # Errors
+    /// [`AwsError`]: they may be in it.
+    pub async fn settle(&self, proof: &ChatProof, attempt_id: AttemptId, now: Timestamp) -> Result<(), AwsError> {
+        self.after(&pending::settle(attempt_id, now), proof).await.map(drop)
     }
 
     /// Reads the row of a code, consistently; empty where there is none.
@@ -50,7 +67,26 @@ impl Pending {
     /// # Errors
     /// [`AwsError`].
     pub async fn read(&self, proof: &ChatProof) -> Result<Attributes, AwsError> {
-        dynamodb::read(&self.client, &self.table, (attr::PROOF, proof.as_str())).await
+        let (table, key) = self.row(proof);
+        dynamodb::read(&self.client, table, key).await
+    }
+
+    /// The table and the key of a code's row, for a transaction.
+    #[must_use]
+    pub fn row<'a>(&'a self, proof: &'a ChatProof) -> (&'a str, (&'a str, &'a str)) {
+        (&self.table, (attr::PROOF, proof.as_str()))
+    }
+
+    /// The row once this is written, or as it is where it may not be.
+    async fn after(&self, write: &ConditionalWrite, proof: &ChatProof) -> Result<Attributes, AwsError> {
+        let (table, key) = self.row(proof);
+        Ok(match dynamodb::update(&self.client, table, key, write).await? {
+            Update::Done(mut row) => {
+                write.apply(&mut row);
+                row
+            }
+            Update::ConditionFailed(row) => row,
+        })
     }
 }
 

@@ -6,23 +6,22 @@ use shared::{
         attr,
         ledger::{Attempt, Guard},
     },
-    aws::dynamodb::{self, Transaction, Update},
-    conditional_write::{Attributes, ConditionalWrite},
+    aws::dynamodb::{self, Transaction},
     proof::{
         ChatProof,
-        pending::{self, Hold},
+        pending::{Held, Hold},
     },
 };
 
 use super::{TableError, Tables};
 
-/// The result of holding tokens.
+/// The result of holding tokens, with what the row holds then.
 #[derive(Debug)]
-pub(crate) enum Holding {
-    /// They are held in this row, or were.
-    Held(Attributes),
-    /// The row holds others.
-    Taken(Attributes),
+pub(crate) enum HoldResult {
+    /// They are held, or were.
+    Held(Option<Held>),
+    /// Others are.
+    Taken(Option<Held>),
     /// The attempt does not allow it.
     Refused,
 }
@@ -36,43 +35,36 @@ impl Tables {
         proof: &ChatProof,
         hold: &Hold<'_>,
         now: Timestamp,
-    ) -> Result<Holding, TableError> {
+    ) -> Result<HoldResult, TableError> {
         let (row, item, id) = (hold.write(now), attempt.hold(guard, now), attempt.id.to_string());
-        let writes = [
-            (&row, &*self.pending, (pending::attr::PROOF, proof.as_str())),
-            (&item, &*self.attempts, (attr::ATTEMPT_ID, &*id)),
-        ];
+        let (table, key) = self.pending.row(proof);
+        let writes = [(&row, table, key), (&item, &*self.attempts, (attr::ATTEMPT_ID, &*id))];
         let written = dynamodb::transact(&self.client, writes).await?;
         // Read in any case: the chat may have sent its code before.
-        let row = self.read_pending(proof).await?;
+        let row = self.pending.read(proof).await?;
+        let login = Held::read(&row);
         Ok(match written {
-            Transaction::Done => Holding::Held(row),
+            Transaction::Done => HoldResult::Held(login),
             // The transaction was made before, and its answer lost.
-            Transaction::ConditionFailed(_) if hold.is_in(&row) => Holding::Held(row),
-            Transaction::ConditionFailed([true, _]) => Holding::Taken(row),
-            Transaction::ConditionFailed([false, _]) => Holding::Refused,
+            Transaction::ConditionFailed(_) if hold.is_in(&row) => HoldResult::Held(login),
+            Transaction::ConditionFailed([true, _]) => HoldResult::Taken(login),
+            Transaction::ConditionFailed([false, _]) => HoldResult::Refused,
         })
     }
 
-    /// The row of a login that waits for this code; empty where there is none.
-    pub(crate) async fn read_pending(&self, proof: &ChatProof) -> Result<Attributes, TableError> {
-        Ok(dynamodb::read(&self.client, &self.pending, (pending::attr::PROOF, proof.as_str())).await?)
+    /// The login that waits for this code, or has waited; `None` where there is none.
+    pub(crate) async fn read_held(&self, proof: &ChatProof) -> Result<Option<Held>, TableError> {
+        Ok(Held::read(&self.pending.read(proof).await?))
     }
 
-    /// Writes that the time for a confirmation is over. The row as it is, where that is not so.
-    pub(crate) async fn expire(&self, proof: &ChatProof, now: Timestamp) -> Result<Option<Attributes>, TableError> {
-        match self.update_pending(proof, &pending::expire(now)).await? {
-            Update::Done(_) => Ok(None),
-            Update::ConditionFailed(row) => Ok(Some(row)),
-        }
+    /// Writes that the time for a confirmation is over, unless the chat was faster, or another delivery. Returns what the row
+    /// holds then.
+    pub(crate) async fn expire(&self, proof: &ChatProof, now: Timestamp) -> Result<Option<Held>, TableError> {
+        Ok(Held::read(&self.pending.expire(proof, now).await?))
     }
 
     /// Takes the tokens out of the row, because what was decided is carried out.
     pub(crate) async fn settle(&self, proof: &ChatProof, id: AttemptId, now: Timestamp) -> Result<(), TableError> {
-        self.update_pending(proof, &pending::settle(id, now)).await.map(drop)
-    }
-
-    async fn update_pending(&self, proof: &ChatProof, write: &ConditionalWrite) -> Result<Update, TableError> {
-        Ok(dynamodb::update(&self.client, &self.pending, (pending::attr::PROOF, proof.as_str()), write).await?)
+        Ok(self.pending.settle(proof, id, now).await?)
     }
 }
