@@ -86,7 +86,8 @@ checks: ## the repository against itself: template, code, samples, documents, ru
 end-to-end: connect kills alarms ## the template on a local cloud, driven over HTTP and in a browser; RELEASE=1 with optimised functions
 
 connect: browser
-	$(run) --with-plain-stack --with-proof-stack -- $(call deployed,end_to_end) --test-threads 16 --skip kills:: --skip garbage:: --skip alarms::
+	$(run) --with-plain-stack --with-proof-stack --with-proof-meta-stack -- \
+	  $(call deployed,end_to_end) --test-threads 16 --skip kills:: --skip garbage:: --skip alarms::
 
 contract: ## calls that docs/contract/openapi.yaml allows and forbids, to the API on a local cloud: every answer is in the file
 	@$(cloud) setup contract

@@ -5,7 +5,7 @@
                        environment sends events to a bot of your own in place of the sandbox's
     cloud.py down      end it
     cloud.py status    say what runs, where, and what a bot of your own needs to call it
-    cloud.py run [--with-plain-stack] [--with-proof-stack] [--empty | --own-bot] [--chat-proof] [--built] -- COMMAND…
+    cloud.py run [--with-plain-stack] [--with-proof-stack] [--with-proof-meta-stack] [--empty | --own-bot] [--chat-proof] [--built] -- COMMAND…
                        start another one just for COMMAND, which finds it by LOCAL_CLOUD_STATE; fails too where the
                        sandbox's bot was sent an event that is not as its schema says. --own-bot: events go
                        to COMMAND, at the main stack's BotWebhookUrl. --chat-proof: the main stack has ChatProof=Required,
@@ -64,6 +64,8 @@ def _arguments():
             more = {"dest": "stacks", "action": "append_const"}
             subparser.add_argument("--with-plain-stack", const="plain", **more, help="also one with StatePolicy=AcceptPlain")
             subparser.add_argument("--with-proof-stack", const="proof", **more, help="also one with ChatProof=Required")
+            by_meta = "also one with ChatProof=Required that speaks to Meta"
+            subparser.add_argument("--with-proof-meta-stack", const="proof-meta", **more, help=by_meta)
             which = subparser.add_mutually_exclusive_group()
             which.add_argument("--empty", action="store_true", help="an account without a stack or a secret")
             which.add_argument("--own-bot", action="store_true", help="COMMAND listens for the events")

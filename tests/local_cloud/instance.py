@@ -19,6 +19,8 @@ from tools import HERE, Failed, step
 SENDER = "+14155238886"
 # The stacks: the parameters that differ from the template's defaults, and the host names of the API. The first one is for
 # browsers, where each stack has cookies of its own; programs do not all know names under `.localhost`.
+META = {"WhatsAppProvider": "Meta", "WhatsAppSecretName": "whatsapp_meta", "WhatsAppTemplate": "account_news:en"}
+PROOF = {"ChatProof": "Required", "ProofMinutes": "1"}
 STACKS = {
     "main": {
         "domains": ["connect.localhost", "localhost"],
@@ -35,13 +37,12 @@ STACKS = {
             "TokenTableName": "salesforce_tokens_plain",
             "AttemptTableName": "connection_attempts_plain",
             # The other provider, and the bot by its queue alone, as bots of the older system.
-            "WhatsAppProvider": "Meta",
-            "WhatsAppSecretName": "whatsapp_meta",
-            "WhatsAppTemplate": "account_news:en",
+            **META,
             "BotWebhookUrl": "",
         },
     },
-    "proof": {"domains": ["proof.localhost"], "parameters": {"ChatProof": "Required", "ProofMinutes": "1"}},
+    "proof": {"domains": ["proof.localhost"], "parameters": PROOF},
+    "proof-meta": {"domains": ["proof-meta.localhost"], "parameters": {**PROOF, **META}},
 }
 
 

@@ -113,7 +113,7 @@ impl Cloud {
         Self { credentials, ..self.clone() }
     }
 
-    /// A deployed stack, `main`, `plain` or `proof`.
+    /// A deployed stack, `main`, `plain`, `proof` or `proof-meta`.
     pub fn stack(&self, name: &str) -> &Stack {
         self.stacks.get(name).unwrap_or_else(|| panic!("no stack {name} is deployed"))
     }
@@ -136,7 +136,7 @@ impl Cloud {
     fn new_client(&self) -> Client {
         // It fails only if a provider is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        ["connect.localhost", "plain.localhost", "proof.localhost", "again.localhost"]
+        ["connect.localhost", "plain.localhost", "proof.localhost", "proof-meta.localhost", "again.localhost"]
             .into_iter()
             .fold(Client::builder(), |builder, host| builder.resolve(host, self.address()))
             .redirect(Policy::none())

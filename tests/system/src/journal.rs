@@ -30,14 +30,15 @@ impl Journal {
         self.0[endpoint]["records"].as_array().into_iter().flatten().map(|record| &record["asked"]["body"])
     }
 
-    /// The texts that reached the chat through Twilio; of a success the first sentence, because the rest names the account.
+    /// The texts that reached the chat; of a success the first sentence, because the rest names the account.
     pub fn messages(&self) -> Vec<&str> {
         self.whole_messages().into_iter().map(first_sentence).collect()
     }
 
     /// The same, with all that is said of an account.
     pub fn whole_messages(&self) -> Vec<&str> {
-        self.bodies("twilio.messages").filter_map(|body| body["Body"].as_str()).collect()
+        let by_twilio = self.bodies("twilio.messages").filter_map(|body| body["Body"].as_str());
+        by_twilio.chain(self.bodies("meta.messages").filter_map(|body| body["text"]["body"].as_str())).collect()
     }
 
     /// The contents of templates that reached the chat through Twilio.

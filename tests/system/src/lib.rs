@@ -97,3 +97,8 @@ pub fn new_chat() -> String {
     let process = std::process::id() % 10_000;
     format!("whatsapp:+1555{process:04}{:03}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
+
+/// The same, of a person whose number the business does not know: by an id that Meta has made for the two of them.
+pub fn new_scoped_chat() -> String {
+    new_chat().replace("whatsapp:+1", "whatsapp:US.1")
+}

@@ -50,6 +50,13 @@ impl Cloud {
         self.stack(PROOF)
     }
 
+    /// The cloud of which the stack that requires a proof speaks to Meta.
+    pub fn by_meta(mut self) -> Self {
+        let outputs = self.stack("proof-meta").outputs.clone();
+        self = self.with_stack(PROOF, outputs);
+        self
+    }
+
     /// A new link of that stack for a chat.
     pub async fn proof_link(&self, chat: &str) -> Link {
         let response = self.ask_for_link(PROOF, json!({"wa_id": chat})).await;

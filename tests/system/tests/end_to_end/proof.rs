@@ -5,14 +5,14 @@ mod attacks;
 mod browser;
 mod failures;
 
-use futures::future::join_all;
+use futures::{future::join_all, join};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use system::{
     Browser, Cloud, Journal,
     consent::CONNECTED,
     custody::is_sealed,
-    new_chat,
+    new_chat, new_scoped_chat,
     proof::{PROOF, shown_code},
     wait_until,
 };
@@ -46,8 +46,16 @@ async fn somebody_else_connects(cloud: &Cloud) {
 
 #[tokio::test]
 async fn who_sends_the_code_from_the_links_chat_is_connected_once() {
-    let cloud = Cloud::read();
-    let chat = new_chat();
+    honest(Cloud::read(), new_chat()).await;
+}
+
+#[tokio::test]
+async fn who_sends_the_code_from_the_links_chat_at_meta_is_connected_once() {
+    let cloud = || Cloud::read().by_meta();
+    join!(honest(cloud(), new_scoped_chat()), honest(cloud(), new_chat()));
+}
+
+async fn honest(cloud: Cloud, chat: String) {
     let link = cloud.proof_link(&chat).await;
     let login = cloud.held_over(&link).await;
 

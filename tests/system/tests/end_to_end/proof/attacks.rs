@@ -1,11 +1,11 @@
 //! Links in wrong hands: forwarded, stolen, approved and not confirmed, confirmed from elsewhere. No token ever stands under a
 //! chat that did not send the code.
 
-use futures::future::join_all;
+use futures::{future::join_all, join};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::time::Duration;
-use system::{Browser, Cloud, attempt_of, consent::CONNECTED, new_chat, proof::Answer, wait_until};
+use system::{Browser, Cloud, attempt_of, consent::CONNECTED, new_chat, new_scoped_chat, proof::Answer, wait_until};
 
 use super::{nothing_is_connected, only_event};
 
@@ -32,8 +32,16 @@ async fn ends_with_wrong_chat(cloud: &Cloud, chat: &str, attempt: &str) {
 
 #[tokio::test]
 async fn a_forwarded_link_connects_nobody_and_warns_who_approved() {
-    let cloud = Cloud::read();
-    let (attacker, victim) = (new_chat(), new_chat());
+    forwarded(Cloud::read(), new_chat(), new_chat()).await;
+}
+
+#[tokio::test]
+async fn a_link_that_is_forwarded_among_chats_at_meta_connects_nobody_and_warns_who_approved() {
+    let cloud = || Cloud::read().by_meta();
+    join!(forwarded(cloud(), new_scoped_chat(), new_scoped_chat()), forwarded(cloud(), new_chat(), new_scoped_chat()));
+}
+
+async fn forwarded(cloud: Cloud, attacker: String, victim: String) {
     let link = cloud.proof_link(&attacker).await;
     let login = cloud.held_over(&link).await;
     is_warning(&cloud.sends_code(&victim, &login.code).await);
@@ -52,8 +60,15 @@ async fn a_forwarded_link_connects_nobody_and_warns_who_approved() {
 
 #[tokio::test]
 async fn a_login_that_nobody_confirms_is_revoked_and_its_chat_gets_a_link_that_works() {
-    let cloud = Cloud::read();
-    let chat = new_chat();
+    unconfirmed(Cloud::read(), new_chat()).await;
+}
+
+#[tokio::test]
+async fn a_login_that_nobody_confirms_at_meta_is_revoked_and_its_chat_gets_a_link_that_works() {
+    unconfirmed(Cloud::read().by_meta(), new_scoped_chat()).await;
+}
+
+async fn unconfirmed(cloud: Cloud, chat: String) {
     let login = cloud.held_over(&cloud.proof_link(&chat).await).await;
     let item = cloud.proof_outcome(&login.attempt).await;
     assert_eq!((&item["status"]["S"], &item["reason"]["S"]), (&json!("failed"), &json!("unconfirmed")));
@@ -80,12 +95,20 @@ async fn a_login_that_nobody_confirms_is_revoked_and_its_chat_gets_a_link_that_w
     assert_eq!(journal.messages()[1], CONNECTED);
 }
 
-/// The owner of the link is connected already, and stays so. The thief sends the code, or nobody does.
 #[tokio::test]
 async fn a_stolen_link_connects_nothing_to_its_owners_chat() {
-    let cloud = Cloud::read();
+    stolen(&Cloud::read(), new_chat).await;
+}
+
+#[tokio::test]
+async fn a_link_that_is_stolen_from_a_chat_at_meta_connects_nothing_to_it() {
+    stolen(&Cloud::read().by_meta(), new_scoped_chat).await;
+}
+
+/// The owner of the link is connected already, and stays so. The thief sends the code, or nobody does.
+async fn stolen(cloud: &Cloud, chat: fn() -> String) {
     join_all([true, false].map(async |is_sent| {
-        let (owner, thief) = (new_chat(), new_chat());
+        let (owner, thief) = (chat(), chat());
         cloud.connect_with_proof(&owner).await;
         let row = cloud.proof_row(&owner).await.expect("a row");
         let link = cloud.proof_link(&owner).await;
@@ -93,7 +116,7 @@ async fn a_stolen_link_connects_nothing_to_its_owners_chat() {
         assert_eq!(cloud.proof_row(&owner).await.as_ref(), Some(&row));
         if is_sent {
             is_warning(&cloud.sends_code(&thief, &login.code).await);
-            ends_with_wrong_chat(&cloud, &owner, &login.attempt).await;
+            ends_with_wrong_chat(cloud, &owner, &login.attempt).await;
         } else {
             assert_eq!(cloud.proof_outcome(&login.attempt).await["reason"]["S"], "unconfirmed");
         }
