@@ -34,7 +34,7 @@ LONGEST_CONFIRMATION = 4_096  # bytes
 # longer word.
 _LETTER, _SYMBOL = "CDFHJKMNPRTVWXYcdfhjkmnprtvwxy", "CDFHJKMNPRTVWXYcdfhjkmnprtvwxy2-9"
 _CODE = re.compile(
-    rf"(?<![^\W_])[{_LETTER}][{_SYMBOL}]{{3}}[- \u00a0\u2010\u2011\u2013\u2014]?[{_SYMBOL}]{{4}}(?![^\W_])"
+    rf"(?<![^\W_])[{_LETTER}][{_SYMBOL}]{{3}}[ \u00a0]?[-\u2010\u2011\u2013\u2014]?[ \u00a0]?[{_SYMBOL}]{{4}}(?![^\W_])"
 )
 
 logging.getLogger("botocore.auth").setLevel(logging.INFO)  # at DEBUG it logs AWS's session token

@@ -107,7 +107,7 @@ class Secrets(unittest.TestCase):
 
 class Codes(unittest.TestCase):
     def test_a_code_is_recognised_as_people_send_it(self):
-        separators = ["", "-", " ", "\u00a0", "\u2010", "\u2011", "\u2013", "\u2014"]
+        separators = ["", "-", " ", "\u00a0", "\u2010", "\u2011", "\u2013", "\u2014", " - ", "- "]
         for text in [
             *(f"K7PW{separator}4MXR" for separator in separators),
             "k7pw-4mxr",
@@ -132,6 +132,7 @@ class Codes(unittest.TestCase):
             "xK7PW-4MXR",
             "K7PW-4MXO",
             "K7PW--4MXR",
+            "K7PW   4MXR",
             "K7PW\n4MXR",
             "éK7PW4MXR",
             "K7PW4MXRé",

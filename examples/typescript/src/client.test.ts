@@ -29,7 +29,7 @@ async function withApi<T>(status: number, body: object, use: (client: Client) =>
 }
 
 test("a code is recognised as people send it", () => {
-  for (const separator of ["", "-", " ", "\u00a0", "\u2010", "\u2011", "\u2013", "\u2014"]) {
+  for (const separator of ["", "-", " ", "\u00a0", "\u2010", "\u2011", "\u2013", "\u2014", " - ", "- "]) {
     assert.ok(hasCode(`K7PW${separator}4MXR`), JSON.stringify(separator));
   }
   for (const message of [
@@ -57,6 +57,7 @@ test("what is no code is none", () => {
     "xK7PW-4MXR",
     "K7PW-4MXO",
     "K7PW--4MXR",
+    "K7PW   4MXR",
     "K7PW\n4MXR",
     "éK7PW4MXR",
     "K7PW4MXRé",

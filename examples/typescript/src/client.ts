@@ -26,10 +26,10 @@ const CONFIRMATION_LIMIT = 4_096;
 // not within a longer word.
 const LETTER = "CDFHJKMNPRTVWXYcdfhjkmnprtvwxy";
 const SYMBOL = `${LETTER}2-9`;
-const SEPARATOR = "- \\u00a0\\u2010\\u2011\\u2013\\u2014";
+const SEPARATOR = "[ \\u00a0]?[-\\u2010\\u2011\\u2013\\u2014]?[ \\u00a0]?";
 const OF_A_WORD = "\\p{Alphabetic}\\p{N}";
 const CODE = new RegExp(
-  `(?<![${OF_A_WORD}])[${LETTER}][${SYMBOL}]{3}[${SEPARATOR}]?[${SYMBOL}]{4}(?![${OF_A_WORD}])`,
+  `(?<![${OF_A_WORD}])[${LETTER}][${SYMBOL}]{3}${SEPARATOR}[${SYMBOL}]{4}(?![${OF_A_WORD}])`,
   "u",
 );
 

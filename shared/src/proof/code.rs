@@ -17,8 +17,10 @@ const LETTERS: u128 = 15;
 const LENGTH: usize = 8;
 /// A code is shown in two groups, because people read and type it.
 const GROUP: usize = 4;
-/// What may stand between the groups.
-const SEPARATORS: [char; 7] = ['-', ' ', '\u{a0}', '\u{2010}', '\u{2011}', '\u{2013}', '\u{2014}'];
+/// What may stand between the groups: one of each in turn, a dash with a space before it or after it. Keyboards put in spaces,
+/// and make other dashes of it.
+const SEPARATORS: [&[char]; 3] = [SPACES, &['-', '\u{2010}', '\u{2011}', '\u{2013}', '\u{2014}'], SPACES];
+const SPACES: &[char] = &[' ', '\u{a0}'];
 
 /// How many codes of one message are looked at. A person sends one.
 pub const MAX_CODES: usize = 3;
@@ -89,7 +91,9 @@ impl ChatCode {
         let mut rest = characters.iter().peekable();
         while code.len() < LENGTH {
             if code.len() == GROUP {
-                rest.next_if(|character| SEPARATORS.contains(character));
+                for separators in SEPARATORS {
+                    rest.next_if(|character| separators.contains(character));
+                }
             }
             let symbol = u8::try_from(*rest.next()?).ok()?.to_ascii_uppercase();
             let place = SYMBOLS.iter().position(|known| *known == symbol)?;
@@ -211,6 +215,8 @@ mod tests {
             "k7pw-4mxr",
             "K7PW 4MXR",
             "K7PW–4MXR",
+            "K7PW - 4MXR",
+            "k7pw- 4mxr",
             "My code: K7PW-4MXR",
             "*K7PW-4MXR*.",
             "\u{200e}K7PW-4MXR\u{200f}",
@@ -230,6 +236,8 @@ mod tests {
             "Connect Salesforce",
             "73459823",
             "K7PW--4MXR",
+            "K7PW - - 4MXR",
+            "K7PW   4MXR",
             "K7PW-4MX",
             "K7PW-4MXRX",
             "xK7PW-4MXR",

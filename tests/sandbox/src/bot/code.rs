@@ -3,9 +3,10 @@
 
 const SYMBOLS: &str = "CDFHJKMNPRTVWXY23456789";
 const LENGTH: usize = 8;
-/// After how many symbols a separator may stand.
+/// After how many symbols a dash may stand, and a space before it or after it.
 const GROUP: usize = 4;
-const SEPARATORS: [char; 7] = ['-', ' ', '\u{a0}', '\u{2010}', '\u{2011}', '\u{2013}', '\u{2014}'];
+const SPACES: [char; 2] = [' ', '\u{a0}'];
+const DASHES: [char; 5] = ['-', '\u{2010}', '\u{2011}', '\u{2013}', '\u{2014}'];
 
 /// Whether something in the text has the form of a code.
 pub(super) fn is_in(text: &str) -> bool {
@@ -17,14 +18,13 @@ pub(super) fn is_in(text: &str) -> bool {
 /// Whether these characters begin with a code.
 fn is_at(characters: &[char]) -> bool {
     let is_symbol = |character: &char| SYMBOLS.contains(character.to_ascii_uppercase());
-    let groups = match characters.get(GROUP) {
-        Some(separator) if SEPARATORS.contains(separator) => [&characters[..GROUP], &characters[GROUP + 1..]],
-        Some(_) => [&characters[..GROUP], &characters[GROUP..]],
-        None => return false,
-    };
-    let Some((last, after)) = groups[1].split_at_checked(LENGTH - GROUP) else { return false };
-    groups[0].iter().chain(last).all(is_symbol)
-        && !groups[0][0].is_ascii_digit()
+    let Some((first, mut rest)) = characters.split_at_checked(GROUP) else { return false };
+    for separators in [&SPACES[..], &DASHES[..], &SPACES[..]] {
+        rest = rest.split_first().filter(|(one, _)| separators.contains(one)).map_or(rest, |(_, after)| after);
+    }
+    let Some((last, after)) = rest.split_at_checked(LENGTH - GROUP) else { return false };
+    first.iter().chain(last).all(is_symbol)
+        && !first[0].is_ascii_digit()
         && after.first().is_none_or(|character| !character.is_alphanumeric())
 }
 
@@ -39,6 +39,8 @@ mod tests {
             "k7pw-4mxr",
             "K7PW 4MXR",
             "K7PW\u{2013}4MXR",
+            "K7PW - 4MXR",
+            "k7pw- 4mxr",
             "Confirmation code: K7PW-4MXR",
             "*K7PW-4MXR*.",
             "hi, k7pw4mxr is what it says",
