@@ -70,40 +70,43 @@ impl ChatCode {
         let characters: Vec<char> =
             text.chars().filter(|character| character.is_control() || !is_hidden(*character)).collect();
         let mut found: Vec<Self> = Vec::new();
-        for start in 0..characters.len() {
-            if start > 0 && characters[start - 1].is_alphanumeric() {
+        let mut start = 0;
+        while start < characters.len() && found.len() < MAX_CODES {
+            let begins = start == 0 || !characters[start - 1].is_alphanumeric();
+            let Some((code, end)) = begins.then(|| Self::at(&characters, start)).flatten() else {
+                start += 1;
                 continue;
-            }
-            let Some(code) = Self::at(&characters[start..]) else { continue };
+            };
+            // Two groups with nothing but space between them may be the end of one code and the beginning of another.
+            let is_one = characters[start..end].iter().all(|character| !SPACES.contains(character));
+            start = if is_one { end } else { start + 1 };
             if found.iter().all(|known| known.text() != code.text()) {
                 found.push(code);
-            }
-            if found.len() == MAX_CODES {
-                break;
             }
         }
         found
     }
 
-    /// The code that these characters begin with.
-    fn at(characters: &[char]) -> Option<Self> {
+    /// The code that begins there, and where it ends.
+    fn at(characters: &[char], start: usize) -> Option<(Self, usize)> {
         let mut code = String::with_capacity(LENGTH);
-        let mut rest = characters.iter().peekable();
+        let mut end = start;
         while code.len() < LENGTH {
             if code.len() == GROUP {
                 for separators in SEPARATORS {
-                    rest.next_if(|character| separators.contains(character));
+                    end += usize::from(characters.get(end).is_some_and(|character| separators.contains(character)));
                 }
             }
-            let symbol = u8::try_from(*rest.next()?).ok()?.to_ascii_uppercase();
+            let symbol = u8::try_from(*characters.get(end)?).ok()?.to_ascii_uppercase();
             let place = SYMBOLS.iter().position(|known| *known == symbol)?;
             if code.is_empty() && place as u128 >= LETTERS {
                 return None;
             }
             code.push(char::from(symbol));
+            end += 1;
         }
-        let is_whole = rest.peek().is_none_or(|character| !character.is_alphanumeric());
-        is_whole.then(|| Self(code.into()))
+        let is_whole = characters.get(end).is_none_or(|character| !character.is_alphanumeric());
+        is_whole.then(|| (Self(code.into()), end))
     }
 
     /// The code as the used login's cookie keeps it: without the separator.
@@ -254,7 +257,15 @@ mod tests {
 
     #[test]
     fn of_many_codes_the_first_three_are_looked_at() {
-        assert_eq!(found("K7PW-4MXR, CDFH-2345. JKMN-6789 PRTV-2345"), ["K7PW4MXR", "CDFH2345", "JKMN6789"]);
+        for between in [", ", ". ", " ", "\n"] {
+            let codes = ["K7PW-4MXR", "CDFH-C345", "JKMN-J789", "PRTV-2345"];
+            assert_eq!(found(&codes.join(between)), ["K7PW4MXR", "CDFHC345", "JKMNJ789"], "{between:?}");
+        }
+    }
+
+    #[test]
+    fn a_code_beside_a_word_of_its_symbols_is_read() {
+        assert!(found("K234 K7PW-4MXR").contains(&"K7PW4MXR".to_owned()));
     }
 
     #[test]

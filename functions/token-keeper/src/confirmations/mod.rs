@@ -1,7 +1,8 @@
 //! Confirms logins: what a message of a chat, with a code in it, means for the login that waits for that code.
 //!
 //! The rules are those of [`shared::proof::pending`] and [`shared::limit`]; here is their order. A message counts as a guess
-//! before anybody looks whether its code is right, so that guesses in parallel are counted too; a right one is forgiven. Nothing is
+//! before anybody looks whether its code is right, so that guesses in parallel are counted too; one that has right codes alone is
+//! forgiven. Nothing is
 //! connected or revoked here: the token exchanger carries the decision out. Text, code and hash are never logged.
 
 pub(crate) mod messages;
@@ -50,6 +51,13 @@ pub(crate) struct Confirmations {
     queue: Queue,
     clock: Clock,
     wait: Duration,
+}
+
+/// What a text is about.
+struct Found {
+    login: Login,
+    /// Some of its codes are known to nobody.
+    has_unknown: bool,
 }
 
 /// The login of a code.
@@ -102,14 +110,17 @@ impl Confirmations {
         let Some(counted) = ChatProof::of_all(&proofs) else { return Err(Refusal::UnknownCode(Unknown::NoCode)) };
         let guess = self.limits.count_guess(sender, &counted, now).await.map_err(Unavailable::from)?;
         let guess = guess.ok_or(Refusal::TooManyGuesses)?;
-        let login = self.find(sender, &proofs, now).await?;
-        let login = login.ok_or(Refusal::UnknownCode(Unknown::NoLogin))?;
-        self.forgive(sender, &counted, guess).await;
+        let found = self.find(sender, &proofs, now).await?;
+        let Found { login, has_unknown } = found.ok_or(Refusal::UnknownCode(Unknown::NoLogin))?;
+        // A known code beside wrong ones, such as one of a login that is over, does not make guesses free.
+        if !has_unknown {
+            self.forgive(sender, &counted, guess).await;
+        }
         login.answer()
     }
 
     /// Records that the chat has sent these codes, and finds the login of the first that is known.
-    async fn find(&self, sender: &WaId, proofs: &[ChatProof], now: Timestamp) -> Result<Option<Login>, Unavailable> {
+    async fn find(&self, sender: &WaId, proofs: &[ChatProof], now: Timestamp) -> Result<Option<Found>, Unavailable> {
         // A login that is over says nothing of one that waits for another code of the text.
         let mut over = None;
         let mut unknown = Vec::with_capacity(proofs.len());
@@ -117,12 +128,13 @@ impl Confirmations {
             let row = self.pending.send(proof, sender, now).await?;
             match self.look(sender, proof, &row).await? {
                 Some(login) if login.is_over() => over = over.or(Some(login)),
-                Some(login) => return Ok(Some(login)),
+                Some(login) => return Ok(Some(Found { login, has_unknown: !unknown.is_empty() })),
                 None => unknown.push(proof),
             }
         }
         let waited_for = if unknown.is_empty() { None } else { self.wait(sender, &unknown).await? };
-        Ok(waited_for.or(over))
+        let has_unknown = unknown.len() > usize::from(waited_for.is_some());
+        Ok(waited_for.or(over).map(|login| Found { login, has_unknown }))
     }
 
     /// Looks again and again whether a login is held by now that one of the codes is for. They are recorded, so it is

@@ -52,7 +52,7 @@ async fn guesses_in_parallel_are_three_too() {
 async fn of_several_codes_the_first_that_is_known_decides() {
     let world = World::holding().await;
     assert_eq!(world.answer(CHAT, &format!("{} or {CODE}, {}", WRONG[0], WRONG[1])).await, ok());
-    assert_eq!((world.guesses(CHAT), world.sender(WRONG[0])), (0, json!(CHAT)));
+    assert_eq!(world.sender(WRONG[0]), json!(CHAT));
     assert_eq!(world.sender(WRONG[1]), Value::Null, "what follows is not looked at");
 }
 
@@ -86,4 +86,26 @@ async fn messages_that_share_a_code_are_guesses_of_their_own() {
         assert_eq!(world.answer(CHAT, &format!("{} {other}", WRONG[0])).await, unknown());
     }
     assert_eq!(world.answer(CHAT, &format!("{} {}", WRONG[0], WRONG[4])).await, too_many());
+}
+
+/// Else one right code, such as one of an earlier login, would make every guess beside it free.
+#[tokio::test]
+async fn a_right_code_beside_wrong_ones_leaves_their_message_a_guess() {
+    let world = World::holding().await;
+    for text in [format!("{CODE}, {}", WRONG[0]), format!("{}, {CODE}", WRONG[0])] {
+        assert_eq!(world.answer(OTHER_CHAT, &text).await.0, 409, "{text}");
+    }
+    assert_eq!(world.guesses(OTHER_CHAT), 1, "what stands behind the code that decides is not looked at");
+    assert_eq!(world.answer(CHAT, CODE).await.0, 404);
+}
+
+#[tokio::test]
+async fn guesses_beside_the_code_of_a_login_that_is_over_are_three_as_well() {
+    let world = World::holding().await;
+    assert_eq!(world.answer(CHAT, CODE).await, ok());
+    settle(&world.tables);
+    for wrong in &WRONG[..3] {
+        assert_eq!(world.answer(CHAT, &format!("{CODE}, {wrong}")).await, ok());
+    }
+    assert_eq!(world.answer(CHAT, &format!("{CODE}, {}", WRONG[3])).await, too_many());
 }
