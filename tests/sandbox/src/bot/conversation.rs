@@ -48,12 +48,18 @@ async fn act(world: &World, message: &Message<'_>) -> Result<Option<Confirmation
     if confirmation.as_ref().is_some_and(Confirmation::is_about_a_code) {
         return Ok(confirmation);
     }
-    match &*text.trim().to_lowercase() {
+    match &*bare_word(text) {
         "connect" | "connect salesforce" => drop(send_link(world, wa_id, profile_name).await),
         "disconnect" => disconnect(world, wa_id).await?,
         _ => post(world, wa_id, Content::from_bot(HELP.to_owned())),
     }
     Ok(confirmation)
+}
+
+/// A command as people send it: `*Disconnect*.` is `disconnect`, which the message of a connection tells them to reply.
+fn bare_word(text: &str) -> String {
+    let is_around = |character: char| character.is_whitespace() || "*_.\"'`“”„‘’‚«»".contains(character);
+    text.trim_matches(is_around).to_lowercase()
 }
 
 /// Requests a link and posts it; an error is posted too, and returned in words.
@@ -121,5 +127,19 @@ impl Confirmation {
 impl Answer {
     fn in_words(&self, call: Call) -> String {
         format!("{} answered {}: {}", call.name(), self.status, self.body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bare_word;
+
+    #[test]
+    fn a_command_is_read_as_people_send_it() {
+        for text in ["disconnect", " Disconnect. ", "*disconnect*", "_Disconnect_", "\"disconnect\"", "“Disconnect”"]
+        {
+            assert_eq!(bare_word(text), "disconnect", "{text}");
+        }
+        assert_eq!(bare_word("Connect Salesforce"), "connect salesforce");
     }
 }
