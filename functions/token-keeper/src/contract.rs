@@ -298,6 +298,10 @@ fn the_document_has_the_pattern_of_a_code() {
     separators.retain(|separator| !is_code(format!("K7{separator}PW-4MXR")));
     // In a class a hyphen stands first, or means a range.
     separators.sort_by_key(|separator| *separator != '-');
-    let pattern = format!("(?<![^\\W_])[{first}][{other}]{{3}}[{}]?[{other}]{{4}}(?![^\\W_])", class(&separators));
+    // A space before a dash and behind it; never two dashes.
+    let (spaces, dashes): (Vec<_>, Vec<_>) =
+        separators.into_iter().partition(|separator| is_code(format!("K7PW{separator}-{separator}4MXR")));
+    let (space, dash) = (class(&spaces), class(&dashes));
+    let pattern = format!("(?<![^\\W_])[{first}][{other}]{{3}}[{space}]?[{dash}]?[{space}]?[{other}]{{4}}(?![^\\W_])");
     assert!(API.text().contains(&format!("\n{pattern}\n")), "docs/API.md lacks {pattern}");
 }
