@@ -187,15 +187,37 @@ def test_the_document_says_of_each_reason_what_the_schema_says(heading):
 
 def test_the_documents_example_is_an_event():
     document = (ROOT / "docs/EVENTS.md").read_text()
-    example, in_queue = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", document, re.DOTALL))
+    example, in_queue, on_bus, pattern = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", document, re.DOTALL))
     assert _wrong(example, _at(EVENTS, "$defs", TYPES[example["type"]])) == []
     assert _wrong({**in_queue, "event": example}, _at(EVENTS, "$defs", "QueueMessage")) == []
+    assert _wrong({**on_bus, "detail": example}, _at(EVENTS, "$defs", "BusEvent")) == []
+    assert on_bus["source"] in pattern["source"] and on_bus["detail-type"] in pattern["detail-type"]
+    assert set(pattern["detail-type"]) <= set(TYPES)
+
+
+# What EventBridge adds to an event of the bus.
+OF_EVENTBRIDGE = {"version": "0", "id": "0b1c", "account": "123456789012", "region": "eu-west-1", "resources": []}
+
+
+def test_every_event_of_the_bus_is_as_its_schema_says():
+    schema = FILES[EVENTS]["$defs"]["BusEvent"]
+    events = [{**OF_EVENTBRIDGE, **each, "time": each["detail"]["time"]} for each in _samples("bus")]
+    for event in events:
+        assert _wrong(event, _at(EVENTS, "$defs", "BusEvent")) == []
+        assert (event["source"], event["detail-type"]) == (event["detail"]["source"], event["detail"]["type"])
+    assert set(schema["properties"]) == set(schema["required"]) == set(events[0])
+    assert {event["detail-type"] for event in events} == set(TYPES) - {"connection.test"}
+    assert set(schema["properties"]["detail-type"]["enum"]) == set(TYPES)
+
+
+def test_the_document_has_every_field_of_an_event_of_the_bus():
+    assert _fields("docs/EVENTS.md", "## Event bus") == set(FILES[EVENTS]["$defs"]["BusEvent"]["properties"])
 
 
 def test_asyncapi_has_every_event_and_header_and_no_other():
     file = FILES[ASYNCAPI]
     messages = file["components"]["messages"]
-    assert set(messages) - {"queueMessage"} == set(TYPES) == set(file["channels"]["webhook"]["messages"])
+    assert set(messages) - {"queueMessage", "busEvent"} == set(TYPES) == set(file["channels"]["webhook"]["messages"])
     for kind, definition in TYPES.items():
         assert messages[kind]["payload"]["schema"] == {"$ref": f"{EVENTS}#/$defs/{definition}"}
     (trait,) = file["components"]["messageTraits"].values()

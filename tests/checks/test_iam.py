@@ -9,7 +9,7 @@ from conftest import branches, listed, resources, statements
 NOTHING = {"Ref": "AWS::NoValue"}
 # Whatever comes after it is one name, with the six characters that Secrets Manager appends, or an index of the table.
 OURS = re.compile(
-    r"arn:\$\{AWS::Partition\}:\w+:\$\{AWS::Region\}:\$\{AWS::AccountId\}:[\w/:]*\$\{\w+\}(-\?{6}|/index/\w+)?"
+    r"arn:\$\{AWS::Partition\}:\w+:\$\{AWS::Region\}:\$\{AWS::AccountId\}:[\w/:-]*\$\{\w+\}(-\?{6}|/index/\w+)?"
     r"|\$\{\w+\.Arn\}/index/\w+"
 )
 # Policies of their own, each with the roles that have it: the key of refresh tokens names these roles, so they cannot name it.

@@ -22,8 +22,8 @@ def _short(value):
         return value["Ref"]
     if found := re.fullmatch(r"\$\{(\w+)\.Arn\}/index/(\w+)", value["Sub"]):
         return f"{found[1]} index {found[2]}"
-    kind, name, _, index = re.fullmatch(r"arn:.*:(table/|secret:)\$\{(\w+)\}(-\?{6}|/index/(\w+))?", value["Sub"]).groups()
-    return {"table/": "table ", "secret:": "secret "}[kind] + name + (f" index {index}" if index else "")
+    kind, name, _, index = re.fullmatch(r"arn:.*:(table/|secret:|event-bus/)\$\{(\w+)\}(-\?{6}|/index/(\w+))?", value["Sub"]).groups()
+    return {"table/": "table ", "secret:": "secret ", "event-bus/": "bus "}[kind] + name + (f" index {index}" if index else "")
 
 
 def _conditions(statement):

@@ -27,7 +27,7 @@ DEAD_LETTERS_OF = {
 PARAMETERS = """
     Architecture StatePolicy BrowserBinding LinkLifetimeMinutes RelinkLifetimeHours LoginUrls Scopes CallbackUri TokenTableName
     AttemptTableName ClientIdSecretName ClientSecretSecretName CallbackUriSecretName WhatsAppProvider WhatsAppSender
-    WhatsAppApiUrl WhatsAppTemplate WhatsAppSecretName BotWebhookUrl BotWebhookSecretName BotQueueUrl BotQueueArn
+    WhatsAppApiUrl WhatsAppTemplate WhatsAppSecretName BotWebhookUrl BotWebhookSecretName BotQueueUrl BotQueueArn EventBusName
     BotPhoneNumber SubnetIds SecurityGroupIds AlarmEmail LogLevel TokenReaderRoleArns QueueOperatorRoleArns
     ReceiverReservedConcurrency TwilioMessagingServiceSid TokenCustody KeepAliveDays TokenMaxAgeMinutes RefreshTokenKeyArn
     UpkeepConcurrency FixedEgress KeeperReservedConcurrency ChatProof ProofMinutes
@@ -446,7 +446,7 @@ def test_nothing_reaches_the_network_from_outside(template):
 def test_only_adapters_name_aws_crates():
     adapters = re.compile(
         r"shared/src/aws/|functions/callback-receiver/src/queue\.rs|functions/token-exchanger/src/(queue|tables)\.rs"
-        r"|functions/token-keeper/src/tables\.rs|functions/notifier/src/(attempts|queue)\.rs|shared/src/bot/queue\.rs|cli/src/(aws/|error\.rs)"
+        r"|functions/token-keeper/src/tables\.rs|functions/notifier/src/(attempts|queue)\.rs|shared/src/bot/(bus|queue)\.rs|cli/src/(aws/|error\.rs)"
         r"|functions/token-refresher/src/table\.rs|shared/src/custody/(holder|tables)\.rs"
     )
     for folder in ("functions", "shared", "cli"):

@@ -34,6 +34,7 @@ def overview(state):
         "sandbox": state["sandbox_url"],
         "AWS": f"{state['endpoint']} ({state['region']})",
         "events": f"{webhook}{' (the sandbox)' if webhook.startswith(state['sandbox_url']) else ''}",
+        "bus": f"{state['event_bus_name']}, whose rule has the target {state['event_bus_target_url']}",
     }
     return [f"{name + ':':9}{value}" for name, value in rows.items()]
 

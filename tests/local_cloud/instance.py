@@ -103,8 +103,9 @@ class Instance:
             self.state = _new_state(*ports)
             self._start_emulator()
             if stacks:
-                with step("Secrets, the bot's user and queue"):
-                    self.state.update(self._provision("prepare", secrets=_secrets(self.state), queue="bot-events"))
+                with step("Secrets, the bot's user, queue and event bus"):
+                    bot = {"queue": "bot-events", "bus": "bot-bus"}
+                    self.state.update(self._provision("prepare", secrets=_secrets(self.state), **bot))
                     self._save()
         self.state["api_url"] = self._api("main")
         self.state["bot_api_url"] = f"http://localhost:{self.state['ports']['emulator']}"
@@ -177,6 +178,7 @@ class Instance:
             "BotWebhookSecretName": "bot_webhook",
             "BotWebhookUrl": f"{sandbox}/bot/events",
             "CallbackUri": f"{self._api(name)}/callback",
+            "EventBusName": self.state["event_bus_name"],
             "LoginUrls": f"{login_urls},http://localhost:{here}/portal",
             "WhatsAppApiUrl": sandbox,
             "WhatsAppProvider": "Twilio",

@@ -26,20 +26,43 @@ def main():
     json.dump(answer, sys.stdout)
 
 
-def prepare(secrets, queue):
-    """Stores the secrets, and makes the bot's queue and the user that the bot calls the API as."""
+def prepare(secrets, queue, bus):
+    """Stores the secrets, and makes the bot's queue, its event bus and the user that the bot calls the API as."""
     for name, value in secrets.items():
         boto3.client("secretsmanager").create_secret(Name=name, SecretString=value)
     sqs, iam = boto3.client("sqs"), boto3.client("iam")
     url = sqs.create_queue(QueueName=queue)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    heard = _bus(sqs, bus)
     iam.create_user(UserName=BOT)
     key = iam.create_access_key(UserName=BOT)["AccessKey"]
     return {
         "bot_credentials": {"access_key_id": key["AccessKeyId"], "secret_access_key": key["SecretAccessKey"]},
         "bot_queue_arn": arn,
         "bot_queue_url": url,
+        "event_bus_name": bus,
+        "event_bus_target_url": heard,
     }
+
+
+def _bus(sqs, name):
+    """An event bus with a rule for everything of the stacks, as docs/EVENTS.md has it; returns the URL of its target, a queue."""
+    url = sqs.create_queue(QueueName=f"{name}-target")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    events = boto3.client("events")
+    events.create_event_bus(Name=name)
+    pattern = json.dumps({"source": ["whatsapp-salesforce-connect"]})
+    rule = events.put_rule(EventBusName=name, Name="connections", EventPattern=pattern)["RuleArn"]
+    allowed = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": rule}},
+    }
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps({"Version": "2012-10-17", "Statement": [allowed]})})
+    events.put_targets(EventBusName=name, Rule="connections", Targets=[{"Id": "bot", "Arn": arn}])
+    return url
 
 
 def deploy(stack, template, bootstrap, parameters):

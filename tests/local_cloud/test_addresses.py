@@ -12,6 +12,8 @@ STATE = {
     "bot_credentials": {"access_key_id": "AKIAEXAMPLE", "secret_access_key": "of/the+bot"},
     "chat_url": "http://localhost:4566/",
     "endpoint": "http://127.0.0.1:4567",
+    "event_bus_name": "bot-bus",
+    "event_bus_target_url": "http://127.0.0.1:4567/000000000000/bot-bus-target",
     "region": "us-east-1",
     "sandbox": {"twilio_account_sid": "AC00", "twilio_auth_token": "0123", "webhook_secret": "whsec_AAAA"},
     "sandbox_url": "http://127.0.0.1:4566",
@@ -32,6 +34,7 @@ def test_the_overview_says_where_everything_is():
         "sandbox: http://127.0.0.1:4566",
         "AWS:     http://127.0.0.1:4567 (us-east-1)",
         "events:  http://127.0.0.1:4566/bot/events (the sandbox)",
+        "bus:     bot-bus, whose rule has the target http://127.0.0.1:4567/000000000000/bot-bus-target",
     ]
 
 

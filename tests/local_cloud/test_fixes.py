@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
 from conftest import ACCOUNT, eventually, settled
 from emulator import HERE, REGION
 
@@ -639,6 +640,27 @@ def _fastest_call(cloud, handler):
 
 
 @expectation
+def split_in_conditions(cloud):
+    cloudformation, name = cloud.client("cloudformation"), "split"
+    first = {"Fn::Select": [0, {"Fn::Split": [":", {"Ref": "Bus"}]}]}
+    template = {
+        "Parameters": {"Bus": {"Type": "String", "Default": "arn:aws:events"}, "Other": {"Type": "String", "Default": ""}},
+        "Conditions": {
+            "IsArn": {"Fn::Equals": [first, "arn"]},
+            "IsOther": {"Fn::Equals": [{"Fn::Select": [0, {"Fn::Split": [":", {"Ref": "Other"}]}]}, "arn"]},
+        },
+        "Resources": {"Queue": {**queue(), "Condition": "IsArn"}, "Topic": {"Type": "AWS::SNS::Topic", "Condition": "IsOther"}},
+    }
+    try:
+        cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(template))
+    except ResponseParserError as error:  # an internal error
+        raise AssertionError from error
+    assert eventually(lambda: settled(cloudformation, name))["StackStatus"] == "CREATE_COMPLETE"
+    listed = cloudformation.list_stack_resources(StackName=name)["StackResourceSummaries"]
+    assert {each["LogicalResourceId"] for each in listed} == {"Queue"}
+
+
+@expectation
 def stack_name_in_conditions(cloud):
     cloudformation, name = cloud.client("cloudformation"), "named"
     template = {
@@ -992,6 +1014,37 @@ def metric_math(cloud):
         return {name: states[stack[name]] for name in expressions}
 
     eventually(lambda: states() == {"High": "ALARM", "Filled": "ALARM", "Low": "OK", "Nothing": "OK"}, seconds=5)
+
+
+def _on_bus(cloud, *entries):
+    """The answer to PutEvents on a bus whose rule takes everything, and what the rule's target received."""
+    url = cloud.deploy({"Queue": queue()})["Queue"]
+    bus, events = url.rsplit("/", 1)[1], cloud.client("events")
+    events.create_event_bus(Name=bus)
+    events.put_rule(EventBusName=bus, Name="all", EventPattern=json.dumps({"account": [ACCOUNT]}))
+    events.put_targets(EventBusName=bus, Rule="all", Targets=[{"Id": "queue", "Arn": arn_of(cloud, url)}])
+    answer = events.put_events(Entries=[{"EventBusName": bus, **entry} for entry in entries])
+    received = cloud.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+    return answer, [json.loads(message["Body"]) for message in received.get("Messages", [])]
+
+
+ENTRY = {"Source": "shop", "DetailType": "sold", "Detail": "{}"}
+
+
+@expectation
+def event_times(cloud):
+    _, (received,) = _on_bus(cloud, {**ENTRY, "Time": 1_790_000_000.123})
+    assert received["time"] == "2026-09-21T14:13:20Z"
+
+
+@expectation
+def incomplete_entries(cloud):
+    wrong = ({"Detail": "{"}, {"Detail": "[]"}, {"Source": ""}, {"DetailType": ""})
+    answer, received = _on_bus(cloud, ENTRY, *({**ENTRY, **each} for each in wrong))
+    assert answer["FailedEntryCount"] == len(wrong)
+    codes = [entry.get("ErrorCode") for entry in answer["Entries"]]
+    assert codes == [None, "MalformedDetail", "MalformedDetail", "InvalidArgument", "InvalidArgument"]
+    assert len(received) == 1
 
 
 def _total(cloud, namespace, name, **dimensions):

@@ -47,6 +47,9 @@ pub(crate) struct InitArgs {
     /// The bot's webhook for events; - for none.
     #[arg(long, value_name = "URL", env = "WASF_BOT_WEBHOOK_URL", hide_env_values = true, allow_hyphen_values = true)]
     pub(crate) bot_webhook_url: Option<String>,
+    /// The event bus for events, its name, or its ARN in another account or Region; - for none.
+    #[arg(long, value_name = "BUS", env = "WASF_EVENT_BUS_NAME", allow_hyphen_values = true)]
+    pub(crate) event_bus_name: Option<String>,
     /// The callback URL on your own domain, which ends in /callback; - for the API's own.
     #[arg(long, value_name = "URL", env = "WASF_CALLBACK_URI", allow_hyphen_values = true)]
     pub(crate) callback_uri: Option<String>,

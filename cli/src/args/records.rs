@@ -231,9 +231,10 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum EventsCommand {
-    /// Send the bot's webhook a signed event that means nothing, and say how it answers.
+    /// Send the bot's webhook and its event bus an event that means nothing, and say how they answer.
     #[command(after_help = "\
-The event's type is connection.test, and its chat is nobody's. Nobody is notified. The bot may log it.
+The event's type is connection.test, and its chat is nobody's. Nobody is notified. The bot may log it. The webhook's is \
+signed. Putting an event on the bus takes events:PutEvents.
 
 Example: wasf events test")]
     Test,

@@ -1,5 +1,5 @@
-//! AWS's JSON protocol, for the two services that `wasf` asks one question each: CloudWatch and CloudWatch Logs. Their
-//! SDKs would be the larger part of its build.
+//! AWS's JSON protocol, for the services that `wasf` asks a question or two each: CloudWatch, CloudWatch Logs and `EventBridge`.
+//! Their SDKs would be the larger part of its build.
 //!
 //! <https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html>
 
@@ -42,6 +42,8 @@ pub(super) const LOGS: Service = Service {
     target: "Logs_20140328",
     content_type: "application/x-amz-json-1.1",
 };
+pub(super) const EVENTS: Service =
+    Service { name: "events", id: "EventBridge", target: "AWSEvents", content_type: "application/x-amz-json-1.1" };
 
 impl Service {
     /// Calls an operation that only reads, so that it may be repeated.

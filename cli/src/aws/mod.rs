@@ -2,6 +2,7 @@
 
 mod alarms;
 mod attempts;
+mod buses;
 mod cloudformation;
 mod config;
 mod connections;
@@ -27,6 +28,7 @@ pub(crate) use aws_types::SdkConfig;
 pub(crate) use self::{
     alarms::{Alarm, AlarmState, alarms},
     attempts::{AttemptTable, KeptReference, Of, Wanted},
+    buses::Bus,
     cloudformation::{FailedResource, delete_stack, failed_resources, find_stack, retained_resources, stack_exists},
     config::{config, region},
     connections::{ConnectionTable, HasSealed, Walked},

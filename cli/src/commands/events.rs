@@ -1,4 +1,4 @@
-//! `wasf events`: `test` sends the bot a signed event that means nothing, `redeliver` puts outcomes with an incomplete
+//! `wasf events`: `test` sends the bot an event that means nothing, `redeliver` puts outcomes with an incomplete
 //! notification on the stream again, `redrive` puts the retry queue's dead letters back.
 //!
 //! The notifier reads the attempt table's stream, and a record that has been handled does not come again.
@@ -23,7 +23,7 @@ use crate::{
     aws::{AttemptTable, Functions, Of, Queue, Wanted},
     commands::dlq::redrive::native,
     error::{Error, Exit},
-    parties::{TEST_CHAT, send_test_event},
+    parties::{TEST_CHAT, TestWay, send_test_event},
     records::{Listed, attempt_summary, not_indexed_text, outcome_table, unreadable_json, unreadable_text},
     report::{Progress, Report, count},
     target::Target,
@@ -57,15 +57,25 @@ pub(crate) async fn run(command: EventsCommand, target: &Target, clock: Clock) -
     Ok(report(&listed, not_indexed, redelivered, confirm, now))
 }
 
-/// Sends the bot's webhook an event that means nothing, signed as the notifier signs.
+/// Sends the bot's webhook and its event bus an event that means nothing, as the notifier does.
 async fn test(target: &Target, clock: Clock) -> Result<Report, Error> {
     let settings = Functions::new(&target.aws).settings(target.stack.output("NotifierFunctionName")?).await?;
     let chat = TEST_CHAT.parse().map_err(|_| Error::failed("notify the bot", "the test chat's address is invalid"))?;
-    if !send_test_event(&target.aws, &settings, &chat, clock()).await? {
-        return Err(Error::NothingMatched("the stack has no webhook (BotWebhookUrl)".to_owned()));
+    let ways = send_test_event(&target.aws, &settings, &chat, clock()).await?;
+    if ways.is_empty() {
+        let why = "the stack has neither a webhook (BotWebhookUrl) nor an event bus (EventBusName)";
+        return Err(Error::NothingMatched(why.to_owned()));
     }
-    let text = "The bot's webhook accepted a signed test event.\n".to_owned();
-    Ok(Report::new(text, json!({"accepted": true, "subject": TEST_CHAT}), Exit::Done))
+    let text = ways.iter().fold(String::new(), |text, way| text + accepted_text(*way));
+    let ways: Vec<_> = ways.iter().map(|way| way.as_str()).collect();
+    Ok(Report::new(text, json!({"accepted": true, "subject": TEST_CHAT, "ways": ways}), Exit::Done))
+}
+
+const fn accepted_text(way: TestWay) -> &'static str {
+    match way {
+        TestWay::Webhook => "The bot's webhook accepted a signed test event.\n",
+        TestWay::Bus => "EventBridge accepted a test event; whether a rule takes it is the bot's.\n",
+    }
 }
 
 /// The outcomes since then whose notification is not complete.
@@ -189,7 +199,7 @@ mod tests {
         assert_eq!(marks_to_remove(&notified, &[]), ["notified_at"]);
         assert_eq!(
             marks_to_remove(&notified, &[Again::Bot]),
-            ["bot_told_at", "notified_at", "queue_told_at", "webhook_told_at"]
+            ["bot_told_at", "bus_told_at", "notified_at", "queue_told_at", "webhook_told_at"]
         );
         assert_eq!(
             marks_to_remove(&notified, &[Again::Person]),

@@ -1,4 +1,4 @@
-//! The bot's event that comes from an operator: `connection.test`, with the same signature as the notifier's events.
+//! The bot's event that comes from an operator: `connection.test`, as the notifier sends its events.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use shared::{
         secrets::{SecretStore, Source},
     },
     bot::{
-        CloudEvent, Notification, NotifyError, Webhook,
+        CloudEvent, EventBus, Notification, NotifyError, Webhook,
         event::{Data, Test},
     },
     http::Roots,
@@ -22,21 +22,54 @@ use crate::{aws::Settings, error::Error};
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 const REQUEST_TIME: Duration = Duration::from_secs(10);
 
-/// Sends the bot's webhook a signed event that means nothing; `false` where there is no webhook.
+/// A way that a test event goes: a queue's message would be taken for a person's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TestWay {
+    Webhook,
+    Bus,
+}
+
+impl TestWay {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::Bus => "event_bus",
+        }
+    }
+}
+
+/// Sends an event that means nothing on each of these ways that the stack has; returns those, which have all accepted it.
 pub(crate) async fn send_test_event(
     aws: &SdkConfig,
     settings: &Settings,
     wa_id: &WaId,
     now: Timestamp,
-) -> Result<bool, Error> {
-    let Some(webhook) = webhook(settings)? else { return Ok(false) };
+) -> Result<Vec<TestWay>, Error> {
     let event = CloudEvent::new(format!("evt_test_{}", now.millis()), now, Data::Test(Test { wa_id }));
+    let unsigned = Notification { event: &event, user_message: "", signing_secret: "", now };
+    let mut tried = Vec::new();
+    if let Some(webhook) = webhook(settings)? {
+        tried.push((TestWay::Webhook, post(aws, settings, &webhook, &unsigned).await));
+    }
+    if let Some(name) = settings.get("EVENT_BUS_NAME") {
+        let put = EventBus::new(aws, name.to_owned()).put(&unsigned).await;
+        tried.push((TestWay::Bus, put.map_err(|error| failed(refusal(&error, "")))));
+    }
+    // One that fails does not keep the event from the other.
+    tried.into_iter().map(|(way, sent)| sent.map(|()| way)).collect()
+}
+
+/// Posts the event, signed.
+async fn post(
+    aws: &SdkConfig,
+    settings: &Settings,
+    webhook: &Webhook,
+    unsigned: &Notification<'_>,
+) -> Result<(), Error> {
     let secret = settings.get("BOT_WEBHOOK_SECRET_NAME").unwrap_or_default();
-    let signing_secret = signing_secret(aws, settings, now).await?;
-    let notification =
-        Notification { event: &event, user_message: "", signing_secret: signing_secret.expose_secret(), now };
-    webhook.post(&notification).await.map_err(|error| failed(refusal(&error, secret)))?;
-    Ok(true)
+    let signing_secret = signing_secret(aws, settings, unsigned.now).await?;
+    let signed = Notification { signing_secret: signing_secret.expose_secret(), ..*unsigned };
+    webhook.post(&signed).await.map_err(|error| failed(refusal(&error, secret)))
 }
 
 fn failed(why: impl Into<String>) -> Error {
@@ -58,13 +91,18 @@ async fn signing_secret(aws: &SdkConfig, settings: &Settings, now: Timestamp) ->
     secrets.get(&source).map(SecretString::from).map_err(|error| failed(error.to_string()))
 }
 
-/// Why the webhook did not take a test event, and what to do.
+/// Why the webhook, or the bus, did not take a test event, and what to do.
 fn refusal(error: &NotifyError, secret: &str) -> String {
     let what_to_do = match error {
         NotifyError::Refused(401 | 403) => format!(
             ", so the bot does not accept the signature; give the bot the value of the secret {secret}, or store the \
              bot's own with wasf secret set {secret} --confirm"
         ),
+        NotifyError::Bus(_) => {
+            "; create the bus or let your role put events on it (events:PutEvents), or correct EventBusName \
+                                and deploy"
+                .to_owned()
+        }
         NotifyError::Secret => format!("; replace it with wasf secret set {secret} --confirm"),
         _ => "; correct BotWebhookUrl and deploy, or repair the bot".to_owned(),
     };

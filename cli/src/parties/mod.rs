@@ -11,7 +11,7 @@ mod whatsapp;
 pub(crate) const TEST_CHAT: &str = "whatsapp:+00000000";
 
 pub(crate) use self::{
-    bot::send_test_event,
+    bot::{TestWay, send_test_event},
     links::{Link, request_link},
     probe::{Probe, probe_page, probe_webhook},
     salesforce::{AppStatus, Revocation, TokenStatus, check_app, check_token, hosts, instance_host, revoke},

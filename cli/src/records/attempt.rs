@@ -56,6 +56,7 @@ fn timeline(attempt: &Item) -> Vec<(Timestamp, String)> {
         (attempt.withheld_at, "message withheld: the chat was told of enough failures".to_owned()),
         (attempt.webhook_told_at.filter(|_| attempt.bot_told_at.is_none()), "bot's webhook notified".to_owned()),
         (attempt.queue_told_at.filter(|_| attempt.bot_told_at.is_none()), "bot's queue notified".to_owned()),
+        (attempt.bus_told_at.filter(|_| attempt.bot_told_at.is_none()), "bot's event bus notified".to_owned()),
         (attempt.bot_told_at, bot_notified.to_owned()),
         (attempt.notified_at, "notification complete".to_owned()),
         of(attempt.whatsapp_last_error.as_ref()),

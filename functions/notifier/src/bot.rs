@@ -1,39 +1,23 @@
-//! The bot's event on each of its ways: the webhook, the queue, or both. One being broken never stops the other.
+//! The bot's event on each of its ways: the webhook, the queue, the event bus. One being broken never stops the others.
 
 use std::{sync::Arc, time::Duration};
 
 use shared::{
+    attempt::Ways,
     aws::secrets::{SecretStore, Secrets, Source},
-    bot::{BotQueue, CloudEvent, Notification, NotifyError, Webhook},
+    bot::{BotQueue, CloudEvent, EventBus, Notification, NotifyError, Webhook},
     timestamp::Clock,
 };
 use tokio::time::timeout;
 
 use crate::setback::Setback;
 
-/// Some of the ways to the bot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Ways {
-    pub(crate) webhook: bool,
-    pub(crate) queue: bool,
-}
-
-impl Ways {
-    pub(crate) const fn are_any(self) -> bool {
-        self.webhook || self.queue
-    }
-
-    /// Those that are not among these.
-    pub(crate) const fn without(self, those: Self) -> Self {
-        Self { webhook: self.webhook && !those.webhook, queue: self.queue && !those.queue }
-    }
-}
-
 /// The ways to the bot; there may be none.
 pub(crate) struct Bot {
     /// With the secret that signs its events.
     pub(crate) webhook: Option<(Webhook, Source)>,
     pub(crate) queue: Option<BotQueue>,
+    pub(crate) bus: Option<EventBus>,
     pub(crate) secrets: Arc<SecretStore>,
     pub(crate) clock: Clock,
 }
@@ -41,7 +25,7 @@ pub(crate) struct Bot {
 impl Bot {
     /// Every way that there is.
     pub(crate) const fn ways(&self) -> Ways {
-        Ways { webhook: self.webhook.is_some(), queue: self.queue.is_some() }
+        Ways { webhook: self.webhook.is_some(), queue: self.queue.is_some(), bus: self.bus.is_some() }
     }
 
     /// Sends the event on these ways, each within this time. Returns those that did not take it, and why. The caller repeats
@@ -71,9 +55,17 @@ impl Bot {
                 _ => Ok(()),
             }
         };
-        let (webhook, queue) = tokio::join!(by_webhook, by_queue);
-        let left = Ways { webhook: webhook.is_err(), queue: queue.is_err() };
-        (left, [webhook, queue].into_iter().filter_map(Result::err).collect())
+        let by_bus = async {
+            match &self.bus {
+                Some(bus) if on.bus => {
+                    in_time("event bus", patience, Box::pin(async { Ok(bus.put(&notification).await?) })).await
+                }
+                _ => Ok(()),
+            }
+        };
+        let (webhook, queue, bus) = tokio::join!(by_webhook, by_queue, by_bus);
+        let left = Ways { webhook: webhook.is_err(), queue: queue.is_err(), bus: bus.is_err() };
+        (left, [webhook, queue, bus].into_iter().filter_map(Result::err).collect())
     }
 
     /// Posts the event, and once more where its signature is refused and the secret has changed since it was fetched.

@@ -24,6 +24,8 @@ pub struct Config {
     pub(crate) whatsapp: Option<Account>,
     pub(crate) webhook: Option<WebhookConfig>,
     pub(crate) bot_queue_url: Option<String>,
+    /// A name or an ARN.
+    pub(crate) event_bus_name: Option<String>,
     /// Links lead to a path beside it.
     pub(crate) callback_uri: Source,
     pub(crate) link_key_id: String,
@@ -90,6 +92,7 @@ impl Config {
             whatsapp: whatsapp(settings)?,
             webhook: webhook(settings)?,
             bot_queue_url: settings.optional("BOT_QUEUE_URL"),
+            event_bus_name: settings.optional("EVENT_BUS_NAME"),
             callback_uri: Source::read(settings, "SF_REDIRECT_URI", "SF_CALLBACK_URI_SECRET_NAME")?,
             link_key_id: settings.required("LINK_KEY_ID")?,
             link_lifetimes: Lifetimes {
@@ -160,6 +163,7 @@ mod tests {
                 "BOT_WEBHOOK_URL" => "https://bot.example.com/events",
                 "BOT_WEBHOOK_SECRET_NAME" => "webhook",
                 "BOT_QUEUE_URL" => "https://queue",
+                "EVENT_BUS_NAME" => "bus",
                 "SF_CALLBACK_URI_SECRET_NAME" => "sf_callback_uri",
                 "LINK_KEY_ID" => "arn:link",
                 "LINK_LIFETIME_MINUTES" => "15",
@@ -184,6 +188,7 @@ mod tests {
         assert_eq!(config.link_lifetimes.after_attempt, Duration::from_mins(15));
         assert_eq!(config.link_lifetimes.after_end, Duration::from_hours(24));
         assert_eq!(config.proof, ProofPolicy::Required);
+        assert_eq!(config.event_bus_name.as_deref(), Some("bus"));
         assert_eq!(config.sources().count(), 3);
     }
 
@@ -194,6 +199,7 @@ mod tests {
         assert_eq!(config.sources().count(), 2);
         assert!(read_with("BOT_WEBHOOK_URL", "").unwrap().webhook.is_none());
         assert_eq!(read_with("BOT_QUEUE_URL", "").unwrap().bot_queue_url, None);
+        assert_eq!(read_with("EVENT_BUS_NAME", "").unwrap().event_bus_name, None);
         assert_eq!(read_with("WHATSAPP_TEMPLATE", "").unwrap().whatsapp.unwrap().template, None);
         let account = read_with("TWILIO_MESSAGING_SERVICE_SID", "").unwrap().whatsapp.unwrap();
         assert!(matches!(account.provider, Provider::Twilio(Sender { messaging_service: None, .. })));

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use shared::{
     Reason, Timestamp,
     attempt::EndReason,
-    bot::{Notification, QueueMessage, event::MessageStatus},
+    bot::{BusEvent, Notification, QueueMessage, event::MessageStatus},
     proof::ProofPolicy,
 };
 
@@ -99,14 +99,18 @@ fn ends() -> Vec<Ended> {
     ends
 }
 
-/// The event and the queue's message of an end, as they are sent.
-fn sample(ended: &Ended, message: MessageStatus, has_link: bool) -> [String; 2] {
+/// The event, the queue's message and the bus's event of an end, as they are sent.
+fn sample(ended: &Ended, message: MessageStatus, has_link: bool) -> [String; 3] {
     let relink_url = (has_link && ended.outcome.wants_link()).then_some(RELINK_URL);
     let text = messages::text(&ended.outcome, ProofPolicy::Required, relink_url);
     let event = event(ended, message, &text, relink_url);
     let notification =
         Notification { event: &event, user_message: &text, signing_secret: "", now: Timestamp::from_millis(0) };
-    [serde_json::to_string(&event).unwrap(), serde_json::to_string(&QueueMessage::from(&notification)).unwrap()]
+    [
+        serde_json::to_string(&event).unwrap(),
+        serde_json::to_string(&QueueMessage::from(&notification)).unwrap(),
+        serde_json::to_string(&BusEvent::from(&notification)).unwrap(),
+    ]
 }
 
 #[test]
@@ -118,19 +122,21 @@ fn the_samples_have_every_event() {
         } else {
             MessageStatus::ALL[index % MessageStatus::ALL.len()]
         };
-        let [event, _] = sample(ended, message, ended.link_id.is_some());
+        let [event, ..] = sample(ended, message, ended.link_id.is_some());
         event
     });
     assert_samples("events", &samples.collect::<Vec<_>>());
 }
 
 #[test]
-fn the_samples_have_a_message_of_the_queue_for_each_type_of_event() {
+fn the_samples_have_a_message_of_the_queue_and_an_event_of_the_bus_for_each_type_of_event() {
     let mut types = BTreeSet::new();
-    let messages = ends().into_iter().filter_map(|ended| {
-        let [event, message] = sample(&ended, MessageStatus::Sent, true);
+    let samples = ends().into_iter().filter_map(|ended| {
+        let [event, in_queue, on_bus] = sample(&ended, MessageStatus::Sent, true);
         let event: Value = serde_json::from_str(&event).unwrap();
-        types.insert(event["type"].to_string()).then_some(message)
+        types.insert(event["type"].to_string()).then_some((in_queue, on_bus))
     });
-    assert_samples("queue", &messages.collect::<Vec<_>>());
+    let (in_queue, on_bus): (Vec<_>, Vec<_>) = samples.unzip();
+    assert_samples("queue", &in_queue);
+    assert_samples("bus", &on_bus);
 }

@@ -25,7 +25,7 @@ use shared::{
         references::References,
         secrets::{SecretStore, Secrets, SecretsError},
     },
-    bot::{BotQueue, Webhook, event::MessageStatus},
+    bot::{BotQueue, EventBus, Webhook, event::MessageStatus},
     metrics::{Meter, Metric},
     process::{NoRandomness, Random},
     proof::ProofPolicy,
@@ -99,6 +99,7 @@ impl OutcomeNotifier {
         let bot = Bot {
             webhook: config.webhook.map(|webhook| (Webhook::new(http.clone(), webhook.url), webhook.secret)),
             queue: config.bot_queue_url.map(|url| BotQueue::new(aws, url)),
+            bus: config.event_bus_name.map(|name| EventBus::new(aws, name)),
             secrets: Arc::clone(&secrets),
             clock,
         };
@@ -163,7 +164,7 @@ impl OutcomeNotifier {
         }
         let mut progress = Progress::new(&item, key, self.bot.ways().without(marks.bot), ask_after);
         let ended = Ended::of(item)?;
-        // A bot's queue needs none.
+        // A bot's queue and its event bus need none.
         let secrets = secrets.unwrap_or_else(|error| Arc::new(self.secrets.unread(&error, self.now())));
         let relink_url = self.link(&ended, &secrets).await;
         let text = messages::text(&ended.outcome, self.proof, relink_url.as_deref());
@@ -332,13 +333,12 @@ impl OutcomeNotifier {
         progress.last_errors.extend(error.map(|error| (Party::Bot, error)));
         progress.setbacks.extend(setbacks);
         let told = ways.without(left);
-        let mark = match (left.are_any(), told.webhook, told.queue) {
-            (false, ..) => Mark::BotNotified,
-            (true, true, _) => Mark::WebhookNotified,
-            (true, _, true) => Mark::QueueNotified,
+        let mark = match (left.are_any(), told.are_any()) {
+            (false, _) => Mark::BotNotified,
+            (true, true) => Mark::NotifiedBy(told),
             // A bot that is down for a day says the same each time.
-            (true, false, false) if is_new => Mark::Nothing,
-            (true, false, false) => return Ok(()),
+            (true, false) if is_new => Mark::Nothing,
+            (true, false) => return Ok(()),
         };
         self.mark(&ended.key, &progress.of_bot(mark), None, progress).await.map(drop)
     }

@@ -4,11 +4,9 @@ use std::fmt;
 
 use shared::{
     AttemptId, LinkId, LoginUrl, LoginUrls, Reference, Status, Timestamp, WaId,
-    attempt::{Item, Outcome, UnreadableItem, attr, intent::Intent, last_error::LastError, message::UNKNOWN},
+    attempt::{Item, Outcome, UnreadableItem, Ways, attr, intent::Intent, last_error::LastError, message::UNKNOWN},
     conditional_write::Attributes,
 };
-
-use crate::bot::Ways;
 
 /// Identifies an outcome. An attempt can have several: `delayed` may be followed by `connected`, and each is notified of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,9 +120,7 @@ impl Marks {
             Some(_) => Some(Told::Undeliverable),
             None => item.withheld_at.map(|_| Told::Withheld),
         };
-        let bot = item.bot_told_at.is_some();
-        let bot = Ways { webhook: bot || item.webhook_told_at.is_some(), queue: bot || item.queue_told_at.is_some() };
-        Self { person, bot, everyone: item.notified_at.is_some() }
+        Self { person, bot: Ways::told(item), everyone: item.notified_at.is_some() }
     }
 }
 
@@ -190,17 +186,19 @@ pub(crate) mod tests {
     #[test]
     fn the_marks_say_who_has_been_notified() {
         let marks = |changes| Marks::of(&read_changed(changes).unwrap());
-        let nobody = Marks { person: None, bot: Ways { webhook: false, queue: false }, everyone: false };
+        let nobody = Marks { person: None, bot: Ways::default(), everyone: false };
         assert_eq!(marks(json!({})), nobody);
         assert_eq!(marks(json!({"messaged_at": 1})), Marks { person: Some(Told::Sent), ..nobody });
         assert_eq!(marks(json!({"withheld_at": 1})), Marks { person: Some(Told::Withheld), ..nobody });
         let by_queue = Ways { queue: true, ..nobody.bot };
         assert_eq!(marks(json!({"queue_told_at": 1})), Marks { bot: by_queue, ..nobody });
+        let by_bus = Ways { bus: true, ..nobody.bot };
+        assert_eq!(marks(json!({"bus_told_at": 1})), Marks { bot: by_bus, ..nobody });
         assert_eq!(marks(json!({"status": "delayed", "delay_told_at": 1})).person, Some(Told::Sent));
         assert_eq!(marks(json!({"status": "connected", "delay_told_at": 1})).person, None);
         assert_eq!(
             marks(json!({"message_error": "63024", "bot_told_at": 1, "notified_at": 1})),
-            Marks { person: Some(Told::Undeliverable), bot: Ways { webhook: true, queue: true }, everyone: true }
+            Marks { person: Some(Told::Undeliverable), bot: Ways::ALL, everyone: true }
         );
     }
 

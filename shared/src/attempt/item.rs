@@ -82,10 +82,12 @@ pub mod attr {
     pub const MESSAGED_AT: &str = "messaged_at";
     /// N: when the bot was notified.
     pub const BOT_TOLD_AT: &str = "bot_told_at";
-    /// N: when the bot's webhook took the event, while the queue had not.
+    /// N: when the bot's webhook took the event, while another way had not.
     pub const WEBHOOK_TOLD_AT: &str = "webhook_told_at";
-    /// N: when the bot's queue took the event, while the webhook had not.
+    /// N: when the bot's queue took the event, while another way had not.
     pub const QUEUE_TOLD_AT: &str = "queue_told_at";
+    /// N: when the bot's event bus took the event, while another way had not.
+    pub const BUS_TOLD_AT: &str = "bus_told_at";
     /// N: when the message was withheld, because the chat was told of enough failures.
     pub const WITHHELD_AT: &str = "withheld_at";
     /// S: WhatsApp's error code for a message that cannot be delivered; then there is no [`MESSAGED_AT`].
@@ -111,12 +113,13 @@ pub mod attr {
     /// S: the same of the bot, and its event.
     pub const BOT_LAST_ERROR: &str = "bot_last_error";
     /// What a later outcome removes, so that the person and the bot are notified of it.
-    pub const MARKS: [&str; 15] = [
+    pub const MARKS: [&str; 16] = [
         NOTIFIED_AT,
         MESSAGED_AT,
         BOT_TOLD_AT,
         WEBHOOK_TOLD_AT,
         QUEUE_TOLD_AT,
+        BUS_TOLD_AT,
         WITHHELD_AT,
         MESSAGE_ERROR,
         MESSAGE_ID,
@@ -216,6 +219,8 @@ pub struct Item {
     pub webhook_told_at: Option<Timestamp>,
     /// [`attr::QUEUE_TOLD_AT`].
     pub queue_told_at: Option<Timestamp>,
+    /// [`attr::BUS_TOLD_AT`].
+    pub bus_told_at: Option<Timestamp>,
     /// [`attr::WITHHELD_AT`].
     pub withheld_at: Option<Timestamp>,
     /// [`attr::NOTIFIED_AT`].
@@ -286,6 +291,7 @@ impl Item {
             bot_told_at: item.time(attr::BOT_TOLD_AT)?,
             webhook_told_at: item.time(attr::WEBHOOK_TOLD_AT)?,
             queue_told_at: item.time(attr::QUEUE_TOLD_AT)?,
+            bus_told_at: item.time(attr::BUS_TOLD_AT)?,
             withheld_at: item.time(attr::WITHHELD_AT)?,
             notified_at: item.time(attr::NOTIFIED_AT)?,
             redelivered_at: item.time(attr::REDELIVERED_AT)?,

@@ -15,10 +15,12 @@ pub mod last_error;
 pub mod ledger;
 pub mod message;
 mod outcome;
+mod ways;
 
 pub use end::{End, EndReason};
 pub use item::{Item, UnreadableItem, attr};
 pub use outcome::{Account, Next, Outcome, Reason};
+pub use ways::Ways;
 
 /// Denials without a signed state differ in nothing but chat and time: one attempt for each chat and this many
 /// milliseconds.

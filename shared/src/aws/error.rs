@@ -39,6 +39,12 @@ impl AwsError {
         Self { operation, cause: "unexpected response".to_owned(), is_refusal: false }
     }
 
+    /// The operation was answered, and refused a part of what it was asked, with this error code.
+    #[must_use]
+    pub fn refused(operation: &'static str, code: &str) -> Self {
+        Self { operation, cause: code.to_owned(), is_refusal: true }
+    }
+
     /// The operation, as the API calls it.
     #[must_use]
     pub const fn operation(&self) -> &'static str {

@@ -41,9 +41,10 @@ const START_DEADLINE: Duration = Duration::from_secs(7);
 /// What AWS's SDKs take from the environment (AWS SDKs and Tools Reference Guide, "Settings reference"), and a function
 /// does not: to ask another endpoint than the operator has meant would be worse than not to start. A profile's file may
 /// hold all the others.
-const UNSUPPORTED: [&str; 12] = [
+const UNSUPPORTED: [&str; 13] = [
     "AWS_CONFIG_FILE",
     "AWS_ENDPOINT_URL_DYNAMODB",
+    "AWS_ENDPOINT_URL_EVENTBRIDGE",
     "AWS_ENDPOINT_URL_KMS",
     "AWS_ENDPOINT_URL_SECRETS_MANAGER",
     "AWS_ENDPOINT_URL_SQS",

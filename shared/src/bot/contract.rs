@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    Notification, QueueMessage,
+    BusEvent, Notification, QueueMessage,
     event::{EventType, MessageStatus, tests::revoked},
     webhook,
 };
@@ -81,4 +81,16 @@ fn the_document_has_every_field_of_the_queues_message_and_no_other() {
     let now = Timestamp::from_millis(0);
     let notification = Notification { event: &event, user_message: "", signing_secret: "", now };
     assert_eq!(Table::under(EVENTS, "## Queue").column("field"), fields(&QueueMessage::from(&notification)));
+}
+
+#[test]
+fn the_document_has_every_field_of_a_buss_event_that_is_ours_and_no_other() {
+    let chat = chat();
+    let event = revoked(&chat);
+    let now = Timestamp::from_millis(0);
+    let notification = Notification { event: &event, user_message: "", signing_secret: "", now };
+    let ours = Table::under(EVENTS, "## Event bus").column_where("field", "by", "the stack");
+    // It is given to EventBridge beside them, which writes it in its own form.
+    let ours = &ours - &set(["time"]);
+    assert_eq!(ours, fields(&BusEvent::from(&notification)));
 }

@@ -116,12 +116,15 @@ pub struct CloudEvent<'a> {
     specversion: &'static str,
     /// The same each time that one thing is reported: a bot recognizes a repetition by it.
     pub id: String,
-    source: &'static str,
-    r#type: EventType,
+    pub(super) source: &'static str,
+    pub(super) r#type: EventType,
     /// Whose chat; the same as `data.wa_id`.
     pub subject: &'a WaId,
     /// RFC 3339.
     time: String,
+    /// The same.
+    #[serde(skip)]
+    pub(super) at: Timestamp,
     datacontenttype: &'static str,
     data: Data<'a>,
 }
@@ -137,6 +140,7 @@ impl<'a> CloudEvent<'a> {
             r#type: data.event_type(),
             subject: data.wa_id(),
             time: at.rfc3339(),
+            at,
             datacontenttype: DATA_CONTENT_TYPE,
             data,
         }
@@ -299,6 +303,8 @@ pub(super) mod tests {
 
     use super::*;
 
+    pub(in crate::bot) const REVOKED_AT: u64 = 1_790_000_000_123;
+
     pub(in crate::bot) fn revoked(wa_id: &WaId) -> CloudEvent<'_> {
         let data = Ended {
             attempt_id: None,
@@ -314,7 +320,7 @@ pub(super) mod tests {
             next: None,
             relink_url: None,
         };
-        CloudEvent::new("evt_1".to_owned(), Timestamp::from_millis(1_790_000_000_123), Data::Revoked(data))
+        CloudEvent::new("evt_1".to_owned(), Timestamp::from_millis(REVOKED_AT), Data::Revoked(data))
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! The bot: its events, and the adapters that deliver them by webhook, by queue, or by both.
+//! The bot: its events, and the adapters that deliver them by webhook, by queue, and by event bus.
 
+mod bus;
 #[cfg(test)]
 mod contract;
 pub mod event;
@@ -7,6 +8,7 @@ mod queue;
 mod webhook;
 
 pub use self::{
+    bus::{BusEvent, EventBus},
     event::CloudEvent,
     queue::{BotQueue, QueueMessage},
     webhook::{CONTENT_TYPE, Webhook, header},
@@ -27,7 +29,10 @@ pub enum NotifyError {
     NoResponse(&'static str),
     /// SQS did not accept the message.
     #[error("cannot send to the bot's queue: {0}")]
-    Queue(#[from] AwsError),
+    Queue(AwsError),
+    /// `EventBridge` did not accept the event.
+    #[error("cannot put the event on the bot's bus: {0}")]
+    Bus(AwsError),
 }
 
 /// An event, and what its delivery needs.

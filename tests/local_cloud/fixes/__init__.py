@@ -14,6 +14,7 @@ _MODULES = (
     "cloudwatch",
     "dynamodb",
     "event_source_mappings",
+    "eventbridge",
     "functions",
     "iam",
     "logs",

@@ -26,6 +26,8 @@ use crate::{Journal, hex, wait_until};
 static DEAD_LETTERS: Mutex<()> = Mutex::const_new(());
 /// What was received from the bot's queue.
 static FOR_THE_BOT: Mutex<Vec<Value>> = Mutex::const_new(Vec::new());
+/// What was received from the queue that is the target of the rule on the bot's event bus.
+static FROM_THE_BUS: Mutex<Vec<Value>> = Mutex::const_new(Vec::new());
 
 /// Tests share the cloud, except one that changes what the others rely on.
 static CLOUD: RwLock<()> = RwLock::new(());
@@ -50,6 +52,8 @@ pub struct Cloud {
     pub client_id: String,
     #[serde(default)]
     bot_queue_url: String,
+    #[serde(default)]
+    event_bus_target_url: String,
     stacks: HashMap<String, Stack>,
     /// Made once for each test, because it reads the system's root certificates; a test has a runtime of its own.
     #[serde(skip)]
@@ -508,6 +512,32 @@ impl Cloud {
             seen.iter().find(|message| message["from"] == wa_id).cloned()
         })
         .await
+    }
+
+    /// Every event about a chat that the target of the rule on the bot's event bus has received, in `EventBridge`'s envelope. What
+    /// one test receives there is known to all.
+    pub async fn bus_events(&self, wa_id: &str) -> Vec<Value> {
+        let all = self.all_bus_events().await;
+        all.into_iter().filter(|event| event["detail"]["subject"] == wa_id).collect()
+    }
+
+    /// The same about every chat.
+    pub async fn all_bus_events(&self) -> Vec<Value> {
+        let mut seen = FROM_THE_BUS.lock().await;
+        loop {
+            let received = self.receive(&self.event_bus_target_url, 43_200).await;
+            if received.is_empty() {
+                break;
+            }
+            seen.extend(received.iter().filter_map(|body| serde_json::from_str::<Value>(body).ok()));
+        }
+        seen.clone()
+    }
+
+    /// Waits until the target of the rule on the bot's event bus has received so many events about a chat.
+    pub async fn wait_for_bus_events(&self, wa_id: &str, count: usize) -> Vec<Value> {
+        wait_until("events of the bus", async || Some(self.bus_events(wa_id).await).filter(|all| all.len() >= count))
+            .await
     }
 
     /// Waits until the journal of a chat satisfies the condition.

@@ -17,3 +17,9 @@ pub fn throttled() -> Value {
 pub fn server_error() -> Value {
     json!({"status": 500, "body": {"__type": "InternalServerError"}, "content_type": "application/x-amz-json-1.0"})
 }
+
+/// `EventBridge`'s answer where it refuses the only entry of a call.
+pub fn entry_refused() -> Value {
+    let entry = json!({"ErrorCode": "InternalFailure", "ErrorMessage": "Unexpected internal failure"});
+    json!({"status": 200, "body": {"FailedEntryCount": 1, "Entries": [entry]}, "content_type": "application/x-amz-json-1.1"})
+}

@@ -10,7 +10,7 @@ use shared::{LoginUrl, Status, attempt::index, aws::partition, timestamp::Clock}
 
 use super::{
     super::{events::OUTCOMES, key_policy},
-    custody, deployment,
+    bus, custody, deployment,
     finding::{self, Finding},
     proof,
     safety::{self, Concurrency},
@@ -92,6 +92,7 @@ impl<'a> Checks<'a> {
         add("visibility", self.visibility().await);
         add("event-sources", self.event_sources().await);
         add("webhook", self.webhook().await);
+        add("event-bus", self.event_bus().await);
         add("whatsapp", self.whatsapp().await);
         add("alarms", self.alarms().await);
         add("queues", self.queues().await);
@@ -255,6 +256,11 @@ impl<'a> Checks<'a> {
             .parse()
             .map_err(|_| Error::failed("probe the bot's webhook", "invalid URL; correct BotWebhookUrl and deploy"))?;
         Ok(vec![finding::webhook(probe_webhook(&url).await?)])
+    }
+
+    async fn event_bus(&self) -> Result<Vec<Finding>, Error> {
+        let Some(name) = self.notifier.settings.get("EVENT_BUS_NAME") else { return Ok(Vec::new()) };
+        bus::check(self.target, name, &self.notifier.settings.role_arn, self.clock).await
     }
 
     async fn whatsapp(&self) -> Result<Vec<Finding>, Error> {

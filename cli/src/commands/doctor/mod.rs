@@ -1,5 +1,6 @@
 //! `wasf doctor`: checks the deployed stack, and gives a remedy for each problem.
 
+mod bus;
 mod checks;
 mod custody;
 mod deployment;

@@ -80,6 +80,12 @@ impl Answers {
             rules::webhook_url,
         )?;
         answers.optional(
+            "EventBusName",
+            args.event_bus_name.as_deref(),
+            ("--event-bus-name", "An EventBridge event bus for events, its name or ARN, - for none"),
+            rules::event_bus,
+        )?;
+        answers.optional(
             "AlarmEmail",
             args.alarm_email.as_deref(),
             ("--alarm-email", "The e-mail address that receives alarms, - for none"),
@@ -237,7 +243,7 @@ mod tests {
     fn what_is_taken_away_is_given_as_empty() {
         assert_eq!(with_webhook(&["--bot-webhook-url", "-"], None)["BotWebhookUrl"], "");
         assert_eq!(with_webhook(&["--callback-uri=-", "--alarm-email=-"], None)["AlarmEmail"], "");
-        assert_eq!(with_webhook(&[], Some("\n\n\n\n-\n\n\n"))["BotWebhookUrl"], "");
+        assert_eq!(with_webhook(&[], Some("\n\n\n\n-\n\n\n\n"))["BotWebhookUrl"], "");
         assert_eq!(with_webhook(&[], None)["BotWebhookUrl"], "https://bot.example.com/events");
     }
 
@@ -254,11 +260,20 @@ mod tests {
                 .cloned()
         };
         assert_eq!(key(&["--secrets-key-arn", KEY], None, &BTreeMap::new()).as_deref(), Some(KEY));
-        let typed = "\n\n\n\n\n\nalias/mine\narn:aws:kms:eu-west-1:123456789012:key/0b1c\n";
+        let typed = "\n\n\n\n\n\n\nalias/mine\narn:aws:kms:eu-west-1:123456789012:key/0b1c\n";
         assert_eq!(key(&[], Some(typed), &BTreeMap::new()).as_deref(), Some(KEY));
         assert_eq!(key(&[], None, &known).as_deref(), Some(KEY));
         assert_eq!(key(&["--secrets-key-arn=-"], None, &known).as_deref(), Some(""));
         assert_eq!(key(&[], None, &BTreeMap::new()), None);
+    }
+
+    #[test]
+    fn an_event_bus_is_given_typed_or_taken_away() {
+        let bus = |flags: &[&str], lines| with_webhook(flags, lines).get("EventBusName").cloned();
+        assert_eq!(bus(&["--event-bus-name", "bot-events"], None).as_deref(), Some("bot-events"));
+        assert_eq!(bus(&[], Some("\n\n\n\n\ntwo words\nbot-events\n\n\n")).as_deref(), Some("bot-events"));
+        assert_eq!(bus(&["--event-bus-name", "-"], None).as_deref(), Some(""));
+        assert_eq!(bus(&[], None), None);
     }
 
     #[test]

@@ -41,6 +41,23 @@ pub(super) fn webhook_url(text: &str) -> Result<String, String> {
     if is_usual { Ok(text.to_owned()) } else { Err("it is not https, which events need".to_owned()) }
 }
 
+/// The name of an `EventBridge` event bus, or its ARN.
+pub(super) fn event_bus(text: &str) -> Result<String, String> {
+    let is_name = |text: &str| {
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._/-".contains(&byte);
+        (1..=256).contains(&text.len()) && text.bytes().all(is_allowed)
+    };
+    let is_arn = || {
+        let [arn, partition, "events", region, account, resource] = text.split(':').collect::<Vec<_>>()[..] else {
+            return false;
+        };
+        let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+        let is_place = partition.starts_with("aws") && !region.is_empty() && !text.contains(char::is_whitespace);
+        arn == "arn" && is_place && is_account && resource.strip_prefix("event-bus/").is_some_and(is_name)
+    };
+    if is_name(text) || is_arn() { Ok(text.to_owned()) } else { Err("give an event bus's name or its ARN".to_owned()) }
+}
+
 pub(super) fn callback_uri(text: &str) -> Result<String, String> {
     let uri: CallbackUri = text.parse().map_err(|why| format!("it is {why}"))?;
     let url = Url::parse(uri.as_str()).map_err(|_| "it is not a URL")?;
@@ -145,6 +162,23 @@ mod tests {
     }
 
     #[test]
+    fn an_event_bus_is_given_by_its_name_or_its_arn() {
+        for right in ["default", "bot-events", "aws.partner/x", "arn:aws:events:eu-west-1:123456789012:event-bus/bot"] {
+            assert_eq!(event_bus(right).unwrap(), right);
+        }
+        for wrong in [
+            "",
+            "two words",
+            "arn:aws:events:eu-west-1:123456789012:rule/bot",
+            "arn:aws:sqs:eu-west-1:123456789012:event-bus/bot",
+            "arn:aws:events:eu-west-1:12345:event-bus/bot",
+            "arn:aws:events:eu-west-1:123456789012:event-bus/",
+        ] {
+            assert!(event_bus(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn numbers_and_addresses_are_those_of_the_template() {
         assert_eq!(sender("+14155238886").unwrap(), "whatsapp:+14155238886");
         assert_eq!(sender("whatsapp:+14155238886").unwrap(), "whatsapp:+14155238886");
@@ -196,6 +230,8 @@ mod tests {
         };
         let webhook = r"^(https://\S+|http://(([a-z0-9-]+\.)*localhost|127\.0\.0\.1|\[::1\])([:/]\S*)?)?$";
         assert_eq!(pattern("BotWebhookUrl"), webhook);
+        let bus = r"^(([A-Za-z0-9._/-]{1,256})|(arn:aws[a-z-]*:events:[a-z0-9-]+:[0-9]{12}:event-bus/[A-Za-z0-9._/-]{1,256}))?$";
+        assert_eq!(pattern("EventBusName"), bus);
         assert_eq!(pattern("WhatsAppSender"), r"^((whatsapp:)?\+?[0-9]{5,20})?$");
         assert_eq!(pattern("BotPhoneNumber"), r"^(\+?[0-9]{5,15})?$");
         assert_eq!(pattern("AlarmEmail"), r"^(\S+@\S+)?$");

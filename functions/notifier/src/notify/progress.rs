@@ -5,7 +5,7 @@ use std::time::Duration;
 use shared::{
     Status, Timestamp,
     attempt::{
-        Item, attr,
+        Item, Ways, attr,
         last_error::{LastError, Party},
         ledger::Mark,
     },
@@ -13,7 +13,7 @@ use shared::{
     conditional_write::ConditionalWrite,
 };
 
-use crate::{bot::Ways, outcome::OutcomeKey, setback::Setback, whatsapp::SendError};
+use crate::{outcome::OutcomeKey, setback::Setback, whatsapp::SendError};
 
 /// How far a notification came.
 pub(crate) struct Progress {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy takes for other code")]
 
+mod bus;
 mod last_errors;
 mod sends;
 mod table;
@@ -85,6 +86,7 @@ impl World {
             }
         });
         server.on("SendMessage", |_| json!({"MessageId": "m"}).into());
+        server.on("PutEvents", |_| event_taken());
         server.on("ChangeMessageVisibility", |_| json!({}).into());
         server.on(BOT, move |_| Answer::new(bot, ""));
         let messages = Mutex::new(0);
@@ -96,6 +98,11 @@ impl World {
         });
         server
     }
+}
+
+/// What `EventBridge` answers that accepts an event.
+fn event_taken() -> Answer {
+    json!({"FailedEntryCount": 0, "Entries": [{"EventId": "e"}]}).into()
 }
 
 /// What Secrets Manager answers where one of the secrets may not be read.
@@ -355,7 +362,7 @@ async fn an_undeliverable_message_is_final_and_reported_to_a_bot_that_was_notifi
     assert_eq!(
         scene.marks(),
         [
-            "SET message_error REMOVE message_intent, bot_told_at, webhook_told_at, queue_told_at",
+            "SET message_error REMOVE message_intent, bot_told_at, webhook_told_at, queue_told_at, bus_told_at",
             "SET bot_told_at notified_at"
         ]
     );
@@ -828,7 +835,7 @@ async fn a_persons_own_refusal_that_comes_later_is_final_and_the_bot_hears_of_it
         assert_eq!(
             scene.marks(),
             [
-                "SET message_error whatsapp_last_error REMOVE messaged_at, delay_told_at, notified_at, bot_told_at, webhook_told_at, queue_told_at",
+                "SET message_error whatsapp_last_error REMOVE messaged_at, delay_told_at, notified_at, bot_told_at, webhook_told_at, queue_told_at, bus_told_at",
                 "SET bot_told_at notified_at"
             ]
         );

@@ -3,12 +3,12 @@
 use super::is;
 use crate::{
     Status, Timestamp,
-    attempt::{attr, intent::Intent, message::UNKNOWN},
+    attempt::{Ways, attr, intent::Intent, message::UNKNOWN},
     conditional_write::{Attributes, Condition, ConditionalWrite},
 };
 
 /// What says that the bot was notified, on all its ways or on one.
-pub const BOT_TOLD: [&str; 3] = [attr::BOT_TOLD_AT, attr::WEBHOOK_TOLD_AT, attr::QUEUE_TOLD_AT];
+pub const BOT_TOLD: [&str; 4] = [attr::BOT_TOLD_AT, attr::WEBHOOK_TOLD_AT, attr::QUEUE_TOLD_AT, attr::BUS_TOLD_AT];
 
 /// Who was notified of an outcome, or could not be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,10 +45,8 @@ pub enum Mark {
     },
     /// The chat was told of enough failures: this one is not asked about again.
     Withheld,
-    /// The bot's webhook took the event, and its queue has not.
-    WebhookNotified,
-    /// The bot's queue took the event, and its webhook has not.
-    QueueNotified,
+    /// The bot was notified on these of its ways, and not on each.
+    NotifiedBy(Ways),
     /// The bot was notified on each of its ways.
     BotNotified,
     /// There was nothing left to send.
@@ -108,8 +106,7 @@ impl Mark {
                 write.set(attr::MESSAGE_ERROR, code.as_str()).remove([attr::MESSAGE_INTENT]).remove(BOT_TOLD)
             }
             Self::Withheld => write.set(attr::WITHHELD_AT, now),
-            Self::WebhookNotified => write.set(attr::WEBHOOK_TOLD_AT, now),
-            Self::QueueNotified => write.set(attr::QUEUE_TOLD_AT, now),
+            Self::NotifiedBy(ways) => ways.marks().fold(write, |write, mark| write.set(mark, now)),
             Self::BotNotified => write.set(attr::BOT_TOLD_AT, now),
             Self::WhilePending(mark) => mark.change(write, status, now),
             Self::Nothing => write,

@@ -3,7 +3,7 @@ use std::rc::Rc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::attempt::{Account, intent::Intent};
+use crate::attempt::{Account, Ways, intent::Intent};
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 const LATER: Timestamp = Timestamp::from_millis(1_790_000_000_001);
@@ -282,7 +282,8 @@ fn whoever_read_the_row_before_a_result_sends_nothing() {
 #[test]
 fn a_bot_that_heard_of_a_pending_message_hears_that_none_arrives() {
     let mark = |mark: Mark| plain(mark.write(Status::Connected, NOW, false, LATER));
-    let pending = [Mark::BotNotified, Mark::WebhookNotified, Mark::QueueNotified, Mark::Nothing];
+    let by_webhook = Mark::NotifiedBy(Ways { webhook: true, ..Ways::default() });
+    let pending = [Mark::BotNotified, by_webhook, Mark::Nothing];
     let undeliverable = Mark::Undeliverable { this: intent("a"), code: "63024".to_owned() };
     for result in [Mark::MaybeMessaged { last: Some(intent("a")) }, undeliverable] {
         let mut item = after([connect("a", false, NOW)]);

@@ -2,7 +2,7 @@
 
 use shared::{
     attempt::{
-        attr,
+        Ways, attr,
         intent::{Intent, Step},
         last_error::Party,
         ledger::Mark,
@@ -14,7 +14,7 @@ pub use super::step::StepResult;
 use super::{
     Telling,
     rules::Broken,
-    state::{Message, NOW, Place, Pointer, STATUS, State, UPDATED_AT, Ways},
+    state::{Message, NOW, Place, Pointer, STATUS, State, UPDATED_AT},
     step::{At, Deed, Marked, refused_by},
 };
 
@@ -196,18 +196,17 @@ impl Work {
 
     /// The possible results of the next step.
     pub fn steps(&self, state: &State, mut can: impl FnMut(StepResult)) {
-        use StepResult::{
-            AskedAgain, Down, Lost, NotTaken, QueueDown, Refused, Success, Undeliverable, WebhookDown, WebhookLost,
-        };
+        use StepResult::{AskedAgain, Down, Lost, NotTaken, Refused, Success, Undeliverable, WaysDown, WebhookLost};
+        let down;
         let results: &[StepResult] = match self.at {
             At::Intend | At::TakeBack | At::MarkIntent { .. } => &[Success, Refused, Lost, AskedAgain],
             At::MarkMessage(_) | At::MarkBot(_) | At::MarkRest | At::HandOver => &[Success, Refused, Lost],
             At::Send => &[Success, Lost, NotTaken, Down, Undeliverable],
-            At::Bot => match self.left {
-                Ways::ALL => &[Success, Down, WebhookDown, QueueDown, WebhookLost],
-                Ways { webhook: true, .. } => &[Success, Down, WebhookLost],
-                Ways { .. } => &[Success, Down],
-            },
+            At::Bot => {
+                let lost = self.left.webhook.then_some(WebhookLost);
+                down = parts(self.left).map(WaysDown).chain([Success]).chain(lost).collect::<Vec<_>>();
+                &down
+            }
             At::Answer { .. } => &[Success],
         };
         for result in results {
@@ -326,12 +325,9 @@ impl Work {
     }
 
     fn notify_bot(&mut self, state: &mut State, broken: Broken, result: StepResult) -> At {
-        let (webhook, queue) = (Ways { webhook: true, queue: false }, Ways { webhook: false, queue: true });
         let (not_heard, not_told) = match result {
-            StepResult::Down => (Ways::ALL, Ways::ALL),
-            StepResult::WebhookDown => (webhook, webhook),
-            StepResult::QueueDown => (queue, queue),
-            StepResult::WebhookLost => (Ways::default(), webhook),
+            StepResult::WaysDown(ways) => (ways, ways),
+            StepResult::WebhookLost => (Ways::default(), Ways { webhook: true, ..Ways::default() }),
             _ => (Ways::default(), Ways::default()),
         };
         let heard = self.left.without(not_heard);
@@ -341,13 +337,12 @@ impl Work {
         }
         let told = self.left.without(not_told);
         self.left = self.left.without(told);
-        match (self.left.are_any(), told.webhook, told.queue) {
-            (false, ..) => At::MarkBot(Deed::Bot),
-            (true, false, false) if self.bot_refused_before => self.after_bot(),
-            (true, false, false) => At::MarkBot(Deed::BotRefused),
-            _ if broken == Broken::WaysConfused => At::MarkBot(Deed::Bot),
-            (true, true, _) => At::MarkBot(Deed::Webhook),
-            (true, _, true) => At::MarkBot(Deed::Queue),
+        match (self.left.are_any(), told.are_any()) {
+            (false, _) => At::MarkBot(Deed::Bot),
+            (true, false) if self.bot_refused_before => self.after_bot(),
+            (true, false) => At::MarkBot(Deed::BotRefused),
+            (true, true) if broken == Broken::WaysConfused => At::MarkBot(Deed::Bot),
+            (true, true) => At::MarkBot(Deed::Ways(told)),
         }
     }
 
@@ -376,8 +371,7 @@ impl Work {
                 Some(this) => Mark::Undeliverable { this, code: "63024".to_owned() },
                 None => Mark::Nothing,
             },
-            Deed::Webhook => self.of_bot(broken, Mark::WebhookNotified),
-            Deed::Queue => self.of_bot(broken, Mark::QueueNotified),
+            Deed::Ways(ways) => self.of_bot(broken, Mark::NotifiedBy(ways)),
             Deed::Bot => self.of_bot(broken, Mark::BotNotified),
             Deed::BotRefused | Deed::Nothing => self.of_bot(broken, Mark::Nothing),
         }
@@ -415,4 +409,13 @@ impl Work {
 
 fn parsed(intent: Option<&String>) -> Option<Intent> {
     intent?.parse().ok()
+}
+
+/// Each choice of these ways but none.
+fn parts(of: Ways) -> impl Iterator<Item = Ways> {
+    let both = [false, true];
+    let all = both.into_iter().flat_map(move |webhook| {
+        both.into_iter().flat_map(move |queue| both.into_iter().map(move |bus| Ways { webhook, queue, bus }))
+    });
+    all.filter(move |ways| ways.are_any() && !ways.without(of).are_any())
 }

@@ -1,11 +1,11 @@
 //! The properties of how an outcome is told.
 
-use shared::attempt::attr;
+use shared::attempt::{Ways, attr};
 use stateright::Property;
 
 use super::{
     Telling,
-    state::{Message, State, Ways},
+    state::{Message, State},
 };
 
 /// All of them.

@@ -18,7 +18,7 @@ pub enum Broken {
     RefusalIsMessage,
     /// A mark of what was done that could not be written is not written with the next.
     MarkDropped,
-    /// The mark of one way to the bot is taken for the other's.
+    /// The mark of one way to the bot is taken for another's.
     WaysConfused,
     /// An outcome without a message that arrived is not told again to a bot that has heard `pending`.
     BotNotToldAgain,
@@ -39,7 +39,7 @@ impl Broken {
         (Self::ResultIgnored, "an intent is written whether or not the message was sent meanwhile", 2),
         (Self::RefusalIsMessage, "a refused message counts as sent", 2),
         (Self::MarkDropped, "a mark that could not be written is not written with the next", 2),
-        (Self::WaysConfused, "the mark of one way to the bot is taken for the other's", 2),
+        (Self::WaysConfused, "the mark of one way to the bot is taken for another's", 2),
         (Self::BotNotToldAgain, "a bot that heard \"pending\" is not told that no message arrives", 2),
         (Self::PendingCounts, "an event that said \"pending\" is marked whatever is known by then", 3),
         (Self::AcknowledgedEarly, "the record is acknowledged before the hand-over", 2),

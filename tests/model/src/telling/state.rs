@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use shared::{
     AttemptId, Status, Timestamp,
-    attempt::{Item, attr, intent::Intent, message::UNKNOWN},
+    attempt::{Item, Ways, attr, intent::Intent, message::UNKNOWN},
     conditional_write::{Attributes, ConditionalWrite},
 };
 
@@ -46,38 +46,6 @@ pub struct Pointer {
     pub receives: u8,
     /// Where it is.
     pub place: Place,
-}
-
-/// The ways to the bot, or some of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Ways {
-    /// The webhook.
-    pub webhook: bool,
-    /// The queue.
-    pub queue: bool,
-}
-
-impl Ways {
-    /// Both.
-    pub const ALL: Self = Self { webhook: true, queue: true };
-
-    /// Whether it is at least one.
-    #[must_use]
-    pub const fn are_any(self) -> bool {
-        self.webhook || self.queue
-    }
-
-    /// Those that are not among these.
-    #[must_use]
-    pub const fn without(self, those: Self) -> Self {
-        Self { webhook: self.webhook && !those.webhook, queue: self.queue && !those.queue }
-    }
-
-    /// Those and these.
-    #[must_use]
-    pub const fn and(self, those: Self) -> Self {
-        Self { webhook: self.webhook || those.webhook, queue: self.queue || those.queue }
-    }
 }
 
 /// How the message to the person stands: what the bot's event says of it.
@@ -184,8 +152,7 @@ impl Row {
     /// The bot's ways that took the event, by the marks: the same.
     #[must_use]
     pub fn bot(&self) -> Ways {
-        let told = self.has(attr::BOT_TOLD_AT);
-        Ways { webhook: told || self.has(attr::WEBHOOK_TOLD_AT), queue: told || self.has(attr::QUEUE_TOLD_AT) }
+        Ways::told(&self.item())
     }
 
     /// Applies a write; returns the attributes that refuse it.

@@ -2,6 +2,7 @@
 
 use shared::{
     attempt::{
+        Ways,
         last_error::{LastError, Party},
         ledger::Mark,
         message::Accepted,
@@ -43,8 +44,8 @@ pub(super) enum Deed {
     Messaged,
     MaybeMessaged,
     Undeliverable,
-    Webhook,
-    Queue,
+    /// The bot took the event on these of its ways.
+    Ways(Ways),
     Bot,
     /// The bot did not take the event on any way, and what it answered is news.
     BotRefused,
@@ -64,14 +65,12 @@ pub enum StepResult {
     AskedAgain,
     /// It does not, and the answer is lost.
     NotTaken,
-    /// The provider, or the bot on each way, is down.
+    /// The provider is down.
     Down,
     /// The provider says that the message cannot be delivered.
     Undeliverable,
-    /// The webhook is down.
-    WebhookDown,
-    /// The bot's queue is down.
-    QueueDown,
+    /// The bot is down on these of its ways.
+    WaysDown(Ways),
     /// The webhook took the event, and its answer is lost.
     WebhookLost,
 }
@@ -90,7 +89,7 @@ impl StepResult {
             Self::Success => None,
             Self::Refused => Some(Fault::Refusal),
             Self::Lost | Self::AskedAgain | Self::NotTaken | Self::WebhookLost => Some(Fault::Lost),
-            Self::Down | Self::Undeliverable | Self::WebhookDown | Self::QueueDown => Some(Fault::Answer),
+            Self::Down | Self::Undeliverable | Self::WaysDown(_) => Some(Fault::Answer),
         }
     }
 }

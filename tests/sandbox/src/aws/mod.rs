@@ -174,6 +174,7 @@ fn operation(headers: &HeaderMap) -> Option<String> {
         "DynamoDB" => "dynamodb",
         "AmazonSQS" => "sqs",
         "TrentService" => "kms",
+        "AWSEvents" => "events",
         other => other,
     };
     Some(format!("{service}.{operation}"))

@@ -20,6 +20,8 @@ pub(super) struct Chat<'a> {
     pub(super) grants: Vec<&'a Value>,
     pub(super) journal: Journal,
     pub(super) events: Vec<Event>,
+    /// The ids of the events that the bus was given, and how often.
+    on_bus: BTreeMap<String, usize>,
     pub(super) asked: Option<&'a Asked>,
     pub(super) families: Families,
 }
@@ -44,6 +46,11 @@ impl<'a> Chat<'a> {
     pub(super) fn new(person: &'a Person, evidence: &'a Evidence, journal: Journal) -> Self {
         let of_chat = |item: &&Value| item["wa_id"]["S"] == *person.chat;
         let events = events(&journal);
+        let mut on_bus = BTreeMap::new();
+        let details = evidence.bus.iter().map(|event| &event["detail"]);
+        for id in details.filter(|event| event["subject"] == *person.chat).filter_map(|event| event["id"].as_str()) {
+            *on_bus.entry(id.to_owned()).or_default() += 1;
+        }
         let items = evidence.attempts.iter().filter(of_chat);
         let (ends, attempts) = items.partition(|item| status(item) == "ended");
         Self {
@@ -55,6 +62,7 @@ impl<'a> Chat<'a> {
             families: Families::of(person, &journal, evidence.turned_at),
             journal,
             events,
+            on_bus,
             asked: evidence.asked.iter().find(|asked| asked.chat == person.chat),
         }
     }
@@ -138,6 +146,16 @@ impl<'a> Chat<'a> {
         counts.map(|(text, count)| count.saturating_sub(self.outcomes_with(text).max(1))).sum()
     }
 
+    /// Whether the bus was given this event too, whatever it says of the message.
+    pub(super) fn is_on_bus(&self, event: &Event) -> bool {
+        self.on_bus.keys().any(|id| without_learned(id) == event.id)
+    }
+
+    /// How many events the bus was given again.
+    pub(super) fn repeated_on_bus(&self) -> usize {
+        self.on_bus.values().map(|count| count - 1).sum()
+    }
+
     /// How many repetitions cannot be avoided: each send whose response was lost, and what the faults excuse.
     pub(super) fn unavoidable_repeats(&self) -> usize {
         let lost = self.journal.faults("twilio.messages").iter().filter(|fault| fault.ends_with("_after")).count();
@@ -184,7 +202,7 @@ impl Event {
         let data = &body["data"];
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let id = body["id"].as_str()?;
-        let id = ["_undeliverable", "_unknown"].iter().find_map(|learned| id.strip_suffix(learned)).unwrap_or(id);
+        let id = without_learned(id);
         Some(Self {
             id: id.to_owned(),
             kind: text(&body["type"]),
@@ -201,6 +219,11 @@ impl Event {
     pub(super) fn is_of_a_connection(&self) -> bool {
         matches!(&*self.kind, "connection.created" | "connection.renewed")
     }
+}
+
+/// An event's id without what is added where more is learned of the message.
+fn without_learned(id: &str) -> &str {
+    ["_undeliverable", "_unknown"].iter().find_map(|learned| id.strip_suffix(learned)).unwrap_or(id)
 }
 
 /// The events that arrived, each once, in the order of their first arrival and as they were sent last.

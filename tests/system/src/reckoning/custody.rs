@@ -167,6 +167,9 @@ fn untold(chat: &Chat<'_>, end: &Value) -> Option<String> {
     let prefix = prefix(end);
     let events: Vec<_> = chat.events.iter().filter(|event| event.id.starts_with(&prefix)).collect();
     let [event] = events[..] else { return Some(format!("and the bot was told {} times", events.len())) };
+    if !chat.is_on_bus(event) {
+        return Some("and the bus was not given the event".to_owned());
+    }
     if event.at != number(end, "updated_at").unwrap_or_default() {
         return Some("and the bot was told of another time".to_owned());
     }

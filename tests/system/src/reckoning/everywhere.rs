@@ -43,12 +43,14 @@ fn strangers(people: &[Person], bystanders: &[Bystander], evidence: &Evidence) -
         let records = evidence.journal[endpoint]["records"].as_array().into_iter().flatten();
         records.filter_map(|record| record["wa_id"].as_str().map(str::to_owned)).collect()
     };
+    let subject = |event: &Value| event["detail"]["subject"].as_str().map(str::to_owned);
     let mut found = Vec::new();
     for (what, chats, of_bystanders) in [
         ("an attempt", chats(&evidence.attempts), false),
         ("a row", chats(&evidence.rows), true),
         ("a message", told("twilio.messages"), false),
         ("an event", told("bot.events"), false),
+        ("an event on the bus", evidence.bus.iter().filter_map(subject).collect(), false),
     ] {
         let is_expected = |chat: &&String| known.contains(&***chat) || of_bystanders && untouched.contains(&***chat);
         let wrong: BTreeSet<_> = chats.iter().filter(|chat| !is_expected(chat)).collect();

@@ -130,6 +130,8 @@ pub struct Evidence {
     pub rows: Vec<Value>,
     /// The sandbox's whole journal.
     pub journal: Value,
+    /// What the target of the rule on the bot's event bus received.
+    pub bus: Vec<Value>,
     /// What the sandbox's Salesforce granted.
     pub grants: Vec<Value>,
     /// The bodies in the exchange dead-letter queue.
@@ -255,6 +257,8 @@ struct Totals {
     dead_letters: usize,
     /// Messages that were repeated where that cannot be avoided.
     repeated: usize,
+    /// Events that the bus was given more than once.
+    repeated_on_bus: usize,
     /// Tokens that nobody but Salesforce knows, because the answer with them was lost.
     unknown_tokens: usize,
     /// Refresh tokens that Salesforce replaced.
@@ -297,6 +301,7 @@ impl Reckoning {
         let totals = &mut self.totals;
         totals.logins += chat.person.logins.len();
         totals.repeated += chat.repeated().min(chat.unavoidable_repeats());
+        totals.repeated_on_bus += chat.repeated_on_bus();
         totals.unknown_tokens += chat.orphans().filter(|grant| chat.is_excused(grant)).count();
         let refreshes = chat.journal.records("salesforce.refresh").iter();
         totals.rotations += refreshes.filter(|record| record["verdict"] == "rotated").count();
@@ -383,7 +388,7 @@ impl fmt::Display for Reckoning {
         }
         let Totals { people, logins, consents, connected, superseded, failed, .. } = self.totals;
         let Totals { withheld, revoked, dead_letters, repeated, unknown_tokens, .. } = self.totals;
-        let Totals { rotations, ended, lost_with_process, revoked_in_vain, .. } = self.totals;
+        let Totals { rotations, ended, lost_with_process, revoked_in_vain, repeated_on_bus, .. } = self.totals;
         writeln!(f, "\n{:<46}  {people}", "people")?;
         for (what, count) in [
             ("logins", logins),
@@ -395,6 +400,7 @@ impl fmt::Display for Reckoning {
             ("tokens revoked", revoked),
             ("messages that nobody can process", dead_letters),
             ("messages repeated, unavoidably", repeated),
+            ("events repeated on the bus", repeated_on_bus),
             ("tokens alive whose answer was lost", unknown_tokens),
             ("refresh tokens replaced", rotations),
             ("connections that somebody ended", ended),

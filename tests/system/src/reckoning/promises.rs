@@ -66,6 +66,9 @@ fn lost(chat: &Chat<'_>, login: &Login) -> Option<String> {
     let Some(event) = chat.events.iter().find(|event| event.id == id) else {
         return Some(format!("{status}, and the bot was not told"));
     };
+    if !chat.is_on_bus(event) {
+        return Some(format!("{status}, and the bus was not given the event"));
+    }
     if item.get("notified_at").is_none() {
         return Some(format!("{status}, and not marked as told"));
     }

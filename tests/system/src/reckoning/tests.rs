@@ -25,6 +25,8 @@ struct Soak {
     bystanders: Vec<Bystander>,
     unprocessable: Vec<String>,
     evidence: Evidence,
+    /// What happens to the events on the bus, which are those of the webhook.
+    on_bus: fn(&mut Vec<Value>),
 }
 
 pub(super) fn sha256(text: &str) -> String {
@@ -111,7 +113,9 @@ impl Soak {
                 asked: vec![asked(TWICE, 200), asked(DENIES, 404)],
                 seen: Vec::new(),
                 turned_at: None,
+                bus: Vec::new(),
             },
+            on_bus: |_| {},
         };
         for (attempt, seconds, kind) in [("first", 0, "created"), ("second", 60, "renewed")] {
             soak.exchange(Some(TWICE), attempt, &format!("code {attempt}"));
@@ -169,7 +173,11 @@ impl Soak {
     }
 
     fn reckon(&self) -> Reckoning {
-        Reckoning::of(&self.people, &self.bystanders, &self.unprocessable, &self.evidence)
+        let events = self.evidence.journal["bot.events"]["records"].as_array().into_iter().flatten();
+        let mut bus = events.map(|record| json!({"detail": record["asked"]["body"]})).collect();
+        (self.on_bus)(&mut bus);
+        let evidence = Evidence { bus, ..self.evidence.clone() };
+        Reckoning::of(&self.people, &self.bystanders, &self.unprocessable, &evidence)
     }
 }
 
@@ -213,6 +221,32 @@ fn a_consent_without_an_end_is_lost() {
 #[test]
 fn an_outcome_of_which_the_chat_hears_nothing_is_lost() {
     assert_eq!(broken(|soak| drop(soak.records("twilio.messages").pop())), [Promise::NoneLost]);
+}
+
+#[test]
+fn an_outcome_that_the_bus_was_not_given_is_lost() {
+    assert_eq!(broken(|soak| soak.on_bus = |bus| drop(bus.pop())), [Promise::NoneLost]);
+}
+
+#[test]
+fn an_event_on_the_bus_of_somebody_else_is_in_a_wrong_chat() {
+    let of_bystander =
+        |soak: &mut Soak| soak.on_bus = |bus| bus.push(json!({"detail": {"subject": BYSTANDER, "id": "1"}}));
+    assert_eq!(broken(of_bystander), [Promise::OwnChat]);
+}
+
+#[test]
+fn an_event_that_the_bus_is_given_twice_is_counted_and_breaks_nothing() {
+    let mut soak = Soak::kept();
+    soak.on_bus = |bus| bus.push(bus[0].clone());
+    let reckoning = soak.reckon();
+    assert!(reckoning.is_good(), "{reckoning}");
+    assert!(
+        reckoning
+            .to_string()
+            .lines()
+            .any(|line| line.starts_with("events repeated on the bus") && line.ends_with(" 1"))
+    );
 }
 
 #[test]

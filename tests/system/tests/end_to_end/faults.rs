@@ -219,7 +219,7 @@ async fn an_unreadable_message_ends_in_the_dead_letter_queue_alone() {
 }
 
 /// Waits until the chat's attempt is marked as notified.
-async fn settled(cloud: &Cloud, chat: &str) {
+pub(crate) async fn settled(cloud: &Cloud, chat: &str) {
     let scan = json!({
         "TableName": cloud.stack("main").output("AttemptTableName"),
         "ConsistentRead": true,

@@ -4,6 +4,7 @@
 
 mod alarms;
 mod browser;
+mod bus;
 mod connect;
 mod consents;
 mod cookies;

@@ -188,6 +188,17 @@ async fn a_webhook_that_refuses_the_signature() {
 }
 
 #[tokio::test]
+async fn an_event_bus_that_the_notifier_may_not_put_events_on() {
+    let operator = Operator::ready().await;
+    let before = operator.set("Notifier", "EVENT_BUS_NAME", "default").await;
+    operator.doctor_finds("event-bus", "events:PutEvents");
+    assert_eq!(operator.json("events test", 0)["ways"], json!(["webhook", "event_bus"]), "the operator may");
+    operator.set("Notifier", "EVENT_BUS_NAME", &before).await;
+    operator.doctor_finds_nothing();
+    assert_eq!(operator.json("events test", 0)["ways"], json!(["webhook"]));
+}
+
+#[tokio::test]
 async fn a_secret_under_a_key_that_the_functions_may_not_use_until_the_key_is_a_parameter() {
     let operator = Operator::ready().await;
     let key = operator.cloud.aws("kms", "TrentService.CreateKey", json!({})).await;

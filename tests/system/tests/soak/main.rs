@@ -113,6 +113,7 @@ async fn main() -> ExitCode {
         let mut evidence =
             Evidence { asked: asked.clone(), turned_at: Some(turned_at), ..settle::evidence(&cloud, &people).await };
         evidence.journal = proof::without(&apart, evidence.journal);
+        evidence.bus.retain(|event| !apart.iter().any(|chat| event["detail"]["subject"] == **chat));
         reckoning = Reckoning::of(&people, &bystanders, &unprocessable, &evidence);
         let hidden = settling.hidden().await;
         if reckoning.is_good() || hidden == 0 || rested.elapsed() > LONGEST {

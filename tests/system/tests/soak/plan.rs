@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 pub(crate) use self::life::{Ending, Life};
 use system::{
-    faults::{refusal, server_error, throttled},
+    faults::{entry_refused, refusal, server_error, throttled},
     new_chat,
     reckoning::{Excuse, Excuses},
 };
@@ -129,6 +129,7 @@ const NAME: Edge = Edge::Party("salesforce.userinfo");
 const REVOKE: Edge = Edge::Party("salesforce.revoke");
 const TWILIO: Edge = Edge::Party("twilio.messages");
 const BOT: Edge = Edge::Party("bot.events");
+const BUS: Edge = Edge::Chat("events.PutEvents");
 const RECORD: Edge = Edge::Attempt("dynamodb.UpdateItem");
 const STORE: Edge = Edge::Chat("dynamodb.TransactWriteItems");
 const READ: Edge = Edge::Chat("dynamodb.GetItem");
@@ -235,7 +236,7 @@ fn fault(rng: &mut Rng) -> Fault {
     let busy = json!({"status": 429, "body": "", "headers": {"Retry-After": "1"}});
     let twilio =
         |status: u16, code: u32| json!({"status": status, "body": {"code": code, "message": "", "status": status}});
-    let kinds: [(&str, Edge, u32, Value); 55] = [
+    let kinds: [(&str, Edge, u32, Value); 61] = [
         ("Salesforce 503", TOKEN, rng.u32(1..=9), status(503)),
         ("Salesforce maintenance page", TOKEN, few, page()),
         ("Salesforce 429", TOKEN, few, busy),
@@ -266,6 +267,11 @@ fn fault(rng: &mut Rng) -> Fault {
         ("bot drops the request", BOT, few, drop("before")),
         ("bot 500 for minutes", BOT, rng.u32(8..=10), status(500)),
         ("bot 500 until the redrive", BOT, FOREVER, status(500)),
+        ("bus refuses the entry", BUS, rng.u32(1..=6), entry_refused()),
+        ("bus throttled", BUS, rng.u32(1..=6), throttled()),
+        ("bus's answer lost", BUS, few, drop("after")),
+        ("bus drops the request", BUS, few, drop("before")),
+        ("bus refuses the entry until the redrive", BUS, FOREVER, entry_refused()),
         ("WhatsApp 500 until the redrive", TWILIO, FOREVER, status(500)),
         ("record throttled", RECORD, rng.u32(1..=5), throttled()),
         ("record 500", RECORD, rng.u32(1..=5), server_error()),
@@ -291,6 +297,7 @@ fn fault(rng: &mut Rng) -> Fault {
         ("killed after the tokens are stored", STORE, 1, kill("after")),
         ("killed after the message", TWILIO, 1, kill("after")),
         ("killed after the event", BOT, 1, kill("after")),
+        ("killed after the event on the bus", BUS, 1, kill("after")),
     ];
     let (name, edge, times, action) = kinds[rng.usize(..kinds.len())].clone();
     Fault { name, edge, times, action, login: rng.usize(..2) }
@@ -374,7 +381,7 @@ fn excuse(fault: &Fault, excuses: &mut Excuses) {
     let has = |words: &[&str]| words.iter().any(|word| fault.name.contains(word));
     // The bot or the person may be told again, because the mark that they were told could not be written.
     excuses.repeats += if has(&["record", "claim", "counts"]) { 2 } else { 0 };
-    excuses.repeats += usize::from(fault.name == "killed after the event");
+    excuses.repeats += usize::from(fault.name.starts_with("killed after the event"));
     // An exchanger that was killed with the response, or could not store it, does not know of it; nor does one that
     // stopped waiting.
     let forgets = ["killed", "record", "tokens", "slower than we wait", "visibility", "verifier", "counts"];

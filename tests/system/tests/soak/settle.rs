@@ -246,6 +246,7 @@ pub(crate) async fn evidence(cloud: &Cloud, people: &[Person]) -> Evidence {
         attempts: scan(cloud, main.output("AttemptTableName")).await,
         rows: opened(cloud, &chats, scan(cloud, main.output("TokenTableName")).await).await,
         journal: read(cloud, "/control/journal").await,
+        bus: cloud.all_bus_events().await,
         grants: read(cloud, "/control/grants").await.as_array().expect("grants").clone(),
         dead_letters: bodies(cloud, main.output("ExchangeDlqUrl")).await,
         untold: [

@@ -232,6 +232,7 @@ fn an_end_without_a_record_is_silent() {
 #[test]
 fn an_end_of_which_the_bot_hears_nothing_is_silent() {
     assert!(broken(|soak| drop(soak.records("bot.events").pop())).contains(&Promise::EndsTold));
+    assert!(broken(|soak| soak.on_bus = |bus| drop(bus.pop())).contains(&Promise::EndsTold));
 }
 
 #[test]
@@ -463,7 +464,7 @@ fn ends_do_not_count_as_failures_with_which_a_chat_is_pestered() {
             );
             let data = json!({"attempt_id": "fifth", "message": "sent", "reason": "disconnected", "next": "relink",
                 "user_message": OVER, "relink_url": "http://x/connect/1"});
-            let body = json!({"id": format!("evt_{id}_ended_{at}"), "type": "connection.revoked", "data": data});
+            let body = json!({"id": format!("evt_{id}_ended_{at}"), "type": "connection.revoked", "subject": LEFT, "data": data});
             soak.push("bot.events", record(Some(LEFT), at, body, json!({})));
             soak.message(LEFT, &format!("{OVER}\nhttp://x/connect/1"), END);
         }
