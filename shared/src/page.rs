@@ -1,10 +1,14 @@
 //! The pages that people see: small, without outside assets, with nothing from the request in them.
 
+mod brand;
+mod colour;
+
 use std::str::FromStr;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use url::form_urlencoded;
 
+pub use self::brand::Brand;
 use crate::wa_id::MaskedNumber;
 
 /// Removes the query, which holds the code, from the address bar and the history.
@@ -14,7 +18,7 @@ const STYLE: &str = include_str!("page.css");
 
 /// The hashes of [`STYLE`] and [`HIDE_QUERY`] (CSP Level 3 §2.3.1): to compute them took a fourteenth of a warm token call.
 /// A test names the right values.
-const STYLE_HASH: &str = "sha256-nGFV58tRuEapWeTh9GHurJo1ENWKNl1j43+4sP1k+Js=";
+const STYLE_HASH: &str = "sha256-UrfGs78JP3as1AfZDbu+25RU6s9diRx0DeW+N12BeLg=";
 const HIDE_QUERY_HASH: &str = "sha256-UBodp8UhLR9ASBc1PNRKcs3r2CjAFWxCbrUGPN7u1jo=";
 
 /// Headers of every response, pages and JSON alike: it is not cached, its address is not sent on as a referrer, its
@@ -27,14 +31,29 @@ pub const SECURITY_HEADERS: [(&str, &str); 5] = [
     ("strict-transport-security", "max-age=31536000"),
 ];
 
-/// The Content-Security-Policy of the pages: it allows their own style and script, by hash, and nothing else.
-/// `form_action` lists the sources that a form may lead to, e.g. `'self'`.
-#[must_use]
-pub fn content_security_policy(form_action: &str) -> String {
-    format!(
-        "default-src 'none'; style-src '{STYLE_HASH}'; script-src '{HIDE_QUERY_HASH}'; form-action {form_action}; \
-         base-uri 'none'; frame-ancestors 'none'"
-    )
+/// The Content-Security-Policy of an answer that is no page: it allows nothing.
+pub const BARE_POLICY: &str = "default-src 'none'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
+
+/// A page, as it is sent.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The whole document.
+    pub html: String,
+    /// The sources of `style-src`.
+    styles: String,
+}
+
+impl Page {
+    /// The page's Content-Security-Policy: it allows its own styles and script, by hash, and its own pictures, and nothing
+    /// else. `form_action` lists the sources that a form may lead to, e.g. `'self'`.
+    #[must_use]
+    pub fn policy(&self, form_action: &str) -> String {
+        let Self { styles, .. } = self;
+        format!(
+            "default-src 'none'; style-src {styles}; script-src '{HIDE_QUERY_HASH}'; img-src data:; \
+             form-action {form_action}; base-uri 'none'; frame-ancestors 'none'"
+        )
+    }
 }
 
 /// How the page looks.
@@ -48,47 +67,99 @@ pub enum Mood {
     Bad,
 }
 
+impl Mood {
+    const fn class(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Neutral => "neutral",
+            Self::Bad => "bad",
+        }
+    }
+
+    const fn sign(self) -> &'static str {
+        match self {
+            Self::Good => "✓",
+            Self::Neutral => "→",
+            Self::Bad => "!",
+        }
+    }
+}
+
+/// What is on a page.
+struct Layout<'a> {
+    mood: Mood,
+    title: &'a str,
+    body: &'a Markup,
+    /// For whoever shows a link to it; it is the same for every person.
+    preview: Option<&'a str>,
+    hide_query: bool,
+}
+
 /// A whole page: a heading and the body under it. Its script removes the query from the address bar.
 #[must_use]
-pub fn page(mood: Mood, title: &str, body: &Markup) -> String {
-    render(mood, title, body, true)
+pub fn page(brand: &Brand, mood: Mood, title: &str, body: &Markup) -> Page {
+    render(brand, &Layout { mood, title, body, preview: None, hide_query: true })
+}
+
+/// A page that chats show a preview of, with this description, where its link is sent (<https://ogp.me>).
+#[must_use]
+pub fn page_with_preview(brand: &Brand, mood: Mood, title: &str, description: &str, body: &Markup) -> Page {
+    render(brand, &Layout { mood, title, body, preview: Some(description), hide_query: true })
 }
 
 /// A page that can be reloaded: the address keeps its query.
 #[must_use]
-pub fn retry_page(title: &str, body: &Markup) -> String {
-    render(Mood::Bad, title, body, false)
+pub fn retry_page(brand: &Brand, title: &str, body: &Markup) -> Page {
+    render(brand, &Layout { mood: Mood::Bad, title, body, preview: None, hide_query: false })
 }
 
-fn render(mood: Mood, title: &str, body: &Markup, hide_query: bool) -> String {
-    let (class, sign) = match mood {
-        Mood::Good => ("good", "✓"),
-        Mood::Neutral => ("neutral", "→"),
-        Mood::Bad => ("bad", "!"),
-    };
-    html! {
+fn render(brand: &Brand, layout: &Layout<'_>) -> Page {
+    let Layout { mood, title, body, preview, hide_query } = layout;
+    let html = html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="robots" content="noindex";
-                title { (title) }
+                title { (brand.title(title)) }
+                @if let Some(description) = preview { (open_graph(brand, title, description)) }
+                link rel="icon" href=(brand.icon());
                 style { (PreEscaped(STYLE)) }
+                @if let Some(css) = brand.css() { style { (PreEscaped(css)) } }
             }
             body {
-                main class=(class) {
-                    div.sign aria-hidden="true" { (sign) }
-                    h1 { (title) }
+                (brand.header())
+                main class=(mood.class()) {
+                    (heading(*mood, title))
                     (body)
                 }
-                @if hide_query {
+                (brand.footer())
+                @if *hide_query {
                     script { (PreEscaped(HIDE_QUERY)) }
                 }
             }
         }
+    };
+    let hashes = [Some(STYLE_HASH), brand.style_hash()].into_iter().flatten();
+    let styles = hashes.map(|hash| format!("'{hash}'")).collect::<Vec<_>>().join(" ");
+    Page { html: html.into_string(), styles }
+}
+
+fn heading(mood: Mood, title: &str) -> Markup {
+    html! {
+        div.sign aria-hidden="true" { (mood.sign()) }
+        h1 { (title) }
     }
-    .into_string()
+}
+
+fn open_graph(brand: &Brand, title: &str, description: &str) -> Markup {
+    html! {
+        meta property="og:type" content="website";
+        meta property="og:title" content=(title);
+        meta property="og:description" content=(description);
+        @if let Some(name) = brand.name() { meta property="og:site_name" content=(name); }
+    }
 }
 
 /// The bot's phone number in the form of `wa.me`: 5 to 15 digits
@@ -155,35 +226,48 @@ mod tests {
 
     use super::*;
 
+    fn plain(title: &str, body: &Markup) -> Page {
+        page(&Brand::default(), Mood::Neutral, title, body)
+    }
+
     #[test]
     fn the_policy_allows_the_pages_style_and_script() {
         let source_hash = |text: &str| format!("sha256-{}", STANDARD.encode(digest(&SHA256, text.as_bytes())));
-        let policy = content_security_policy("'none'");
-        assert!(policy.contains(&format!("style-src '{}'", source_hash(STYLE))), "it is {}", source_hash(STYLE));
+        let page = plain("Done", &html! {});
+        let policy = page.policy("'none'");
+        assert!(policy.contains(&format!("style-src '{}';", source_hash(STYLE))), "it is {}", source_hash(STYLE));
         assert!(
-            policy.contains(&format!("script-src '{}'", source_hash(HIDE_QUERY))),
+            policy.contains(&format!("script-src '{}';", source_hash(HIDE_QUERY))),
             "it is {}",
             source_hash(HIDE_QUERY)
         );
-        let text = page(Mood::Good, "Done", &html! {});
+        let text = page.html;
         assert!(text.contains(&format!("<script>{HIDE_QUERY}</script>")), "{text}");
         assert!(text.contains(&format!("<style>{STYLE}</style>")), "{text}");
     }
 
     #[test]
     fn a_page_escapes_what_is_put_into_it() {
-        assert!(page(Mood::Bad, "<b>", &html! {}).contains("<h1>&lt;b&gt;</h1>"));
+        assert!(plain("<b>", &html! {}).html.contains("<h1>&lt;b&gt;</h1>"));
     }
 
     #[test]
     fn a_page_to_reload_keeps_its_query() {
-        assert!(!retry_page("Again", &html! {}).contains("replaceState"));
+        assert!(!retry_page(&Brand::default(), "Again", &html! {}).html.contains("replaceState"));
     }
 
     #[test]
     fn a_page_needs_nothing_from_outside() {
-        let text = page(Mood::Neutral, "Title", &back_to_whatsapp(None));
+        let text = plain("Title", &back_to_whatsapp(None)).html;
         assert!(!text.contains("http"), "{text}");
+    }
+
+    #[test]
+    fn only_a_page_with_a_preview_has_one() {
+        let preview = page_with_preview(&Brand::default(), Mood::Neutral, "Title", "What it is.", &html! {}).html;
+        assert!(preview.contains(r#"<meta property="og:title" content="Title">"#), "{preview}");
+        assert!(preview.contains(r#"<meta property="og:description" content="What it is.">"#), "{preview}");
+        assert!(!preview.contains("og:site_name") && !plain("Title", &html! {}).html.contains("og:"));
     }
 
     #[test]

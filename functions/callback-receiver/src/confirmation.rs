@@ -5,7 +5,7 @@
 
 use maud::{Markup, html};
 use shared::{
-    page::{self, Mood},
+    page::{self, Brand, Mood, Page},
     proof::ChatCode,
     wa_id::MaskedNumber,
 };
@@ -25,7 +25,7 @@ pub(crate) struct Confirmation {
 
 impl Confirmation {
     /// The page, which begins with what happened.
-    pub(crate) fn page(&self, what_happened: &str) -> String {
+    pub(crate) fn page(&self, brand: &Brand, what_happened: &str) -> Page {
         let address = self.proof.bot.chat_url_with(&format!("Confirmation code: {}", self.code.shown()));
         let chat = html! {
             @match &self.number {
@@ -51,7 +51,7 @@ impl Confirmation {
                 "Then you can close it, too."
             }
         };
-        page::page(Mood::Neutral, TITLE, &body)
+        page::page(brand, Mood::Neutral, TITLE, &body)
     }
 }
 
@@ -75,7 +75,7 @@ mod tests {
         let code = ChatCode::find("K7PW-4MXR").remove(0);
         let number = wa_id.and_then(|wa_id| wa_id.parse::<shared::WaId>().unwrap().masked_number());
         let proof = Proof { minutes: minutes.try_into().unwrap(), bot: "+14155238886".parse().unwrap() };
-        Confirmation { code, number, proof }.page("You have allowed access at Salesforce.")
+        Confirmation { code, number, proof }.page(&Brand::default(), "You have allowed access at Salesforce.").html
     }
 
     #[test]

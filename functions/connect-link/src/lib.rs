@@ -135,6 +135,9 @@ impl ConnectLink {
     pub async fn handle(&self, event: &ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
         let started = (self.clock)();
         let Request { route, api_id, wants_json, is_head } = Request::read(event);
+        if let Some((status, content)) = route.asset() {
+            return Response { status, content, retry_after: None, cookies: Vec::new() }.into_event(is_head);
+        }
         let name = route.label();
         let served = tokio::time::timeout(DEADLINE, self.serve(route, &api_id))
             .await
@@ -162,7 +165,11 @@ impl ConnectLink {
                 let content = if wants_json {
                     Content::Json(refusal.json())
                 } else {
-                    Content::Page(pages::refusal(&explanation, self.config.bot_phone_number.as_ref()))
+                    Content::Page(pages::refusal(
+                        &self.config.brand,
+                        &explanation,
+                        self.config.bot_phone_number.as_ref(),
+                    ))
                 };
                 Response { status, content, retry_after: refusal.retry_after(), cookies: Vec::new() }
             }
@@ -178,7 +185,7 @@ impl ConnectLink {
             Route::StartLogin { link, initiator, login_url, surplus } => {
                 self.start_login(&link, &initiator, login_url.as_deref(), &surplus, api_id).await
             }
-            Route::Unknown => Err(Refusal::UnknownRoute),
+            Route::Icon | Route::Robots | Route::Unknown => Err(Refusal::UnknownRoute),
         }
     }
 
@@ -219,7 +226,8 @@ impl ConnectLink {
     async fn show_page(&self, text: &str) -> Result<Served, Refusal> {
         let link = self.open(text).await?;
         let hosts = pages::offered(&link, &self.config.login_urls);
-        let content = Content::Form { page: pages::confirm(&link, &hosts), form_action: pages::form_action(&hosts) };
+        let page = pages::confirm(&self.config.brand, &link, &hosts);
+        let content = Content::Form { page, form_action: pages::form_action(&hosts) };
         Ok(Served {
             status: 200,
             result: "page_shown",

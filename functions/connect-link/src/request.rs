@@ -6,10 +6,13 @@ use aws_lambda_events::{
 };
 use shared::{
     binding::CookieName,
-    web::{self, Parameter},
+    web::{self, Content, Parameter},
 };
 
 use crate::pages::LOGIN_URL;
+
+/// No crawler is to ask for anything (RFC 9309).
+const ROBOTS: &str = "User-agent: *\nDisallow: /\n";
 
 pub(crate) struct Request {
     pub(crate) route: Route,
@@ -38,7 +41,11 @@ pub(crate) enum Route {
         /// Our cookies that the browser has too many of.
         surplus: Vec<CookieName>,
     },
-    /// No route of this function.
+    /// `GET /favicon.ico`: pages have their icon in them, and browsers ask for it all the same.
+    Icon,
+    /// `GET /robots.txt`: nothing here is for crawlers.
+    Robots,
+    /// No route of this function. API Gateway passes on whatever no route has.
     Unknown,
 }
 
@@ -98,6 +105,11 @@ impl Request {
                 },
                 surplus: CookieName::surplus(request.cookies()),
             },
+            (&Method::GET | &Method::HEAD, None, _) => match event.raw_path.as_deref() {
+                Some("/favicon.ico") => Route::Icon,
+                Some("/robots.txt") => Route::Robots,
+                _ => Route::Unknown,
+            },
             _ => Route::Unknown,
         };
         Self {
@@ -116,7 +128,18 @@ impl Route {
             Self::MakeLink { .. } => "POST /links",
             Self::ShowPage { .. } => "GET /connect/{link}",
             Self::StartLogin { .. } => "POST /connect/{link}",
+            Self::Icon => "GET /favicon.ico",
+            Self::Robots => "GET /robots.txt",
             Self::Unknown => "unknown",
+        }
+    }
+
+    /// What browsers and crawlers ask every host for. Nobody has to hear of it: it is not logged, nor counted.
+    pub(crate) const fn asset(&self) -> Option<(u16, Content)> {
+        match self {
+            Self::Icon => Some((204, Content::Nothing)),
+            Self::Robots => Some((200, Content::Text(ROBOTS))),
+            _ => None,
         }
     }
 }
@@ -176,7 +199,7 @@ mod tests {
             let path = file.unwrap().path();
             let sample: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
             let key = sample["routeKey"].as_str().unwrap_or_default();
-            if key.ends_with("/links") || key.contains("/connect/") {
+            if key.ends_with("/links") || key.contains("/connect/{link}") {
                 let request = Request::read(&serde_json::from_value(sample.clone()).unwrap());
                 assert_ne!(request.route.label(), "unknown", "{}", path.display());
                 assert!(!request.api_id.is_empty(), "{}", path.display());
