@@ -134,8 +134,7 @@ impl Style {
         let mut css = format!(".button,.neutral>.sign{{background:{colour};color:{ink}}}");
         for (scheme, paper) in [("light", LIGHT_PAPER), ("dark", DARK_PAPER)] {
             if colour.contrast(paper) < 3.0 {
-                let border = "{.button{border-color:var(--ink)}}";
-                css += &format!("@media(prefers-color-scheme:{scheme}){border}");
+                css.extend(["@media(prefers-color-scheme:", scheme, "){.button{border-color:var(--ink)}}"]);
             }
         }
         let hash = format!("sha256-{}", STANDARD.encode(digest(&SHA256, css.as_bytes())));
