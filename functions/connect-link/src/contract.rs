@@ -11,6 +11,7 @@ use shared::{
 
 use crate::{
     link_request::{InvalidLinkRequest, LinkRequest},
+    login_status::LoginStatus,
     refusal::{Refusal, Unavailable},
 };
 
@@ -27,6 +28,7 @@ fn refusals() -> Vec<(Refusal, &'static [&'static str])> {
         Refusal::NotALink,
         Refusal::Expired(None),
         Refusal::TooManyPresses(LinkId::from_bytes([7; 16])),
+        Refusal::UnknownLogin,
         Refusal::CrossSite,
         Refusal::Unavailable(Unavailable::Deadline),
     ];
@@ -41,7 +43,11 @@ fn refusals() -> Vec<(Refusal, &'static [&'static str])> {
                 | InvalidLinkRequest::TooLong,
             ) => &["/links"],
             Refusal::UnknownRoute => &["any other"],
-            Refusal::NotALink | Refusal::Expired(_) | Refusal::TooManyPresses(_) | Refusal::CrossSite => &["/connect"],
+            Refusal::NotALink
+            | Refusal::Expired(_)
+            | Refusal::TooManyPresses(_)
+            | Refusal::UnknownLogin
+            | Refusal::CrossSite => &["/connect"],
             Refusal::Unavailable(_) => &["/links", "/connect"],
         }
     };
@@ -93,7 +99,10 @@ fn the_samples_have_every_refusal_for_a_program() {
             Refusal::UnknownRoute => &[],
             Refusal::NotALink | Refusal::Expired(_) => &["GET /connect/{link}", "POST /connect/{link}"],
             Refusal::TooManyPresses(_) | Refusal::CrossSite => &["POST /connect/{link}"],
-            Refusal::Unavailable(_) => &["POST /links", "GET /connect/{link}", "POST /connect/{link}"],
+            Refusal::UnknownLogin => &["POST /connect/status"],
+            Refusal::Unavailable(_) => {
+                &["POST /links", "GET /connect/{link}", "POST /connect/{link}", "POST /connect/status"]
+            }
         }
     };
     let refusals = refusals().into_iter().flat_map(|(refusal, _)| {
@@ -101,6 +110,16 @@ fn the_samples_have_every_refusal_for_a_program() {
         calls.map(|call| answer(call, &refused(&refusal).into_event(false))).collect::<Vec<_>>()
     });
     assert_samples("connect-link", &refusals.collect::<Vec<_>>());
+}
+
+#[test]
+fn the_samples_have_every_status_of_a_login() {
+    let answers = LoginStatus::ALL.into_iter().map(|status| {
+        let content = Content::Json(status.json().to_string());
+        let response = Response { status: 200, content, retry_after: None, cookies: Vec::new() };
+        answer("POST /connect/status", &response.into_event(false))
+    });
+    assert_samples("login-status", &answers.collect::<Vec<_>>());
 }
 
 fn refused(refusal: &Refusal) -> Response {

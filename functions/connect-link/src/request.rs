@@ -6,7 +6,7 @@ use aws_lambda_events::{
 };
 use shared::{
     binding::CookieName,
-    web::{self, Content, Parameter},
+    web::{self, Content, Parameter, Parameters},
 };
 
 use crate::pages::LOGIN_URL;
@@ -40,6 +40,11 @@ pub(crate) enum Route {
         login_url: Option<String>,
         /// Our cookies that the browser has too many of.
         surplus: Vec<CookieName>,
+    },
+    /// `POST /connect/status`: the page after a login asks how it stands.
+    ShowStatus {
+        /// Of the form; `None` where it is not there once.
+        state: Option<String>,
     },
     /// `GET /favicon.ico`: pages have their icon in them, and browsers ask for it all the same.
     Icon,
@@ -105,6 +110,7 @@ impl Request {
                 },
                 surplus: CookieName::surplus(request.cookies()),
             },
+            (&Method::POST, Some("/connect/status"), _) => Route::ShowStatus { state: state(request, event) },
             (&Method::GET | &Method::HEAD, None, _) => match event.raw_path.as_deref() {
                 Some("/favicon.ico") => Route::Icon,
                 Some("/robots.txt") => Route::Robots,
@@ -114,10 +120,19 @@ impl Request {
         };
         Self {
             api_id: context.apiid.clone().unwrap_or_default(),
-            wants_json: matches!(route, Route::MakeLink { .. }) || request.wants_json(),
+            wants_json: matches!(route, Route::MakeLink { .. } | Route::ShowStatus { .. }) || request.wants_json(),
             is_head: request.is_head(),
             route,
         }
+    }
+}
+
+/// The state in a form. One in a query is not taken: queries are written down on their way.
+fn state(request: web::Request<'_>, event: &ApiGatewayV2httpRequest) -> Option<String> {
+    let query = event.raw_query_string.as_deref().unwrap_or_default();
+    match request.parameters(["state"]) {
+        Parameters { values: [Parameter::Once(state)], are_too_long: false } if query.is_empty() => Some(state),
+        _ => None,
     }
 }
 
@@ -128,6 +143,7 @@ impl Route {
             Self::MakeLink { .. } => "POST /links",
             Self::ShowPage { .. } => "GET /connect/{link}",
             Self::StartLogin { .. } => "POST /connect/{link}",
+            Self::ShowStatus { .. } => "POST /connect/status",
             Self::Icon => "GET /favicon.ico",
             Self::Robots => "GET /robots.txt",
             Self::Unknown => "unknown",
