@@ -10,7 +10,7 @@ use shared::{
     wa_id::MaskedNumber,
 };
 
-use crate::{config::Proof, qr};
+use crate::{config::Proof, qr, results};
 
 const TITLE: &str = "One more step: send this code in WhatsApp";
 
@@ -51,7 +51,9 @@ impl Confirmation {
                 "Then you can close it, too."
             }
         };
-        page::page(brand, Mood::Neutral, TITLE, &body)
+        page::following_page(brand, Mood::Neutral, TITLE, &body, |result| {
+            results::result(result, self.number.as_ref(), Some(&self.proof.bot))
+        })
     }
 }
 
@@ -82,7 +84,8 @@ mod tests {
     fn the_one_button_opens_the_chat_with_the_code_typed_in() {
         let text = page_of(None, 10);
         let href = r#"href="https://wa.me/14155238886?text=Confirmation%20code%3A%20K7PW-4MXR""#;
-        assert_eq!((text.matches(href).count(), text.matches("href").count()), (1, 1), "{text}");
+        let page = text.split(r#"<div role="status">"#).next().unwrap();
+        assert_eq!((page.matches(href).count(), page.matches("<a ").count()), (1, 1), "{text}");
     }
 
     #[test]

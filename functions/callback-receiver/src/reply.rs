@@ -12,6 +12,7 @@ use shared::{
 use crate::{
     confirmation::Confirmation,
     refusal::{Explanation, Refusal},
+    results,
 };
 
 /// For `Retry-After`, in seconds.
@@ -198,7 +199,9 @@ fn wait_page(brand: &Brand, number: Option<&MaskedNumber>, bot: Option<&BotPhone
         }
         (page::back_to_whatsapp(bot))
     };
-    page::page(brand, Mood::Good, "Almost done: go back to WhatsApp", &body)
+    page::following_page(brand, Mood::Good, "Almost done: go back to WhatsApp", &body, |result| {
+        results::result(result, number, bot)
+    })
 }
 
 #[cfg(test)]
