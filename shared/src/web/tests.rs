@@ -55,6 +55,30 @@ fn a_client_that_names_json_and_not_html_gets_json() {
 }
 
 #[test]
+fn the_language_is_the_one_of_ours_with_the_greatest_weight() {
+    let language = |accepted: &str| {
+        let event = event("GET", &json!({ "headers": { "accept-language": accepted } }));
+        Request::new(&event).language().map(Language::tag)
+    };
+    for (accepted, tag) in [
+        ("hi", Some("hi")),
+        ("de-AT,de;q=0.9,en;q=0.8", Some("de")),
+        ("en;q=0.5, fr-CA;q=0.7, *;q=0.9", Some("fr")),
+        ("zh-CN,zh;q=0.9,pt-PT;q=0.2", Some("pt-BR")),
+        ("es;q=0.8,ar;q=0.8", Some("es")),
+        ("fr;q=0, id;q=0.001", Some("id")),
+        ("zh-CN,zh;q=0.9", None),
+        ("fr;q=0", None),
+        ("*", None),
+        ("", None),
+        (";;,=,q=1", None),
+    ] {
+        assert_eq!(language(accepted), tag, "{accepted}");
+    }
+    assert_eq!(Request::new(&event("GET", &json!({}))).language(), None);
+}
+
+#[test]
 fn a_client_that_names_both_gets_the_one_of_greater_weight() {
     assert!(wants_json("application/json, text/html;q=0.9"));
     assert!(wants_json("text/html; q=0.25, application/json; q=0.250, application/json;Q=0.3"));
