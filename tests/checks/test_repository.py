@@ -31,6 +31,7 @@ PARAMETERS = """
     BotPhoneNumber SubnetIds SecurityGroupIds AlarmEmail LogLevel TokenReaderRoleArns QueueOperatorRoleArns
     ReceiverReservedConcurrency TwilioMessagingServiceSid TokenCustody KeepAliveDays TokenMaxAgeMinutes RefreshTokenKeyArn
     UpkeepConcurrency FixedEgress KeeperReservedConcurrency ChatProof ProofMinutes
+    DefaultLanguage
 """.split()
 OUTPUTS = """
     CallbackUrl LinksUrl ConnectUrl ExchangeQueueUrl ExchangeDlqUrl ExchangeDlqArn NotifierFailureQueueUrl
@@ -581,3 +582,27 @@ def test_a_build_without_tests_has_the_features_that_the_tests_have():
     with_tests = _features("normal,build,dev")
     for crate, features in _features("normal,build").items():
         assert features <= with_tests[crate], f"make up and make test compile {crate} once each; see tests/system/Cargo.toml"
+
+
+# Where people's texts are chosen, and none is written: those are in shared/texts.
+SPEAKERS = """
+    functions/notifier/src/messages.rs functions/notifier/src/messages/connected.rs
+    functions/token-keeper/src/confirmations/messages.rs
+""".split()
+
+
+@pytest.mark.parametrize("path", SPEAKERS)
+def test_no_text_for_people_stands_outside_of_the_catalogue(path):
+    code = (ROOT / path).read_text().split("#[cfg(test)]\nmod tests")[0]
+    code = re.sub(r"//.*|#!?\[[^]]*]", "", code)
+    said = [text for text in re.findall(r'"((?:[^"\\]|\\.)*)"', code) if re.search(r"[^\W\d_]{2,}\W* \W*[^\W\d_]{2,}", text)]
+    assert not said
+
+
+def test_the_languages_are_the_same_wherever_they_are_listed(template):
+    files = {path.stem for path in (ROOT / "shared/texts").iterdir()}
+    events = json.loads((ROOT / "docs/contract/events.schema.json").read_text())
+    assert set(template["Parameters"]["DefaultLanguage"]["AllowedValues"]) == files
+    assert set(events["$defs"]["Language"]["examples"]) == files
+    said = (ROOT / "docs/API.md").read_text().split("### Languages")[1].split("\n\n")[1]
+    assert set(re.findall(r"\(`([A-Za-z-]+)`\)", said)) == files

@@ -183,12 +183,12 @@ impl ConnectLink {
     }
 
     async fn make_link(&self, body: &[u8], api_id: &str) -> Result<Served, Refusal> {
-        let LinkRequest { wa_id, login_url, reference, display_name } =
+        let LinkRequest { wa_id, login_url, reference, display_name, language } =
             LinkRequest::parse(body, &self.config.login_urls)?;
         let now = (self.clock)();
         let link_id = LinkId::from_bytes(self.random_bytes()?);
         let link = Link::new(link_id, wa_id, login_url, now, self.config.link_lifetime);
-        let mut link = Link { display_name, ..link };
+        let mut link = Link { display_name, language, ..link };
         let keeping = async {
             match &reference {
                 Some(reference) => Ok(self.references.keep(&mut link, reference).await?),
@@ -248,7 +248,7 @@ impl ConnectLink {
         // Last, so that presses which start no login, such as another site's, leave the owner theirs.
         self.count_press(&link).await?;
         let login_url = self.login_url(&link, chosen).clone();
-        let Link { link_id, issued_at, has_reference, wa_id, .. } = link;
+        let Link { link_id, issued_at, has_reference, language, wa_id, .. } = link;
         // Each press is an attempt of its own: two people at one link, or one person twice, do not share an outcome.
         let attempt_id = AttemptId::from_bytes(self.random_bytes()?);
         let state_key = state_key.map_err(Unavailable::from)?;
@@ -256,7 +256,7 @@ impl ConnectLink {
         let secret = BrowserSecret::from_random(&self.random_bytes()?);
         let claims = Claims {
             attempt_id,
-            link: Some(LinkOrigin { link_id, issued_at, has_reference }),
+            link: Some(LinkOrigin { link_id, issued_at, has_reference, language }),
             wa_id,
             expires_at: now.plus(self.config.link_lifetime),
             login_url: login_url.clone(),

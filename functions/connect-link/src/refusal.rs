@@ -83,6 +83,7 @@ impl Refusal {
             Self::LinkRequest(InvalidLinkRequest::WaId) => Explanation::useless_link(400, "invalid_wa_id"),
             Self::LinkRequest(InvalidLinkRequest::LoginUrl) => Explanation::useless_link(400, "login_url_not_allowed"),
             Self::LinkRequest(InvalidLinkRequest::Reference(_)) => Explanation::useless_link(400, "invalid_reference"),
+            Self::LinkRequest(InvalidLinkRequest::Language(_)) => Explanation::useless_link(400, "invalid_language"),
             Self::LinkRequest(InvalidLinkRequest::TooLong) => Explanation::useless_link(400, "too_long"),
             Self::Expired(_) => Explanation {
                 status: 410,

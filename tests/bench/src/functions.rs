@@ -338,6 +338,7 @@ fn state(fakes: &Fakes, attempt_id: AttemptId, login_url: &str) -> Result<String
             link_id: LinkId::from_bytes([8; LinkId::LENGTH]),
             issued_at: process::now(),
             has_reference: false,
+            language: None,
         }),
         wa_id: "whatsapp:+15551234567".parse()?,
         expires_at: process::now().plus(Duration::from_hours(1)),

@@ -123,7 +123,8 @@ fn text(response: &ApiGatewayV2httpResponse) -> &str {
 
 /// The claims of a login that a link's button began, in the browser of the samples.
 fn link_claims() -> Claims {
-    let origin = LinkOrigin { link_id: LinkId::from_bytes([8; 16]), issued_at: NOW, has_reference: false };
+    let origin =
+        LinkOrigin { link_id: LinkId::from_bytes([8; 16]), issued_at: NOW, has_reference: false, language: None };
     Claims { link: Some(origin), ..claims() }
 }
 

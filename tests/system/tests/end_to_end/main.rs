@@ -12,6 +12,7 @@ mod faults;
 mod garbage;
 mod horizons;
 mod kills;
+mod languages;
 mod outages;
 mod proof;
 mod references;
