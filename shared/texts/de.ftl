@@ -86,3 +86,89 @@ code-too-late = Dieser Code ist nicht mehr gültig, und es wurde nichts mit ihm 
 code-wrong-chat = Es wurde nichts verbunden: Dieser Code gehört zu einer Anmeldung mit dem Link eines anderen Chats. Der Zugriff auf Salesforce, der damit zugelassen wurde, ist zurückgenommen. Falls Ihnen jemand diesen Link gegeben hat: Bitte verwenden Sie keine Links, die andere angefordert haben. Um diesen Chat zu verbinden, fordern Sie hier einen eigenen Link an.
 code-confirmed-elsewhere = Vorsicht: Dieser Code gehört zu einer Anmeldung mit dem Link eines anderen Chats, und jener Chat hat den Code vor Ihnen gesendet. Das Salesforce-Konto ist dort verbunden und nicht hier. Wenn das Konto Ihnen gehört und der andere Chat nicht, lassen Sie bitte sofort Ihren Salesforce-Administrator den Zugriff dieser App widerrufen. Verwenden Sie keine Links, die andere angefordert haben, und geben Sie niemandem einen Code.
 code-too-many-guesses = Zu viele falsche Codes. Bitte warten Sie zehn Minuten, fordern Sie dann hier einen neuen Link an, melden Sie sich noch einmal an und senden Sie den Code, den die Seite zeigt.
+
+### Die Seiten
+
+## Auf jeder Seite
+
+page-back = Zurück zu WhatsApp
+page-privacy = Datenschutzerklärung
+page-number = Nummer mit den Endziffern { $digits }
+
+## Die Seite eines Links
+
+link-title = Salesforce verbinden
+link-preview = Verbinden Sie Ihr Salesforce-Konto mit Ihrem WhatsApp-Chat. Der Link ist für den Chat, der ihn angefordert hat.
+link-chat = Ihr Salesforce wird mit diesem WhatsApp-Chat verbunden:
+link-unnamed-chat = Ihr Salesforce wird mit *dem WhatsApp-Chat verbunden, der diesen Link angefordert hat*.
+link-host = Sie melden sich bei { $host } an.
+link-own-chat = *Fahren Sie nur fort, wenn dies Ihr eigener Chat ist und Sie diesen Link dort angefordert haben.*
+link-continue = Weiter zu Salesforce
+link-choose-host = Wählen Sie die Adresse, unter der Sie sich bei Salesforce anmelden, und melden Sie sich dort an:
+link-foreign = Nicht Ihr Chat, oder hat Ihnen jemand anderes diesen Link geschickt? Schließen Sie diese Seite: Noch ist nichts verbunden.
+
+## Warum ein Link nicht öffnet oder sein Knopf nicht funktioniert
+
+link-expired = Dieser Link ist abgelaufen
+    .text = Zum Schutz Ihres Salesforce funktionieren Links nur kurze Zeit. Gehen Sie zurück zum Chat und fordern Sie beim Bot einen neuen an.
+link-worn-out = Dieser Link wurde zu oft geöffnet
+    .text = Zum Schutz Ihres Salesforce beginnt ein Link nur eine begrenzte Zahl von Anmeldungen. Gehen Sie zurück zum Chat und fordern Sie beim Bot einen neuen an.
+link-cross-site = Bitte bestätigen Sie noch einmal
+    .text = Eine andere Website hat versucht, an Ihrer Stelle fortzufahren. Es wurde nichts verbunden. Prüfen Sie zuerst, um welchen Chat es geht:
+    .button = Chat anzeigen
+link-unavailable = Das hat gerade nicht geklappt
+    .text = Es ist nichts verloren: Ihr Link funktioniert weiterhin. Versuchen Sie es gleich noch einmal.
+    .button = Noch einmal versuchen
+link-useless = Dieser Link funktioniert nicht
+    .text = Vielleicht wurde er unterwegs abgeschnitten. Gehen Sie zurück zum Chat und öffnen Sie ihn dort, oder fordern Sie beim Bot einen neuen an.
+
+## Die Seite nach der Anmeldung
+
+callback-wait = Fast fertig: Zurück zu WhatsApp
+    .text = Salesforce hat zugestimmt. Der Chat meldet sich, sobald Ihr Konto verbunden ist, meist innerhalb von Sekunden.
+    .text-named = Salesforce hat zugestimmt. Der Chat { $number } meldet sich, sobald Ihr Konto verbunden ist, meist innerhalb von Sekunden.
+callback-used = Diese Anmeldung wurde schon verwendet
+    .text = Eine Anmeldung verbindet nur ein Konto, und es gilt, was Sie zuerst entschieden haben. Der Chat sagt Ihnen, wie es ausging, und hat bei Bedarf einen neuen Link für Sie.
+callback-ended = Nicht verbunden
+    .text = Salesforce hat diese Anmeldung beendet, ohne Ihr Konto freizugeben. Der Chat sagt Ihnen, wie es steht, und hat bei Bedarf einen neuen Link für Sie.
+callback-unavailable = Bitte noch ein Versuch
+    .text = Wir konnten Ihre Anmeldung gerade nicht annehmen. Es ist nichts verloren: Laden Sie diese Seite in ein paar Sekunden neu.
+callback-expired = Diese Anmeldung hat zu lange gedauert
+    .text = Zu Ihrer Sicherheit funktioniert ein Link nur kurze Zeit. Fordern Sie beim Bot einen neuen an und melden Sie sich noch einmal an.
+callback-wrong-browser = Bitte beenden Sie es dort, wo Sie begonnen haben
+    .text = Diese Anmeldung wurde in einem anderen Browser begonnen. Öffnen Sie den Link aus Ihrem eigenen Chat und drücken Sie dort den Knopf. Wenn Ihnen jemand diesen Link geschickt hat, schließen Sie die Seite: Er würde Ihr Salesforce mit dem Chat dieser Person verbinden.
+callback-nothing-to-do = Hier gibt es nichts zu tun
+    .text = Wenn Sie sich gerade bei Salesforce angemeldet haben, gehen Sie zurück zu WhatsApp: Der Chat sagt Ihnen, wie es ausging. Andernfalls fordern Sie beim Bot einen Link an.
+callback-unusable = Diese Anmeldung ist nicht verwendbar
+    .text = Wir wissen nicht, auf welche Anmeldung sie antwortet. Gehen Sie zurück zu WhatsApp: Wenn der Chat nichts sagt, fordern Sie beim Bot einen neuen Link an und melden Sie sich noch einmal an.
+
+## Die Seite nach der Anmeldung, wenn der Chat seinen Code senden muss
+
+confirm-title = Noch ein Schritt: Senden Sie diesen Code in WhatsApp
+confirm-allowed = Sie haben den Zugriff bei Salesforce zugelassen.
+confirm-used = Diese Anmeldung wurde schon verwendet, und es gilt, was Sie zuerst entschieden haben.
+confirm-send = Ihr Konto ist verbunden, sobald Sie diesen Code aus *dem Chat senden, der den Link angefordert hat*.
+confirm-send-named = Ihr Konto ist verbunden, sobald Sie diesen Code aus dem Chat { $number } senden.
+confirm-open = WhatsApp mit dem Code öffnen
+confirm-message = Bestätigungscode: { $code }
+confirm-qr = QR-Code, der WhatsApp mit dem Code öffnet
+confirm-scan = WhatsApp ist auf Ihrem Telefon? Scannen Sie dies mit der Kamera.
+confirm-minutes = Der Code gilt { $minutes } Minuten ab Ihrer Anmeldung.
+confirm-one-minute = Der Code gilt 1 Minute ab Ihrer Anmeldung.
+confirm-secret = *Geben Sie ihn niemandem sonst, wer auch immer danach fragt.*
+confirm-close = Hat Ihnen jemand anderes den Link geschickt? Schließen Sie diese Seite, dann wird nichts verbunden. Hat der Chat schon geantwortet? Auch dann können Sie sie schließen.
+
+## Was die Seite von selbst sagt, sobald bekannt ist, wie es ausging
+
+result-connected = Verbunden
+    .text = Ihr Salesforce ist mit Ihrem Chat verbunden. Sie können diese Seite schließen.
+    .text-named = Ihr Salesforce ist mit dem Chat { $number } verbunden. Sie können diese Seite schließen.
+result-delayed = Es dauert länger als gewöhnlich. Sie müssen hier nicht warten: Der Chat sagt Ihnen, wie es ausging.
+result-relink = Nicht verbunden
+    .text = Diese Anmeldung hat nichts verbunden. Der Chat sagt Ihnen, warum, und hat einen neuen Link für Sie.
+result-contact-admin = Nicht verbunden
+    .text = Salesforce lässt Ihr Konto hier nicht zu. Ihr Salesforce-Administrator kann das ändern; der Chat sagt Ihnen mehr.
+result-wait = Noch nicht verbunden
+    .text = Es funktioniert gerade nicht. Der Chat sagt Ihnen, wann Sie es noch einmal versuchen können, mit einem Link dafür.
+result-failed = Nicht verbunden
+    .text = Diese Anmeldung hat nichts verbunden. Wenn es Ihre war, sagt Ihnen der Chat, wie es steht.

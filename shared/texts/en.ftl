@@ -101,3 +101,94 @@ code-wrong-chat = Nothing was connected: that code belongs to a login with anoth
 code-confirmed-elsewhere = Be careful: that code belongs to a login with another chat's link, and that chat has sent the code before you. The Salesforce account is connected there, and not here. If the account is yours and the other chat is not, please ask your Salesforce administrator at once to revoke this app's access. Do not use links that others have asked for, and give a code to nobody.
 # The chat has sent too many codes that no login of its own waits for.
 code-too-many-guesses = Too many wrong codes. Please wait ten minutes, then ask here for a new link, log in again, and send the code that the page shows.
+
+### The pages
+
+## On every page
+
+page-back = Back to WhatsApp
+page-privacy = Privacy policy
+# What a screen reader says of a number of which only the last digits are shown.
+page-number = number ending in { $digits }
+
+## The page of a link
+
+link-title = Connect Salesforce
+# What a chat shows of a link, whoever it is sent to.
+link-preview = Connect your Salesforce account to your WhatsApp chat. The link is for the chat that asked for it.
+# The name and the number of the chat follow, or one of them.
+link-chat = Your Salesforce will be connected to this WhatsApp chat:
+link-unnamed-chat = Your Salesforce will be connected to *the WhatsApp chat that asked for this link*.
+link-host = You’ll log in at { $host }.
+link-own-chat = *Only go on if this is your own chat and you asked for this link there.*
+link-continue = Continue to Salesforce
+link-choose-host = Choose the address where you log in to Salesforce, and log in there:
+link-foreign = Not your chat, or did someone else send you this link? Close this page: nothing is connected yet.
+
+## Why a link does not open, or its button does not work
+
+link-expired = This link has expired
+    .text = Links work only for a short while, to keep your Salesforce safe. Go back to the chat and ask the bot for a new one.
+link-worn-out = This link was opened too often
+    .text = To keep your Salesforce safe, a link starts only so many logins. Go back to the chat and ask the bot for a new one.
+link-cross-site = Please confirm once more
+    .text = Another website tried to go on in your place. Nothing was connected. Check first which chat it is:
+    .button = Show me the chat
+link-unavailable = That did not work just now
+    .text = Nothing is lost: your link still works. Try again in a moment.
+    .button = Try again
+link-useless = This link does not work
+    .text = It may have been cut off on its way. Go back to the chat and open it from there, or ask the bot for a new one.
+
+## The page after the login
+
+callback-wait = Almost done: go back to WhatsApp
+    .text = Salesforce said yes. The chat tells you as soon as you are connected, mostly within seconds.
+    .text-named = Salesforce said yes. The chat { $number } tells you as soon as you are connected, mostly within seconds.
+callback-used = This login was used already
+    .text = A login connects one account, and what you decided first counts. The chat tells you how it went, and has a new link for you where you need one.
+callback-ended = Not connected
+    .text = Salesforce ended this login without sharing your account. The chat tells you how it stands, and has a fresh link for you where you need one.
+callback-unavailable = One more try, please
+    .text = We could not take your login just now. Nothing is lost: reload this page in a few seconds.
+callback-expired = This login took too long
+    .text = For your safety a link works for a short while only. Ask the bot for a new one and log in again.
+callback-wrong-browser = Please finish where you began
+    .text = This login was begun in another browser. Open the link from your own chat and press the button there. If somebody sent you this link, close the page: it would connect your Salesforce to their chat.
+callback-nothing-to-do = Nothing to do here
+    .text = If you have just logged in at Salesforce, go back to WhatsApp: the chat tells you how it went. Otherwise ask the bot for a link.
+callback-unusable = This login cannot be used
+    .text = We do not know which login it is the answer to. Go back to WhatsApp: if the chat says nothing, ask the bot for a new link and log in again.
+
+## The page after the login, where the chat has to send its code
+
+confirm-title = One more step: send this code in WhatsApp
+confirm-allowed = You have allowed access at Salesforce.
+confirm-used = This login was used already, and what you decided first counts.
+confirm-send = You are connected as soon as you send this code from *the chat that asked for the link*.
+confirm-send-named = You are connected as soon as you send this code from the chat { $number }.
+confirm-open = Open WhatsApp with the code
+# The message that is typed in for the person. Nothing else in it may look like a code.
+confirm-message = Confirmation code: { $code }
+confirm-qr = QR code that opens WhatsApp with the code
+confirm-scan = WhatsApp is on your phone? Scan this with its camera.
+# A number of minutes, from 2 to 15.
+confirm-minutes = The code works for { $minutes } minutes after your login.
+confirm-one-minute = The code works for 1 minute after your login.
+confirm-secret = *Give it to nobody else, whoever asks.*
+confirm-close = Did somebody else send you the link? Close this page, and nothing is connected. Has the chat answered already? Then you can close it, too.
+
+## What the page after the login says by itself once it is known how it went
+
+result-connected = Connected
+    .text = Your Salesforce is connected to your chat. You can close this page.
+    .text-named = Your Salesforce is connected to the chat { $number }. You can close this page.
+result-delayed = It takes longer than usual. You need not wait here: the chat tells you how it went.
+result-relink = Not connected
+    .text = This login connected nothing. The chat tells you why, and has a fresh link for you.
+result-contact-admin = Not connected
+    .text = Salesforce does not let your account in here. Your Salesforce administrator can change that; the chat tells you more.
+result-wait = Not connected yet
+    .text = It does not work just now. The chat tells you when to try again, with a link for that.
+result-failed = Not connected
+    .text = This login connected nothing. If it was yours, the chat tells you how it stands.

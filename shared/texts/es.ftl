@@ -86,3 +86,89 @@ code-too-late = Ese código ya no es válido y no se ha conectado nada con él. 
 code-wrong-chat = No se ha conectado nada: ese código es de un inicio de sesión con el enlace de otro chat. El acceso a Salesforce que se permitió con él se ha retirado. Si alguien te dio ese enlace: no uses enlaces que hayan pedido otras personas. Para conectar este chat, pide aquí tu propio enlace.
 code-confirmed-elsewhere = Cuidado: ese código es de un inicio de sesión con el enlace de otro chat, y ese chat ha enviado el código antes que tú. La cuenta de Salesforce está conectada allí y no aquí. Si la cuenta es tuya y el otro chat no, pide ahora mismo a tu administrador de Salesforce que revoque el acceso de esta aplicación. No uses enlaces que hayan pedido otras personas y no des ningún código a nadie.
 code-too-many-guesses = Demasiados códigos incorrectos. Espera diez minutos, pide aquí un enlace nuevo, vuelve a iniciar sesión y envía el código que muestra la página.
+
+### Las páginas
+
+## En todas las páginas
+
+page-back = Volver a WhatsApp
+page-privacy = Política de privacidad
+page-number = número que termina en { $digits }
+
+## La página de un enlace
+
+link-title = Conectar Salesforce
+link-preview = Conecta tu cuenta de Salesforce con tu chat de WhatsApp. El enlace es para el chat que lo pidió.
+link-chat = Tu Salesforce se conectará con este chat de WhatsApp:
+link-unnamed-chat = Tu Salesforce se conectará con *el chat de WhatsApp que pidió este enlace*.
+link-host = Iniciarás sesión en { $host }.
+link-own-chat = *Continúa solo si este es tu propio chat y pediste este enlace allí.*
+link-continue = Continuar a Salesforce
+link-choose-host = Elige la dirección en la que inicias sesión en Salesforce e inicia sesión allí:
+link-foreign = ¿No es tu chat o te envió este enlace otra persona? Cierra esta página: aún no se ha conectado nada.
+
+## Por qué un enlace no se abre o su botón no funciona
+
+link-expired = Este enlace ha caducado
+    .text = Los enlaces funcionan solo un rato, para proteger tu Salesforce. Vuelve al chat y pide uno nuevo al bot.
+link-worn-out = Este enlace se abrió demasiadas veces
+    .text = Para proteger tu Salesforce, un enlace inicia solo un número limitado de sesiones. Vuelve al chat y pide uno nuevo al bot.
+link-cross-site = Confirma una vez más
+    .text = Otro sitio web intentó continuar en tu lugar. No se ha conectado nada. Comprueba primero qué chat es:
+    .button = Mostrarme el chat
+link-unavailable = No ha funcionado en este momento
+    .text = No se ha perdido nada: tu enlace sigue funcionando. Vuelve a intentarlo en un momento.
+    .button = Volver a intentarlo
+link-useless = Este enlace no funciona
+    .text = Puede que se haya cortado por el camino. Vuelve al chat y ábrelo desde allí, o pide uno nuevo al bot.
+
+## La página después de iniciar sesión
+
+callback-wait = Casi listo: vuelve a WhatsApp
+    .text = Salesforce ha dado permiso. El chat te avisará en cuanto tu cuenta esté conectada, normalmente en unos segundos.
+    .text-named = Salesforce ha dado permiso. El chat { $number } te avisará en cuanto tu cuenta esté conectada, normalmente en unos segundos.
+callback-used = Este inicio de sesión ya se usó
+    .text = Un inicio de sesión conecta una sola cuenta, y cuenta lo que decidiste primero. El chat te dice cómo fue y tiene un enlace nuevo para ti si lo necesitas.
+callback-ended = No conectada
+    .text = Salesforce terminó este inicio de sesión sin compartir tu cuenta. El chat te dice cómo está todo y tiene un enlace nuevo para ti si lo necesitas.
+callback-unavailable = Un intento más, por favor
+    .text = No hemos podido recibir tu inicio de sesión en este momento. No se ha perdido nada: vuelve a cargar esta página en unos segundos.
+callback-expired = Este inicio de sesión tardó demasiado
+    .text = Por tu seguridad, un enlace funciona solo un rato. Pide uno nuevo al bot y vuelve a iniciar sesión.
+callback-wrong-browser = Termina donde empezaste
+    .text = Este inicio de sesión empezó en otro navegador. Abre el enlace desde tu propio chat y pulsa allí el botón. Si alguien te envió este enlace, cierra la página: conectaría tu Salesforce con el chat de esa persona.
+callback-nothing-to-do = Aquí no hay nada que hacer
+    .text = Si acabas de iniciar sesión en Salesforce, vuelve a WhatsApp: el chat te dice cómo fue. Si no, pide un enlace al bot.
+callback-unusable = Este inicio de sesión no se puede usar
+    .text = No sabemos a qué inicio de sesión responde. Vuelve a WhatsApp: si el chat no dice nada, pide un enlace nuevo al bot y vuelve a iniciar sesión.
+
+## La página después de iniciar sesión, cuando el chat tiene que enviar su código
+
+confirm-title = Un paso más: envía este código por WhatsApp
+confirm-allowed = Has permitido el acceso en Salesforce.
+confirm-used = Este inicio de sesión ya se usó, y cuenta lo que decidiste primero.
+confirm-send = Tu cuenta quedará conectada en cuanto envíes este código desde *el chat que pidió el enlace*.
+confirm-send-named = Tu cuenta quedará conectada en cuanto envíes este código desde el chat { $number }.
+confirm-open = Abrir WhatsApp con el código
+confirm-message = Código de confirmación: { $code }
+confirm-qr = Código QR que abre WhatsApp con el código
+confirm-scan = ¿Tienes WhatsApp en el teléfono? Escanea esto con su cámara.
+confirm-minutes = El código funciona durante { $minutes } minutos después de iniciar sesión.
+confirm-one-minute = El código funciona durante 1 minuto después de iniciar sesión.
+confirm-secret = *No se lo des a nadie más, lo pida quien lo pida.*
+confirm-close = ¿Te envió el enlace otra persona? Cierra esta página y no se conectará nada. ¿El chat ya ha respondido? Entonces también puedes cerrarla.
+
+## Lo que la página dice por sí misma cuando se sabe cómo fue
+
+result-connected = Conectada
+    .text = Tu Salesforce está conectado con tu chat. Puedes cerrar esta página.
+    .text-named = Tu Salesforce está conectado con el chat { $number }. Puedes cerrar esta página.
+result-delayed = Está tardando más de lo habitual. No hace falta que esperes aquí: el chat te dirá cómo fue.
+result-relink = No conectada
+    .text = Este inicio de sesión no ha conectado nada. El chat te dice por qué y tiene un enlace nuevo para ti.
+result-contact-admin = No conectada
+    .text = Salesforce no deja entrar aquí a tu cuenta. Tu administrador de Salesforce puede cambiarlo; el chat te dice más.
+result-wait = Aún no conectada
+    .text = No funciona en este momento. El chat te dice cuándo volver a intentarlo, con un enlace para ello.
+result-failed = No conectada
+    .text = Este inicio de sesión no ha conectado nada. Si era tuyo, el chat te dice cómo está todo.

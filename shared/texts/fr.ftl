@@ -23,7 +23,7 @@ org-patch = { $org }, organisation de correctifs
 delayed = La connexion de votre compte Salesforce prend plus de temps que d'habitude. Nous vérifions pourquoi.
     .with-link = Vous pouvez aussi réessayer avec ce lien :
     .without-link = Vous pouvez aussi demander ici un nouveau lien.
-failed-superseded = Vous vous êtes de nouveau identifié depuis, et c'est la dernière identification qui compte.
+failed-superseded = Une nouvelle identification a eu lieu depuis, et c'est la dernière qui compte.
 failed-wrong-browser = Votre compte Salesforce n'est pas encore connecté : l'identification s'est terminée dans un autre navigateur que celui qui a ouvert le lien.
     .with-link = Ouvrez ce lien et identifiez-vous dans le même navigateur :
     .without-link = Demandez ici un nouveau lien et identifiez-vous dans le navigateur qui l'ouvre.
@@ -40,7 +40,7 @@ failed-denied = Votre compte Salesforce n'a pas été connecté, car l'accès n'
 failed-expired = Votre compte Salesforce n'est pas encore connecté : l'identification a pris trop de temps.
     .with-link = Identifiez-vous de nouveau avec ce lien :
     .without-link = Demandez ici un nouveau lien et identifiez-vous de nouveau.
-failed-wrong-login-host = Votre compte Salesforce n'est pas encore connecté : vous vous êtes identifié à une autre adresse Salesforce que celle du lien.
+failed-wrong-login-host = Votre compte Salesforce n'est pas encore connecté : l'identification a eu lieu à une autre adresse Salesforce que celle du lien.
     .with-link = Ouvrez ce lien et choisissez l'adresse à laquelle vous vous identifiez :
     .without-link = Demandez ici un nouveau lien et identifiez-vous à l'adresse qu'il indique.
 failed-outdated-link = Ce lien date d'avant la déconnexion de votre compte Salesforce : il ne connecte plus rien.
@@ -50,8 +50,8 @@ failed-used-login = Vous avez autorisé l'accès plusieurs fois avec une seule i
     .with-link = Si cette discussion indique que votre compte est connecté et que vous vouliez le même compte à chaque fois, vous n'avez rien à faire. Sinon, ouvrez ce lien :
     .without-link = Si cette discussion indique que votre compte est connecté et que vous vouliez le même compte à chaque fois, vous n'avez rien à faire. Sinon, demandez ici un nouveau lien.
 failed-unknown = Nous n'avons pas pu savoir si votre identification a réussi.
-    .with-link = Pour en être sûr, identifiez-vous de nouveau avec ce lien :
-    .without-link = Pour en être sûr, demandez ici un nouveau lien et identifiez-vous de nouveau.
+    .with-link = Par sécurité, identifiez-vous de nouveau avec ce lien :
+    .without-link = Par sécurité, demandez ici un nouveau lien et identifiez-vous de nouveau.
 failed-app-blocked = Le Salesforce de votre entreprise n'autorise pas encore cette application. Demandez à votre administrateur Salesforce de l'autoriser, puis demandez ici un nouveau lien.
 failed-user-inactive = Votre utilisateur Salesforce n'est pas actif. Demandez à votre administrateur Salesforce de l'activer, puis demandez ici un nouveau lien.
 failed-org-inactive = Le Salesforce de votre entreprise est verrouillé ou fermé. Adressez-vous à votre administrateur Salesforce, puis demandez ici un nouveau lien.
@@ -86,3 +86,89 @@ code-too-late = Ce code n'est plus valable, et rien n'a été connecté avec lui
 code-wrong-chat = Rien n'a été connecté : ce code provient d'une identification avec le lien d'une autre discussion. L'accès à Salesforce qui avait été autorisé a été retiré. Si quelqu'un vous a donné ce lien : n'utilisez pas les liens que d'autres ont demandés. Pour connecter cette discussion, demandez ici votre propre lien.
 code-confirmed-elsewhere = Attention : ce code provient d'une identification avec le lien d'une autre discussion, qui a envoyé le code avant vous. Le compte Salesforce est connecté là-bas, et pas ici. Si le compte est le vôtre et que l'autre discussion ne l'est pas, demandez immédiatement à votre administrateur Salesforce de révoquer l'accès de cette application. N'utilisez pas les liens que d'autres ont demandés, et ne donnez de code à personne.
 code-too-many-guesses = Trop de codes erronés. Attendez dix minutes, puis demandez ici un nouveau lien, identifiez-vous de nouveau et envoyez le code affiché sur la page.
+
+### Les pages
+
+## Sur toutes les pages
+
+page-back = Retour à WhatsApp
+page-privacy = Politique de confidentialité
+page-number = numéro se terminant par { $digits }
+
+## La page d'un lien
+
+link-title = Connecter Salesforce
+link-preview = Connectez votre compte Salesforce à votre discussion WhatsApp. Le lien est destiné à la discussion qui l'a demandé.
+link-chat = Votre Salesforce sera connecté à cette discussion WhatsApp :
+link-unnamed-chat = Votre Salesforce sera connecté à *la discussion WhatsApp qui a demandé ce lien*.
+link-host = Vous vous identifierez sur { $host }.
+link-own-chat = *Ne continuez que si c'est votre propre discussion et que vous y avez demandé ce lien.*
+link-continue = Continuer vers Salesforce
+link-choose-host = Choisissez l'adresse à laquelle vous vous identifiez dans Salesforce, et identifiez-vous-y :
+link-foreign = Ce n'est pas votre discussion, ou quelqu'un d'autre vous a envoyé ce lien ? Fermez cette page : rien n'est encore connecté.
+
+## Pourquoi un lien ne s'ouvre pas, ou son bouton ne marche pas
+
+link-expired = Ce lien a expiré
+    .text = Pour protéger votre Salesforce, les liens ne marchent que peu de temps. Retournez à la discussion et demandez-en un nouveau au bot.
+link-worn-out = Ce lien a été ouvert trop souvent
+    .text = Pour protéger votre Salesforce, un lien ne lance qu'un nombre limité d'identifications. Retournez à la discussion et demandez-en un nouveau au bot.
+link-cross-site = Confirmez encore une fois
+    .text = Un autre site a essayé de continuer à votre place. Rien n'a été connecté. Vérifiez d'abord de quelle discussion il s'agit :
+    .button = Afficher la discussion
+link-unavailable = Cela n'a pas marché pour l'instant
+    .text = Rien n'est perdu : votre lien marche toujours. Réessayez dans un instant.
+    .button = Réessayer
+link-useless = Ce lien ne marche pas
+    .text = Il a peut-être été coupé en chemin. Retournez à la discussion et ouvrez-le depuis là, ou demandez-en un nouveau au bot.
+
+## La page après l'identification
+
+callback-wait = C'est presque fini : retournez à WhatsApp
+    .text = Salesforce a dit oui. La discussion vous prévient dès que votre compte est connecté, le plus souvent en quelques secondes.
+    .text-named = Salesforce a dit oui. La discussion { $number } vous prévient dès que votre compte est connecté, le plus souvent en quelques secondes.
+callback-used = Cette identification a déjà servi
+    .text = Une identification connecte un seul compte, et c'est votre première décision qui compte. La discussion vous dit ce qu'il en est et a un nouveau lien pour vous si nécessaire.
+callback-ended = Non connecté
+    .text = Salesforce a mis fin à cette identification sans partager votre compte. La discussion vous dit ce qu'il en est et a un nouveau lien pour vous si nécessaire.
+callback-unavailable = Encore un essai, s'il vous plaît
+    .text = Nous n'avons pas pu prendre en compte votre identification pour l'instant. Rien n'est perdu : rechargez cette page dans quelques secondes.
+callback-expired = Cette identification a pris trop de temps
+    .text = Pour votre sécurité, un lien ne marche que peu de temps. Demandez-en un nouveau au bot et identifiez-vous de nouveau.
+callback-wrong-browser = Terminez là où vous avez commencé
+    .text = Cette identification a commencé dans un autre navigateur. Ouvrez le lien depuis votre propre discussion et appuyez sur le bouton. Si quelqu'un vous a envoyé ce lien, fermez la page : il connecterait votre Salesforce à la discussion de cette personne.
+callback-nothing-to-do = Il n'y a rien à faire ici
+    .text = Si vous venez de vous identifier dans Salesforce, retournez à WhatsApp : la discussion vous dit ce qu'il en est. Sinon, demandez un lien au bot.
+callback-unusable = Cette identification est inutilisable
+    .text = Nous ne savons pas à quelle identification elle répond. Retournez à WhatsApp : si la discussion ne dit rien, demandez un nouveau lien au bot et identifiez-vous de nouveau.
+
+## La page après l'identification, quand la discussion doit envoyer son code
+
+confirm-title = Encore une étape : envoyez ce code dans WhatsApp
+confirm-allowed = Vous avez autorisé l'accès dans Salesforce.
+confirm-used = Cette identification a déjà servi, et c'est votre première décision qui compte.
+confirm-send = Votre compte sera connecté dès que vous enverrez ce code depuis *la discussion qui a demandé le lien*.
+confirm-send-named = Votre compte sera connecté dès que vous enverrez ce code depuis la discussion { $number }.
+confirm-open = Ouvrir WhatsApp avec le code
+confirm-message = Code de confirmation : { $code }
+confirm-qr = Code QR qui ouvre WhatsApp avec le code
+confirm-scan = WhatsApp est sur votre téléphone ? Scannez ceci avec son appareil photo.
+confirm-minutes = Le code est valable { $minutes } minutes après votre identification.
+confirm-one-minute = Le code est valable 1 minute après votre identification.
+confirm-secret = *Ne le donnez à personne d'autre, qui que ce soit qui le demande.*
+confirm-close = Quelqu'un d'autre vous a envoyé le lien ? Fermez cette page, et rien ne sera connecté. La discussion a déjà répondu ? Alors vous pouvez aussi la fermer.
+
+## Ce que la page dit d'elle-même une fois que l'on sait ce qu'il en est
+
+result-connected = Connecté
+    .text = Votre Salesforce est connecté à votre discussion. Vous pouvez fermer cette page.
+    .text-named = Votre Salesforce est connecté à la discussion { $number }. Vous pouvez fermer cette page.
+result-delayed = Cela prend plus de temps que d'habitude. Inutile d'attendre ici : la discussion vous dira ce qu'il en est.
+result-relink = Non connecté
+    .text = Cette identification n'a rien connecté. La discussion vous dit pourquoi et a un nouveau lien pour vous.
+result-contact-admin = Non connecté
+    .text = Salesforce ne laisse pas entrer votre compte ici. Votre administrateur Salesforce peut changer cela ; la discussion vous en dit plus.
+result-wait = Pas encore connecté
+    .text = Cela ne marche pas pour l'instant. La discussion vous dit quand réessayer, avec un lien pour cela.
+result-failed = Non connecté
+    .text = Cette identification n'a rien connecté. Si c'était la vôtre, la discussion vous dit ce qu'il en est.

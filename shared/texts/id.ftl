@@ -86,3 +86,89 @@ code-too-late = Kode itu tidak berlaku lagi, dan tidak ada yang dihubungkan deng
 code-wrong-chat = Tidak ada yang dihubungkan: kode itu milik login dengan tautan chat lain. Akses ke Salesforce yang diizinkan dengannya telah ditarik kembali. Jika seseorang memberi Anda tautan itu: mohon jangan gunakan tautan yang diminta orang lain. Untuk menghubungkan chat ini, minta tautan Anda sendiri di sini.
 code-confirmed-elsewhere = Hati-hati: kode itu milik login dengan tautan chat lain, dan chat itu sudah mengirim kodenya sebelum Anda. Akun Salesforce terhubung di sana, bukan di sini. Jika akun itu milik Anda dan chat yang lain bukan, silakan segera minta administrator Salesforce Anda untuk mencabut akses aplikasi ini. Jangan gunakan tautan yang diminta orang lain, dan jangan berikan kode kepada siapa pun.
 code-too-many-guesses = Terlalu banyak kode yang salah. Silakan tunggu sepuluh menit, lalu minta tautan baru di sini, login lagi, dan kirim kode yang ditampilkan di halaman.
+
+### Halaman
+
+## Di setiap halaman
+
+page-back = Kembali ke WhatsApp
+page-privacy = Kebijakan privasi
+page-number = nomor yang berakhiran { $digits }
+
+## Halaman sebuah tautan
+
+link-title = Hubungkan Salesforce
+link-preview = Hubungkan akun Salesforce Anda dengan chat WhatsApp Anda. Tautan ini untuk chat yang memintanya.
+link-chat = Salesforce Anda akan dihubungkan dengan chat WhatsApp ini:
+link-unnamed-chat = Salesforce Anda akan dihubungkan dengan *chat WhatsApp yang meminta tautan ini*.
+link-host = Anda akan login di { $host }.
+link-own-chat = *Lanjutkan hanya jika ini chat Anda sendiri dan Anda meminta tautan ini di sana.*
+link-continue = Lanjutkan ke Salesforce
+link-choose-host = Pilih alamat tempat Anda login ke Salesforce, dan login di sana:
+link-foreign = Bukan chat Anda, atau orang lain yang mengirim tautan ini? Tutup halaman ini: belum ada yang dihubungkan.
+
+## Mengapa tautan tidak terbuka, atau tombolnya tidak berfungsi
+
+link-expired = Tautan ini sudah kedaluwarsa
+    .text = Demi keamanan Salesforce Anda, tautan hanya berlaku sebentar. Kembali ke chat dan minta tautan baru kepada bot.
+link-worn-out = Tautan ini terlalu sering dibuka
+    .text = Demi keamanan Salesforce Anda, satu tautan hanya memulai login dalam jumlah terbatas. Kembali ke chat dan minta tautan baru kepada bot.
+link-cross-site = Silakan konfirmasi sekali lagi
+    .text = Situs web lain mencoba melanjutkan atas nama Anda. Tidak ada yang dihubungkan. Periksa dahulu chat mana yang dimaksud:
+    .button = Tampilkan chat
+link-unavailable = Saat ini belum berhasil
+    .text = Tidak ada yang hilang: tautan Anda masih berfungsi. Coba lagi sebentar lagi.
+    .button = Coba lagi
+link-useless = Tautan ini tidak berfungsi
+    .text = Mungkin sebagian terpotong di jalan. Kembali ke chat dan buka dari sana, atau minta tautan baru kepada bot.
+
+## Halaman setelah login
+
+callback-wait = Hampir selesai: kembali ke WhatsApp
+    .text = Salesforce sudah mengizinkan. Chat akan memberi tahu begitu akun Anda terhubung, biasanya dalam hitungan detik.
+    .text-named = Salesforce sudah mengizinkan. Chat { $number } akan memberi tahu begitu akun Anda terhubung, biasanya dalam hitungan detik.
+callback-used = Login ini sudah digunakan
+    .text = Satu login menghubungkan satu akun, dan keputusan pertama Anda yang berlaku. Chat memberi tahu hasilnya, dan punya tautan baru untuk Anda jika diperlukan.
+callback-ended = Tidak terhubung
+    .text = Salesforce mengakhiri login ini tanpa membagikan akun Anda. Chat memberi tahu keadaannya, dan punya tautan baru untuk Anda jika diperlukan.
+callback-unavailable = Silakan coba sekali lagi
+    .text = Kami belum dapat menerima login Anda saat ini. Tidak ada yang hilang: muat ulang halaman ini dalam beberapa detik.
+callback-expired = Login ini memakan waktu terlalu lama
+    .text = Demi keamanan Anda, tautan hanya berlaku sebentar. Minta tautan baru kepada bot dan login lagi.
+callback-wrong-browser = Silakan selesaikan di tempat Anda memulai
+    .text = Login ini dimulai di browser lain. Buka tautan dari chat Anda sendiri dan tekan tombolnya di sana. Jika seseorang mengirimi Anda tautan ini, tutup halaman ini: Salesforce Anda akan dihubungkan dengan chat orang itu.
+callback-nothing-to-do = Tidak ada yang perlu dilakukan di sini
+    .text = Jika Anda baru saja login di Salesforce, kembali ke WhatsApp: chat memberi tahu hasilnya. Jika tidak, minta tautan kepada bot.
+callback-unusable = Login ini tidak dapat digunakan
+    .text = Kami tidak tahu ini jawaban untuk login yang mana. Kembali ke WhatsApp: jika chat tidak mengatakan apa pun, minta tautan baru kepada bot dan login lagi.
+
+## Halaman setelah login, ketika chat harus mengirim kodenya
+
+confirm-title = Satu langkah lagi: kirim kode ini di WhatsApp
+confirm-allowed = Anda sudah mengizinkan akses di Salesforce.
+confirm-used = Login ini sudah digunakan, dan keputusan pertama Anda yang berlaku.
+confirm-send = Akun Anda terhubung begitu Anda mengirim kode ini dari *chat yang meminta tautannya*.
+confirm-send-named = Akun Anda terhubung begitu Anda mengirim kode ini dari chat { $number }.
+confirm-open = Buka WhatsApp dengan kode ini
+confirm-message = Kode konfirmasi: { $code }
+confirm-qr = Kode QR yang membuka WhatsApp dengan kode ini
+confirm-scan = WhatsApp ada di ponsel Anda? Pindai ini dengan kameranya.
+confirm-minutes = Kode berlaku selama { $minutes } menit setelah login Anda.
+confirm-one-minute = Kode berlaku selama 1 menit setelah login Anda.
+confirm-secret = *Jangan berikan kepada orang lain, siapa pun yang memintanya.*
+confirm-close = Orang lain yang mengirim tautannya? Tutup halaman ini, dan tidak ada yang dihubungkan. Chat sudah menjawab? Anda juga bisa menutupnya.
+
+## Yang dikatakan halaman dengan sendirinya setelah hasilnya diketahui
+
+result-connected = Terhubung
+    .text = Salesforce Anda terhubung dengan chat Anda. Anda bisa menutup halaman ini.
+    .text-named = Salesforce Anda terhubung dengan chat { $number }. Anda bisa menutup halaman ini.
+result-delayed = Ini memerlukan waktu lebih lama dari biasanya. Anda tidak perlu menunggu di sini: chat memberi tahu hasilnya.
+result-relink = Tidak terhubung
+    .text = Login ini tidak menghubungkan apa pun. Chat memberi tahu alasannya, dan punya tautan baru untuk Anda.
+result-contact-admin = Tidak terhubung
+    .text = Salesforce tidak mengizinkan akun Anda di sini. Administrator Salesforce Anda dapat mengubahnya; chat memberi tahu lebih banyak.
+result-wait = Belum terhubung
+    .text = Saat ini belum berfungsi. Chat memberi tahu kapan Anda bisa mencoba lagi, beserta tautannya.
+result-failed = Tidak terhubung
+    .text = Login ini tidak menghubungkan apa pun. Jika itu login Anda, chat memberi tahu keadaannya.

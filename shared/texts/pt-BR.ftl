@@ -86,3 +86,89 @@ code-too-late = Esse código não é mais válido, e nada foi conectado com ele.
 code-wrong-chat = Nada foi conectado: esse código é de um login com o link de outra conversa. O acesso ao Salesforce que foi permitido com ele foi retirado. Se alguém passou esse link para você: não use links que outras pessoas pediram. Para conectar esta conversa, peça aqui o seu próprio link.
 code-confirmed-elsewhere = Cuidado: esse código é de um login com o link de outra conversa, e essa conversa enviou o código antes de você. A conta do Salesforce está conectada lá, e não aqui. Se a conta é sua e a outra conversa não é, peça agora mesmo ao seu administrador do Salesforce que revogue o acesso deste aplicativo. Não use links que outras pessoas pediram e não passe nenhum código a ninguém.
 code-too-many-guesses = Códigos errados demais. Espere dez minutos, peça aqui um novo link, faça login de novo e envie o código que a página mostra.
+
+### As páginas
+
+## Em todas as páginas
+
+page-back = Voltar ao WhatsApp
+page-privacy = Política de privacidade
+page-number = número terminado em { $digits }
+
+## A página de um link
+
+link-title = Conectar o Salesforce
+link-preview = Conecte sua conta do Salesforce à sua conversa no WhatsApp. O link é para a conversa que o pediu.
+link-chat = Seu Salesforce será conectado a esta conversa do WhatsApp:
+link-unnamed-chat = Seu Salesforce será conectado *à conversa do WhatsApp que pediu este link*.
+link-host = Você fará login em { $host }.
+link-own-chat = *Continue somente se esta é a sua própria conversa e você pediu este link nela.*
+link-continue = Continuar para o Salesforce
+link-choose-host = Escolha o endereço em que você faz login no Salesforce e faça login nele:
+link-foreign = Não é a sua conversa ou outra pessoa enviou este link para você? Feche esta página: nada foi conectado ainda.
+
+## Por que um link não abre ou seu botão não funciona
+
+link-expired = Este link expirou
+    .text = Os links funcionam só por pouco tempo, para proteger seu Salesforce. Volte à conversa e peça um novo ao bot.
+link-worn-out = Este link foi aberto vezes demais
+    .text = Para proteger seu Salesforce, um link inicia só um número limitado de logins. Volte à conversa e peça um novo ao bot.
+link-cross-site = Confirme mais uma vez
+    .text = Outro site tentou continuar no seu lugar. Nada foi conectado. Confira primeiro qual é a conversa:
+    .button = Mostrar a conversa
+link-unavailable = Não funcionou agora
+    .text = Nada se perdeu: seu link ainda funciona. Tente de novo daqui a pouco.
+    .button = Tentar de novo
+link-useless = Este link não funciona
+    .text = Ele pode ter sido cortado no caminho. Volte à conversa e abra-o por lá, ou peça um novo ao bot.
+
+## A página depois do login
+
+callback-wait = Quase pronto: volte ao WhatsApp
+    .text = O Salesforce autorizou. A conversa avisa assim que sua conta estiver conectada, quase sempre em segundos.
+    .text-named = O Salesforce autorizou. A conversa { $number } avisa assim que sua conta estiver conectada, quase sempre em segundos.
+callback-used = Este login já foi usado
+    .text = Um login conecta uma única conta, e vale o que você decidiu primeiro. A conversa diz como foi e tem um novo link para você, se for preciso.
+callback-ended = Não conectada
+    .text = O Salesforce encerrou este login sem compartilhar sua conta. A conversa diz como está a situação e tem um novo link para você, se for preciso.
+callback-unavailable = Mais uma tentativa, por favor
+    .text = Não conseguimos receber seu login agora. Nada se perdeu: recarregue esta página em alguns segundos.
+callback-expired = Este login demorou demais
+    .text = Para sua segurança, um link funciona só por pouco tempo. Peça um novo ao bot e faça login de novo.
+callback-wrong-browser = Termine onde você começou
+    .text = Este login começou em outro navegador. Abra o link na sua própria conversa e toque no botão ali. Se alguém enviou este link para você, feche a página: ele conectaria seu Salesforce à conversa dessa pessoa.
+callback-nothing-to-do = Não há nada a fazer aqui
+    .text = Se você acabou de fazer login no Salesforce, volte ao WhatsApp: a conversa diz como foi. Caso contrário, peça um link ao bot.
+callback-unusable = Este login não pode ser usado
+    .text = Não sabemos a qual login isto responde. Volte ao WhatsApp: se a conversa não disser nada, peça um novo link ao bot e faça login de novo.
+
+## A página depois do login, quando a conversa precisa enviar o código
+
+confirm-title = Mais um passo: envie este código no WhatsApp
+confirm-allowed = Você permitiu o acesso no Salesforce.
+confirm-used = Este login já foi usado, e vale o que você decidiu primeiro.
+confirm-send = Sua conta será conectada assim que você enviar este código *da conversa que pediu o link*.
+confirm-send-named = Sua conta será conectada assim que você enviar este código da conversa { $number }.
+confirm-open = Abrir o WhatsApp com o código
+confirm-message = Código de confirmação: { $code }
+confirm-qr = Código QR que abre o WhatsApp com o código
+confirm-scan = O WhatsApp está no seu celular? Leia isto com a câmera dele.
+confirm-minutes = O código funciona por { $minutes } minutos depois do login.
+confirm-one-minute = O código funciona por 1 minuto depois do login.
+confirm-secret = *Não passe o código a mais ninguém, não importa quem peça.*
+confirm-close = Outra pessoa enviou o link para você? Feche esta página, e nada será conectado. A conversa já respondeu? Então você também pode fechá-la.
+
+## O que a página diz por si mesma quando se sabe como foi
+
+result-connected = Conectada
+    .text = Seu Salesforce está conectado à sua conversa. Você pode fechar esta página.
+    .text-named = Seu Salesforce está conectado à conversa { $number }. Você pode fechar esta página.
+result-delayed = Está demorando mais do que o normal. Você não precisa esperar aqui: a conversa diz como foi.
+result-relink = Não conectada
+    .text = Este login não conectou nada. A conversa diz o motivo e tem um novo link para você.
+result-contact-admin = Não conectada
+    .text = O Salesforce não deixa sua conta entrar aqui. Seu administrador do Salesforce pode mudar isso; a conversa diz mais.
+result-wait = Ainda não conectada
+    .text = Não está funcionando agora. A conversa diz quando tentar de novo, com um link para isso.
+result-failed = Não conectada
+    .text = Este login não conectou nada. Se era seu, a conversa diz como está a situação.
