@@ -1,21 +1,30 @@
 //! The pages that people see: small, without outside assets, with nothing from the request in them.
 
+mod brand;
+mod colour;
+
 use std::str::FromStr;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use url::form_urlencoded;
 
-use crate::wa_id::MaskedNumber;
+pub use self::brand::Brand;
+use crate::{Next, wa_id::MaskedNumber};
 
 /// Removes the query, which holds the code, from the address bar and the history.
 const HIDE_QUERY: &str = "history.replaceState(null,'',location.pathname)";
 
+/// The same; then it asks how the login stands, and shows the result that the page has for it.
+/// It asks at most 40 times, with pauses of 1 to 15 seconds, while the page is in sight, and never again once it is refused.
+const FOLLOW: &str = include_str!("page/follow.js");
+
 const STYLE: &str = include_str!("page.css");
 
-/// The hashes of [`STYLE`] and [`HIDE_QUERY`] (CSP Level 3 §2.3.1): to compute them took a fourteenth of a warm token call.
+/// The hashes of [`STYLE`], [`HIDE_QUERY`] and [`FOLLOW`] (CSP Level 3 §2.3.1): to compute them took a fourteenth of a warm token call.
 /// A test names the right values.
-const STYLE_HASH: &str = "sha256-nGFV58tRuEapWeTh9GHurJo1ENWKNl1j43+4sP1k+Js=";
+const STYLE_HASH: &str = "sha256-UrfGs78JP3as1AfZDbu+25RU6s9diRx0DeW+N12BeLg=";
 const HIDE_QUERY_HASH: &str = "sha256-UBodp8UhLR9ASBc1PNRKcs3r2CjAFWxCbrUGPN7u1jo=";
+const FOLLOW_HASH: &str = "sha256-t0dcyBNQlcvXXhjxUcGj/NDo6XZ+5EpGj7n9rVH/BnM=";
 
 /// Headers of every response, pages and JSON alike: it is not cached, its address is not sent on as a referrer, its
 /// content type is not guessed, and no window of another site that opened it, or that it opened, holds a reference to it.
@@ -27,14 +36,35 @@ pub const SECURITY_HEADERS: [(&str, &str); 5] = [
     ("strict-transport-security", "max-age=31536000"),
 ];
 
-/// The Content-Security-Policy of the pages: it allows their own style and script, by hash, and nothing else.
-/// `form_action` lists the sources that a form may lead to, e.g. `'self'`.
-#[must_use]
-pub fn content_security_policy(form_action: &str) -> String {
-    format!(
-        "default-src 'none'; style-src '{STYLE_HASH}'; script-src '{HIDE_QUERY_HASH}'; form-action {form_action}; \
-         base-uri 'none'; frame-ancestors 'none'"
-    )
+/// The Content-Security-Policy of an answer that is no page: it allows nothing.
+pub const BARE_POLICY: &str = "default-src 'none'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
+
+/// A page, as it is sent.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The whole document.
+    pub html: String,
+    /// The sources of `style-src`.
+    styles: String,
+    script: Script,
+}
+
+impl Page {
+    /// The page's Content-Security-Policy: it allows its own styles and script, by hash, and its own pictures, and nothing
+    /// else. `form_action` lists the sources that a form may lead to, e.g. `'self'`.
+    #[must_use]
+    pub fn policy(&self, form_action: &str) -> String {
+        let styles = &self.styles;
+        let script = match self.script {
+            Script::None => String::new(),
+            Script::HideQuery => format!("script-src '{HIDE_QUERY_HASH}'; "),
+            Script::Follow => format!("script-src '{FOLLOW_HASH}'; connect-src 'self'; "),
+        };
+        format!(
+            "default-src 'none'; style-src {styles}; {script}img-src data:; form-action {form_action}; base-uri 'none'; \
+             frame-ancestors 'none'"
+        )
+    }
 }
 
 /// How the page looks.
@@ -48,47 +78,186 @@ pub enum Mood {
     Bad,
 }
 
+impl Mood {
+    const fn class(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Neutral => "neutral",
+            Self::Bad => "bad",
+        }
+    }
+
+    const fn sign(self) -> &'static str {
+        match self {
+            Self::Good => "✓",
+            Self::Neutral => "→",
+            Self::Bad => "!",
+        }
+    }
+}
+
+/// What is on a page.
+struct Layout<'a> {
+    mood: Mood,
+    title: &'a str,
+    body: &'a Markup,
+    /// For whoever shows a link to it; it is the same for every person.
+    preview: Option<&'a str>,
+    script: Script,
+}
+
+/// What a page does by itself.
+#[derive(Clone, Copy, Debug)]
+enum Script {
+    /// Nothing.
+    None,
+    /// [`HIDE_QUERY`].
+    HideQuery,
+    /// [`FOLLOW`].
+    Follow,
+}
+
+impl Script {
+    const fn text(self) -> Option<&'static str> {
+        match self {
+            Self::None => None,
+            Self::HideQuery => Some(HIDE_QUERY),
+            Self::Follow => Some(FOLLOW),
+        }
+    }
+}
+
+/// How a login may go on, as a page shows it in place of what it shows at first, or beside that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoginResult {
+    /// There is a connection.
+    Connected,
+    /// It takes longer. It is shown beside the rest.
+    Delayed,
+    /// There is none, and nothing helps, or this does.
+    Failed(Option<Next>),
+}
+
+impl LoginResult {
+    /// Every result that a page has to have.
+    pub const ALL: [Self; 6] = [
+        Self::Connected,
+        Self::Delayed,
+        Self::Failed(Some(Next::Relink)),
+        Self::Failed(Some(Next::ContactAdmin)),
+        Self::Failed(Some(Next::Wait)),
+        Self::Failed(None),
+    ];
+
+    /// As the script knows it.
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Connected => "connected",
+            Self::Delayed => "delayed",
+            Self::Failed(Some(next)) => next.as_str(),
+            Self::Failed(None) => "failed",
+        }
+    }
+
+    const fn mood(self) -> Mood {
+        match self {
+            Self::Connected => Mood::Good,
+            Self::Delayed => Mood::Neutral,
+            Self::Failed(_) => Mood::Bad,
+        }
+    }
+}
+
 /// A whole page: a heading and the body under it. Its script removes the query from the address bar.
 #[must_use]
-pub fn page(mood: Mood, title: &str, body: &Markup) -> String {
-    render(mood, title, body, true)
+pub fn page(brand: &Brand, mood: Mood, title: &str, body: &Markup) -> Page {
+    render(brand, &Layout { mood, title, body, preview: None, script: Script::HideQuery })
+}
+
+/// A page that chats show a preview of, with this description, where its link is sent (<https://ogp.me>).
+#[must_use]
+pub fn page_with_preview(brand: &Brand, mood: Mood, title: &str, description: &str, body: &Markup) -> Page {
+    render(brand, &Layout { mood, title, body, preview: Some(description), script: Script::HideQuery })
+}
+
+/// A page that says by itself how the login of its query's `state` went on. `result` is what it says: a title, which a delay does not
+/// have, and a text. Without scripts it stays as it is.
+#[must_use]
+pub fn following_page(
+    brand: &Brand,
+    mood: Mood,
+    title: &str,
+    body: &Markup,
+    result: impl Fn(LoginResult) -> (Option<&'static str>, Markup),
+) -> Page {
+    let body = html! {
+        (body)
+        div role="status" {
+            @for each in LoginResult::ALL {
+                @let (title, text) = result(each);
+                section.(each.mood().class()) data-result=(each.label()) hidden {
+                    @if let Some(title) = title { (heading(each.mood(), title)) }
+                    (text)
+                }
+            }
+        }
+    };
+    render(brand, &Layout { mood, title, body: &body, preview: None, script: Script::Follow })
 }
 
 /// A page that can be reloaded: the address keeps its query.
 #[must_use]
-pub fn retry_page(title: &str, body: &Markup) -> String {
-    render(Mood::Bad, title, body, false)
+pub fn retry_page(brand: &Brand, title: &str, body: &Markup) -> Page {
+    render(brand, &Layout { mood: Mood::Bad, title, body, preview: None, script: Script::None })
 }
 
-fn render(mood: Mood, title: &str, body: &Markup, hide_query: bool) -> String {
-    let (class, sign) = match mood {
-        Mood::Good => ("good", "✓"),
-        Mood::Neutral => ("neutral", "→"),
-        Mood::Bad => ("bad", "!"),
-    };
-    html! {
+fn render(brand: &Brand, layout: &Layout<'_>) -> Page {
+    let Layout { mood, title, body, preview, script } = layout;
+    let html = html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="robots" content="noindex";
-                title { (title) }
+                title { (brand.title(title)) }
+                @if let Some(description) = preview { (open_graph(brand, title, description)) }
+                link rel="icon" href=(brand.icon());
                 style { (PreEscaped(STYLE)) }
+                @if let Some(css) = brand.css() { style { (PreEscaped(css)) } }
             }
             body {
-                main class=(class) {
-                    div.sign aria-hidden="true" { (sign) }
-                    h1 { (title) }
+                (brand.header())
+                main class=(mood.class()) {
+                    (heading(*mood, title))
                     (body)
                 }
-                @if hide_query {
-                    script { (PreEscaped(HIDE_QUERY)) }
+                (brand.footer())
+                @if let Some(script) = script.text() {
+                    script { (PreEscaped(script)) }
                 }
             }
         }
+    };
+    let hashes = [Some(STYLE_HASH), brand.style_hash()].into_iter().flatten();
+    let styles = hashes.map(|hash| format!("'{hash}'")).collect::<Vec<_>>().join(" ");
+    Page { html: html.into_string(), styles, script: *script }
+}
+
+fn heading(mood: Mood, title: &str) -> Markup {
+    html! {
+        div.sign aria-hidden="true" { (mood.sign()) }
+        h1 { (title) }
     }
-    .into_string()
+}
+
+fn open_graph(brand: &Brand, title: &str, description: &str) -> Markup {
+    html! {
+        meta property="og:type" content="website";
+        meta property="og:title" content=(title);
+        meta property="og:description" content=(description);
+        @if let Some(name) = brand.name() { meta property="og:site_name" content=(name); }
+    }
 }
 
 /// The bot's phone number in the form of `wa.me`: 5 to 15 digits
@@ -155,35 +324,79 @@ mod tests {
 
     use super::*;
 
+    fn plain(title: &str, body: &Markup) -> Page {
+        page(&Brand::default(), Mood::Neutral, title, body)
+    }
+
     #[test]
     fn the_policy_allows_the_pages_style_and_script() {
         let source_hash = |text: &str| format!("sha256-{}", STANDARD.encode(digest(&SHA256, text.as_bytes())));
-        let policy = content_security_policy("'none'");
-        assert!(policy.contains(&format!("style-src '{}'", source_hash(STYLE))), "it is {}", source_hash(STYLE));
+        let page = plain("Done", &html! {});
+        let policy = page.policy("'none'");
+        assert!(policy.contains(&format!("style-src '{}';", source_hash(STYLE))), "it is {}", source_hash(STYLE));
         assert!(
-            policy.contains(&format!("script-src '{}'", source_hash(HIDE_QUERY))),
+            policy.contains(&format!("script-src '{}';", source_hash(HIDE_QUERY))),
             "it is {}",
             source_hash(HIDE_QUERY)
         );
-        let text = page(Mood::Good, "Done", &html! {});
+        let text = page.html;
         assert!(text.contains(&format!("<script>{HIDE_QUERY}</script>")), "{text}");
         assert!(text.contains(&format!("<style>{STYLE}</style>")), "{text}");
     }
 
+    fn following() -> Page {
+        let result = |result: LoginResult| {
+            let title = (result != LoginResult::Delayed).then_some("Result");
+            (title, html! { p { (result.label()) } })
+        };
+        following_page(&Brand::default(), Mood::Neutral, "Wait", &html! { p { "Now" } }, result)
+    }
+
+    #[test]
+    fn only_a_page_that_follows_its_login_may_ask_its_own_host() {
+        let hash = STANDARD.encode(digest(&SHA256, FOLLOW.as_bytes()));
+        let policy = following().policy("'none'");
+        assert!(policy.contains(&format!("script-src 'sha256-{hash}'; connect-src 'self';")), "it is {hash}: {policy}");
+        assert!(!plain("Title", &html! {}).policy("'none'").contains("connect-src"));
+        assert!(!retry_page(&Brand::default(), "Again", &html! {}).policy("'none'").contains("script-src"));
+    }
+
+    #[test]
+    fn a_page_that_follows_its_login_has_every_result_hidden() {
+        let text = following().html;
+        assert!(text.contains(&format!("<script>{FOLLOW}</script>")), "{text}");
+        for label in ["connected", "delayed", "relink", "contact_admin", "wait", "failed"] {
+            assert!(text.contains(&format!(r#"data-result="{label}" hidden>"#)), "{label}: {text}");
+        }
+        assert_eq!(
+            text.matches("<h1>").count(),
+            LoginResult::ALL.len(),
+            "one of its own, and one for each but a delay"
+        );
+    }
+
     #[test]
     fn a_page_escapes_what_is_put_into_it() {
-        assert!(page(Mood::Bad, "<b>", &html! {}).contains("<h1>&lt;b&gt;</h1>"));
+        assert!(plain("<b>", &html! {}).html.contains("<h1>&lt;b&gt;</h1>"));
     }
 
     #[test]
     fn a_page_to_reload_keeps_its_query() {
-        assert!(!retry_page("Again", &html! {}).contains("replaceState"));
+        assert!(!retry_page(&Brand::default(), "Again", &html! {}).html.contains("replaceState"));
     }
 
     #[test]
     fn a_page_needs_nothing_from_outside() {
-        let text = page(Mood::Neutral, "Title", &back_to_whatsapp(None));
+        let text = plain("Title", &back_to_whatsapp(None)).html;
         assert!(!text.contains("http"), "{text}");
+    }
+
+    #[test]
+    fn only_a_page_with_a_preview_has_one() {
+        let preview = page_with_preview(&Brand::default(), Mood::Neutral, "Title", "What it is.", &html! {}).html;
+        assert!(preview.contains(r#"<meta property="og:title" content="Title">"#), "{preview}");
+        assert!(preview.contains(r#"<meta property="og:description" content="What it is.">"#), "{preview}");
+        assert!(!preview.contains("og:site_name") && !plain("Title", &html! {}).html.contains("og:"));
     }
 
     #[test]

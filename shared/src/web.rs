@@ -22,7 +22,7 @@ use url::form_urlencoded;
 
 use crate::{
     Language,
-    page::{SECURITY_HEADERS, content_security_policy},
+    page::{BARE_POLICY, Page, SECURITY_HEADERS},
 };
 
 /// The longest query, and the longest form, that is in order, in bytes.
@@ -31,6 +31,7 @@ pub const MAX_PARAMETERS: usize = 16 * 1024;
 const FORM: &str = "application/x-www-form-urlencoded";
 const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json";
+const TEXT: &str = "text/plain; charset=utf-8";
 
 /// A request, as API Gateway passes it on (payload format 2.0).
 #[derive(Clone, Copy, Debug)]
@@ -215,11 +216,13 @@ pub enum Content {
     /// JSON, for a program.
     Json(String),
     /// HTML, for a person.
-    Page(String),
+    Page(Page),
+    /// Text, for a crawler.
+    Text(&'static str),
     /// HTML with a form.
     Form {
         /// The HTML.
-        page: String,
+        page: Page,
         /// Where the form may lead: the sources of the policy's `form-action`.
         form_action: String,
     },
@@ -241,17 +244,21 @@ impl Response {
             .into_iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
             .collect();
-        let mut form_action = "'none'".to_owned();
+        let mut policy = HeaderValue::from_static(BARE_POLICY);
         let (content_type, body) = match self.content {
             Content::Nothing => (None, Body::Empty),
             Content::Json(text) => (Some(JSON), Body::Text(text)),
-            Content::Page(text) => (Some(HTML), Body::Text(text)),
-            Content::Form { page, form_action: allowed } => {
-                form_action = allowed;
+            Content::Text(text) => (Some(TEXT), Body::Text(text.to_owned())),
+            Content::Page(page) => {
+                policy = visible_ascii(&page.policy("'none'"));
+                (Some(HTML), Body::Text(page.html))
+            }
+            Content::Form { page, form_action } => {
+                policy = visible_ascii(&page.policy(&form_action));
                 // With `no-referrer` the form would be sent with `Origin: null` (Fetch, "append a
                 // request Origin header"), and an old browser's POST would look like another site's.
                 headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-                (Some(HTML), Body::Text(page))
+                (Some(HTML), Body::Text(page.html))
             }
             Content::Redirect { location } => {
                 headers.insert(LOCATION, visible_ascii(&location));
@@ -261,7 +268,7 @@ impl Response {
         if let Some(content_type) = content_type {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         }
-        headers.insert(CONTENT_SECURITY_POLICY, visible_ascii(&content_security_policy(&form_action)));
+        headers.insert(CONTENT_SECURITY_POLICY, policy);
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, seconds.into());
         }

@@ -30,7 +30,13 @@ def _conditions(statement):
     found = []
     for operator, pairs in statement.get("Condition", {}).items():
         # ForAllValues holds for a request without the key too; every request for an item has its leading key.
-        assert operator == "StringEquals" or (operator, set(pairs)) == ("ForAllValues:StringLike", {"dynamodb:LeadingKeys"})
+        # The other two go together (DynamoDB, "Using IAM policy conditions for fine-grained access control").
+        of_rows = {
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys"},
+            "ForAllValues:StringEquals": {"dynamodb:Attributes"},
+            "StringEqualsIfExists": {"dynamodb:Select"},
+        }
+        assert operator == "StringEquals" or of_rows.get(operator) == set(pairs)
         for key, value in pairs.items():
             words = [re.sub(r"\.\$.*", "", each["Sub"]) if isinstance(each, dict) else each for each in listed(value)]
             found.append(f"{key.removeprefix('kms:').removeprefix('dynamodb:')} = {' or '.join(words)}")

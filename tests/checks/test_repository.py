@@ -32,6 +32,7 @@ PARAMETERS = """
     ReceiverReservedConcurrency TwilioMessagingServiceSid TokenCustody KeepAliveDays TokenMaxAgeMinutes RefreshTokenKeyArn
     UpkeepConcurrency FixedEgress KeeperReservedConcurrency ChatProof ProofMinutes
     DefaultLanguage
+    BrandName PrivacyUrl BrandColor BrandLogo
 """.split()
 OUTPUTS = """
     CallbackUrl LinksUrl ConnectUrl ExchangeQueueUrl ExchangeDlqUrl ExchangeDlqArn NotifierFailureQueueUrl
@@ -66,7 +67,7 @@ def _routes(functions):
     """The properties of the API's events, by route."""
     events = [event for function in functions.values() for event in function["Events"].values()]
     routes = [event["Properties"] for event in events if event["Type"] == "HttpApi"]
-    return {f"{route['Method']} {route['Path']}": route for route in routes}
+    return {f"{route['Method']} {route['Path']}" if "Path" in route else "$default": route for route in routes}
 
 
 def _sources(folder):
@@ -102,6 +103,8 @@ def test_a_function_reads_the_settings_that_the_template_gives_it(name, template
         read = read - OVERRIDES | {"STACK_NAME"}
     if "CallbackUriSource::read(settings)" in source:
         read |= {"SF_REDIRECT_URI", "SF_CALLBACK_URI_SECRET_NAME", "API_DOMAIN_SUFFIX"}
+    if "Brand::read(settings)" in source:
+        read |= {"BRAND_NAME", "PRIVACY_URL", "BRAND_COLOR", "BRAND_LOGO"}
     if "StateSettings::read(settings)" in source:
         read |= {"STATE_POLICY", "STATE_KEY_IDS", "STATE_PUBLIC_KEYS"}
     assert given - AHEAD.get(name, set()) == read - AHEAD.get(name, set())

@@ -53,11 +53,11 @@ def api(**properties):
 
 
 def function(*routes, auth=None, **properties):
-    """A function behind routes such as `GET /hello`."""
+    """A function behind routes such as `GET /hello`, or `$default`."""
     events = {}
     for number, route in enumerate(routes):
-        method, path = route.split()
-        event = {"ApiId": {"Ref": "Api"}, "Method": method, "Path": path}
+        method, _, path = route.partition(" ")
+        event = {"ApiId": {"Ref": "Api"}, **({"Method": method, "Path": path} if path else {})}
         if auth:
             event["Auth"] = {"Authorizer": auth}
         events[f"Route{number}"] = {"Type": "HttpApi", "Properties": event}
@@ -140,6 +140,13 @@ def http_api_body(cloud):
     assert stack.get("/open/door", method="HEAD")[0] == 404, "a GET route does not answer HEAD"
     assert stack.get("/secured", method="POST")[0] == 403
     assert stack.events("Secured") == []
+    rest = cloud.deploy(
+        {"Api": api(Auth={"EnableIamAuthorizer": True}), "Rest": function("$default"), "Secured": function("POST /secured", auth="AWS_IAM")},
+        functions={"Rest": ANSWER, "Secured": ANSWER},
+    )
+    assert rest.get("/missing") == (200, "hello")
+    assert rest.events("Rest")[0]["routeKey"] == "$default"
+    assert rest.get("/secured", method="POST")[0] == 403, "it opens no route"
 
 
 @expectation

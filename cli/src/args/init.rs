@@ -23,6 +23,7 @@ Examples:
   wasf init --confirm          ask for what is missing, and do it
   WASF_CONSUMER_KEY=… WASF_CONSUMER_SECRET=… WASF_WHATSAPP_TOKEN=… wasf init --no-input --confirm \\
     --whatsapp-provider Twilio --whatsapp-account AC… --whatsapp-sender whatsapp:+14155238886 \\
+    --brand-name 'Acme Field Service' --privacy-url https://acme.example/privacy \\
     --bot-webhook-url https://bot.example.com/events --chat-proof Required --bot-phone-number +14155238886 \\
     --alarm-email ops@example.com";
 
@@ -44,6 +45,12 @@ pub(crate) struct InitArgs {
     /// The bot's phone number, for the button back to its chat; - for none.
     #[arg(long, value_name = "NUMBER", env = "WASF_BOT_PHONE_NUMBER", allow_hyphen_values = true)]
     pub(crate) bot_phone_number: Option<String>,
+    /// Whose service it is, as people know it: the pages that they see name it; - for nobody.
+    #[arg(long, value_name = "NAME", env = "WASF_BRAND_NAME", allow_hyphen_values = true)]
+    pub(crate) brand_name: Option<String>,
+    /// The page with your privacy policy, which the pages link to; - for none.
+    #[arg(long, value_name = "URL", env = "WASF_PRIVACY_URL", allow_hyphen_values = true)]
+    pub(crate) privacy_url: Option<String>,
     /// The bot's webhook for events; - for none.
     #[arg(long, value_name = "URL", env = "WASF_BOT_WEBHOOK_URL", hide_env_values = true, allow_hyphen_values = true)]
     pub(crate) bot_webhook_url: Option<String>,

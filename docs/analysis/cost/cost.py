@@ -18,16 +18,16 @@ MEMORY_GB = 0.25
 
 # What one connect does: name, how often, dollars for one, and why so often.
 PER_CONNECT = [
-    ("HTTP API requests", 5, 1.00e-6, "link, preview, page, button, callback"),
-    ("Lambda requests", 8, 0.20e-6, "those five, one exchange, two of the notifier: telling, and asking Twilio what became of the message"),
-    ("Lambda time, GB s", MEMORY_GB * (5 * 0.02 + 0.7 + 0.5 + 0.2), 13.3334e-6, "arm64, 256 MB: 5 × 20 ms, 700 ms with Salesforce, 500 ms with WhatsApp and the bot, 200 ms with Twilio later"),
+    ("HTTP API requests", 8, 1.00e-6, "link, preview, page, button, callback; the last page asks three times how it went, 40 times at most"),
+    ("Lambda requests", 11, 0.20e-6, "those eight, one exchange, two of the notifier: telling, and asking Twilio what became of the message"),
+    ("Lambda time, GB s", MEMORY_GB * (8 * 0.02 + 0.7 + 0.5 + 0.2), 13.3334e-6, "arm64, 256 MB: 8 × 20 ms, 700 ms with Salesforce, 500 ms with WhatsApp and the bot, 200 ms with Twilio later"),
     ("SQS requests", 7, 0.40e-6, "send, receive, delete for the exchange, and for asking Twilio; the bot's queue"),
     ("DynamoDB write units", 21, 0.625e-6, "the button's limit 1; claim 1; transaction 2 × (3 for 3 kB of tokens, 1 for the outcome); marks 2; the message's state 1; for each of two indexes claim 1, outcome 2 (it moves), end mark 1"),
-    ("DynamoDB read units", 4, 0.125e-6, "the token row before the exchange, the attempt, the notifier's two"),
+    ("DynamoDB read units", 5.5, 0.125e-6, "the token row before the exchange, the attempt, the notifier's two; half a unit for each time that the page asks"),
     ("DynamoDB storage, GB months", 24.9e-6, 0.45, "with point-in-time recovery: attempts 1 kB for 90 days, with indexes 0.8 kB more; tokens 3 kB, on average over the first year if all people are new"),
     ("KMS, symmetric and MAC", 2, 3.0e-6, "the PKCE verifier, at the button and at the exchange; a link costs one call at each start of a function, none for itself"),
     ("KMS, signatures", 1, 15.0e-6, "the state"),
-    ("Logs, GB", 14e-6, 0.50, "about 50 lines: Lambda's three for each invocation, ours, metrics, the API's"),
+    ("Logs, GB", 17e-6, 0.50, "about 62 lines: Lambda's three for each invocation, ours, metrics, the API's"),
 ]  # fmt: skip
 
 # Fixed costs, while nobody connects: name, how many, dollars a month for one, why.

@@ -5,7 +5,7 @@ use std::{num::NonZeroU16, str::FromStr};
 use shared::{
     LoginUrls, SettingError, Settings,
     metrics::Meter,
-    page::BotPhoneNumber,
+    page::{BotPhoneNumber, Brand},
     proof::ProofPolicy,
     state_settings::{STATE_PUBLIC_KEYS, StatePolicy, StateSettings},
 };
@@ -28,6 +28,8 @@ pub struct Config {
     pub(super) meter: Meter,
     /// For the pages' link back to the chat.
     pub bot_phone_number: Option<BotPhoneNumber>,
+    /// Whose pages they are.
+    pub brand: Brand,
     /// How logins are confirmed in their chat; `None` where they need not be.
     pub proof: Option<Proof>,
 }
@@ -86,6 +88,7 @@ impl Config {
             login_urls: settings.parsed("LOGIN_URLS")?,
             meter: Meter::read(settings)?,
             bot_phone_number,
+            brand: Brand::read(settings)?,
             proof,
         })
     }

@@ -5,12 +5,12 @@
 
 use maud::{Markup, html};
 use shared::{
-    page::{self, Mood},
+    page::{self, Brand, Mood, Page},
     proof::ChatCode,
     wa_id::MaskedNumber,
 };
 
-use crate::{config::Proof, qr};
+use crate::{config::Proof, qr, results};
 
 const TITLE: &str = "One more step: send this code in WhatsApp";
 
@@ -25,7 +25,7 @@ pub(crate) struct Confirmation {
 
 impl Confirmation {
     /// The page, which begins with what happened.
-    pub(crate) fn page(&self, what_happened: &str) -> String {
+    pub(crate) fn page(&self, brand: &Brand, what_happened: &str) -> Page {
         let address = self.proof.bot.chat_url_with(&format!("Confirmation code: {}", self.code.shown()));
         let chat = html! {
             @match &self.number {
@@ -51,7 +51,9 @@ impl Confirmation {
                 "Then you can close it, too."
             }
         };
-        page::page(Mood::Neutral, TITLE, &body)
+        page::following_page(brand, Mood::Neutral, TITLE, &body, |result| {
+            results::result(result, self.number.as_ref(), Some(&self.proof.bot))
+        })
     }
 }
 
@@ -75,14 +77,15 @@ mod tests {
         let code = ChatCode::find("K7PW-4MXR").remove(0);
         let number = wa_id.and_then(|wa_id| wa_id.parse::<shared::WaId>().unwrap().masked_number());
         let proof = Proof { minutes: minutes.try_into().unwrap(), bot: "+14155238886".parse().unwrap() };
-        Confirmation { code, number, proof }.page("You have allowed access at Salesforce.")
+        Confirmation { code, number, proof }.page(&Brand::default(), "You have allowed access at Salesforce.").html
     }
 
     #[test]
     fn the_one_button_opens_the_chat_with_the_code_typed_in() {
         let text = page_of(None, 10);
         let href = r#"href="https://wa.me/14155238886?text=Confirmation%20code%3A%20K7PW-4MXR""#;
-        assert_eq!((text.matches(href).count(), text.matches("href").count()), (1, 1), "{text}");
+        let page = text.split(r#"<div role="status">"#).next().unwrap();
+        assert_eq!((page.matches(href).count(), page.matches("<a ").count()), (1, 1), "{text}");
     }
 
     #[test]

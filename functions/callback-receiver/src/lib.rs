@@ -12,6 +12,7 @@ mod qr;
 mod queue;
 mod refusal;
 mod reply;
+mod results;
 
 use std::{str::FromStr as _, time::Duration};
 
@@ -167,7 +168,8 @@ impl Receiver {
         } else {
             meter.count(now, Metric::Callbacks, &[("Result", result)]);
         }
-        let response = reply.to_response(request.wants_json(), self.config.bot_phone_number.as_ref());
+        let response =
+            reply.to_response(request.wants_json(), &self.config.brand, self.config.bot_phone_number.as_ref());
         Response { cookies, ..response }.into_event(request.is_head())
     }
 

@@ -4,7 +4,7 @@ use maud::html;
 use serde_json::{Value, json};
 use shared::{
     AttemptId,
-    page::{self, BotPhoneNumber, Mood},
+    page::{self, BotPhoneNumber, Brand, Mood, Page},
     wa_id::MaskedNumber,
     web::{Content, Response},
 };
@@ -12,6 +12,7 @@ use shared::{
 use crate::{
     confirmation::Confirmation,
     refusal::{Explanation, Refusal},
+    results,
 };
 
 /// For `Retry-After`, in seconds.
@@ -97,10 +98,14 @@ impl Reply {
     }
 
     /// A page, or JSON where the request asks for it.
-    pub(crate) fn to_response(&self, wants_json: bool, bot: Option<&BotPhoneNumber>) -> Response {
+    pub(crate) fn to_response(&self, wants_json: bool, brand: &Brand, bot: Option<&BotPhoneNumber>) -> Response {
         Response {
             status: self.status(),
-            content: if wants_json { Content::Json(self.json().to_string()) } else { Content::Page(self.page(bot)) },
+            content: if wants_json {
+                Content::Json(self.json().to_string())
+            } else {
+                Content::Page(self.page(brand, bot))
+            },
             retry_after: matches!(self, Self::Unavailable).then_some(RETRY_AFTER),
             cookies: Vec::new(),
         }
@@ -145,19 +150,19 @@ impl Reply {
         }
     }
 
-    fn page(&self, bot: Option<&BotPhoneNumber>) -> String {
+    fn page(&self, brand: &Brand, bot: Option<&BotPhoneNumber>) -> Page {
         let (mood, title, text) = match self {
             Self::Accepted(_, Step::Wait(number)) | Self::Repeated(_, Step::Wait(number)) => {
-                return wait_page(number.as_ref(), bot);
+                return wait_page(brand, number.as_ref(), bot);
             }
-            Self::Head => return wait_page(None, bot),
+            Self::Head => return wait_page(brand, None, bot),
             Self::Accepted(_, Step::Confirm(confirmation))
             | Self::Repeated(_, Step::Confirm(confirmation))
             | Self::Reloaded(_, confirmation) => {
-                return confirmation.page("You have allowed access at Salesforce.");
+                return confirmation.page(brand, "You have allowed access at Salesforce.");
             }
             Self::Used(_, Some(confirmation)) => {
-                return confirmation.page("This login was used already, and what you decided first counts.");
+                return confirmation.page(brand, "This login was used already, and what you decided first counts.");
             }
             Self::Used(_, None) => (
                 Mood::Neutral,
@@ -175,16 +180,17 @@ impl Reply {
             }
             Self::Unavailable => {
                 return page::retry_page(
+                    brand,
                     "One more try, please",
                     &html! { p { "We could not take your login just now. Nothing is lost: reload this page in a few seconds." } },
                 );
             }
         };
-        page::page(mood, title, &html! { p { (text) } (page::back_to_whatsapp(bot)) })
+        page::page(brand, mood, title, &html! { p { (text) } (page::back_to_whatsapp(bot)) })
     }
 }
 
-fn wait_page(number: Option<&MaskedNumber>, bot: Option<&BotPhoneNumber>) -> String {
+fn wait_page(brand: &Brand, number: Option<&MaskedNumber>, bot: Option<&BotPhoneNumber>) -> Page {
     let body = html! {
         p {
             "Salesforce said yes. The chat "
@@ -193,7 +199,9 @@ fn wait_page(number: Option<&MaskedNumber>, bot: Option<&BotPhoneNumber>) -> Str
         }
         (page::back_to_whatsapp(bot))
     };
-    page::page(Mood::Good, "Almost done: go back to WhatsApp", &body)
+    page::following_page(brand, Mood::Good, "Almost done: go back to WhatsApp", &body, |result| {
+        results::result(result, number, bot)
+    })
 }
 
 #[cfg(test)]
@@ -215,7 +223,8 @@ mod tests {
     }
 
     fn json(reply: &Reply) -> (u16, Value) {
-        let Response { status, content: Content::Json(text), .. } = reply.to_response(true, None) else {
+        let Response { status, content: Content::Json(text), .. } = reply.to_response(true, &Brand::default(), None)
+        else {
             panic!("no JSON");
         };
         (status, serde_json::from_str(&text).unwrap())
@@ -223,9 +232,9 @@ mod tests {
 
     fn page(reply: &Reply) -> (Response, String) {
         let bot = "+14155238886".parse().unwrap();
-        let mut response = reply.to_response(false, Some(&bot));
+        let mut response = reply.to_response(false, &Brand::default(), Some(&bot));
         let Content::Page(page) = &mut response.content else { panic!("no page") };
-        let page = std::mem::take(page);
+        let page = std::mem::take(&mut page.html);
         (response, page)
     }
 

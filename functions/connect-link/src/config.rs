@@ -6,7 +6,7 @@ use shared::{
     LoginUrls, SettingError, Settings,
     aws::{links::CallbackUriSource, secrets::Source},
     metrics::Meter,
-    page::BotPhoneNumber,
+    page::{BotPhoneNumber, Brand},
 };
 
 use crate::authorization::Prompt;
@@ -25,6 +25,7 @@ pub struct Config {
     pub(crate) scopes: String,
     pub(crate) prompt: Prompt,
     pub(crate) bot_phone_number: Option<BotPhoneNumber>,
+    pub(crate) brand: Brand,
     pub(crate) client_id: Source,
     pub(crate) callback_uri: CallbackUriSource,
 }
@@ -48,6 +49,7 @@ impl Config {
             scopes: settings.required("SCOPES")?,
             prompt: settings.parsed("OAUTH_PROMPT")?,
             bot_phone_number: settings.parsed_optional("BOT_PHONE_NUMBER")?,
+            brand: Brand::read(settings)?,
             client_id: Source::read(settings, "SF_CLIENT_ID", "SF_CLIENT_ID_SECRET_NAME")?,
             callback_uri: CallbackUriSource::read(settings)?,
         })
@@ -96,6 +98,13 @@ mod tests {
         let with = |number| read(&[&COMPLETE[..], &[("BOT_PHONE_NUMBER", number)]].concat());
         assert_eq!(with("+1 415 523 8886").unwrap().bot_phone_number, Some("14155238886".parse().unwrap()));
         assert!(with("none").unwrap_err().to_string().contains("BOT_PHONE_NUMBER"));
+    }
+
+    #[test]
+    fn a_brand_is_optional_but_not_arbitrary() {
+        let with = |name, value| read(&[&COMPLETE[..], &[(name, value)]].concat());
+        assert!(with("BRAND_COLOR", "#00a1e0").is_ok());
+        assert!(with("BRAND_COLOR", "blue").unwrap_err().to_string().contains("BRAND_COLOR"));
     }
 
     #[test]

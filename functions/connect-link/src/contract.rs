@@ -12,6 +12,7 @@ use shared::{
 
 use crate::{
     link_request::{InvalidLinkRequest, LinkRequest},
+    login_status::LoginStatus,
     refusal::{Refusal, Unavailable},
 };
 
@@ -29,6 +30,7 @@ fn refusals() -> Vec<(Refusal, &'static [&'static str])> {
         Refusal::NotALink,
         Refusal::Expired(None),
         Refusal::TooManyPresses(LinkId::from_bytes([7; 16])),
+        Refusal::UnknownLogin,
         Refusal::CrossSite,
         Refusal::Unavailable(Unavailable::Deadline),
     ];
@@ -43,10 +45,11 @@ fn refusals() -> Vec<(Refusal, &'static [&'static str])> {
                 | InvalidLinkRequest::Language(_)
                 | InvalidLinkRequest::TooLong,
             ) => &["/links"],
-            Refusal::UnknownRoute
-            | Refusal::NotALink
+            Refusal::UnknownRoute => &["any other"],
+            Refusal::NotALink
             | Refusal::Expired(_)
             | Refusal::TooManyPresses(_)
+            | Refusal::UnknownLogin
             | Refusal::CrossSite => &["/connect"],
             Refusal::Unavailable(_) => &["/links", "/connect"],
         }
@@ -59,7 +62,7 @@ fn the_document_has_every_error_with_its_status_and_no_other() {
     let documented: BTreeSet<_> = Table::under(API, "## Errors")
         .rows(["endpoint", "status", "error"])
         .into_iter()
-        .filter(|[endpoint, ..]| ["/links", "/connect"].contains(&endpoint.as_str()))
+        .filter(|[endpoint, ..]| ["/links", "/connect", "any other"].contains(&endpoint.as_str()))
         .collect();
     let sent = refusals().into_iter().flat_map(|(refusal, endpoints)| {
         let answer = refusal.explain();
@@ -99,11 +102,14 @@ fn the_samples_have_every_refusal_for_a_program() {
     let calls = |refusal: &Refusal| -> &[&str] {
         match refusal {
             Refusal::Unauthorised | Refusal::LinkRequest(_) => &["POST /links"],
-            // API Gateway answers for a route that is not the function's.
+            // The file has no path for it.
             Refusal::UnknownRoute => &[],
             Refusal::NotALink | Refusal::Expired(_) => &["GET /connect/{link}", "POST /connect/{link}"],
             Refusal::TooManyPresses(_) | Refusal::CrossSite => &["POST /connect/{link}"],
-            Refusal::Unavailable(_) => &["POST /links", "GET /connect/{link}", "POST /connect/{link}"],
+            Refusal::UnknownLogin => &["POST /connect/status"],
+            Refusal::Unavailable(_) => {
+                &["POST /links", "GET /connect/{link}", "POST /connect/{link}", "POST /connect/status"]
+            }
         }
     };
     let refusals = refusals().into_iter().flat_map(|(refusal, _)| {
@@ -111,6 +117,16 @@ fn the_samples_have_every_refusal_for_a_program() {
         calls.map(|call| answer(call, &refused(&refusal).into_event(false))).collect::<Vec<_>>()
     });
     assert_samples("connect-link", &refusals.collect::<Vec<_>>());
+}
+
+#[test]
+fn the_samples_have_every_status_of_a_login() {
+    let answers = LoginStatus::ALL.into_iter().map(|status| {
+        let content = Content::Json(status.json().to_string());
+        let response = Response { status: 200, content, retry_after: None, cookies: Vec::new() };
+        answer("POST /connect/status", &response.into_event(false))
+    });
+    assert_samples("login-status", &answers.collect::<Vec<_>>());
 }
 
 fn refused(refusal: &Refusal) -> Response {

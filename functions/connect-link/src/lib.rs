@@ -10,6 +10,7 @@ mod config;
 #[cfg(test)]
 mod contract;
 mod link_request;
+mod login_status;
 mod pages;
 mod refusal;
 mod request;
@@ -24,6 +25,7 @@ use shared::{
         SdkConfig, dynamodb,
         kms::{Kms, KmsError},
         limits::Limits,
+        progress::Progress,
         references::References,
         secrets::{SecretStore, Secrets},
     },
@@ -32,7 +34,7 @@ use shared::{
     logging::chain,
     metrics::Metric,
     process::Random,
-    state::{Claims, KeyId, LinkOrigin},
+    state::{Claims, LinkOrigin, State, StateKey},
     timestamp::{Clock, millis},
     web::{Content, Response},
 };
@@ -43,7 +45,8 @@ pub use crate::config::Config;
 use crate::{
     authorization::AuthorizationRequest,
     link_request::LinkRequest,
-    refusal::{Refusal, Unavailable},
+    login_status::LoginStatus,
+    refusal::{Explanation, Refusal, Unavailable},
     request::{Initiator, Request, Route},
 };
 
@@ -54,6 +57,10 @@ pub const SERVICES: [&str; 4] = ["kms", "kms", "secretsmanager", "dynamodb"];
 /// The cookie outlives the state by the lifetime of a code, so that a late callback is refused as expired and not
 /// as one from the wrong browser.
 const COOKIE_GRACE: Duration = Duration::from_mins(15);
+
+/// For how long after its state has expired a page may ask how a login stands: a code lives for 15 minutes from the callback,
+/// which comes before that, and a chat has up to 15 minutes to confirm.
+const STATUS_GRACE: Duration = Duration::from_mins(30);
 
 /// For counting a press. After it the press is allowed: nobody is to wait for a count.
 const COUNT_TIME: Duration = Duration::from_secs(1);
@@ -69,7 +76,8 @@ pub struct ConnectLink {
     secrets: SecretStore,
     limits: Limits,
     references: References,
-    state_key: OnceCell<KeyId>,
+    progress: Progress,
+    state_key: OnceCell<StateKey>,
     link_key: OnceCell<LinkKey>,
     clock: Clock,
     random: Random,
@@ -96,7 +104,8 @@ impl ConnectLink {
             kms: Kms::new(aws),
             secrets: SecretStore::new(aws, config.sources()),
             limits: Limits::new(dynamodb.clone(), config.limit_table.clone()),
-            references: References::new(dynamodb, config.attempt_table.clone()),
+            references: References::new(dynamodb.clone(), config.attempt_table.clone()),
+            progress: Progress::new(dynamodb, config.attempt_table.clone()),
             config,
             state_key: OnceCell::new(),
             link_key: OnceCell::new(),
@@ -120,10 +129,9 @@ impl ConnectLink {
         }
     }
 
-    /// The id of the key that signs, which states carry.
-    async fn state_key(&self) -> Result<KeyId, KmsError> {
-        let fetch = async || Ok(self.kms.state_key(&self.config.state_key_id).await?.id());
-        self.state_key.get_or_try_init(fetch).await.copied()
+    /// The public half of the key that signs.
+    async fn state_key(&self) -> Result<&StateKey, KmsError> {
+        self.state_key.get_or_try_init(|| self.kms.state_key(&self.config.state_key_id)).await
     }
 
     /// The key that seals and opens links.
@@ -135,7 +143,13 @@ impl ConnectLink {
     pub async fn handle(&self, event: &ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
         let started = (self.clock)();
         let Request { route, api_id, wants_json, is_head } = Request::read(event);
+        if let Some((status, content)) = route.asset() {
+            return Response { status, content, retry_after: None, cookies: Vec::new() }.into_event(is_head);
+        }
         let name = route.label();
+        if let Route::ShowStatus { state } = &route {
+            return self.answer_status(state.as_deref(), name).await.into_event(is_head);
+        }
         let served = tokio::time::timeout(DEADLINE, self.serve(route, &api_id))
             .await
             .unwrap_or_else(|_| Err(Unavailable::Deadline.into()));
@@ -162,7 +176,11 @@ impl ConnectLink {
                 let content = if wants_json {
                     Content::Json(refusal.json())
                 } else {
-                    Content::Page(pages::refusal(&explanation, self.config.bot_phone_number.as_ref()))
+                    Content::Page(pages::refusal(
+                        &self.config.brand,
+                        &explanation,
+                        self.config.bot_phone_number.as_ref(),
+                    ))
                 };
                 Response { status, content, retry_after: refusal.retry_after(), cookies: Vec::new() }
             }
@@ -178,8 +196,36 @@ impl ConnectLink {
             Route::StartLogin { link, initiator, login_url, surplus } => {
                 self.start_login(&link, &initiator, login_url.as_deref(), &surplus, api_id).await
             }
-            Route::Unknown => Err(Refusal::UnknownRoute),
+            Route::ShowStatus { .. } | Route::Icon | Route::Robots | Route::Unknown => Err(Refusal::UnknownRoute),
         }
+    }
+
+    /// Answers the page after a login. It is neither counted nor logged, since a page asks up to 40 times, but for a fault.
+    async fn answer_status(&self, state: Option<&str>, route: &str) -> Response {
+        let asked = tokio::time::timeout(DEADLINE, self.login_status(state)).await;
+        let (status, json, retry_after) = match asked.unwrap_or_else(|_| Err(Unavailable::Deadline.into())) {
+            Ok(found) => (200, found.json().to_string(), None),
+            Err(refusal) => {
+                let Explanation { status, label: result, .. } = refusal.explain();
+                if let Some(fault) = refusal.fault() {
+                    error!(route, status, result, error = chain(fault), "request failed");
+                }
+                (status, refusal.json(), refusal.retry_after())
+            }
+        };
+        Response { status, content: Content::Json(json), retry_after, cookies: Vec::new() }
+    }
+
+    /// How the login of a state stands. Only a state that this stack has signed, and not long ago, is worth a read.
+    async fn login_status(&self, state: Option<&str>) -> Result<LoginStatus, Refusal> {
+        let Some(Ok(State::Signed(state))) = state.map(State::parse) else { return Err(Refusal::UnknownLogin) };
+        let key = self.state_key().await.map_err(Unavailable::from)?;
+        let claims = state.verify_signature(std::slice::from_ref(key)).map_err(|_| Refusal::UnknownLogin)?;
+        if (self.clock)() >= claims.expires_at.plus(STATUS_GRACE) {
+            return Err(Refusal::UnknownLogin);
+        }
+        let row = self.progress.read(claims.attempt_id).await.map_err(Unavailable::Progress)?;
+        Ok(LoginStatus::read(&row))
     }
 
     async fn make_link(&self, body: &[u8], api_id: &str) -> Result<Served, Refusal> {
@@ -219,7 +265,8 @@ impl ConnectLink {
     async fn show_page(&self, text: &str) -> Result<Served, Refusal> {
         let link = self.open(text).await?;
         let hosts = pages::offered(&link, &self.config.login_urls);
-        let content = Content::Form { page: pages::confirm(&link, &hosts), form_action: pages::form_action(&hosts) };
+        let page = pages::confirm(&self.config.brand, &link, &hosts);
+        let content = Content::Form { page, form_action: pages::form_action(&hosts) };
         Ok(Served {
             status: 200,
             result: "page_shown",
@@ -263,7 +310,7 @@ impl ConnectLink {
             binding: Some(secret.binding(attempt_id)),
         };
         let (state, verifier) = tokio::try_join!(
-            self.kms.sign(&self.config.state_key_id, claims.unsigned(state_key)),
+            self.kms.sign(&self.config.state_key_id, claims.unsigned(state_key.id())),
             self.kms.pkce_verifier(&self.config.pkce_key_id, attempt_id),
         )
         .map_err(Unavailable::from)?;

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use shared::{
     LoginUrl, LoginUrls,
     link::Link,
-    page::{BotPhoneNumber, Mood, back_to_whatsapp, masked_number, page},
+    page::{BotPhoneNumber, Brand, Mood, Page, back_to_whatsapp, masked_number, page, page_with_preview},
 };
 
 use crate::refusal::{Explanation, WayOn};
@@ -12,17 +12,25 @@ use crate::refusal::{Explanation, WayOn};
 /// The field of the form that names the login host, where the page offers several.
 pub(crate) const LOGIN_URL: &str = "login_url";
 
+const TITLE: &str = "Connect Salesforce";
+
+/// What a chat shows of a link: the same for every link, since whoever it is sent to sees it.
+const PREVIEW: &str =
+    "Connect your Salesforce account to your WhatsApp chat. The link is for the chat that asked for it.";
+
 /// The login hosts that a link's page offers.
 pub(crate) fn offered<'a>(link: &'a Link, allowed: &'a LoginUrls) -> Vec<&'a LoginUrl> {
     if link.asks_for_login_host { allowed.iter().collect() } else { vec![&link.login_url] }
 }
 
 /// The page that names the chat and asks for confirmation; where there are several login hosts, with a button for each.
-pub(crate) fn confirm(link: &Link, hosts: &[&LoginUrl]) -> String {
+pub(crate) fn confirm(brand: &Brand, link: &Link, hosts: &[&LoginUrl]) -> Page {
     let name = |host: &LoginUrl| host.compact().trim_start_matches("http://").to_owned();
-    page(
+    page_with_preview(
+        brand,
         Mood::Neutral,
-        "Connect Salesforce",
+        TITLE,
+        PREVIEW,
         &html! {
             (chat(link))
             @if let [host] = hosts {
@@ -75,12 +83,12 @@ pub(crate) fn form_action(hosts: &[&LoginUrl]) -> String {
 }
 
 /// The page that says why a request is refused, and what to do.
-pub(crate) fn refusal(explanation: &Explanation, bot: Option<&BotPhoneNumber>) -> String {
+pub(crate) fn refusal(brand: &Brand, explanation: &Explanation, bot: Option<&BotPhoneNumber>) -> Page {
     let way_on = match explanation.way_on {
         WayOn::Chat => back_to_whatsapp(bot),
         WayOn::Reload(text) => html! { a.button href="" { (text) } },
     };
-    page(Mood::Bad, explanation.title, &html! { p { (explanation.text) } (way_on) })
+    page(brand, Mood::Bad, explanation.title, &html! { p { (explanation.text) } (way_on) })
 }
 
 #[cfg(test)]
@@ -103,14 +111,14 @@ mod tests {
     }
 
     fn page_of(link: &Link) -> String {
-        confirm(link, &[&link.login_url])
+        confirm(&Brand::default(), link, &[&link.login_url]).html
     }
 
     #[test]
     fn a_page_that_asks_for_the_login_host_has_a_button_for_each() {
         let allowed = "https://login.salesforce.com,https://acme.my.site.com/portal".parse().unwrap();
         let link = Link { asks_for_login_host: true, ..link("https://login.salesforce.com") };
-        let text = confirm(&link, &offered(&link, &allowed));
+        let text = confirm(&Brand::default(), &link, &offered(&link, &allowed)).html;
         for (url, name) in [
             ("https://login.salesforce.com", "login.salesforce.com"),
             ("https://acme.my.site.com/portal", "acme.my.site.com/portal"),
@@ -148,6 +156,20 @@ mod tests {
     }
 
     #[test]
+    fn the_preview_of_a_link_is_the_same_for_everybody() {
+        let preview = |text: &str| text.split("<meta property").skip(1).map(str::to_owned).collect::<Vec<_>>();
+        let named = named("whatsapp:+5511987654567", Some("Ada"));
+        let tags = named.split("<link").next().unwrap();
+        assert!(
+            tags.contains(r#"og:title" content="Connect Salesforce""#) && tags.contains("og:description"),
+            "{tags}"
+        );
+        assert!(!tags.contains("Ada") && !tags.contains("4567") && !tags.contains("0303"), "{tags}");
+        let other = page_of(&link("https://login.salesforce.com"));
+        assert_eq!(preview(tags), preview(other.split("<link").next().unwrap()));
+    }
+
+    #[test]
     fn the_form_posts_to_the_pages_own_address() {
         assert!(page_of(&link("https://test.salesforce.com")).contains(r#"<form method="post"><button"#));
     }
@@ -163,9 +185,9 @@ mod tests {
     #[test]
     fn the_page_of_a_refusal_says_what_to_do() {
         let bot = "14155238886".parse().unwrap();
-        let text = refusal(&Refusal::Expired(None).explain(), Some(&bot));
+        let text = refusal(&Brand::default(), &Refusal::Expired(None).explain(), Some(&bot)).html;
         assert!(text.contains("expired") && text.contains("https://wa.me/14155238886"), "{text}");
-        let text = refusal(&Refusal::CrossSite.explain(), None);
+        let text = refusal(&Brand::default(), &Refusal::CrossSite.explain(), None).html;
         assert!(text.contains(r#"<a class="button" href="">"#), "{text}");
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 use shared::{
     LinkId,
-    aws::{kms::KmsError, links::CallbackUriError, references::NotKept, secrets::SecretsError},
+    aws::{AwsError, kms::KmsError, links::CallbackUriError, references::NotKept, secrets::SecretsError},
     link::InvalidLink,
     process::NoRandomness,
 };
@@ -29,6 +29,8 @@ pub(crate) enum Refusal {
     Expired(Option<LinkId>),
     #[error("the link was opened too often")]
     TooManyPresses(LinkId),
+    #[error("no login of this stack, or one of long ago")]
+    UnknownLogin,
     #[error("another site sent this request")]
     CrossSite,
     #[error("try again in a moment")]
@@ -46,6 +48,8 @@ pub(crate) enum Unavailable {
     CallbackUri(#[from] CallbackUriError),
     #[error(transparent)]
     Random(#[from] NoRandomness),
+    #[error("attempt not read")]
+    Progress(#[source] AwsError),
     #[error("reference not kept")]
     Reference(#[from] NotKept),
     #[error("timed out waiting for AWS")]
@@ -79,6 +83,7 @@ impl Refusal {
             Self::UnknownRoute => Explanation::useless_link(404, "not_found"),
             Self::Unauthorised => Explanation::useless_link(403, "forbidden"),
             Self::NotALink => Explanation::useless_link(404, "unknown_link"),
+            Self::UnknownLogin => Explanation::useless_link(404, "unknown_login"),
             Self::LinkRequest(InvalidLinkRequest::Malformed) => Explanation::useless_link(400, "invalid_request"),
             Self::LinkRequest(InvalidLinkRequest::WaId) => Explanation::useless_link(400, "invalid_wa_id"),
             Self::LinkRequest(InvalidLinkRequest::LoginUrl) => Explanation::useless_link(400, "login_url_not_allowed"),

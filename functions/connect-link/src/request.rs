@@ -6,10 +6,13 @@ use aws_lambda_events::{
 };
 use shared::{
     binding::CookieName,
-    web::{self, Parameter},
+    web::{self, Content, Parameter, Parameters},
 };
 
 use crate::pages::LOGIN_URL;
+
+/// No crawler is to ask for anything (RFC 9309).
+const ROBOTS: &str = "User-agent: *\nDisallow: /\n";
 
 pub(crate) struct Request {
     pub(crate) route: Route,
@@ -38,7 +41,16 @@ pub(crate) enum Route {
         /// Our cookies that the browser has too many of.
         surplus: Vec<CookieName>,
     },
-    /// No route of this function.
+    /// `POST /connect/status`: the page after a login asks how it stands.
+    ShowStatus {
+        /// Of the form; `None` where it is not there once.
+        state: Option<String>,
+    },
+    /// `GET /favicon.ico`: pages have their icon in them, and browsers ask for it all the same.
+    Icon,
+    /// `GET /robots.txt`: nothing here is for crawlers.
+    Robots,
+    /// No route of this function. API Gateway passes on whatever no route has.
     Unknown,
 }
 
@@ -98,14 +110,29 @@ impl Request {
                 },
                 surplus: CookieName::surplus(request.cookies()),
             },
+            (&Method::POST, Some("/connect/status"), _) => Route::ShowStatus { state: state(request, event) },
+            (&Method::GET | &Method::HEAD, None, _) => match event.raw_path.as_deref() {
+                Some("/favicon.ico") => Route::Icon,
+                Some("/robots.txt") => Route::Robots,
+                _ => Route::Unknown,
+            },
             _ => Route::Unknown,
         };
         Self {
             api_id: context.apiid.clone().unwrap_or_default(),
-            wants_json: matches!(route, Route::MakeLink { .. }) || request.wants_json(),
+            wants_json: matches!(route, Route::MakeLink { .. } | Route::ShowStatus { .. }) || request.wants_json(),
             is_head: request.is_head(),
             route,
         }
+    }
+}
+
+/// The state in a form. One in a query is not taken: queries are written down on their way.
+fn state(request: web::Request<'_>, event: &ApiGatewayV2httpRequest) -> Option<String> {
+    let query = event.raw_query_string.as_deref().unwrap_or_default();
+    match request.parameters(["state"]) {
+        Parameters { values: [Parameter::Once(state)], are_too_long: false } if query.is_empty() => Some(state),
+        _ => None,
     }
 }
 
@@ -116,7 +143,19 @@ impl Route {
             Self::MakeLink { .. } => "POST /links",
             Self::ShowPage { .. } => "GET /connect/{link}",
             Self::StartLogin { .. } => "POST /connect/{link}",
+            Self::ShowStatus { .. } => "POST /connect/status",
+            Self::Icon => "GET /favicon.ico",
+            Self::Robots => "GET /robots.txt",
             Self::Unknown => "unknown",
+        }
+    }
+
+    /// What browsers and crawlers ask every host for. Nobody has to hear of it: it is not logged, nor counted.
+    pub(crate) const fn asset(&self) -> Option<(u16, Content)> {
+        match self {
+            Self::Icon => Some((204, Content::Nothing)),
+            Self::Robots => Some((200, Content::Text(ROBOTS))),
+            _ => None,
         }
     }
 }
@@ -176,7 +215,7 @@ mod tests {
             let path = file.unwrap().path();
             let sample: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
             let key = sample["routeKey"].as_str().unwrap_or_default();
-            if key.ends_with("/links") || key.contains("/connect/") {
+            if key.ends_with("/links") || key.contains("/connect/{link}") {
                 let request = Request::read(&serde_json::from_value(sample.clone()).unwrap());
                 assert_ne!(request.route.label(), "unknown", "{}", path.display());
                 assert!(!request.api_id.is_empty(), "{}", path.display());

@@ -53,6 +53,31 @@ pub async fn read(client: &Client, table: &str, key: (&str, &str)) -> Result<Att
     Ok(attributes(answer.item.unwrap_or_default()))
 }
 
+/// Reads these attributes of the item with this key, as of a second ago at worst; empty where there is none. It costs half of what
+/// [`read`] does.
+///
+/// # Errors
+/// [`AwsError`].
+pub async fn read_only(
+    client: &Client,
+    table: &str,
+    key: (&str, &str),
+    names: &[&str],
+) -> Result<Attributes, AwsError> {
+    // Some names are DynamoDB's reserved words.
+    let placeholders: HashMap<_, _> = names.iter().map(|name| (format!("#{name}"), (*name).to_owned())).collect();
+    let answer = client
+        .get_item()
+        .table_name(table)
+        .key(key.0, AttributeValue::S(key.1.to_owned()))
+        .projection_expression(placeholders.keys().map(String::as_str).collect::<Vec<_>>().join(", "))
+        .set_expression_attribute_names(Some(placeholders))
+        .send()
+        .await
+        .map_err(AwsError::of("GetItem"))?;
+    Ok(attributes(answer.item.unwrap_or_default()))
+}
+
 /// Writes to the item with this key.
 ///
 /// # Errors

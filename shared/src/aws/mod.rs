@@ -16,6 +16,8 @@ pub mod links;
 pub mod partition;
 #[cfg(feature = "dynamodb")]
 pub mod pending;
+#[cfg(feature = "dynamodb")]
+pub mod progress;
 #[cfg(feature = "sqs")]
 pub mod queue;
 #[cfg(feature = "dynamodb")]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ::contract::{API, Table, set};
 
-use super::*;
+use super::{tests::a_page, *};
 
 /// A header as sent, by its name; cookies are sent in one of their own.
 fn headers(content: Content, retry_after: Option<u16>) -> BTreeMap<String, String> {
@@ -21,12 +21,13 @@ fn documented(on: &str) -> BTreeSet<String> {
     Table::under(API, "## Headers").column_where("header", "on", on)
 }
 
-fn contents() -> [Content; 5] {
+fn contents() -> [Content; 6] {
     [
         Content::Nothing,
         Content::Json("{}".to_owned()),
-        Content::Page("<p>".to_owned()),
-        Content::Form { page: "<form>".to_owned(), form_action: "'self'".to_owned() },
+        Content::Page(a_page()),
+        Content::Text("text"),
+        Content::Form { page: a_page(), form_action: "'self'".to_owned() },
         Content::Redirect { location: "https://example.com".to_owned() },
     ]
 }
@@ -43,7 +44,7 @@ fn the_document_has_every_header_of_every_answer_and_no_other() {
         };
         assert_eq!(set(headers(content, None).into_keys()), wanted);
     }
-    let unavailable = set(headers(Content::Page(String::new()), Some(3)).into_keys());
+    let unavailable = set(headers(Content::Page(a_page()), Some(3)).into_keys());
     assert_eq!(unavailable, &with_content | &documented("`503`, and `429` of `/confirmations`"));
 }
 

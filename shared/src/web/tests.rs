@@ -2,6 +2,11 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::page::{Brand, Mood, page};
+
+pub(super) fn a_page() -> Page {
+    page(&Brand::default(), Mood::Good, "Title", &maud::html! {})
+}
 
 fn event(method: &str, more: &Value) -> ApiGatewayV2httpRequest {
     let mut event = json!({
@@ -198,8 +203,8 @@ fn header<'a>(response: &'a ApiGatewayV2httpResponse, name: &str) -> Option<&'a 
 fn every_response_is_kept_from_caches_frames_and_strangers() {
     for content in [
         Content::Json("{}".to_owned()),
-        Content::Page("<p>".to_owned()),
-        Content::Form { page: "<form>".to_owned(), form_action: "'self'".to_owned() },
+        Content::Page(a_page()),
+        Content::Form { page: a_page(), form_action: "'self'".to_owned() },
         Content::Redirect { location: "https://example.com".to_owned() },
     ] {
         let response = respond(content);
@@ -215,18 +220,17 @@ fn every_response_is_kept_from_caches_frames_and_strangers() {
 
 #[test]
 fn only_a_page_with_a_form_lets_a_form_go_anywhere() {
-    let plain = respond(Content::Page(String::new()));
+    let plain = respond(Content::Page(a_page()));
     assert!(header(&plain, "content-security-policy").unwrap().contains("form-action 'none'"));
     assert_eq!(header(&plain, "referrer-policy"), Some("no-referrer"));
-    let form = respond(Content::Form { page: String::new(), form_action: "'self' https:".to_owned() });
+    let form = respond(Content::Form { page: a_page(), form_action: "'self' https:".to_owned() });
     assert!(header(&form, "content-security-policy").unwrap().contains("form-action 'self' https:;"));
     assert_eq!(header(&form, "referrer-policy"), Some("same-origin"));
 }
 
 #[test]
 fn head_has_the_headers_alone() {
-    let page =
-        Response { status: 200, content: Content::Page("<p>".to_owned()), retry_after: None, cookies: Vec::new() };
+    let page = Response { status: 200, content: Content::Page(a_page()), retry_after: None, cookies: Vec::new() };
     let response = page.into_event(true);
     assert!(response.body.is_none());
     assert_eq!(header(&response, "content-type"), Some(HTML));
@@ -234,8 +238,7 @@ fn head_has_the_headers_alone() {
 
 #[test]
 fn a_temporary_failure_says_when_to_come_back() {
-    let page =
-        Response { status: 503, content: Content::Page(String::new()), retry_after: Some(3), cookies: Vec::new() };
+    let page = Response { status: 503, content: Content::Page(a_page()), retry_after: Some(3), cookies: Vec::new() };
     assert_eq!(header(&page.into_event(false), "retry-after"), Some("3"));
-    assert_eq!(header(&respond(Content::Page(String::new())), "retry-after"), None);
+    assert_eq!(header(&respond(Content::Page(a_page())), "retry-after"), None);
 }

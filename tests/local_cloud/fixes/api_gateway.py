@@ -110,7 +110,8 @@ def http_api_import_warnings():
 
 
 def _route_key(method, path):
-    if path == "/$default":
+    # SAM writes it without the slash, and marks it with `isDefaultRoute`.
+    if path in ("$default", "/$default"):
         return "$default"
     return f"{'ANY' if method.startswith('x-') else method.upper()} {path}"
 

@@ -73,6 +73,12 @@ pub async fn set_animation_rate(browser: &Client, rate: u8) {
     }
 }
 
+/// Whether pages may run scripts, those to come included.
+pub async fn set_scripts(browser: &Client, are_allowed: bool) {
+    let (command, parameters) = ("Emulation.setScriptExecutionDisabled", json!({"value": !are_allowed}));
+    browser.issue_cmd(DevTools { command, parameters }).await.expect("a command of DevTools");
+}
+
 impl Driver {
     fn start() -> Self {
         let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();

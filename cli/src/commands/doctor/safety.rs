@@ -28,6 +28,12 @@ pub(super) fn settings(parameter: impl Fn(&str) -> String) -> Vec<Finding> {
             "A link that was forwarded can be approved in somebody else's browser.",
             "When Callbacks shows no wrong_browser, set BrowserBinding=Enforce and deploy.",
         ),
+        (
+            parameter("BrandName").is_empty(),
+            "people see a page of a bare host that names nobody",
+            "A page that asks for a login and does not say whose it is looks like fraud, and people give up.",
+            "Set BrandName, and PrivacyUrl, and deploy.",
+        ),
     ];
     let found: Vec<_> = hints
         .into_iter()
@@ -35,7 +41,10 @@ pub(super) fn settings(parameter: impl Fn(&str) -> String) -> Vec<Finding> {
         .map(|(_, title, meaning, remedy)| Finding::note("safety", title, meaning, remedy))
         .collect();
     if found.is_empty() {
-        vec![Finding::ok("safety", "states are signed, browsers bound, and the token table's readers named")]
+        vec![Finding::ok(
+            "safety",
+            "states are signed, browsers bound, the token table's readers named, and the pages too",
+        )]
     } else {
         found
     }
@@ -98,7 +107,12 @@ mod tests {
     use super::{super::finding::Level, *};
 
     fn levels(given: &[(&str, &str)]) -> Vec<(Level, String)> {
-        let defaults = [("CreateTokenTable", "Yes"), ("StatePolicy", "Signed"), ("BrowserBinding", "Enforce")];
+        let defaults = [
+            ("CreateTokenTable", "Yes"),
+            ("StatePolicy", "Signed"),
+            ("BrowserBinding", "Enforce"),
+            ("BrandName", "Acme"),
+        ];
         let value = |name: &str| {
             let found = given.iter().chain(&defaults).find(|(known, _)| *known == name);
             found.map(|(_, value)| (*value).to_owned()).unwrap_or_default()
@@ -112,6 +126,7 @@ mod tests {
             (&[][..], "TokenReaderRoleArns"),
             (&[("TokenReaderRoleArns", "arn:aws:iam::1:role/bot"), ("StatePolicy", "AcceptPlain")], "StatePolicy"),
             (&[("CreateTokenTable", "No"), ("BrowserBinding", "Observe")], "BrowserBinding"),
+            (&[("CreateTokenTable", "No"), ("BrandName", "")], "BrandName"),
         ] {
             let found = levels(given);
             assert_eq!(found.len(), 1, "{found:?}");

@@ -91,6 +91,7 @@ impl Answers {
             ("--secrets-key-arn", "The ARN of a KMS key of your own for the secrets, - for AWS's own"),
             rules::key_arn,
         )?;
+        answers.brand(args)?;
         if let given @ Some(_) = args.refresh_token_key_arn.as_deref() {
             let question = "The ARN of the key of refresh tokens";
             answers.optional(REFRESH_TOKEN_KEY, given, ("--refresh-token-key-arn", question), rules::key_arn)?;
@@ -144,6 +145,14 @@ impl Collected<'_> {
 
     fn set(&mut self, name: &'static str, value: String) {
         self.parameters.insert(name, value);
+    }
+
+    /// Whom the pages that people see name.
+    fn brand(&mut self, args: &InitArgs) -> Result<(), Error> {
+        let question = "Whose service it is, as people know it: the pages name it, - for nobody";
+        self.optional("BrandName", args.brand_name.as_deref(), ("--brand-name", question), rules::brand_name)?;
+        let question = "The page with your privacy policy, - for none";
+        self.optional("PrivacyUrl", args.privacy_url.as_deref(), ("--privacy-url", question), rules::privacy_url)
     }
 
     /// An answer that can be "none". Nobody's answer is no change.
@@ -237,7 +246,7 @@ mod tests {
     fn what_is_taken_away_is_given_as_empty() {
         assert_eq!(with_webhook(&["--bot-webhook-url", "-"], None)["BotWebhookUrl"], "");
         assert_eq!(with_webhook(&["--callback-uri=-", "--alarm-email=-"], None)["AlarmEmail"], "");
-        assert_eq!(with_webhook(&[], Some("\n\n\n\n-\n\n\n"))["BotWebhookUrl"], "");
+        assert_eq!(with_webhook(&[], Some("\n\n\n\n-\n\n\n\n\n"))["BotWebhookUrl"], "");
         assert_eq!(with_webhook(&[], None)["BotWebhookUrl"], "https://bot.example.com/events");
     }
 
@@ -254,11 +263,22 @@ mod tests {
                 .cloned()
         };
         assert_eq!(key(&["--secrets-key-arn", KEY], None, &BTreeMap::new()).as_deref(), Some(KEY));
-        let typed = "\n\n\n\n\n\nalias/mine\narn:aws:kms:eu-west-1:123456789012:key/0b1c\n";
+        let typed = "\n\n\n\n\n\nalias/mine\narn:aws:kms:eu-west-1:123456789012:key/0b1c\n\n\n";
         assert_eq!(key(&[], Some(typed), &BTreeMap::new()).as_deref(), Some(KEY));
         assert_eq!(key(&[], None, &known).as_deref(), Some(KEY));
         assert_eq!(key(&["--secrets-key-arn=-"], None, &known).as_deref(), Some(""));
         assert_eq!(key(&[], None, &BTreeMap::new()), None);
+    }
+
+    #[test]
+    fn the_pages_name_whom_the_operator_says() {
+        let given = with_webhook(&["--brand-name", "Acme", "--privacy-url", "https://acme.example/privacy"], None);
+        assert_eq!(
+            (given["BrandName"].as_str(), given["PrivacyUrl"].as_str()),
+            ("Acme", "https://acme.example/privacy")
+        );
+        assert_eq!(with_webhook(&[], Some("\n\n\n\n\n\n\nAcme\n-\n"))["BrandName"], "Acme");
+        assert_eq!(answers(&[&TWILIO[..], &["--privacy-url", "acme"]].concat()).unwrap_err().exit(), Exit::Usage);
     }
 
     #[test]

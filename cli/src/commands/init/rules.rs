@@ -86,6 +86,21 @@ pub(super) fn phone_number(text: &str) -> Result<String, String> {
     if is_number { Ok(text.to_owned()) } else { Err("give 5 to 15 digits after a +".to_owned()) }
 }
 
+/// Whose service it is, in the pages.
+pub(super) fn brand_name(text: &str) -> Result<String, String> {
+    let is_name = text.chars().count() <= 60 && !text.chars().any(|char| char.is_ascii_control());
+    if is_name { Ok(text.to_owned()) } else { Err("give 60 characters at most, on one line".to_owned()) }
+}
+
+pub(super) fn privacy_url(text: &str) -> Result<String, String> {
+    let is_url = text.starts_with("https://") && !text.contains(char::is_whitespace) && Url::parse(text).is_ok();
+    if is_url && text.len() <= 300 {
+        Ok(text.to_owned())
+    } else {
+        Err("give https://…, 300 characters at most".to_owned())
+    }
+}
+
 pub(super) fn email(text: &str) -> Result<String, String> {
     let has_both = text.split_once('@').is_some_and(|(who, host)| !who.is_empty() && !host.is_empty());
     let is_address = has_both && !text.contains(char::is_whitespace);
@@ -156,6 +171,16 @@ mod tests {
     }
 
     #[test]
+    fn a_brand_is_that_of_the_template() {
+        assert!(brand_name(&"é".repeat(60)).is_ok() && brand_name(&"é".repeat(61)).is_err());
+        assert!(brand_name("Ac\tme").is_err());
+        assert!(privacy_url("https://acme.example/privacy").is_ok());
+        for wrong in ["http://acme.example", "acme.example", "https://", "https://a b"] {
+            assert!(privacy_url(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn a_key_is_given_by_its_arn() {
         for right in ["arn:aws:kms:eu-west-1:123456789012:key/0b1c", "arn:aws-cn:kms:cn-north-1:1:key/mrk-1"] {
             assert_eq!(key_arn(right).unwrap(), right);
@@ -198,6 +223,8 @@ mod tests {
         assert_eq!(pattern("BotWebhookUrl"), webhook);
         assert_eq!(pattern("WhatsAppSender"), r"^((whatsapp:)?\+?[0-9]{5,20})?$");
         assert_eq!(pattern("BotPhoneNumber"), r"^(\+?[0-9]{5,15})?$");
+        assert_eq!(pattern("BrandName"), r"^[^\x00-\x1f\x7f]{0,60}$");
+        assert_eq!(pattern("PrivacyUrl"), r"^(https://\S{1,292})?$");
         assert_eq!(pattern("AlarmEmail"), r"^(\S+@\S+)?$");
         assert_eq!(pattern("SecretsKeyArn"), r"^(arn:\S+:kms:\S+:key/\S+)?$");
         assert_eq!(pattern("RefreshTokenKeyArn"), pattern("SecretsKeyArn"));

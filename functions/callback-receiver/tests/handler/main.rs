@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy takes for other code")]
 
 mod confirmation;
+mod following;
 
 use std::{pin::pin, str::FromStr as _, time::Duration};
 

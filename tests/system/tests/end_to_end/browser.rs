@@ -6,7 +6,9 @@ use fantoccini::{Client, Locator};
 use serde_json::{Value, json};
 use system::{
     Cloud,
-    chromium::{click_at, in_chromium, set_animation_rate},
+    chromium::{click_at, in_chromium, set_animation_rate, set_scripts},
+    consent::CONNECTED,
+    faults::refusal,
     new_chat, wait_until,
 };
 
@@ -43,9 +45,10 @@ async fn connect_from_the_chat_page(browser: &Client) {
     wait().for_element(Locator::Id("Login")).await.unwrap().click().await.unwrap();
     wait().for_element(Locator::Id("oaapprove")).await.unwrap().click().await.unwrap();
 
-    wait().for_element(Locator::Css("main.good")).await.unwrap();
-    let text = browser.find(Locator::Css("main")).await.unwrap().text().await.unwrap();
-    assert!(text.contains("Almost done: go back to WhatsApp"), "{text}");
+    // Nobody touches the page, and it says how it went.
+    let text = says(browser, "Connected").await;
+    assert!(text.contains(&chat[chat.len() - 4..]) && !text.contains("Almost done"), "{text}");
+    assert_eq!(browser.title().await.unwrap(), "Connected");
     let address = browser.current_url().await.unwrap();
     assert_eq!(address.query(), None, "the code stayed in the address bar");
 
@@ -56,6 +59,78 @@ async fn connect_from_the_chat_page(browser: &Client) {
         .unwrap();
     // It fades in.
     wait_until("the message in sight", async || message.is_displayed().await.unwrap().then_some(())).await;
+}
+
+/// Waits until the page's heading in sight is this one; the text that is in sight then.
+async fn says(browser: &Client, heading: &str) -> String {
+    wait_until(heading, async || {
+        for each in browser.find_all(Locator::Css("h1")).await.ok()? {
+            if each.text().await.ok()? == heading {
+                return browser.find(Locator::Css("main")).await.ok()?.text().await.ok();
+            }
+        }
+        None
+    })
+    .await
+}
+
+/// The page after the login of a link, at which the person presses this button of Salesforce's.
+async fn decide(browser: &Client, link: &str, decision: &str) {
+    let wait = || browser.wait().at_most(Duration::from_secs(30));
+    browser.goto(link).await.unwrap();
+    let button = wait().for_element(Locator::Css("form button")).await.unwrap();
+    wait_until("the button to take the press", async || button.click().await.ok()).await;
+    wait().for_element(Locator::Id("Login")).await.unwrap().click().await.unwrap();
+    wait().for_element(Locator::Id(decision)).await.unwrap().click().await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_says_no_sees_why_nothing_is_connected() {
+    in_chromium(async |browser: &Client| {
+        let cloud = Cloud::read();
+        decide(browser, &cloud.link(&new_chat()).await.url, "oadeny").await;
+        let text = says(browser, "Not connected").await;
+        assert!(text.contains("without sharing your account"), "{text}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_salesforce_refuses_sees_who_can_help() {
+    in_chromium(async |browser: &Client| {
+        let (cloud, chat) = (Cloud::read(), new_chat());
+        cloud.fault(&chat, "salesforce.token", 1, refusal("inactive_user", "user is inactive")).await;
+        decide(browser, &cloud.link(&chat).await.url, "oaapprove").await;
+        let text = says(browser, "Not connected").await;
+        assert!(text.contains("Your Salesforce administrator can change that"), "{text}");
+        assert!(!text.contains("Almost done"), "{text}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn without_scripts_the_page_stays_as_it_came() {
+    in_chromium(async |browser: &Client| {
+        let (cloud, chat) = (Cloud::read(), new_chat());
+        set_scripts(browser, false).await;
+        decide(browser, &cloud.link(&chat).await.url, "oaapprove").await;
+        says(browser, "Almost done: go back to WhatsApp").await;
+        assert_eq!(cloud.outcome(&chat).await.messages(), [CONNECTED]);
+        let text = says(browser, "Almost done: go back to WhatsApp").await;
+        assert!(!text.contains("Not connected") && !text.contains("You can close this page"), "{text}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_mistyped_link_leads_to_a_page() {
+    in_chromium(async |browser: &Client| {
+        let cloud = Cloud::read();
+        let link = cloud.link(&new_chat()).await.url;
+        browser.goto(&link.replace("/connect/", "/conect/")).await.unwrap();
+        says(browser, "This link does not work").await;
+    })
+    .await;
 }
 
 /// Another site makes the person press twice, and with the first press their window shows the confirm page, its button

@@ -34,7 +34,9 @@ async fn trap(cloud: &Cloud) -> Trap {
 /// The heading of the callback's page, behind the host name that the attacker has a sibling of.
 async fn visits(browser: &Client, siblings: &Siblings, callback: &str) -> String {
     browser.goto(&siblings.of_stack(callback)).await.unwrap();
-    browser.find(Locator::Css("h1")).await.unwrap().text().await.unwrap()
+    // The page's first heading, which another may have taken the place of by now.
+    let heading = browser.find(Locator::Css("h1")).await.unwrap().prop("textContent").await.unwrap();
+    heading.expect("a heading")
 }
 
 /// The cookie for all hosts of the domain: a sibling host can set no other for the stack's.

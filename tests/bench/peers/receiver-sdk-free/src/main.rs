@@ -10,7 +10,7 @@ use shared::{
     binding::BrowserSecret,
     exchange::{Consent, ExchangeMessage, StateText},
     logging,
-    page::{self, Mood},
+    page::{self, Brand, Mood},
     process,
     state::{State, StateKey},
 };
@@ -19,6 +19,7 @@ struct Receiver {
     queue: Connection,
     queue_url: String,
     key: StateKey,
+    brand: Brand,
 }
 
 impl Receiver {
@@ -58,13 +59,14 @@ impl Receiver {
         self.receive(request).await?;
         let mut response = ApiGatewayV2httpResponse::default();
         response.status_code = 200;
-        let policy = page::content_security_policy("'none'");
+        let (title, body) = ("Almost done: go back to WhatsApp", page::back_to_whatsapp(None));
+        let page = page::page(&self.brand, Mood::Good, title, &body);
+        let policy = page.policy("'none'");
         let headers = [("content-type", "text/html; charset=utf-8"), ("content-security-policy", policy.as_str())];
         for (name, value) in headers.into_iter().chain(page::SECURITY_HEADERS) {
             response.headers.insert(name, value.parse()?);
         }
-        let body = page::page(Mood::Good, "Almost done: go back to WhatsApp", &page::back_to_whatsapp(None));
-        response.body = Some(body.into());
+        response.body = Some(page.html.into());
         Ok(response)
     }
 }
@@ -75,6 +77,7 @@ async fn main() -> Result<(), Error> {
     logging::start(&settings)?;
     let key = StateKey::from_base64(&settings.required("STATE_PUBLIC_KEYS")?)?;
     let queue = Connection::open(&settings, "sqs").await?;
-    let receiver = Receiver { queue, queue_url: settings.required("EXCHANGE_QUEUE_URL")?, key };
+    let (queue_url, brand) = (settings.required("EXCHANGE_QUEUE_URL")?, Brand::read(&settings)?);
+    let receiver = Receiver { queue, queue_url, key, brand };
     run(service_fn(async |event: LambdaEvent<_>| receiver.handle(&event.payload).await)).await
 }

@@ -61,9 +61,9 @@ async fn code(browser: &Client) -> String {
 
 /// Presses the page's button, which would open WhatsApp; the text that it has typed in there.
 async fn press_the_button(browser: &Client) -> String {
-    let buttons = browser.find_all(Locator::Css("a.button")).await.unwrap();
+    let buttons = browser.find_all(Locator::Css("main > a.button")).await.unwrap();
     assert_eq!(buttons.len(), 1, "there is one thing to do");
-    let stop = "document.querySelector('a.button').addEventListener('click', press => {
+    let stop = "document.querySelector('main > a.button').addEventListener('click', press => {
                   press.preventDefault();
                   window.opens = press.currentTarget.href;
                 })";
@@ -118,6 +118,35 @@ async fn honest(browser: &Client) {
     shows(browser, "#events [data-type='connection.created']", "connection.created").await;
     assert_eq!(browser.find_all(Locator::Css("#conversation-2 .message")).await.unwrap().len(), 0);
     assert!(cloud.proof_row(&chats[0]).await.is_some());
+}
+
+/// The page with the code is left as it is, beside the chat.
+#[tokio::test]
+async fn the_page_with_the_code_turns_once_the_chat_has_sent_it() {
+    in_chromium(beside_the_chat).await;
+}
+
+async fn beside_the_chat(browser: &Client) {
+    let cloud = Cloud::read();
+    let chats = [new_chat(), new_chat()];
+    cloud.introduce_to_proof_stack(&chats[0]).await;
+    browser.goto(chat_page(&cloud, &chats, None).as_str()).await.unwrap();
+    let chat_window = browser.window().await.unwrap();
+    find(browser, "#connect-salesforce").await.click().await.unwrap();
+    log_in(browser, "#conversation a.connect-link").await;
+    let page_window = browser.window().await.unwrap();
+    let typed = press_the_button(browser).await;
+
+    browser.switch_to_window(chat_window).await.unwrap();
+    browser.goto(chat_page(&cloud, &chats, Some(&typed)).as_str()).await.unwrap();
+    send(browser, "#message", &typed).await;
+    shows(browser, "#conversation .message", "Your Salesforce account is now connected!").await;
+
+    browser.switch_to_window(page_window).await.unwrap();
+    shows(browser, "h1", "Connected").await;
+    assert!(!find(browser, "p.code").await.is_displayed().await.unwrap(), "the code has served");
+    let text = find(browser, "main").await.text().await.unwrap();
+    assert!(text.contains(&chats[0][chats[0].len() - 4..]) && !text.contains("One more step"), "{text}");
 }
 
 #[tokio::test]

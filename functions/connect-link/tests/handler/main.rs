@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy takes for other code")]
 
+mod status;
+mod unrouted;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use aws_lambda_events::{apigw::ApiGatewayV2httpResponse, encodings::Body};
