@@ -20,6 +20,12 @@ enum Piece {
 }
 
 impl Text {
+    /// A text that is the same in every language, for tests.
+    #[cfg(test)]
+    pub(crate) const fn same(text: &'static str) -> Self {
+        Self([text; Language::COUNT])
+    }
+
     /// The text in a language.
     #[must_use]
     pub const fn text(&self, language: Language) -> &'static str {

@@ -2,7 +2,7 @@
 #
 # This file is the one that the others are held against: the build fails where one of them lacks a text, has one more, or
 # has other variables. `*…*` is bold, in the chat and on a page. A line break in a text is a line break for its reader.
-# "Salesforce", "WhatsApp" and the word *disconnect*, which bots understand, are the same in every language.
+# "Salesforce", "WhatsApp", and what bots understand (*disconnect*, "Confirmation code") are the same in every language.
 
 ### The message in the chat
 
@@ -168,7 +168,7 @@ confirm-used = This login was used already, and what you decided first counts.
 confirm-send = You are connected as soon as you send this code from *the chat that asked for the link*.
 confirm-send-named = You are connected as soon as you send this code from the chat { $number }.
 confirm-open = Open WhatsApp with the code
-# The message that is typed in for the person. Nothing else in it may look like a code.
+# The message that is typed in for the person. Bots know how it begins: it is the same in every language.
 confirm-message = Confirmation code: { $code }
 confirm-qr = QR code that opens WhatsApp with the code
 confirm-scan = WhatsApp is on your phone? Scan this with its camera.

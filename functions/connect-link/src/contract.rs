@@ -13,7 +13,7 @@ use shared::{
 use crate::{
     link_request::{InvalidLinkRequest, LinkRequest},
     login_status::LoginStatus,
-    refusal::{Refusal, Unavailable},
+    refusal::{OfLink, Refusal, Unavailable},
 };
 
 /// Every refusal, with the endpoints that answer it. A new variant does not compile before it is here.
@@ -29,7 +29,7 @@ fn refusals() -> Vec<(Refusal, &'static [&'static str])> {
         Refusal::LinkRequest(InvalidLinkRequest::TooLong),
         Refusal::NotALink,
         Refusal::Expired(None),
-        Refusal::TooManyPresses(LinkId::from_bytes([7; 16])),
+        Refusal::TooManyPresses(OfLink { link_id: LinkId::from_bytes([7; 16]), language: None }),
         Refusal::UnknownLogin,
         Refusal::CrossSite,
         Refusal::Unavailable(Unavailable::Deadline),

@@ -102,7 +102,7 @@ fn a_message_of_one_language_is_not_anothers() {
 #[cfg(feature = "pages")]
 #[test]
 fn what_stands_between_two_stars_is_strong_on_a_page() {
-    let text = Text(["Reply *disconnect* & <go>"; Language::COUNT]);
+    let text = Text::same("Reply *disconnect* & <go>");
     assert_eq!(text.markup(Language::Hindi).into_string(), "Reply <strong>disconnect</strong> &amp; &lt;go&gt;");
 }
 

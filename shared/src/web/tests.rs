@@ -2,10 +2,14 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::page::{Brand, Mood, page};
+use crate::{
+    page::{Brand, Frame, Mood},
+    texts,
+};
 
 pub(super) fn a_page() -> Page {
-    page(&Brand::default(), Mood::Good, "Title", &maud::html! {})
+    let frame = Frame { brand: &Brand::default(), language: Language::English, bot: None };
+    frame.page(Mood::Good, &texts::LINK_TITLE, &maud::html! {})
 }
 
 fn event(method: &str, more: &Value) -> ApiGatewayV2httpRequest {

@@ -280,7 +280,7 @@ fn connection() -> Value {
 }
 
 /// What Lambda itself sets, and every function of the template has.
-fn lambdas<'a>(url: &'a str, roots: &'a str) -> [(&'static str, &'a str); 21] {
+fn lambdas<'a>(url: &'a str, roots: &'a str) -> [(&'static str, &'a str); 22] {
     [
         ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
         ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
@@ -303,6 +303,7 @@ fn lambdas<'a>(url: &'a str, roots: &'a str) -> [(&'static str, &'a str); 21] {
         ("SSL_CERT_FILE", roots),
         ("LOG_LEVEL", "info"),
         ("STACK_NAME", "bench"),
+        ("DEFAULT_LANGUAGE", "en"),
     ]
 }
 

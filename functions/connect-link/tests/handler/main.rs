@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy takes for other code")]
 
+mod language;
 mod status;
 mod unrouted;
 
@@ -70,6 +71,7 @@ async fn started(aws: &Server, changed: &[(&str, &str)], clock: fn() -> Timestam
             "LIMIT_TABLE_NAME" => "limits".to_owned(),
             "ATTEMPT_TABLE_NAME" => "attempts".to_owned(),
             "LINK_LIFETIME_MINUTES" => "15".to_owned(),
+            "DEFAULT_LANGUAGE" => "en".to_owned(),
             "STACK_NAME" => "connect".to_owned(),
             "LOGIN_URLS" => "https://login.salesforce.com,https://test.salesforce.com".to_owned(),
             "SCOPES" => "api refresh_token".to_owned(),
