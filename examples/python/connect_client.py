@@ -182,15 +182,22 @@ class ConnectClient:
         )
 
     def link(
-        self, wa_id: str, reference: str | None = None, login_url: str | None = None, display_name: str | None = None
+        self,
+        wa_id: str,
+        reference: str | None = None,
+        login_url: str | None = None,
+        display_name: str | None = None,
+        language: str | None = None,
     ) -> Link:
         """A connect link. `reference` (1 to 512 characters, no control characters) comes back in the events.
 
         `display_name` is what the person calls themself in WhatsApp: the link's page shows it, so that whoever opens it
-        sees for whose chat it is. Only its first 64 characters are sent.
+        sees for whose chat it is. Only its first 64 characters are sent. `language` is the tag (BCP 47) of the language that
+        they read, such as `es` or `pt-BR`.
         """
         name = display_name and display_name[:LONGEST_DISPLAY_NAME]
         body = {"wa_id": wa_id, "reference": reference, "login_url": login_url, "display_name": name or None}
+        body["language"] = language
         return _parse(Link, self._call(self._links_url, **body))
 
     def token(self, wa_id: str, rejected: str | None = None, min_validity: int | None = None) -> Token:

@@ -254,6 +254,12 @@ class Bots(unittest.TestCase):
             client.link(CHAT, display_name="")
         self.assertEqual([body.get("display_name") for body in client.sent], ["A" * 64, None])
 
+    def test_a_link_may_say_the_persons_language(self):
+        body = {"url": "https://example.com/x", "link_id": "0" * 32, "expires_at": "2026-09-21T14:13:20Z"}
+        with client_of(200, body) as client:
+            client.link(CHAT, language="pt-BR")
+        self.assertEqual(client.sent[0]["language"], "pt-BR")
+
 
 if __name__ == "__main__":
     unittest.main()

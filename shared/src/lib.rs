@@ -20,6 +20,7 @@
 //! | [`conditional_write`] | a conditional write to a table, as data |
 //! | [`connection`] | the row of a connection's tokens |
 //! | [`exchange`] | the message on the exchange queue |
+//! | [`language`] | the languages that people are spoken to in, and which of them somebody means |
 //! | [`limit`] | how often a link may be pressed, and a chat told of failures |
 //! | [`link`] | the content of a connect link |
 //! | [`login`] | the Salesforce hosts that people log in at |
@@ -30,6 +31,7 @@
 //! | [`secret_text`] | what the text of a secret means |
 //! | [`settings`] | a function's configuration |
 //! | [`state`] | the OAuth `state` |
+//! | [`texts`] | every text that people read, in each language |
 //! | [`timestamp`] | points in time |
 //! | [`wa_id`] | a chat's address |
 //! | [`whatsapp`] | the credentials and URLs of WhatsApp's providers |
@@ -74,6 +76,7 @@ pub mod connection;
 pub mod custody;
 pub mod exchange;
 pub mod id;
+pub mod language;
 pub mod limit;
 pub mod link;
 pub mod logging;
@@ -87,6 +90,7 @@ pub mod secret_text;
 pub mod settings;
 pub mod state;
 pub mod state_settings;
+pub mod texts;
 pub mod timestamp;
 pub mod wa_id;
 pub mod whatsapp;
@@ -117,6 +121,7 @@ pub mod web;
 pub use attempt::{AttemptId, Next, Reason, Status};
 pub use callback_uri::CallbackUri;
 pub use code::AuthorizationCode;
+pub use language::Language;
 pub use link::LinkId;
 pub use login::{LoginUrl, LoginUrls};
 pub use reference::Reference;

@@ -13,7 +13,7 @@ pub use self::{
     display_name::{DisplayName, InvalidDisplayName},
     sealing::{LinkKey, NONCE_LENGTH, SealedLink},
 };
-use crate::{LoginUrl, Timestamp, WaId, id::random_id};
+use crate::{Language, LoginUrl, Timestamp, WaId, id::random_id, language::if_known};
 
 random_id! {
     /// The id of one link: 128 bits, printed as 32 hexadecimal digits. Each press of its button is an attempt of its own.
@@ -41,6 +41,9 @@ pub struct Link {
     /// What the person calls themself, where the bot has said so.
     #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
     pub display_name: Option<DisplayName>,
+    /// The language of its pages and of all that follows, where the bot has said one that there are texts in.
+    #[serde(rename = "g", default, skip_serializing_if = "Option::is_none", deserialize_with = "if_known")]
+    pub language: Option<Language>,
     /// When it was made.
     #[serde(rename = "i")]
     pub issued_at: Timestamp,
@@ -72,6 +75,7 @@ impl Link {
             asks_for_login_host: false,
             has_reference: false,
             display_name: None,
+            language: None,
             issued_at: now,
             expires_at,
         }
@@ -114,16 +118,27 @@ mod tests {
             Link { asks_for_login_host: true, ..link.clone() },
             Link { has_reference: true, ..link.clone() },
             Link { display_name: Some("Zoë \"Z\" 🦀".parse().unwrap()), ..link.clone() },
+            Link { language: Some(Language::Portuguese), ..link.clone() },
         ] {
             assert_eq!(Link::from_plaintext(&more.to_plaintext()), Ok(more));
         }
         let plaintext = String::from_utf8(link.to_plaintext()).unwrap();
-        for field in ["\"h\"", "\"r\"", "\"n\""] {
+        for field in ["\"h\"", "\"r\"", "\"n\"", "\"g\""] {
             assert!(!plaintext.contains(field), "{plaintext}: as earlier versions read it");
         }
         assert_eq!(Link::from_plaintext(&link.to_plaintext()), Ok(link));
         assert_eq!(Link::from_plaintext(b"{}"), Err(InvalidLink::NotALink));
     }
+
+    #[test]
+    fn a_link_in_a_language_of_a_later_version_is_read_without_it() {
+        let text = format!(
+            r#"{{"a":"{}","w":"whatsapp:+15551234567","l":"https://login.salesforce.com","g":"xx","i":100000,"e":1000000}}"#,
+            "03".repeat(16)
+        );
+        assert_eq!(Link::from_plaintext(text.as_bytes()).unwrap().language, None);
+    }
+
     #[test]
     fn a_link_of_before_display_names_is_read() {
         let text = format!(

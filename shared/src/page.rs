@@ -9,7 +9,12 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use url::form_urlencoded;
 
 pub use self::brand::Brand;
-use crate::{Next, wa_id::MaskedNumber};
+use crate::{
+    Language, Next,
+    language::Direction,
+    texts::{self, PageNumber, Text},
+    wa_id::MaskedNumber,
+};
 
 /// Removes the query, which holds the code, from the address bar and the history.
 const HIDE_QUERY: &str = "history.replaceState(null,'',location.pathname)";
@@ -87,11 +92,12 @@ impl Mood {
         }
     }
 
-    const fn sign(self) -> &'static str {
-        match self {
-            Self::Good => "✓",
-            Self::Neutral => "→",
-            Self::Bad => "!",
+    const fn sign(self, direction: Direction) -> &'static str {
+        match (self, direction) {
+            (Self::Good, _) => "✓",
+            (Self::Neutral, Direction::LeftToRight) => "→",
+            (Self::Neutral, Direction::RightToLeft) => "←",
+            (Self::Bad, _) => "!",
         }
     }
 }
@@ -99,10 +105,10 @@ impl Mood {
 /// What is on a page.
 struct Layout<'a> {
     mood: Mood,
-    title: &'a str,
+    title: &'a Text,
     body: &'a Markup,
     /// For whoever shows a link to it; it is the same for every person.
-    preview: Option<&'a str>,
+    preview: Option<&'a Text>,
     script: Script,
 }
 
@@ -168,95 +174,139 @@ impl LoginResult {
     }
 }
 
-/// A whole page: a heading and the body under it. Its script removes the query from the address bar.
-#[must_use]
-pub fn page(brand: &Brand, mood: Mood, title: &str, body: &Markup) -> Page {
-    render(brand, &Layout { mood, title, body, preview: None, script: Script::HideQuery })
+/// What all pages of an answer have in common.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'a> {
+    /// Whose pages they are.
+    pub brand: &'a Brand,
+    /// The language that they are in.
+    pub language: Language,
+    /// Where they lead back to, where that is known.
+    pub bot: Option<&'a BotPhoneNumber>,
 }
 
-/// A page that chats show a preview of, with this description, where its link is sent (<https://ogp.me>).
-#[must_use]
-pub fn page_with_preview(brand: &Brand, mood: Mood, title: &str, description: &str, body: &Markup) -> Page {
-    render(brand, &Layout { mood, title, body, preview: Some(description), script: Script::HideQuery })
-}
-
-/// A page that says by itself how the login of its query's `state` went on. `result` is what it says: a title, which a delay does not
-/// have, and a text. Without scripts it stays as it is.
-#[must_use]
-pub fn following_page(
-    brand: &Brand,
-    mood: Mood,
-    title: &str,
-    body: &Markup,
-    result: impl Fn(LoginResult) -> (Option<&'static str>, Markup),
-) -> Page {
-    let body = html! {
-        (body)
-        div role="status" {
-            @for each in LoginResult::ALL {
-                @let (title, text) = result(each);
-                section.(each.mood().class()) data-result=(each.label()) hidden {
-                    @if let Some(title) = title { (heading(each.mood(), title)) }
-                    (text)
-                }
-            }
-        }
-    };
-    render(brand, &Layout { mood, title, body: &body, preview: None, script: Script::Follow })
-}
-
-/// A page that can be reloaded: the address keeps its query.
-#[must_use]
-pub fn retry_page(brand: &Brand, title: &str, body: &Markup) -> Page {
-    render(brand, &Layout { mood: Mood::Bad, title, body, preview: None, script: Script::None })
-}
-
-fn render(brand: &Brand, layout: &Layout<'_>) -> Page {
-    let Layout { mood, title, body, preview, script } = layout;
-    let html = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="robots" content="noindex";
-                title { (brand.title(title)) }
-                @if let Some(description) = preview { (open_graph(brand, title, description)) }
-                link rel="icon" href=(brand.icon());
-                style { (PreEscaped(STYLE)) }
-                @if let Some(css) = brand.css() { style { (PreEscaped(css)) } }
-            }
-            body {
-                (brand.header())
-                main class=(mood.class()) {
-                    (heading(*mood, title))
-                    (body)
-                }
-                (brand.footer())
-                @if let Some(script) = script.text() {
-                    script { (PreEscaped(script)) }
-                }
-            }
-        }
-    };
-    let hashes = [Some(STYLE_HASH), brand.style_hash()].into_iter().flatten();
-    let styles = hashes.map(|hash| format!("'{hash}'")).collect::<Vec<_>>().join(" ");
-    Page { html: html.into_string(), styles, script: *script }
-}
-
-fn heading(mood: Mood, title: &str) -> Markup {
-    html! {
-        div.sign aria-hidden="true" { (mood.sign()) }
-        h1 { (title) }
+impl Frame<'_> {
+    /// A whole page: a heading and the body under it. Its script removes the query from the address bar.
+    #[must_use]
+    pub fn page(self, mood: Mood, title: &Text, body: &Markup) -> Page {
+        self.render(&Layout { mood, title, body, preview: None, script: Script::HideQuery })
     }
-}
 
-fn open_graph(brand: &Brand, title: &str, description: &str) -> Markup {
-    html! {
-        meta property="og:type" content="website";
-        meta property="og:title" content=(title);
-        meta property="og:description" content=(description);
-        @if let Some(name) = brand.name() { meta property="og:site_name" content=(name); }
+    /// A page that chats show a preview of, with this description, where its link is sent (<https://ogp.me>).
+    #[must_use]
+    pub fn page_with_preview(self, mood: Mood, title: &Text, description: &Text, body: &Markup) -> Page {
+        self.render(&Layout { mood, title, body, preview: Some(description), script: Script::HideQuery })
+    }
+
+    /// A page that says by itself how the login of its query's `state` went on. `result` is what it says: a title, which a delay
+    /// does not have, and a text. Without scripts it stays as it is.
+    #[must_use]
+    pub fn following_page(
+        self,
+        mood: Mood,
+        title: &Text,
+        body: &Markup,
+        result: impl Fn(LoginResult) -> (Option<&'static Text>, Markup),
+    ) -> Page {
+        let body = html! {
+            (body)
+            div role="status" {
+                @for each in LoginResult::ALL {
+                    @let (title, text) = result(each);
+                    section.(each.mood().class()) data-result=(each.label()) hidden {
+                        @if let Some(title) = title { (self.heading(each.mood(), title)) }
+                        (text)
+                    }
+                }
+            }
+        };
+        self.render(&Layout { mood, title, body: &body, preview: None, script: Script::Follow })
+    }
+
+    /// A page that can be reloaded: the address keeps its query.
+    #[must_use]
+    pub fn retry_page(self, title: &Text, body: &Markup) -> Page {
+        self.render(&Layout { mood: Mood::Bad, title, body, preview: None, script: Script::None })
+    }
+
+    /// A text in the page's language.
+    #[must_use]
+    pub fn say(self, text: &Text) -> Markup {
+        text.markup(self.language)
+    }
+
+    /// A button that opens the chat; empty where the bot's number is not known.
+    #[must_use]
+    pub fn back_to_whatsapp(self) -> Markup {
+        html! {
+            @if let Some(bot) = self.bot {
+                a.button href=(bot.chat_url()) { (self.say(&texts::PAGE_BACK)) }
+            }
+        }
+    }
+
+    /// The number of a chat, for its owner. A screen reader says its last digits, and not every dot. Countries have a name in
+    /// English alone: in every language they would weigh more than all that a page says.
+    #[must_use]
+    pub fn masked_number(self, number: &MaskedNumber) -> Markup {
+        let country = number.country.filter(|_| self.language == Language::English);
+        html! {
+            span.number {
+                span aria-hidden="true" dir="ltr" { (number.number) }
+                span.spoken { (PageNumber { digits: &*number.last }.text(self.language)) }
+                @if let Some(country) = country { " (" (country) ")" }
+            }
+        }
+    }
+
+    fn render(self, layout: &Layout<'_>) -> Page {
+        let Self { brand, language, .. } = self;
+        let Layout { mood, title, body, preview, script } = layout;
+        let html = html! {
+            (DOCTYPE)
+            html lang=(language.tag()) dir=(language.direction().as_str()) {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta name="robots" content="noindex";
+                    title { (brand.title(title.text(language))) }
+                    @if let Some(description) = preview { (self.open_graph(title, description)) }
+                    link rel="icon" href=(brand.icon());
+                    style { (PreEscaped(STYLE)) }
+                    @if let Some(css) = brand.css() { style { (PreEscaped(css)) } }
+                }
+                body {
+                    (brand.header())
+                    main class=(mood.class()) {
+                        (self.heading(*mood, title))
+                        (body)
+                    }
+                    (brand.footer(texts::PAGE_PRIVACY.text(language)))
+                    @if let Some(script) = script.text() {
+                        script { (PreEscaped(script)) }
+                    }
+                }
+            }
+        };
+        let hashes = [Some(STYLE_HASH), brand.style_hash()].into_iter().flatten();
+        let styles = hashes.map(|hash| format!("'{hash}'")).collect::<Vec<_>>().join(" ");
+        Page { html: html.into_string(), styles, script: *script }
+    }
+
+    fn heading(self, mood: Mood, title: &Text) -> Markup {
+        html! {
+            div.sign aria-hidden="true" { (mood.sign(self.language.direction())) }
+            h1 { (self.say(title)) }
+        }
+    }
+
+    fn open_graph(self, title: &Text, description: &Text) -> Markup {
+        html! {
+            meta property="og:type" content="website";
+            meta property="og:title" content=(title.text(self.language));
+            meta property="og:description" content=(description.text(self.language));
+            @if let Some(name) = self.brand.name() { meta property="og:site_name" content=(name); }
+        }
     }
 }
 
@@ -295,28 +345,6 @@ impl BotPhoneNumber {
     }
 }
 
-/// A button that opens the chat; empty where the bot's number is not known.
-#[must_use]
-pub fn back_to_whatsapp(bot: Option<&BotPhoneNumber>) -> Markup {
-    html! {
-        @if let Some(bot) = bot {
-            a.button href=(bot.chat_url()) { "Back to WhatsApp" }
-        }
-    }
-}
-
-/// The number of a chat, for its owner. A screen reader says its last digits, and not every dot.
-#[must_use]
-pub fn masked_number(number: &MaskedNumber) -> Markup {
-    html! {
-        span.number {
-            span aria-hidden="true" { (number.number) }
-            span.spoken { "number ending in " (number.last) }
-            @if let Some(country) = number.country { " (" (country) ")" }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -324,14 +352,24 @@ mod tests {
 
     use super::*;
 
-    fn plain(title: &str, body: &Markup) -> Page {
-        page(&Brand::default(), Mood::Neutral, title, body)
+    const TITLE: &Text = &Text::same("Title");
+
+    fn in_language<T>(language: Language, make: impl FnOnce(Frame<'_>) -> T) -> T {
+        make(Frame { brand: &Brand::default(), language, bot: None })
+    }
+
+    fn in_english<T>(make: impl FnOnce(Frame<'_>) -> T) -> T {
+        in_language(Language::English, make)
+    }
+
+    fn plain(title: &Text, body: &Markup) -> Page {
+        in_english(|frame| frame.page(Mood::Neutral, title, body))
     }
 
     #[test]
     fn the_policy_allows_the_pages_style_and_script() {
         let source_hash = |text: &str| format!("sha256-{}", STANDARD.encode(digest(&SHA256, text.as_bytes())));
-        let page = plain("Done", &html! {});
+        let page = plain(TITLE, &html! {});
         let policy = page.policy("'none'");
         assert!(policy.contains(&format!("style-src '{}';", source_hash(STYLE))), "it is {}", source_hash(STYLE));
         assert!(
@@ -346,10 +384,10 @@ mod tests {
 
     fn following() -> Page {
         let result = |result: LoginResult| {
-            let title = (result != LoginResult::Delayed).then_some("Result");
+            let title = (result != LoginResult::Delayed).then_some(TITLE);
             (title, html! { p { (result.label()) } })
         };
-        following_page(&Brand::default(), Mood::Neutral, "Wait", &html! { p { "Now" } }, result)
+        in_english(|frame| frame.following_page(Mood::Neutral, TITLE, &html! { p { "Now" } }, result))
     }
 
     #[test]
@@ -357,8 +395,8 @@ mod tests {
         let hash = STANDARD.encode(digest(&SHA256, FOLLOW.as_bytes()));
         let policy = following().policy("'none'");
         assert!(policy.contains(&format!("script-src 'sha256-{hash}'; connect-src 'self';")), "it is {hash}: {policy}");
-        assert!(!plain("Title", &html! {}).policy("'none'").contains("connect-src"));
-        assert!(!retry_page(&Brand::default(), "Again", &html! {}).policy("'none'").contains("script-src"));
+        assert!(!plain(TITLE, &html! {}).policy("'none'").contains("connect-src"));
+        assert!(!in_english(|frame| frame.retry_page(TITLE, &html! {})).policy("'none'").contains("script-src"));
     }
 
     #[test]
@@ -377,33 +415,36 @@ mod tests {
 
     #[test]
     fn a_page_escapes_what_is_put_into_it() {
-        assert!(plain("<b>", &html! {}).html.contains("<h1>&lt;b&gt;</h1>"));
+        assert!(plain(&Text::same("<b>"), &html! {}).html.contains("<h1>&lt;b&gt;</h1>"));
     }
 
     #[test]
     fn a_page_to_reload_keeps_its_query() {
-        assert!(!retry_page(&Brand::default(), "Again", &html! {}).html.contains("replaceState"));
+        assert!(!in_english(|frame| frame.retry_page(TITLE, &html! {})).html.contains("replaceState"));
     }
 
     #[test]
     fn a_page_needs_nothing_from_outside() {
-        let text = plain("Title", &back_to_whatsapp(None)).html;
+        let back = in_english(|frame| Frame { bot: None, ..frame }.back_to_whatsapp());
+        let text = plain(TITLE, &back).html;
         assert!(!text.contains("http"), "{text}");
     }
 
     #[test]
     fn only_a_page_with_a_preview_has_one() {
-        let preview = page_with_preview(&Brand::default(), Mood::Neutral, "Title", "What it is.", &html! {}).html;
+        let preview = in_english(|frame| {
+            frame.page_with_preview(Mood::Neutral, TITLE, &Text::same("What it is."), &html! {}).html
+        });
         assert!(preview.contains(r#"<meta property="og:title" content="Title">"#), "{preview}");
         assert!(preview.contains(r#"<meta property="og:description" content="What it is.">"#), "{preview}");
-        assert!(!preview.contains("og:site_name") && !plain("Title", &html! {}).html.contains("og:"));
+        assert!(!preview.contains("og:site_name") && !plain(TITLE, &html! {}).html.contains("og:"));
     }
 
     #[test]
     fn the_link_to_the_chat_has_digits_only() {
         assert_eq!("none".parse::<BotPhoneNumber>(), Err(InvalidBotPhoneNumber));
         let bot = "+1 (415) 523-8886".parse().unwrap();
-        let link = back_to_whatsapp(Some(&bot)).into_string();
+        let link = in_english(|frame| Frame { bot: Some(&bot), ..frame }.back_to_whatsapp()).into_string();
         assert!(link.contains(r#"href="https://wa.me/14155238886""#), "{link}");
     }
 
@@ -417,8 +458,27 @@ mod tests {
     #[test]
     fn a_number_is_said_by_its_last_digits() {
         let number = "whatsapp:+5511987654567".parse::<crate::WaId>().unwrap().masked_number().unwrap();
-        let text = masked_number(&number).into_string();
-        assert!(text.contains(r#"<span aria-hidden="true">+55 •• ••••• 4567</span>"#), "{text}");
+        let text = in_english(|frame| frame.masked_number(&number)).into_string();
+        assert!(text.contains(r#"<span aria-hidden="true" dir="ltr">+55 •• ••••• 4567</span>"#), "{text}");
         assert!(text.contains(r#"<span class="spoken">number ending in 4567</span> (Brazil)"#), "{text}");
+    }
+
+    #[test]
+    fn a_page_says_its_language_and_in_which_direction_it_is_written() {
+        for language in Language::ALL {
+            let html = in_language(language, |frame| frame.page(Mood::Neutral, &texts::LINK_TITLE, &html! {})).html;
+            let is_arabic = language == Language::Arabic;
+            let (dir, sign) = if is_arabic { ("rtl", "←") } else { ("ltr", "→") };
+            assert!(html.contains(&format!(r#"<html lang="{language}" dir="{dir}">"#)), "{html}");
+            assert!(html.contains(&format!(r#"<div class="sign" aria-hidden="true">{sign}</div>"#)), "{html}");
+            assert!(html.contains(&format!("<h1>{}</h1>", texts::LINK_TITLE.text(language))), "{html}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_said_in_the_pages_language_and_a_country_in_english_alone() {
+        let number = "whatsapp:+5511987654567".parse::<crate::WaId>().unwrap().masked_number().unwrap();
+        let text = in_language(Language::Spanish, |frame| frame.masked_number(&number)).into_string();
+        assert!(text.contains("número que termina en 4567") && !text.contains("Brazil"), "{text}");
     }
 }

@@ -5,6 +5,7 @@
 //! signed   wa:whatsapp:+15551234567~<base64url of claims and signature>
 //! claims   version 2 | attempt 16 | link 16 | link's time 4 | expiry 4 | key id 4 | n 1 | binding n | login host …
 //! version 3 is of a link that has a reference, and otherwise like 2
+//! of both the high four bits are the language of the link: its place among ours, from 1 on; 0 where it has none
 //! version 1 has no link and no time of one; it is still read
 //! ```
 //!
@@ -23,7 +24,7 @@ use ring::{
 use subtle::ConstantTimeEq as _;
 
 use crate::{
-    AttemptId, LinkId, LoginUrl, Timestamp, WaId,
+    AttemptId, Language, LinkId, LoginUrl, Timestamp, WaId,
     binding::{BrowserBinding, CookieName},
 };
 
@@ -34,6 +35,8 @@ const SEPARATOR: char = '~';
 const VERSION: u8 = 2;
 /// The link has a reference. It is a version and no claim because a state has no room to spare.
 const VERSION_WITH_REFERENCE: u8 = 3;
+/// Where the language is in the version's byte: for the same reason.
+const LANGUAGE_SHIFT: u32 = 4;
 /// States of logins that began before the stack was upgraded.
 const VERSION_1: u8 = 1;
 const SIGNATURE_LENGTH: usize = 64;
@@ -112,6 +115,16 @@ pub struct LinkOrigin {
     pub issued_at: Timestamp,
     /// The bot gave a [reference](crate::reference) with it.
     pub has_reference: bool,
+    /// The language that its bot asked for.
+    pub language: Option<Language>,
+}
+
+impl LinkOrigin {
+    /// The version of a state of its logins.
+    fn version(&self) -> u8 {
+        let version = if self.has_reference { VERSION_WITH_REFERENCE } else { VERSION };
+        version | self.language.map_or(0, |language| (language as u8 + 1) << LANGUAGE_SHIFT)
+    }
 }
 
 impl Claims {
@@ -134,11 +147,7 @@ impl Claims {
         let binding = self.binding.as_ref().map_or(&[][..], |binding| &binding.0);
         let mut claims = Vec::with_capacity(52 + binding.len() + login_url.len() + SIGNATURE_LENGTH);
         let seconds = |time: Timestamp| u32::try_from(time.seconds()).unwrap_or(u32::MAX).to_be_bytes();
-        claims.push(match self.link {
-            Some(LinkOrigin { has_reference: true, .. }) => VERSION_WITH_REFERENCE,
-            Some(_) => VERSION,
-            None => VERSION_1,
-        });
+        claims.push(self.link.as_ref().map_or(VERSION_1, LinkOrigin::version));
         claims.extend_from_slice(self.attempt_id.as_bytes());
         if let Some(LinkOrigin { link_id, issued_at, .. }) = self.link {
             claims.extend_from_slice(link_id.as_bytes());
@@ -248,15 +257,19 @@ impl SignedState {
         let message = signed_message(&wa_id, claims);
         let (&version, rest) = claims.split_first()?;
         let (attempt_id, rest) = rest.split_first_chunk::<{ AttemptId::LENGTH }>()?;
-        let (link, rest) = match version {
-            VERSION | VERSION_WITH_REFERENCE => {
+        let (link, rest) = match (version & !(u8::MAX << LANGUAGE_SHIFT), version >> LANGUAGE_SHIFT) {
+            (kind @ (VERSION | VERSION_WITH_REFERENCE), language) => {
                 let (link_id, rest) = rest.split_first_chunk::<{ LinkId::LENGTH }>()?;
                 let (issued_at, rest) = rest.split_first_chunk::<4>()?;
                 let (link_id, issued_at) = (LinkId::from_bytes(*link_id), time(*issued_at));
-                let has_reference = version == VERSION_WITH_REFERENCE;
-                (Some(LinkOrigin { link_id, issued_at, has_reference }), rest)
+                let has_reference = kind == VERSION_WITH_REFERENCE;
+                let language = match language.checked_sub(1) {
+                    None => None,
+                    Some(place) => Some(Language::at(place)?),
+                };
+                (Some(LinkOrigin { link_id, issued_at, has_reference, language }), rest)
             }
-            VERSION_1 => (None, rest),
+            (VERSION_1, 0) => (None, rest),
             _ => return None,
         };
         let (expiry, rest) = rest.split_first_chunk::<4>()?;

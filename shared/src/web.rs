@@ -11,13 +11,19 @@ use aws_lambda_events::{
     encodings::Body,
     http::{
         HeaderMap, HeaderName, HeaderValue, Method,
-        header::{ACCEPT, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, LOCATION, REFERRER_POLICY, RETRY_AFTER},
+        header::{
+            ACCEPT, ACCEPT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, LOCATION, REFERRER_POLICY,
+            RETRY_AFTER,
+        },
     },
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use url::form_urlencoded;
 
-use crate::page::{BARE_POLICY, Page, SECURITY_HEADERS};
+use crate::{
+    Language,
+    page::{BARE_POLICY, Page, SECURITY_HEADERS},
+};
 
 /// The longest query, and the longest form, that is in order, in bytes.
 pub const MAX_PARAMETERS: usize = 16 * 1024;
@@ -92,17 +98,35 @@ impl<'a> Request<'a> {
     #[must_use]
     pub fn wants_json(self) -> bool {
         let (mut json, mut html) = (0, 0);
-        let values = self.0.headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-        for range in values.flat_map(|value| value.split(',')) {
-            let (media_type, parameters) = range.split_once(';').unwrap_or((range, ""));
-            let preference = match media_type.trim() {
+        for (media_type, weight) in self.weighted(&ACCEPT) {
+            let preference = match media_type {
                 name if name.eq_ignore_ascii_case("application/json") => &mut json,
                 name if name.eq_ignore_ascii_case("text/html") => &mut html,
                 _ => continue,
             };
-            *preference = weight(parameters).max(*preference);
+            *preference = weight.max(*preference);
         }
         json > html
+    }
+
+    /// The language of ours that the client prefers (RFC 9110 §12.5.4); `None` where it asks for none of them. Of two with the
+    /// same weight the first one counts.
+    #[must_use]
+    pub fn language(self) -> Option<Language> {
+        let known =
+            self.weighted(&ACCEPT_LANGUAGE).filter_map(|(range, weight)| Some((Language::lookup(range)?, weight)));
+        let best =
+            known.filter(|(_, weight)| *weight > 0).reduce(|best, next| if next.1 > best.1 { next } else { best });
+        best.map(|(language, _)| language)
+    }
+
+    /// What a header of preferences names, each with its weight in thousandths (RFC 9110 §12.4.2).
+    fn weighted(self, header: &HeaderName) -> impl Iterator<Item = (&'a str, u16)> {
+        let values = self.0.headers.get_all(header).iter().filter_map(|value| value.to_str().ok());
+        values.flat_map(|value| value.split(',')).map(|range| {
+            let (name, parameters) = range.split_once(';').unwrap_or((range, ""));
+            (name.trim(), weight(parameters))
+        })
     }
 
     /// The body, decoded where API Gateway encoded it; empty where the base64 is invalid.

@@ -31,6 +31,7 @@ PARAMETERS = """
     BotPhoneNumber SubnetIds SecurityGroupIds AlarmEmail LogLevel TokenReaderRoleArns QueueOperatorRoleArns
     ReceiverReservedConcurrency TwilioMessagingServiceSid TokenCustody KeepAliveDays TokenMaxAgeMinutes RefreshTokenKeyArn
     UpkeepConcurrency FixedEgress KeeperReservedConcurrency ChatProof ProofMinutes
+    DefaultLanguage
     BrandName PrivacyUrl BrandColor BrandLogo
 """.split()
 OUTPUTS = """
@@ -478,7 +479,8 @@ def test_the_clock_the_environment_and_randomness_are_read_in_one_place():
         for path, text in _sources(folder)
         if "clippy::disallowed_methods" in text
     ]
-    assert allowing == ["shared/src/process.rs"]
+    # Cargo tells a build script by the environment where it is.
+    assert allowing == ["shared/build/main.rs", "shared/src/process.rs"]
 
 
 def _toml(path):
@@ -583,3 +585,33 @@ def test_a_build_without_tests_has_the_features_that_the_tests_have():
     with_tests = _features("normal,build,dev")
     for crate, features in _features("normal,build").items():
         assert features <= with_tests[crate], f"make up and make test compile {crate} once each; see tests/system/Cargo.toml"
+
+
+# Where people's texts are chosen, and none is written: those are in shared/texts.
+SPEAKERS = """
+    functions/notifier/src/messages.rs functions/notifier/src/messages/connected.rs
+    functions/token-keeper/src/confirmations/messages.rs
+    functions/connect-link/src/pages.rs functions/connect-link/src/refusal.rs
+    functions/callback-receiver/src/reply.rs functions/callback-receiver/src/refusal.rs
+    functions/callback-receiver/src/confirmation.rs functions/callback-receiver/src/results.rs
+    shared/src/page.rs shared/src/page/brand.rs
+""".split()
+
+
+@pytest.mark.parametrize("path", SPEAKERS)
+def test_no_text_for_people_stands_outside_of_the_catalogue(path):
+    code = (ROOT / path).read_text().split("#[cfg(test)]")[0]
+    code = re.sub(r"^ *//.*", "", code, flags=re.MULTILINE)
+    code = re.sub(r'r(#+)".*?"\1', '""', code, flags=re.DOTALL)
+    literals = re.findall(r'"((?:[^"\\]|\\.)*)"', code, flags=re.DOTALL)
+    # What programs and operators read begins with a small letter, or with a name.
+    assert not [text for text in literals if re.match(r"\W*(?!Salesforce )[A-Z]\w*[a-z](\W|$)", text)]
+
+
+def test_the_languages_are_the_same_wherever_they_are_listed(template):
+    files = {path.stem for path in (ROOT / "shared/texts").iterdir()}
+    events = json.loads((ROOT / "docs/contract/events.schema.json").read_text())
+    assert set(template["Parameters"]["DefaultLanguage"]["AllowedValues"]) == files
+    assert set(events["$defs"]["Language"]["examples"]) == files
+    said = (ROOT / "docs/API.md").read_text().split("### Languages")[1].split("\n\n")[1]
+    assert set(re.findall(r"\(`([A-Za-z-]+)`\)", said)) == files

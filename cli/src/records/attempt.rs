@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use shared::{
-    Reason, Reference, Status, Timestamp, WaId,
+    Language, Reason, Reference, Status, Timestamp, WaId,
     attempt::{Item, last_error::LastError},
 };
 
@@ -97,6 +97,7 @@ pub(crate) fn attempt_report(attempt: &Item, proof_time: Option<Duration>, now: 
     record.field("chat", "wa_id", attempt.wa_id.as_ref().map(WaId::as_str));
     record.field("link", "link_id", attempt.link_id);
     record.field("bot's reference", "reference", attempt.reference.as_ref().map(Reference::as_str));
+    record.field("language", "language", attempt.language.map(Language::tag));
     record.field("status", "status", attempt.status.as_deref());
     record.field("connected by", "connected_by", attempt.connected_by);
     record.field("reason", "reason", attempt.reason.as_deref());

@@ -31,6 +31,7 @@ pub(crate) struct Connection {
     pub(crate) scope: Option<String>,
     /// The bot's own.
     pub(crate) reference: Option<String>,
+    pub(crate) language: Option<String>,
     pub(crate) issued_at: Option<Timestamp>,
     pub(crate) connected_at: Option<Timestamp>,
     pub(crate) consented_at: Option<Timestamp>,
@@ -63,6 +64,7 @@ impl Connection {
             login_url: reader.text(attr::LOGIN_URL),
             scope: reader.text(attr::SCOPE),
             reference: reader.text(attr::REFERENCE),
+            language: reader.text(attr::LANGUAGE),
             issued_at: reader.time(ISSUED_AT),
             connected_at: reader.time(CONNECTED_AT),
             consented_at: reader.time(CONSENTED_AT),
@@ -97,6 +99,7 @@ impl Connection {
         record.field("login host", "login_url", self.login_url.as_deref());
         record.field("scopes", "scope", self.scope.as_deref());
         record.field("bot's reference", "reference", self.reference.as_deref());
+        record.field("language", "language", self.language.as_deref());
         record.worded("tokens issued", self.issued_at.map(clock_time), "issued_at", self.issued_at);
         record.worded("connected", self.connected_at.map(clock_time), "connected_at", self.connected_at);
         let consented_at = self.consented_at.filter(|_| self.ended.is_none());
@@ -199,9 +202,9 @@ mod tests {
     }
 
     #[test]
-    fn the_bots_reference_is_shown() {
-        let shown = example(&json!({"reference": "crm/42"})).report();
-        assert_eq!(shown.json["reference"], "crm/42");
+    fn the_bots_reference_and_the_language_are_shown() {
+        let shown = example(&json!({"reference": "crm/42", "language": "hi"})).report();
+        assert_eq!((&shown.json["reference"], &shown.json["language"]), (&json!("crm/42"), &json!("hi")));
         assert!(shown.text.contains("crm/42"), "{}", shown.text);
     }
 

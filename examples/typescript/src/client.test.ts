@@ -103,6 +103,12 @@ test("a link says whose it is", async () => {
   assert.deepEqual(sent, [{ wa_id: CHAT, display_name: "🦀".repeat(64) }, { wa_id: CHAT }]);
 });
 
+test("a link may say the person's language", async () => {
+  const body = { url: "https://example.com/x", link_id: "0".repeat(32), expires_at: "2026-09-21T14:13:20Z" };
+  const [, sent] = await withApi(200, body, (client) => client.link(CHAT, { language: "pt-BR" }));
+  assert.deepEqual(sent, [{ wa_id: CHAT, language: "pt-BR" }]);
+});
+
 test("a login that waits for its code has a status", async () => {
   const [status] = await withApi(200, { status: "unconfirmed" }, (client) => client.status(CHAT));
   assert.deepEqual(status, { status: "unconfirmed" });

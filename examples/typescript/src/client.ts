@@ -254,15 +254,21 @@ export class Client {
    * @param options.reference comes back in events and in the status
    * @param options.displayName what the person calls themself in WhatsApp: the link's page shows it, so that whoever
    *   opens it sees for whose chat it is. Only its first 64 characters are sent.
+   * @param options.language the tag (BCP 47) of the language that they read, such as `es` or `pt-BR`
    */
   async link(
     waId: string,
-    options: { reference?: string | undefined; loginUrl?: string | undefined; displayName?: string | undefined } = {},
+    options: {
+      reference?: string | undefined;
+      loginUrl?: string | undefined;
+      displayName?: string | undefined;
+      language?: string | undefined;
+    } = {},
   ): Promise<Link> {
     const call = "POST /links";
-    const { reference, loginUrl } = options;
+    const { reference, loginUrl, language } = options;
     const name = [...(options.displayName ?? "")].slice(0, DISPLAY_NAME_LIMIT).join("") || undefined;
-    const body = { wa_id: waId, reference, login_url: loginUrl, display_name: name };
+    const body = { wa_id: waId, reference, login_url: loginUrl, display_name: name, language };
     const answer = await this.#post(call, this.#settings.linksUrl, body);
     const fields = fieldsOf(call, answer);
     return new Link(

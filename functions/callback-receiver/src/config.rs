@@ -3,7 +3,7 @@
 use std::{num::NonZeroU16, str::FromStr};
 
 use shared::{
-    LoginUrls, SettingError, Settings,
+    Language, LoginUrls, SettingError, Settings,
     metrics::Meter,
     page::{BotPhoneNumber, Brand},
     proof::ProofPolicy,
@@ -30,6 +30,8 @@ pub struct Config {
     pub bot_phone_number: Option<BotPhoneNumber>,
     /// Whose pages they are.
     pub brand: Brand,
+    /// Of people whose link has none, and whose browser asks for none of ours.
+    pub default_language: Language,
     /// How logins are confirmed in their chat; `None` where they need not be.
     pub proof: Option<Proof>,
 }
@@ -89,6 +91,7 @@ impl Config {
             meter: Meter::read(settings)?,
             bot_phone_number,
             brand: Brand::read(settings)?,
+            default_language: settings.parsed("DEFAULT_LANGUAGE")?,
             proof,
         })
     }
@@ -130,6 +133,7 @@ mod tests {
                 "BOT_PHONE_NUMBER" => "+14155238886",
                 "STACK_NAME" => "connect",
                 "CHAT_PROOF" => "Off",
+                "DEFAULT_LANGUAGE" => "en",
                 "PROOF_MINUTES" => "10",
                 _ => return None,
             };

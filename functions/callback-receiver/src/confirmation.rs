@@ -5,14 +5,14 @@
 
 use maud::{Markup, html};
 use shared::{
-    page::{self, Brand, Mood, Page},
+    Language,
+    page::{Frame, Mood, Page},
     proof::ChatCode,
+    texts::{self, ConfirmMessage, ConfirmMinutes, ConfirmSendNamed, Text},
     wa_id::MaskedNumber,
 };
 
 use crate::{config::Proof, qr, results};
-
-const TITLE: &str = "One more step: send this code in WhatsApp";
 
 /// What the person has to send, from which chat, and until when.
 #[derive(Debug)]
@@ -25,35 +25,41 @@ pub(crate) struct Confirmation {
 
 impl Confirmation {
     /// The page, which begins with what happened.
-    pub(crate) fn page(&self, brand: &Brand, what_happened: &str) -> Page {
-        let address = self.proof.bot.chat_url_with(&format!("Confirmation code: {}", self.code.shown()));
-        let chat = html! {
-            @match &self.number {
-                Some(number) => { "the chat " (page::masked_number(number)) },
-                None => { strong { "the chat that asked for the link" } },
-            }
-        };
-        let minutes = self.proof.minutes.get();
+    pub(crate) fn page(&self, frame: Frame<'_>, what_happened: &Text) -> Page {
+        let code_text = self.code.shown();
+        let address = self.proof.bot.chat_url_with(&ConfirmMessage { code: &*code_text }.text(frame.language));
         let body = html! {
-            p { (what_happened) " You are connected as soon as you send this code from " (chat) "." }
+            p { (frame.say(what_happened)) " " (self.what_to_do(frame)) }
             (code(&self.code))
-            a.button href=(address) { "Open WhatsApp with the code" }
-            @if let Some(svg) = qr::svg(&address, "QR code that opens WhatsApp with the code") {
+            a.button href=(address) { (frame.say(&texts::CONFIRM_OPEN)) }
+            @if let Some(svg) = qr::svg(&address, texts::CONFIRM_QR.text(frame.language)) {
                 figure.qr {
                     (svg)
-                    figcaption { "WhatsApp is on your phone? Scan this with its camera." }
+                    figcaption { (frame.say(&texts::CONFIRM_SCAN)) }
                 }
             }
             small {
-                "The code works for " (minutes) (if minutes == 1 { " minute" } else { " minutes" }) " after your login. "
-                strong { "Give it to nobody else, whoever asks." }
-                " Did somebody else send you the link? Close this page, and nothing is connected. Has the chat answered already? "
-                "Then you can close it, too."
+                (self.how_long(frame.language)) " " (frame.say(&texts::CONFIRM_SECRET)) " " (frame.say(&texts::CONFIRM_CLOSE))
             }
         };
-        page::following_page(brand, Mood::Neutral, TITLE, &body, |result| {
-            results::result(result, self.number.as_ref(), Some(&self.proof.bot))
+        frame.following_page(Mood::Neutral, &texts::CONFIRM_TITLE, &body, |result| {
+            let frame = Frame { bot: Some(&self.proof.bot), ..frame };
+            results::result(frame, result, self.number.as_ref())
         })
+    }
+
+    fn what_to_do(&self, frame: Frame<'_>) -> Markup {
+        match &self.number {
+            Some(number) => ConfirmSendNamed { number: frame.masked_number(number) }.markup(frame.language),
+            None => frame.say(&texts::CONFIRM_SEND),
+        }
+    }
+
+    fn how_long(&self, language: Language) -> String {
+        match self.proof.minutes.get() {
+            1 => texts::CONFIRM_ONE_MINUTE.text(language).to_owned(),
+            minutes => ConfirmMinutes { minutes: &*minutes.to_string() }.text(language),
+        }
     }
 }
 
@@ -62,7 +68,7 @@ fn code(code: &ChatCode) -> Markup {
     let shown = code.shown();
     let spelled: Vec<_> = shown.split('-').map(|group| group.split("").collect::<Vec<_>>().join(" ")).collect();
     html! {
-        p.code translate="no" {
+        p.code translate="no" dir="ltr" {
             span aria-hidden="true" { (shown) }
             span.spoken { (spelled.join(",").trim()) }
         }
@@ -72,12 +78,13 @@ fn code(code: &ChatCode) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reply::tests::english;
 
     fn page_of(wa_id: Option<&str>, minutes: u16) -> String {
         let code = ChatCode::find("K7PW-4MXR").remove(0);
         let number = wa_id.and_then(|wa_id| wa_id.parse::<shared::WaId>().unwrap().masked_number());
         let proof = Proof { minutes: minutes.try_into().unwrap(), bot: "+14155238886".parse().unwrap() };
-        Confirmation { code, number, proof }.page(&Brand::default(), "You have allowed access at Salesforce.").html
+        Confirmation { code, number, proof }.page(english(None), &texts::CONFIRM_ALLOWED).html
     }
 
     #[test]
@@ -117,5 +124,12 @@ mod tests {
         let text = page_of(None, 10);
         assert!(text.contains(r#"<figure class="qr"><svg role="img" aria-label="#), "{text}");
         assert!(text.contains("@media(hover:hover) and (pointer:fine){.qr{display:block}}"), "{text}");
+    }
+
+    #[test]
+    fn what_is_typed_in_is_the_same_in_every_language_since_bots_know_it() {
+        for language in Language::ALL {
+            assert_eq!(ConfirmMessage { code: "K7PW-4MXR" }.text(language), "Confirmation code: K7PW-4MXR");
+        }
     }
 }

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 
 use contract::{API, Table, answer, assert_samples, set};
 use serde_json::Value;
-use shared::{AttemptId, page::Brand, proof::ChatCode, web::Content};
+use shared::{AttemptId, proof::ChatCode, web::Content};
 
 use crate::{
     config::Proof,
     confirmation::Confirmation,
     refusal::Refusal,
-    reply::{Reply, Step},
+    reply::{Reply, Step, tests::english},
 };
 
 fn confirmation() -> Confirmation {
@@ -68,7 +68,7 @@ fn is_error(reply: &Reply) -> bool {
 }
 
 fn json(reply: &Reply) -> (u16, Value) {
-    let response = reply.to_response(true, &Brand::default(), None);
+    let response = reply.to_response(true, english(None));
     match response.content {
         Content::Json(text) => (response.status, serde_json::from_str(&text).unwrap()),
         other => panic!("no JSON: {other:?}"),
@@ -97,7 +97,7 @@ fn the_document_has_every_parameter_that_is_read_and_no_other() {
 #[test]
 fn the_samples_have_every_answer_for_a_program() {
     let replies = replies().into_iter().filter(|reply| !matches!(reply, Reply::Head));
-    let answers = replies
-        .map(|reply| answer("GET /callback", &reply.to_response(true, &Brand::default(), None).into_event(false)));
+    let answers =
+        replies.map(|reply| answer("GET /callback", &reply.to_response(true, english(None)).into_event(false)));
     assert_samples("callback-receiver", &answers.collect::<Vec<_>>());
 }

@@ -18,7 +18,7 @@ use std::{str::FromStr as _, time::Duration};
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use shared::{
-    AttemptId, LoginUrl, Reason, Timestamp, WaId,
+    AttemptId, Language, LoginUrl, Reason, Timestamp, WaId,
     aws::{
         SdkConfig,
         kms::{Kms, KmsError},
@@ -26,6 +26,7 @@ use shared::{
     binding::{BrowserSecret, Used, UsedLogin},
     exchange::{Consent, ExchangeMessage},
     metrics::{Measurement, Metric},
+    page::Frame,
     proof::ChatCode,
     state::{Claims, InvalidState, State, StateKey},
     state_settings::StatePolicy,
@@ -156,8 +157,10 @@ impl Receiver {
     pub async fn handle(&self, event: &ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
         let request = Request::new(event);
         let started = (self.clock)();
+        let callback = Callback::read(request);
+        let language = self.language(request, callback.as_ref().ok());
         let (reply, cookies) =
-            if request.is_head() { (Reply::Head, Vec::new()) } else { self.process(request, started).await };
+            if request.is_head() { (Reply::Head, Vec::new()) } else { self.process(request, callback, started).await };
         let now = (self.clock)();
         let (result, attempt_id) = (reply.label(), reply.attempt_id().map(tracing::field::display));
         info!(result, attempt_id, duration_ms = millis(now.since(started)), "{}", reply.message());
@@ -168,15 +171,31 @@ impl Receiver {
         } else {
             meter.count(now, Metric::Callbacks, &[("Result", result)]);
         }
+        let Config { brand, bot_phone_number, .. } = &self.config;
         let response =
-            reply.to_response(request.wants_json(), &self.config.brand, self.config.bot_phone_number.as_ref());
+            reply.to_response(request.wants_json(), Frame { brand, language, bot: bot_phone_number.as_ref() });
         Response { cookies, ..response }.into_event(request.is_head())
     }
 
+    /// The language of the page: that of the link, as the state says, verified or not; else what the browser asks for; else the
+    /// operator's.
+    fn language(&self, request: Request<'_>, callback: Option<&Callback>) -> Language {
+        let of_link = callback.and_then(|callback| match State::parse(callback.state.as_str()) {
+            Ok(State::Signed(state)) => state.unverified().link?.language,
+            _ => None,
+        });
+        of_link.or_else(|| request.language()).unwrap_or(self.config.default_language)
+    }
+
     /// Verifies whose login it is, and puts on the queue what the callback brings. Returns the cookies to set, too.
-    async fn process(&self, request: Request<'_>, now: Timestamp) -> (Reply, Vec<String>) {
+    async fn process(
+        &self,
+        request: Request<'_>,
+        callback: Result<Callback, Refusal>,
+        now: Timestamp,
+    ) -> (Reply, Vec<String>) {
         let deadline = Instant::now() + DEADLINE;
-        let Callback { state, answer, issuer } = match Callback::read(request) {
+        let Callback { state, answer, issuer } = match callback {
             Ok(callback) => callback,
             Err(refusal) => return (self.reloaded(request).unwrap_or_else(|| refusal.into()), Vec::new()),
         };

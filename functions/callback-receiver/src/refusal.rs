@@ -1,6 +1,10 @@
 //! The ways in which a callback can be wrong, and what each of them is called, answered and explained.
 
-use shared::{Reason, page::Mood};
+use shared::{
+    Reason,
+    page::Mood,
+    texts::{self, Text},
+};
 
 /// Why a callback is refused. The text is for programs; it quotes nothing of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,8 +40,8 @@ pub(crate) struct Explanation {
     pub(crate) label: &'static str,
     /// The look, heading and paragraph of the page.
     pub(crate) mood: Mood,
-    pub(crate) title: &'static str,
-    pub(crate) text: &'static str,
+    pub(crate) title: &'static Text,
+    pub(crate) text: &'static Text,
 }
 
 impl Refusal {
@@ -52,15 +56,15 @@ impl Refusal {
                 status: 400,
                 label: "expired_state",
                 mood: Mood::Bad,
-                title: "This login took too long",
-                text: "For your safety a link works for a short while only. Ask the bot for a new one and log in again.",
+                title: &texts::CALLBACK_EXPIRED,
+                text: &texts::CALLBACK_EXPIRED_TEXT,
             },
             Self::WrongBrowser => Explanation {
                 status: 400,
                 label: "wrong_browser",
                 mood: Mood::Bad,
-                title: "Please finish where you began",
-                text: "This login was begun in another browser. Open the link from your own chat and press the button there. If somebody sent you this link, close the page: it would connect your Salesforce to their chat.",
+                title: &texts::CALLBACK_WRONG_BROWSER,
+                text: &texts::CALLBACK_WRONG_BROWSER_TEXT,
             },
         }
     }
@@ -87,8 +91,8 @@ impl Explanation {
             status: 400,
             label,
             mood: Mood::Neutral,
-            title: "Nothing to do here",
-            text: "If you have just logged in at Salesforce, go back to WhatsApp: the chat tells you how it went. Otherwise ask the bot for a link.",
+            title: &texts::CALLBACK_NOTHING_TO_DO,
+            text: &texts::CALLBACK_NOTHING_TO_DO_TEXT,
         }
     }
 
@@ -97,8 +101,8 @@ impl Explanation {
             status: 400,
             label,
             mood: Mood::Bad,
-            title: "This login cannot be used",
-            text: "We do not know which login it is the answer to. Go back to WhatsApp: if the chat says nothing, ask the bot for a new link and log in again.",
+            title: &texts::CALLBACK_UNUSABLE,
+            text: &texts::CALLBACK_UNUSABLE_TEXT,
         }
     }
 }

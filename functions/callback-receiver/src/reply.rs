@@ -4,7 +4,8 @@ use maud::html;
 use serde_json::{Value, json};
 use shared::{
     AttemptId,
-    page::{self, BotPhoneNumber, Brand, Mood, Page},
+    page::{Frame, Mood, Page},
+    texts::{self, CallbackWaitTextNamed},
     wa_id::MaskedNumber,
     web::{Content, Response},
 };
@@ -98,14 +99,10 @@ impl Reply {
     }
 
     /// A page, or JSON where the request asks for it.
-    pub(crate) fn to_response(&self, wants_json: bool, brand: &Brand, bot: Option<&BotPhoneNumber>) -> Response {
+    pub(crate) fn to_response(&self, wants_json: bool, frame: Frame<'_>) -> Response {
         Response {
             status: self.status(),
-            content: if wants_json {
-                Content::Json(self.json().to_string())
-            } else {
-                Content::Page(self.page(brand, bot))
-            },
+            content: if wants_json { Content::Json(self.json().to_string()) } else { Content::Page(self.page(frame)) },
             retry_after: matches!(self, Self::Unavailable).then_some(RETRY_AFTER),
             cookies: Vec::new(),
         }
@@ -150,63 +147,63 @@ impl Reply {
         }
     }
 
-    fn page(&self, brand: &Brand, bot: Option<&BotPhoneNumber>) -> Page {
+    fn page(&self, frame: Frame<'_>) -> Page {
         let (mood, title, text) = match self {
             Self::Accepted(_, Step::Wait(number)) | Self::Repeated(_, Step::Wait(number)) => {
-                return wait_page(brand, number.as_ref(), bot);
+                return wait_page(frame, number.as_ref());
             }
-            Self::Head => return wait_page(brand, None, bot),
+            Self::Head => return wait_page(frame, None),
             Self::Accepted(_, Step::Confirm(confirmation))
             | Self::Repeated(_, Step::Confirm(confirmation))
-            | Self::Reloaded(_, confirmation) => {
-                return confirmation.page(brand, "You have allowed access at Salesforce.");
-            }
-            Self::Used(_, Some(confirmation)) => {
-                return confirmation.page(brand, "This login was used already, and what you decided first counts.");
-            }
-            Self::Used(_, None) => (
-                Mood::Neutral,
-                "This login was used already",
-                "A login connects one account, and what you decided first counts. The chat tells you how it went, and has a new link for you where you need one.",
-            ),
-            Self::Denied(_) | Self::Failed(_) => (
-                Mood::Neutral,
-                "Not connected",
-                "Salesforce ended this login without sharing your account. The chat tells you how it stands, and has a fresh link for you where you need one.",
-            ),
+            | Self::Reloaded(_, confirmation) => return confirmation.page(frame, &texts::CONFIRM_ALLOWED),
+            Self::Used(_, Some(confirmation)) => return confirmation.page(frame, &texts::CONFIRM_USED),
+            Self::Used(_, None) => (Mood::Neutral, &texts::CALLBACK_USED, &texts::CALLBACK_USED_TEXT),
+            Self::Denied(_) | Self::Failed(_) => (Mood::Neutral, &texts::CALLBACK_ENDED, &texts::CALLBACK_ENDED_TEXT),
             Self::Refused(refusal, _) => {
                 let Explanation { mood, title, text, .. } = refusal.explain();
                 (mood, title, text)
             }
             Self::Unavailable => {
-                return page::retry_page(
-                    brand,
-                    "One more try, please",
-                    &html! { p { "We could not take your login just now. Nothing is lost: reload this page in a few seconds." } },
-                );
+                let text = html! { p { (frame.say(&texts::CALLBACK_UNAVAILABLE_TEXT)) } };
+                return frame.retry_page(&texts::CALLBACK_UNAVAILABLE, &text);
             }
         };
-        page::page(brand, mood, title, &html! { p { (text) } (page::back_to_whatsapp(bot)) })
+        frame.page(mood, title, &html! { p { (frame.say(text)) } (frame.back_to_whatsapp()) })
     }
 }
 
-fn wait_page(brand: &Brand, number: Option<&MaskedNumber>, bot: Option<&BotPhoneNumber>) -> Page {
+/// Where there is nothing left to do. The page names the chat.
+fn wait_page(frame: Frame<'_>, number: Option<&MaskedNumber>) -> Page {
     let body = html! {
         p {
-            "Salesforce said yes. The chat "
-            @if let Some(number) = number { (page::masked_number(number)) " " }
-            "tells you as soon as you are connected, mostly within seconds."
+            @match number {
+                Some(number) => {
+                    (CallbackWaitTextNamed { number: frame.masked_number(number) }.markup(frame.language))
+                },
+                None => (frame.say(&texts::CALLBACK_WAIT_TEXT)),
+            }
         }
-        (page::back_to_whatsapp(bot))
+        (frame.back_to_whatsapp())
     };
-    page::following_page(brand, Mood::Good, "Almost done: go back to WhatsApp", &body, |result| {
-        results::result(result, number, bot)
-    })
+    frame.following_page(Mood::Good, &texts::CALLBACK_WAIT, &body, |result| results::result(frame, result, number))
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use std::sync::LazyLock;
+
+    use shared::{
+        Language,
+        page::{BotPhoneNumber, Brand},
+    };
+
     use super::*;
+
+    /// The frame of pages that name nobody.
+    pub(crate) fn english(bot: Option<&BotPhoneNumber>) -> Frame<'_> {
+        static BRAND: LazyLock<Brand> = LazyLock::new(Brand::default);
+        Frame { brand: &BRAND, language: Language::English, bot }
+    }
 
     const REFUSALS: [Refusal; 7] = [
         Refusal::MissingCode,
@@ -223,8 +220,7 @@ mod tests {
     }
 
     fn json(reply: &Reply) -> (u16, Value) {
-        let Response { status, content: Content::Json(text), .. } = reply.to_response(true, &Brand::default(), None)
-        else {
+        let Response { status, content: Content::Json(text), .. } = reply.to_response(true, english(None)) else {
             panic!("no JSON");
         };
         (status, serde_json::from_str(&text).unwrap())
@@ -232,7 +228,7 @@ mod tests {
 
     fn page(reply: &Reply) -> (Response, String) {
         let bot = "+14155238886".parse().unwrap();
-        let mut response = reply.to_response(false, &Brand::default(), Some(&bot));
+        let mut response = reply.to_response(false, english(Some(&bot)));
         let Content::Page(page) = &mut response.content else { panic!("no page") };
         let page = std::mem::take(&mut page.html);
         (response, page)
@@ -273,7 +269,10 @@ mod tests {
             let (response, page) = page(&refusal.into());
             assert_eq!(response.status, 400);
             let Explanation { title, text, .. } = refusal.explain();
-            assert!(page.contains(title) && page.contains(text), "{page}");
+            assert!(
+                page.contains(title.text(Language::English)) && page.contains(text.text(Language::English)),
+                "{page}"
+            );
             assert!(page.contains("https://wa.me/14155238886"), "{page}");
         }
     }

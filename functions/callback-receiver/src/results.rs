@@ -1,67 +1,59 @@
-//! What a page says by itself once it is known how its login went on: the texts for each result, in one place.
+//! What a page says by itself once it is known how its login went on: which texts, for each result.
 
 use maud::{Markup, html};
 use shared::{
     Next,
-    page::{self, BotPhoneNumber, LoginResult},
+    page::{Frame, LoginResult},
+    texts::{self, ResultConnectedTextNamed, Text},
     wa_id::MaskedNumber,
 };
 
 /// The heading and the text of a result. `number` is that of the login's chat, where it can be shown.
 pub(crate) fn result(
+    frame: Frame<'_>,
     result: LoginResult,
     number: Option<&MaskedNumber>,
-    bot: Option<&BotPhoneNumber>,
-) -> (Option<&'static str>, Markup) {
+) -> (Option<&'static Text>, Markup) {
     let (title, text) = match result {
-        LoginResult::Connected => return (Some("Connected"), connected(number, bot)),
-        LoginResult::Delayed => {
-            return (
-                None,
-                html! { p { "It takes longer than usual. You need not wait here: the chat tells you how it went." } },
-            );
+        LoginResult::Connected => return (Some(&texts::RESULT_CONNECTED), connected(frame, number)),
+        LoginResult::Delayed => return (None, html! { p { (frame.say(&texts::RESULT_DELAYED)) } }),
+        LoginResult::Failed(Some(Next::Relink)) => (&texts::RESULT_RELINK, &texts::RESULT_RELINK_TEXT),
+        LoginResult::Failed(Some(Next::ContactAdmin)) => {
+            (&texts::RESULT_CONTACT_ADMIN, &texts::RESULT_CONTACT_ADMIN_TEXT)
         }
-        LoginResult::Failed(Some(Next::Relink)) => {
-            ("Not connected", "This login connected nothing. The chat tells you why, and has a fresh link for you.")
-        }
-        LoginResult::Failed(Some(Next::ContactAdmin)) => (
-            "Not connected",
-            "Salesforce does not let your account in here. Your Salesforce administrator can change that; the chat tells you more.",
-        ),
-        LoginResult::Failed(Some(Next::Wait)) => (
-            "Not connected yet",
-            "It does not work just now. The chat tells you when to try again, with a link for that.",
-        ),
-        LoginResult::Failed(None) => {
-            ("Not connected", "This login connected nothing. If it was yours, the chat tells you how it stands.")
-        }
+        LoginResult::Failed(Some(Next::Wait)) => (&texts::RESULT_WAIT, &texts::RESULT_WAIT_TEXT),
+        LoginResult::Failed(None) => (&texts::RESULT_FAILED, &texts::RESULT_FAILED_TEXT),
     };
-    (Some(title), html! { p { (text) } (page::back_to_whatsapp(bot)) })
+    (Some(title), html! { p { (frame.say(text)) } (frame.back_to_whatsapp()) })
 }
 
-fn connected(number: Option<&MaskedNumber>, bot: Option<&BotPhoneNumber>) -> Markup {
+fn connected(frame: Frame<'_>, number: Option<&MaskedNumber>) -> Markup {
     html! {
         p {
-            "Your Salesforce is connected to "
             @match number {
-                Some(number) => { "the chat " (page::masked_number(number)) },
-                None => { "your chat" },
+                Some(number) => {
+                    (ResultConnectedTextNamed { number: frame.masked_number(number) }.markup(frame.language))
+                },
+                None => (frame.say(&texts::RESULT_CONNECTED_TEXT)),
             }
-            ". You can close this page."
         }
-        (page::back_to_whatsapp(bot))
+        (frame.back_to_whatsapp())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use shared::Language;
+
     use super::*;
+    use crate::reply::tests::english;
 
     fn text(result: LoginResult) -> String {
         let number = "whatsapp:+5511987654567".parse::<shared::WaId>().unwrap().masked_number();
         let bot = "+14155238886".parse().unwrap();
-        let (title, text) = super::result(result, number.as_ref(), Some(&bot));
-        format!("{}: {}", title.unwrap_or_default(), text.into_string())
+        let (title, text) = super::result(english(Some(&bot)), result, number.as_ref());
+        let title = title.map_or("", |title| title.text(Language::English));
+        format!("{title}: {}", text.into_string())
     }
 
     #[test]

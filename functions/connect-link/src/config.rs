@@ -3,7 +3,7 @@
 use std::{num::NonZeroU16, time::Duration};
 
 use shared::{
-    LoginUrls, SettingError, Settings,
+    Language, LoginUrls, SettingError, Settings,
     aws::{links::CallbackUriSource, secrets::Source},
     metrics::Meter,
     page::{BotPhoneNumber, Brand},
@@ -26,6 +26,8 @@ pub struct Config {
     pub(crate) prompt: Prompt,
     pub(crate) bot_phone_number: Option<BotPhoneNumber>,
     pub(crate) brand: Brand,
+    /// Of people whose link has none, and whose browser asks for none of ours.
+    pub(crate) default_language: Language,
     pub(crate) client_id: Source,
     pub(crate) callback_uri: CallbackUriSource,
 }
@@ -50,6 +52,7 @@ impl Config {
             prompt: settings.parsed("OAUTH_PROMPT")?,
             bot_phone_number: settings.parsed_optional("BOT_PHONE_NUMBER")?,
             brand: Brand::read(settings)?,
+            default_language: settings.parsed("DEFAULT_LANGUAGE")?,
             client_id: Source::read(settings, "SF_CLIENT_ID", "SF_CLIENT_ID_SECRET_NAME")?,
             callback_uri: CallbackUriSource::read(settings)?,
         })
@@ -65,13 +68,14 @@ impl Config {
 mod tests {
     use super::*;
 
-    const COMPLETE: [(&str, &str); 12] = [
+    const COMPLETE: [(&str, &str); 13] = [
         ("STATE_KEY_ID", "state"),
         ("PKCE_KEY_ID", "pkce"),
         ("LINK_KEY_ID", "link"),
         ("LIMIT_TABLE_NAME", "limits"),
         ("ATTEMPT_TABLE_NAME", "attempts"),
         ("LINK_LIFETIME_MINUTES", "15"),
+        ("DEFAULT_LANGUAGE", "en"),
         ("STACK_NAME", "connect"),
         ("LOGIN_URLS", "https://login.salesforce.com"),
         ("SCOPES", "api refresh_token"),

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use contract::{API, Table, answer, assert_samples, requests, set};
 use shared::{
     LinkId,
+    language::InvalidLanguageTag,
     reference::InvalidReference,
     web::{Content, Response},
 };
@@ -12,7 +13,7 @@ use shared::{
 use crate::{
     link_request::{InvalidLinkRequest, LinkRequest},
     login_status::LoginStatus,
-    refusal::{Refusal, Unavailable},
+    refusal::{OfLink, Refusal, Unavailable},
 };
 
 /// Every refusal, with the endpoints that answer it. A new variant does not compile before it is here.
@@ -24,10 +25,11 @@ fn refusals() -> Vec<(Refusal, &'static [&'static str])> {
         Refusal::LinkRequest(InvalidLinkRequest::WaId),
         Refusal::LinkRequest(InvalidLinkRequest::LoginUrl),
         Refusal::LinkRequest(InvalidLinkRequest::Reference(InvalidReference)),
+        Refusal::LinkRequest(InvalidLinkRequest::Language(InvalidLanguageTag)),
         Refusal::LinkRequest(InvalidLinkRequest::TooLong),
         Refusal::NotALink,
         Refusal::Expired(None),
-        Refusal::TooManyPresses(LinkId::from_bytes([7; 16])),
+        Refusal::TooManyPresses(OfLink { link_id: LinkId::from_bytes([7; 16]), language: None }),
         Refusal::UnknownLogin,
         Refusal::CrossSite,
         Refusal::Unavailable(Unavailable::Deadline),
@@ -40,6 +42,7 @@ fn refusals() -> Vec<(Refusal, &'static [&'static str])> {
                 | InvalidLinkRequest::WaId
                 | InvalidLinkRequest::LoginUrl
                 | InvalidLinkRequest::Reference(_)
+                | InvalidLinkRequest::Language(_)
                 | InvalidLinkRequest::TooLong,
             ) => &["/links"],
             Refusal::UnknownRoute => &["any other"],
@@ -73,7 +76,11 @@ fn the_document_has_every_error_with_its_status_and_no_other() {
 #[test]
 fn the_document_has_every_field_of_a_request_for_a_link() {
     let body = |names: &BTreeSet<String>| {
-        let value = |name: &str| if name == "wa_id" { "whatsapp:+15551234567" } else { "https://login.salesforce.com" };
+        let value = |name: &str| match name {
+            "wa_id" => "whatsapp:+15551234567",
+            "language" => "hi",
+            _ => "https://login.salesforce.com",
+        };
         let fields: serde_json::Map<_, _> = names.iter().map(|name| (name.clone(), value(name).into())).collect();
         serde_json::to_vec(&fields).unwrap()
     };
@@ -82,7 +89,7 @@ fn the_document_has_every_field_of_a_request_for_a_link() {
     let required = table.column_where("field", "", "required");
     let parsed = LinkRequest::parse(&body(&table.column("field")), &allowed).unwrap();
     assert_eq!(parsed.login_url.as_str(), "https://login.salesforce.com");
-    assert!(parsed.reference.is_some());
+    assert!(parsed.reference.is_some() && parsed.language.is_some());
     assert!(LinkRequest::parse(&body(&required), &allowed).is_ok());
     for name in &required {
         let without = &required - &set([name.as_str()]);

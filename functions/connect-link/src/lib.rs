@@ -20,7 +20,7 @@ use std::{sync::Arc, time::Duration};
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use serde_json::json;
 use shared::{
-    AttemptId, CallbackUri, LinkId, LoginUrl, Timestamp,
+    AttemptId, CallbackUri, Language, LinkId, LoginUrl, Timestamp,
     aws::{
         SdkConfig, dynamodb,
         kms::{Kms, KmsError},
@@ -33,6 +33,7 @@ use shared::{
     link::{Link, LinkKey, SealedLink},
     logging::chain,
     metrics::Metric,
+    page::Frame,
     process::Random,
     state::{Claims, LinkOrigin, State, StateKey},
     timestamp::{Clock, millis},
@@ -46,7 +47,7 @@ use crate::{
     authorization::AuthorizationRequest,
     link_request::LinkRequest,
     login_status::LoginStatus,
-    refusal::{Explanation, Refusal, Unavailable},
+    refusal::{Explanation, OfLink, Refusal, Unavailable},
     request::{Initiator, Request, Route},
 };
 
@@ -142,7 +143,7 @@ impl ConnectLink {
     /// Answers a request, and logs one line about it.
     pub async fn handle(&self, event: &ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
         let started = (self.clock)();
-        let Request { route, api_id, wants_json, is_head } = Request::read(event);
+        let Request { route, api_id, wants_json, language, is_head } = Request::read(event);
         if let Some((status, content)) = route.asset() {
             return Response { status, content, retry_after: None, cookies: Vec::new() }.into_event(is_head);
         }
@@ -150,7 +151,7 @@ impl ConnectLink {
         if let Route::ShowStatus { state } = &route {
             return self.answer_status(state.as_deref(), name).await.into_event(is_head);
         }
-        let served = tokio::time::timeout(DEADLINE, self.serve(route, &api_id))
+        let served = tokio::time::timeout(DEADLINE, self.serve(route, &api_id, language))
             .await
             .unwrap_or_else(|_| Err(Unavailable::Deadline.into()));
         let now = (self.clock)();
@@ -176,11 +177,7 @@ impl ConnectLink {
                 let content = if wants_json {
                     Content::Json(refusal.json())
                 } else {
-                    Content::Page(pages::refusal(
-                        &self.config.brand,
-                        &explanation,
-                        self.config.bot_phone_number.as_ref(),
-                    ))
+                    Content::Page(pages::refusal(self.frame(refusal.language().or(language)), &explanation))
                 };
                 Response { status, content, retry_after: refusal.retry_after(), cookies: Vec::new() }
             }
@@ -188,16 +185,22 @@ impl ConnectLink {
         response.into_event(is_head)
     }
 
-    async fn serve(&self, route: Route, api_id: &str) -> Result<Served, Refusal> {
+    async fn serve(&self, route: Route, api_id: &str, language: Option<Language>) -> Result<Served, Refusal> {
         match route {
             Route::MakeLink { authorised: false, .. } => Err(Refusal::Unauthorised),
             Route::MakeLink { authorised: true, body } => self.make_link(&body, api_id).await,
-            Route::ShowPage { link } => self.show_page(&link).await,
+            Route::ShowPage { link } => self.show_page(&link, language).await,
             Route::StartLogin { link, initiator, login_url, surplus } => {
                 self.start_login(&link, &initiator, login_url.as_deref(), &surplus, api_id).await
             }
             Route::ShowStatus { .. } | Route::Icon | Route::Robots | Route::Unknown => Err(Refusal::UnknownRoute),
         }
+    }
+
+    /// The frame of a page in this language, else in the default one.
+    fn frame(&self, language: Option<Language>) -> Frame<'_> {
+        let Config { brand, bot_phone_number, default_language, .. } = &self.config;
+        Frame { brand, language: language.unwrap_or(*default_language), bot: bot_phone_number.as_ref() }
     }
 
     /// Answers the page after a login. It is neither counted nor logged, since a page asks up to 40 times, but for a fault.
@@ -229,12 +232,12 @@ impl ConnectLink {
     }
 
     async fn make_link(&self, body: &[u8], api_id: &str) -> Result<Served, Refusal> {
-        let LinkRequest { wa_id, login_url, reference, display_name } =
+        let LinkRequest { wa_id, login_url, reference, display_name, language } =
             LinkRequest::parse(body, &self.config.login_urls)?;
         let now = (self.clock)();
         let link_id = LinkId::from_bytes(self.random_bytes()?);
         let link = Link::new(link_id, wa_id, login_url, now, self.config.link_lifetime);
-        let mut link = Link { display_name, ..link };
+        let mut link = Link { display_name, language, ..link };
         let keeping = async {
             match &reference {
                 Some(reference) => Ok(self.references.keep(&mut link, reference).await?),
@@ -262,10 +265,10 @@ impl ConnectLink {
         })
     }
 
-    async fn show_page(&self, text: &str) -> Result<Served, Refusal> {
+    async fn show_page(&self, text: &str, language: Option<Language>) -> Result<Served, Refusal> {
         let link = self.open(text).await?;
         let hosts = pages::offered(&link, &self.config.login_urls);
-        let page = pages::confirm(&self.config.brand, &link, &hosts);
+        let page = pages::confirm(self.frame(link.language.or(language)), &link, &hosts);
         let content = Content::Form { page, form_action: pages::form_action(&hosts) };
         Ok(Served {
             status: 200,
@@ -295,7 +298,7 @@ impl ConnectLink {
         // Last, so that presses which start no login, such as another site's, leave the owner theirs.
         self.count_press(&link).await?;
         let login_url = self.login_url(&link, chosen).clone();
-        let Link { link_id, issued_at, has_reference, wa_id, .. } = link;
+        let Link { link_id, issued_at, has_reference, language, wa_id, .. } = link;
         // Each press is an attempt of its own: two people at one link, or one person twice, do not share an outcome.
         let attempt_id = AttemptId::from_bytes(self.random_bytes()?);
         let state_key = state_key.map_err(Unavailable::from)?;
@@ -303,7 +306,7 @@ impl ConnectLink {
         let secret = BrowserSecret::from_random(&self.random_bytes()?);
         let claims = Claims {
             attempt_id,
-            link: Some(LinkOrigin { link_id, issued_at, has_reference }),
+            link: Some(LinkOrigin { link_id, issued_at, has_reference, language }),
             wa_id,
             expires_at: now.plus(self.config.link_lifetime),
             login_url: login_url.clone(),
@@ -350,7 +353,7 @@ impl ConnectLink {
         let sealed: SealedLink = text.parse()?;
         let link = self.link_key().await.map_err(Unavailable::from)?.open(&sealed)?;
         if (self.clock)() >= link.expires_at || !self.config.login_urls.contains(&link.login_url) {
-            return Err(Refusal::Expired(Some(link.link_id)));
+            return Err(Refusal::Expired(Some(OfLink::from(&link))));
         }
         Ok(link)
     }
@@ -360,7 +363,7 @@ impl ConnectLink {
         let counting = self.limits.allow_press(link.link_id, link.expires_at);
         match tokio::time::timeout(COUNT_TIME, counting).await {
             Ok(Ok(true)) => Ok(()),
-            Ok(Ok(false)) => Err(Refusal::TooManyPresses(link.link_id)),
+            Ok(Ok(false)) => Err(Refusal::TooManyPresses(OfLink::from(link))),
             Ok(Err(error)) => {
                 warn!(link_id = %link.link_id, %error, "press not counted");
                 Ok(())

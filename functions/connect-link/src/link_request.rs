@@ -1,9 +1,11 @@
-//! The body of `POST /links`: `{"wa_id": …, "login_url": …, "reference": …, "display_name": …}`, all but the first optional.
+//! The body of `POST /links`: `{"wa_id": …, "login_url": …, "reference": …, "display_name": …, "language": …}`, all
+//! but the first optional.
 
 use serde::Deserialize;
 use serde_json::Value;
 use shared::{
-    LoginUrl, LoginUrls, Reference, WaId,
+    Language, LoginUrl, LoginUrls, Reference, WaId,
+    language::{InvalidLanguageTag, LanguageTag},
     link::{DisplayName, InvalidDisplayName},
     login::InvalidLoginUrl,
     reference::InvalidReference,
@@ -22,13 +24,15 @@ pub(crate) struct LinkRequest {
     pub(crate) reference: Option<Reference>,
     /// Absent too where nothing of it is visible: a person chooses their name, and it must not keep them from connecting.
     pub(crate) display_name: Option<DisplayName>,
+    /// Absent too where it is one that there are no texts in.
+    pub(crate) language: Option<Language>,
 }
 
 /// Why a body is invalid. The text is for the bot's developer; it does not quote the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidLinkRequest {
     #[error(
-        "the body must be a JSON object with the string wa_id and, optionally, the strings login_url, reference and display_name"
+        "the body must be a JSON object with the string wa_id and, optionally, the strings login_url, reference, display_name and language"
     )]
     Malformed,
     #[error("wa_id must be whatsapp:+<digits> or whatsapp:<CC>.<id>")]
@@ -37,6 +41,8 @@ pub(crate) enum InvalidLinkRequest {
     LoginUrl,
     #[error(transparent)]
     Reference(#[from] InvalidReference),
+    #[error(transparent)]
+    Language(#[from] InvalidLanguageTag),
     #[error("the body, login_url or display_name is too long")]
     TooLong,
 }
@@ -47,6 +53,7 @@ struct Body {
     login_url: Option<String>,
     reference: Option<Value>,
     display_name: Option<String>,
+    language: Option<Value>,
 }
 
 impl LinkRequest {
@@ -58,7 +65,7 @@ impl LinkRequest {
         if !web::is_json_object(body) {
             return Err(InvalidLinkRequest::Malformed);
         }
-        let Body { wa_id, login_url, reference, display_name } =
+        let Body { wa_id, login_url, reference, display_name, language } =
             serde_json::from_slice(body).map_err(|_| InvalidLinkRequest::Malformed)?;
         let wa_id = wa_id.parse().map_err(|_| InvalidLinkRequest::WaId)?;
         let login_url = match login_url {
@@ -77,7 +84,11 @@ impl LinkRequest {
             Some(Err(InvalidDisplayName::TooLong)) => return Err(InvalidLinkRequest::TooLong),
             Some(Ok(name)) => Some(name),
         };
-        Ok(Self { wa_id, login_url, reference, display_name })
+        let language = match &language {
+            Some(tag) => LanguageTag::parse(tag.as_str().ok_or(InvalidLanguageTag)?)?.language(),
+            None => None,
+        };
+        Ok(Self { wa_id, login_url, reference, display_name, language })
     }
 }
 
@@ -94,12 +105,12 @@ mod tests {
     fn the_first_login_host_is_the_default() {
         for body in [
             r#"{"wa_id":"whatsapp:+15551234567"}"#,
-            r#"{"wa_id":"whatsapp:+15551234567","login_url":null,"reference":null,"display_name":null,"unknown":[1]}"#,
+            r#"{"wa_id":"whatsapp:+15551234567","login_url":null,"reference":null,"display_name":null,"language":null,"unknown":[1]}"#,
         ] {
             let request = parse(body).unwrap();
             assert_eq!(request.wa_id.as_str(), "whatsapp:+15551234567");
             assert_eq!(request.login_url.as_str(), "https://login.salesforce.com");
-            assert_eq!((request.reference, request.display_name), (None, None));
+            assert_eq!((request.reference, request.display_name, request.language), (None, None, None));
         }
     }
 
@@ -163,6 +174,32 @@ mod tests {
             assert_eq!(with_name(&other), Err(InvalidLinkRequest::Malformed), "{other}");
         }
         assert_eq!(with_name(&"a".repeat(65).into()), Err(InvalidLinkRequest::TooLong));
+    }
+
+    fn with_language(language: &Value) -> Result<Option<Language>, InvalidLinkRequest> {
+        let body = serde_json::json!({"wa_id": "whatsapp:+15551234567", "language": language});
+        Ok(parse(&body.to_string())?.language)
+    }
+
+    #[test]
+    fn a_language_is_the_one_of_ours_that_the_tag_means() {
+        for (tag, language) in [
+            ("hi", Some(Language::Hindi)),
+            ("es-MX", Some(Language::Spanish)),
+            ("pt", Some(Language::Portuguese)),
+            ("zh-Hant-TW", None),
+        ] {
+            assert_eq!(with_language(&tag.into()), Ok(language), "{tag}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_language_tag_is_refused() {
+        for other in
+            [42.into(), true.into(), serde_json::json!(["hi"]), "".into(), "pt_BR".into(), "a".repeat(36).into()]
+        {
+            assert_eq!(with_language(&other), Err(InvalidLinkRequest::Language(InvalidLanguageTag)), "{other}");
+        }
     }
 
     #[test]

@@ -4,7 +4,8 @@ use maud::{Markup, html};
 use shared::{
     LoginUrl, LoginUrls,
     link::Link,
-    page::{BotPhoneNumber, Brand, Mood, Page, back_to_whatsapp, masked_number, page, page_with_preview},
+    page::{Frame, Mood, Page},
+    texts::{self, LinkHost},
 };
 
 use crate::refusal::{Explanation, WayOn};
@@ -12,62 +13,56 @@ use crate::refusal::{Explanation, WayOn};
 /// The field of the form that names the login host, where the page offers several.
 pub(crate) const LOGIN_URL: &str = "login_url";
 
-const TITLE: &str = "Connect Salesforce";
-
-/// What a chat shows of a link: the same for every link, since whoever it is sent to sees it.
-const PREVIEW: &str =
-    "Connect your Salesforce account to your WhatsApp chat. The link is for the chat that asked for it.";
-
 /// The login hosts that a link's page offers.
 pub(crate) fn offered<'a>(link: &'a Link, allowed: &'a LoginUrls) -> Vec<&'a LoginUrl> {
     if link.asks_for_login_host { allowed.iter().collect() } else { vec![&link.login_url] }
 }
 
-/// The page that names the chat and asks for confirmation; where there are several login hosts, with a button for each.
-pub(crate) fn confirm(brand: &Brand, link: &Link, hosts: &[&LoginUrl]) -> Page {
+/// The page that names the chat and asks for confirmation; where there are several login hosts, with a button for each. What a
+/// chat shows of it is the same for every link of its language, since whoever it is sent to sees it.
+pub(crate) fn confirm(frame: Frame<'_>, link: &Link, hosts: &[&LoginUrl]) -> Page {
     let name = |host: &LoginUrl| host.compact().trim_start_matches("http://").to_owned();
-    page_with_preview(
-        brand,
+    frame.page_with_preview(
         Mood::Neutral,
-        TITLE,
-        PREVIEW,
+        &texts::LINK_TITLE,
+        &texts::LINK_PREVIEW,
         &html! {
-            (chat(link))
+            (chat(frame, link))
             @if let [host] = hosts {
-                p { "You’ll log in at " strong { (name(host)) } "." }
+                p { (LinkHost { host: html! { strong dir="ltr" { (name(host)) } } }.markup(frame.language)) }
             }
-            p { strong { "Only go on if this is your own chat and you asked for this link there." } }
+            p { (frame.say(&texts::LINK_OWN_CHAT)) }
             // The style lets it be pressed half a second after it shows, and after a pointer enters the page: the second
             // click of a double click that another site began does not reach it ("double clickjacking").
             @if let [_] = hosts {
                 form method="post" {
-                    button.button type="submit" { "Continue to Salesforce" }
+                    button.button type="submit" { (frame.say(&texts::LINK_CONTINUE)) }
                 }
             } @else {
-                p { "Choose the address where you log in to Salesforce, and log in there:" }
+                p { (frame.say(&texts::LINK_CHOOSE_HOST)) }
                 form method="post" {
                     @for host in hosts {
-                        button.button type="submit" name=(LOGIN_URL) value=(host.as_str()) { (name(host)) }
+                        button.button type="submit" dir="ltr" name=(LOGIN_URL) value=(host.as_str()) { (name(host)) }
                     }
                 }
             }
-            small { "Not your chat, or did someone else send you this link? Close this page: nothing is connected yet." }
+            small { (frame.say(&texts::LINK_FOREIGN)) }
         },
     )
 }
 
 /// Which chat will be connected: what its owner knows it by. A business-scoped id is nobody's knowledge.
-fn chat(link: &Link) -> Markup {
+fn chat(frame: Frame<'_>, link: &Link) -> Markup {
     let number = link.wa_id.masked_number();
     html! {
         @if number.is_none() && link.display_name.is_none() {
-            p { "Your Salesforce will be connected to " strong { "the WhatsApp chat that asked for this link" } "." }
+            p { (frame.say(&texts::LINK_UNNAMED_CHAT)) }
         } @else {
-            p { "Your Salesforce will be connected to this WhatsApp chat:" }
+            p { (frame.say(&texts::LINK_CHAT)) }
             div.chat {
                 // A name in another direction than the page's changes nothing beside it.
                 @if let Some(name) = &link.display_name { bdi { (name.as_str()) } }
-                @if let Some(number) = &number { (masked_number(number)) }
+                @if let Some(number) = &number { (frame.masked_number(number)) }
             }
         }
     }
@@ -83,19 +78,22 @@ pub(crate) fn form_action(hosts: &[&LoginUrl]) -> String {
 }
 
 /// The page that says why a request is refused, and what to do.
-pub(crate) fn refusal(brand: &Brand, explanation: &Explanation, bot: Option<&BotPhoneNumber>) -> Page {
+pub(crate) fn refusal(frame: Frame<'_>, explanation: &Explanation) -> Page {
     let way_on = match explanation.way_on {
-        WayOn::Chat => back_to_whatsapp(bot),
-        WayOn::Reload(text) => html! { a.button href="" { (text) } },
+        WayOn::Chat => frame.back_to_whatsapp(),
+        WayOn::Reload(text) => html! { a.button href="" { (frame.say(text)) } },
     };
-    page(brand, Mood::Bad, explanation.title, &html! { p { (explanation.text) } (way_on) })
+    frame.page(Mood::Bad, explanation.title, &html! { p { (frame.say(explanation.text)) } (way_on) })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{sync::LazyLock, time::Duration};
 
-    use shared::{LinkId, Timestamp};
+    use shared::{
+        Language, LinkId, Timestamp,
+        page::{BotPhoneNumber, Brand},
+    };
 
     use super::*;
     use crate::refusal::Refusal;
@@ -110,15 +108,20 @@ mod tests {
         )
     }
 
+    fn frame(bot: Option<&BotPhoneNumber>) -> Frame<'_> {
+        static BRAND: LazyLock<Brand> = LazyLock::new(Brand::default);
+        Frame { brand: &BRAND, language: Language::English, bot }
+    }
+
     fn page_of(link: &Link) -> String {
-        confirm(&Brand::default(), link, &[&link.login_url]).html
+        confirm(frame(None), link, &[&link.login_url]).html
     }
 
     #[test]
     fn a_page_that_asks_for_the_login_host_has_a_button_for_each() {
         let allowed = "https://login.salesforce.com,https://acme.my.site.com/portal".parse().unwrap();
         let link = Link { asks_for_login_host: true, ..link("https://login.salesforce.com") };
-        let text = confirm(&Brand::default(), &link, &offered(&link, &allowed)).html;
+        let text = confirm(frame(None), &link, &offered(&link, &allowed)).html;
         for (url, name) in [
             ("https://login.salesforce.com", "login.salesforce.com"),
             ("https://acme.my.site.com/portal", "acme.my.site.com/portal"),
@@ -185,9 +188,9 @@ mod tests {
     #[test]
     fn the_page_of_a_refusal_says_what_to_do() {
         let bot = "14155238886".parse().unwrap();
-        let text = refusal(&Brand::default(), &Refusal::Expired(None).explain(), Some(&bot)).html;
+        let text = refusal(frame(Some(&bot)), &Refusal::Expired(None).explain()).html;
         assert!(text.contains("expired") && text.contains("https://wa.me/14155238886"), "{text}");
-        let text = refusal(&Brand::default(), &Refusal::CrossSite.explain(), None).html;
+        let text = refusal(frame(None), &Refusal::CrossSite.explain()).html;
         assert!(text.contains(r#"<a class="button" href="">"#), "{text}");
     }
 }

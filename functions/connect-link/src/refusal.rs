@@ -2,10 +2,11 @@
 
 use serde_json::json;
 use shared::{
-    LinkId,
+    Language, LinkId,
     aws::{AwsError, kms::KmsError, links::CallbackUriError, references::NotKept, secrets::SecretsError},
-    link::InvalidLink,
+    link::{InvalidLink, Link},
     process::NoRandomness,
+    texts::{self, Text},
 };
 
 use crate::link_request::InvalidLinkRequest;
@@ -25,16 +26,29 @@ pub(crate) enum Refusal {
     #[error("not a connect link, or a damaged one")]
     NotALink,
     #[error("the link has expired")]
-    /// Without the id where it is a link of an earlier version, which nobody can open any more.
-    Expired(Option<LinkId>),
+    /// Without the link where it is one of an earlier version, which nobody can open any more.
+    Expired(Option<OfLink>),
     #[error("the link was opened too often")]
-    TooManyPresses(LinkId),
+    TooManyPresses(OfLink),
     #[error("no login of this stack, or one of long ago")]
     UnknownLogin,
     #[error("another site sent this request")]
     CrossSite,
     #[error("try again in a moment")]
     Unavailable(#[from] Unavailable),
+}
+
+/// What is known of a link that is refused.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OfLink {
+    pub(crate) link_id: LinkId,
+    pub(crate) language: Option<Language>,
+}
+
+impl From<&Link> for OfLink {
+    fn from(link: &Link) -> Self {
+        Self { link_id: link.link_id, language: link.language }
+    }
 }
 
 /// Why a request cannot be served now. The text is for the log.
@@ -63,8 +77,8 @@ pub(crate) struct Explanation {
     /// `error` in JSON, `result` in logs and metrics.
     pub(crate) label: &'static str,
     /// The page: heading, paragraph, and where it leads.
-    pub(crate) title: &'static str,
-    pub(crate) text: &'static str,
+    pub(crate) title: &'static Text,
+    pub(crate) text: &'static Text,
     pub(crate) way_on: WayOn,
 }
 
@@ -74,7 +88,7 @@ pub(crate) enum WayOn {
     /// To WhatsApp, where the bot's number is known.
     Chat,
     /// To this address once more, with this text on the button.
-    Reload(&'static str),
+    Reload(&'static Text),
 }
 
 impl Refusal {
@@ -88,34 +102,35 @@ impl Refusal {
             Self::LinkRequest(InvalidLinkRequest::WaId) => Explanation::useless_link(400, "invalid_wa_id"),
             Self::LinkRequest(InvalidLinkRequest::LoginUrl) => Explanation::useless_link(400, "login_url_not_allowed"),
             Self::LinkRequest(InvalidLinkRequest::Reference(_)) => Explanation::useless_link(400, "invalid_reference"),
+            Self::LinkRequest(InvalidLinkRequest::Language(_)) => Explanation::useless_link(400, "invalid_language"),
             Self::LinkRequest(InvalidLinkRequest::TooLong) => Explanation::useless_link(400, "too_long"),
             Self::Expired(_) => Explanation {
                 status: 410,
                 label: "expired_link",
-                title: "This link has expired",
-                text: "Links work only for a short while, to keep your Salesforce safe. Go back to the chat and ask the bot for a new one.",
+                title: &texts::LINK_EXPIRED,
+                text: &texts::LINK_EXPIRED_TEXT,
                 way_on: WayOn::Chat,
             },
             Self::TooManyPresses(_) => Explanation {
                 status: 429,
                 label: "too_many_presses",
-                title: "This link was opened too often",
-                text: "To keep your Salesforce safe, a link starts only so many logins. Go back to the chat and ask the bot for a new one.",
+                title: &texts::LINK_WORN_OUT,
+                text: &texts::LINK_WORN_OUT_TEXT,
                 way_on: WayOn::Chat,
             },
             Self::CrossSite => Explanation {
                 status: 403,
                 label: "cross_site",
-                title: "Please confirm once more",
-                text: "Another website tried to go on in your place. Nothing was connected. Check first which chat it is:",
-                way_on: WayOn::Reload("Show me the chat"),
+                title: &texts::LINK_CROSS_SITE,
+                text: &texts::LINK_CROSS_SITE_TEXT,
+                way_on: WayOn::Reload(&texts::LINK_CROSS_SITE_BUTTON),
             },
             Self::Unavailable(_) => Explanation {
                 status: 503,
                 label: "temporarily_unavailable",
-                title: "That did not work just now",
-                text: "Nothing is lost: your link still works. Try again in a moment.",
-                way_on: WayOn::Reload("Try again"),
+                title: &texts::LINK_UNAVAILABLE,
+                text: &texts::LINK_UNAVAILABLE_TEXT,
+                way_on: WayOn::Reload(&texts::LINK_UNAVAILABLE_BUTTON),
             },
         }
     }
@@ -132,8 +147,17 @@ impl Refusal {
 
     pub(crate) const fn link_id(&self) -> Option<LinkId> {
         match self {
-            Self::Expired(link_id) => *link_id,
-            Self::TooManyPresses(link_id) => Some(*link_id),
+            Self::Expired(Some(OfLink { link_id, .. })) | Self::TooManyPresses(OfLink { link_id, .. }) => {
+                Some(*link_id)
+            }
+            _ => None,
+        }
+    }
+
+    /// That of the link, where it is known.
+    pub(crate) const fn language(&self) -> Option<Language> {
+        match self {
+            Self::Expired(Some(OfLink { language, .. })) | Self::TooManyPresses(OfLink { language, .. }) => *language,
             _ => None,
         }
     }
@@ -149,13 +173,7 @@ impl Refusal {
 
 impl Explanation {
     const fn useless_link(status: u16, label: &'static str) -> Self {
-        Self {
-            status,
-            label,
-            title: "This link does not work",
-            text: "It may have been cut off on its way. Go back to the chat and open it from there, or ask the bot for a new one.",
-            way_on: WayOn::Chat,
-        }
+        Self { status, label, title: &texts::LINK_USELESS, text: &texts::LINK_USELESS_TEXT, way_on: WayOn::Chat }
     }
 }
 

@@ -5,6 +5,7 @@ use aws_lambda_events::{
     http::{Method, header::ORIGIN},
 };
 use shared::{
+    Language,
     binding::CookieName,
     web::{self, Content, Parameter, Parameters},
 };
@@ -19,6 +20,8 @@ pub(crate) struct Request {
     /// The API that it came through.
     pub(crate) api_id: String,
     pub(crate) wants_json: bool,
+    /// The language of ours that the browser prefers.
+    pub(crate) language: Option<Language>,
     pub(crate) is_head: bool,
 }
 
@@ -121,6 +124,7 @@ impl Request {
         Self {
             api_id: context.apiid.clone().unwrap_or_default(),
             wants_json: matches!(route, Route::MakeLink { .. } | Route::ShowStatus { .. }) || request.wants_json(),
+            language: request.language(),
             is_head: request.is_head(),
             route,
         }

@@ -3,14 +3,14 @@
 use std::{str::FromStr, time::Duration};
 
 use shared::{
-    LoginUrls, SettingError, Settings, aws::secrets::Source, http::Roots, login::is_confidential, metrics::Meter,
-    proof::ProofPolicy,
+    Language, LoginUrls, SettingError, Settings, aws::secrets::Source, http::Roots, login::is_confidential,
+    metrics::Meter, proof::ProofPolicy,
 };
 use url::Url;
 
 use crate::{
     relink::Lifetimes,
-    whatsapp::{Account, Provider, Sender, Template},
+    whatsapp::{Account, Provider, Sender, Templates},
 };
 
 /// The notifier's settings.
@@ -33,6 +33,8 @@ pub struct Config {
     pub(crate) login_urls: LoginUrls,
     /// Whether the bot passes people's messages on, which decides on what a success says.
     pub(crate) proof: ProofPolicy,
+    /// Of people whose link has none.
+    pub(crate) default_language: Language,
     pub(crate) roots: Roots,
     pub(crate) meter: Meter,
 }
@@ -101,6 +103,7 @@ impl Config {
             },
             login_urls: settings.parsed("LOGIN_URLS")?,
             proof: settings.parsed("CHAT_PROOF")?,
+            default_language: settings.parsed("DEFAULT_LANGUAGE")?,
             roots: Roots::of(settings),
             meter: Meter::read(settings)?,
         })
@@ -120,10 +123,13 @@ fn whatsapp(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<Opti
         ProviderName::Twilio => Provider::Twilio(sender(settings)?),
         ProviderName::Meta => Provider::Meta,
     };
-    let template = settings.optional("WHATSAPP_TEMPLATE").map(|text| Template::parse(&text));
+    let templates = match settings.optional("WHATSAPP_TEMPLATE") {
+        Some(text) => Some(Templates::parse(&text, &provider, settings.parsed("DEFAULT_LANGUAGE")?)),
+        None => None,
+    };
     let base = settings.parsed_optional("WHATSAPP_API_URL")?.map(|ConfidentialUrl(url)| url);
     let secret = Source::Secret(settings.required("WHATSAPP_SECRET_NAME")?);
-    Ok(Some(Account { provider, base, template, secret }))
+    Ok(Some(Account { provider, base, templates, secret }))
 }
 
 /// The number that messages are sent from, the setting of which may omit `whatsapp:`, and its messaging service.
@@ -171,6 +177,7 @@ mod tests {
                 "STACK_NAME" => "connect",
                 "LOGIN_URLS" => "https://login.salesforce.com",
                 "CHAT_PROOF" => "Required",
+                "DEFAULT_LANGUAGE" => "de",
                 _ => "",
             };
             Some(if name == changed { value } else { usual }.to_owned())
@@ -189,6 +196,7 @@ mod tests {
         assert_eq!(config.link_lifetimes.after_end, Duration::from_hours(24));
         assert_eq!(config.proof, ProofPolicy::Required);
         assert_eq!(config.event_bus_name.as_deref(), Some("bus"));
+        assert_eq!(config.default_language, Language::German);
         assert_eq!(config.sources().count(), 3);
     }
 
@@ -200,7 +208,7 @@ mod tests {
         assert!(read_with("BOT_WEBHOOK_URL", "").unwrap().webhook.is_none());
         assert_eq!(read_with("BOT_QUEUE_URL", "").unwrap().bot_queue_url, None);
         assert_eq!(read_with("EVENT_BUS_NAME", "").unwrap().event_bus_name, None);
-        assert_eq!(read_with("WHATSAPP_TEMPLATE", "").unwrap().whatsapp.unwrap().template, None);
+        assert_eq!(read_with("WHATSAPP_TEMPLATE", "").unwrap().whatsapp.unwrap().templates, None);
         let account = read_with("TWILIO_MESSAGING_SERVICE_SID", "").unwrap().whatsapp.unwrap();
         assert!(matches!(account.provider, Provider::Twilio(Sender { messaging_service: None, .. })));
     }
@@ -220,6 +228,7 @@ mod tests {
             "RELINK_LIFETIME_HOURS",
             "LOGIN_URLS",
             "CHAT_PROOF",
+            "DEFAULT_LANGUAGE",
         ] {
             assert_eq!(read_with(name, "").unwrap_err(), SettingError::Missing(name));
         }
@@ -229,6 +238,7 @@ mod tests {
         };
         assert_eq!(reason("WHATSAPP_PROVIDER", "twilio"), "neither Twilio, Meta nor None");
         assert_eq!(reason("CHAT_PROOF", "On"), "expected Off or Required");
+        reason("DEFAULT_LANGUAGE", "pt");
         assert_eq!(reason("BOT_WEBHOOK_URL", "http://bot.example.com"), "not https");
         assert_eq!(reason("WHATSAPP_API_URL", "here"), "not a URL");
         reason("WHATSAPP_SENDER", "the bot");

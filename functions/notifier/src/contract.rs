@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use contract::{EVENTS, Table, assert_samples, set};
 use serde_json::{Value, json};
 use shared::{
-    Reason, Timestamp,
+    Language, Reason, Timestamp,
     attempt::EndReason,
     bot::{BusEvent, Notification, QueueMessage, event::MessageStatus},
     proof::ProofPolicy,
@@ -22,17 +22,19 @@ const RELINK_URL: &str = "https://connect.example.com/connect/x";
 /// The fields of an event's data, by the event's type: one set for each way in which an attempt or a connection can end.
 fn sent(kind: &str) -> Vec<BTreeSet<String>> {
     let mut ends = Vec::new();
-    for (optional, link_id) in [(json!("known"), json!("0a".repeat(16))), (Value::Null, Value::Null)] {
+    for (optional, link_id, known_language) in
+        [(json!("known"), json!("0a".repeat(16)), json!("pt-BR")), (Value::Null, Value::Null, Value::Null)]
+    {
         for renewed in [true, false] {
-            ends.push(json!({"renewed": renewed, "username": optional, "scope": optional, "link_id": link_id, "reference": optional}));
+            ends.push(json!({"renewed": renewed, "username": optional, "scope": optional, "link_id": link_id, "reference": optional, "language": known_language}));
         }
         for reason in Reason::ALL.map(Reason::as_str) {
-            ends.push(json!({"status": "failed", "reason": reason, "salesforce_error": optional, "link_id": link_id, "reference": optional}));
-            ends.push(json!({"status": "delayed", "reason": reason, "salesforce_error": optional, "link_id": link_id, "reference": optional}));
+            ends.push(json!({"status": "failed", "reason": reason, "salesforce_error": optional, "link_id": link_id, "reference": optional, "language": known_language}));
+            ends.push(json!({"status": "delayed", "reason": reason, "salesforce_error": optional, "link_id": link_id, "reference": optional, "language": known_language}));
         }
         for (reason, replaced_at) in EndReason::ALL.into_iter().flat_map(|reason| [(reason, None), (reason, Some(1))]) {
             ends.push(json!({
-                "status": "ended", "reason": reason, "link_id": link_id, "reference": optional, "connected_by": link_id, "username": optional,
+                "status": "ended", "reason": reason, "link_id": link_id, "reference": optional, "language": known_language, "connected_by": link_id, "username": optional,
                 "org_id": optional, "instance_url": optional, "replaced_at": replaced_at,
             }));
         }
@@ -67,7 +69,7 @@ fn the_document_has_every_field_of_an_outcomes_event_and_says_whether_it_is_alwa
 
 /// Every way in which an attempt or a connection can end, with all that can be known of it and with the least.
 fn ends() -> Vec<Ended> {
-    let full = json!({"link_id": "0a".repeat(16), "reference": "crm/contacts/4711"});
+    let full = json!({"link_id": "0a".repeat(16), "reference": "crm/contacts/4711", "language": "pt-BR"});
     let least = json!({"username": null, "scope": null});
     let mut ends = Vec::new();
     for known in [&full, &least] {
@@ -102,7 +104,8 @@ fn ends() -> Vec<Ended> {
 /// The event, the queue's message and the bus's event of an end, as they are sent.
 fn sample(ended: &Ended, message: MessageStatus, has_link: bool) -> [String; 3] {
     let relink_url = (has_link && ended.outcome.wants_link()).then_some(RELINK_URL);
-    let text = messages::text(&ended.outcome, ProofPolicy::Required, relink_url);
+    let text =
+        messages::text(&ended.outcome, ProofPolicy::Required, ended.language.unwrap_or(Language::English), relink_url);
     let event = event(ended, message, &text, relink_url);
     let notification =
         Notification { event: &event, user_message: &text, signing_secret: "", now: Timestamp::from_millis(0) };

@@ -17,11 +17,12 @@ pub(crate) fn event<'a>(
     relink_url: Option<&'a str>,
 ) -> CloudEvent<'a> {
     let (attempt_id, link_id, wa_id) = (ended.key.attempt_id, ended.link_id, &ended.wa_id);
-    let reference = ended.reference.as_ref();
+    let (reference, language) = (ended.reference.as_ref(), ended.language);
     let not_connected = |reason: Reason, salesforce_error: Option<&'a str>, next: Option<Next>| NotConnected {
         attempt_id,
         link_id,
         reference,
+        language,
         wa_id,
         message,
         reason,
@@ -36,6 +37,7 @@ pub(crate) fn event<'a>(
                 attempt_id,
                 link_id,
                 reference,
+                language,
                 wa_id,
                 message,
                 username: account.username.as_deref(),
@@ -55,6 +57,7 @@ pub(crate) fn event<'a>(
                 attempt_id: end.connected_by,
                 link_id,
                 reference,
+                language,
                 wa_id,
                 message,
                 reason: end.reason,
@@ -205,6 +208,25 @@ mod tests {
                 assert_eq!(body(changes.clone(), message, None)["data"]["reference"], "Zoë 🦀/42", "{outcome}");
             }
             assert_eq!(body(outcome, MessageStatus::Sent, None)["data"].get("reference"), None);
+        }
+    }
+
+    #[test]
+    fn every_event_says_the_language_that_the_link_asked_for() {
+        for outcome in [
+            json!({}),
+            json!({"status": "failed", "reason": "denied"}),
+            json!({"status": "delayed", "reason": "misconfigured"}),
+            json!({"status": "ended", "reason": "disconnected"}),
+        ] {
+            let mut changes = outcome.clone();
+            changes["language"] = "pt-BR".into();
+            assert_eq!(body(changes, MessageStatus::Sent, None)["data"]["language"], "pt-BR", "{outcome}");
+            let mut unknown = outcome.clone();
+            unknown["language"] = "xx".into();
+            for without in [outcome, unknown] {
+                assert_eq!(body(without, MessageStatus::Sent, None)["data"].get("language"), None);
+            }
         }
     }
 

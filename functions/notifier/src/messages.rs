@@ -1,19 +1,20 @@
-//! The texts that people receive in the chat. Pure.
+//! What people are told in the chat: which texts, in their language. Pure.
 //!
-//! Plain words, what to do, and the link on a line of its own where a link helps.
+//! The texts are in `shared/texts`. The link stands on a line of its own where a link helps.
 
 mod connected;
 
 use shared::{
-    Reason,
+    Language, Reason,
     attempt::{End, EndReason, Outcome},
     proof::ProofPolicy,
+    texts::{self, Text},
 };
 
 /// What a text says.
 struct Words {
     /// What happened.
-    what: &'static str,
+    what: &'static Text,
     /// What to do, where a link helps.
     ask: Option<Ask>,
 }
@@ -21,156 +22,113 @@ struct Words {
 /// What to do where a link helps.
 struct Ask {
     /// The link follows.
-    with_link: &'static str,
+    with_link: &'static Text,
     /// No link could be made: the bot makes one when it is asked.
-    without_link: &'static str,
+    without_link: &'static Text,
 }
 
-const fn words(what: &'static str) -> Words {
+const fn words(what: &'static Text) -> Words {
     Words { what, ask: None }
 }
 
-const fn asking(what: &'static str, with_link: &'static str, without_link: &'static str) -> Words {
+const fn asking(what: &'static Text, with_link: &'static Text, without_link: &'static Text) -> Words {
     Words { what, ask: Some(Ask { with_link, without_link }) }
 }
 
 /// The text for an outcome; `relink_url` is there where [`Outcome::wants_link`] and a link could be made.
-pub(crate) fn text(outcome: &Outcome, proof: ProofPolicy, relink_url: Option<&str>) -> String {
+pub(crate) fn text(outcome: &Outcome, proof: ProofPolicy, language: Language, relink_url: Option<&str>) -> String {
     let Words { what, ask } = match outcome {
-        Outcome::Connected { account, .. } => return connected::text(account, proof),
+        Outcome::Connected { account, .. } => return connected::text(account, proof, language),
         Outcome::Failed { reason, .. } => failure(*reason),
-        Outcome::Delayed { .. } => asking(
-            "Connecting your Salesforce account takes longer than usual. We are looking into it.",
-            "You can also try again with this link:",
-            "You can also ask here for a new link.",
-        ),
+        Outcome::Delayed { .. } => asking(&texts::DELAYED, &texts::DELAYED_WITH_LINK, &texts::DELAYED_WITHOUT_LINK),
         Outcome::Ended(end) => ended(end),
     };
+    let what = what.text(language);
     match (ask, relink_url) {
-        (Some(Ask { with_link, .. }), Some(url)) => format!("{what} {with_link}\n{url}"),
-        (Some(Ask { without_link, .. }), None) => format!("{what} {without_link}"),
+        (Some(Ask { with_link, .. }), Some(url)) => format!("{what} {}\n{url}", with_link.text(language)),
+        (Some(Ask { without_link, .. }), None) => format!("{what} {}", without_link.text(language)),
         (None, _) => what.to_owned(),
     }
 }
 
 fn failure(reason: Reason) -> Words {
     match reason {
-        Reason::Superseded => words("You have logged in again since, and the later login is the one that counts."),
+        Reason::Superseded => words(&texts::FAILED_SUPERSEDED),
         Reason::WrongBrowser => asking(
-            "Your Salesforce account is not connected yet: the login came back in another browser than the one that \
-             opened the link.",
-            "Please open this link and log in within the same browser:",
-            "Please ask here for a new link, and log in within the browser that opens it.",
+            &texts::FAILED_WRONG_BROWSER,
+            &texts::FAILED_WRONG_BROWSER_WITH_LINK,
+            &texts::FAILED_WRONG_BROWSER_WITHOUT_LINK,
         ),
-        // To whoever passed their link on, to whose link was taken, and to who has two numbers.
-        Reason::WrongChat => words(
-            "No Salesforce account was connected: somebody logged in with this chat's link, and sent the code from another \
-             chat. A link is only for the chat that asked for it. If you want to connect your account, ask here for a new \
-             link, and send the code from this chat.",
-        ),
+        Reason::WrongChat => words(&texts::FAILED_WRONG_CHAT),
         Reason::Unconfirmed => asking(
-            "Your Salesforce account is not connected yet: the code that is shown after the login was not sent from this \
-             chat in time.",
-            "Please log in again with this link, and then send the code here:",
-            "Please ask here for a new link, log in again, and then send the code here.",
+            &texts::FAILED_UNCONFIRMED,
+            &texts::FAILED_UNCONFIRMED_WITH_LINK,
+            &texts::FAILED_UNCONFIRMED_WITHOUT_LINK,
         ),
         Reason::InvalidCallback => asking(
-            "Your Salesforce account is not connected yet: Salesforce sent you back without what we need.",
-            "Please log in again with this link:",
-            "Please ask here for a new link, and log in again.",
+            &texts::FAILED_INVALID_CALLBACK,
+            &texts::FAILED_INVALID_CALLBACK_WITH_LINK,
+            &texts::FAILED_INVALID_CALLBACK_WITHOUT_LINK,
         ),
-        Reason::Denied => asking(
-            "Your Salesforce account was not connected, because access was not allowed.",
-            "If you want to connect it, open this link and choose Allow:",
-            "If you want to connect it, ask here for a new link, and then choose Allow.",
-        ),
-        Reason::CodeExpired | Reason::ExpiredState => asking(
-            "Your Salesforce account is not connected yet: the login took too long.",
-            "Please log in again with this link:",
-            "Please ask here for a new link, and log in again.",
-        ),
+        Reason::Denied => {
+            asking(&texts::FAILED_DENIED, &texts::FAILED_DENIED_WITH_LINK, &texts::FAILED_DENIED_WITHOUT_LINK)
+        }
+        Reason::CodeExpired | Reason::ExpiredState => {
+            asking(&texts::FAILED_EXPIRED, &texts::FAILED_EXPIRED_WITH_LINK, &texts::FAILED_EXPIRED_WITHOUT_LINK)
+        }
         Reason::WrongLoginHost => asking(
-            "Your Salesforce account is not connected yet: the login was at another Salesforce address than the link's.",
-            "Please open this link, and choose the address where you log in:",
-            "Please ask here for a new link, and log in at the address that it names.",
+            &texts::FAILED_WRONG_LOGIN_HOST,
+            &texts::FAILED_WRONG_LOGIN_HOST_WITH_LINK,
+            &texts::FAILED_WRONG_LOGIN_HOST_WITHOUT_LINK,
         ),
         Reason::OutdatedLink => asking(
-            "That link is from before your Salesforce account was disconnected, so it connects nothing any more.",
-            "To connect an account, please open this link:",
-            "To connect an account, please ask here for a new link.",
+            &texts::FAILED_OUTDATED_LINK,
+            &texts::FAILED_OUTDATED_LINK_WITH_LINK,
+            &texts::FAILED_OUTDATED_LINK_WITHOUT_LINK,
         ),
         Reason::UsedLogin => asking(
-            "You allowed access more than once with one login, and a login connects one account.",
-            "If this chat says that you are connected, and you meant the same account each time, there is nothing to do. \
-             Otherwise please open this link:",
-            "If this chat says that you are connected, and you meant the same account each time, there is nothing to do. \
-             Otherwise please ask here for a new link.",
+            &texts::FAILED_USED_LOGIN,
+            &texts::FAILED_USED_LOGIN_WITH_LINK,
+            &texts::FAILED_USED_LOGIN_WITHOUT_LINK,
         ),
-        Reason::Unknown => asking(
-            "We could not find out whether your login worked.",
-            "To be sure, please log in again with this link:",
-            "To be sure, please ask here for a new link, and log in again.",
-        ),
-        Reason::AppBlocked => words(
-            "Your company's Salesforce does not allow this app yet. Please ask your Salesforce administrator to allow \
-             it, and then ask here for a new link.",
-        ),
-        Reason::UserInactive => words(
-            "Your Salesforce user is not active. Please ask your Salesforce administrator to activate it, and then \
-             ask here for a new link.",
-        ),
-        Reason::OrgInactive => words(
-            "Your company's Salesforce is locked or closed. Please ask your Salesforce administrator about it, and \
-             then ask here for a new link.",
-        ),
+        Reason::Unknown => {
+            asking(&texts::FAILED_UNKNOWN, &texts::FAILED_UNKNOWN_WITH_LINK, &texts::FAILED_UNKNOWN_WITHOUT_LINK)
+        }
+        Reason::AppBlocked => words(&texts::FAILED_APP_BLOCKED),
+        Reason::UserInactive => words(&texts::FAILED_USER_INACTIVE),
+        Reason::OrgInactive => words(&texts::FAILED_ORG_INACTIVE),
         Reason::LoginRate => asking(
-            "Salesforce has had too many logins of yours for now.",
-            "Please wait an hour, and then try again with this link:",
-            "Please wait an hour, and then ask here for a new link.",
+            &texts::FAILED_LOGIN_RATE,
+            &texts::FAILED_LOGIN_RATE_WITH_LINK,
+            &texts::FAILED_LOGIN_RATE_WITHOUT_LINK,
         ),
         Reason::Misconfigured => asking(
-            "Your Salesforce account could not be connected, because something on our side is not set up right. You \
-             did nothing wrong.",
-            "Please try again later with this link:",
-            "Please try again later: ask here for a new link.",
+            &texts::FAILED_MISCONFIGURED,
+            &texts::FAILED_MISCONFIGURED_WITH_LINK,
+            &texts::FAILED_MISCONFIGURED_WITHOUT_LINK,
         ),
         Reason::SalesforceUnavailable => asking(
-            "Salesforce does not answer at the moment.",
-            "Please try again later with this link:",
-            "Please try again later: ask here for a new link.",
+            &texts::FAILED_SALESFORCE_UNAVAILABLE,
+            &texts::FAILED_SALESFORCE_UNAVAILABLE_WITH_LINK,
+            &texts::FAILED_SALESFORCE_UNAVAILABLE_WITHOUT_LINK,
         ),
     }
 }
 
 fn ended(end: &End) -> Words {
     if end.is_replaced {
-        return words(
-            "An earlier connection to Salesforce has ended. The one that you have made since is not concerned.",
-        );
+        return words(&texts::ENDED_REPLACED);
     }
     match end.reason {
-        EndReason::Revoked | EndReason::Disconnected => asking(
-            "Your Salesforce account is no longer connected.",
-            "If you want to connect it again, open this link:",
-            "If you want to connect it again, ask here for a new link.",
-        ),
-        EndReason::Expired => asking(
-            "Your Salesforce account is no longer connected: Salesforce has ended the connection.",
-            "To connect it again, please log in with this link:",
-            "To connect it again, please ask here for a new link.",
-        ),
-        EndReason::UserInactive => words(
-            "Your Salesforce account is no longer connected, because your Salesforce user is not active. Please ask your \
-             Salesforce administrator to activate it, and then ask here for a new link.",
-        ),
-        EndReason::OrgInactive => words(
-            "Your Salesforce account is no longer connected, because your company's Salesforce is locked or closed. Please \
-             ask your Salesforce administrator about it, and then ask here for a new link.",
-        ),
-        EndReason::AppBlocked => words(
-            "Your Salesforce account is no longer connected, because your company's Salesforce does not allow this app any \
-             more. Please ask your Salesforce administrator about it, and then ask here for a new link.",
-        ),
+        EndReason::Revoked | EndReason::Disconnected => {
+            asking(&texts::ENDED, &texts::ENDED_WITH_LINK, &texts::ENDED_WITHOUT_LINK)
+        }
+        EndReason::Expired => {
+            asking(&texts::ENDED_EXPIRED, &texts::ENDED_EXPIRED_WITH_LINK, &texts::ENDED_EXPIRED_WITHOUT_LINK)
+        }
+        EndReason::UserInactive => words(&texts::ENDED_USER_INACTIVE),
+        EndReason::OrgInactive => words(&texts::ENDED_ORG_INACTIVE),
+        EndReason::AppBlocked => words(&texts::ENDED_APP_BLOCKED),
     }
 }
 
@@ -178,7 +136,7 @@ fn ended(end: &End) -> Words {
 mod tests {
     use serde_json::json;
     use shared::{
-        Reason,
+        Language, Reason,
         attempt::{EndReason, Outcome},
         proof::ProofPolicy,
     };
@@ -197,7 +155,7 @@ mod tests {
     }
 
     fn text(outcome: &Outcome, relink_url: Option<&str>) -> String {
-        super::text(outcome, ProofPolicy::Off, relink_url)
+        super::text(outcome, ProofPolicy::Off, Language::English, relink_url)
     }
 
     #[test]
@@ -290,7 +248,7 @@ mod tests {
             let text = text_for("ended", reason.as_str());
             assert!(text.starts_with("Your Salesforce account is no longer connected"), "{text}");
             let outcome = ended_with("ended", reason.as_str());
-            let without = super::text(&outcome, ProofPolicy::Required, None);
+            let without = super::text(&outcome, ProofPolicy::Required, Language::English, None);
             assert!(without.ends_with("ask here for a new link."), "{without}");
             assert_eq!(outcome.wants_link(), text.ends_with(URL), "{text}");
         }
@@ -301,6 +259,49 @@ mod tests {
         let replaced = ended(json!({"status": "ended", "reason": "revoked", "replaced_at": 1_790_000_000_456_u64}));
         let text = text(&replaced.outcome, None);
         assert!(text.contains("since") && !text.contains("no longer connected"), "{text}");
+    }
+
+    /// Every outcome, with a link and without.
+    fn in_every_language() -> impl Iterator<Item = (Language, Outcome, String)> {
+        let ends = ["failed", "delayed"].into_iter().flat_map(|status| Reason::ALL.map(|it| (status, it.as_str())));
+        let ends = ends.chain(EndReason::ALL.map(|reason| ("ended", reason.as_str()))).chain([("connected", "")]);
+        ends.flat_map(|(status, reason)| Language::ALL.map(|language| (status, reason, language))).flat_map(
+            |(status, reason, language)| {
+                [Some(URL), None].map(|url| {
+                    let outcome = ended_with(status, reason);
+                    let url = url.filter(|_| outcome.wants_link());
+                    let text = super::text(&outcome, ProofPolicy::Required, language, url);
+                    (language, outcome, text)
+                })
+            },
+        )
+    }
+
+    #[test]
+    fn in_every_language_a_link_is_the_last_line_and_a_text_without_one_is_a_line() {
+        for (language, outcome, text) in in_every_language() {
+            match text.split_once('\n') {
+                Some((sentence, link)) => assert!(link == URL && sentence.ends_with(':'), "{language}: {text}"),
+                None => assert!(text.ends_with(['.', '।']), "{language}: {outcome:?}: {text}"),
+            }
+        }
+    }
+
+    #[test]
+    fn in_every_language_a_text_fits_into_a_template() {
+        for (language, _, text) in in_every_language() {
+            assert!(text.chars().count() < 1_024 / 2, "{language}: {text}");
+        }
+    }
+
+    #[test]
+    fn in_every_language_a_success_names_the_account_and_the_word_that_bots_understand() {
+        for language in Language::ALL {
+            let text = super::text(&ended_with("connected", ""), ProofPolicy::Required, language, None);
+            let has_all =
+                ["✅", "Salesforce", "ada@example.com (acme)", "*disconnect*"].iter().all(|it| text.contains(it));
+            assert!(has_all, "{language}: {text}");
+        }
     }
 
     #[test]

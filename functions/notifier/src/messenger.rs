@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use reqwest::Client;
 use shared::{
-    WaId,
+    Language, WaId,
     aws::secrets::{SecretStore, Secrets},
     timestamp::Clock,
 };
@@ -18,7 +18,9 @@ const MESSAGE_TIME: Duration = Duration::from_secs(8);
 /// The text of a message.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Text<'a> {
-    pub(crate) text: &'a str,
+    pub(crate) words: &'a str,
+    /// For the choice of the template.
+    pub(crate) language: Language,
     /// It is known that nothing else reaches the person. Free text is sent all the same where there is no template by now.
     pub(crate) only_by_template: bool,
 }
@@ -73,19 +75,20 @@ impl Messenger {
     async fn send_with(
         &self,
         to: &WaId,
-        Text { text, only_by_template }: Text<'_>,
+        Text { words, language, only_by_template }: Text<'_>,
         secrets: &Secrets,
     ) -> Result<Sent, SendError> {
-        let Account { secret, template, .. } = &self.account;
+        let Account { secret, templates, .. } = &self.account;
+        let template = templates.as_ref().map(|templates| templates.of(language));
         let credentials = secrets.get(secret).map_err(|_| SendError::Operator("no_credentials".to_owned()))?;
         let whatsapp = self.account.open(&self.http, credentials)?;
         let sent = match template {
             Some(_) if only_by_template => Err(SendError::WindowClosed("known".to_owned())),
-            _ => whatsapp.send(to, &Message::Text(text)).await,
+            _ => whatsapp.send(to, &Message::Text(words)).await,
         };
         match (sent, template) {
             (Err(SendError::WindowClosed(_)), Some(template)) => {
-                whatsapp.send(to, &Message::Template(template, text)).await.map_err(SendError::of_template)
+                whatsapp.send(to, &Message::Template(template, words)).await.map_err(SendError::of_template)
             }
             (result, _) => result,
         }

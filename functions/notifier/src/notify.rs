@@ -11,7 +11,7 @@ mod progress;
 use std::{sync::Arc, time::Duration};
 
 use shared::{
-    AttemptId, Status, Timestamp,
+    AttemptId, Language, Status, Timestamp,
     attempt::{
         Outcome,
         intent::{Intent, Step},
@@ -71,6 +71,7 @@ pub(crate) struct OutcomeNotifier {
     messenger: Option<Messenger>,
     bot: Bot,
     proof: ProofPolicy,
+    default_language: Language,
     meter: Meter,
     clock: Clock,
     random: Random,
@@ -88,6 +89,7 @@ pub(crate) enum Occasion<'a> {
 /// What the person and the bot are notified of.
 struct Content<'a> {
     ended: &'a Ended,
+    language: Language,
     text: &'a str,
     relink_url: Option<&'a str>,
 }
@@ -118,6 +120,7 @@ impl OutcomeNotifier {
             secrets,
             bot,
             proof: config.proof,
+            default_language: config.default_language,
             meter: config.meter,
             clock,
             random,
@@ -167,8 +170,9 @@ impl OutcomeNotifier {
         // A bot's queue and its event bus need none.
         let secrets = secrets.unwrap_or_else(|error| Arc::new(self.secrets.unread(&error, self.now())));
         let relink_url = self.link(&ended, &secrets).await;
-        let text = messages::text(&ended.outcome, self.proof, relink_url.as_deref());
-        let content = Content { ended: &ended, text: &text, relink_url: relink_url.as_deref() };
+        let language = ended.language.unwrap_or(self.default_language);
+        let text = messages::text(&ended.outcome, self.proof, language, relink_url.as_deref());
+        let content = Content { ended: &ended, language, text: &text, relink_url: relink_url.as_deref() };
 
         match marks.person {
             Some(Told::Sent) => progress.message = MessageStatus::Sent,
@@ -264,7 +268,7 @@ impl OutcomeNotifier {
             // It may be written all the same, and is no send.
             return self.mark(&ended.key, &not_sent, None, progress).await.map(drop);
         }
-        let text = Text { text: content.text, only_by_template: ended.only_by_template };
+        let text = Text { words: content.text, language: content.language, only_by_template: ended.only_by_template };
         let sent = messenger.send(&ended.wa_id, text, secrets).await;
         self.measure(messenger, ended, sent.as_ref().err());
         let mark = match sent {
@@ -320,7 +324,7 @@ impl OutcomeNotifier {
         patience: Duration,
         progress: &mut Progress,
     ) -> Result<(), Stop> {
-        let Content { ended, text, relink_url } = *content;
+        let Content { ended, text, relink_url, .. } = *content;
         let event = event::event(ended, progress.message, text, relink_url);
         let ways = progress.left;
         let (left, setbacks) = self.bot.notify(&event, text, secrets, ways, patience).await;

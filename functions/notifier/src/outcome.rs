@@ -3,7 +3,7 @@
 use std::fmt;
 
 use shared::{
-    AttemptId, LinkId, LoginUrl, LoginUrls, Reference, Status, Timestamp, WaId,
+    AttemptId, Language, LinkId, LoginUrl, LoginUrls, Reference, Status, Timestamp, WaId,
     attempt::{Item, Outcome, UnreadableItem, Ways, attr, intent::Intent, last_error::LastError, message::UNKNOWN},
     conditional_write::Attributes,
 };
@@ -51,6 +51,8 @@ pub(crate) struct Ended {
     pub(crate) link_id: Option<LinkId>,
     /// The bot's own.
     pub(crate) reference: Option<Reference>,
+    /// That of the link, where it has one.
+    pub(crate) language: Option<Language>,
     pub(crate) wa_id: WaId,
     /// It began with a plain state, which anybody can make.
     pub(crate) plain: bool,
@@ -130,6 +132,7 @@ impl Ended {
             key: OutcomeKey::of(&item)?,
             link_id: item.link_id,
             reference: item.reference.clone(),
+            language: item.language,
             plain: item.plain.unwrap_or(false),
             outcome: item.outcome()?,
             wa_id: item.wa_id.ok_or(UnreadableItem::Missing(attr::WA_ID))?,

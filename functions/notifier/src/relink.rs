@@ -51,7 +51,8 @@ impl Relink {
             (self.clock)().max(ended.key.updated_at),
             ended.outcome.pause() + lifetime,
         );
-        let link = Link { asks_for_login_host: ended.outcome.asks_for_login_host(), ..link };
+        let asks_for_login_host = ended.outcome.asks_for_login_host();
+        let link = Link { asks_for_login_host, language: ended.language, ..link };
         Ok(Some(self.links.url(link, ended.reference.as_ref(), &callback_uri).await?))
     }
 }

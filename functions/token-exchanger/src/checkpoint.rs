@@ -252,6 +252,7 @@ mod tests {
             id: AttemptId::from_bytes([id; 16]),
             link_id: None,
             reference: None,
+            language: None,
             is_plain: false,
             wa_id,
             login_url,

@@ -127,6 +127,7 @@ mod tests {
             id: AttemptId::from_bytes([7; 16]),
             link_id: None,
             reference: None,
+            language: None,
             is_plain: false,
             wa_id: &wa_id,
             login_url: &login_url,

@@ -64,6 +64,7 @@ impl Work<'_> {
         let hold = Hold {
             attempt_id: self.attempt.id,
             wa_id: self.attempt.wa_id,
+            language: self.attempt.language,
             state,
             received_at: self.message.received_at,
             code_sha256,

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use shared::{
-    AttemptId, AuthorizationCode, LinkId, LoginUrl, LoginUrls, Reason, Timestamp, WaId,
+    AttemptId, AuthorizationCode, Language, LinkId, LoginUrl, LoginUrls, Reason, Timestamp, WaId,
     attempt::{
         attr,
         ledger::{Attempt, Delivery},
@@ -29,6 +29,8 @@ pub struct Message<'a> {
     pub(crate) link_id: Option<LinkId>,
     /// The link, where it has a reference for the outcome to take over.
     pub(crate) reference_of: Option<LinkId>,
+    /// The language of the link, where it has one.
+    language: Option<Language>,
     link_issued_at: Option<Timestamp>,
     is_plain: bool,
     pub(crate) wa_id: WaId,
@@ -132,6 +134,7 @@ impl Verifier<'_> {
             attempt_id: claims.attempt_id,
             link_id: claims.link.map(|link| link.link_id),
             reference_of: claims.link.filter(|link| link.has_reference && has_outcome).map(|link| link.link_id),
+            language: claims.link.and_then(|link| link.language),
             link_issued_at: claims.link.map(|link| link.issued_at),
             is_plain: false,
             wa_id: claims.wa_id,
@@ -158,6 +161,7 @@ impl Verifier<'_> {
             attempt_id,
             link_id: None,
             reference_of: None,
+            language: None,
             link_issued_at: None,
             is_plain: true,
             wa_id,
@@ -182,6 +186,7 @@ fn version1(message: &Version1) -> Message<'_> {
         attempt_id: *attempt_id,
         link_id: None,
         reference_of: None,
+        language: None,
         link_issued_at: None,
         is_plain,
         wa_id: wa_id.clone(),
@@ -232,6 +237,7 @@ impl Message<'_> {
             id: self.attempt_id,
             link_id: self.link_id,
             reference: None,
+            language: self.language,
             is_plain: self.is_plain,
             wa_id: &self.wa_id,
             login_url: &self.login_url,

@@ -198,10 +198,11 @@ impl Work<'_> {
         }
         let renewed = before.is_connected;
         let of_link = self.link_reference().await;
-        // A connection that keeps its reference is told with it.
+        // A connection that keeps its reference and its language is told with them.
         let reference = of_link.clone().or_before(before.reference.clone());
-        let attempt = Attempt { reference, ..self.attempt.clone() };
-        let new = connection.tokens(&attempt, of_link, refresh_token);
+        let language = self.attempt.language.or(before.language);
+        let attempt = Attempt { reference, language, ..self.attempt.clone() };
+        let new = connection.tokens(&self.attempt, of_link, refresh_token);
         match self.resources.tables.connect(&attempt, &consent, &new, &before, now).await? {
             Stored::Done => Ok(Some(Ending::Connected { renewed })),
             stored => self.not_stored(connection, stored).await,

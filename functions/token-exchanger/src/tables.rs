@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use shared::{
-    AttemptId, LinkId, Reason, Reference, Timestamp, WaId,
+    AttemptId, Language, LinkId, Reason, Reference, Timestamp, WaId,
     attempt::{
         Account, Outcome, attr,
         ledger::{Attempt, Conflict, Guard, Lease},
@@ -91,6 +91,8 @@ pub(crate) struct Before {
     pub(crate) origin: Origin,
     /// The bot's reference, which a link without one keeps.
     pub(crate) reference: Option<Reference>,
+    /// The same of the language.
+    pub(crate) language: Option<Language>,
     /// A revocation that only the record of the end tells, which the new connection replaces.
     revoked_at: Option<Timestamp>,
     /// The record of the connection's end, which the new connection replaces.
@@ -376,6 +378,7 @@ impl Before {
             tokens: StoredTokens::read(row),
             origin: Origin::of(row),
             reference: Reference::of(row),
+            language: Language::of(row),
             revoked_at: connection::kept_revocation(row),
             end: connection::recorded_end(row),
             has_foreign_version: connection::has_foreign_version(row),
@@ -413,6 +416,7 @@ impl Connection {
             attempt_id: attempt.id,
             login_url: attempt.login_url,
             reference,
+            language: attempt.language,
             account: self.account(),
             user_id: &self.grant.user_id,
             access_token: self.grant.access_token.secret(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared::{SettingError, Settings, aws::links::CallbackUriSource, custody};
+use shared::{Language, SettingError, Settings, aws::links::CallbackUriSource, custody};
 
 use crate::confirmations::WAIT;
 
@@ -16,6 +16,8 @@ pub struct Config {
     pub(crate) link_lifetime: Duration,
     pub(crate) callback_uri: CallbackUriSource,
     pub(crate) confirmations: ConfirmationConfig,
+    /// What chats are answered in whose link has no language.
+    pub(crate) default_language: Language,
 }
 
 /// Where logins wait for their confirmation, and who hears of it.
@@ -48,6 +50,7 @@ impl Config {
                 queue_url: settings.required("EXCHANGE_QUEUE_URL")?,
                 wait: WAIT,
             },
+            default_language: settings.parsed("DEFAULT_LANGUAGE")?,
         })
     }
 
@@ -63,7 +66,7 @@ impl Config {
 mod tests {
     use super::*;
 
-    const COMPLETE: [(&str, &str); 16] = [
+    const COMPLETE: [(&str, &str); 17] = [
         ("DYNAMODB_PROFILE_TABLE_NAME", "salesforce_tokens"),
         ("ATTEMPT_TABLE_NAME", "connection_attempts"),
         ("UPKEEP_QUEUE_URL", "https://queue"),
@@ -80,6 +83,7 @@ mod tests {
         ("PENDING_TABLE_NAME", "pending_connections"),
         ("LIMIT_TABLE_NAME", "limits"),
         ("EXCHANGE_QUEUE_URL", "https://exchange"),
+        ("DEFAULT_LANGUAGE", "en"),
     ];
 
     fn read(settings: &[(&str, &str)]) -> Result<Config, SettingError> {

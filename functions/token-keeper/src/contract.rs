@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, time::Duration};
 use contract::{API, Table, answer, assert_samples, requests, set};
 use serde_json::Value;
 use shared::{
-    Timestamp,
+    Language, Timestamp,
     attempt::{EndReason, Next, attr},
     conditional_write::{Attributes, Value as Stored},
     connection::{ACCESS_TOKEN, CONNECTED_AT, ENDED_AT, ENDED_REASON, REFRESHED_AT},
@@ -39,7 +39,7 @@ fn refusals() -> Vec<Refusal> {
         Refusal::BotCustody,
         Refusal::InvalidConfirmation(InvalidConfirmation::Malformed),
         Refusal::UnknownCode(Unknown::NoLogin),
-        Refusal::WrongChat { is_confirmed: false },
+        Refusal::WrongChat { is_confirmed: false, language: None },
         Refusal::TooManyGuesses,
         Refusal::Unavailable(Unavailable::Deadline),
     ];
@@ -186,11 +186,11 @@ fn the_samples_have_every_refusal() {
     let confirmations = [InvalidConfirmation::WaId, InvalidConfirmation::LongText, InvalidConfirmation::TooLong];
     let all = refusals().into_iter().chain(invalid.map(Refusal::Invalid)).chain(ended());
     let all = all.chain(confirmations.map(Refusal::InvalidConfirmation));
-    let all = all.chain([Unknown::NoCode, Unknown::TooLate].map(Refusal::UnknownCode));
-    let all = all.chain([Refusal::WrongChat { is_confirmed: true }]);
+    let all = all.chain([Unknown::NoCode, Unknown::TooLate(None)].map(Refusal::UnknownCode));
+    let all = all.chain([Refusal::WrongChat { is_confirmed: true, language: None }]);
     let samples = all.flat_map(|refusal| {
         let calls = calls(&refusal).iter();
-        calls.map(|call| answer(call, &refusal.response().into_event(false))).collect::<Vec<_>>()
+        calls.map(|call| answer(call, &refusal.response(Language::English).into_event(false))).collect::<Vec<_>>()
     });
     assert_samples("token-keeper", &samples.collect::<Vec<_>>());
 }
@@ -229,7 +229,7 @@ fn the_samples_have_every_answer_with_all_that_can_be_known_and_with_the_least()
         samples.push(served(status, 200, answers::json(&Standing::Ended(Some(reason)).answer(&row(true), &nothing))));
     }
     samples.push(served(disconnect, 204, Content::Nothing));
-    samples.push(served(confirmations, 200, confirmed()));
+    samples.push(served(confirmations, 200, confirmed(Language::English)));
     assert_samples("connections", &samples);
 }
 
@@ -269,7 +269,7 @@ fn the_document_has_every_field_of_a_request_for_a_confirmation() {
 
 #[test]
 fn the_document_has_every_field_of_a_confirmation() {
-    let Content::Json(confirmation) = confirmed() else { panic!("JSON") };
+    let Content::Json(confirmation) = confirmed(Language::English) else { panic!("JSON") };
     let confirmation: serde_json::Map<_, _> = serde_json::from_str(&confirmation).unwrap();
     assert_eq!(Table::under(API, "### Confirmation response").column("field"), set(confirmation.keys()));
 }

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use shared::{
-    Timestamp, WaId,
+    Language, Timestamp, WaId,
     attempt::{EndReason, Next},
     aws::{SdkConfig, links::Links, references::References},
     conditional_write::Attributes,
@@ -58,6 +58,7 @@ pub struct TokenKeeper {
     relink: Relink,
     confirmations: Confirmations,
     attempt_table: String,
+    default_language: Language,
     clock: Clock,
 }
 
@@ -74,7 +75,15 @@ impl TokenKeeper {
     /// A function that has fetched nothing and opened no connection yet.
     #[must_use]
     pub fn new(config: Config, aws: &SdkConfig, clock: Clock, random: Random) -> Self {
-        let Config { custody, attempt_table, link_key_id, link_lifetime, callback_uri, confirmations } = config;
+        let Config {
+            custody,
+            attempt_table,
+            link_key_id,
+            link_lifetime,
+            callback_uri,
+            confirmations,
+            default_language,
+        } = config;
         let other_secrets = callback_uri.source().cloned().into_iter().collect();
         let login_urls = custody.login_urls.clone();
         let custody = Custody::new(custody, aws, clock, random, other_secrets);
@@ -82,7 +91,7 @@ impl TokenKeeper {
         let links = Links::new(aws, link_key_id, references, random);
         let relink = Relink { links, login_urls, lifetime: link_lifetime, callback_uri };
         let confirmations = Confirmations::new(confirmations, aws, &custody, clock);
-        Self { custody, relink, confirmations, attempt_table, clock }
+        Self { custody, relink, confirmations, attempt_table, default_language, clock }
     }
 
     /// Prepares a read without sending it: that is all that a call for a fresh token needs.
@@ -124,7 +133,7 @@ impl TokenKeeper {
                         error!(route = name, status, result, duration_ms, error = chain(fault), "request failed");
                     }
                 }
-                refusal.response()
+                refusal.response(self.default_language)
             }
         };
         response.into_event(false)
@@ -202,8 +211,8 @@ impl TokenKeeper {
     }
 
     async fn confirm(&self, request: &ConfirmationRequest) -> Result<Served, Refusal> {
-        self.confirmations.confirm(request).await?;
-        Ok(Served { status: 200, result: "confirmed", reason: None, content: confirmations::confirmed() })
+        let language = self.confirmations.confirm(request).await?.unwrap_or(self.default_language);
+        Ok(Served { status: 200, result: "confirmed", reason: None, content: confirmations::confirmed(language) })
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use shared::{
+    Language,
     attempt::{EndReason, Next},
     aws::{
         AwsError,
@@ -17,7 +18,10 @@ use shared::{
 };
 
 use crate::{
-    confirmations::{InvalidConfirmation, messages},
+    confirmations::{
+        InvalidConfirmation,
+        messages::{self, UserMessage},
+    },
     request::InvalidRequest,
 };
 
@@ -52,6 +56,8 @@ pub(crate) enum Refusal {
     WrongChat {
         /// That chat has sent the code, and before this one.
         is_confirmed: bool,
+        /// The language of that login.
+        language: Option<Language>,
     },
     #[error("the chat has sent three wrong codes within ten minutes")]
     TooManyGuesses,
@@ -67,7 +73,7 @@ pub(crate) enum Unknown {
     /// No login waits for its codes.
     NoLogin,
     /// Its code is of a login of this chat's that is over.
-    TooLate,
+    TooLate(Option<Language>),
 }
 
 /// Why a call cannot be answered now. The text is for the log.
@@ -126,7 +132,7 @@ impl Refusal {
             Self::NeedsReauthorization { reason: Some(reason), .. } => Some(reason.as_str()),
             Self::UnknownCode(Unknown::NoCode) => Some("no_code"),
             Self::UnknownCode(Unknown::NoLogin) => Some("no_login"),
-            Self::UnknownCode(Unknown::TooLate) => Some("too_late"),
+            Self::UnknownCode(Unknown::TooLate(_)) => Some("too_late"),
             _ => None,
         }
     }
@@ -145,15 +151,16 @@ impl Refusal {
     }
 
     /// What the bot is to say to the chat, where the call is about a code that it has sent.
-    const fn user_message(&self) -> Option<&'static str> {
-        match self {
-            Self::UnknownCode(Unknown::NoLogin) => Some(messages::UNKNOWN),
-            Self::UnknownCode(Unknown::TooLate) => Some(messages::TOO_LATE),
-            Self::WrongChat { is_confirmed: false } => Some(messages::WRONG_CHAT),
-            Self::WrongChat { is_confirmed: true } => Some(messages::CONFIRMED_ELSEWHERE),
-            Self::TooManyGuesses => Some(messages::TOO_MANY_GUESSES),
-            _ => None,
-        }
+    const fn user_message(&self) -> Option<UserMessage> {
+        let (text, language) = match self {
+            Self::UnknownCode(Unknown::NoLogin) => (messages::UNKNOWN, None),
+            Self::UnknownCode(Unknown::TooLate(language)) => (messages::TOO_LATE, *language),
+            Self::WrongChat { is_confirmed: false, language } => (messages::WRONG_CHAT, *language),
+            Self::WrongChat { is_confirmed: true, language } => (messages::CONFIRMED_ELSEWHERE, *language),
+            Self::TooManyGuesses => (messages::TOO_MANY_GUESSES, None),
+            _ => return None,
+        };
+        Some(UserMessage { text, language })
     }
 
     /// For `Retry-After`, in seconds.
@@ -165,17 +172,17 @@ impl Refusal {
         }
     }
 
-    /// The answer.
-    pub(crate) fn response(&self) -> Response {
-        let content = Content::Json(self.body().to_string());
+    /// The answer; what it says to a chat is in the login's language, else in the default one.
+    pub(crate) fn response(&self, default: Language) -> Response {
+        let content = Content::Json(self.body(default).to_string());
         Response { status: self.status(), content, retry_after: self.retry_after(), cookies: Vec::new() }
     }
 
     /// The JSON object that is answered.
-    fn body(&self) -> Value {
+    fn body(&self, default: Language) -> Value {
         let mut body = json!({ "error": self.label(), "error_description": self.to_string() });
         if let Some(user_message) = self.user_message() {
-            body["user_message"] = json!(user_message);
+            body["user_message"] = json!(user_message.said(default));
         }
         if let Self::NeedsReauthorization { reason, relink_url } = self {
             if let Some(reason) = reason {

@@ -40,6 +40,7 @@ impl Relink {
             ended.at().map_or(now, |ended_at| now.max(ended_at)),
             self.lifetime,
         );
+        let link = Link { language: ended.language(), ..link };
         Ok(self.links.url(link, ended.reference().as_ref(), &callback_uri).await?)
     }
 }

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use super::{Account, AttemptId, End, EndReason, Outcome, Reason, Status, intent::Intent, last_error::LastError};
 use crate::{
-    LinkId, Reference, Timestamp, WaId,
+    Language, LinkId, Reference, Timestamp, WaId,
     conditional_write::{Attributes, Value},
 };
 
@@ -29,6 +29,9 @@ pub mod attr {
     pub const LINK_ID: &str = "link_id";
     /// S: the bot's own [reference](crate::Reference), which it gave with the link; in a connection's row too.
     pub const REFERENCE: &str = "reference";
+    /// S: the [language](crate::Language) that the chat is spoken to in, where its link said so; in a connection's row and a
+    /// pending login's too.
+    pub const LANGUAGE: &str = "language";
     /// BOOL, true: it began with a plain state, which anybody can make.
     pub const PLAIN: &str = "plain";
     /// N: how many authorization codes became known.
@@ -149,6 +152,8 @@ pub struct Item {
     pub link_id: Option<LinkId>,
     /// [`attr::REFERENCE`]; `None` too where it has another form, which is not worth an outcome.
     pub reference: Option<Reference>,
+    /// [`attr::LANGUAGE`]; `None` too where it is none of ours.
+    pub language: Option<Language>,
     /// [`attr::PLAIN`].
     pub plain: Option<bool>,
     /// [`attr::CODES`].
@@ -256,6 +261,7 @@ impl Item {
             wa_id: item.parsed(attr::WA_ID)?,
             link_id: item.parsed(attr::LINK_ID)?,
             reference: Reference::of(attributes),
+            language: Language::of(attributes),
             plain: item.attribute(attr::PLAIN, Value::as_flag)?,
             codes: item.attribute(attr::CODES, Value::as_number)?,
             status: item.text(attr::STATUS)?,

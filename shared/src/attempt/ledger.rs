@@ -24,7 +24,7 @@ use super::{
     item::{text, time},
 };
 use crate::{
-    LinkId, LoginUrl, Reference, Timestamp, WaId,
+    Language, LinkId, LoginUrl, Reference, Timestamp, WaId,
     conditional_write::{Attributes, Condition, ConditionalWrite, Value},
 };
 
@@ -48,6 +48,8 @@ pub struct Attempt<'a> {
     pub link_id: Option<LinkId>,
     /// The bot's reference, once it is known; an attempt keeps what was written before.
     pub reference: Option<Reference>,
+    /// The language that the chat is spoken to in, where it is known; an attempt keeps what was written before.
+    pub language: Option<Language>,
     /// It began with a plain state, which anybody can make.
     pub is_plain: bool,
     /// The chat.
@@ -341,6 +343,10 @@ impl Attempt<'_> {
         };
         let write = match &self.reference {
             Some(reference) => write.set(attr::REFERENCE, reference.as_str()),
+            None => write,
+        };
+        let write = match self.language {
+            Some(language) => write.set(attr::LANGUAGE, language.tag()),
             None => write,
         };
         if self.is_plain { write.set(attr::PLAIN, true) } else { write }

@@ -5,7 +5,7 @@
 
 use serde::{Serialize, Serializer};
 
-use crate::{AttemptId, LinkId, Next, Reason, Reference, Timestamp, WaId, attempt::EndReason};
+use crate::{AttemptId, Language, LinkId, Next, Reason, Reference, Timestamp, WaId, attempt::EndReason};
 
 const SPEC_VERSION: &str = "1.0";
 const SOURCE: &str = "whatsapp-salesforce-connect";
@@ -206,6 +206,9 @@ pub struct Connected<'a> {
     /// The bot's own reference, as it gave it with the link.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<&'a Reference>,
+    /// The language that the person is spoken to in, where the link said one that there are texts in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<Language>,
     /// The chat's address.
     pub wa_id: &'a WaId,
     /// Whether the person knows.
@@ -234,6 +237,9 @@ pub struct NotConnected<'a> {
     /// The bot's own reference, as it gave it with the link.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<&'a Reference>,
+    /// The language that the person is spoken to in, where the link said one that there are texts in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<Language>,
     /// The chat's address.
     pub wa_id: &'a WaId,
     /// Whether the person knows.
@@ -265,6 +271,9 @@ pub struct Ended<'a> {
     /// The bot's own reference, as it gave it with the link.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<&'a Reference>,
+    /// The language that the person is spoken to in, where the link said one that there are texts in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<Language>,
     /// The chat's address.
     pub wa_id: &'a WaId,
     /// Whether the person knows.
@@ -310,6 +319,7 @@ pub(super) mod tests {
             attempt_id: None,
             link_id: None,
             reference: None,
+            language: None,
             wa_id,
             message: MessageStatus::Sent,
             reason: EndReason::Revoked,
@@ -353,6 +363,7 @@ pub(super) mod tests {
             attempt_id: AttemptId::from_bytes([7; 16]),
             link_id: None,
             reference: None,
+            language: None,
             wa_id: &wa_id,
             message: MessageStatus::Pending,
             reason: Reason::AppBlocked,

@@ -4,7 +4,7 @@ use ::contract::{API, Table, set};
 
 use super::*;
 use crate::{
-    AttemptId, Timestamp,
+    AttemptId, Language, Timestamp,
     attempt::{Account, attr},
     conditional_write::Attributes,
     reference::LinkReference,
@@ -19,6 +19,7 @@ fn the_document_has_every_attribute_of_the_token_table_and_says_whether_it_is_al
             attempt_id: AttemptId::from_bytes([7; 16]),
             login_url: &login_url,
             reference: &reference,
+            language: optional.map(|_| Language::Spanish),
             account: Account { org_id: "o", instance_url: "i", username: optional, scope: optional },
             user_id: "u",
             access_token: "a",

@@ -6,7 +6,7 @@ use super::{
     REVOKED_AT, StoredTokens, refresh,
 };
 use crate::{
-    AttemptId, LinkId, LoginUrl, Reference, Status, Timestamp, WaId,
+    AttemptId, Language, LinkId, LoginUrl, Reference, Status, Timestamp, WaId,
     attempt::{End, EndReason, attr, index, ledger::RETENTION},
     conditional_write::{Attributes, Condition, ConditionalWrite, Value, text},
 };
@@ -123,6 +123,7 @@ impl ConnectionEnd<'_> {
             .set_or_remove(attr::LOGIN_URL, login_url)
             .set_or_remove(attr::LINK_ID, self.link_id.map(|id| id.to_string()))
             .set_or_remove(attr::REFERENCE, Reference::of(self.row).as_ref().map(Reference::as_str))
+            .set_or_remove(attr::LANGUAGE, Language::of(self.row).map(Language::tag))
             .remove(attr::MARKS)
             .remove([attr::REPLACED_AT])
     }
@@ -160,6 +161,7 @@ mod tests {
             (attr::USERNAME, "ada@example.com".into()),
             (attr::LOGIN_URL, "https://test.salesforce.com".into()),
             (attr::REFERENCE, "crm/42".into()),
+            (attr::LANGUAGE, "hi".into()),
             ("of_the_bot", "note".into()),
         ])
     }
@@ -239,14 +241,15 @@ mod tests {
         assert_eq!(told.connected_by, ATTEMPT.parse().ok());
         assert_eq!((told.username.as_deref(), told.is_replaced), (Some("ada@example.com"), false));
         assert_eq!(item.reference.as_ref().map(Reference::as_str), Some("crm/42"));
+        assert_eq!(item.language, Some(Language::Hindi));
     }
 
     #[test]
-    fn a_row_keeps_its_reference_when_its_connection_ends() {
+    fn a_row_keeps_its_reference_and_its_language_when_its_connection_ends() {
         let (chat, mut row) = (chat(), connected());
         let before = row.clone();
         assert!(end(&chat, &before, 7).tombstone().apply(&mut row));
-        assert_eq!(Reference::of(&row), "crm/42".parse().ok());
+        assert_eq!((Reference::of(&row), Language::of(&row)), ("crm/42".parse().ok(), Some(Language::Hindi)));
     }
 
     #[test]
@@ -338,12 +341,17 @@ mod tests {
     #[test]
     fn what_a_bot_wrote_in_a_form_of_its_own_is_left_out() {
         let chat = chat();
-        let odd = row([(ACCESS_TOKEN, "a".into()), (attr::USERNAME, 7.into()), (attr::LOGIN_URL, "nonsense".into())]);
+        let odd = row([
+            (ACCESS_TOKEN, "a".into()),
+            (attr::USERNAME, 7.into()),
+            (attr::LOGIN_URL, "nonsense".into()),
+            (attr::LANGUAGE, "Klingon".into()),
+        ]);
         let end = end(&chat, &odd, 7);
         let mut record = Attributes::new();
         assert!(end.record().apply(&mut record));
         let item = Item::read(&stored(&record, end.id()), &[]).unwrap();
-        assert_eq!((item.username, item.login_url), (None, None));
+        assert_eq!((item.username, item.login_url, item.language), (None, None, None));
     }
 
     #[test]

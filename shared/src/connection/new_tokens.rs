@@ -8,7 +8,7 @@ use super::{
     VERSION,
 };
 use crate::{
-    AttemptId, LoginUrl, Timestamp,
+    AttemptId, Language, LoginUrl, Timestamp,
     attempt::{Account, attr},
     conditional_write::{Condition, ConditionalWrite},
     reference::LinkReference,
@@ -23,6 +23,8 @@ pub struct NewTokens<'a> {
     pub login_url: &'a LoginUrl,
     /// What the link said of the bot's reference.
     pub reference: &'a LinkReference,
+    /// The language of the link; where it has none, a connection keeps the one that it has.
+    pub language: Option<Language>,
     /// Whose they are.
     pub account: Account<&'a str>,
     /// The Salesforce user's id.
@@ -49,6 +51,10 @@ impl NewTokens<'_> {
             LinkReference::Absent => write,
             LinkReference::Known(reference) => write.set(attr::REFERENCE, reference.as_str()),
             LinkReference::Unread => write.remove([attr::REFERENCE]),
+        };
+        let write = match self.language {
+            Some(language) => write.set(attr::LANGUAGE, language.tag()),
+            None => write,
         };
         write
             .set(ACCESS_TOKEN, self.access_token)
@@ -102,6 +108,7 @@ mod tests {
             attempt_id: AttemptId::from_bytes([7; 16]),
             login_url: &login_url,
             reference,
+            language: None,
             account: Account { org_id: "00D", instance_url: "https://i", username: Some("ada"), scope: None },
             user_id: "005",
             access_token,
@@ -143,6 +150,7 @@ mod tests {
             attempt_id: AttemptId::from_bytes([7; 16]),
             login_url: &login_url,
             reference: &LinkReference::Absent,
+            language: None,
             account: Account { org_id: "00D", instance_url: "https://i", username: None, scope: None },
             user_id: "005",
             access_token: "new",
@@ -177,6 +185,32 @@ mod tests {
     }
 
     #[test]
+    fn a_links_language_replaces_the_connections_and_a_link_without_one_keeps_it() {
+        let mut row = Attributes::new();
+        let login_url = "https://login.salesforce.com".parse().unwrap();
+        for (language, at, stands) in
+            [(Some(Language::Hindi), 5, "hi"), (None, 6, "hi"), (Some(Language::Portuguese), 7, "pt-BR")]
+        {
+            let tokens = NewTokens {
+                attempt_id: AttemptId::from_bytes([7; 16]),
+                login_url: &login_url,
+                reference: &LinkReference::Absent,
+                language,
+                account: Account { org_id: "00D", instance_url: "https://i", username: None, scope: None },
+                user_id: "005",
+                access_token: "new",
+                refresh_token: None,
+                issued_at: Timestamp::from_millis(1),
+                expires_at: None,
+                app_hash: None,
+            };
+            let before = StoredTokens::read(&row);
+            assert!(tokens.store(&consent(at), before.as_ref(), Timestamp::from_millis(9)).apply(&mut row));
+            assert_eq!(row.get(attr::LANGUAGE), Some(&stands.into()));
+        }
+    }
+
+    #[test]
     fn a_time_that_a_bot_wrote_as_text_or_far_ahead_locks_nobody_out() {
         for issued_at in ["1790000000123".into(), u64::MAX.into()] {
             let mut row =
@@ -193,6 +227,7 @@ mod tests {
             attempt_id: AttemptId::from_bytes([7; 16]),
             login_url: &login_url,
             reference: &LinkReference::Absent,
+            language: None,
             account: Account { org_id: "00D", instance_url: "https://i", username: None, scope: None },
             user_id: "005",
             access_token: "s3cret",

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::{
-    LoginUrl, LoginUrls, Reference, Timestamp, WaId,
+    Language, LoginUrl, LoginUrls, Reference, Timestamp, WaId,
     attempt::{EndReason, attr},
     conditional_write::{Attributes, Value, text},
     connection,
@@ -31,6 +31,12 @@ impl EndedConnection {
     #[must_use]
     pub fn reference(&self) -> Option<Reference> {
         Reference::of(&self.row)
+    }
+
+    /// The language that the chat is spoken to in, where the row says it.
+    #[must_use]
+    pub fn language(&self) -> Option<Language> {
+        Language::of(&self.row)
     }
 
     /// When it ended, where the row says so.

@@ -99,7 +99,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Timestamp, link::DisplayName};
+    use crate::{Language, Timestamp, link::DisplayName};
 
     fn key(byte: u8) -> LinkKey {
         LinkKey::new(SecretBox::new(Box::new([byte; 32])))
@@ -150,7 +150,9 @@ mod tests {
         let name = |character: &str| Some(character.repeat(DisplayName::MAX_LENGTH).parse().unwrap());
         // In JSON a quote has two bytes, and no character has more than four.
         for display_name in [name("🦀"), name("\"")] {
-            let longest = Link { has_reference: true, asks_for_login_host: true, display_name, ..longest.clone() };
+            let language = Some(Language::Portuguese);
+            let longest =
+                Link { has_reference: true, asks_for_login_host: true, display_name, language, ..longest.clone() };
             let text = key(1).seal(&longest, [5; NONCE_LENGTH]);
             assert!(text.len() <= 950, "{}", text.len());
             assert_eq!(key(1).open(&text.parse().unwrap()), Ok(longest));

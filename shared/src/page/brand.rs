@@ -17,9 +17,6 @@ const MAX_PRIVACY_URL: usize = 300;
 const MAX_LOGO: usize = 2_000;
 const LOGO_TYPES: [&str; 3] = ["png", "svg+xml", "webp"];
 
-/// The link at the foot of every page.
-const PRIVACY: &str = "Privacy policy";
-
 /// Whose pages they are. Without settings they name nobody.
 #[derive(Clone, Debug)]
 pub struct Brand {
@@ -116,11 +113,11 @@ impl Brand {
         }
     }
 
-    /// What stands below a page.
-    pub(super) fn footer(&self) -> Markup {
+    /// What stands below a page: the link to the privacy policy, with this text.
+    pub(super) fn footer(&self, privacy: &str) -> Markup {
         html! {
             @if let Some(PrivacyUrl(url)) = &self.privacy_url {
-                footer { a href=(url) rel="noreferrer" { (PRIVACY) } }
+                footer { a href=(url) rel="noreferrer" { (privacy) } }
             }
         }
     }

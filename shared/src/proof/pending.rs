@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::ChatProof;
 use crate::{
-    AttemptId, Timestamp, WaId,
+    AttemptId, Language, Timestamp, WaId,
     conditional_write::{Attributes, Condition, ConditionalWrite, Value, text},
     exchange::{Consent, ExchangeMessage, Sealed, StateText},
 };
@@ -29,6 +29,8 @@ pub mod attr {
     pub const ATTEMPT_ID: &str = "attempt_id";
     /// S: the chat that the link is for.
     pub const WA_ID: &str = "wa_id";
+    /// S: the [language](crate::Language) of the link, where it has one.
+    pub const LANGUAGE: &str = crate::attempt::attr::LANGUAGE;
     /// S: the state of the login, as it came.
     pub const STATE: &str = "state";
     /// N: when the callback was received.
@@ -109,6 +111,8 @@ pub struct Hold<'a> {
     pub attempt_id: AttemptId,
     /// The chat that its link is for.
     pub wa_id: &'a WaId,
+    /// The language of the link, for what its chat is answered.
+    pub language: Option<Language>,
     /// The state as it came.
     pub state: &'a StateText,
     /// When the callback was received.
@@ -131,7 +135,12 @@ impl Hold<'_> {
         let fresh = Condition::Above(attr::SENT_AT, now.minus(EARLY_RETENTION).millis());
         let is_fresh = Condition::Any(vec![Condition::Absent(attr::SENDER), fresh]);
         let [key, tokens] = self.sealed.to_texts();
-        ConditionalWrite::only_if(Condition::All(vec![Condition::Absent(attr::ATTEMPT_ID), is_fresh]))
+        let write = ConditionalWrite::only_if(Condition::All(vec![Condition::Absent(attr::ATTEMPT_ID), is_fresh]));
+        let write = match self.language {
+            Some(language) => write.set(attr::LANGUAGE, language.tag()),
+            None => write,
+        };
+        write
             .set(attr::ATTEMPT_ID, self.attempt_id.to_string())
             .set(attr::WA_ID, self.wa_id.as_str())
             .set(attr::STATE, self.state.as_str())

@@ -18,6 +18,7 @@ fn claims(binding: Option<BrowserBinding>) -> Claims {
             link_id: LinkId::from_bytes([8; 16]),
             issued_at: Timestamp::from_seconds(NOW.seconds() - 60),
             has_reference: false,
+            language: None,
         }),
         wa_id: "whatsapp:+15551234567".parse().unwrap(),
         expires_at: Timestamp::from_seconds(NOW.seconds() + 900),
@@ -59,6 +60,55 @@ fn a_state_says_that_its_link_has_a_reference_and_is_no_longer_for_it() {
     let (without, with) = (signed(claims.clone(), 1), signed(with_reference(claims.clone()), 1));
     assert_eq!(verify(&with, NOW).unwrap(), with_reference(claims));
     assert_eq!(with.len(), without.len());
+}
+
+/// The same, of a link with a language.
+fn in_language(claims: Claims, language: Language) -> Claims {
+    Claims { link: claims.link.map(|link| LinkOrigin { language: Some(language), ..link }), ..claims }
+}
+
+/// The version's byte of a state.
+fn version(state: &str) -> u8 {
+    URL_SAFE_NO_PAD.decode(state.rsplit_once('~').unwrap().1).unwrap()[0]
+}
+
+#[test]
+fn a_state_says_the_language_of_its_link_and_is_no_longer_for_it() {
+    let claims = claims(Some(BrowserBinding([255; 16])));
+    for language in Language::ALL {
+        for claims in [claims.clone(), with_reference(claims.clone())] {
+            let claims = in_language(claims, language);
+            let text = signed(claims.clone(), 1);
+            assert!(text.len() <= 255, "{} characters", text.len());
+            assert_eq!(verify(&text, NOW).unwrap(), claims);
+        }
+    }
+}
+
+#[test]
+fn a_state_without_a_language_is_as_it_was_before_there_were_any() {
+    let claims = claims(None);
+    assert_eq!(version(&signed(claims.clone(), 1)), 2);
+    assert_eq!(version(&signed(with_reference(claims.clone()), 1)), 3);
+    assert_eq!(version(&signed(Claims { link: None, ..claims }, 1)), 1);
+}
+
+#[test]
+fn a_state_of_a_version_or_a_language_that_nobody_knows_is_malformed() {
+    let text = signed(claims(None), 1);
+    let (prefix, token) = text.rsplit_once('~').unwrap();
+    let with_version = |version: u8| {
+        let mut bytes = URL_SAFE_NO_PAD.decode(token).unwrap();
+        bytes[0] = version;
+        verify(&format!("{prefix}~{}", URL_SAFE_NO_PAD.encode(bytes)), NOW)
+    };
+    // Version 1 has other claims after its byte.
+    let all = (0..16).flat_map(|kind| (0..16).map(move |place| (kind, place))).filter(|it| *it != (1, 0));
+    for (kind, place) in all {
+        let is_known = matches!((kind, place), (2 | 3, 0..=8));
+        let refused = with_version(kind | (place << LANGUAGE_SHIFT));
+        assert_eq!(refused == Err(InvalidState::Malformed), !is_known, "{kind} {place}: {refused:?}");
+    }
 }
 
 #[test]

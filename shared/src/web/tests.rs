@@ -2,10 +2,14 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::page::{Brand, Mood, page};
+use crate::{
+    page::{Brand, Frame, Mood},
+    texts,
+};
 
 pub(super) fn a_page() -> Page {
-    page(&Brand::default(), Mood::Good, "Title", &maud::html! {})
+    let frame = Frame { brand: &Brand::default(), language: Language::English, bot: None };
+    frame.page(Mood::Good, &texts::LINK_TITLE, &maud::html! {})
 }
 
 fn event(method: &str, more: &Value) -> ApiGatewayV2httpRequest {
@@ -57,6 +61,30 @@ fn a_client_that_names_json_and_not_html_gets_json() {
     ] {
         assert!(wants_json(accept), "{accept}");
     }
+}
+
+#[test]
+fn the_language_is_the_one_of_ours_with_the_greatest_weight() {
+    let language = |accepted: &str| {
+        let event = event("GET", &json!({ "headers": { "accept-language": accepted } }));
+        Request::new(&event).language().map(Language::tag)
+    };
+    for (accepted, tag) in [
+        ("hi", Some("hi")),
+        ("de-AT,de;q=0.9,en;q=0.8", Some("de")),
+        ("en;q=0.5, fr-CA;q=0.7, *;q=0.9", Some("fr")),
+        ("zh-CN,zh;q=0.9,pt-PT;q=0.2", Some("pt-BR")),
+        ("es;q=0.8,ar;q=0.8", Some("es")),
+        ("fr;q=0, id;q=0.001", Some("id")),
+        ("zh-CN,zh;q=0.9", None),
+        ("fr;q=0", None),
+        ("*", None),
+        ("", None),
+        (";;,=,q=1", None),
+    ] {
+        assert_eq!(language(accepted), tag, "{accepted}");
+    }
+    assert_eq!(Request::new(&event("GET", &json!({}))).language(), None);
 }
 
 #[test]

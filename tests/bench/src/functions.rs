@@ -280,7 +280,7 @@ fn connection() -> Value {
 }
 
 /// What Lambda itself sets, and every function of the template has.
-fn lambdas<'a>(url: &'a str, roots: &'a str) -> [(&'static str, &'a str); 21] {
+fn lambdas<'a>(url: &'a str, roots: &'a str) -> [(&'static str, &'a str); 22] {
     [
         ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
         ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
@@ -303,6 +303,7 @@ fn lambdas<'a>(url: &'a str, roots: &'a str) -> [(&'static str, &'a str); 21] {
         ("SSL_CERT_FILE", roots),
         ("LOG_LEVEL", "info"),
         ("STACK_NAME", "bench"),
+        ("DEFAULT_LANGUAGE", "en"),
     ]
 }
 
@@ -338,6 +339,7 @@ fn state(fakes: &Fakes, attempt_id: AttemptId, login_url: &str) -> Result<String
             link_id: LinkId::from_bytes([8; LinkId::LENGTH]),
             issued_at: process::now(),
             has_reference: false,
+            language: None,
         }),
         wa_id: "whatsapp:+15551234567".parse()?,
         expires_at: process::now().plus(Duration::from_hours(1)),

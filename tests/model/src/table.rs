@@ -105,6 +105,7 @@ pub fn attempt(code: Option<Code>, delivery: Delivery) -> Attempt<'static> {
         id: AttemptId::from_bytes([7; 16]),
         link_id: None,
         reference: None,
+        language: None,
         is_plain: false,
         wa_id,
         login_url,

@@ -4,6 +4,7 @@
 
 mod confirmation;
 mod following;
+mod language;
 
 use std::{pin::pin, str::FromStr as _, time::Duration};
 
@@ -52,6 +53,7 @@ fn receiver_with(aws: &Server, changed: &[(&str, &str)]) -> Receiver {
             "STATE_POLICY" => "Signed".to_owned(),
             "BROWSER_BINDING" => "Enforce".to_owned(),
             "CHAT_PROOF" => "Off".to_owned(),
+            "DEFAULT_LANGUAGE" => "en".to_owned(),
             "PROOF_MINUTES" => "10".to_owned(),
             "STATE_KEY_IDS" => "state".to_owned(),
             "STATE_PUBLIC_KEYS" => STANDARD.encode(state_public_key()),
@@ -124,7 +126,8 @@ fn text(response: &ApiGatewayV2httpResponse) -> &str {
 
 /// The claims of a login that a link's button began, in the browser of the samples.
 fn link_claims() -> Claims {
-    let origin = LinkOrigin { link_id: LinkId::from_bytes([8; 16]), issued_at: NOW, has_reference: false };
+    let origin =
+        LinkOrigin { link_id: LinkId::from_bytes([8; 16]), issued_at: NOW, has_reference: false, language: None };
     Claims { link: Some(origin), ..claims() }
 }
 

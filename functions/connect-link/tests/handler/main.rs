@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests, which clippy takes for other code")]
 
+mod language;
 mod status;
 mod unrouted;
 
@@ -17,7 +18,7 @@ use fakes::{
 };
 use serde_json::{Value, json};
 use shared::{
-    LinkId, Settings, Timestamp,
+    Language, LinkId, Settings, Timestamp,
     aws::kms::Kms,
     binding::{BrowserBinding, BrowserSecret},
     link::{Link, NONCE_LENGTH},
@@ -70,6 +71,7 @@ async fn started(aws: &Server, changed: &[(&str, &str)], clock: fn() -> Timestam
             "LIMIT_TABLE_NAME" => "limits".to_owned(),
             "ATTEMPT_TABLE_NAME" => "attempts".to_owned(),
             "LINK_LIFETIME_MINUTES" => "15".to_owned(),
+            "DEFAULT_LANGUAGE" => "en".to_owned(),
             "STACK_NAME" => "connect".to_owned(),
             "LOGIN_URLS" => "https://login.salesforce.com,https://test.salesforce.com".to_owned(),
             "SCOPES" => "api refresh_token".to_owned(),
@@ -169,6 +171,11 @@ async fn asked_with(function: &Function, reference: Value) -> (i64, Value) {
     (made.status_code, serde_json::from_str(text(&made)).unwrap())
 }
 
+/// The JSON of an answer.
+fn json_of(answer: &ApiGatewayV2httpResponse) -> Value {
+    serde_json::from_str(text(answer)).unwrap()
+}
+
 /// What was written to the table of attempts.
 fn kept(function: &Function) -> Vec<Value> {
     let writes = function.aws.requests("UpdateItem").iter().map(fakes::Request::json).collect::<Vec<_>>();
@@ -199,6 +206,28 @@ async fn the_state_says_that_the_link_has_a_reference() {
         let state = location(&sent).1.remove("state").unwrap();
         assert_eq!(verified(&state).link.unwrap().has_reference, has_reference);
         assert!(state.len() <= 255 && !state.contains("crm"), "{state}");
+    }
+}
+
+#[tokio::test]
+async fn the_state_says_the_language_of_the_link() {
+    let function = Function::start().await;
+    for (tag, language) in [("hi-IN", Some(Language::Hindi)), ("pt", Some(Language::Portuguese)), ("zh", None)] {
+        let made = call(&function.connect_link, link_request(&json!({ "wa_id": CHAT, "language": tag }))).await;
+        let link = json_of(&made)["url"].as_str().unwrap().rsplit_once('/').unwrap().1.to_owned();
+        let sent = call(&function.connect_link, connect("POST", &link, &json!({}))).await;
+        let state = location(&sent).1.remove("state").unwrap();
+        assert_eq!(verified(&state).link.unwrap().language, language, "{tag}");
+        assert!(state.len() <= 255, "{state}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_language_tag_makes_no_link() {
+    let function = Function::start().await;
+    for other in [json!("pt_BR"), json!(""), json!(1)] {
+        let refused = call(&function.connect_link, link_request(&json!({ "wa_id": CHAT, "language": other }))).await;
+        assert_eq!((refused.status_code, &json_of(&refused)["error"]), (400, &json!("invalid_language")), "{other}");
     }
 }
 

@@ -4,12 +4,18 @@
 //! org are another party's text, so nothing of them becomes a link, a line or formatting in the chat, and the text has one
 //! line, because WhatsApp refuses line breaks in the variable of a template.
 
-use shared::{attempt::Account, printable::printable, proof::ProofPolicy};
+use shared::{
+    Language,
+    attempt::Account,
+    printable::printable,
+    proof::ProofPolicy,
+    texts::{
+        CONNECTED, CONNECTED_UNDO, ConnectedAs, ConnectedAsIn, ConnectedTo, OrgDemo, OrgDeveloper, OrgFree, OrgPatch,
+        OrgSandbox, OrgSandboxNamed, OrgScratch, OrgTrailhead,
+    },
+};
 use url::Url;
 
-/// The text of the older system, which bots and people know.
-const CONNECTED: &str = "✅ Your Salesforce account is now connected!";
-const UNDO: &str = " Not you? Reply *disconnect*.";
 /// How many characters of a username are shown. Salesforce's usernames have no more.
 const USERNAME_LENGTH: usize = 80;
 
@@ -19,23 +25,24 @@ const MY_DOMAINS: [&str; 5] =
 
 /// The text for an account. How to undo it is part of it where the bot takes part in the proof: only then is it known to
 /// pass messages on.
-pub(super) fn text(account: &Account, proof: ProofPolicy) -> String {
+pub(super) fn text(account: &Account, proof: ProofPolicy, language: Language) -> String {
     let username = account.username.as_deref().filter(|username| !username.is_empty()).map(shown);
-    let whose = match (username, org(&account.instance_url)) {
-        (Some(username), Some(org)) => format!(" Connected as {username} ({org})."),
-        (Some(username), None) => format!(" Connected as {username}."),
-        (None, Some(org)) => format!(" Connected to the org {org}."),
-        (None, None) => String::new(),
+    let org = org(&account.instance_url, language);
+    let whose = match (username.as_deref(), org.as_deref()) {
+        (Some(username), Some(org)) => Some(ConnectedAsIn { org, username }.text(language)),
+        (Some(username), None) => Some(ConnectedAs { username }.text(language)),
+        (None, Some(org)) => Some(ConnectedTo { org }.text(language)),
+        (None, None) => None,
     };
     let undo = match proof {
-        ProofPolicy::Required => UNDO,
-        ProofPolicy::Off => "",
+        ProofPolicy::Required => Some(CONNECTED_UNDO.text(language)),
+        ProofPolicy::Off => None,
     };
-    format!("{CONNECTED}{whose}{undo}")
+    [Some(CONNECTED.text(language)), whose.as_deref(), undo].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 /// The org by the host of its API, such as `acme`, `acme, sandbox uat`; `None` where the host does not name it.
-fn org(instance_url: &str) -> Option<String> {
+fn org(instance_url: &str, language: Language) -> Option<String> {
     let url = Url::parse(instance_url).ok()?;
     let host = url.host_str()?;
     let names = MY_DOMAINS.iter().find_map(|domain| host.strip_suffix(domain))?;
@@ -43,23 +50,21 @@ fn org(instance_url: &str) -> Option<String> {
     if !is_name(label) {
         return None;
     }
-    let kind = match partition {
-        None | Some("sandbox") => {
-            return Some(match (label.rsplit_once("--"), partition) {
-                (Some((org, sandbox)), _) => format!("{org}, sandbox {sandbox}"),
-                (None, Some(_)) => format!("{label}, sandbox"),
-                (None, None) => label.to_owned(),
-            });
-        }
-        Some("develop") => "developer org",
-        Some("scratch") => "scratch org",
-        Some("trailblaze") => "Trailhead playground",
-        Some("demo") => "demo org",
-        Some("free") => "free org",
-        Some("patch") => "patch org",
+    let org = label;
+    Some(match partition {
+        None | Some("sandbox") => match (label.rsplit_once("--"), partition) {
+            (Some((org, sandbox)), _) => OrgSandboxNamed { org, sandbox }.text(language),
+            (None, Some(_)) => OrgSandbox { org }.text(language),
+            (None, None) => label.to_owned(),
+        },
+        Some("develop") => OrgDeveloper { org }.text(language),
+        Some("scratch") => OrgScratch { org }.text(language),
+        Some("trailblaze") => OrgTrailhead { org }.text(language),
+        Some("demo") => OrgDemo { org }.text(language),
+        Some("free") => OrgFree { org }.text(language),
+        Some("patch") => OrgPatch { org }.text(language),
         Some(_) => return None,
-    };
-    Some(format!("{label}, {kind}"))
+    })
 }
 
 /// Whether it is the first label of a My Domain. A host may have other characters, WhatsApp's marks of formatting among them.
@@ -124,6 +129,9 @@ mod tests {
 
     use super::*;
 
+    /// The sentence of the older system, which bots and people know.
+    const CONNECTED: &str = "✅ Your Salesforce account is now connected!";
+    const UNDO: &str = " Not you? Reply *disconnect*.";
     const ACME: &str = "https://acme.my.salesforce.com";
     /// The limit of a template's body with its variables, at Meta and at Twilio
     /// (<https://developers.facebook.com/docs/whatsapp/business-management-api/message-templates/components>).
@@ -133,7 +141,7 @@ mod tests {
         let username = username.map(str::to_owned);
         let account =
             Account { org_id: "00D1".to_owned(), instance_url: instance_url.to_owned(), username, scope: None };
-        text(&account, proof)
+        text(&account, proof, Language::English)
     }
 
     #[test]
@@ -186,7 +194,7 @@ mod tests {
             ("acme.my.crmforce.mil", "acme"),
             ("acme.my.sfcrmproducts.cn", "acme"),
         ] {
-            assert_eq!(org(&format!("https://{host}")).as_deref(), Some(name), "{host}");
+            assert_eq!(org(&format!("https://{host}"), Language::English).as_deref(), Some(name), "{host}");
         }
     }
 
@@ -210,7 +218,7 @@ mod tests {
             "evilmy.salesforce.com",
             "127.0.0.1:8080",
         ] {
-            assert_eq!(org(&format!("https://{host}")), None, "{host}");
+            assert_eq!(org(&format!("https://{host}"), Language::English), None, "{host}");
         }
     }
 

@@ -108,7 +108,7 @@ impl Unsettled<'_> {
     /// What a refusal means that comes after the message was accepted.
     fn refused<'a>(&self, item: &Item, refusal: &'a SendError) -> Later<'a> {
         match refusal {
-            SendError::WindowClosed(_) if self.messenger.account.template.is_some() => Later::WindowClosed,
+            SendError::WindowClosed(_) if self.messenger.account.templates.is_some() => Later::WindowClosed,
             SendError::WindowClosed(code) | SendError::Undeliverable(code) => Later::Undeliverable(code),
             SendError::Retry(_) | SendError::Unsure(_) | SendError::Operator(_) | SendError::Template(_) => {
                 Later::Refused { before: item.message_refusals.unwrap_or_default() }

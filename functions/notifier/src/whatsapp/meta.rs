@@ -190,7 +190,7 @@ mod tests {
     #[tokio::test]
     async fn sends_a_template_with_the_text_in_one_line() {
         let server = Server::answering(200, ACCEPTED_ANSWER).await;
-        let template = Template::parse("account_news:de");
+        let template = Template { name: "account_news".to_owned(), language: Some("de".to_owned()) };
         send(&server, "whatsapp:+15551234567", Message::Template(&template, "Again:\nhttps://x")).await.unwrap();
         let body = server.only_request(ANY).json();
         assert_eq!(body["type"], "template");

@@ -5,6 +5,7 @@
 //! bounds.
 
 mod meta;
+mod templates;
 mod twilio;
 
 use async_trait::async_trait;
@@ -18,6 +19,7 @@ use shared::{
 };
 use url::Url;
 
+pub(crate) use self::templates::{Template, Templates};
 use self::{meta::Meta, twilio::Twilio};
 
 /// A provider's API.
@@ -63,13 +65,6 @@ pub(crate) enum Message<'a> {
     Text(&'a str),
     /// An approved template whose one variable is the text: accepted at any time.
     Template(&'a Template, &'a str),
-}
-
-/// An approved template: for Twilio its Content SID (`HX…`), for Meta `name:language`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Template {
-    name: String,
-    language: Option<String>,
 }
 
 /// The message was not sent. Each variant is a class of errors that are handled alike, with the provider's error code, or
@@ -126,7 +121,7 @@ pub(crate) struct Account {
     /// The API's URL, if it is not the provider's own.
     pub(crate) base: Option<Url>,
     /// For people whose last message is more than 24 hours old.
-    pub(crate) template: Option<Template>,
+    pub(crate) templates: Option<Templates>,
     pub(crate) secret: Source,
 }
 
@@ -169,15 +164,6 @@ impl Account {
             }
             Provider::Meta => Box::new(Meta::new(http.clone(), self.base.as_ref(), credentials).map_err(invalid)?),
         })
-    }
-}
-
-impl Template {
-    pub(crate) fn parse(text: &str) -> Self {
-        match text.split_once(':') {
-            Some((name, language)) => Self { name: name.to_owned(), language: Some(language.to_owned()) },
-            None => Self { name: text.to_owned(), language: None },
-        }
     }
 }
 
@@ -289,12 +275,5 @@ pub(crate) mod tests {
         assert_eq!(SendError::Operator(String::new()).label(), "refused");
         assert_eq!(SendError::Template(String::new()).label(), "refused");
         assert_eq!(SendError::Undeliverable(String::new()).label(), "undeliverable");
-    }
-
-    #[test]
-    fn a_template_may_name_its_language() {
-        assert_eq!(Template::parse("HX01"), Template { name: "HX01".to_owned(), language: None });
-        let german = Template { name: "connected".to_owned(), language: Some("de".to_owned()) };
-        assert_eq!(Template::parse("connected:de"), german);
     }
 }

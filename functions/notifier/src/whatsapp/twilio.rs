@@ -202,7 +202,7 @@ mod tests {
     #[tokio::test]
     async fn sends_a_template_with_the_text_in_one_line() {
         let server = Server::answering(201, ACCEPTED_ANSWER).await;
-        let template = Template::parse("HX0123");
+        let template = Template { name: "HX0123".to_owned(), language: None };
         send(&server, AUTH_TOKEN, Message::Template(&template, "Again:\nhttps://x")).await.unwrap();
         let form = server.only_request(ANY).form();
         assert_eq!(
@@ -216,7 +216,7 @@ mod tests {
 
     #[tokio::test]
     async fn names_the_messaging_service_beside_the_sender() {
-        let template = Template::parse("HX0123");
+        let template = Template { name: "HX0123".to_owned(), language: None };
         for message in [Message::Text("x"), Message::Template(&template, "x")] {
             let server = Server::answering(201, ACCEPTED_ANSWER).await;
             send_as(sender(Some("MG0123")), &server, AUTH_TOKEN, message).await.unwrap();

@@ -19,7 +19,7 @@ use notifier::{Config, Notifier};
 use secrecy::SecretBox;
 use serde_json::{Value, json};
 use shared::{
-    Settings, Timestamp,
+    Language, Settings, Timestamp,
     link::LinkKey,
     process::{NoRandomness, Random},
 };
@@ -168,6 +168,7 @@ impl Scene {
                 "STACK_NAME" => "connect",
                 "LOGIN_URLS" => "https://login.salesforce.com,https://test.salesforce.com",
                 "CHAT_PROOF" => "Off",
+                "DEFAULT_LANGUAGE" => "en",
                 _ => return setting(name, &server),
             };
             Some(usual.to_owned())
@@ -634,6 +635,43 @@ async fn a_new_link_carries_the_reference_on_that_the_event_gives_back() {
         let key = format!("reference#{}", link.link_id);
         let kept = writes.iter().find(|write| write["Key"]["attempt_id"]["S"] == key).unwrap();
         assert_eq!(kept["ExpressionAttributeValues"][":reference"]["S"], "crm/42");
+    }
+}
+
+#[tokio::test]
+async fn people_are_told_in_the_language_of_their_link_and_a_new_link_carries_it_on() {
+    for outcome in [json!({"status": "failed", "reason": "denied"}), json!({"status": "ended", "reason": "expired"})] {
+        let mut changes = outcome;
+        changes["language"] = "hi".into();
+        let scene = Scene::new(World::with(item(changes))).await;
+        assert!(scene.succeeds().await);
+        let (text, data) = (scene.messages().remove(0), scene.events()[0]["data"].clone());
+        assert!(text.starts_with("आपका Salesforce अकाउंट"), "{text}");
+        assert_eq!((&data["user_message"], &data["language"]), (&json!(text), &json!("hi")));
+        let sealed = data["relink_url"].as_str().unwrap().rsplit_once('/').unwrap().1;
+        let link = link_key().open(&sealed.parse().unwrap()).unwrap();
+        assert_eq!(link.language, Some(Language::Hindi));
+    }
+}
+
+#[tokio::test]
+async fn people_whose_link_has_no_language_are_told_in_the_operators() {
+    let scene =
+        Scene::configured(World::with(item(json!({}))), |name| (name == "DEFAULT_LANGUAGE").then_some("fr")).await;
+    assert!(scene.succeeds().await);
+    assert!(scene.messages()[0].starts_with("✅ Votre compte Salesforce est maintenant connecté"));
+    assert_eq!(scene.events()[0]["data"].get("language"), None);
+}
+
+#[tokio::test]
+async fn the_template_is_that_of_the_persons_language() {
+    for (language, template) in [("es", "HX02"), ("hi", "HX01")] {
+        let connected = item(json!({"language": language}));
+        let world = World { twilio: vec![(400, r#"{"code":63016}"#), ACCEPTED], ..World::with(connected) };
+        let templates = |name: &str| (name == "WHATSAPP_TEMPLATE").then_some("en:HX01,es:HX02");
+        let scene = Scene::configured(world, templates).await;
+        assert!(scene.succeeds().await);
+        assert_eq!(scene.messages()[1], template);
     }
 }
 

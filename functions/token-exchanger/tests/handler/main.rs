@@ -9,6 +9,7 @@ mod batch;
 mod custody;
 mod exchange;
 mod forged;
+mod language;
 mod outcome;
 mod proof;
 mod reference;

@@ -13,6 +13,7 @@ use shared::{Timestamp, proof::pending::attr};
 use token_exchanger::TokenExchanger;
 
 use crate::custody::opened;
+use crate::language;
 use crate::world::{ATTEMPT, CHAT, CODE_SHA256, NOW, World, holding, number, record, text};
 
 const ATTEMPTS: &str = "connection_attempts";
@@ -48,7 +49,10 @@ impl Login {
 
     /// The message of a callback whose page shows the code.
     fn message(&self) -> Value {
-        let mut message = self.world.message();
+        Self::with_proof(self.world.message())
+    }
+
+    fn with_proof(mut message: Value) -> Value {
         message["v"] = json!(3);
         message["proof"] = json!(PROOF);
         message
@@ -115,6 +119,18 @@ impl Login {
         assert!(row.get(attr::SEALED_TOKENS).is_none() && row.get(attr::SEALED_KEY).is_none(), "{row}");
         assert!(row.get(attr::SETTLED_AT).is_some(), "{row}");
     }
+}
+
+#[tokio::test]
+async fn a_login_that_waits_has_the_language_of_its_link_and_so_has_its_outcome() {
+    let login = Login::start().await;
+    let message = Login::with_proof(language::message(&login.world));
+    assert!(login.receive(&message, 1).await);
+    assert_eq!(login.pending()[attr::LANGUAGE], text("hi"));
+    login.send(OTHER_CHAT);
+    assert!(login.receive(&login.decided(), 1).await);
+    let attempt = login.attempt();
+    assert_eq!((&attempt["reason"], &attempt["language"]), (&text("wrong_chat"), &text("hi")));
 }
 
 #[tokio::test]

@@ -202,7 +202,7 @@ impl World {
         let issued_at = Timestamp::from_millis(NOW.millis() - 20 * 60 * 1000);
         Claims {
             attempt_id: ATTEMPT.parse().unwrap(),
-            link: Some(LinkOrigin { link_id: LINK.parse().unwrap(), issued_at, has_reference: false }),
+            link: Some(LinkOrigin { link_id: LINK.parse().unwrap(), issued_at, has_reference: false, language: None }),
             wa_id: CHAT.parse().unwrap(),
             expires_at: NOW.plus(Duration::from_mins(5)),
             login_url: self.0.url().parse().unwrap(),

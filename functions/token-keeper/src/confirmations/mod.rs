@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use shared::{
-    Timestamp, WaId,
+    Language, Timestamp, WaId,
     aws::{
         SdkConfig,
         limits::{Guess, Limits},
@@ -61,7 +61,14 @@ struct Found {
 }
 
 /// The login of a code.
-enum Login {
+struct Login {
+    /// That of its link.
+    language: Option<Language>,
+    standing: Standing,
+}
+
+/// What the code means for its login.
+enum Standing {
     /// It is the chat's, and is confirmed.
     Confirmed {
         /// That was carried out before.
@@ -83,9 +90,9 @@ struct Confirmation {
     user_message: &'static str,
 }
 
-/// The answer to a code that confirms a login.
-pub(crate) fn confirmed() -> Content {
-    answer::json(&Confirmation { status: "confirmed", user_message: messages::CONFIRMED })
+/// The answer to a code that confirms a login, in this language.
+pub(crate) fn confirmed(language: Language) -> Content {
+    answer::json(&Confirmation { status: "confirmed", user_message: messages::CONFIRMED.text(language) })
 }
 
 impl Confirmations {
@@ -102,8 +109,8 @@ impl Confirmations {
     }
 
     /// Confirms the login of the first code that is known. May be repeated, after an error too: what is decided stays, and
-    /// what was not handed to the token exchanger is handed over.
-    pub(crate) async fn confirm(&self, request: &ConfirmationRequest) -> Result<(), Refusal> {
+    /// what was not handed to the token exchanger is handed over. Returns the language of its link, where that has one.
+    pub(crate) async fn confirm(&self, request: &ConfirmationRequest) -> Result<Option<Language>, Refusal> {
         let (sender, now) = (&request.wa_id, (self.clock)());
         let proofs: Vec<_> = request.codes.iter().map(ChatCode::proof).collect();
         // A message is one guess, however many codes it has: numbers of other things have the form of a code, too.
@@ -157,19 +164,19 @@ impl Confirmations {
     /// login waits for it.
     async fn look(&self, sender: &WaId, proof: &ChatProof, row: &Attributes) -> Result<Option<Login>, Unavailable> {
         let decided = Held::read(row).filter(|held| held.decision.is_some());
-        let login = match pending::meaning(row, sender) {
+        let standing = match pending::meaning(row, sender) {
             Meaning::Unknown => return Ok(None),
-            Meaning::Confirmed => Login::Confirmed { is_settled: decided.as_ref().is_some_and(Held::is_settled) },
+            Meaning::Confirmed => Standing::Confirmed { is_settled: decided.as_ref().is_some_and(Held::is_settled) },
             Meaning::WrongChat => {
                 let decision = decided.as_ref().and_then(|held| held.decision);
-                Login::WrongChat { is_confirmed: decision == Some(Decision::Confirmed) }
+                Standing::WrongChat { is_confirmed: decision == Some(Decision::Confirmed) }
             }
-            Meaning::TooLate => Login::TooLate,
+            Meaning::TooLate => Standing::TooLate,
         };
         if let Some(message) = decided.and_then(|held| held.message(proof)) {
             self.queue.send(message.to_body(), Duration::ZERO).await.map_err(Unavailable::Queue)?;
         }
-        Ok(Some(login))
+        Ok(Some(Login { language: Language::of(row), standing }))
     }
 
     /// An extra: where the table does not take it, the code counts as a guess until the window has passed.
@@ -183,15 +190,17 @@ impl Confirmations {
 impl Login {
     /// Whether nothing is left that the code could decide.
     const fn is_over(&self) -> bool {
-        matches!(self, Self::Confirmed { is_settled: true } | Self::TooLate)
+        matches!(self.standing, Standing::Confirmed { is_settled: true } | Standing::TooLate)
     }
 
     /// What the chat is answered.
-    fn answer(self) -> Result<(), Refusal> {
-        match self {
-            Self::Confirmed { .. } => Ok(()),
-            Self::WrongChat { is_confirmed } => Err(Refusal::WrongChat { is_confirmed }),
-            Self::TooLate => Err(Refusal::UnknownCode(Unknown::TooLate)),
+    fn answer(self) -> Result<Option<Language>, Refusal> {
+        let Self { language, standing } = self;
+        match standing {
+            Standing::Confirmed { .. } => Ok(language),
+            // Whoever has sent the code has read it on a page in this language.
+            Standing::WrongChat { is_confirmed } => Err(Refusal::WrongChat { is_confirmed, language }),
+            Standing::TooLate => Err(Refusal::UnknownCode(Unknown::TooLate(language))),
         }
     }
 }

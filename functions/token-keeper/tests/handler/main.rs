@@ -18,7 +18,7 @@ use fakes::{
 };
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
-use shared::{Next, Settings, Timestamp, attempt::EndReason, aws::kms::Kms};
+use shared::{Language, Next, Settings, Timestamp, attempt::EndReason, aws::kms::Kms};
 use token_keeper::{Config, TokenKeeper};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
@@ -123,6 +123,7 @@ async fn started(server: &Server, changed: &[(&str, &str)], wait: Option<Duratio
             "RELINK_LIFETIME_HOURS" => "24".to_owned(),
             "PENDING_TABLE_NAME" => "pending_connections".to_owned(),
             "LIMIT_TABLE_NAME" => "limits".to_owned(),
+            "DEFAULT_LANGUAGE" => "en".to_owned(),
             "EXCHANGE_QUEUE_URL" => format!("{}/exchange", server.url()),
             "LOGIN_URLS" => format!("https://login.salesforce.com,{}", server.url()),
             "STACK_NAME" => "connect".to_owned(),

@@ -134,19 +134,21 @@ async fn where_only_an_administrator_can_help_there_is_no_link_as_in_the_event()
 }
 
 #[tokio::test]
-async fn the_link_for_an_ended_connection_carries_its_reference_on() {
+async fn the_link_for_an_ended_connection_carries_its_reference_and_its_language_on() {
     let world = World::start().await;
     world.put(json!({
         "wa_id": { "S": CHAT },
         "ended_at": { "N": "1789999000000" },
         "ended_reason": { "S": "expired" },
         "reference": { "S": "crm/42" },
+        "language": { "S": "hi" },
     }));
     let answer = body(&world.call("token", &chat()).await);
     let sealed = answer["relink_url"].as_str().unwrap().rsplit_once('/').unwrap().1;
     let aws = shared::aws::config(&Settings::new(|name| setting(name, &world.server))).unwrap();
     let link = Kms::new(&aws).link_key("link").await.unwrap().open(&sealed.parse().unwrap()).unwrap();
     assert!(link.has_reference);
+    assert_eq!(link.language.map(Language::tag), Some("hi"));
     let kept = world.tables.item("connection_attempts", &format!("reference#{}", link.link_id));
     assert_eq!(kept["reference"]["S"], "crm/42");
 }

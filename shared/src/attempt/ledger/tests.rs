@@ -13,6 +13,7 @@ fn attempt(code: Option<&str>) -> Attempt<'static> {
         id: AttemptId::from_bytes([7; 16]),
         link_id: None,
         reference: None,
+        language: None,
         is_plain: false,
         wa_id: Box::leak(Box::new("whatsapp:+15551234567".parse().unwrap())),
         login_url: Box::leak(Box::new("https://login.salesforce.com".parse().unwrap())),
@@ -894,11 +895,11 @@ proptest! {
 }
 
 #[test]
-fn a_reference_that_is_known_is_written_and_stays_where_a_later_write_knows_none() {
-    let known = Attempt { reference: "crm/42".parse().ok(), ..of_code("a") };
+fn what_is_known_of_the_link_is_written_and_stays_where_a_later_write_knows_nothing() {
+    let known = Attempt { reference: "crm/42".parse().ok(), language: Some(Language::Hindi), ..of_code("a") };
     let mut item = Attributes::new();
     assert!(known.claim(&item, NOW).unwrap().apply(&mut item));
-    let claimed = Attempt { reference: None, delivery: delivery(2, 2), ..known };
+    let claimed = Attempt { reference: None, language: None, delivery: delivery(2, 2), ..known };
     assert!(claimed.claim(&item, NOW.plus(LEASE).plus(LEASE)).unwrap().apply(&mut item));
-    assert_eq!(item.get(attr::REFERENCE), Some(&"crm/42".into()));
+    assert_eq!((item.get(attr::REFERENCE), item.get(attr::LANGUAGE)), (Some(&"crm/42".into()), Some(&"hi".into())));
 }

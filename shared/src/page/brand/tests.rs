@@ -1,7 +1,8 @@
 use super::{
-    super::{Mood, Page, page},
+    super::{Frame, Mood, Page},
     *,
 };
+use crate::{Language, texts::Text};
 
 const LOGO: &str = "data:image/png;base64,iVBORw0KGgo=";
 
@@ -10,7 +11,8 @@ fn read(given: &[(&str, &str)]) -> Result<Brand, SettingError> {
 }
 
 fn page_of(given: &[(&str, &str)]) -> Page {
-    page(&read(given).unwrap(), Mood::Neutral, "Title", &html! {})
+    let brand = &read(given).unwrap();
+    Frame { brand, language: Language::English, bot: None }.page(Mood::Neutral, &Text::same("Title"), &html! {})
 }
 
 fn refused(name: &'static str, value: &str) -> bool {

@@ -17,6 +17,7 @@ fn hold(row: &mut Attributes, attempt_id: AttemptId, code_sha256: &str, now: Tim
     let hold = Hold {
         attempt_id,
         wa_id: &chat(1),
+        language: Some(Language::Hindi),
         state: &StateText::new("state".to_owned()),
         received_at: NOW,
         code_sha256,

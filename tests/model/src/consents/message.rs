@@ -174,6 +174,7 @@ impl Scenario {
                 link_id: LinkId::from_bytes([link; 16]),
                 issued_at: self.link_time(link),
                 has_reference: false,
+                language: None,
             }),
             wa_id: wa_id.parse::<WaId>().ok()?,
             expires_at: Timestamp::from_millis(START).plus(life),

@@ -360,6 +360,7 @@ impl Work {
             id: row::attempt_id(self.login(model)),
             link_id: None,
             reference: None,
+            language: None,
             is_plain: false,
             wa_id: row::wa_id(model.scenario.chat_of(self.approval())),
             login_url: row::login_url(),

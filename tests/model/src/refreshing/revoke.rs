@@ -129,6 +129,7 @@ impl Work {
             attempt_id: attempt_id(NEW.grant),
             login_url: &login_url,
             reference: &LinkReference::Absent,
+            language: None,
             account: Account { org_id: "00D", instance_url: "https://i", username: None, scope: None },
             user_id: "005",
             access_token: &access,

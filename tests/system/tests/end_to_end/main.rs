@@ -13,6 +13,7 @@ mod faults;
 mod garbage;
 mod horizons;
 mod kills;
+mod languages;
 mod outages;
 mod proof;
 mod references;

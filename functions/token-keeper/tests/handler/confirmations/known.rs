@@ -18,6 +18,22 @@ async fn the_links_own_chat_confirms_its_login_and_the_exchanger_hears_of_it() {
 }
 
 #[tokio::test]
+async fn a_chat_is_answered_in_the_language_of_the_link() {
+    let world = World::start().await;
+    hold_row(&world.tables, &held_in(Some(Language::Hindi), in_ten_minutes()));
+    let answer = world.confirm(CHAT, CODE).await;
+    assert_eq!(said(&answer), texts::CODE_CONFIRMED.text(Language::Hindi));
+}
+
+#[tokio::test]
+async fn another_chat_is_warned_in_the_language_of_the_page_that_shows_the_code() {
+    let world = World::start().await;
+    hold_row(&world.tables, &held_in(Some(Language::Arabic), in_ten_minutes()));
+    let answer = world.confirm(OTHER_CHAT, CODE).await;
+    assert_eq!(said(&answer), texts::CODE_WRONG_CHAT.text(Language::Arabic));
+}
+
+#[tokio::test]
 async fn a_right_code_is_no_guess() {
     let world = World::holding().await;
     assert_eq!(world.answer(CHAT, CODE).await, ok());

@@ -13,6 +13,7 @@ use shared::{
         ChatCode, ChatProof,
         pending::{self, Hold},
     },
+    texts,
 };
 
 use super::*;
@@ -43,10 +44,16 @@ fn item(row: &Attributes) -> Value {
 
 /// A login with a link of [`CHAT`], held until then.
 fn held(confirm_until: Timestamp) -> Value {
+    held_in(None, confirm_until)
+}
+
+/// The same, with a link in a language.
+fn held_in(language: Option<Language>, confirm_until: Timestamp) -> Value {
     let mut row = Attributes::new();
     let hold = Hold {
         attempt_id: shared::AttemptId::from_bytes([7; 16]),
         wa_id: &wa_id(CHAT),
+        language,
         state: &StateText::new("the state".to_owned()),
         received_at: NOW,
         code_sha256: "sha256",
@@ -58,11 +65,15 @@ fn held(confirm_until: Timestamp) -> Value {
 }
 
 fn hold(tables: &Tables, confirm_until: Timestamp) {
+    hold_row(tables, &held(confirm_until));
+}
+
+fn hold_row(tables: &Tables, held: &Value) {
     let mut row = tables.item(PENDING, proof(CODE).as_str());
     if row.is_null() {
         row = json!({});
     }
-    for (name, value) in held(confirm_until).as_object().unwrap() {
+    for (name, value) in held.as_object().unwrap() {
         row[name] = value.clone();
     }
     tables.put(PENDING, proof(CODE).as_str(), row);

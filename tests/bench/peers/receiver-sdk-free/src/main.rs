@@ -6,13 +6,14 @@ use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use receiver_sdk_free::Connection;
 use serde_json::json;
 use shared::{
-    AuthorizationCode,
+    AuthorizationCode, Language,
     binding::BrowserSecret,
     exchange::{Consent, ExchangeMessage, StateText},
     logging,
-    page::{self, Brand, Mood},
+    page::{self, Brand, Frame, Mood},
     process,
     state::{State, StateKey},
+    texts,
 };
 
 struct Receiver {
@@ -59,8 +60,8 @@ impl Receiver {
         self.receive(request).await?;
         let mut response = ApiGatewayV2httpResponse::default();
         response.status_code = 200;
-        let (title, body) = ("Almost done: go back to WhatsApp", page::back_to_whatsapp(None));
-        let page = page::page(&self.brand, Mood::Good, title, &body);
+        let frame = Frame { brand: &self.brand, language: Language::English, bot: None };
+        let page = frame.page(Mood::Good, &texts::CALLBACK_WAIT, &frame.back_to_whatsapp());
         let policy = page.policy("'none'");
         let headers = [("content-type", "text/html; charset=utf-8"), ("content-security-policy", policy.as_str())];
         for (name, value) in headers.into_iter().chain(page::SECURITY_HEADERS) {

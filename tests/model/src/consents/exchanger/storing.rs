@@ -79,6 +79,7 @@ impl Work {
             attempt_id: attempt.id,
             login_url: attempt.login_url,
             reference: &LinkReference::Absent,
+            language: None,
             account,
             user_id: "005",
             access_token: &access_token,

@@ -43,6 +43,7 @@ impl Work {
         let hold = Hold {
             attempt_id: attempt.id,
             wa_id: attempt.wa_id,
+            language: None,
             state: &StateText::new("state".to_owned()),
             received_at: attempt.received_at,
             code_sha256: &code_sha256,
@@ -254,6 +255,7 @@ impl Work {
             attempt_id: row::attempt_id(self.login(model)),
             login_url: row::login_url(),
             reference: &LinkReference::Absent,
+            language: None,
             account,
             user_id: "005",
             access_token: &access_token,
