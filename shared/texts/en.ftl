@@ -31,25 +31,25 @@ delayed = Connecting your Salesforce account takes longer than usual. We are loo
     .with-link = You can also try again with this link:
     .without-link = You can also ask here for a new link.
 failed-superseded = You have logged in again since, and the later login is the one that counts.
-failed-wrong-browser = Your Salesforce account is not connected yet: the login came back in another browser than the one that opened the link.
+failed-wrong-browser = Nothing was connected: the login came back in another browser than the one that opened the link.
     .with-link = Please open this link and log in within the same browser:
     .without-link = Please ask here for a new link, and log in within the browser that opens it.
 # To whoever passed their link on, to whose link was taken, and to who has two numbers.
 failed-wrong-chat = No Salesforce account was connected: somebody logged in with this chat's link, and sent the code from another chat. A link is only for the chat that asked for it. If you want to connect your account, ask here for a new link, and send the code from this chat.
-failed-unconfirmed = Your Salesforce account is not connected yet: the code that is shown after the login was not sent from this chat in time.
+failed-unconfirmed = Nothing was connected: the code that is shown after the login was not sent from this chat in time.
     .with-link = Please log in again with this link, and then send the code here:
     .without-link = Please ask here for a new link, log in again, and then send the code here.
-failed-invalid-callback = Your Salesforce account is not connected yet: Salesforce sent you back without what we need.
+failed-invalid-callback = Nothing was connected: Salesforce sent you back without what we need.
     .with-link = Please log in again with this link:
     .without-link = Please ask here for a new link, and log in again.
 # "Allow" is the button on Salesforce's page.
 failed-denied = Your Salesforce account was not connected, because access was not allowed.
     .with-link = If you want to connect it, open this link and choose Allow:
     .without-link = If you want to connect it, ask here for a new link, and then choose Allow.
-failed-expired = Your Salesforce account is not connected yet: the login took too long.
+failed-expired = Nothing was connected: the login took too long.
     .with-link = Please log in again with this link:
     .without-link = Please ask here for a new link, and log in again.
-failed-wrong-login-host = Your Salesforce account is not connected yet: the login was at another Salesforce address than the link's.
+failed-wrong-login-host = Nothing was connected: the login was at another Salesforce address than the link's.
     .with-link = Please open this link, and choose the address where you log in:
     .without-link = Please ask here for a new link, and log in at the address that it names.
 failed-outdated-link = That link is from before your Salesforce account was disconnected, so it connects nothing any more.
@@ -92,7 +92,7 @@ ended-app-blocked = Your Salesforce account is no longer connected, because your
 # It is the code of this chat's login. Also the answer to a repetition, whatever has become of the login since.
 code-confirmed = Thank you, that is the right code. You get a message here when your Salesforce account is connected.
 # No login waits for it.
-code-unknown = We do not know that code. Please compare it with the one on the page that you saw after the login, and send it again. If the page is gone, ask here for a new link, and log in again.
+code-unknown = We do not know that code. Please compare it with the one on the page that you saw after the login, and send it again. If the page is gone, or if somebody else gave you the link, ask here for a new link, and log in again.
 # It is the code of this chat's login, which is over.
 code-too-late = That code is no longer valid, and nothing was connected with it. To connect your Salesforce account, please ask here for a new link, log in again, and send the new code within the time that the page says.
 # It is the code of a login with another chat's link, and that chat has not sent it.

@@ -192,11 +192,11 @@ mod tests {
         );
         assert_eq!(
             of("failed", "code_expired"),
-            "Your Salesforce account is not connected yet: the login took too long. Please log in again with this link:"
+            "Nothing was connected: the login took too long. Please log in again with this link:"
         );
         assert_eq!(
             of("failed", "unconfirmed"),
-            "Your Salesforce account is not connected yet: the code that is shown after the login was not sent from this \
+            "Nothing was connected: the code that is shown after the login was not sent from this \
              chat in time. Please log in again with this link, and then send the code here:"
         );
         assert_eq!(

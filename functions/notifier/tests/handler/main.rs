@@ -507,7 +507,7 @@ async fn where_no_link_can_be_made_people_are_told_without_it() {
     without_uri.server.on("BatchGetSecretValue", |_| secrets_but("callback").into());
     for scene in [without_kms, without_uri] {
         assert!(scene.succeeds().await);
-        let text = "Your Salesforce account is not connected yet: the login took too long. Please ask here for a new \
+        let text = "Nothing was connected: the login took too long. Please ask here for a new \
                     link, and log in again.";
         assert_eq!(scene.messages(), [text]);
         let data = &scene.events()[0]["data"];
