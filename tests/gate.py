@@ -60,6 +60,7 @@ def parts():
         Part("kills", "make kills", after=("python packages", "programs"), deploys=True),
         Part("bots", "make bots", after=("python packages", "programs"), deploys=True),
         Part("contract", "make contract", after=("python packages", "programs"), deploys=True),
+        Part("meta", "make meta", after=("python packages", "programs"), deploys=True),
         Part("programs as shipped", f"{CLOUD} build --as-shipped --test operate", ("python packages",), compiles=True),
         Part("operate", "make operate", after=("programs as shipped",), deploys=True),
         Part("emulator", "make emulator", after=("programs as shipped",), deploys=True),
