@@ -169,7 +169,7 @@ build: tools ## build the functions as they are deployed
 
 # BUILT names what `sam build` has made already, as in a pipeline that builds and deploys in two steps.
 deploy: $(if $(BUILT),tools,build) ## deploy to the AWS account of this shell; PARAMETERS='Name=value …' in place of samconfig.toml's
-	$(tools)/sam deploy $(SAM_FLAGS) $(if $(BUILT),--template-file $(BUILT)/template.yaml --config-file $(CURDIR)/samconfig.toml) $(if $(strip $(PARAMETERS)),--parameter-overrides $(strip $(PARAMETERS)))
+	$(tools)/sam deploy $(SAM_FLAGS) $(if $(BUILT),--template-file $(BUILT)/template.yaml --config-file $(CURDIR)/samconfig.toml) $(if $(strip $(PARAMETERS)),--parameter-overrides '$(strip $(PARAMETERS))')
 
 # ── Tools
 

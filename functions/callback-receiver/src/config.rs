@@ -90,7 +90,7 @@ impl Config {
             login_urls: settings.parsed("LOGIN_URLS")?,
             meter: Meter::read(settings)?,
             bot_phone_number,
-            brand: Brand::read(settings)?,
+            brand: Brand::read(settings),
             default_language: settings.parsed("DEFAULT_LANGUAGE")?,
             proof,
         })

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use maud::{Markup, html};
 use ring::digest::{SHA256, digest};
+use tracing::warn;
 use url::Url;
 
 use super::colour::{Colour, DARK_PAPER, LIGHT_PAPER};
@@ -53,17 +54,16 @@ impl Default for Brand {
 }
 
 impl Brand {
-    /// Reads `BRAND_NAME`, `PRIVACY_URL`, `BRAND_COLOR` and `BRAND_LOGO`, each of which may be empty.
-    ///
-    /// # Errors
-    /// [`SettingError::Invalid`].
-    pub fn read(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Result<Self, SettingError> {
-        Ok(Self::new(
-            settings.parsed_optional("BRAND_NAME")?,
-            settings.parsed_optional("PRIVACY_URL")?,
-            settings.parsed_optional("BRAND_COLOR")?,
-            settings.parsed_optional("BRAND_LOGO")?,
-        ))
+    /// Reads `BRAND_NAME`, `PRIVACY_URL`, `BRAND_COLOR` and `BRAND_LOGO`, each of which may be empty. What is invalid is logged
+    /// and left out: no login is to be lost for how a page looks.
+    #[must_use]
+    pub fn read(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Self {
+        Self::new(
+            valid(settings.parsed_optional("BRAND_NAME")),
+            valid(settings.parsed_optional("PRIVACY_URL")),
+            valid(settings.parsed_optional("BRAND_COLOR")),
+            valid(settings.parsed_optional("BRAND_LOGO")),
+        )
     }
 
     fn new(
@@ -121,6 +121,13 @@ impl Brand {
             }
         }
     }
+}
+
+fn valid<T>(setting: Result<Option<T>, SettingError>) -> Option<T> {
+    setting.unwrap_or_else(|error| {
+        warn!(%error, "the pages go without it");
+        None
+    })
 }
 
 impl Style {

@@ -4,7 +4,7 @@ history.replaceState(null,'',location.pathname);
 const results=document.querySelector('[role=status]'),main=results.parentNode;
 if(!state)return;
 const title=document.title,heading=main.querySelector('h1').textContent;
-let left=40,pause=1000,failures=0;
+let left=80,pause=1000,failures=0;
 const show=(name,beside)=>{
 for(const part of main.children)part.hidden=part!==results&&!!name&&!beside;
 let now=heading;
@@ -23,12 +23,14 @@ return;
 left--;
 try{
 const answer=await fetch('connect/status',{method:'POST',credentials:'omit',body:new URLSearchParams({state})});
-if(!answer.ok)return;
+if(answer.status===404)return;
+if(answer.ok){
 const{status,next}=await answer.json();
 if(status==='connected')return show(status);
 failures=status==='failed'?failures+1:0;
 if(failures>1)show(next||status);
 else if(!failures)show(status==='pending'&&next?'delayed':undefined,true);
+}
 }catch{}
 if(left>0)setTimeout(ask,pause);
 pause=Math.min(pause*1.3,15000);
