@@ -29,7 +29,7 @@ const STYLE: &str = include_str!("page.css");
 /// A test names the right values.
 const STYLE_HASH: &str = "sha256-UrfGs78JP3as1AfZDbu+25RU6s9diRx0DeW+N12BeLg=";
 const HIDE_QUERY_HASH: &str = "sha256-UBodp8UhLR9ASBc1PNRKcs3r2CjAFWxCbrUGPN7u1jo=";
-const FOLLOW_HASH: &str = "sha256-t0dcyBNQlcvXXhjxUcGj/NDo6XZ+5EpGj7n9rVH/BnM=";
+const FOLLOW_HASH: &str = "sha256-z+KsLthqPKj/HjBY7qHKuQTOXCSknNKAyA+UnH2pRsA=";
 
 /// Headers of every response, pages and JSON alike: it is not cached, its address is not sent on as a referrer, its
 /// content type is not guessed, and no window of another site that opened it, or that it opened, holds a reference to it.

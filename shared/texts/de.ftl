@@ -161,8 +161,8 @@ confirm-close = Hat Ihnen jemand anderes den Link geschickt? Schließen Sie dies
 ## Was die Seite von selbst sagt, sobald bekannt ist, wie es ausging
 
 result-connected = Verbunden
-    .text = Ihr Salesforce ist mit Ihrem Chat verbunden. Sie können diese Seite schließen.
-    .text-named = Ihr Salesforce ist mit dem Chat { $number } verbunden. Sie können diese Seite schließen.
+    .text = Diese Anmeldung hat Ihr Salesforce mit Ihrem Chat verbunden. Sie können diese Seite schließen.
+    .text-named = Diese Anmeldung hat Ihr Salesforce mit dem Chat { $number } verbunden. Sie können diese Seite schließen.
 result-delayed = Es dauert länger als gewöhnlich. Sie müssen hier nicht warten: Der Chat sagt Ihnen, wie es ausging.
 result-relink = Nicht verbunden
     .text = Diese Anmeldung hat nichts verbunden. Der Chat sagt Ihnen, warum, und hat einen neuen Link für Sie.

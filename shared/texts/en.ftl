@@ -180,9 +180,10 @@ confirm-close = Did somebody else send you the link? Close this page, and nothin
 
 ## What the page after the login says by itself once it is known how it went
 
+# True of the login whatever has become of the connection since.
 result-connected = Connected
-    .text = Your Salesforce is connected to your chat. You can close this page.
-    .text-named = Your Salesforce is connected to the chat { $number }. You can close this page.
+    .text = This login has connected your Salesforce to your chat. You can close this page.
+    .text-named = This login has connected your Salesforce to the chat { $number }. You can close this page.
 result-delayed = It takes longer than usual. You need not wait here: the chat tells you how it went.
 result-relink = Not connected
     .text = This login connected nothing. The chat tells you why, and has a fresh link for you.

@@ -161,8 +161,8 @@ confirm-close = ¿Te envió el enlace otra persona? Cierra esta página y no se 
 ## Lo que la página dice por sí misma cuando se sabe cómo fue
 
 result-connected = Conectada
-    .text = Tu Salesforce está conectado con tu chat. Puedes cerrar esta página.
-    .text-named = Tu Salesforce está conectado con el chat { $number }. Puedes cerrar esta página.
+    .text = Este inicio de sesión ha conectado tu Salesforce con tu chat. Puedes cerrar esta página.
+    .text-named = Este inicio de sesión ha conectado tu Salesforce con el chat { $number }. Puedes cerrar esta página.
 result-delayed = Está tardando más de lo habitual. No hace falta que esperes aquí: el chat te dirá cómo fue.
 result-relink = No conectada
     .text = Este inicio de sesión no ha conectado nada. El chat te dice por qué y tiene un enlace nuevo para ti.

@@ -161,8 +161,8 @@ confirm-close = Quelqu'un d'autre vous a envoyé le lien ? Fermez cette page, e
 ## Ce que la page dit d'elle-même une fois que l'on sait ce qu'il en est
 
 result-connected = Connecté
-    .text = Votre Salesforce est connecté à votre discussion. Vous pouvez fermer cette page.
-    .text-named = Votre Salesforce est connecté à la discussion { $number }. Vous pouvez fermer cette page.
+    .text = Cette identification a connecté votre Salesforce à votre discussion. Vous pouvez fermer cette page.
+    .text-named = Cette identification a connecté votre Salesforce à la discussion { $number }. Vous pouvez fermer cette page.
 result-delayed = Cela prend plus de temps que d'habitude. Inutile d'attendre ici : la discussion vous dira ce qu'il en est.
 result-relink = Non connecté
     .text = Cette identification n'a rien connecté. La discussion vous dit pourquoi et a un nouveau lien pour vous.

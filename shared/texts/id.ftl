@@ -161,8 +161,8 @@ confirm-close = Orang lain yang mengirim tautannya? Tutup halaman ini, dan tidak
 ## Yang dikatakan halaman dengan sendirinya setelah hasilnya diketahui
 
 result-connected = Terhubung
-    .text = Salesforce Anda terhubung dengan chat Anda. Anda bisa menutup halaman ini.
-    .text-named = Salesforce Anda terhubung dengan chat { $number }. Anda bisa menutup halaman ini.
+    .text = Login ini telah menghubungkan Salesforce Anda dengan chat Anda. Anda bisa menutup halaman ini.
+    .text-named = Login ini telah menghubungkan Salesforce Anda dengan chat { $number }. Anda bisa menutup halaman ini.
 result-delayed = Ini memerlukan waktu lebih lama dari biasanya. Anda tidak perlu menunggu di sini: chat memberi tahu hasilnya.
 result-relink = Tidak terhubung
     .text = Login ini tidak menghubungkan apa pun. Chat memberi tahu alasannya, dan punya tautan baru untuk Anda.

@@ -161,8 +161,8 @@ confirm-close = Outra pessoa enviou o link para você? Feche esta página, e nad
 ## O que a página diz por si mesma quando se sabe como foi
 
 result-connected = Conectada
-    .text = Seu Salesforce está conectado à sua conversa. Você pode fechar esta página.
-    .text-named = Seu Salesforce está conectado à conversa { $number }. Você pode fechar esta página.
+    .text = Este login conectou seu Salesforce à sua conversa. Você pode fechar esta página.
+    .text-named = Este login conectou seu Salesforce à conversa { $number }. Você pode fechar esta página.
 result-delayed = Está demorando mais do que o normal. Você não precisa esperar aqui: a conversa diz como foi.
 result-relink = Não conectada
     .text = Este login não conectou nada. A conversa diz o motivo e tem um novo link para você.

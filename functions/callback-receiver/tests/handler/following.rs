@@ -22,7 +22,7 @@ async fn the_page_after_a_login_has_every_result_out_of_sight() {
     for result in ["connected", "delayed", "relink", "contact_admin", "wait", "failed"] {
         assert!(page.contains(&format!(r#"data-result="{result}" hidden>"#)), "{page}");
     }
-    assert!(page.contains("Your Salesforce is connected to the chat"), "{page}");
+    assert!(page.contains("This login has connected your Salesforce to the chat"), "{page}");
 }
 
 #[tokio::test]
