@@ -18,7 +18,7 @@ MEMORY_GB = 0.25
 
 # What one connect does: name, how often, dollars for one, and why so often.
 PER_CONNECT = [
-    ("HTTP API requests", 8, 1.00e-6, "link, preview, page, button, callback; the last page asks three times how it went, 40 times at most"),
+    ("HTTP API requests", 8, 1.00e-6, "link, preview, page, button, callback; the last page asks three times how it went, 80 times at most"),
     ("Lambda requests", 11, 0.20e-6, "those eight, one exchange, two of the notifier: telling, and asking Twilio what became of the message"),
     ("Lambda time, GB s", MEMORY_GB * (8 * 0.02 + 0.7 + 0.5 + 0.2), 13.3334e-6, "arm64, 256 MB: 8 × 20 ms, 700 ms with Salesforce, 500 ms with WhatsApp and the bot, 200 ms with Twilio later"),
     ("SQS requests", 7, 0.40e-6, "send, receive, delete for the exchange, and for asking Twilio; the bot's queue"),
