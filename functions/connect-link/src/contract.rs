@@ -31,7 +31,7 @@ fn refusals() -> Vec<(Refusal, &'static [&'static str])> {
         Refusal::Expired(None),
         Refusal::TooManyPresses(OfLink { link_id: LinkId::from_bytes([7; 16]), language: None }),
         Refusal::UnknownLogin,
-        Refusal::CrossSite,
+        Refusal::CrossSite(None),
         Refusal::Unavailable(Unavailable::Deadline),
     ];
     let endpoints = |refusal: &Refusal| -> &'static [&'static str] {
@@ -50,7 +50,7 @@ fn refusals() -> Vec<(Refusal, &'static [&'static str])> {
             | Refusal::Expired(_)
             | Refusal::TooManyPresses(_)
             | Refusal::UnknownLogin
-            | Refusal::CrossSite => &["/connect"],
+            | Refusal::CrossSite(_) => &["/connect"],
             Refusal::Unavailable(_) => &["/links", "/connect"],
         }
     };
@@ -105,7 +105,7 @@ fn the_samples_have_every_refusal_for_a_program() {
             // The file has no path for it.
             Refusal::UnknownRoute => &[],
             Refusal::NotALink | Refusal::Expired(_) => &["GET /connect/{link}", "POST /connect/{link}"],
-            Refusal::TooManyPresses(_) | Refusal::CrossSite => &["POST /connect/{link}"],
+            Refusal::TooManyPresses(_) | Refusal::CrossSite(_) => &["POST /connect/{link}"],
             Refusal::UnknownLogin => &["POST /connect/status"],
             Refusal::Unavailable(_) => {
                 &["POST /links", "GET /connect/{link}", "POST /connect/{link}", "POST /connect/status"]

@@ -292,7 +292,7 @@ impl ConnectLink {
         let (settings, link, state_key) = tokio::join!(self.settings(now, api_id), self.open(text), self.state_key());
         let (secrets, callback_uri) = settings?;
         if initiator.is_foreign(callback_uri.origin()) {
-            return Err(Refusal::CrossSite);
+            return Err(Refusal::CrossSite(link.ok().as_ref().map(OfLink::from)));
         }
         let link = link?;
         // Last, so that presses which start no login, such as another site's, leave the owner theirs.

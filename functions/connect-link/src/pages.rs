@@ -190,7 +190,7 @@ mod tests {
         let bot = "14155238886".parse().unwrap();
         let text = refusal(frame(Some(&bot)), &Refusal::Expired(None).explain()).html;
         assert!(text.contains("expired") && text.contains("https://wa.me/14155238886"), "{text}");
-        let text = refusal(frame(None), &Refusal::CrossSite.explain()).html;
+        let text = refusal(frame(None), &Refusal::CrossSite(None).explain()).html;
         assert!(text.contains(r#"<a class="button" href="">"#), "{text}");
     }
 }

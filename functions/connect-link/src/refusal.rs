@@ -33,7 +33,8 @@ pub(crate) enum Refusal {
     #[error("no login of this stack, or one of long ago")]
     UnknownLogin,
     #[error("another site sent this request")]
-    CrossSite,
+    /// With the link where it can be opened.
+    CrossSite(Option<OfLink>),
     #[error("try again in a moment")]
     Unavailable(#[from] Unavailable),
 }
@@ -118,7 +119,7 @@ impl Refusal {
                 text: &texts::LINK_WORN_OUT_TEXT,
                 way_on: WayOn::Chat,
             },
-            Self::CrossSite => Explanation {
+            Self::CrossSite(_) => Explanation {
                 status: 403,
                 label: "cross_site",
                 title: &texts::LINK_CROSS_SITE,
@@ -145,19 +146,19 @@ impl Refusal {
         self.fault().map(|_| RETRY_AFTER)
     }
 
-    pub(crate) const fn link_id(&self) -> Option<LinkId> {
-        match self {
-            Self::Expired(Some(OfLink { link_id, .. })) | Self::TooManyPresses(OfLink { link_id, .. }) => {
-                Some(*link_id)
-            }
-            _ => None,
-        }
+    pub(crate) fn link_id(&self) -> Option<LinkId> {
+        self.of_link().map(|of_link| of_link.link_id)
     }
 
     /// That of the link, where it is known.
-    pub(crate) const fn language(&self) -> Option<Language> {
+    pub(crate) fn language(&self) -> Option<Language> {
+        self.of_link()?.language
+    }
+
+    const fn of_link(&self) -> Option<OfLink> {
         match self {
-            Self::Expired(Some(OfLink { language, .. })) | Self::TooManyPresses(OfLink { language, .. }) => *language,
+            Self::Expired(of_link) | Self::CrossSite(of_link) => *of_link,
+            Self::TooManyPresses(of_link) => Some(*of_link),
             _ => None,
         }
     }

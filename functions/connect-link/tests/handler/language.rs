@@ -72,3 +72,13 @@ async fn a_refusal_of_no_link_is_in_the_browsers_language() {
     let page = page(&function.connect_link, "nonsense", "es").await;
     assert!(page.contains(texts::LINK_USELESS.text(Language::Spanish)), "{page}");
 }
+
+#[tokio::test]
+async fn a_press_that_another_site_sends_is_refused_in_the_language_of_the_link() {
+    let function = Function::start().await;
+    let link = link_in(&function, "ar".into()).await;
+    let headers = json!({ "accept-language": "de", "sec-fetch-site": "cross-site" });
+    let refused = call(&function.connect_link, connect("POST", &link, &headers)).await;
+    assert_eq!(refused.status_code, 403);
+    is_in(text(&refused), Language::Arabic);
+}

@@ -78,7 +78,7 @@ async fn main() -> Result<(), Error> {
     logging::start(&settings)?;
     let key = StateKey::from_base64(&settings.required("STATE_PUBLIC_KEYS")?)?;
     let queue = Connection::open(&settings, "sqs").await?;
-    let (queue_url, brand) = (settings.required("EXCHANGE_QUEUE_URL")?, Brand::read(&settings)?);
+    let (queue_url, brand) = (settings.required("EXCHANGE_QUEUE_URL")?, Brand::read(&settings));
     let receiver = Receiver { queue, queue_url, key, brand };
     run(service_fn(async |event: LambdaEvent<_>| receiver.handle(&event.payload).await)).await
 }
