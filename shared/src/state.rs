@@ -246,7 +246,7 @@ impl State {
 }
 
 impl SignedState {
-    /// What it claims, which nothing has verified: to show to an operator.
+    /// What it claims, which nothing has verified: to show to an operator, or for the language of a page.
     #[must_use]
     pub const fn unverified(&self) -> &Claims {
         &self.claims

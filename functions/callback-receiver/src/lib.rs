@@ -63,6 +63,18 @@ enum Login {
     Plain(WaId),
 }
 
+/// A callback, and what its state says, which nothing has verified.
+struct Arrived {
+    callback: Callback,
+    parsed: Result<State, InvalidState>,
+}
+
+impl From<Callback> for Arrived {
+    fn from(callback: Callback) -> Self {
+        Self { parsed: State::parse(callback.state.as_str()), callback }
+    }
+}
+
 /// A callback that is in order.
 struct Checked {
     answer: Answer,
@@ -157,10 +169,10 @@ impl Receiver {
     pub async fn handle(&self, event: &ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
         let request = Request::new(event);
         let started = (self.clock)();
-        let callback = Callback::read(request);
-        let language = self.language(request, callback.as_ref().ok());
+        let arrived = Callback::read(request).map(Arrived::from);
+        let language = self.language(request, arrived.as_ref().ok());
         let (reply, cookies) =
-            if request.is_head() { (Reply::Head, Vec::new()) } else { self.process(request, callback, started).await };
+            if request.is_head() { (Reply::Head, Vec::new()) } else { self.process(request, arrived, started).await };
         let now = (self.clock)();
         let (result, attempt_id) = (reply.label(), reply.attempt_id().map(tracing::field::display));
         info!(result, attempt_id, duration_ms = millis(now.since(started)), "{}", reply.message());
@@ -179,8 +191,8 @@ impl Receiver {
 
     /// The language of the page: that of the link, as the state says, verified or not; else what the browser asks for; else the
     /// operator's.
-    fn language(&self, request: Request<'_>, callback: Option<&Callback>) -> Language {
-        let of_link = callback.and_then(|callback| match State::parse(callback.state.as_str()) {
+    fn language(&self, request: Request<'_>, arrived: Option<&Arrived>) -> Language {
+        let of_link = arrived.and_then(|arrived| match &arrived.parsed {
             Ok(State::Signed(state)) => state.unverified().link?.language,
             _ => None,
         });
@@ -191,15 +203,15 @@ impl Receiver {
     async fn process(
         &self,
         request: Request<'_>,
-        callback: Result<Callback, Refusal>,
+        arrived: Result<Arrived, Refusal>,
         now: Timestamp,
     ) -> (Reply, Vec<String>) {
         let deadline = Instant::now() + DEADLINE;
-        let Callback { state, answer, issuer } = match callback {
-            Ok(callback) => callback,
+        let Arrived { callback: Callback { state, answer, issuer }, parsed } = match arrived {
+            Ok(arrived) => arrived,
             Err(refusal) => return (self.reloaded(request).unwrap_or_else(|| refusal.into()), Vec::new()),
         };
-        let login = match timeout_at(deadline, self.verify_state(state.as_str())).await {
+        let login = match timeout_at(deadline, self.verify_state(parsed)).await {
             Ok(Ok(login)) => login,
             Ok(Err(reply)) => return (reply, Vec::new()),
             Err(_) => {
@@ -292,8 +304,8 @@ impl Receiver {
     }
 
     /// Verifies that this stack made the state. It may have expired.
-    async fn verify_state(&self, text: &str) -> Result<Login, Reply> {
-        match State::parse(text).map_err(|_| Refusal::InvalidState)? {
+    async fn verify_state(&self, parsed: Result<State, InvalidState>) -> Result<Login, Reply> {
+        match parsed.map_err(|_| Refusal::InvalidState)? {
             State::Plain(wa_id) => match self.config.states.policy {
                 StatePolicy::AcceptPlain => Ok(Login::Plain(wa_id)),
                 StatePolicy::Signed => Err(Refusal::InvalidState.into()),

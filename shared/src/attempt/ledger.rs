@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     Language, LinkId, LoginUrl, Reference, Timestamp, WaId,
-    conditional_write::{Attributes, Condition, ConditionalWrite, Value},
+    conditional_write::{Attributes, Condition, ConditionalWrite},
 };
 
 /// Longer than the exchanger's time-out, so that a lease never expires under a running holder.
@@ -363,9 +363,9 @@ impl Attempt<'_> {
     fn is_same_code(&self, now: Timestamp) -> Condition {
         let is_own = match &self.code_sha256 {
             Some(sha256) => {
-                Condition::All(vec![Condition::Is(attr::CODE_SHA256, sha256.as_str().into()), is_free(now)])
+                Condition::All(vec![Condition::Is(attr::CODE_SHA256, sha256.as_str().into()), lease::is_free(now)])
             }
-            None => is_free(now),
+            None => lease::is_free(now),
         };
         Condition::Any(vec![Condition::Absent(attr::ATTEMPT_ID), is_own])
     }
@@ -427,19 +427,6 @@ impl Attempt<'_> {
             _ => Conflict::Finished { connected: false },
         }
     }
-}
-
-/// How many deliveries tried the code that was tried last.
-fn tries(item: &Attributes) -> u32 {
-    item.get(attr::TRIES).and_then(Value::as_number).and_then(|tries| u32::try_from(tries).ok()).unwrap_or_default()
-}
-
-/// It is delayed, or was left behind by a holder whose lease has expired.
-fn is_free(now: Timestamp) -> Condition {
-    Condition::Any(vec![
-        is(Status::Delayed),
-        Condition::All(vec![is(Status::Exchanging), Condition::Below(attr::LEASE_UNTIL, now.millis())]),
-    ])
 }
 
 fn status(item: &Attributes) -> Option<Status> {

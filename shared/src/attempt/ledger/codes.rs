@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{MAX_CODES, RELEASED, tries};
+use super::{MAX_CODES, RELEASED};
 use crate::{
     Timestamp,
     attempt::{
@@ -158,4 +158,9 @@ pub(super) fn is_as_seen(item: &Attributes) -> Condition {
         Some(value) => Some(Condition::Is(name, value.clone())),
     };
     Condition::All(DECIDED_BY.into_iter().filter_map(is_same).collect())
+}
+
+/// How many deliveries tried the code that was tried last.
+fn tries(item: &Attributes) -> u32 {
+    item.get(attr::TRIES).and_then(Value::as_number).and_then(|tries| u32::try_from(tries).ok()).unwrap_or_default()
 }

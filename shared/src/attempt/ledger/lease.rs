@@ -82,3 +82,11 @@ pub(super) fn delay_is_told(item: &Attributes) -> bool {
     let is_over = |delayed_at| time(item, attr::NOTIFIED_AT).is_some_and(|notified_at| notified_at >= delayed_at);
     item.contains_key(attr::DELAY_TOLD_AT) || time(item, attr::DELAYED_AT).is_some_and(is_over)
 }
+
+/// It is delayed, or was left behind by a holder whose lease has expired.
+pub(super) fn is_free(now: Timestamp) -> Condition {
+    Condition::Any(vec![
+        is(Status::Delayed),
+        Condition::All(vec![is(Status::Exchanging), Condition::Below(attr::LEASE_UNTIL, now.millis())]),
+    ])
+}

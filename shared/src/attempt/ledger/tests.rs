@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::attempt::{Account, Ways, intent::Intent};
+use crate::conditional_write::Value;
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 const LATER: Timestamp = Timestamp::from_millis(1_790_000_000_001);
