@@ -10,7 +10,7 @@ use url::form_urlencoded;
 
 pub use self::brand::Brand;
 use crate::{
-    Language, Next,
+    Language,
     language::Direction,
     texts::{self, PageNumber, Text},
     wa_id::MaskedNumber,
@@ -19,8 +19,9 @@ use crate::{
 /// Removes the query, which holds the code, from the address bar and the history.
 const HIDE_QUERY: &str = "history.replaceState(null,'',location.pathname)";
 
-/// The same; then it asks how the login stands, and shows the result that the page has for it.
-/// It asks at most 80 times, with pauses of 1 to 15 seconds, while the page is in sight, and never again after a 404.
+/// The same; then it asks how the login stands, and shows what it is told. It asks at most 80 times, with pauses of 1 to 15
+/// seconds, while the page is in sight, and never again after a 404. The state stays with the entry of the history, so that
+/// the page says it again where it is loaded again.
 const FOLLOW: &str = include_str!("page/follow.js");
 
 const STYLE: &str = include_str!("page.css");
@@ -29,7 +30,7 @@ const STYLE: &str = include_str!("page.css");
 /// A test names the right values.
 const STYLE_HASH: &str = "sha256-UrfGs78JP3as1AfZDbu+25RU6s9diRx0DeW+N12BeLg=";
 const HIDE_QUERY_HASH: &str = "sha256-UBodp8UhLR9ASBc1PNRKcs3r2CjAFWxCbrUGPN7u1jo=";
-const FOLLOW_HASH: &str = "sha256-z+KsLthqPKj/HjBY7qHKuQTOXCSknNKAyA+UnH2pRsA=";
+const FOLLOW_HASH: &str = "sha256-kdt8W5QzccwoGsPXkXzhNhvTkq4Q7jc3OzypC/fAY9E=";
 
 /// Headers of every response, pages and JSON alike: it is not cached, its address is not sent on as a referrer, its
 /// content type is not guessed, and no window of another site that opened it, or that it opened, holds a reference to it.
@@ -84,7 +85,9 @@ pub enum Mood {
 }
 
 impl Mood {
-    const fn class(self) -> &'static str {
+    /// Its name in the style.
+    #[must_use]
+    pub const fn class(self) -> &'static str {
         match self {
             Self::Good => "good",
             Self::Neutral => "neutral",
@@ -92,7 +95,9 @@ impl Mood {
         }
     }
 
-    const fn sign(self, direction: Direction) -> &'static str {
+    /// The sign above a heading, which says nothing more than the heading does.
+    #[must_use]
+    pub const fn sign(self, direction: Direction) -> &'static str {
         match (self, direction) {
             (Self::Good, _) => "✓",
             (Self::Neutral, Direction::LeftToRight) => "→",
@@ -133,47 +138,6 @@ impl Script {
     }
 }
 
-/// How a login may go on, as a page shows it in place of what it shows at first, or beside that.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LoginResult {
-    /// There is a connection.
-    Connected,
-    /// It takes longer. It is shown beside the rest.
-    Delayed,
-    /// There is none, and nothing helps, or this does.
-    Failed(Option<Next>),
-}
-
-impl LoginResult {
-    /// Every result that a page has to have.
-    pub const ALL: [Self; 6] = [
-        Self::Connected,
-        Self::Delayed,
-        Self::Failed(Some(Next::Relink)),
-        Self::Failed(Some(Next::ContactAdmin)),
-        Self::Failed(Some(Next::Wait)),
-        Self::Failed(None),
-    ];
-
-    /// As the script knows it.
-    const fn label(self) -> &'static str {
-        match self {
-            Self::Connected => "connected",
-            Self::Delayed => "delayed",
-            Self::Failed(Some(next)) => next.as_str(),
-            Self::Failed(None) => "failed",
-        }
-    }
-
-    const fn mood(self) -> Mood {
-        match self {
-            Self::Connected => Mood::Good,
-            Self::Delayed => Mood::Neutral,
-            Self::Failed(_) => Mood::Bad,
-        }
-    }
-}
-
 /// What all pages of an answer have in common.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame<'a> {
@@ -198,28 +162,11 @@ impl Frame<'_> {
         self.render(&Layout { mood, title, body, preview: Some(description), script: Script::HideQuery })
     }
 
-    /// A page that says by itself how the login of its query's `state` went on. `result` is what it says: a title, which a delay
-    /// does not have, and a text. Without scripts it stays as it is.
+    /// A page that says by itself how the login of its query's `state` went on: its script asks connect-link, which has the
+    /// texts. Without scripts it stays as it is.
     #[must_use]
-    pub fn following_page(
-        self,
-        mood: Mood,
-        title: &Text,
-        body: &Markup,
-        result: impl Fn(LoginResult) -> (Option<&'static Text>, Markup),
-    ) -> Page {
-        let body = html! {
-            (body)
-            div role="status" {
-                @for each in LoginResult::ALL {
-                    @let (title, text) = result(each);
-                    section.(each.mood().class()) data-result=(each.label()) hidden {
-                        @if let Some(title) = title { (self.heading(each.mood(), title)) }
-                        (text)
-                    }
-                }
-            }
-        };
+    pub fn following_page(self, mood: Mood, title: &Text, body: &Markup) -> Page {
+        let body = html! { (body) div role="status" {} };
         self.render(&Layout { mood, title, body: &body, preview: None, script: Script::Follow })
     }
 

@@ -343,6 +343,7 @@ def test_the_code_makes_everything_that_the_schema_of_an_answer_allows():
         _made(schemas[schema], OPENAPI, [body for body in bodies if body.get("error") == error])
     of_logins = [each["body"] for each in _answers() if each["call"] == of_a_page and each["status"] == 200]
     _made(schemas["LoginStatus"], OPENAPI, of_logins)
+    _made(schemas["LoginNotice"], OPENAPI, [body["page"] for body in of_logins if "page" in body])
     for status, reference in schemas["Status"]["discriminator"]["mapping"].items():
         of_status = [body for body in bodies if body.get("status") == status and "confirmation_code" not in body]
         _made(_find(reference, OPENAPI)[0], OPENAPI, of_status)

@@ -12,7 +12,6 @@ mod qr;
 mod queue;
 mod refusal;
 mod reply;
-mod results;
 
 use std::{str::FromStr as _, time::Duration};
 

@@ -13,7 +13,6 @@ use shared::{
 use crate::{
     confirmation::Confirmation,
     refusal::{Explanation, Refusal},
-    results,
 };
 
 /// For `Retry-After`, in seconds.
@@ -185,7 +184,7 @@ fn wait_page(frame: Frame<'_>, number: Option<&MaskedNumber>) -> Page {
         }
         (frame.back_to_whatsapp())
     };
-    frame.following_page(Mood::Good, &texts::CALLBACK_WAIT, &body, |result| results::result(frame, result, number))
+    frame.following_page(Mood::Good, &texts::CALLBACK_WAIT, &body)
 }
 
 #[cfg(test)]

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use contract::{API, Table, answer, assert_samples, requests, set};
 use shared::{
-    LinkId,
+    Language, LinkId,
     language::InvalidLanguageTag,
+    page::{Brand, Frame},
     reference::InvalidReference,
     web::{Content, Response},
 };
@@ -13,6 +14,7 @@ use shared::{
 use crate::{
     link_request::{InvalidLinkRequest, LinkRequest},
     login_status::LoginStatus,
+    notice,
     refusal::{OfLink, Refusal, Unavailable},
 };
 
@@ -121,8 +123,10 @@ fn the_samples_have_every_refusal_for_a_program() {
 
 #[test]
 fn the_samples_have_every_status_of_a_login() {
+    let (brand, bot) = (Brand::default(), "+14155238886".parse().unwrap());
     let answers = LoginStatus::ALL.into_iter().map(|status| {
-        let content = Content::Json(status.json().to_string());
+        let frame = Frame { brand: &brand, language: Language::English, bot: Some(&bot) };
+        let content = Content::Json(notice::answer(status, frame).to_string());
         let response = Response { status: 200, content, retry_after: None, cookies: Vec::new() };
         answer("POST /connect/status", &response.into_event(false))
     });

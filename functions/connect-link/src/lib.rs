@@ -11,6 +11,7 @@ mod config;
 mod contract;
 mod link_request;
 mod login_status;
+mod notice;
 mod pages;
 mod refusal;
 mod request;
@@ -148,8 +149,9 @@ impl ConnectLink {
             return Response { status, content, retry_after: None, cookies: Vec::new() }.into_event(is_head);
         }
         let name = route.label();
-        if let Route::ShowStatus { state } = &route {
-            return self.answer_status(state.as_deref(), name).await.into_event(is_head);
+        if let Route::ShowStatus { state, language: of_page } = &route {
+            let frame = self.frame(of_page.or(language));
+            return self.answer_status(state.as_deref(), frame, name).await.into_event(is_head);
         }
         let served = tokio::time::timeout(DEADLINE, self.serve(route, &api_id, language))
             .await
@@ -203,11 +205,11 @@ impl ConnectLink {
         Frame { brand, language: language.unwrap_or(*default_language), bot: bot_phone_number.as_ref() }
     }
 
-    /// Answers the page after a login. It is neither counted nor logged, since a page asks up to 40 times, but for a fault.
-    async fn answer_status(&self, state: Option<&str>, route: &str) -> Response {
+    /// Answers the page after a login. It is neither counted nor logged, since a page asks up to 80 times, but for a fault.
+    async fn answer_status(&self, state: Option<&str>, frame: Frame<'_>, route: &str) -> Response {
         let asked = tokio::time::timeout(DEADLINE, self.login_status(state)).await;
         let (status, json, retry_after) = match asked.unwrap_or_else(|_| Err(Unavailable::Deadline.into())) {
-            Ok(found) => (200, found.json().to_string(), None),
+            Ok(found) => (200, notice::answer(found, frame).to_string(), None),
             Err(refusal) => {
                 let Explanation { status, label: result, .. } = refusal.explain();
                 if let Some(fault) = refusal.fault() {

@@ -1,6 +1,5 @@
 //! How a login stands, for the page that a person is on after it: without a name, a number, an account or an org.
 
-use serde_json::{Value, json};
 use shared::{
     Next, Reason, Status,
     attempt::attr,
@@ -53,17 +52,22 @@ impl LoginStatus {
         }
     }
 
-    /// `status`, and what helps, in the words of the bot's events.
-    pub(crate) fn json(self) -> Value {
-        let (status, next) = match self {
-            Self::Pending { is_delayed } => ("pending", is_delayed.then_some(Next::Wait)),
-            Self::Unconfirmed => ("unconfirmed", None),
-            Self::Connected => ("connected", None),
-            Self::Failed { next } => ("failed", next),
-        };
-        match next {
-            Some(next) => json!({ "status": status, "next": next }),
-            None => json!({ "status": status }),
+    /// `status`, in the words of the bot's events.
+    pub(crate) const fn label(self) -> &'static str {
+        match self {
+            Self::Pending { .. } => "pending",
+            Self::Unconfirmed => "unconfirmed",
+            Self::Connected => "connected",
+            Self::Failed { .. } => "failed",
+        }
+    }
+
+    /// What helps.
+    pub(crate) const fn next(self) -> Option<Next> {
+        match self {
+            Self::Pending { is_delayed: true } => Some(Next::Wait),
+            Self::Failed { next } => next,
+            Self::Pending { is_delayed: false } | Self::Unconfirmed | Self::Connected => None,
         }
     }
 }
@@ -72,37 +76,36 @@ impl LoginStatus {
 mod tests {
     use super::*;
 
-    fn of(status: &str, reason: Option<&str>) -> Value {
+    fn of(status: &str, reason: Option<&str>) -> (&'static str, Option<Next>) {
         let reason = reason.map(|reason| (attr::REASON.to_owned(), reason.into()));
         let row = [(attr::STATUS.to_owned(), status.into())].into_iter().chain(reason).collect();
-        LoginStatus::read(&row).json()
+        let found = LoginStatus::read(&row);
+        (found.label(), found.next())
     }
 
     #[test]
     fn a_login_without_a_row_is_pending() {
-        assert_eq!(LoginStatus::read(&Attributes::default()).json(), json!({ "status": "pending" }));
+        assert_eq!(LoginStatus::read(&Attributes::default()), LoginStatus::Pending { is_delayed: false });
     }
 
     #[test]
     fn a_status_that_is_not_known_is_pending() {
-        assert_eq!(of("later", None), json!({ "status": "pending" }));
+        assert_eq!(of("later", None), ("pending", None));
     }
 
     #[test]
     fn every_status_of_an_attempt_has_an_answer() {
-        assert_eq!(of("exchanging", None), json!({ "status": "pending" }));
-        assert_eq!(of("delayed", Some("misconfigured")), json!({ "status": "pending", "next": "wait" }));
-        assert_eq!(of("unconfirmed", None), json!({ "status": "unconfirmed" }));
-        assert_eq!(of("connected", None), json!({ "status": "connected" }));
+        assert_eq!(of("exchanging", None), ("pending", None));
+        assert_eq!(of("delayed", Some("misconfigured")), ("pending", Some(Next::Wait)));
+        assert_eq!(of("unconfirmed", None), ("unconfirmed", None));
+        assert_eq!(of("connected", None), ("connected", None));
     }
 
     #[test]
     fn a_failure_says_what_helps_and_not_why() {
         for reason in Reason::ALL {
-            let answer = of("failed", Some(reason.as_str()));
-            assert_eq!(answer["status"], "failed");
-            assert_eq!(answer.get("next").and_then(Value::as_str), reason.next().map(Next::as_str), "{answer}");
+            assert_eq!(of("failed", Some(reason.as_str())), ("failed", reason.next()), "{reason:?}");
         }
-        assert_eq!(of("failed", Some("later")), json!({ "status": "failed" }));
+        assert_eq!(of("failed", Some("later")), ("failed", None));
     }
 }

@@ -48,6 +48,8 @@ pub(crate) enum Route {
     ShowStatus {
         /// Of the form; `None` where it is not there once.
         state: Option<String>,
+        /// The language that the page is in, where it says so.
+        language: Option<Language>,
     },
     /// `GET /favicon.ico`: pages have their icon in them, and browsers ask for it all the same.
     Icon,
@@ -113,7 +115,7 @@ impl Request {
                 },
                 surplus: CookieName::surplus(request.cookies()),
             },
-            (&Method::POST, Some("/connect/status"), _) => Route::ShowStatus { state: state(request, event) },
+            (&Method::POST, Some("/connect/status"), _) => status_of_a_login(request, event),
             (&Method::GET | &Method::HEAD, None, _) => match event.raw_path.as_deref() {
                 Some("/favicon.ico") => Route::Icon,
                 Some("/robots.txt") => Route::Robots,
@@ -131,13 +133,19 @@ impl Request {
     }
 }
 
-/// The state in a form. One in a query is not taken: queries are written down on their way.
-fn state(request: web::Request<'_>, event: &ApiGatewayV2httpRequest) -> Option<String> {
+/// What is asked in a form. A state in a query is not taken: queries are written down on their way.
+fn status_of_a_login(request: web::Request<'_>, event: &ApiGatewayV2httpRequest) -> Route {
     let query = event.raw_query_string.as_deref().unwrap_or_default();
-    match request.parameters(["state"]) {
-        Parameters { values: [Parameter::Once(state)], are_too_long: false } if query.is_empty() => Some(state),
+    let Parameters { values: [state, language], are_too_long } = request.parameters(["state", "language"]);
+    let state = match state {
+        Parameter::Once(state) if query.is_empty() && !are_too_long => Some(state),
         _ => None,
-    }
+    };
+    let language = match language {
+        Parameter::Once(language) => language.parse().ok(),
+        _ => None,
+    };
+    Route::ShowStatus { state, language }
 }
 
 impl Route {

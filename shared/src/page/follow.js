@@ -1,19 +1,40 @@
 (()=>{
-const state=new URLSearchParams(location.search).get('state');
-history.replaceState(null,'',location.pathname);
-const results=document.querySelector('[role=status]'),main=results.parentNode;
+const state=new URLSearchParams(location.search).get('state')||history.state;
+history.replaceState(state,'',location.pathname);
+const result=document.querySelector('[role=status]'),main=result.parentNode;
 if(!state)return;
+const language=document.documentElement.lang,number=main.querySelector('.number');
 const title=document.title,heading=main.querySelector('h1').textContent;
-let left=80,pause=1000,failures=0;
-const show=(name,beside)=>{
-for(const part of main.children)part.hidden=part!==results&&!!name&&!beside;
-let now=heading;
-for(const part of results.children){
-part.hidden=part.dataset.result!==name;
-const h1=part.querySelector('h1');
-if(h1&&!part.hidden)now=h1.textContent;
+let left=80,pause=1000,failures=0,shown;
+const make=(name,kind,...content)=>{
+const made=document.createElement(name);
+made.className=kind;
+made.append(...content);
+return made;
+};
+const section=says=>{
+const made=make('section',says.mood);
+if(says.title){
+const sign=make('div','sign',says.sign);
+sign.setAttribute('aria-hidden','true');
+made.append(sign,make('h1','',says.title));
 }
-document.title=title.replace(heading,()=>now);
+const[before,after]=(number&&says.text_named||says.text).split('\ufffc');
+made.append(after===undefined?make('p','',before):make('p','',before,number.cloneNode(true),after));
+if(says.button){
+const button=make('a','button',says.button.text);
+button.href=says.button.url;
+made.append(button);
+}
+return made;
+};
+const show=(says,beside)=>{
+const now=JSON.stringify(says);
+if(now===shown)return;
+shown=now;
+for(const part of main.children)part.hidden=part!==result&&!!says&&!beside;
+result.replaceChildren(...says?[section(says)]:[]);
+document.title=title.replace(heading,()=>says&&says.title||heading);
 };
 const ask=async()=>{
 if(document.hidden){
@@ -22,14 +43,13 @@ return;
 }
 left--;
 try{
-const answer=await fetch('connect/status',{method:'POST',credentials:'omit',body:new URLSearchParams({state})});
+const answer=await fetch('connect/status',{method:'POST',credentials:'omit',body:new URLSearchParams({state,language})});
 if(answer.status===404)return;
 if(answer.ok){
-const{status,next}=await answer.json();
-if(status==='connected')return show(status);
+const{status,page}=await answer.json();
+if(status==='connected')return show(page);
 failures=status==='failed'?failures+1:0;
-if(failures>1)show(next||status);
-else if(!failures)show(status==='pending'&&next?'delayed':undefined,true);
+if(failures!==1)show(page,!failures);
 }
 }catch{}
 if(left>0)setTimeout(ask,pause);

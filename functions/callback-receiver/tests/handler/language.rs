@@ -22,7 +22,6 @@ async fn the_page_is_in_the_language_of_the_link() {
     let page = page(&receiver(&aws().await), &callback_in(Some(Language::Hindi), "de")).await;
     assert!(page.contains(r#"<html lang="hi" dir="ltr">"#), "{page}");
     assert!(page.contains(texts::CALLBACK_WAIT.text(Language::Hindi)), "{page}");
-    assert!(page.contains(texts::RESULT_DELAYED.text(Language::Hindi)), "{page}");
 }
 
 #[tokio::test]

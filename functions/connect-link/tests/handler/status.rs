@@ -57,7 +57,9 @@ async fn answered(row: Value) -> Value {
     function.aws.on("GetItem", move |_| row.clone().into());
     let response = call(&function.connect_link, question(&[("state", &genuine())])).await;
     assert_eq!(response.status_code, 200);
-    serde_json::from_str(text(&response)).unwrap()
+    let mut answer: Value = serde_json::from_str(text(&response)).unwrap();
+    answer.as_object_mut().unwrap().remove("page");
+    answer
 }
 
 fn row(status: &str, reason: Option<&str>) -> Value {
@@ -88,6 +90,33 @@ async fn a_page_hears_how_its_login_stands() {
     let blocked = answered(row("failed", Some("app_blocked"))).await;
     assert_eq!(blocked, json!({ "status": "failed", "next": "contact_admin" }));
     assert_eq!(answered(row("failed", Some("superseded"))).await, json!({ "status": "failed" }));
+}
+
+/// What the page shows that asks this.
+async fn shown(fields: &[(&str, &str)], accepted: &str) -> Value {
+    let function = Function::start().await;
+    function.aws.on("GetItem", |_| row("connected", None).into());
+    let mut event = question(fields);
+    event["headers"]["accept-language"] = accepted.into();
+    let response = call(&function.connect_link, event).await;
+    serde_json::from_str::<Value>(text(&response)).unwrap()["page"].clone()
+}
+
+#[tokio::test]
+async fn a_page_is_told_what_to_show_in_the_language_that_it_is_in() {
+    let state = genuine();
+    let page = shown(&[("state", &state), ("language", "es")], "de").await;
+    assert_eq!((&page["mood"], &page["title"]), (&json!("good"), &json!("Conectada")));
+    assert_eq!(shown(&[("state", &state)], "de").await["title"], "Verbunden");
+    for not_one in ["tlh", "", "<b>"] {
+        assert_eq!(shown(&[("state", &state), ("language", not_one)], "de").await["title"], "Verbunden", "{not_one}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_page_is_told_has_nothing_of_the_chat_in_it() {
+    let page = shown(&[("state", &genuine())], "en").await.to_string();
+    assert!(page.contains("Connected") && !page.contains("4567"), "{page}");
 }
 
 #[tokio::test]

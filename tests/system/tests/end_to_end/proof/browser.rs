@@ -147,6 +147,10 @@ async fn beside_the_chat(browser: &Client) {
     assert!(!find(browser, "p.code").await.is_displayed().await.unwrap(), "the code has served");
     let text = find(browser, "main").await.text().await.unwrap();
     assert!(text.contains(&chats[0][chats[0].len() - 4..]) && !text.contains("One more step"), "{text}");
+
+    browser.refresh().await.unwrap();
+    shows(browser, "h1", "Connected").await;
+    assert!(!find(browser, "p.code").await.is_displayed().await.unwrap(), "loaded again, it is still served");
 }
 
 #[tokio::test]
