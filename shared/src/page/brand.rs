@@ -72,7 +72,7 @@ impl Brand {
         colour: Option<Colour>,
         logo: Option<Logo>,
     ) -> Self {
-        let icon = icon(name.as_ref(), colour.unwrap_or(Colour::DEFAULT));
+        let icon = icon(name.as_ref(), colour);
         Self { name, privacy_url, logo, style: colour.map(Style::of), icon }
     }
 
@@ -147,8 +147,10 @@ impl Style {
 }
 
 /// A disc of this colour with the name's initial; without a name, with a tick.
-fn icon(name: Option<&BrandName>, colour: Colour) -> String {
-    let ink = colour.ink();
+///
+/// Without a colour nothing is computed: the first use of a power takes 0.2 MB of memory, of the C library's tables.
+fn icon(name: Option<&BrandName>, colour: Option<Colour>) -> String {
+    let (colour, ink) = colour.map_or((Colour::DEFAULT, Colour::DEFAULT_INK), |colour| (colour, colour.ink()));
     let initial = name.and_then(|name| name.0.chars().next()).filter(|first| first.is_alphanumeric());
     let glyph = initial.map_or_else(
         || format!(r#"<path d="M9 17l5 5 9-11" fill="none" stroke="{ink}" stroke-width="4"/>"#),

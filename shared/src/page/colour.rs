@@ -19,6 +19,8 @@ pub(super) struct Colour([u8; 3]);
 impl Colour {
     /// That of the pages' buttons without a brand.
     pub(super) const DEFAULT: Self = Self([0x00, 0x80, 0x69]);
+    /// What can be read on it.
+    pub(super) const DEFAULT_INK: Self = WHITE;
 
     /// White or black: what can be read on this colour. On every colour one of them can.
     pub(super) fn ink(self) -> Self {
@@ -36,7 +38,7 @@ impl Colour {
             let channel = f64::from(channel) / 255.0;
             if channel <= 0.04045 { channel / 12.92 } else { ((channel + 0.055) / 1.055).powf(2.4) }
         });
-        0.0722f64.mul_add(blue, 0.2126f64.mul_add(red, 0.7152 * green))
+        0.2126 * red + 0.7152 * green + 0.0722 * blue
     }
 }
 
@@ -92,6 +94,11 @@ mod tests {
             let colour = Colour(channels);
             prop_assert!(colour.contrast(colour.ink()) >= READABLE);
         }
+    }
+
+    #[test]
+    fn the_ink_of_the_default_colour_is_what_would_be_computed() {
+        assert_eq!(Colour::DEFAULT.ink(), Colour::DEFAULT_INK);
     }
 
     #[test]
