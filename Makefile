@@ -24,7 +24,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 export PYTEST_ADDOPTS := -p no:cacheprovider -q
 
 .PHONY: help up down status test quick lint lint-rust lint-template unit model checks emulator end-to-end connect meta contract bots kills \
-  alarms operate wasf soak outage latency simulate sweep sweep-bench crowd browser bench picture fmt audit build deploy tools clean
+  alarms operate wasf soak outage latency simulate sweep sweep-bench crowd browser bench picture fmt audit build deploy package tools clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^# ── / {sub(/^# ── /, ""); print "\n" $$0} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -171,6 +171,10 @@ build: tools ## build the functions as they are deployed
 deploy: $(if $(BUILT),tools,build) ## deploy to the AWS account of this shell; PARAMETERS='Name=value …' in place of samconfig.toml's
 	$(tools)/sam deploy $(SAM_FLAGS) $(if $(BUILT),--template-file $(BUILT)/template.yaml --config-file $(CURDIR)/samconfig.toml) $(if $(strip $(PARAMETERS)),--parameter-overrides '$(strip $(PARAMETERS))')
 
+package: ## what a release holds, into dist/, for both architectures (minutes each); VERSION=1.2.3 for the release itself
+	@$(cloud) setup tools release
+	.local/venv-release/bin/python release/package.py $(if $(VERSION),--version $(VERSION)) $(addprefix --architecture ,$(ARCHITECTURES))
+
 # ── Tools
 
 browser: ## install Chromium and its driver where they are missing (Debian and Ubuntu, as root; else it says what to do)
@@ -180,4 +184,4 @@ tools: ## install the SAM CLI, the emulator and the linters into .local
 	@$(cloud) setup
 
 clean: down ## remove everything that was built and installed here
-	rm -rf .local .aws-sam target
+	rm -rf .local .aws-sam dist target

@@ -24,9 +24,14 @@ def _short_function(loader, suffix, node):
 _Template.add_multi_constructor("!", _short_function)
 
 
+def parsed(text):
+    """A template's text."""
+    return yaml.load(text, _Template)
+
+
 @pytest.fixture(scope="module")
 def template():
-    return yaml.load((ROOT / "template.yaml").read_text(), _Template)
+    return parsed((ROOT / "template.yaml").read_text())
 
 
 def resources(template, kind):

@@ -23,6 +23,7 @@ ENVIRONMENTS = {
     "contract": ROOT / "tests" / "contract" / "deployed" / "requirements.txt",
     "example": ROOT / "examples" / "python" / "requirements.txt",
     "examples": ROOT / "tests" / "examples" / "requirements.txt",
+    "release": ROOT / "release" / "requirements.txt",
     "scan": ROOT / "tests" / "scan" / "requirements.txt",
     "bench": ROOT / "tests" / "bench" / "peers" / "python" / "requirements.txt",
 }

@@ -1,0 +1,272 @@
+#!/usr/bin/env python3
+"""Makes what a release holds: the functions' zips, templates that name them, `wasf`, a bill of materials, checksums.
+
+    package.py [--version 1.2.3] [--architecture arm64|x86_64]… [--functions PATTERN --wasf PATTERN] [--out dist]
+
+Whoever deploys a release needs neither Rust nor this repository: `sam deploy` uploads the zips that stand beside the
+template. CodeUri takes no intrinsic function while it names a local file, so each architecture has a template of its own.
+
+With --version the changelog and Cargo.toml must be of that version, which the release's tag has. --functions and --wasf
+name binaries that are built already, by `{binary}`, `{logical_id}` and `{architecture}`; without them both are compiled.
+The same binaries make the same bytes: files are in order, and have the time of the commit, or none.
+"""
+
+import argparse
+import dataclasses
+import gzip
+import hashlib
+import io
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tomllib
+import zipfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+NAME = "whatsapp-salesforce-connect"
+_TOOLS = ROOT / ".local" / "venv-tools" / "bin"
+_DOCUMENTS = ["CHANGELOG.md", "LICENSE", "README.md"]
+
+
+class Failed(Exception):
+    """Why there is no release, and what to do."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Architecture:
+    """A processor architecture, as Lambda, cargo-lambda, `uname -m` and ELF's e_machine name it."""
+
+    name: str
+    flag: str
+    machine: str
+    elf_machine: int
+
+    @property
+    def target(self):
+        return f"{self.machine}-unknown-linux-gnu"
+
+    @property
+    def template(self):
+        """The default's has the name that `sam deploy` looks for."""
+        return "template.yaml" if self.name == "arm64" else f"template-{self.name}.yaml"
+
+
+# By the generic ABI's supplement of each processor: EM_AARCH64, EM_X86_64.
+ARCHITECTURES = {each.name: each for each in (Architecture("arm64", "--arm64", "aarch64", 183), Architecture("x86_64", "--x86-64", "x86_64", 62))}
+
+
+# ── Which release it is ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def release_notes(version, changelog, cargo):
+    """What the changelog says of a version; fails unless it is the newest, dated, the crates', and nothing is unreleased."""
+    if (own := tomllib.loads(cargo)["workspace"]["package"]["version"]) != version:
+        raise Failed(f"Cargo.toml has version {own}, not {version}: set workspace.package.version")
+    sections = re.split(r"^## \[(.+?)\](.*)\n", changelog, flags=re.MULTILINE)[1:]
+    unreleased, of_version = [tuple(text.strip() for text in sections[at : at + 3]) for at in (0, 3)]
+    if unreleased[0] != "Unreleased" or unreleased[2]:
+        raise Failed(f"CHANGELOG.md has changes under Unreleased: move them to {version}")
+    if of_version[0] != version or not re.fullmatch(r"- \d{4}-\d{2}-\d{2}", of_version[1]):
+        raise Failed(f"CHANGELOG.md has no dated section {version} after Unreleased")
+    return of_version[2] + "\n"
+
+
+def _git(*arguments):
+    found = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
+    return found.stdout.strip() if found.returncode == 0 else ""
+
+
+def _commit_time():
+    """Seconds since 1970; 1980 where there is no commit, because zips know no time before."""
+    return int(os.environ.get("SOURCE_DATE_EPOCH") or _git("log", "-1", "--format=%ct") or 315_532_800)
+
+
+# ── Files ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def check_elf(path, architecture):
+    """Fails unless a file is a 64-bit program for Linux's little-endian processors of this architecture."""
+    header = path.read_bytes()[:20]
+    if header[:6] != b"\x7fELF\x02\x01" or int.from_bytes(header[18:20], "little") != architecture.elf_machine:
+        raise Failed(f"{path} is no program for {architecture.name}")
+
+
+def write_zip(path, bootstrap):
+    """A function's deployment package, the same bytes for the same binary."""
+    entry = zipfile.ZipInfo("bootstrap", (1980, 1, 1, 0, 0, 0))
+    entry.create_system = 3  # Unix: the permissions below count
+    entry.external_attr = 0o100755 << 16
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr(entry, bootstrap.read_bytes(), compresslevel=9)
+
+
+def write_archive(path, folder, time):
+    """All of a folder, in order, without the owner's name."""
+
+    def as_released(entry):
+        entry.uid = entry.gid = 0
+        entry.uname = entry.gname = ""
+        entry.mtime = time
+        entry.mode = 0o755 if entry.isdir() or entry.mode & 0o100 else 0o644
+        return entry
+
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for each in [folder, *sorted(folder.rglob("*"))]:
+            archive.add(each, each.relative_to(folder.parent), recursive=False, filter=as_released)
+    path.write_bytes(gzip.compress(content.getvalue(), 9, mtime=0))
+
+
+def write_checksums(path, files):
+    """As `sha256sum --check` reads them, relative to the folder of `path`."""
+    lines = (f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.relative_to(path.parent)}\n" for file in sorted(files))
+    path.write_text("".join(lines))
+
+
+# ── Template and settings ────────────────────────────────────────────────────────────────────────────────────────────
+
+_FUNCTION = re.compile(
+    r"^  (?P<logical_id>\w+):\n    Type: AWS::Serverless::Function\n(?P<more>(?:    DependsOn: .*\n)?)"
+    r"    Metadata: \{ BuildMethod: rust-cargolambda, BuildProperties: \{ Binary: (?P<binary>[\w-]+) \} \}\n    Properties:\n",
+    re.MULTILINE,
+)
+_ARCHITECTURE = re.compile(r"(?<=^  Architecture:\n)(    Description: )(.*)(\n    Type: String\n)    Default: .*\n    AllowedValues: .*\n", re.MULTILINE)
+_DESCRIPTION = "  WhatsApp to Salesforce connect: people tap"
+
+
+def functions(template):
+    """Each function's logical id and binary."""
+    return {found["logical_id"]: found["binary"] for found in _FUNCTION.finditer(template)}
+
+
+def packaged_template(template, version, architecture):
+    """The template with zips in place of crates, and with the one architecture that they are for."""
+
+    def with_zip(found):
+        head = f"  {found['logical_id']}:\n    Type: AWS::Serverless::Function\n{found['more']}    Properties:\n"
+        return head + f"      CodeUri: functions/{found['binary']}-{architecture.name}.zip\n"
+
+    one = rf"\1\2 This template's zips are for {architecture.name}.\3    Default: {architecture.name}\n    AllowedValues: [{architecture.name}]\n"
+    text = _replace_once(_DESCRIPTION, f"  WhatsApp to Salesforce connect {version} ({architecture.name}): people tap", template)
+    text = _replace_once("    CodeUri: .\n", "", text)
+    text, of_architecture = _ARCHITECTURE.subn(one, text)
+    text, of_functions = _FUNCTION.subn(with_zip, text)
+    if of_architecture != 1 or of_functions != template.count("Type: AWS::Serverless::Function"):
+        raise Failed("template.yaml has another form than release/package.py knows")
+    return text
+
+
+def packaged_settings(settings):
+    """samconfig.toml, which speaks of no `make` where there is none."""
+    comment = "# Deploy defaults for AWS; `sam deploy` uses them. `wasf init` puts your own parameters under parameter_overrides.\n"
+    return comment + re.sub(r"\A(#.*\n)+", "", settings)
+
+
+def _replace_once(old, new, text):
+    if text.count(old) != 1:
+        raise Failed(f"template.yaml has {old.strip()!r} {text.count(old)} times")
+    return text.replace(old, new)
+
+
+# ── Programs ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def compile_for(architecture, binaries):
+    """Compiles functions and `wasf` for the C library of Lambda, which is older than most systems'; patterns of the results."""
+    standard_library = subprocess.run(
+        ["rustc", "--print", "target-libdir", "--target", architecture.target], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    if not pathlib.Path(standard_library.stdout.strip()).is_dir():
+        _run("rustup", "target", "add", architecture.target)
+    folder = ROOT / "target" / "released" / architecture.name
+    build = ["cargo", "lambda", "build", "--release", "--locked", architecture.flag, "--lambda-dir", folder]
+    # In one go, so that the functions have the features that only functions ask for.
+    _run(*build, *(argument for binary in binaries for argument in ("--bin", binary)))
+    # Operators' machines are older than Lambda's: without the optimisations for these.
+    _run(*build, "--package", "wasf", "--disable-optimizations")
+    return f"{folder}/{{binary}}/bootstrap", f"{folder}/wasf/bootstrap"
+
+
+def _run(*command):
+    path = f"{_TOOLS}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    command = [str(part) for part in command]
+    try:
+        found = subprocess.run(command, cwd=ROOT, env={**os.environ, "PATH": path})
+    except FileNotFoundError:
+        raise Failed(f"{command[0]} is missing: a release needs Rust by rustup (https://rustup.rs)") from None
+    if found.returncode:
+        raise Failed(f"`{' '.join(command[:3])}` ended with exit code {found.returncode}")
+
+
+def add_programs(folder, architecture, template, patterns):
+    """Puts the zips and `wasf` of one architecture into the release's folder."""
+    of_functions, of_wasf = patterns
+    (folder / "functions").mkdir(exist_ok=True)
+    for logical_id, binary in functions(template).items():
+        bootstrap = pathlib.Path(of_functions.format(logical_id=logical_id, binary=binary, architecture=architecture.name))
+        check_elf(bootstrap, architecture)
+        write_zip(folder / "functions" / f"{binary}-{architecture.name}.zip", bootstrap)
+    wasf = pathlib.Path(of_wasf.format(architecture=architecture.name))
+    check_elf(wasf, architecture)
+    shutil.copyfile(wasf, folder / f"wasf-linux-{architecture.machine}")
+    (folder / f"wasf-linux-{architecture.machine}").chmod(0o755)
+
+
+def package(out, version, notes, architectures, built):
+    """Makes the release below `out`; `built`: the patterns of built binaries, or None. Returns the archive."""
+    import sbom  # from the one package that is not in Python
+
+    template, time = (ROOT / "template.yaml").read_text(), _commit_time()
+    shutil.rmtree(out, ignore_errors=True)
+    folder = out / f"{NAME}-{version}"
+    folder.mkdir(parents=True)
+    for name in [*_DOCUMENTS, *(path.relative_to(ROOT) for path in ROOT.glob("docs/*.md"))]:
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(ROOT / name, folder / name)
+    for architecture in architectures:
+        patterns = built or compile_for(architecture, functions(template).values())
+        add_programs(folder, architecture, template, patterns)
+        (folder / architecture.template).write_text(packaged_template(template, version, architecture))
+    (folder / "samconfig.toml").write_text(packaged_settings((ROOT / "samconfig.toml").read_text()))
+    programs = [*functions(template).values(), "wasf"]
+    (folder / "sbom.cdx.json").write_text(sbom.of(ROOT, NAME, version, programs, [each.target for each in architectures], time))
+    write_checksums(folder / "SHA256SUMS", [path for path in folder.rglob("*") if path.is_file()])
+    archive = out / f"{NAME}-{version}.tar.gz"
+    write_archive(archive, folder, time)
+    shutil.copyfile(folder / "sbom.cdx.json", out / "sbom.cdx.json")
+    write_checksums(out / "SHA256SUMS", [archive, out / "sbom.cdx.json"])
+    (out / "notes.md").write_text(notes)
+    return archive
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--version", help="the release's version; without it, an unreleased one of this commit")
+    parser.add_argument("--architecture", action="append", choices=ARCHITECTURES, help="only this one; both by default")
+    parser.add_argument("--functions", metavar="PATTERN", help="the functions' binaries, where they are built already")
+    parser.add_argument("--wasf", metavar="PATTERN", help="the same for wasf")
+    parser.add_argument("--out", type=pathlib.Path, default=ROOT / "dist", help="the folder, which is replaced")
+    given = parser.parse_args()
+    if bool(given.functions) != bool(given.wasf):
+        parser.error("--functions and --wasf belong together")
+    try:
+        notes = ""
+        if given.version:
+            notes = release_notes(given.version, (ROOT / "CHANGELOG.md").read_text(), (ROOT / "Cargo.toml").read_text())
+        version = given.version or "unreleased-" + (_git("rev-parse", "--short=12", "HEAD") or "unknown")
+        architectures = [ARCHITECTURES[name] for name in given.architecture or ARCHITECTURES]
+        archive = package(given.out, version, notes, architectures, given.functions and (given.functions, given.wasf))
+    except Failed as failure:
+        print(f"No release: {failure}", file=sys.stderr)
+        return 1
+    print(f"{archive} ({archive.stat().st_size / 1e6:.1f} MB)")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,163 @@
+"""What `make package` makes of the repository. That it deploys and connects somebody, tests/system sees to."""
+
+import copy
+import hashlib
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+
+import pytest
+import yaml
+from conftest import ROOT, parsed
+
+sys.path.insert(0, str(ROOT / "release"))
+import package  # noqa: E402
+
+TEMPLATE = (ROOT / "template.yaml").read_text()
+BOTH = list(package.ARCHITECTURES.values())
+CARGO = '[workspace.package]\nversion = "1.2.0"\n'
+CHANGELOG = "# Changelog\n\n## [Unreleased]\n\n## [1.2.0] - 2027-01-31\n\n- New.\n\n## [1.1.0] - 2026-12-01\n\n- Old.\n"
+
+
+def _elf(path, machine, klass=2):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"\x7fELF" + bytes([klass, 1, 1]) + bytes(11) + machine.to_bytes(2, "little") + b"the rest")
+    return path
+
+
+@pytest.mark.parametrize("architecture", BOTH, ids=lambda each: each.name)
+def test_a_packaged_template_is_the_template_with_zips_of_one_architecture(architecture):
+    packaged = parsed(package.packaged_template(TEMPLATE, "1.2.0", architecture))
+    assert f"connect 1.2.0 ({architecture.name}): people" in packaged["Description"]
+    wanted = copy.deepcopy(parsed(TEMPLATE))
+    wanted["Description"] = packaged["Description"]
+    del wanted["Globals"]["Function"]["CodeUri"]
+    for function in wanted["Resources"].values():
+        if function["Type"] == "AWS::Serverless::Function":
+            binary = function.pop("Metadata")["BuildProperties"]["Binary"]
+            function["Properties"]["CodeUri"] = f"functions/{binary}-{architecture.name}.zip"
+    described = wanted["Parameters"]["Architecture"]
+    described.update(Default=architecture.name, AllowedValues=[architecture.name])
+    described["Description"] += f" This template's zips are for {architecture.name}."
+    assert packaged == wanted
+
+
+def test_a_template_of_another_form_is_not_packaged():
+    for broken in (TEMPLATE.replace("Binary: notifier", "Manifest: notifier"), TEMPLATE.replace("    CodeUri: .\n", "")):
+        with pytest.raises(package.Failed, match="template.yaml has"):
+            package.packaged_template(broken, "1.2.0", BOTH[0])
+
+
+def test_the_default_architectures_template_is_the_one_that_sam_deploy_looks_for(template):
+    default = package.ARCHITECTURES[template["Parameters"]["Architecture"]["Default"]]
+    assert default.template == "template.yaml"
+    assert sorted(package.ARCHITECTURES) == sorted(template["Parameters"]["Architecture"]["AllowedValues"])
+
+
+def test_every_function_is_packaged(template):
+    assert sorted(package.functions(TEMPLATE).values()) == sorted(path.name for path in (ROOT / "functions").iterdir())
+
+
+@pytest.mark.parametrize("wrong", ["function", "wasf"])
+def test_a_program_for_another_processor_ends_the_packaging(tmp_path, wrong):
+    arm, intel = 183, 62
+    for binary in package.functions(TEMPLATE).values():
+        _elf(tmp_path / "built" / binary, intel if (wrong, binary) == ("function", "notifier") else arm)
+    _elf(tmp_path / "built/wasf", intel if wrong == "wasf" else arm)
+    patterns = (f"{tmp_path}/built/{{binary}}", f"{tmp_path}/built/wasf")
+    with pytest.raises(package.Failed, match="no program for arm64"):
+        package.add_programs(tmp_path, package.ARCHITECTURES["arm64"], TEMPLATE, patterns)
+
+
+@pytest.mark.parametrize("content", [b"", b"#!/bin/sh\n" * 4, b"\x7fELF\x01\x01" + bytes(12) + b"\xb7\x00", b"\x7fELF\x02\x02" + bytes(12) + b"\xb7\x00"])
+def test_what_is_no_64_bit_little_endian_program_is_not_packaged(tmp_path, content):
+    (tmp_path / "bootstrap").write_bytes(content)
+    with pytest.raises(package.Failed):
+        package.check_elf(tmp_path / "bootstrap", package.ARCHITECTURES["arm64"])
+
+
+def test_the_same_program_makes_the_same_zip_whenever_it_was_built(tmp_path):
+    bootstrap = _elf(tmp_path / "bootstrap", 62)
+    package.write_zip(tmp_path / "a.zip", bootstrap)
+    os.utime(bootstrap, (2_000_000_000, 2_000_000_000))
+    bootstrap.chmod(0o600)
+    package.write_zip(tmp_path / "b.zip", bootstrap)
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+
+
+def test_lambda_may_execute_the_program_in_a_zip(tmp_path):
+    package.write_zip(tmp_path / "a.zip", _elf(tmp_path / "bootstrap", 62))
+    with zipfile.ZipFile(tmp_path / "a.zip") as file:
+        (entry,) = file.infolist()
+    assert (entry.filename, entry.external_attr >> 16 & 0o777) == ("bootstrap", 0o755)
+
+
+def test_the_same_files_make_the_same_archive(tmp_path):
+    archives = []
+    for name, order in (("one", "ab"), ("two", "ba")):
+        folder = tmp_path / name / "release"
+        folder.mkdir(parents=True)
+        for file in order:
+            (folder / file).write_text(file)
+        os.utime(folder / "a", (0, len(archives)))
+        (folder / "b").chmod(0o755)
+        package.write_archive(tmp_path / f"{name}.tar.gz", folder, 1_800_000_000)
+        archives.append((tmp_path / f"{name}.tar.gz").read_bytes())
+    assert archives[0] == archives[1]
+    with tarfile.open(tmp_path / "one.tar.gz") as archive:
+        assert {entry.name: entry.mode for entry in archive} == {"release": 0o755, "release/a": 0o644, "release/b": 0o755}
+
+
+def test_sha256sum_finds_a_file_that_was_changed(tmp_path):
+    (tmp_path / "functions").mkdir()
+    (tmp_path / "functions/a.zip").write_text("a")
+    package.write_checksums(tmp_path / "SHA256SUMS", [tmp_path / "functions/a.zip"])
+    assert hashlib.sha256(b"a").hexdigest() in (tmp_path / "SHA256SUMS").read_text()
+    check = ["sha256sum", "--check", "--quiet", "SHA256SUMS"]
+    assert subprocess.run(check, cwd=tmp_path).returncode == 0
+    (tmp_path / "functions/a.zip").write_text("b")
+    assert subprocess.run(check, cwd=tmp_path, capture_output=True).returncode == 1
+
+
+def test_a_releases_notes_are_what_the_changelog_says_of_it():
+    assert package.release_notes("1.2.0", CHANGELOG, CARGO) == "- New.\n"
+
+
+@pytest.mark.parametrize(
+    "changelog, cargo",
+    [
+        (CHANGELOG, CARGO.replace("1.2.0", "1.1.0")),
+        (CHANGELOG.replace("[1.2.0]", "[1.3.0]"), CARGO),
+        (CHANGELOG.replace("- 2027-01-31", ""), CARGO),
+        (CHANGELOG.replace("## [Unreleased]\n", "## [Unreleased]\n\n- Later.\n"), CARGO),
+        (CHANGELOG.replace("## [Unreleased]\n", ""), CARGO),
+    ],
+    ids=["other crates", "other changelog", "no date", "unreleased changes", "no place for unreleased changes"],
+)
+def test_a_tag_that_is_not_the_changelogs_and_the_crates_version_is_no_release(changelog, cargo):
+    with pytest.raises(package.Failed):
+        package.release_notes("1.2.0", changelog, cargo)
+
+
+def test_the_changelog_has_the_form_of_which_releases_are_made():
+    version = "9.9.9"
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    assert "\n## [Unreleased]\n" in changelog
+    released = changelog.replace("\n## [Unreleased]\n", f"\n## [Unreleased]\n\n## [{version}] - 2027-01-31\n")
+    assert package.release_notes(version, released, CARGO.replace("1.2.0", version))
+
+
+def test_the_settings_of_a_release_are_the_repositorys_and_speak_of_no_make():
+    settings = (ROOT / "samconfig.toml").read_text()
+    packaged = package.packaged_settings(settings)
+    assert "make" not in packaged
+    assert packaged.split("version = ")[1] == settings.split("version = ")[1]
+
+
+def test_the_release_workflow_may_publish_and_attest_and_no_more():
+    workflow = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())
+    assert workflow["permissions"] == {"contents": "read"}
+    (job,) = workflow["jobs"].values()
+    assert job["permissions"] == {"contents": "write", "id-token": "write", "attestations": "write"}
