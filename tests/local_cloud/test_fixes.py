@@ -529,6 +529,22 @@ def network():
 
 
 @expectation
+def reservations_leave_a_hundred(cloud):
+    name = cloud.deploy({}, functions={"Reserving": NOTHING})["Reserving"]
+    client = cloud.client("lambda")
+    client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=800)
+    try:
+        client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=901)
+        code = None
+    except ClientError as refused:
+        code = refused.response["Error"]["Code"]
+    assert code == "InvalidParameterValueException"
+    client.delete_function_concurrency(FunctionName=name)
+    too_many = {"Type": "AWS::Serverless::Function", "Properties": {"ReservedConcurrentExecutions": 901}}
+    cloud.deploy({"Greedy": too_many}, functions={"Greedy": NOTHING}, ends="ROLLBACK_COMPLETE")
+
+
+@expectation
 def function_networks(cloud):
     inside = {"SubnetIds": [{"Ref": "Subnet"}], "SecurityGroupIds": ["sg-1"]}
     stack = cloud.deploy({**network(), "Inside": function(VpcConfig=inside)}, functions={"Inside": ANSWER, "Outside": ANSWER})
