@@ -78,7 +78,7 @@ lint-template:
 	$(scan)/checkov --config-file .checkov.yaml
 
 checks: ## the repository against itself: template, code, samples, documents, rules
-	@$(cloud) setup ministack
+	@$(cloud) setup ministack tools
 	$(python) -m pytest tests/checks docs/analysis
 
 # ── Test it deployed

@@ -2,8 +2,11 @@
 
 import pathlib
 
+import boto3
 import pytest
 import yaml
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -29,9 +32,32 @@ def parsed(text):
     return yaml.load(text, _Template)
 
 
+class _LongForms(yaml.SafeLoader):
+    """YAML with CloudFormation's short functions in their long forms, as SAM's translator reads them."""
+
+
+def _long_form(loader, suffix, node):
+    ((name, argument),) = _short_function(loader, suffix, node).items()
+    if name == "GetAtt":
+        argument = argument.split(".", 1)
+    return {name if name in ("Ref", "Condition") else f"Fn::{name}": argument}
+
+
+_LongForms.add_multi_constructor("!", _long_form)
+
+
 @pytest.fixture(scope="module")
 def template():
     return parsed((ROOT / "template.yaml").read_text())
+
+
+@pytest.fixture(scope="session")
+def transformed():
+    """What CloudFormation creates: the template after SAM's transform. A test that changes it copies it first."""
+    document = yaml.load((ROOT / "template.yaml").read_text(), _LongForms)
+    document["Globals"]["Function"]["CodeUri"] = {"Bucket": "code", "Key": "package"}  # as `sam package` leaves it
+    session = boto3.Session(region_name="us-east-1")
+    return Translator({}, Parser(), boto_session=session).translate(document, {})
 
 
 def resources(template, kind):

@@ -62,10 +62,11 @@ signal.signal(signal.SIGTERM, _end_all)
 class Cloud:
     """One emulator process and the means to look into it."""
 
-    def __init__(self, directory, without=()):
+    def __init__(self, directory, without=(), account_concurrency=None):
         self.directory, self._numbers = directory, itertools.count(1)
         self.port = processes.free_port()
-        self.process = emulator.start(sys.executable, self.port, directory, without=without)
+        settings = {"without": without, "account_concurrency": account_concurrency}
+        self.process = emulator.start(sys.executable, self.port, directory, **settings)
         _running.add(self)
         processes.wait_until_ready(self.process, emulator.ready_url(self.port))
         self.client("s3").create_bucket(Bucket="code")

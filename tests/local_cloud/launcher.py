@@ -1,6 +1,6 @@
 """Runs MiniStack in this process with the project's fixes (see `fixes`), for loopback clients only.
 
-    python launcher.py --port 4566 --state DIRECTORY [--functions-endpoint URL] [--without FIX[,FIX…]]
+    python launcher.py --port 4566 --state DIRECTORY [--functions-endpoint URL] [--account-concurrency N] [--without FIX[,FIX…]]
 
 It owns how the emulator is configured: IAM enforced (`AUTH`), one port, nothing but the given directory written.
 Lambda functions inherit this process's whole environment, so start it with a clean one (see `emulator.py`).
@@ -21,7 +21,7 @@ def main():
     found = importlib.metadata.version("ministack")
     if found != MINISTACK:
         raise SystemExit(f"the fixes are written for MiniStack {MINISTACK}, found {found}: run `make clean up`")
-    _configure(arguments.port, arguments.state.resolve(), arguments.functions_endpoint)
+    _configure(arguments.port, arguments.state.resolve(), arguments.functions_endpoint, arguments.account_concurrency)
 
     import fixes  # only now: MiniStack reads its configuration when it is imported
     from ministack import app
@@ -36,6 +36,7 @@ def _arguments():
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--state", type=pathlib.Path, required=True, help="a directory of its own")
     parser.add_argument("--functions-endpoint", help="where functions are told that AWS is; default: here")
+    parser.add_argument("--account-concurrency", type=int, default=1000, help="functions that may run at once; a new account's: 10")
     parser.add_argument(
         "--without",
         type=lambda names: names.split(","),
@@ -45,7 +46,7 @@ def _arguments():
     return parser.parse_args()
 
 
-def _configure(port, state, functions_endpoint):
+def _configure(port, state, functions_endpoint, account_concurrency):
     temporary = state / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)
     tempfile.tempdir = str(temporary)
@@ -58,6 +59,7 @@ def _configure(port, state, functions_endpoint):
         GATEWAY_PORT=str(port),
         HOME=str(state),
         IOT_MTLS_ENABLED="0",
+        LAMBDA_ACCOUNT_CONCURRENCY=str(account_concurrency),
         MINISTACK_HOST="localhost",
         MINISTACK_REGION="us-east-1",
         S3_DATA_DIR=str(state / "s3"),

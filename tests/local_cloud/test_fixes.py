@@ -13,10 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import boto3
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 from conftest import ACCOUNT, eventually, settled
-from emulator import HERE, REGION
+from emulator import ACCESS_KEY_ID, HERE, REGION, SECRET_ACCESS_KEY
 
 EXPECTATIONS = {}
 
@@ -523,6 +526,22 @@ def network():
         "Network": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.66.0.0/24"}},
         "Subnet": {"Type": "AWS::EC2::Subnet", "Properties": {"VpcId": {"Ref": "Network"}, "CidrBlock": "10.66.0.0/28"}},
     }
+
+
+@expectation
+def reservations_leave_a_hundred(cloud):
+    name = cloud.deploy({}, functions={"Reserving": NOTHING})["Reserving"]
+    client = cloud.client("lambda")
+    client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=800)
+    try:
+        client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=901)
+        code = None
+    except ClientError as refused:
+        code = refused.response["Error"]["Code"]
+    assert code == "InvalidParameterValueException"
+    client.delete_function_concurrency(FunctionName=name)
+    too_many = {"Type": "AWS::Serverless::Function", "Properties": {"ReservedConcurrentExecutions": 901}}
+    cloud.deploy({"Greedy": too_many}, functions={"Greedy": NOTHING}, ends="ROLLBACK_COMPLETE")
 
 
 @expectation
@@ -1052,6 +1071,44 @@ def incomplete_entries(cloud):
     codes = [entry.get("ErrorCode") for entry in answer["Entries"]]
     assert codes == [None, "MalformedDetail", "MalformedDetail", "InvalidArgument", "InvalidArgument"]
     assert len(received) == 1
+
+
+@expectation
+def requests_by_the_model(cloud):
+    url, arn = cloud.client("sqs").create_queue(QueueName="modelled")["QueueUrl"], f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1"
+    secrets = [f"secret{number}" for number in range(21)]
+    for service, target, request in (
+        ("sqs", "AmazonSQS.SendMessages", {"QueueUrl": url, "MessageBody": "x"}),
+        ("sqs", "AmazonSQS.SendMessage", {"QueueUrl": url}),
+        ("sqs", "AmazonSQS.SendMessage", {"QueueUrl": url, "MessageBody": "x", "Delay": 1}),
+        ("sqs", "AmazonSQS.SendMessage", {"QueueUrl": url, "MessageBody": "x", "DelaySeconds": "1"}),
+        ("sqs", "AmazonSQS.ChangeMessageVisibility", {"QueueUrl": url, "ReceiptHandle": "r", "VisibilityTimeout": 43_201}),
+        ("sqs", "AmazonSQS.ReceiveMessage", {"QueueUrl": url, "MaxNumberOfMessages": 11}),
+        ("kms", "TrentService.Sign", {"KeyId": arn, "Message": "eA==", "SigningAlgorithm": "ED25519"}),
+        ("kms", "TrentService.Sign", {"KeyId": arn, "Message": "", "SigningAlgorithm": "ED25519_SHA_512"}),
+        ("secretsmanager", "secretsmanager.BatchGetSecretValue", {"SecretIdList": secrets}),
+        ("dynamodb", "DynamoDB_20120810.TransactWriteItems", {"TransactItems": []}),
+        ("dynamodb", "DynamoDB_20120810.GetItem", {"TableName": "name with spaces", "Key": {"id": {"S": "1"}}}),
+        ("dynamodb", "DynamoDB_20120810.GetItem", {"TableName": "t", "Key": {"id": {"X": "1"}}}),
+    ):
+        status, error = _asked_by_hand(cloud, service, target, request)
+        assert (status, error.get("__type")) == (400, "ValidationException"), (target, request, error)
+    as_the_model_says = {"QueueUrl": url, "MessageBody": "x", "DelaySeconds": 0}
+    status, _ = _asked_by_hand(cloud, "sqs", "AmazonSQS.SendMessage", as_the_model_says)
+    assert status == 200
+
+
+def _asked_by_hand(cloud, service, target, request):
+    """Status and body of a request that boto3 would not send."""
+    headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": target}
+    signed = AWSRequest("POST", f"http://127.0.0.1:{cloud.port}/", headers, json.dumps(request))
+    SigV4Auth(Credentials(ACCESS_KEY_ID, SECRET_ACCESS_KEY), service, REGION).add_auth(signed)
+    try:
+        sent = urllib.request.Request(signed.url, signed.data.encode(), dict(signed.headers))
+        with urllib.request.urlopen(sent) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
 
 
 def _total(cloud, namespace, name, **dimensions):

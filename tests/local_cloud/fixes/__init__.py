@@ -18,6 +18,7 @@ _MODULES = (
     "functions",
     "iam",
     "logs",
+    "models",
     "network",
     "secrets",
     "sns",

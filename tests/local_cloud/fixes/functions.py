@@ -7,13 +7,14 @@ import select
 import threading
 
 from ministack.core import lambda_runtime
-from ministack.core.responses import get_account_id, get_region
+from ministack.core.responses import error_response_json, get_account_id, get_region
 from ministack.services import lambda_svc
 
 from . import fix
-from .provisioning import HANDLERS, after_provisioning
+from .provisioning import HANDLERS, after_provisioning, with_properties
 
 _FUNCTION = "AWS::Lambda::Function"
+_UNRESERVED = 100
 
 
 @fix
@@ -28,6 +29,42 @@ def reserved_concurrency():
         lambda_svc._functions[name]["concurrency"] = None if reserved is None else int(reserved)
 
     after_provisioning(_FUNCTION, reserve)
+
+
+@fix
+def reservations_leave_a_hundred():
+    """A reservation that leaves fewer than a hundred of the account's concurrent executions unreserved is refused, so that an
+    account with the limit of new ones, 10, can reserve none.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
+    https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+    """
+
+    def refusal(name, value):
+        """In AWS's words; None where there is room."""
+        others = (function.get("concurrency") or 0 for key, function in lambda_svc._functions.items() if key != name)
+        left = lambda_svc._ACCOUNT_CONCURRENCY_CAP - sum(others) - int(value or 0)
+        if not int(value or 0) or left >= _UNRESERVED:
+            return None
+        return (
+            f"Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below "
+            f"its minimum value of [{_UNRESERVED}]."
+        )
+
+    def check(properties):
+        if refused := refusal(properties.get("FunctionName"), properties.get("ReservedConcurrentExecutions")):
+            raise ValueError(refused)
+        return properties
+
+    put = lambda_svc._put_function_concurrency
+
+    def put_with_room(name, data):
+        if refused := refusal(name, data.get("ReservedConcurrentExecutions")):
+            return error_response_json("InvalidParameterValueException", refused, 400)
+        return put(name, data)
+
+    with_properties(_FUNCTION, check)
+    lambda_svc._put_function_concurrency = put_with_room
 
 
 @fix
