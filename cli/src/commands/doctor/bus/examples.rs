@@ -7,7 +7,7 @@ use shared::{
     attempt::EndReason,
     bot::{
         CloudEvent,
-        event::{Connected, Data, Ended, EventType, MessageStatus, NotConnected},
+        event::{Connected, Data, Ended, MessageStatus, NotConnected},
     },
 };
 
@@ -117,6 +117,8 @@ impl Whose {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+
+    use shared::bot::event::EventType;
 
     use super::*;
 
