@@ -24,7 +24,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 export PYTEST_ADDOPTS := -p no:cacheprovider -q
 
 .PHONY: help up down status test quick lint lint-rust lint-template unit model checks emulator end-to-end connect meta contract bots kills \
-  alarms operate wasf soak outage latency simulate sweep sweep-bench crowd browser bench picture fmt audit build deploy package tools clean
+  alarms operate wasf soak outage latency simulate sweep sweep-bench lists crowd browser bench picture fmt audit build deploy package tools clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^# ── / {sub(/^# ── /, ""); print "\n" $$0} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -136,6 +136,11 @@ sweep: ## simulate the sweep of ten million connections; UPDATE=1 puts it into d
 
 sweep-bench: ## sweep 100,000 rows of which 3 % are due, on a local cloud: who is refreshed, how fast (some minutes)
 	$(cloud) run -- $(tests) --test end_to_end -- --ignored --nocapture upkeep::a_hundred_thousand_rows
+
+lists: ## ROWS=1000000 attempts in a table, on an emulator: how long wasf's lists take, and what they read (some minutes)
+	@$(cloud) setup ministack
+	$(cargo) build $(on) --release --quiet --package wasf
+	$(python) docs/analysis/lists/lists.py --rows $(or $(ROWS),1000000) --wasf target/$(target)/release/wasf
 
 crowd: ## a thousand calls for one token, 150 of them in flight, on a local cloud: one refresh, equal answers (some minutes)
 	$(cloud) run -- $(tests) --test end_to_end -- --ignored --nocapture tokens::a_thousand

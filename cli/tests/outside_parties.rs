@@ -231,3 +231,86 @@ fn what_the_environment_lacks_is_named_with_what_to_do() {
     let without_credentials = wasf(&[], &CREDENTIALS[2..]);
     assert!(without_credentials.contains("run aws configure"), "{without_credentials}");
 }
+
+const KEYS: &str = "aws_secret_access_key = s\nregion = us-east-2\naws_access_key_id =";
+
+/// The first request of `wasf` with these arguments, in a folder with this samconfig.toml and an environment that has keys of
+/// its own and these: whose keys it is signed with, and for which Region.
+fn signed_by(arguments: &[&str], samconfig: &str, environment: &[(&str, &str)]) -> (String, String) {
+    let config = format!("[profile prod]\n{KEYS} AKIAPROD\n[profile live]\n{KEYS} AKIALIVE\n");
+    let config = file("accounts", "config", &config);
+    let folder = file(&format!("account-{}", samconfig.len()), "samconfig.toml", samconfig);
+    let (address, asked) = server();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wasf"));
+    command.args(arguments).env_clear().current_dir(folder.parent().unwrap());
+    command.envs([("AWS_MAX_ATTEMPTS", "1"), ("AWS_EC2_METADATA_DISABLED", "true"), ("HOME", "/nowhere")]);
+    command.envs([("AWS_CONFIG_FILE", config.to_str().unwrap()), ("AWS_ENDPOINT_URL", &address)]);
+    command.envs(environment.iter().copied());
+    let output = command.output().unwrap();
+    assert!(!output.status.success(), "wasf {arguments:?} {samconfig}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    let head = asked.try_recv().unwrap_or_else(|_| panic!("wasf {arguments:?} asked nobody: {said}"));
+    let credential = head.split("Credential=").nth(1).unwrap_or_else(|| panic!("not signed: {head}"));
+    let mut parts = credential.split('/').map(str::to_owned);
+    (parts.next().unwrap(), parts.nth(1).unwrap())
+}
+
+const WITH_PROFILES: &str = "[default.global.parameters]\nstack_name = \"s\"\nprofile = \"prod\"\nregion = \"eu-west-1\"\n\
+                             [live.deploy.parameters]\nstack_name = \"s\"\nprofile = \"live\"\n";
+
+/// Each with the keys of another account in the environment.
+#[test]
+fn the_account_is_that_of_the_profile_that_is_named_whatever_the_environment_has() {
+    let prod_by_variable = [&CREDENTIALS[..], &[("AWS_PROFILE", "prod")]].concat();
+    for (arguments, samconfig, environment, signed) in [
+        (&["--stack-name", "s", "--profile", "prod", "doctor"][..], "", &CREDENTIALS[..], ("AKIAPROD", "us-east-1")),
+        (
+            &["--stack-name", "s", "--profile", "live", "doctor"],
+            WITH_PROFILES,
+            &prod_by_variable,
+            ("AKIALIVE", "us-east-1"),
+        ),
+        (&["--stack-name", "s", "--profile", "live", "doctor"], "", &CREDENTIALS[..2], ("AKIALIVE", "us-east-2")),
+        (&["doctor"], WITH_PROFILES, &CREDENTIALS, ("AKIAPROD", "eu-west-1")),
+        (&["--profile", "live", "doctor"], WITH_PROFILES, &CREDENTIALS, ("AKIALIVE", "eu-west-1")),
+        (&["--region", "us-west-2", "doctor"], WITH_PROFILES, &CREDENTIALS, ("AKIAPROD", "us-west-2")),
+        (&["--config-env", "live", "doctor"], WITH_PROFILES, &CREDENTIALS, ("AKIALIVE", "us-east-1")),
+        (
+            &["--config-env", "live", "--profile", "prod", "doctor"],
+            WITH_PROFILES,
+            &CREDENTIALS,
+            ("AKIAPROD", "us-east-1"),
+        ),
+        // What nobody names is the shell's, and a stack that is named alone is looked for where the shell points.
+        (&["--stack-name", "s", "doctor"], WITH_PROFILES, &CREDENTIALS, ("AKIA", "us-east-1")),
+        (&["--stack-name", "s", "doctor"], "", &prod_by_variable[2..], ("AKIAPROD", "us-east-1")),
+    ] {
+        let found = signed_by(arguments, samconfig, environment);
+        assert_eq!((found.0.as_str(), found.1.as_str()), signed, "wasf {arguments:?}");
+    }
+}
+
+#[test]
+fn every_command_is_signed_by_the_profile_that_is_named() {
+    for command in [
+        "alarms",
+        "attempt list",
+        "connection revoke whatsapp:+15551234567 --confirm",
+        "destroy --confirm",
+        "dlq redrive --confirm",
+        "dlq drop --confirm",
+        "doctor",
+        "events redeliver --confirm",
+        "events test",
+        "init --no-input --whatsapp-provider None --confirm",
+        "link whatsapp:+15551234567",
+        "logs",
+        "person erase whatsapp:+15551234567 --confirm",
+        "secret set sf_client_secret --confirm",
+        "stats",
+    ] {
+        let arguments: Vec<_> =
+            ["--stack-name", "s", "--profile", "prod"].into_iter().chain(command.split(' ')).collect();
+        assert_eq!(signed_by(&arguments, "", &CREDENTIALS).0, "AKIAPROD", "wasf {command}");
+    }
+}

@@ -24,9 +24,11 @@ def main():
     _configure(arguments.port, arguments.state.resolve(), arguments.functions_endpoint, arguments.account_concurrency)
 
     import fixes  # only now: MiniStack reads its configuration when it is imported
+    import index_ranges
     from ministack import app
 
     fixes.apply(without=arguments.without)
+    index_ranges.install()
     sys.argv = ["ministack"]
     app.main()
 

@@ -51,6 +51,9 @@ pub(crate) struct InitArgs {
     /// The page with your privacy policy, which the pages link to; - for none.
     #[arg(long, value_name = "URL", env = "WASF_PRIVACY_URL", allow_hyphen_values = true)]
     pub(crate) privacy_url: Option<String>,
+    /// The language of people whose link names none: en, es, pt-BR, fr, de, hi, id or ar.
+    #[arg(long, value_name = "TAG", env = "WASF_DEFAULT_LANGUAGE")]
+    pub(crate) default_language: Option<String>,
     /// The bot's webhook for events; - for none.
     #[arg(long, value_name = "URL", env = "WASF_BOT_WEBHOOK_URL", hide_env_values = true, allow_hyphen_values = true)]
     pub(crate) bot_webhook_url: Option<String>,

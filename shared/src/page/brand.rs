@@ -66,6 +66,18 @@ impl Brand {
         )
     }
 
+    /// What of these settings is invalid, so that the pages go without it.
+    #[must_use]
+    pub fn left_out(settings: &Settings<impl Fn(&str) -> Option<String>>) -> Vec<SettingError> {
+        let tried = [
+            settings.parsed_optional::<BrandName>("BRAND_NAME").err(),
+            settings.parsed_optional::<PrivacyUrl>("PRIVACY_URL").err(),
+            settings.parsed_optional::<Colour>("BRAND_COLOR").err(),
+            settings.parsed_optional::<Logo>("BRAND_LOGO").err(),
+        ];
+        tried.into_iter().flatten().collect()
+    }
+
     fn new(
         name: Option<BrandName>,
         privacy_url: Option<PrivacyUrl>,

@@ -1,9 +1,9 @@
 //! Lists of attempts, the latest first, from the attempt table's indexes: they read little more than they show, however
 //! large the table is.
 //!
-//! A list by status merges the partitions of a day ([`index::status_days`]), from the latest day back: one day, then one
-//! more, two, four, so that a list of many days without attempts does not wait for each, and one that is nearly full after
-//! a day reads little of the next.
+//! A list by status merges the partitions of a day ([`index::status_days`]), from the latest day back: one day, and then as
+//! many as the list lacks at the rate of those that were read ([`days_to_read`]). So a list of many days with few attempts
+//! does not wait for each, and one that is nearly full after a day reads little of the next.
 
 use std::collections::HashSet;
 
@@ -22,8 +22,10 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 const CLOCK_TOLERANCE_MS: u64 = 10 * 60 * 1000;
 /// The most that is asked for at once.
 const PAGE: usize = 1_000;
-/// How many partitions are read at once.
-const AT_ONCE: usize = 64;
+/// How many partitions are read at once: as many connections to DynamoDB.
+const AT_ONCE: usize = 128;
+/// A list reads so many times as many days as it has read, at most, before it looks at what they had.
+const GROWTH: usize = 3;
 
 /// Whose attempts are listed.
 #[derive(Clone, Debug)]
@@ -75,6 +77,18 @@ struct Partition {
     pages: u32,
 }
 
+impl Partition {
+    const fn new(index: &'static str, key: (&'static str, String)) -> Self {
+        Self { index, key, rows: Vec::new(), progress: Progress::Unread, pages: 0 }
+    }
+
+    fn add(&mut self, mut page: Page) {
+        self.rows.append(&mut page.rows);
+        self.progress = page.progress;
+        self.pages += 1;
+    }
+}
+
 #[derive(Debug)]
 enum Progress {
     Unread,
@@ -98,12 +112,17 @@ impl AttemptTable {
         let (mut rows, mut listed) = (Vec::new(), Listed::default());
         // One more than is shown tells whether there are more.
         let limit = wanted.limit.saturating_add(1);
-        for partitions in partitions(wanted, now) {
-            let missing = limit - rows.len();
-            rows.append(&mut self.latest(partitions, wanted, missing, &mut listed.rows_read).await?);
-            if rows.len() == limit {
+        let mut days = days(wanted, now);
+        let (mut read, mut size) = (0, 1);
+        while rows.len() < limit {
+            let partitions: Vec<_> = days.by_ref().take(size).flatten().collect();
+            if partitions.is_empty() {
                 break;
             }
+            let missing = limit - rows.len();
+            rows.append(&mut self.latest(partitions, wanted, missing, &mut listed.rows_read).await?);
+            read += size;
+            size = days_to_read(read, rows.len(), limit);
         }
         listed.has_more = rows.len() > wanted.limit;
         rows.truncate(wanted.limit);
@@ -134,21 +153,17 @@ impl AttemptTable {
             let share = limit.saturating_sub(found).div_ceil(due.len()).max(1);
             // Partitions are never even.
             let share = share.saturating_add(share.isqrt());
-            for some in due.chunks(AT_ONCE) {
-                let mut reads = JoinSet::new();
-                for &place in some {
+            let (mut due, mut reads) = (due.into_iter(), JoinSet::new());
+            loop {
+                for place in due.by_ref().take(AT_ONCE - reads.len()) {
                     let read = self.page(&partitions[place], wanted, share);
                     reads.spawn(async move { (place, read.await) });
                 }
-                while let Some(read) = reads.join_next().await {
-                    let (place, read) = read.map_err(|error| Error::failed("list the attempts", error.to_string()))?;
-                    let mut page = read?;
-                    *rows_read += page.rows_read;
-                    let partition = &mut partitions[place];
-                    partition.rows.append(&mut page.rows);
-                    partition.progress = page.progress;
-                    partition.pages += 1;
-                }
+                let Some(read) = reads.join_next().await else { break };
+                let (place, read) = read.map_err(|error| Error::failed("list the attempts", error.to_string()))?;
+                let page = read?;
+                *rows_read += page.rows_read;
+                partitions[place].add(page);
             }
         }
         let mut rows: Vec<_> = partitions.into_iter().flat_map(|partition| partition.rows).collect();
@@ -221,35 +236,32 @@ pub(super) fn no_index(index: &str) -> Error {
     Error::failed("list the attempts", why)
 }
 
-/// What has to be read, in groups, each of which has only later rows than the next.
-fn partitions(wanted: &Wanted, now: Timestamp) -> Vec<Vec<Partition>> {
+/// What has to be read, day by day, each of which has only later rows than the next. A chat's are in one.
+fn days(wanted: &Wanted, now: Timestamp) -> Box<dyn Iterator<Item = Vec<Partition>> + Send> {
     let index = wanted.of.index();
-    let partition = |key| Partition { index, key, rows: Vec::new(), progress: Progress::Unread, pages: 0 };
     match &wanted.of {
         Of::Chat(forms, _) => {
-            vec![forms.iter().map(|form| partition((attr::WA_ID, form.as_str().to_owned()))).collect()]
+            let of_form = |form: &WaId| Partition::new(index, (attr::WA_ID, form.as_str().to_owned()));
+            Box::new(std::iter::once(forms.iter().map(of_form).collect()))
         }
         Of::Statuses(statuses) => {
             let last = now.millis().saturating_add(CLOCK_TOLERANCE_MS).min(wanted.end().millis());
-            let day = |day: u64| -> Vec<_> {
+            let statuses = statuses.clone();
+            let day = move |day: u64| {
                 let at = Timestamp::from_millis(day * DAY_MS);
                 let keys = statuses.iter().flat_map(|status| index::status_days(*status, at));
-                keys.map(|key| partition((attr::STATUS_DAY, key))).collect()
+                keys.map(|key| Partition::new(index, (attr::STATUS_DAY, key))).collect()
             };
-            let mut days = (wanted.since.millis() / DAY_MS..=last / DAY_MS).rev();
-            let most = (AT_ONCE / day(0).len().max(1)).max(1);
-            let (mut groups, mut read, mut size) = (Vec::new(), 0, 1);
-            loop {
-                let group: Vec<_> = days.by_ref().take(size).flat_map(day).collect();
-                if group.is_empty() {
-                    return groups;
-                }
-                groups.push(group);
-                read += size;
-                size = read.min(most);
-            }
+            Box::new((wanted.since.millis() / DAY_MS..=last / DAY_MS).rev().map(day))
         }
     }
+}
+
+/// How many more days are read at once, after so many that had so many rows of the list's limit: those that the rest is
+/// expected in.
+fn days_to_read(read: usize, found: usize, limit: usize) -> usize {
+    let expected = limit.saturating_sub(found).saturating_mul(read) / found.max(1);
+    expected.clamp(1, read.saturating_mul(GROWTH).max(1))
 }
 
 /// The partitions that have to be read on, because their next row may be among the latest: places in the list.
@@ -291,7 +303,7 @@ mod tests {
 
     fn by_status(since: Timestamp) -> Vec<Vec<Partition>> {
         let of = Of::Statuses(vec![Status::Failed, Status::Delayed]);
-        partitions(&Wanted { of, since, until: None, unnotified_only: false, limit: 1 }, NOW)
+        days(&Wanted { of, since, until: None, unnotified_only: false, limit: 1 }, NOW).collect()
     }
 
     #[test]
@@ -317,20 +329,40 @@ mod tests {
 
     #[test]
     fn days_are_read_from_the_latest_back_to_the_one_of_the_time_asked_for() {
-        let days: Vec<Vec<_>> = by_status(NOW.minus(std::time::Duration::from_hours(24)))
+        let read: Vec<Vec<_>> = by_status(NOW.minus(std::time::Duration::from_hours(24)))
             .into_iter()
             .map(|day| day.into_iter().map(|partition| partition.key.1).collect())
             .collect();
         let both = |day| [Status::Failed, Status::Delayed].into_iter().flat_map(move |s| index::status_days(s, day));
         let yesterday = NOW.minus(std::time::Duration::from_hours(24));
-        assert_eq!(days, [both(NOW).collect::<Vec<_>>(), both(yesterday).collect()]);
+        assert_eq!(read, [both(NOW).collect::<Vec<_>>(), both(yesterday).collect()]);
     }
 
     #[test]
-    fn more_and_more_days_are_read_at_once_up_to_a_limit() {
-        let groups = by_status(NOW.minus(std::time::Duration::from_hours(24 * 9)));
-        let days: Vec<_> = groups.iter().map(|group| group.len() / 16).collect();
-        assert_eq!(days, [1, 1, 2, 4, 2]);
+    fn as_many_days_are_read_at_once_as_the_rest_of_the_list_is_expected_in() {
+        for ((read, found, limit), days) in [
+            ((1, 0, 101), 3),
+            ((4, 0, 101), 12),
+            ((4, 2, 101), 12),
+            ((1, 60, 101), 1),
+            ((1, 40, 101), 1),
+            ((10, 50, 101), 10),
+            ((10, 100, 101), 1),
+            ((1, 5, usize::MAX), 3),
+        ] {
+            assert_eq!(days_to_read(read, found, limit), days, "{found} of {limit} after {read} days");
+        }
+    }
+
+    #[test]
+    fn ninety_days_without_an_attempt_are_read_in_five_steps() {
+        let (mut read, mut size, mut steps) = (0, 1, 0);
+        while read < 90 {
+            read += size;
+            size = days_to_read(read, 0, 101);
+            steps += 1;
+        }
+        assert_eq!(steps, 5);
     }
 
     #[test]
@@ -338,8 +370,8 @@ mod tests {
         let until = NOW.minus(std::time::Duration::from_hours(48));
         let of = Of::Statuses(vec![Status::Failed]);
         let wanted = Wanted { of, since: until, until: Some(until), unnotified_only: false, limit: 1 };
-        let groups = partitions(&wanted, NOW);
-        let read: Vec<_> = groups.iter().flatten().map(|partition| partition.key.1.clone()).collect();
+        let days: Vec<_> = days(&wanted, NOW).collect();
+        let read: Vec<_> = days.iter().flatten().map(|partition| partition.key.1.clone()).collect();
         assert_eq!(read, index::status_days(Status::Failed, until).collect::<Vec<_>>());
     }
 
@@ -353,7 +385,7 @@ mod tests {
             unnotified_only: false,
             limit: 1,
         };
-        let days = partitions(&wanted, midnight.minus(std::time::Duration::from_secs(1)));
+        let days: Vec<_> = days(&wanted, midnight.minus(std::time::Duration::from_secs(1))).collect();
         let of_today: Vec<_> = index::status_days(Status::Failed, midnight).collect();
         assert!(days.iter().flatten().any(|partition| of_today.contains(&partition.key.1)));
     }
@@ -363,7 +395,8 @@ mod tests {
         let forms = ["whatsapp:+15551234567", "whatsapp:15551234567"];
         let of = Of::Chat(forms.map(|form| form.parse().unwrap()).into(), None);
         let since = Timestamp::from_millis(0);
-        let partitions = partitions(&Wanted { of, since, until: None, unnotified_only: false, limit: 9 }, NOW);
+        let wanted = Wanted { of, since, until: None, unnotified_only: false, limit: 9 };
+        let partitions: Vec<_> = days(&wanted, NOW).collect();
         assert_eq!((partitions.len(), partitions[0].len(), partitions[0][0].index), (1, 2, index::BY_CHAT));
     }
 }

@@ -110,7 +110,10 @@ impl<'a> Checks<'a> {
         let judge = |function: &&Function| {
             deployment::environment(function.title(), |name| function.settings.get(name).map(str::to_owned))
         };
-        functions.iter().filter_map(judge).collect()
+        let of_pages = [&self.connect_link, &self.receiver].into_iter().flat_map(|function| {
+            deployment::brand(function.title(), |name| function.settings.get(name).map(str::to_owned))
+        });
+        functions.iter().filter_map(judge).chain(of_pages).collect()
     }
 
     /// A function's callback URL: its setting, its secret, or the API's own.

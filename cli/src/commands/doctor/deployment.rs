@@ -1,7 +1,7 @@
 //! The deployment itself: whether the stack came to be, and whether its functions start with what their environment asks.
 //! Pure.
 
-use shared::aws::unsupported;
+use shared::{SettingError, Settings, aws::unsupported, page::Brand};
 
 use super::finding::Finding;
 use crate::{aws::FailedResource, stack::Stack};
@@ -55,6 +55,27 @@ pub(super) fn environment(function: &str, variable: impl Fn(&str) -> Option<Stri
     ))
 }
 
+/// What a function's settings say of whose pages they are, and the pages go without because it is invalid.
+pub(super) fn brand(function: &str, variable: impl Fn(&str) -> Option<String>) -> Vec<Finding> {
+    let left_out = |error: SettingError| {
+        let parameter = match &error {
+            SettingError::Missing(name) | SettingError::Invalid { name, .. } => match *name {
+                "BRAND_NAME" => "BrandName",
+                "PRIVACY_URL" => "PrivacyUrl",
+                "BRAND_COLOR" => "BrandColor",
+                _ => "BrandLogo",
+            },
+        };
+        Finding::problem(
+            "pages",
+            format!("{function}'s pages go without {parameter}: {error}"),
+            "The function logs it and leaves it out; people log in all the same.",
+            format!("Correct {parameter} and deploy (docs/DEPLOYING.md)."),
+        )
+    };
+    Brand::left_out(&Settings::new(variable)).into_iter().map(left_out).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
@@ -93,6 +114,34 @@ mod tests {
         ] {
             assert!(remedy_for(logical, reason).contains(remedy), "{logical}: {reason}");
         }
+    }
+
+    #[test]
+    fn what_the_pages_go_without_is_named_by_its_parameter() {
+        let of = |name: &'static str, value: &'static str| {
+            let found = brand("ConnectLink", move |asked| (asked == name).then(|| value.to_owned()));
+            found.into_iter().map(|finding| (finding.title, finding.remedy)).collect::<Vec<_>>()
+        };
+        for (name, value, parameter) in [
+            (
+                "BRAND_NAME",
+                "A name of very many characters, sixty of which are all that a page has room for",
+                "BrandName",
+            ),
+            ("PRIVACY_URL", "https://", "PrivacyUrl"),
+            ("BRAND_COLOR", "red", "BrandColor"),
+            ("BRAND_LOGO", "data:image/png;base64,A", "BrandLogo"),
+        ] {
+            let found = of(name, value);
+            assert_eq!(found.len(), 1, "{name}: {found:?}");
+            assert!(
+                found[0].0.contains(&format!("go without {parameter}")) && !found[0].0.contains(value),
+                "{found:?}"
+            );
+            assert!(found[0].1.contains(parameter), "{found:?}");
+        }
+        assert_eq!(of("BRAND_NAME", "Acme"), []);
+        assert_eq!(of("LOG_LEVEL", "info"), []);
     }
 
     #[test]

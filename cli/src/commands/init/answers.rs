@@ -5,7 +5,7 @@ mod proof;
 use std::collections::BTreeMap;
 
 use secrecy::SecretString;
-use shared::process::Random;
+use shared::{Language, process::Random};
 
 use super::rules;
 use crate::{
@@ -98,6 +98,7 @@ impl Answers {
             rules::key_arn,
         )?;
         answers.brand(args)?;
+        answers.language(args)?;
         if let given @ Some(_) = args.refresh_token_key_arn.as_deref() {
             let question = "The ARN of the key of refresh tokens";
             answers.optional(REFRESH_TOKEN_KEY, given, ("--refresh-token-key-arn", question), rules::key_arn)?;
@@ -159,6 +160,20 @@ impl Collected<'_> {
         self.optional("BrandName", args.brand_name.as_deref(), ("--brand-name", question), rules::brand_name)?;
         let question = "The page with your privacy policy, - for none";
         self.optional("PrivacyUrl", args.privacy_url.as_deref(), ("--privacy-url", question), rules::privacy_url)
+    }
+
+    /// The language of people whose link names none; without an answer what the stack has.
+    fn language(&mut self, args: &InitArgs) -> Result<(), Error> {
+        const NAME: &str = "DefaultLanguage";
+        let (given, known) = (args.default_language.as_deref(), self.known(NAME));
+        let is_answered = given.is_some() || self.prompt.interactive || known.is_some();
+        let default = known.unwrap_or_else(|| Language::English.tag().to_owned());
+        let question = "The language of people whose link names none: en, es, pt-BR, fr, de, hi, id or ar";
+        let answer = self.prompt.answer(given, "--default-language", question, Some(&default), rules::language)?;
+        if is_answered {
+            self.set(NAME, answer);
+        }
+        Ok(())
     }
 
     /// An answer that can be "none". Nobody's answer is no change.
@@ -252,7 +267,7 @@ mod tests {
     fn what_is_taken_away_is_given_as_empty() {
         assert_eq!(with_webhook(&["--bot-webhook-url", "-"], None)["BotWebhookUrl"], "");
         assert_eq!(with_webhook(&["--callback-uri=-", "--alarm-email=-"], None)["AlarmEmail"], "");
-        assert_eq!(with_webhook(&[], Some("\n\n\n\n-\n\n\n\n\n\n"))["BotWebhookUrl"], "");
+        assert_eq!(with_webhook(&[], Some("\n\n\n\n-\n\n\n\n\n\n\n"))["BotWebhookUrl"], "");
         assert_eq!(with_webhook(&[], None)["BotWebhookUrl"], "https://bot.example.com/events");
     }
 
@@ -269,7 +284,7 @@ mod tests {
                 .cloned()
         };
         assert_eq!(key(&["--secrets-key-arn", KEY], None, &BTreeMap::new()).as_deref(), Some(KEY));
-        let typed = "\n\n\n\n\n\n\nalias/mine\narn:aws:kms:eu-west-1:123456789012:key/0b1c\n\n\n";
+        let typed = "\n\n\n\n\n\n\nalias/mine\narn:aws:kms:eu-west-1:123456789012:key/0b1c\n\n\n\n";
         assert_eq!(key(&[], Some(typed), &BTreeMap::new()).as_deref(), Some(KEY));
         assert_eq!(key(&[], None, &known).as_deref(), Some(KEY));
         assert_eq!(key(&["--secrets-key-arn=-"], None, &known).as_deref(), Some(""));
@@ -280,7 +295,7 @@ mod tests {
     fn an_event_bus_is_given_typed_or_taken_away() {
         let bus = |flags: &[&str], lines| with_webhook(flags, lines).get("EventBusName").cloned();
         assert_eq!(bus(&["--event-bus-name", "bot-events"], None).as_deref(), Some("bot-events"));
-        assert_eq!(bus(&[], Some("\n\n\n\n\ntwo words\nbot-events\n\n\n\n\n")).as_deref(), Some("bot-events"));
+        assert_eq!(bus(&[], Some("\n\n\n\n\ntwo words\nbot-events\n\n\n\n\n\n")).as_deref(), Some("bot-events"));
         assert_eq!(bus(&["--event-bus-name", "-"], None).as_deref(), Some(""));
         assert_eq!(bus(&[], None), None);
     }
@@ -292,8 +307,18 @@ mod tests {
             (given["BrandName"].as_str(), given["PrivacyUrl"].as_str()),
             ("Acme", "https://acme.example/privacy")
         );
-        assert_eq!(with_webhook(&[], Some("\n\n\n\n\n\n\n\nAcme\n-\n"))["BrandName"], "Acme");
+        assert_eq!(with_webhook(&[], Some("\n\n\n\n\n\n\n\nAcme\n-\n\n"))["BrandName"], "Acme");
         assert_eq!(answers(&[&TWILIO[..], &["--privacy-url", "acme"]].concat()).unwrap_err().exit(), Exit::Usage);
+    }
+
+    #[test]
+    fn the_language_of_people_is_given_typed_or_kept() {
+        let language = |flags: &[&str], lines| with_webhook(flags, lines).get("DefaultLanguage").cloned();
+        assert_eq!(language(&["--default-language", "pt-br"], None).as_deref(), Some("pt-BR"));
+        assert_eq!(language(&[], Some("\n\n\n\n\n\n\n\n\n\ngreek\nes\n")).as_deref(), Some("es"));
+        assert_eq!(language(&[], Some("\n\n\n\n\n\n\n\n\n\n\n")).as_deref(), Some("en"));
+        assert_eq!(language(&[], None), None);
+        assert_eq!(answers(&[&TWILIO[..], &["--default-language", "-"]].concat()).unwrap_err().exit(), Exit::Usage);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use reqwest::Url;
-use shared::{CallbackUri, LoginUrl, WaId, proof::ProofPolicy};
+use shared::{CallbackUri, Language, LoginUrl, WaId, proof::ProofPolicy};
 
 use crate::args::ProviderArg;
 
@@ -107,6 +107,13 @@ pub(super) fn phone_number(text: &str) -> Result<String, String> {
 pub(super) fn brand_name(text: &str) -> Result<String, String> {
     let is_name = text.chars().count() <= 60 && !text.chars().any(|char| char.is_ascii_control());
     if is_name { Ok(text.to_owned()) } else { Err("give 60 characters at most, on one line".to_owned()) }
+}
+
+/// The tag of a language that there are texts in.
+pub(super) fn language(text: &str) -> Result<String, String> {
+    let found = Language::lookup(text).filter(|language| language.tag().eq_ignore_ascii_case(text));
+    let tags = || Language::ALL.map(Language::tag).join(", ");
+    found.map(|language| language.tag().to_owned()).ok_or_else(|| format!("there are texts in {}", tags()))
 }
 
 pub(super) fn privacy_url(text: &str) -> Result<String, String> {
@@ -228,6 +235,14 @@ mod tests {
             "arn:aws:kms:e:1:key/a b",
         ] {
             assert!(key_arn(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_language_is_one_that_there_are_texts_in() {
+        assert_eq!(language("pt-br").as_deref(), Ok("pt-BR"));
+        for wrong in ["", "-", "english", "pt", "es-MX", "ja"] {
+            assert_eq!(language(wrong).unwrap_err(), "there are texts in en, es, pt-BR, fr, de, hi, id, ar", "{wrong}");
         }
     }
 

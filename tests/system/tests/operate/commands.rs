@@ -2,10 +2,12 @@
 
 use std::{
     fs::File,
+    io::Write as _,
     process::{Command, Stdio},
 };
 
-use system::operator::Operator;
+use serde_json::json;
+use system::{new_chat, operator::Operator};
 
 #[tokio::test]
 async fn invalid_arguments_are_a_usage_error() {
@@ -63,14 +65,69 @@ async fn what_changes_something_names_account_region_and_stack_first() {
     }
 }
 
+/// The commands that a command consists of, by its help; itself where there are none.
+fn leaves(operator: &Operator, command: &str) -> Vec<String> {
+    let help = operator.wasf(&format!("{command} --help")).out;
+    let Some((_, list)) = help.split_once("\nCommands:\n") else { return vec![command.to_owned()] };
+    let names = list.lines().take_while(|line| line.starts_with("  ")).filter(|line| !line.starts_with("   "));
+    let names = names.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help");
+    names.flat_map(|name| leaves(operator, format!("{command} {name}").trim())).collect()
+}
+
+/// How `wasf` ends where its standard output has no room, and what it says.
+fn without_room(operator: &Operator, command: &str) -> (Option<i32>, String) {
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let mut wasf = operator.command();
+    wasf.args(command.split_whitespace()).stdin(Stdio::null()).stdout(full).stderr(Stdio::piped());
+    let ended = wasf.output().unwrap();
+    (ended.status.code(), String::from_utf8(ended.stderr).unwrap())
+}
+
 #[tokio::test]
-async fn output_that_cannot_be_written_fails_the_command() {
-    let operator = Operator::beside().await;
-    for command in ["dlq stats", "dlq stats --json", "--help", "completions bash"] {
-        let full = File::options().write(true).open("/dev/full").unwrap();
-        let status = operator.command().args(command.split(' ')).stdout(full).stderr(Stdio::null()).status().unwrap();
-        assert_eq!(status.code(), Some(1), "wasf {command}");
+async fn no_command_ends_well_whose_output_was_lost() {
+    let operator = Operator::ready().await;
+    let chat = new_chat();
+    let attempt = operator.connect(&chat).await;
+    operator.outcome(&chat).await;
+    let arguments = |command: &str| match command {
+        "attempt show" | "logs" => attempt.clone(),
+        "completions" => "bash".to_owned(),
+        "dlq show" => "0123456789abcdef0123456789abcdef".to_owned(),
+        "init" => "--no-input".to_owned(),
+        "secret set" => "sf_client_secret".to_owned(),
+        "link" | "connection show" | "connection check" | "connection refresh" | "connection revoke" => chat.clone(),
+        "person show" | "person erase" => chat.clone(),
+        _ => String::new(),
+    };
+    let commands = leaves(&operator, "");
+    assert!(commands.len() > 25, "{commands:?}");
+    for command in commands.iter().filter(|command| *command != "mcp") {
+        let whole = format!("{command} {}", arguments(command));
+        // Its JSON is never empty; its text may be, where it found nothing and says so on standard error.
+        let (code, said) = without_room(&operator, &format!("{whole} --json"));
+        assert_eq!(code, Some(1), "wasf {whole} --json: {said}");
+        assert!(said.contains("cannot write the output"), "wasf {whole} --json: {said}");
+        let (code, said) = without_room(&operator, &whole);
+        let has_said_nothing = code == Some(3) && !said.contains("cannot write the output");
+        assert!(code == Some(1) || has_said_nothing, "wasf {whole} ended with {code:?}: {said}");
     }
+    for command in ["--help", "--version", "help dlq", "dlq list --help", &format!("logs --follow {attempt}")] {
+        let (code, said) = without_room(&operator, command);
+        assert_eq!(code, Some(1), "wasf {command}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_whose_answers_are_lost_does_not_end_well() {
+    let operator = Operator::beside().await;
+    let hello =
+        json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}});
+    let first = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello});
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let mut command = operator.command();
+    let mut process = command.arg("mcp").stdin(Stdio::piped()).stdout(full).stderr(Stdio::null()).spawn().unwrap();
+    writeln!(process.stdin.take().unwrap(), "{first}").unwrap();
+    assert_eq!(process.wait().unwrap().code(), Some(1));
 }
 
 #[tokio::test]

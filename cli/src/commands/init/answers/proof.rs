@@ -102,16 +102,19 @@ mod tests {
 
     #[test]
     fn a_new_stack_is_offered_the_proof_and_a_running_one_keeps_what_it_has() {
-        let typed = Some("\n\n+14155238886\n\n\n\n\n\n\n");
+        let typed = Some("\n\n+14155238886\n\n\n\n\n\n\n\n");
         assert_eq!(proof(&[], typed, &[], None).unwrap(), both("Required", "+14155238886"));
-        assert_eq!(proof(&NUMBER, Some("\n\n\n\n\n\n\n\n"), &[], Some(&[])).unwrap()[0].as_deref(), Some("Off"));
+        assert_eq!(proof(&NUMBER, Some("\n\n\n\n\n\n\n\n\n"), &[], Some(&[])).unwrap()[0].as_deref(), Some("Off"));
         let running = [("ChatProof", "Required"), ("BotPhoneNumber", "+14155238886")];
         assert_eq!(
-            proof(&[], Some("\n\n\n\n\n\n\n\n\n"), &[], Some(&running)).unwrap(),
+            proof(&[], Some("\n\n\n\n\n\n\n\n\n\n"), &[], Some(&running)).unwrap(),
             both("Required", "+14155238886")
         );
         let known = [("ChatProof", "Off")];
-        assert_eq!(proof(&[], Some("\n\n\n\n\n\n\n\n\n"), &known, Some(&running)).unwrap()[0].as_deref(), Some("Off"));
+        assert_eq!(
+            proof(&[], Some("\n\n\n\n\n\n\n\n\n\n"), &known, Some(&running)).unwrap()[0].as_deref(),
+            Some("Off")
+        );
     }
 
     #[test]
@@ -139,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_number_that_is_left_empty_is_asked_for_again() {
-        let typed = Some("\nRequired\n\n\n+14155238886\n\n\n\n\n\n\n");
+        let typed = Some("\nRequired\n\n\n+14155238886\n\n\n\n\n\n\n\n");
         assert_eq!(proof(&[], typed, &[], None).unwrap(), both("Required", "+14155238886"));
     }
 
@@ -164,7 +167,7 @@ mod tests {
             let error = proof(&required, None, known, Some(running)).unwrap_err();
             assert!(error.exit() == Exit::Usage && error.to_string().contains("StatePolicy=AcceptPlain"), "{error}");
         }
-        let typed = Some("\nRequired\nOff\n\n\n\n\n\n\n\n");
+        let typed = Some("\nRequired\nOff\n\n\n\n\n\n\n\n\n");
         assert_eq!(proof(&[], typed, &plain, Some(&[])).unwrap()[0].as_deref(), Some("Off"), "it is asked for again");
     }
 }
