@@ -64,6 +64,12 @@ fn a_privacy_policy_is_a_page_over_https() {
 }
 
 #[test]
+fn a_host_outside_of_ascii_is_written_in_punycode() {
+    assert!(refused("PRIVACY_URL", "https://bücher.example/privacy"));
+    assert!(!refused("PRIVACY_URL", "https://xn--bcher-kva.example/privacy"));
+}
+
+#[test]
 fn a_logo_is_a_small_picture_in_the_setting_itself() {
     for right in [LOGO, "data:image/svg+xml;base64,PHN2Zy8+", "data:image/webp;base64,UklGRg=="] {
         assert!(!refused("BRAND_LOGO", right), "{right}");
