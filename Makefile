@@ -24,7 +24,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 export PYTEST_ADDOPTS := -p no:cacheprovider -q
 
 .PHONY: help up down status test quick lint lint-rust lint-template unit model checks emulator end-to-end connect meta contract bots kills \
-  alarms operate wasf soak outage latency simulate sweep sweep-bench lists crowd browser bench picture fmt audit build deploy package tools clean
+  alarms operate dry-canary canary wasf soak outage latency simulate sweep sweep-bench lists crowd browser bench picture fmt audit build deploy package tools clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^# ── / {sub(/^# ── /, ""); print "\n" $$0} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -73,7 +73,7 @@ lint-template:
 	@$(cloud) setup tools scan
 	$(cargo) fetch --locked --quiet # for the licences of crates that other platforms need
 	$(scan)/cargo-deny --offline --log-level error check bans licenses sources
-	$(tools)/cfn-lint template.yaml
+	$(tools)/cfn-lint template.yaml tests/canary/stand_in.json
 	AWS_DEFAULT_REGION=us-east-1 $(tools)/sam validate --lint
 	$(scan)/checkov --config-file .checkov.yaml
 
@@ -109,6 +109,10 @@ alarms: # on a cloud of their own: other tests' faults would raise them too
 
 operate: ## the README's way from an empty account to a working link, and what operators do with wasf
 	$(run) --empty -- $(call deployed,operate) --test-threads 8 # most of them wait
+
+dry-canary: ## the canary's own program, whole, on a local cloud: every step, and that nothing is left
+	@$(cloud) setup canary tools
+	$(run) --empty -- .local/venv-canary/bin/python -m pytest tests/canary
 
 emulator: ## each of AWS's behaviours that the local cloud restores, with its fix and without
 	@$(cloud) setup ministack
@@ -179,6 +183,12 @@ deploy: $(if $(BUILT),tools,build) ## deploy to the AWS account of this shell; P
 package: ## what a release holds, into dist/, for both architectures (minutes each); VERSION=1.2.3 for the release itself
 	@$(cloud) setup tools release
 	.local/venv-release/bin/python release/package.py $(if $(VERSION),--version $(VERSION)) $(addprefix --architecture ,$(ARCHITECTURES))
+
+canary: $(if $(BUILT),tools,build) ## deploy to the AWS account of this shell under a throw-away name, connect PEOPLE=3, measure, remove it all; costs cents, CONFIRM=1 does not ask
+	@$(cloud) setup canary
+	$(cargo) build $(on) --workspace --bin wasf --quiet
+	@BUILT=$(abspath $(or $(BUILT),.aws-sam/build)) SAM=$(CURDIR)/$(tools)/sam WASF=$(CURDIR)/target/$(target)/debug/wasf \
+	  .local/venv-canary/bin/python tests/canary/canary.py
 
 # ── Tools
 

@@ -52,7 +52,7 @@ def parts():
     What others wait for comes first, and what mostly waits runs beside what compiles.
     """
     return [
-        Part("python packages", f"{CLOUD} setup ministack tools scan contract example examples"),
+        Part("python packages", f"{CLOUD} setup ministack tools scan canary contract example examples"),
         Part("chromium", "make browser"),
         Part("programs", f"{CLOUD} build --test end_to_end", compiles=True),
         Part("connect", "make connect", after=("python packages", "chromium", "programs"), deploys=True),
@@ -63,6 +63,7 @@ def parts():
         Part("meta", "make meta", after=("python packages", "programs"), deploys=True),
         Part("programs as shipped", f"{CLOUD} build --as-shipped --test operate", ("python packages",), compiles=True),
         Part("operate", "make operate", after=("programs as shipped",), deploys=True),
+        Part("canary", "make dry-canary", after=("programs as shipped",), deploys=True),
         Part("emulator", "make emulator", after=("programs as shipped",), deploys=True),
         Part("unit", "make unit", compiles=True),
         Part("model", "make model", compiles=True),

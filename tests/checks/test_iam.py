@@ -188,3 +188,32 @@ def test_once_operators_are_named_only_they_and_four_functions_send_to_the_excha
         and {"GetAtt": "ExchangeQueue.Arn"} in listed(branches(each)[0]["Resource"])
     ]
     assert sorted(sending) == sending_roles
+
+
+def _through(template, role, service):
+    """What a role may do with the encryption key through a service."""
+    found = set()
+    for holder, either in statements(template):
+        statement = branches(either)[0]
+        if holder == role and {"GetAtt": "EncryptionKey.Arn"} in listed(statement["Resource"]):
+            services = listed(statement["Condition"]["StringEquals"].get("kms:ViaService", []))
+            if {"Sub": f"{service}.${{AWS::Region}}.${{AWS::URLSuffix}}"} in services:
+                found |= set(listed(statement["Action"]))
+    return found
+
+
+def test_whoever_uses_an_encrypted_queue_may_use_its_key_through_sqs(template):
+    """A sender also decrypts: SQS verifies a data key before it uses it (SQS Developer Guide, "Key management"). Lambda and the
+    scheduler use the queues by these roles, which no emulator shows.
+    """
+    needed = {"sqs:SendMessage": {"kms:GenerateDataKey", "kms:Decrypt"}, "sqs:ReceiveMessage": {"kms:Decrypt"}}
+    encrypted = {name for name, queue in resources(template, "AWS::SQS::Queue") if "KmsMasterKeyId" in queue["Properties"]}
+    seen = set()
+    for role, either in statements(template):
+        statement = branches(either)[0]
+        queues = {each["GetAtt"].split(".")[0] for each in listed(statement["Resource"]) if isinstance(each, dict) and "GetAtt" in each}
+        for action in set(listed(statement["Action"])) & set(needed):
+            if queues & encrypted:
+                assert needed[action] <= _through(template, role, "sqs"), (role, action)
+                seen.add(role)
+    assert len(seen) >= 5

@@ -3,8 +3,10 @@
 The local cloud evaluates what is written; that AWS has an action, or a condition key, of that name it does not know.
 """
 
+import json
+
 import pytest
-from conftest import listed
+from conftest import ROOT, listed
 from policies import documents, faults
 
 QUEUE = {"Fn::GetAtt": ["ExchangeQueue", "Arn"]}
@@ -29,6 +31,12 @@ def test_iam_knows_every_action_resource_condition_key_and_operator(transformed)
         for fault in faults(transformed, statement, of_a_key=kind == "AWS::KMS::Key")
     ]
     assert not found, "\n".join(found)
+
+
+def test_iam_knows_what_the_canarys_stand_in_may_do():
+    template = json.loads((ROOT / "tests/canary/stand_in.json").read_text())
+    found = [fault for _, _, document in documents(template) for statement in document["Statement"] for fault in faults(template, statement)]
+    assert list(documents(template)) and not found
 
 
 def test_each_service_that_invokes_a_function_does_so_from_an_address_of_its_own(transformed):

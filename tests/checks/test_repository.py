@@ -310,6 +310,14 @@ def test_the_access_log_holds_no_path_no_query_and_no_header(template):
     json.loads(log)
 
 
+def test_the_access_log_needs_no_line_in_the_accounts_log_delivery_policy(template):
+    """CloudWatch Logs' resource policy has 5,120 characters, and groups of this prefix share one statement of it.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/AWS-logs-and-resource-policy.html
+    """
+    assert template["Resources"]["ApiLogGroup"]["Properties"]["LogGroupName"]["Sub"].startswith("/aws/vendedlogs/")
+
+
 def test_head_is_answered_wherever_get_is(functions):
     routes = _routes(functions)
     for route in routes:

@@ -746,6 +746,48 @@ def secret_decryption(cloud):
     assert theirs.batch_get_secret_value(SecretIdList=[secret])["SecretValues"][0]["SecretString"] == "value"
 
 
+@expectation
+def encryption_at_rest(cloud):
+    key, iam = cloud.client("kms").create_key()["KeyMetadata"]["Arn"], cloud.client("iam")
+    encrypted = table(SSESpecification={"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": key})
+    stack = cloud.deploy({"Queue": queue(KmsMasterKeyId=key), "Table": encrypted})
+    iam.create_user(UserName="user")
+    use = {"Effect": "Allow", "Action": ["sqs:*", "dynamodb:*"], "Resource": "*"}
+    made = iam.create_access_key(UserName="user")["AccessKey"]
+    theirs = {name: cloud.client(name, (made["AccessKeyId"], made["SecretAccessKey"])) for name in ("sqs", "dynamodb")}
+
+    def refusals(service, *actions):
+        """What a user is refused who may use the key for these actions, through this service."""
+        through = {"StringEquals": {"kms:ViaService": f"{service}.{REGION}.amazonaws.com"}}
+        with_key = {"Effect": "Allow", "Action": list(actions) or "kms:Verify", "Resource": key, "Condition": through}
+        iam.put_user_policy(UserName="user", PolicyName="use", PolicyDocument=json.dumps({"Statement": [use, with_key]}))
+        item = {"id": {"S": "1"}}
+        calls = {
+            "send": lambda: theirs["sqs"].send_message(QueueUrl=stack["Queue"], MessageBody="x"),
+            "receive": lambda: theirs["sqs"].receive_message(QueueUrl=stack["Queue"]),
+            "put": lambda: theirs["dynamodb"].put_item(TableName=stack["Table"], Item=item),
+            "get": lambda: theirs["dynamodb"].get_item(TableName=stack["Table"], Key=item),
+            "write": lambda: theirs["dynamodb"].transact_write_items(TransactItems=[{"Put": {"TableName": stack["Table"], "Item": item}}]),
+            "count": lambda: theirs["sqs"].get_queue_attributes(QueueUrl=stack["Queue"], AttributeNames=["All"]),
+        }
+        return {name for name, call in calls.items() if _is_denied(call)}
+
+    everything = {"send", "receive", "put", "get", "write"}
+    assert refusals("sqs") == everything
+    assert refusals("sqs", "kms:Decrypt") == everything - {"receive"}
+    assert refusals("sqs", "kms:GenerateDataKey", "kms:Decrypt") == everything - {"receive", "send"}
+    assert refusals("dynamodb", "kms:GenerateDataKey", "kms:Decrypt") == {"send", "receive"}
+
+
+def _is_denied(call):
+    try:
+        call()
+    except ClientError as error:
+        assert "AccessDenied" in error.response["Error"]["Code"], error
+        return True
+    return False
+
+
 # DynamoDB
 
 

@@ -54,7 +54,9 @@ def _role_that_may_send_anywhere(cloud, name):
     iam = cloud.client("iam")
     trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
     iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}))
-    allow = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*"}
+    # The queue's key too, as docs/PERMISSIONS.md says of whoever redrives.
+    actions = ["sqs:SendMessage", "kms:GenerateDataKey", "kms:Decrypt"]
+    allow = {"Effect": "Allow", "Action": actions, "Resource": "*"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
     iam.put_role_policy(RoleName=name, PolicyName="send", PolicyDocument=document)
     return name

@@ -20,6 +20,7 @@ ENVIRONMENTS = {
     "uv": HERE / "requirements-uv.txt",  # installs the others: what takes uv seconds takes pip minutes
     "ministack": HERE / "requirements-ministack.txt",
     "tools": HERE / "requirements-tools.txt",
+    "canary": ROOT / "tests" / "canary" / "requirements.txt",
     "contract": ROOT / "tests" / "contract" / "deployed" / "requirements.txt",
     "example": ROOT / "examples" / "python" / "requirements.txt",
     "examples": ROOT / "tests" / "examples" / "requirements.txt",

@@ -13,6 +13,7 @@ _MODULES = (
     "api_gateway",
     "cloudwatch",
     "dynamodb",
+    "encryption",
     "event_source_mappings",
     "eventbridge",
     "functions",
