@@ -601,7 +601,7 @@ SPEAKERS = """
     functions/token-keeper/src/confirmations/messages.rs
     functions/connect-link/src/pages.rs functions/connect-link/src/refusal.rs
     functions/callback-receiver/src/reply.rs functions/callback-receiver/src/refusal.rs
-    functions/callback-receiver/src/confirmation.rs functions/callback-receiver/src/results.rs
+    functions/callback-receiver/src/confirmation.rs functions/connect-link/src/notice.rs
     shared/src/page.rs shared/src/page/brand.rs
 """.split()
 
