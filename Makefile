@@ -175,7 +175,7 @@ build: tools ## build the functions as they are deployed
 deploy: $(if $(BUILT),tools,build) ## deploy to the AWS account of this shell; PARAMETERS='Name=value …' in place of samconfig.toml's
 	$(tools)/sam deploy $(SAM_FLAGS) $(if $(BUILT),--template-file $(BUILT)/template.yaml --config-file $(CURDIR)/samconfig.toml) $(if $(strip $(PARAMETERS)),--parameter-overrides '$(strip $(PARAMETERS))')
 
-canary: $(if $(BUILT),tools,build) ## deploy to the AWS account of this shell under a throw-away name, connect PEOPLE=3, measure, remove it all; costs cents, CONFIRM=1 does not ask
+canary: $(if $(BUILT)$(REMOVE),tools,build) ## deploy to the AWS account of this shell under a throw-away name, connect PEOPLE=3, measure, remove it all; costs cents, CONFIRM=1 does not ask
 	@$(cloud) setup canary
 	$(cargo) build $(on) --workspace --bin wasf --quiet
 	@BUILT=$(abspath $(or $(BUILT),.aws-sam/build)) SAM=$(CURDIR)/$(tools)/sam WASF=$(CURDIR)/target/$(target)/debug/wasf \
