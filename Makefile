@@ -184,7 +184,7 @@ package: ## what a release holds, into dist/, for both architectures (minutes ea
 	@$(cloud) setup tools release
 	.local/venv-release/bin/python release/package.py $(if $(VERSION),--version $(VERSION)) $(addprefix --architecture ,$(ARCHITECTURES))
 
-canary: $(if $(BUILT),tools,build) ## deploy to the AWS account of this shell under a throw-away name, connect PEOPLE=3, measure, remove it all; costs cents, CONFIRM=1 does not ask
+canary: $(if $(BUILT)$(REMOVE),tools,build) ## deploy to the AWS account of this shell under a throw-away name, connect PEOPLE=3, measure, remove it all; costs cents, CONFIRM=1 does not ask
 	@$(cloud) setup canary
 	$(cargo) build $(on) --workspace --bin wasf --quiet
 	@BUILT=$(abspath $(or $(BUILT),.aws-sam/build)) SAM=$(CURDIR)/$(tools)/sam WASF=$(CURDIR)/target/$(target)/debug/wasf \

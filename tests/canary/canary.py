@@ -9,6 +9,8 @@ Settings, from the environment beside AWS's own:
 
     CONFIRM=1       do not ask: it costs money
     PEOPLE=3        how many connect
+    REMOVE=wasf-canary-…
+                    nothing but the removal, of a run that was killed
     LOGIN_URL=https://acme.my.salesforce.com
                     a real org in place of the stand-in, with CONSUMER_KEY and CONSUMER_SECRET of an app there. It waits while
                     you put the callback URL into the app, and while you log in
@@ -21,6 +23,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import secrets
 import signal
 import subprocess
@@ -31,7 +34,7 @@ import boto3
 import measurements
 from botocore.exceptions import BotoCoreError, ClientError
 from parties import Person, Salesforce, StandIn
-from removal import remove
+from removal import SECRETS, remove
 
 DEPLOY_SECONDS, COMMAND_SECONDS, OUTCOME_SECONDS, ALARM_SECONDS = 1800, 300, 120, 1200
 SENDER = "+14155238886"
@@ -72,7 +75,9 @@ class Canary:
 
     def run(self):
         """Every step, in order; the first that fails ends the run. Whether all was well."""
-        for step in (self.deploy_stand_in, self.store_secrets, self.deploy, self.diagnose, self.connect, self.refresh, self.redrive, self.end, self.alarms):
+        steps = (self.deploy_stand_in, self.store_secrets, self.deploy, self.diagnose)
+        steps += (self.connect, self.refresh, self.redrive, self.end, self.alarms)
+        for step in steps:
             began = time.monotonic()
             name = step.__name__.replace("_", " ")
             print(f"  {name} … ", end="", flush=True)
@@ -96,14 +101,16 @@ class Canary:
     def store_secrets(self):
         """The secrets that the stack reads, under its own name."""
         manager = boto3.client("secretsmanager")
-        for name, value in {**self.stand_in.secrets(), **self.salesforce.secrets()}.items():
-            manager.create_secret(Name=f"{self.name}/{name}", SecretString=value)
+        values = {**self.stand_in.secrets(), **self.salesforce.secrets()}
+        for name in SECRETS:
+            manager.create_secret(Name=f"{self.name}/{name}", SecretString=values[name])
 
     def deploy(self):
         """The template as `sam build` left it."""
         built = os.environ["BUILT"]
         command = [os.environ.get("SAM", "sam"), "deploy", "--template-file", f"{built}/template.yaml", "--stack-name", self.name]
-        command += ["--resolve-s3", "--s3-prefix", self.name, "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--no-progressbar"]
+        command += ["--resolve-s3", "--s3-prefix", self.name, "--capabilities", "CAPABILITY_IAM"]
+        command += ["--no-confirm-changeset", "--no-progressbar"]
         command += ["--parameter-overrides", *(f"{key}={value}" for key, value in self.parameters().items())]
         said = run(command, DEPLOY_SECONDS)
         if said.returncode:
@@ -165,7 +172,11 @@ class Canary:
         """A dead letter goes back by `wasf dlq redrive`, and is done."""
         sqs, dead, queue = boto3.client("sqs"), self.outputs["UpkeepDlqUrl"], self.outputs["UpkeepQueueUrl"]
         sqs.send_message(QueueUrl=dead, MessageBody=json.dumps({"v": 1, "sweep": {}}))
-        self.until(lambda: self.wasf("dlq", "list", "--queue", "upkeep", exits=(0, NOTHING_MATCHED)).get("messages"), OUTCOME_SECONDS, "dead letter")
+
+        def listed():
+            return self.wasf("dlq", "list", "--queue", "upkeep", exits=(0, NOTHING_MATCHED)).get("messages")
+
+        self.until(listed, OUTCOME_SECONDS, "dead letter")
         self.wasf("dlq", "redrive", "--queue", "upkeep", "--confirm")
         self.until(lambda: self.is_empty(dead) and self.is_empty(queue), OUTCOME_SECONDS, "empty upkeep queues")
 
@@ -224,11 +235,12 @@ def architecture(built):
         return {b"\xb7\0": "arm64", b"\x3e\0": "x86_64"}[file.read(20)[18:]]
 
 
-def confirmed(name):
+def confirmed(name, verb):
     """Names the account, the Region and the stack, and asks, because it costs money."""
     identity = boto3.client("sts").get_caller_identity()
     print(f"Account {identity['Account']}, Region {boto3.session.Session().region_name}, as {identity['Arn']}")
-    print(f"Deploys {name} and {name}-parties, and removes both. It costs a few cents (docs/DEPLOYING.md).", flush=True)
+    cost = ", and removes both. It costs a few cents (docs/DEPLOYING.md)" if verb == "Deploys" else ", with what they retain"
+    print(f"{verb} {name} and {name}-parties{cost}.", flush=True)
     if os.environ.get("CONFIRM") == "1":
         return True
     with contextlib.suppress(EOFError):
@@ -239,23 +251,27 @@ def confirmed(name):
 def main(world=None):
     for number in (signal.SIGHUP, signal.SIGTERM):
         signal.signal(number, lambda number, _frame: sys.exit(128 + number))
-    canary = Canary(world or World())
+    canary, killed = Canary(world or World()), os.environ.get("REMOVE")
+    if killed and not re.fullmatch(r"wasf-canary-[0-9a-f]{8}", killed):
+        print(f"REMOVE={killed} is no canary's name.", file=sys.stderr)
+        return 2
     try:
-        is_confirmed = confirmed(canary.name)
+        is_confirmed = confirmed(killed or canary.name, "Removes" if killed else "Deploys")
     except (BotoCoreError, ClientError) as error:
         print(f"AWS does not answer: {error}. Set AWS_REGION and credentials.", file=sys.stderr)
         return 1
     if not is_confirmed:
         print("Not confirmed: nothing was done. CONFIRM=1 confirms.", file=sys.stderr)
         return 2
-    well, left = False, ["the removal did not end"]
+    well, left = bool(killed), ["the removal did not end"]
     try:
-        well = canary.run()
-        measurements.report(canary)
+        if not killed:
+            well = canary.run()
+            measurements.report(canary)
     finally:
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
-        left = remove(canary.name)
+        left = remove(killed or canary.name)
         for each in left:
             print(f"NOT REMOVED: {each}", file=sys.stderr)
     return 0 if well and not left else 1

@@ -159,7 +159,8 @@ class StandIn:
         """When the chat and the bot were told, in milliseconds since the epoch; None before both were."""
         items = self._items()
         message = [int(item["at"]) for item in items if item["pk"].startswith("message#") and item["to"] == chat]
-        event = [int(item["at"]) for item in items if item["pk"].startswith("event#") and (item["type"], item["chat"]) == ("connection.created", chat)]
+        created = ("connection.created", chat)
+        event = [int(item["at"]) for item in items if item["pk"].startswith("event#") and (item["type"], item["chat"]) == created]
         return {"message": min(message), "event": min(event)} if message and event else None
 
     def has_revoked(self):

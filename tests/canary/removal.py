@@ -14,6 +14,9 @@ KEY_DAYS = 7  # the least that KMS waits; a key that waits costs nothing
 # What the template retains, in the order in which it can go: a table before the key that it is encrypted with.
 RETAINED = ("AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::SQS::Queue")
 
+# By their names: a list of secrets comes some seconds late.
+SECRETS = ("sf_client_id", "sf_client_secret", "whatsapp", "bot_webhook")
+
 
 def remove(name):
     """Removes the run of this name; what could not be removed, in words."""
@@ -27,7 +30,8 @@ def remove(name):
     for kind, delete in (("AWS::DynamoDB::Table", _delete_table), ("AWS::KMS::Key", _delete_key), ("AWS::SQS::Queue", _delete_queue)):
         for physical in of_type[kind]:
             _attempt(left, f"{kind} {physical}", lambda delete=delete, physical=physical: delete(physical))
-    for secret in _attempt(left, "list of secrets", lambda: _secrets(name)) or []:
+    for secret in SECRETS:
+        secret = f"{name}/{secret}"
         _attempt(left, f"secret {secret}", lambda secret=secret: _delete_secret(secret))
     _attempt(left, f"code in S3 under {name}/", lambda: _delete_code(name))
     return left
@@ -102,11 +106,6 @@ def _delete_key(key):
 def _delete_queue(url):
     with _or_gone():
         boto3.client("sqs").delete_queue(QueueUrl=url)
-
-
-def _secrets(name):
-    pages = boto3.client("secretsmanager").get_paginator("list_secrets").paginate(Filters=[{"Key": "name", "Values": [f"{name}/"]}])
-    return [secret["Name"] for page in pages for secret in page["SecretList"] if secret["Name"].startswith(f"{name}/")]
 
 
 def _delete_secret(secret):

@@ -158,3 +158,18 @@ def test_what_cannot_be_removed_is_named(capsys, monkeypatch):
     assert code == 1 and "NOT REMOVED: secret wasf-canary-" in err
     for secret in _left()["secrets"]:
         boto3.client("secretsmanager").delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
+
+
+def test_what_a_run_that_was_killed_has_left_is_removed_by_its_name(capsys, monkeypatch):
+    name = "wasf-canary-0123abcd"
+    boto3.client("secretsmanager").create_secret(Name=f"{name}/whatsapp", SecretString="{}")
+    monkeypatch.setenv("REMOVE", name)
+    assert canary.main(LocalCloud()) == 0
+    assert f"Removes {name} and" in capsys.readouterr().out
+    assert _left() == NOTHING
+
+
+def test_nothing_but_a_canary_is_removed(monkeypatch):
+    monkeypatch.setenv("REMOVE", "whatsapp-salesforce-connect")
+    monkeypatch.setattr(canary, "remove", lambda name: pytest.fail(f"{name} is no canary"))
+    assert canary.main(LocalCloud()) == 2

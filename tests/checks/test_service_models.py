@@ -94,6 +94,11 @@ def test_an_operation_is_named_as_aws_names_it():
     assert not {each for each in named if each[1] not in known}
 
 
+def test_an_operation_that_no_service_has_is_found():
+    assert _operations('AwsError::of("PutEvent")') == _operations('const OPERATION: &str = "PutEvent";') == {"PutEvent"}
+    assert not any("PutEvent" in _model(service).operation_names for service in SERVICES)
+
+
 def test_wasf_asks_by_hand_in_the_protocol_of_the_services_model():
     source = (ROOT / "cli/src/aws/json_api.rs").read_text().split("#[cfg(test)]")[0]
     for constant, service in BY_HAND.items():

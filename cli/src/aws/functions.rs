@@ -10,6 +10,10 @@ use crate::error::Error;
 #[derive(Clone, Debug)]
 pub(crate) struct Functions(Client);
 
+/// How many functions an account may run at once, below which AWS lets nothing be reserved, and callbacks compete with
+/// everything else (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html>).
+pub(crate) const SMALL_ACCOUNT: u32 = 100;
+
 /// A function's settings. No `Debug`: the environment may hold a secret.
 pub(crate) struct Settings {
     pub(crate) timeout_seconds: u64,

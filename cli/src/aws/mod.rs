@@ -33,7 +33,7 @@ pub(crate) use self::{
     config::{config, region},
     connections::{ConnectionTable, HasSealed, Walked},
     erasure::Erasure,
-    functions::{EventSource, Functions, Settings},
+    functions::{EventSource, Functions, SMALL_ACCOUNT, Settings},
     identity::{account_id, clock_error},
     keys::{Key, Keys},
     logs::{LogEvent, LogQuery, log_events},

@@ -2,10 +2,7 @@
 //! Pure.
 
 use super::finding::Finding;
-use crate::report::count;
-
-/// The limit of accounts below which AWS lets nothing be reserved, and callbacks compete with everything else.
-const SMALL_ACCOUNT: u32 = 100;
+use crate::{aws::SMALL_ACCOUNT, report::count};
 
 /// Who may do more than they need to: hints, since each has its use.
 pub(super) fn settings(parameter: impl Fn(&str) -> String) -> Vec<Finding> {

@@ -5,6 +5,7 @@ mod answers;
 mod kept_key;
 mod names;
 mod report;
+mod room;
 mod rules;
 
 use std::collections::BTreeMap;
@@ -19,7 +20,7 @@ use self::{
 use crate::{
     Edge,
     args::{InitArgs, TargetArgs},
-    aws::{Presence, SdkConfig, SecretsManager, Tables, account_id, find_stack, region, stack_exists},
+    aws::{Functions, Presence, SdkConfig, SecretsManager, Tables, account_id, find_stack, region, stack_exists},
     error::Error,
     prompt::{NONE, Prompt},
     report::{Report, print_note},
@@ -52,6 +53,7 @@ pub(crate) async fn run(args: InitArgs, target: &TargetArgs, edge: Edge) -> Resu
     } else {
         let own = names::of_a_new_stack(&stack, &config.parameters()?);
         config.set_parameters(&own)?;
+        leave_room(&aws, &mut config).await?;
         let existing = names::existing_tables(&Tables::new(&aws), &stack, &config.parameters()?, (edge.now)()).await?;
         config.set_parameters(&existing)?;
         if existing.contains_key("CreateTokenTable") && args.refresh_token_key_arn.as_deref() != Some(NONE) {
@@ -99,6 +101,18 @@ pub(crate) async fn run(args: InitArgs, target: &TargetArgs, edge: Edge) -> Resu
         environment: target.config_env.as_deref(),
         confirmed: args.confirm,
     }))
+}
+
+/// Leaves callbacks their room in a small account. Whoever may not read the account's limit keeps the template's defaults, which
+/// `wasf doctor` judges.
+async fn leave_room(aws: &SdkConfig, config: &mut SamConfig) -> Result<(), Error> {
+    let Ok(limit) = Functions::new(aws).account_limit().await else { return Ok(()) };
+    let set = room::of_a_new_stack(limit, &config.parameters()?);
+    config.set_parameters(&set)?;
+    if let Some(note) = room::note(limit, &set) {
+        print_note(&note);
+    }
+    Ok(())
 }
 
 /// The parameters of a stack that was created; `None` where there is none.
