@@ -51,6 +51,11 @@ impl Cloud {
         for (property, value) in properties {
             found[*property] = (*value).into();
         }
+        // What CloudWatch says of an alarm, and is not told.
+        let settings = found.as_object_mut().expect("an alarm");
+        settings.retain(|name, _| {
+            !name.starts_with("State") && !["AlarmArn", "AlarmConfigurationUpdatedTimestamp"].contains(&name.as_str())
+        });
         self.cloudwatch("PutMetricAlarm", found).await;
     }
 
