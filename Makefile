@@ -23,7 +23,7 @@ export SAM_CLI_TELEMETRY := 0
 export PYTHONDONTWRITEBYTECODE := 1
 export PYTEST_ADDOPTS := -p no:cacheprovider -q
 
-.PHONY: help up down status test quick lint lint-rust lint-template unit model checks emulator end-to-end connect meta contract bots kills \
+.PHONY: help up down status test quick lint lint-rust lint-template elsewhere unit model checks emulator end-to-end connect meta contract bots kills \
   alarms operate dry-canary canary wasf soak outage latency simulate sweep sweep-bench lists crowd browser bench picture fmt audit build deploy package tools clean
 
 help: ## list the commands
@@ -77,6 +77,16 @@ lint-template:
 	AWS_DEFAULT_REGION=us-east-1 $(tools)/sam validate --lint
 	$(scan)/checkov --config-file .checkov.yaml
 
+# Where wasf runs beside Linux, each with zig's name of it. Zig compiles ring's C code, because it has both systems' headers.
+elsewhere := x86_64-pc-windows-gnu=x86_64-windows-gnu aarch64-apple-darwin=aarch64-macos
+zig := $(CURDIR)/.local/venv-tools/bin/python -m ziglang
+elsewhere: ## that wasf compiles for macOS and Windows (rustup fetches their standard libraries)
+	@$(cloud) setup tools
+	rustup target add $(foreach system,$(elsewhere),$(firstword $(subst =, ,$(system))))
+	for system in $(elsewhere); do target="$${system%%=*}"; \
+	  env "CC_$${target//-/_}=$(zig) cc -target $${system##*=}" "AR_$${target//-/_}=$(zig) ar" \
+	    $(cargo) check --locked --package wasf --target "$$target"; done
+
 checks: ## the repository against itself: template, code, samples, documents, rules
 	@$(cloud) setup ministack tools
 	$(python) -m pytest tests/checks docs/analysis
@@ -108,6 +118,7 @@ alarms: # on a cloud of their own: other tests' faults would raise them too
 	$(run) -- $(call deployed,end_to_end) alarms::
 
 operate: ## the README's way from an empty account to a working link, and what operators do with wasf
+	@$(cloud) setup release
 	$(run) --empty -- $(call deployed,operate) --test-threads 8 # most of them wait
 
 dry-canary: ## the canary's own program, whole, on a local cloud: every step, and that nothing is left

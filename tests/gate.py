@@ -52,7 +52,7 @@ def parts():
     What others wait for comes first, and what mostly waits runs beside what compiles.
     """
     return [
-        Part("python packages", f"{CLOUD} setup ministack tools scan canary contract example examples"),
+        Part("python packages", f"{CLOUD} setup ministack tools scan canary contract release example examples"),
         Part("chromium", "make browser"),
         Part("programs", f"{CLOUD} build --test end_to_end", compiles=True),
         Part("connect", "make connect", after=("python packages", "chromium", "programs"), deploys=True),

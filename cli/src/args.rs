@@ -189,7 +189,7 @@ Examples:
 Shows what would be deleted, and what stays, why, and how to take it away. Deletes nothing while messages wait in the queues, because they \
 may be somebody's consent, unless --force is given.
 
-To deploy again, run wasf init --confirm and make deploy: the tables are used as they are.
+To deploy again, run wasf init --confirm, then deploy as before: the tables are used as they are.
 
 Examples:
   wasf destroy             show what would be deleted

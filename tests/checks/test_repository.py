@@ -467,6 +467,14 @@ def test_only_adapters_name_aws_crates():
                 assert adapters.search(path.as_posix()), f"{path.relative_to(ROOT)} names an AWS crate"
 
 
+def test_what_only_unix_has_stands_behind_a_guard_where_wasf_may_run_elsewhere():
+    for folder in ("cli/src", "shared/src", "shared/build"):
+        for path, text in _sources(folder):
+            # An item behind the guard: to its closing brace at the line's beginning, or the end of a statement of one line.
+            others = re.sub(r"#\[cfg\(unix\)\]\n(?:.*;\n|(?:.*\n)*?\}\n)", "", text)
+            assert not re.search(r"\bos::(unix|linux|fd)\b|\bsignal::unix\b|\b(libc|nix|rustix)::|\"/(dev|proc|tmp|etc)/", others), path
+
+
 def test_only_one_module_names_backoff():
     names = [path.name for folder in ("functions", "shared") for path, text in _sources(folder) if re.search(r"\bbackoff::", text)]
     assert names == ["pauses.rs"]

@@ -171,8 +171,8 @@ fn report(left: &[Left], waiting: &[(&str, usize)], attached: &Attached, confirm
     let lost = if messages.is_empty() { String::new() } else { format!(", with {}", messages.join(", ")) };
     let next = if confirmed {
         format!(
-            "The stack is deleted: {goes}{lost}.\nTo deploy again, run wasf init --confirm and make deploy: the tables are \
-             used as they are, with their keys."
+            "The stack is deleted: {goes}{lost}.\nTo deploy again, run wasf init --confirm, then deploy as before: the tables \
+             are used as they are, with their keys."
         )
     } else {
         format!("Dry run: would delete {goes}{lost}. Run it again with --confirm.")

@@ -1,13 +1,18 @@
 //! The signals that end a command early.
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use std::io;
+
+#[cfg(unix)]
+use tokio::signal::unix::{Signal as Interrupt, Signal as Terminate, SignalKind, signal};
+#[cfg(windows)]
+use tokio::signal::windows::{CtrlBreak as Terminate, CtrlC as Interrupt, ctrl_break, ctrl_c};
 
 use crate::error::Error;
 
-/// SIGINT and SIGTERM. Before it stops, wasf returns what it holds, or finishes a line.
+/// SIGINT and SIGTERM, on Windows Ctrl-C and Ctrl-Break. Before it stops, wasf returns what it holds, or finishes a line.
 pub(crate) struct StopSignals {
-    interrupt: Signal,
-    terminate: Signal,
+    interrupt: Interrupt,
+    terminate: Terminate,
 }
 
 impl StopSignals {
@@ -20,8 +25,17 @@ impl StopSignals {
 }
 
 pub(crate) fn stop_signals() -> Result<StopSignals, Error> {
-    let listen = |kind| signal(kind).map_err(|error| Error::failed("listen for signals", error.to_string()));
-    Ok(StopSignals { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
+    listen().map_err(|error| Error::failed("listen for signals", error.to_string()))
+}
+
+#[cfg(unix)]
+fn listen() -> io::Result<StopSignals> {
+    Ok(StopSignals { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+}
+
+#[cfg(windows)]
+fn listen() -> io::Result<StopSignals> {
+    Ok(StopSignals { interrupt: ctrl_c()?, terminate: ctrl_break()? })
 }
 
 pub(super) fn interrupted() -> Error {

@@ -140,9 +140,9 @@ impl Cloud {
     fn new_client(&self) -> Client {
         // It fails only if a provider is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        ["connect.localhost", "plain.localhost", "proof.localhost", "proof-meta.localhost", "again.localhost"]
+        ["connect", "plain", "proof", "proof-meta", "again", "release"]
             .into_iter()
-            .fold(Client::builder(), |builder, host| builder.resolve(host, self.address()))
+            .fold(Client::builder(), |builder, name| builder.resolve(&format!("{name}.localhost"), self.address()))
             .redirect(Policy::none())
             .pool_max_idle_per_host(0)
             .build()

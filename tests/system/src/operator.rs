@@ -1,6 +1,8 @@
 //! An operator: a checkout whose stack is deployed by the README's commands, credentials, and `wasf`.
 //! The output of every command is searched for secrets.
 
+mod release;
+
 use std::{
     collections::HashMap,
     fmt::Write as _,
@@ -22,6 +24,8 @@ use crate::{Browser, Cloud, Journal, Stack, attempt_of, now_ms, wait_until};
 
 /// The stack's name, as samconfig.toml has it.
 const STACK: &str = "whatsapp-salesforce-connect";
+/// This machine's architecture, as Lambda names it.
+const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
 /// The README's step whose result `cargo test` has made already.
 const BUILDS_WASF: &str = "make wasf";
 
@@ -34,8 +38,12 @@ pub struct Operator {
     pub cloud: Cloud,
     /// What the local cloud's state file says.
     state: Value,
-    /// The checkout.
+    /// The checkout, or an unpacked release.
     folder: PathBuf,
+    /// The home of somebody whose shell has no Rust; `None` for one with a checkout.
+    home: Option<PathBuf>,
+    /// The name of this machine at which people reach the API.
+    domain: String,
     /// None where the test shares the stack with others.
     _exclusive: Option<RwLockWriteGuard<'static, ()>>,
 }
@@ -63,7 +71,7 @@ impl Operator {
         let file = std::env::var("LOCAL_CLOUD_STATE").expect("LOCAL_CLOUD_STATE");
         let state = serde_json::from_str(&fs::read_to_string(&file).expect("the state file")).expect("the state");
         let folder = Path::new(&file).parent().expect("a folder").join("checkout");
-        Self { cloud, state, folder, _exclusive: alone }
+        Self { cloud, state, folder, home: None, domain: "connect.localhost".to_owned(), _exclusive: alone }
     }
 
     /// The stack that the README's commands deployed.
@@ -71,25 +79,30 @@ impl Operator {
         self.cloud.stack("main")
     }
 
-    /// Runs the commands of "Deploy it", one block after the other, and does what stands between
-    /// them; the stack's outputs.
+    /// Deploys from a checkout, as the README says; the stack's outputs.
     async fn follow_the_readme(&self) -> HashMap<String, String> {
         self.check_out(STACK);
-        let theirs = json!({"Name": "bot_webhook", "SecretString": self.state["sandbox"]["webhook_secret"]});
+        self.create_the_bots_secret("bot_webhook").await;
+        let commands = commands_of_the_readme("### From a checkout\n");
+        self.follow(commands.iter().filter(|command| *command != BUILDS_WASF), STACK).await
+    }
+
+    /// The bot has its secret already, which `wasf init` then keeps.
+    async fn create_the_bots_secret(&self, name: &str) {
+        let theirs = json!({"Name": name, "SecretString": self.state["sandbox"]["webhook_secret"]});
         self.cloud.aws("secretsmanager", "secretsmanager.CreateSecret", theirs).await;
+    }
+
+    /// Runs commands of the README one by one, and does what stands between them; the stack's outputs.
+    async fn follow(&self, commands: impl Iterator<Item = &String>, stack: &str) -> HashMap<String, String> {
         let mut outputs = HashMap::new();
-        for block in commands_of_the_readme() {
-            if block == BUILDS_WASF {
-                continue;
-            }
-            let said = self.run(Command::new("bash").args(["-euc", &block]), "y\n");
-            assert_eq!(said.code, 0, "{block}: {}{}", said.out, said.err);
-            match block.as_str() {
-                "make deploy" => {
-                    outputs = self.map_domain(STACK, "connect.localhost");
-                    // "Put CallbackUrl into the app, exactly as it is."
-                    let app = json!({"redirect_uris": [outputs["CallbackUrl"]], "require_pkce": true});
-                    self.cloud.control("/control/salesforce", &app).await;
+        for command in commands {
+            let said = self.run(Command::new("bash").args(["-euc", command]), "y\n");
+            assert_eq!(said.code, 0, "{command}: {}{}", said.out, said.err);
+            match command.as_str() {
+                "make deploy" | "sam deploy" => {
+                    outputs = self.map_domain(stack, &self.domain);
+                    self.put_into_the_app(&outputs["CallbackUrl"]).await;
                 }
                 "wasf doctor" => assert!(said.out.ends_with("No problems found.\n"), "{}", said.out),
                 _ => {}
@@ -97,6 +110,14 @@ impl Operator {
         }
         assert!(!outputs.is_empty(), "the README deploys nothing");
         outputs
+    }
+
+    /// "Put `CallbackUrl` into the app, exactly as it is", beside that of the stack which others use meanwhile.
+    async fn put_into_the_app(&self, callback_url: &str) {
+        let others = self.cloud.has_stack("main").then(|| self.stack().output("CallbackUrl"));
+        let urls: Vec<_> = others.into_iter().chain([callback_url]).collect();
+        let app = json!({"redirect_uris": urls, "require_pkce": true});
+        self.cloud.control("/control/salesforce", &app).await;
     }
 
     /// A checkout with a samconfig.toml of its own. What differs from AWS stands in it beforehand: this
@@ -107,14 +128,18 @@ impl Operator {
         for name in ["Makefile", "tests", ".local"] {
             symlink(root.join(name), self.folder.join(name)).expect("a link");
         }
-        let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
-        let config = fs::read_to_string(root.join("samconfig.toml")).expect("samconfig.toml");
+        fs::copy(root.join("samconfig.toml"), self.folder.join("samconfig.toml")).expect("samconfig.toml");
+        let url = &self.cloud.sandbox_url;
+        let here = format!("parameter_overrides = [\"Architecture={ARCHITECTURE}\", \"WhatsAppApiUrl={url}\"]\n");
+        self.configure(stack, &here);
+    }
+
+    /// Puts the stack's name and lines for `sam deploy` into samconfig.toml.
+    fn configure(&self, stack: &str, lines: &str) {
+        let file = self.folder.join("samconfig.toml");
+        let config = fs::read_to_string(&file).expect("samconfig.toml");
         let config = config.replace(&format!("\"{STACK}\""), &format!("\"{stack}\""));
-        let here = format!(
-            "parameter_overrides = [\"Architecture={architecture}\", \"WhatsAppApiUrl={}\"]\n",
-            self.cloud.sandbox_url
-        );
-        fs::write(self.folder.join("samconfig.toml"), config + &here).expect("samconfig.toml");
+        fs::write(file, config + lines).expect("samconfig.toml");
     }
 
     /// The same operator in a checkout of its own, for a stack of this name that does not exist yet.
@@ -181,9 +206,12 @@ impl Operator {
         (serde_json::from_str(&said.out).expect("JSON"), calls)
     }
 
-    /// `wasf` in the checkout.
+    /// `wasf` in the operator's folder.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(binaries().join("wasf"));
+        let mut command = Command::new(match &self.home {
+            Some(home) => home.join(release::WASF),
+            None => binaries().join("wasf"),
+        });
         self.set_environment(&mut command);
         command
     }
@@ -215,13 +243,17 @@ impl Operator {
     fn set_environment(&self, command: &mut Command) {
         let text = |value: &Value| value.as_str().expect("a text").to_owned();
         let sandbox = &self.state["sandbox"];
-        let path = std::env::var("PATH").expect("PATH");
+        if let Some(home) = &self.home {
+            release::set_environment(command, home);
+        } else {
+            let path = std::env::var("PATH").expect("PATH");
+            command.env("PATH", format!("{}:{path}", binaries().display()));
+            command.env("BUILT", root().join(".local/build"));
+        }
         command
             .current_dir(&self.folder)
             .env_remove("MAKEFLAGS")
             .env_remove("MAKELEVEL")
-            .env("PATH", format!("{}:{path}", binaries().display()))
-            .env("BUILT", root().join(".local/build"))
             .env("AWS_ENDPOINT_URL", &self.cloud.endpoint)
             .env("AWS_REGION", text(&self.state["region"]))
             .env("AWS_DEFAULT_REGION", text(&self.state["region"]))
@@ -237,7 +269,7 @@ impl Operator {
             .env("WASF_WHATSAPP_SENDER", "whatsapp:+14155238886")
             .env("WASF_BOT_PHONE_NUMBER", "+14155238886")
             .env("WASF_BOT_WEBHOOK_URL", format!("{}/bot/events", self.cloud.sandbox_url))
-            .env("WASF_CALLBACK_URI", self.callback_at("connect.localhost"))
+            .env("WASF_CALLBACK_URI", self.callback_at(&self.domain))
             .env("WASF_LOGIN_URLS", self.login_url())
             .env("WASF_ALARM_EMAIL", "-");
     }
@@ -469,11 +501,11 @@ fn binaries() -> PathBuf {
     here.parent().and_then(Path::parent).expect("cargo's folder").to_owned()
 }
 
-/// The fenced blocks between "Deploy it" and the table of parameters.
-fn commands_of_the_readme() -> Vec<String> {
+/// The commands in the fenced blocks of a part of the README: from this heading to the next one.
+fn commands_of_the_readme(heading: &str) -> Vec<String> {
     let readme = fs::read_to_string(root().join("README.md")).expect("README.md");
-    let section = readme.split("\n## Deploy it\n").nth(1).expect("Deploy it");
-    let section = section.split("\nThe parameters.").next().expect("the steps");
-    let blocks = section.split("```sh\n").skip(1).map(|rest| rest.split("```").next().expect("a block's end"));
-    blocks.map(|block| block.lines().map(str::trim).collect::<Vec<_>>().join("\n").trim().to_owned()).collect()
+    let part = readme.split_once(heading).expect("the heading").1;
+    let part = part.split("\n##").next().expect("the part");
+    let blocks = part.split("```sh\n").skip(1).map(|rest| rest.split("```").next().expect("a block's end"));
+    blocks.flat_map(str::lines).map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect()
 }

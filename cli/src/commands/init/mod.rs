@@ -99,6 +99,7 @@ pub(crate) async fn run(args: InitArgs, target: &TargetArgs, edge: Edge) -> Resu
         callback: callback.as_deref(),
         proof: proof_of(&parameters, running.as_ref()),
         environment: target.config_env.as_deref(),
+        in_checkout: path.with_file_name("Makefile").exists(),
         confirmed: args.confirm,
     }))
 }

@@ -60,6 +60,8 @@ pub(super) struct Plan<'a> {
     pub(super) proof: ProofPolicy,
     /// Of `samconfig.toml`.
     pub(super) environment: Option<&'a str>,
+    /// Whether `samconfig.toml` is a checkout's, where `make` builds and deploys. A release is deployed by the SAM CLI alone.
+    pub(super) in_checkout: bool,
     pub(super) confirmed: bool,
 }
 
@@ -72,7 +74,7 @@ fn shown(name: &str, value: &str) -> String {
 }
 
 pub(super) fn report(plan: &Plan<'_>) -> Report {
-    let Plan { secrets, parameters, adopted, callback, proof, environment, confirmed } = *plan;
+    let Plan { secrets, parameters, adopted, callback, proof, environment, in_checkout, confirmed } = *plan;
     let mut table = Table::default();
     for secret in secrets {
         let state = match (secret.keep, secret.presence, confirmed) {
@@ -89,12 +91,12 @@ pub(super) fn report(plan: &Plan<'_>) -> Report {
         table.row([format!("parameter {name}"), value]);
     }
     let callback_url =
-        callback.unwrap_or("the output CallbackUrl of the first `make deploy`; run `wasf init` again to see it");
+        callback.unwrap_or("the output CallbackUrl of the first deployment; run `wasf init` again to see it");
     let webhook = secrets.iter().find(|secret| secret.kind == Kind::Webhook && !secret.keep);
     let for_the_bot = webhook.map(|secret| {
         format!("\nThe bot verifies events with the secret {}. Allow the bot's role to read it.\n", secret.name)
     });
-    let [deploy, wasf] = commands(environment);
+    let [deploy, wasf] = commands(environment, in_checkout);
     let next = if confirmed {
         format!("Next: run {deploy}, then {wasf} doctor.")
     } else {
@@ -112,7 +114,7 @@ pub(super) fn report(plan: &Plan<'_>) -> Report {
         table.text(),
         adopted.map(Adopted::text).unwrap_or_default(),
         for_the_bot.unwrap_or_default(),
-        proof_text(proof, environment),
+        proof_text(proof, environment, in_checkout),
     );
     let secret = |secret: &PlannedSecret| json!({"name": secret.name, "kept": secret.keep, "was_there": secret.presence == Presence::Present});
     let json = json!({
@@ -126,16 +128,19 @@ pub(super) fn report(plan: &Plan<'_>) -> Report {
 }
 
 /// How to deploy, and to call `wasf`, with this environment of `samconfig.toml`.
-fn commands(environment: Option<&str>) -> [String; 2] {
-    match environment {
-        None => ["make deploy".to_owned(), "wasf".to_owned()],
-        Some(name) => [format!("make deploy SAM_FLAGS='--config-env {name}'"), format!("wasf --config-env {name}")],
-    }
+fn commands(environment: Option<&str>, in_checkout: bool) -> [String; 2] {
+    let deploy = match (environment, in_checkout) {
+        (None, true) => "make deploy".to_owned(),
+        (None, false) => "sam deploy".to_owned(),
+        (Some(name), true) => format!("make deploy SAM_FLAGS='--config-env {name}'"),
+        (Some(name), false) => format!("sam deploy --config-env {name}"),
+    };
+    [deploy, environment.map_or_else(|| "wasf".to_owned(), |name| format!("wasf --config-env {name}"))]
 }
 
 /// What the operator, and the bot, have to know of it.
-fn proof_text(proof: ProofPolicy, environment: Option<&str>) -> String {
-    let [deploy, wasf] = commands(environment);
+fn proof_text(proof: ProofPolicy, environment: Option<&str>, in_checkout: bool) -> String {
+    let [deploy, wasf] = commands(environment, in_checkout);
     match proof {
         ProofPolicy::Required => {
             "Chats confirm their logins (ChatProof=Required): let the bot pass each message with a code on to POST /confirmations,\n\
@@ -156,8 +161,17 @@ mod tests {
 
     fn reported(parameters: &BTreeMap<String, String>, adopted: Option<&Adopted>) -> Report {
         let secrets = &[];
-        let proof = ProofPolicy::Off;
-        report(&Plan { secrets, parameters, adopted, callback: None, proof, environment: None, confirmed: false })
+        let plan = Plan {
+            secrets,
+            parameters,
+            adopted,
+            callback: None,
+            proof: ProofPolicy::Off,
+            environment: None,
+            in_checkout: true,
+            confirmed: false,
+        };
+        report(&plan)
     }
 
     #[test]
@@ -171,7 +185,7 @@ mod tests {
 
     #[test]
     fn the_report_says_what_the_bot_has_to_do_or_what_may_happen() {
-        let required = proof_text(ProofPolicy::Required, None);
+        let required = proof_text(ProofPolicy::Required, None, true);
         assert!(required.contains("POST /confirmations") && required.contains("ConfirmationsUrl"), "{required}");
         let report = reported(&BTreeMap::new(), None);
         assert!(report.text.contains("whoever forwards their link"), "{}", report.text);
@@ -179,11 +193,18 @@ mod tests {
 
     #[test]
     fn the_commands_that_turn_the_proof_on_are_whole_and_lead_to_the_same_environment() {
-        let command = |environment| proof_text(ProofPolicy::Off, environment).lines().last().unwrap().trim().to_owned();
+        let command =
+            |environment| proof_text(ProofPolicy::Off, environment, true).lines().last().unwrap().trim().to_owned();
         let flags = "init --chat-proof Required --bot-phone-number … --confirm";
         assert_eq!(command(None), format!("wasf {flags}, then make deploy"));
         let test = format!("wasf --config-env test {flags}, then make deploy SAM_FLAGS='--config-env test'");
         assert_eq!(command(Some("test")), test);
+    }
+
+    #[test]
+    fn a_release_is_deployed_without_make() {
+        assert_eq!(commands(None, false), ["sam deploy", "wasf"]);
+        assert_eq!(commands(Some("test"), false), ["sam deploy --config-env test", "wasf --config-env test"]);
     }
 
     #[test]

@@ -14,4 +14,5 @@ mod mcp;
 mod newcomer;
 mod person;
 mod redelivery;
+mod release;
 mod watching;
