@@ -162,7 +162,7 @@ crowd: ## a thousand calls for one token, 150 of them in flight, on a local clou
 
 # The functions are compiled as `sam build` does it for this machine's architecture, the peers the same way, each by itself.
 bench: export CARGO_TARGET_DIR := $(CURDIR)/target
-bench: ## measure the release binaries beside their peers; BENCH='callback-receiver …' for some
+bench: ## measure the release binaries beside their peers; BENCH='callback-receiver …' for some, BENCH='waits salesforce=40 …' for what people wait for
 	@$(cloud) setup tools bench
 	@tests/packages valgrind=valgrind openssl=openssl
 	PATH="$(CURDIR)/$(tools):$$PATH" $(cargo) lambda build --release --locked $(patsubst functions/%,--bin %,$(wildcard functions/*))

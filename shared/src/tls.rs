@@ -1,6 +1,8 @@
 //! TLS for every client here: rustls with ring as its provider, and the system's root certificates.
 
-use rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::CertificateDer};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use rustls::{ClientConfig, RootCertStore, client::Resumption, crypto::ring, pki_types::CertificateDer};
 
 use crate::Settings;
 
@@ -8,6 +10,24 @@ use crate::Settings;
 pub fn use_ring() {
     // Fails only if a provider is installed already, and that is ring.
     let _ = ring::default_provider().install_default();
+}
+
+/// TLS sessions that are kept for later connections: eight for each of four parties. rustls allocates room for all of
+/// them at once.
+const TLS_SESSIONS: usize = 4 * 8;
+
+/// Opens TCP connections.
+pub(crate) fn tcp() -> HttpConnector {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp
+}
+
+/// Opens connections over what opens TCP's: to `https` with this TLS, to `http` without.
+pub(crate) fn connector<T>(tcp: T, mut tls: ClientConfig) -> HttpsConnector<T> {
+    tls.resumption = Resumption::in_memory_sessions(TLS_SESSIONS);
+    HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp)
 }
 
 /// A client that verifies servers against these roots.

@@ -4,8 +4,10 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
 
-const TWILIO: &str = "https://api.twilio.com";
-const META: &str = "https://graph.facebook.com";
+/// Twilio's API.
+pub const TWILIO: &str = "https://api.twilio.com";
+/// Meta's API.
+pub const META: &str = "https://graph.facebook.com";
 const META_VERSION: &str = "v26.0";
 
 /// The secret does not hold the provider's credentials. serde's error is dropped: it could quote them.

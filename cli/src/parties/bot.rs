@@ -14,7 +14,7 @@ use shared::{
         CloudEvent, EventBus, Notification, NotifyError, Webhook,
         event::{Data, Test},
     },
-    http::Roots,
+    http::{Client, Roots},
 };
 
 use crate::{aws::Settings, error::Error};
@@ -69,7 +69,8 @@ async fn post(
     let secret = settings.get("BOT_WEBHOOK_SECRET_NAME").unwrap_or_default();
     let signing_secret = signing_secret(aws, settings, unsigned.now).await?;
     let signed = Notification { signing_secret: signing_secret.expose_secret(), ..*unsigned };
-    webhook.post(&signed).await.map_err(|error| failed(refusal(&error, secret)))
+    let http = Client::by_proxies_of_environment(Roots::System, CONNECT_TIME, REQUEST_TIME);
+    webhook.post(&http.connections(), &signed).await.map_err(|error| failed(refusal(&error, secret)))
 }
 
 fn failed(why: impl Into<String>) -> Error {
@@ -80,8 +81,7 @@ fn failed(why: impl Into<String>) -> Error {
 fn webhook(settings: &Settings) -> Result<Option<Webhook>, Error> {
     let Some(url) = settings.get("BOT_WEBHOOK_URL") else { return Ok(None) };
     let url = Url::parse(url).map_err(|_| failed("BotWebhookUrl is not a URL; correct it and deploy"))?;
-    let http = shared::http::client(Roots::System, CONNECT_TIME, REQUEST_TIME);
-    Ok(Some(Webhook::new(http.map_err(|error| failed(error.to_string()))?, url)))
+    Ok(Some(Webhook::new(url)))
 }
 
 async fn signing_secret(aws: &SdkConfig, settings: &Settings, now: Timestamp) -> Result<SecretString, Error> {

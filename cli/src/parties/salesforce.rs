@@ -53,10 +53,14 @@ pub(crate) enum TokenStatus {
     Unclear(String),
 }
 
+/// Salesforce, by way of the environment's proxies.
+fn salesforce() -> Salesforce {
+    Salesforce::new(&Salesforce::client_by_proxies(Roots::System))
+}
+
 /// Asks the org's `/userinfo` whether an access token works.
 pub(crate) async fn check_token(grant: &Grant) -> Result<TokenStatus, Error> {
-    let no_roots = |_| Error::failed("ask Salesforce", "no root certificates");
-    let answer = Salesforce::new(Roots::System).map_err(no_roots)?.username(grant, TIMEOUT).await;
+    let answer = salesforce().username(grant, TIMEOUT).await;
     Ok(match answer {
         Ok(_) => TokenStatus::Works,
         Err(error) if error.failure().refuses_fresh_tokens() => TokenStatus::Refused,
@@ -72,7 +76,7 @@ pub(crate) async fn revoke(token: &str, hosts: Vec<String>) -> Result<Revocation
         Error::failed("revoke the tokens at Salesforce", why)
     };
     let live = |why: &str| failed(why, "the tokens live");
-    let salesforce = Salesforce::new(Roots::System).map_err(|_| live("no root certificates"))?;
+    let salesforce = salesforce();
     let (mut answers, mut may_be_dead, mut refused) = (RevocationAnswers::default(), false, None);
     for host in hosts {
         let answer = salesforce.revoke(&host, token, TIMEOUT).await;

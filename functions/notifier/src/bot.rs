@@ -6,6 +6,7 @@ use shared::{
     attempt::Ways,
     aws::secrets::{SecretStore, Secrets, Source},
     bot::{BotQueue, CloudEvent, EventBus, Notification, NotifyError, Webhook},
+    http::Connections,
     timestamp::Clock,
 };
 use tokio::time::timeout;
@@ -32,6 +33,7 @@ impl Bot {
     /// the event on them: a bot recognizes it by its id, which stays the same.
     pub(crate) async fn notify(
         &self,
+        http: &Connections,
         event: &CloudEvent<'_>,
         user_message: &str,
         secrets: &Secrets,
@@ -42,7 +44,8 @@ impl Bot {
         let by_webhook = async {
             match &self.webhook {
                 Some((webhook, source)) if on.webhook => {
-                    in_time("webhook", patience, Box::pin(self.post(webhook, source, &notification, secrets))).await
+                    in_time("webhook", patience, Box::pin(self.post(http, webhook, source, &notification, secrets)))
+                        .await
                 }
                 _ => Ok(()),
             }
@@ -71,20 +74,21 @@ impl Bot {
     /// Posts the event, and once more where its signature is refused and the secret has changed since it was fetched.
     async fn post(
         &self,
+        http: &Connections,
         webhook: &Webhook,
         source: &Source,
         notification: &Notification<'_>,
         secrets: &Secrets,
     ) -> Result<(), Setback> {
         let signing_secret = secrets.get(source)?;
-        let refusal = match webhook.post(&Notification { signing_secret, ..*notification }).await {
+        let refusal = match webhook.post(http, &Notification { signing_secret, ..*notification }).await {
             Err(refusal @ (NotifyError::Refused(401 | 403) | NotifyError::Secret)) => refusal,
             result => return Ok(result?),
         };
         let fresh = self.secrets.newer_than(secrets, (self.clock)()).await;
         match fresh.as_ref().map(|fresh| fresh.get(source)) {
             Ok(Ok(renewed)) if renewed != signing_secret => {
-                Ok(webhook.post(&Notification { signing_secret: renewed, ..*notification }).await?)
+                Ok(webhook.post(http, &Notification { signing_secret: renewed, ..*notification }).await?)
             }
             _ => Err(refusal.into()),
         }

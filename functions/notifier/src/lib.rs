@@ -108,12 +108,10 @@ impl Left {
 
 impl Notifier {
     /// A notifier; nothing is fetched yet.
-    ///
-    /// # Errors
-    /// Where the system's root certificates cannot be read.
-    pub fn new(config: Config, aws: &SdkConfig, clock: Clock, random: Random) -> Result<Self, reqwest::Error> {
+    #[must_use]
+    pub fn new(config: Config, aws: &SdkConfig, clock: Clock, random: Random) -> Self {
         let retries = Queue::new(aws, config.retry_queue_url.clone());
-        Ok(Self { outcomes: OutcomeNotifier::new(config, aws, clock, random)?, retries, clock })
+        Self { outcomes: OutcomeNotifier::new(config, aws, clock, random), retries, clock }
     }
 
     /// Fetches the secrets. A failure is retried when an outcome needs them.

@@ -8,7 +8,7 @@ use shared::{aws::Start, process};
 async fn main() -> Result<(), Error> {
     let settings = process::environment();
     let start = Start::begin(&settings, &SERVICES).await?;
-    let notifier = Notifier::new(Config::read(&settings)?, start.aws(), process::now, process::random)?;
+    let notifier = Notifier::new(Config::read(&settings)?, start.aws(), process::now, process::random);
     start.finish(notifier.warm_up()).await;
     Box::pin(run(service_fn(async |event: LambdaEvent<_>| {
         Ok::<_, Error>(Box::pin(notifier.handle(event.payload)).await?)

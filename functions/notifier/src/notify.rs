@@ -26,6 +26,7 @@ use shared::{
         secrets::{SecretStore, Secrets, SecretsError},
     },
     bot::{BotQueue, EventBus, Webhook, event::MessageStatus},
+    http::{Client, Connections},
     metrics::{Meter, Metric},
     process::{NoRandomness, Random},
     proof::ProofPolicy,
@@ -63,6 +64,8 @@ pub(crate) use self::progress::{Skip, Stop};
 
 /// Notifies of one outcome at a time.
 pub(crate) struct OutcomeNotifier {
+    /// For WhatsApp and the bot; each outcome has connections of its own.
+    http: Client,
     attempts: Attempts,
     secrets: Arc<SecretStore>,
     relink: Relink,
@@ -88,6 +91,7 @@ pub(crate) enum Occasion<'a> {
 
 /// What the person and the bot are notified of.
 struct Content<'a> {
+    http: &'a Connections,
     ended: &'a Ended,
     language: Language,
     text: &'a str,
@@ -95,18 +99,18 @@ struct Content<'a> {
 }
 
 impl OutcomeNotifier {
-    pub(crate) fn new(config: Config, aws: &SdkConfig, clock: Clock, random: Random) -> Result<Self, reqwest::Error> {
-        let http = shared::http::client(config.roots, CONNECT_TIME, REQUEST_TIME)?;
+    pub(crate) fn new(config: Config, aws: &SdkConfig, clock: Clock, random: Random) -> Self {
         let secrets = Arc::new(SecretStore::new(aws, config.sources()));
         let bot = Bot {
-            webhook: config.webhook.map(|webhook| (Webhook::new(http.clone(), webhook.url), webhook.secret)),
+            webhook: config.webhook.map(|webhook| (Webhook::new(webhook.url), webhook.secret)),
             queue: config.bot_queue_url.map(|url| BotQueue::new(aws, url)),
             bus: config.event_bus_name.map(|name| EventBus::new(aws, name)),
             secrets: Arc::clone(&secrets),
             clock,
         };
         let dynamodb = dynamodb::client(aws);
-        Ok(Self {
+        Self {
+            http: Client::new(config.roots, CONNECT_TIME, REQUEST_TIME),
             attempts: Attempts::new(dynamodb.clone(), config.attempt_table.clone()),
             restraint: Restraint { limits: Limits::new(dynamodb.clone(), config.limit_table), clock },
             relink: Relink {
@@ -116,7 +120,7 @@ impl OutcomeNotifier {
                 lifetimes: config.link_lifetimes,
                 clock,
             },
-            messenger: config.whatsapp.map(|account| Messenger { account, http, secrets: Arc::clone(&secrets), clock }),
+            messenger: config.whatsapp.map(|account| Messenger { account, secrets: Arc::clone(&secrets), clock }),
             secrets,
             bot,
             proof: config.proof,
@@ -124,7 +128,7 @@ impl OutcomeNotifier {
             meter: config.meter,
             clock,
             random,
-        })
+        }
     }
 
     fn now(&self) -> Timestamp {
@@ -148,12 +152,16 @@ impl OutcomeNotifier {
 
     /// Tells what is left to tell of an attempt's outcome.
     pub(crate) async fn notify(&self, attempt_id: AttemptId, occasion: Occasion<'_>) -> Result<Progress, Stop> {
+        let http = self.http.connections();
+        if matches!(occasion, Occasion::Record(_)) {
+            self.open_ahead(&http);
+        }
         // In parallel: whenever nobody has connected for some minutes the secrets must be fetched again.
         let (item, secrets) = tokio::join!(self.attempts.read(attempt_id), self.fetch_secrets());
         let item = item?.ok_or(Skip::AttemptNotFound)?;
         let (item, ask_after) = match occasion {
             Occasion::Record(_) => (item, None),
-            Occasion::Pointer(age) => self.check(item, secrets.as_deref(), age).await?,
+            Occasion::Pointer(age) => self.check(&http, item, secrets.as_deref(), age).await?,
         };
         let key = &OutcomeKey::of(&item)?;
         match occasion {
@@ -172,7 +180,7 @@ impl OutcomeNotifier {
         let relink_url = self.link(&ended, &secrets).await;
         let language = ended.language.unwrap_or(self.default_language);
         let text = messages::text(&ended.outcome, self.proof, language, relink_url.as_deref());
-        let content = Content { ended: &ended, language, text: &text, relink_url: relink_url.as_deref() };
+        let content = Content { http: &http, ended: &ended, language, text: &text, relink_url: relink_url.as_deref() };
 
         match marks.person {
             Some(Told::Sent) => progress.message = MessageStatus::Sent,
@@ -190,6 +198,17 @@ impl OutcomeNotifier {
             self.mark(key, &mark, None, &mut progress).await?;
         }
         Ok(progress)
+    }
+
+    /// Begins to open connections to WhatsApp and to the bot, beside the read and what is marked before the message is sent. Of
+    /// a record of the stream alone: a person waits, and mostly both are still to be told.
+    fn open_ahead(&self, http: &Connections) {
+        if let Some(messenger) = &self.messenger {
+            messenger.account.open_ahead(http);
+        }
+        if let Some((webhook, _)) = &self.bot.webhook {
+            webhook.open_ahead(http);
+        }
     }
 
     /// A new link where one helps. Without one people are told all the same: they can ask the bot for it.
@@ -269,7 +288,7 @@ impl OutcomeNotifier {
             return self.mark(&ended.key, &not_sent, None, progress).await.map(drop);
         }
         let text = Text { words: content.text, language: content.language, only_by_template: ended.only_by_template };
-        let sent = messenger.send(&ended.wa_id, text, secrets).await;
+        let sent = messenger.send(content.http, &ended.wa_id, text, secrets).await;
         self.measure(messenger, ended, sent.as_ref().err());
         let mark = match sent {
             Ok(sent) => {
@@ -324,10 +343,10 @@ impl OutcomeNotifier {
         patience: Duration,
         progress: &mut Progress,
     ) -> Result<(), Stop> {
-        let Content { ended, text, relink_url, .. } = *content;
+        let Content { http, ended, text, relink_url, .. } = *content;
         let event = event::event(ended, progress.message, text, relink_url);
         let ways = progress.left;
-        let (left, setbacks) = self.bot.notify(&event, text, secrets, ways, patience).await;
+        let (left, setbacks) = self.bot.notify(http, &event, text, secrets, ways, patience).await;
         let result = if setbacks.is_empty() { "told" } else { "refused" };
         self.meter.count(self.now(), Metric::BotEvents, &[("Result", result)]);
         progress.left = left;

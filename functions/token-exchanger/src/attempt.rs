@@ -135,6 +135,7 @@ impl Work<'_> {
                 Plan::GiveUp => return self.tell_of_delay().await?.ok_or(Setback::GivenUp),
             }
         }
+        self.open_ahead();
         let claim = async {
             // The lease is kept at once: what is fetched concurrently may use up all the time.
             Ok::<_, TableError>(match tables.claim(&self.attempt, seen, now).await? {
@@ -163,6 +164,15 @@ impl Work<'_> {
             Ok(ending) => Ok(ending),
             Err(Stop::Failed(failure)) => self.fail(failure, Guard::Lease(lease)).await,
             Err(Stop::Returned(setback)) => Err(setback),
+        }
+    }
+
+    /// Begins to open a connection to where the code was issued, beside the claim: the name of the account is then asked for
+    /// over it, too, where the org has the same host.
+    fn open_ahead(&self) {
+        let login_url = self.attempt.login_url;
+        if self.resources.config.login_urls.contains(login_url) {
+            self.salesforce.open_ahead(login_url.as_str());
         }
     }
 

@@ -86,7 +86,7 @@ impl Work<'_> {
             let time = self.budget.exchange_request().ok_or(Setback::OutOfTime)?;
             course.send();
             requests += 1;
-            let error = match resources.salesforce.exchange(&redemption, time).await {
+            let error = match self.salesforce.exchange(&redemption, time).await {
                 Ok(grant) => return Ok((grant, app_hash(redemption.credentials.client_id))),
                 Err(ExchangeError::Untrusted(tokens)) => {
                     let app = app_hash(redemption.credentials.client_id);
@@ -143,7 +143,7 @@ impl Work<'_> {
         let until = self.budget.username();
         let mut pauses = Pauses::until(until);
         loop {
-            let error = match self.resources.salesforce.username(grant, left(until)).await {
+            let error = match self.salesforce.username(grant, left(until)).await {
                 Ok(username) => return Ok(Some(username)),
                 Err(error) => error,
             };

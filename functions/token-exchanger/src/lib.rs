@@ -59,21 +59,11 @@ pub const SERVICES: [&str; 3] = ["dynamodb", "kms", "secretsmanager"];
 /// The function, ready for messages.
 pub struct TokenExchanger(Resources);
 
-/// The function cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The HTTP client cannot be made, mostly because root certificates are missing.
-    #[error("cannot make the HTTP client")]
-    Http(#[from] reqwest::Error),
-}
-
 impl TokenExchanger {
     /// The function; nothing is fetched or opened yet.
-    ///
-    /// # Errors
-    /// [`StartError`].
-    pub fn new(config: Config, aws: &SdkConfig, clock: Clock, random: Random) -> Result<Self, StartError> {
-        Ok(Self(Resources::new(config, aws, clock, random)?))
+    #[must_use]
+    pub fn new(config: Config, aws: &SdkConfig, clock: Clock, random: Random) -> Self {
+        Self(Resources::new(config, aws, clock, random))
     }
 
     /// Fetches the secrets. Where that fails it is tried again when a message needs them, and

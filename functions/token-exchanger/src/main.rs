@@ -8,7 +8,7 @@ use token_exchanger::{Config, SERVICES, TokenExchanger};
 async fn main() -> Result<(), Error> {
     let settings = process::environment();
     let start = Start::begin(&settings, &SERVICES).await?;
-    let exchanger = TokenExchanger::new(Config::read(&settings)?, start.aws(), process::now, process::random)?;
+    let exchanger = TokenExchanger::new(Config::read(&settings)?, start.aws(), process::now, process::random);
     start.finish(exchanger.warm_up()).await;
     Box::pin(run(service_fn(async |event: LambdaEvent<_>| {
         Ok::<_, Error>(Box::pin(exchanger.handle(event.payload, Timestamp::from_millis(event.context.deadline))).await?)

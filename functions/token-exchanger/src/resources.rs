@@ -7,6 +7,7 @@ use shared::{
         queue::Queue,
         secrets::SecretStore,
     },
+    http::Client,
     process::Random,
     salesforce::Salesforce,
     state::StateKey,
@@ -20,7 +21,8 @@ pub(crate) struct Resources {
     pub(crate) config: Config,
     pub(crate) secrets: SecretStore,
     pub(crate) kms: Kms,
-    pub(crate) salesforce: Salesforce,
+    /// For Salesforce; each delivery has connections of its own.
+    pub(crate) http: Client,
     pub(crate) tables: Tables,
     pub(crate) queue: Queue,
     /// Of what is to be done for stored connections; `None` where nobody does.
@@ -33,11 +35,11 @@ pub(crate) struct Resources {
 
 impl Resources {
     /// Nothing is fetched or opened yet.
-    pub(crate) fn new(config: Config, aws: &SdkConfig, clock: Clock, random: Random) -> Result<Self, reqwest::Error> {
-        Ok(Self {
+    pub(crate) fn new(config: Config, aws: &SdkConfig, clock: Clock, random: Random) -> Self {
+        Self {
             secrets: SecretStore::new(aws, config.sources()),
             kms: Kms::new(aws),
-            salesforce: Salesforce::new(config.roots)?,
+            http: Salesforce::client(config.roots),
             tables: Tables::new(
                 aws,
                 config.attempt_table.clone(),
@@ -50,7 +52,7 @@ impl Resources {
             config,
             clock,
             random,
-        })
+        }
     }
 
     /// Fetches the public keys, once.

@@ -262,7 +262,7 @@ impl Work<'_> {
                 Holding::NotHeld => {}
             }
             let time = left(self.budget.work()).min(salesforce::TIMEOUT);
-            if answers.hear(self.resources.salesforce.revoke(host, tokens.token(), time).await) {
+            if answers.hear(self.salesforce.revoke(host, tokens.token(), time).await) {
                 return Ok(Ending::Revoked);
             }
         }

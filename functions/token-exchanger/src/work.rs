@@ -11,6 +11,7 @@ use shared::{
     connection::{Consent, RefreshTokenText},
     process::NoRandomness,
     reference::LinkReference,
+    salesforce::Salesforce,
 };
 use tokio::sync;
 
@@ -26,6 +27,8 @@ pub(crate) struct Work<'a> {
     pub(crate) message: &'a Message<'a>,
     pub(crate) attempt: Attempt<'a>,
     pub(crate) budget: Budget,
+    /// Over connections of this delivery.
+    pub(crate) salesforce: Salesforce,
     /// Set once the attempt is claimed. It is here, and not in the future that does the work, so that it
     /// survives a panic and the end of the time: the attempt has to be released then, too.
     pub(crate) lease: OnceCell<Lease>,
@@ -56,6 +59,7 @@ impl<'a> Work<'a> {
             message,
             attempt: message.attempt(delivery),
             budget,
+            salesforce: Salesforce::new(&resources.http),
             lease: OnceCell::new(),
             row_token: sync::OnceCell::new(),
             reference: sync::OnceCell::new(),

@@ -6,11 +6,12 @@ use base64::{
     Engine as _, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD},
 };
-use reqwest::Client;
+use hyper::header::HeaderName;
 use ring::hmac;
 use url::Url;
 
 use super::{Notification, NotifyError, to_json};
+use crate::http::{self, Connections};
 
 /// The media type of a webhook's body.
 pub const CONTENT_TYPE: &str = "application/cloudevents+json";
@@ -32,7 +33,6 @@ pub mod header {
 /// The webhook. Its URL may contain a secret of the bot's.
 #[derive(Clone)]
 pub struct Webhook {
-    http: Client,
     url: Url,
 }
 
@@ -76,39 +76,41 @@ impl SigningKeys {
 impl Webhook {
     /// The webhook at this URL.
     #[must_use]
-    pub fn new(http: Client, url: Url) -> Self {
-        Self { http, url }
+    pub const fn new(url: Url) -> Self {
+        Self { url }
+    }
+
+    /// Begins to open a connection to it, for the next event.
+    pub fn open_ahead(&self, connections: &Connections) {
+        connections.open_ahead(&self.url);
     }
 
     /// Posts the event. Only a 2xx means that the bot has it; nothing of the answer but its status is read.
     ///
     /// # Errors
     /// [`NotifyError`].
-    pub async fn post(&self, notification: &Notification<'_>) -> Result<(), NotifyError> {
+    pub async fn post(&self, connections: &Connections, notification: &Notification<'_>) -> Result<(), NotifyError> {
         let keys = SigningKeys::parse(notification.signing_secret).ok_or(NotifyError::Secret)?;
         let (id, timestamp) = (&notification.event.id, notification.now.seconds());
         let body = to_json(notification.event);
-        let request = self
-            .http
+        let named = HeaderName::from_static;
+        let request = connections
             .post(self.url.clone())
-            .header(header::CONTENT_TYPE, CONTENT_TYPE)
-            .header(header::ID, id)
-            .header(header::TIMESTAMP, timestamp)
-            .header(header::SIGNATURE, keys.sign(id, timestamp, &body))
+            .header(named(header::CONTENT_TYPE), CONTENT_TYPE)
+            .header(named(header::ID), id)
+            .header(named(header::TIMESTAMP), &timestamp.to_string())
+            .header(named(header::SIGNATURE), &keys.sign(id, timestamp, &body))
             .body(body);
-        let status = request.send().await.map_err(|error| NotifyError::NoResponse(label(&error)))?.status();
+        let status = request.status().await.map_err(|error| NotifyError::NoResponse(label(&error)))?;
         if status.is_success() { Ok(()) } else { Err(NotifyError::Refused(status.as_u16())) }
     }
 }
 
-/// In place of the error's own text, which contains the URL.
-fn label(error: &reqwest::Error) -> &'static str {
-    if error.is_connect() {
-        "no connection"
-    } else if error.is_timeout() {
-        "timed out"
-    } else {
-        "connection lost"
+fn label(error: &http::Error) -> &'static str {
+    match error {
+        http::Error::Connect(_) => "no connection",
+        http::Error::TimedOut => "timed out",
+        _ => "connection lost",
     }
 }
 
@@ -121,7 +123,7 @@ mod tests {
     use super::*;
     use crate::{
         bot::event,
-        http::{Roots, client},
+        http::{Client, Roots},
         process,
     };
 
@@ -145,19 +147,18 @@ mod tests {
     #[test]
     fn debug_hides_the_url() {
         let url = Url::parse("https://bot.example.com/hook?key=s3cret").unwrap();
-        let http = client(Roots::default(), Duration::ZERO, Duration::ZERO).unwrap();
-        assert_eq!(format!("{:?}", Webhook::new(http, url)), "Webhook { .. }");
+        assert_eq!(format!("{:?}", Webhook::new(url)), "Webhook { .. }");
     }
 
     async fn post(server: &Server, secret: &str) -> Result<(), NotifyError> {
         let chat = "whatsapp:+15551234567".parse().unwrap();
         let event = event::tests::revoked(&chat);
-        let http = client(Roots::default(), Duration::from_secs(2), Duration::from_secs(5)).unwrap();
-        let webhook = Webhook::new(http, format!("{}/bot/events", server.url()).parse().unwrap());
+        let http = Client::new(Roots::default(), Duration::from_secs(2), Duration::from_secs(5));
+        let webhook = Webhook::new(format!("{}/bot/events", server.url()).parse().unwrap());
         // The verifier reads the clock itself.
         let now = process::now();
         let notification = Notification { event: &event, user_message: "", signing_secret: secret, now };
-        webhook.post(&notification).await
+        webhook.post(&http.connections(), &notification).await
     }
 
     #[tokio::test]

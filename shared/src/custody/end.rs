@@ -96,7 +96,7 @@ impl Custody {
                 org_id: known(attr::ORG_ID),
                 user_id: known(connection::USER_ID),
             };
-            let asked = self.salesforce()?.username(&grant, left(deadline).min(INTROSPECTION)).await;
+            let asked = self.salesforce().username(&grant, left(deadline).min(INTROSPECTION)).await;
             match asked {
                 // Nobody but the token itself is meant.
                 Err(error) if error.failure() == UserinfoFailure::Dead => Ok(true),

@@ -27,6 +27,7 @@ use crate::{
     },
     conditional_write::{Attributes, text},
     connection::{RefreshTokenText, SealedText},
+    http::Client,
     process::Random,
     salesforce::{RefreshToken, Salesforce, instance_origin},
     timestamp::Clock,
@@ -42,7 +43,7 @@ pub struct Custody {
     queue: Queue,
     aws: SdkConfig,
     kms: OnceLock<Kms>,
-    salesforce: OnceLock<Salesforce>,
+    salesforce: OnceLock<Client>,
     secrets: OnceLock<SecretStore>,
     /// What else the caller keeps in Secrets Manager: one fetch serves both.
     other_secrets: Vec<Source>,
@@ -113,12 +114,9 @@ impl Custody {
             .get_or_init(|| SecretStore::new(&self.aws, self.config.sources().into_iter().chain(&self.other_secrets)))
     }
 
-    pub(super) fn salesforce(&self) -> Result<&Salesforce, Trouble> {
-        if let Some(salesforce) = self.salesforce.get() {
-            return Ok(salesforce);
-        }
-        let made = Salesforce::new(self.config.roots).map_err(Trouble::Http)?;
-        Ok(self.salesforce.get_or_init(|| made))
+    /// Salesforce, over connections of its own.
+    pub(super) fn salesforce(&self) -> Salesforce {
+        Salesforce::new(self.salesforce.get_or_init(|| Salesforce::client(self.config.roots)))
     }
 
     /// A new key to seal tokens with.

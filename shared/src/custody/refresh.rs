@@ -27,7 +27,7 @@ use crate::{
     logging::chain,
     metrics::Metric,
     pauses::Pauses,
-    salesforce::{self, Introspection, RefreshClass, RefreshError, RefreshToken, Refreshed, TokenKind},
+    salesforce::{self, Introspection, RefreshClass, RefreshError, RefreshToken, Refreshed, Salesforce, TokenKind},
 };
 
 /// What a request leaves of the lease and of the invocation, for storing its answer.
@@ -64,6 +64,7 @@ struct Work<'a> {
     row: &'a Attributes,
     claim: Claim,
     hosts: Vec<String>,
+    salesforce: Salesforce,
     /// The end of the lease, and of the invocation.
     until: Instant,
     /// Whether the refresh token is known to be unused.
@@ -94,11 +95,17 @@ impl Custody {
         };
         // The lease begins before its answer comes.
         let until = deadline.min(Instant::now() + LEASE);
+        let (hosts, salesforce) = (self.hosts(row), self.salesforce());
+        // Beside the claim and what is opened with its keys.
+        if let Some(host) = hosts.first() {
+            salesforce.open_ahead(host);
+        }
         let result = match self.take(wa_id, &claim, deadline).await {
             Ok(true) => {
-                let (hosts, is_unused) = (self.hosts(row), !claim.maybe_used);
+                let is_unused = !claim.maybe_used;
                 let has_no_successor = is_unused;
-                let mut work = Work { custody: self, wa_id, row, claim, hosts, until, is_unused, has_no_successor };
+                let mut work =
+                    Work { custody: self, wa_id, row, claim, hosts, salesforce, until, is_unused, has_no_successor };
                 work.run(deadline).await
             }
             Ok(false) => return Refreshing::Changed,
@@ -176,7 +183,7 @@ impl Work<'_> {
             // From here on, an invocation that is killed leaves a token that may be used.
             self.is_unused = false;
             requests += 1;
-            let error = match self.custody.salesforce()?.refresh(host, &inputs.token, credentials, time).await {
+            let error = match self.salesforce.refresh(host, &inputs.token, credentials, time).await {
                 Ok(answer) => return Ok((answer, inputs)),
                 Err(error) => error,
             };
@@ -334,7 +341,7 @@ impl Work<'_> {
         let host = self.hosts.first()?;
         let credentials = self.custody.config.credentials(&inputs.secrets).ok()?;
         let token = (TokenKind::Access, answer.access_token.secret());
-        let asked = self.custody.salesforce().ok()?.introspect(host, token, credentials, EXPIRY).await.ok()?;
+        let asked = self.salesforce.introspect(host, token, credentials, EXPIRY).await.ok()?;
         let Introspection::Active { expires_at } = asked else { return None };
         let at = LiveToken::believed_end(expires_at, self.now())?;
         let _ = self.custody.tables.write(self.wa_id, &tokens.expire(at)).await;

@@ -43,14 +43,14 @@ impl Custody {
         if revoke.hosts.is_empty() {
             return Err(Trouble::NoHost);
         }
-        let mut answers = RevocationAnswers::default();
+        let (salesforce, mut answers) = (self.salesforce(), RevocationAnswers::default());
         for host in &revoke.hosts {
             // Just before: a connection is not worth a token.
             if self.is_in_use(revoke, token.expose_secret(), &self.row(&revoke.wa_id).await?).await? {
                 return Ok(Revoked::InUse);
             }
             let time = deadline.saturating_duration_since(Instant::now()).min(salesforce::TIMEOUT);
-            if answers.hear(self.salesforce()?.revoke(host, token.expose_secret(), time).await) {
+            if answers.hear(salesforce.revoke(host, token.expose_secret(), time).await) {
                 return Ok(Revoked::Dead);
             }
         }

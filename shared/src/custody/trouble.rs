@@ -30,9 +30,6 @@ pub enum Trouble {
     /// The app's credentials.
     #[error(transparent)]
     Secrets(#[from] SecretsError),
-    /// The HTTP client cannot be made.
-    #[error("cannot make the HTTP client")]
-    Http(#[source] reqwest::Error),
     /// The row's refresh token, or a message's, does not open: of another key, another chat, or damaged.
     #[error(transparent)]
     Seal(#[from] BrokenSeal),
@@ -100,7 +97,6 @@ impl Trouble {
                 RefreshClass::Ended(_) | RefreshClass::Doubtful | RefreshClass::Operator => "operator",
             },
             Self::Secrets(_)
-            | Self::Http(_)
             | Self::Seal(_)
             | Self::OtherApp(_)
             | Self::OtherAccount

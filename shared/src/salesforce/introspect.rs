@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use reqwest::header;
-use serde::{Deserialize, Serialize};
+use hyper::header;
+use serde::Deserialize;
 
 use super::{
-    client::{Answer, BodyError, Salesforce},
+    client::{Answer, Salesforce},
     refresh::AppCredentials,
 };
-use crate::Timestamp;
+use crate::{Timestamp, http};
 
 const PATH: &str = "/services/oauth2/introspect";
 
@@ -39,7 +39,7 @@ pub enum TokenKind {
 pub enum IntrospectError {
     /// No answer, or an incomplete one.
     #[error("no answer to the introspection")]
-    NoAnswer(#[source] BodyError),
+    NoAnswer(#[source] http::Error),
     /// An answer of another kind.
     #[error("Salesforce answered {0} to the introspection")]
     Refused(u16),
@@ -60,14 +60,6 @@ impl IntrospectError {
             Self::Refused(status) => matches!(status, 408 | 429 | 500..=599),
         }
     }
-}
-
-#[derive(Serialize)]
-struct IntrospectForm<'a> {
-    token: &'a str,
-    token_type_hint: &'static str,
-    client_id: &'a str,
-    client_secret: &'a str,
 }
 
 /// RFC 7662 §2.2.
@@ -95,16 +87,15 @@ impl Salesforce {
             TokenKind::Access => "access_token",
             TokenKind::Refresh => "refresh_token",
         };
-        let response = self
-            .0
-            .post(format!("{}{PATH}", host.trim_end_matches('/')))
-            .header(header::ACCEPT, "application/json")
-            .form(&IntrospectForm { token, token_type_hint, client_id, client_secret })
-            .timeout(time)
-            .send()
-            .await
-            .map_err(|error| IntrospectError::NoAnswer(BodyError::Connection(error.without_url())))?;
-        let answer = Answer::read(response).await.map_err(IntrospectError::NoAnswer)?;
+        let form = [
+            ("token", token),
+            ("token_type_hint", token_type_hint),
+            ("client_id", client_id),
+            ("client_secret", client_secret),
+        ];
+        let request = self.post(&format!("{}{PATH}", host.trim_end_matches('/')));
+        let request = request.map_err(IntrospectError::NoAnswer)?.header(header::ACCEPT, "application/json");
+        let answer = Answer::to(request.form(form).timeout(time)).await.map_err(IntrospectError::NoAnswer)?;
         meaning(answer.status, &answer.body).ok_or(IntrospectError::Refused(answer.status))
     }
 }

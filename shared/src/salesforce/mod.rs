@@ -23,7 +23,7 @@ mod words;
 pub use self::{
     callback_error::callback_error,
     classify::{Class, RefreshClass, RefreshRefusal, Refusal, UserinfoFailure},
-    client::{BodyError, Salesforce, TIMEOUT},
+    client::{Salesforce, TIMEOUT},
     grant::{Grant, Refreshed, Untrusted, UntrustedTokens, are_other_records, instance_origin},
     introspect::{IntrospectError, Introspection, TokenKind},
     refresh::{AppCredentials, RefreshError},

@@ -4,16 +4,16 @@
 
 use std::{fmt, time::Duration};
 
-use reqwest::header;
-use serde::Serialize;
+use hyper::header;
 
 use super::{
     body::Fields,
     classify::{self, RefreshClass, RefreshRefusal},
-    client::{Answer, BodyError, Salesforce},
+    client::{Answer, Salesforce},
     grant::{self, Refreshed},
     token::RefreshToken,
 };
+use crate::http;
 
 const TOKEN_PATH: &str = "/services/oauth2/token";
 
@@ -26,25 +26,15 @@ pub struct AppCredentials<'a> {
     pub client_secret: &'a str,
 }
 
-/// RFC 6749 §6.
-#[derive(Serialize)]
-struct RefreshForm<'a> {
-    grant_type: &'static str,
-    refresh_token: &'a str,
-    client_id: &'a str,
-    client_secret: &'a str,
-    format: &'static str,
-}
-
 /// No new tokens, as far as we know.
 #[derive(Debug, thiserror::Error)]
 pub enum RefreshError {
     /// The refresh token was not sent.
     #[error("cannot connect to Salesforce")]
-    Connect(#[source] reqwest::Error),
+    Connect(#[source] http::Error),
     /// It was sent, and may be used up.
     #[error("Salesforce's answer was lost")]
-    Lost(#[source] BodyError),
+    Lost(#[source] http::Error),
     /// An OAuth error, or a page in place of an answer.
     #[error("{0}")]
     Refused(RefreshRefusal),
@@ -66,23 +56,17 @@ impl Salesforce {
         time: Duration,
     ) -> Result<Refreshed, RefreshError> {
         let AppCredentials { client_id, client_secret } = credentials;
-        let form = RefreshForm {
-            grant_type: "refresh_token",
-            refresh_token: token.secret(),
-            client_id,
-            client_secret,
-            format: "json",
-        };
-        let response = self
-            .0
-            .post(format!("{}{TOKEN_PATH}", host.trim_end_matches('/')))
-            .header(header::ACCEPT, "application/json")
-            .form(&form)
-            .timeout(time)
-            .send()
-            .await
-            .map_err(RefreshError::unanswered)?;
-        let answer = Answer::read(response).await.map_err(RefreshError::Lost)?;
+        // RFC 6749 §6.
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", token.secret()),
+            ("client_id", client_id),
+            ("client_secret", client_secret),
+            ("format", "json"),
+        ];
+        let request = self.post(&format!("{}{TOKEN_PATH}", host.trim_end_matches('/')));
+        let request = request.map_err(RefreshError::Connect)?.header(header::ACCEPT, "application/json").form(form);
+        let answer = Answer::to(request.timeout(time)).await.map_err(RefreshError::unanswered)?;
         let fields = Fields::read(&answer.body);
         if let Some(refusal) = classify::refresh(answer.status, answer.retry_after, fields.as_ref()) {
             return Err(RefreshError::Refused(refusal));
@@ -92,9 +76,8 @@ impl Salesforce {
 }
 
 impl RefreshError {
-    fn unanswered(error: reqwest::Error) -> Self {
-        let error = error.without_url();
-        if error.is_connect() { Self::Connect(error) } else { Self::Lost(BodyError::Connection(error)) }
+    fn unanswered(error: http::Error) -> Self {
+        if error.is_connect() { Self::Connect(error) } else { Self::Lost(error) }
     }
 
     /// What it means for the refresh token.

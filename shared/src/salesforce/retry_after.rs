@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
+use hyper::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
 
 /// The longest pause that is honoured: any code has expired by then.
 const MAX: Duration = Duration::from_hours(1);

@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
-use reqwest::Url;
-use serde::Serialize;
-
 use super::{
     body::Fields,
     classify::is_page,
-    client::{Answer, BodyError, Salesforce},
+    client::{Answer, Salesforce},
     words::Words,
 };
+use crate::http;
 
 const PATH: &str = "/services/oauth2/revoke";
 
@@ -66,15 +64,10 @@ pub enum RevokeError {
     Host,
     /// No answer, or an incomplete one.
     #[error("no answer to the revocation")]
-    NoAnswer(#[source] BodyError),
+    NoAnswer(#[source] http::Error),
     /// Salesforce did not revoke it.
     #[error("Salesforce answered {0} to the revocation")]
     Refused(u16),
-}
-
-#[derive(Serialize)]
-struct RevokeForm<'a> {
-    token: &'a str,
 }
 
 impl Salesforce {
@@ -83,10 +76,8 @@ impl Salesforce {
     /// # Errors
     /// [`RevokeError`]: the token may be alive.
     pub async fn revoke(&self, host: &str, token: &str, time: Duration) -> Result<Revocation, RevokeError> {
-        let url = Url::parse(&format!("{}{PATH}", host.trim_end_matches('/'))).map_err(|_| RevokeError::Host)?;
-        let no_answer = |error: reqwest::Error| RevokeError::NoAnswer(BodyError::Connection(error.without_url()));
-        let response = self.0.post(url).form(&RevokeForm { token }).timeout(time).send().await.map_err(no_answer)?;
-        let answer = Answer::read(response).await.map_err(RevokeError::NoAnswer)?;
+        let request = self.post(&format!("{}{PATH}", host.trim_end_matches('/'))).map_err(|_| RevokeError::Host)?;
+        let answer = Answer::to(request.form([("token", token)]).timeout(time)).await.map_err(RevokeError::NoAnswer)?;
         meaning(answer.status, &answer.body)
     }
 }

@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
-use reqwest::header;
-use serde::Serialize;
+use hyper::header;
 
 use super::{
     body::Fields,
     classify::{self, Class, Refusal},
-    client::{Answer, BodyError, Salesforce},
+    client::{Answer, Salesforce},
     grant::{self, Grant, UntrustedTokens},
 };
-use crate::{AuthorizationCode, CallbackUri, LoginUrl, Reason, exchange::DenialError, pkce::PkceCodeVerifier};
+use crate::{AuthorizationCode, CallbackUri, LoginUrl, Reason, exchange::DenialError, http, pkce::PkceCodeVerifier};
 
 /// What Salesforce knows this app by.
 pub struct Credentials<'a> {
@@ -35,28 +34,15 @@ pub struct Redemption<'a> {
     pub credentials: &'a Credentials<'a>,
 }
 
-/// RFC 6749 §4.1.3.
-#[derive(Serialize)]
-struct TokenForm<'a> {
-    grant_type: &'static str,
-    code: &'a str,
-    client_id: &'a str,
-    client_secret: &'a str,
-    redirect_uri: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code_verifier: Option<&'a str>,
-    format: &'static str,
-}
-
 /// The code was not exchanged, as far as we know.
 #[derive(Debug, thiserror::Error)]
 pub enum ExchangeError {
     /// The code was not sent.
     #[error("cannot connect to Salesforce")]
-    Connect(#[source] reqwest::Error),
+    Connect(#[source] http::Error),
     /// The code was sent, and may be used up.
     #[error("Salesforce's answer was lost")]
-    Lost(#[source] BodyError),
+    Lost(#[source] http::Error),
     /// An OAuth error, or a page in place of an answer.
     #[error("{0}")]
     Refused(Refusal),
@@ -75,25 +61,19 @@ impl Salesforce {
     /// [`ExchangeError`]; [`ExchangeError::class`] says what it means for the code.
     pub async fn exchange(&self, redemption: &Redemption<'_>, time: Duration) -> Result<Grant, ExchangeError> {
         let Redemption { login_url, code, verifier, credentials } = redemption;
-        let form = TokenForm {
-            grant_type: "authorization_code",
-            code: code.secret(),
-            client_id: credentials.client_id,
-            client_secret: credentials.client_secret,
-            redirect_uri: credentials.callback_uri.as_str(),
-            code_verifier: verifier.map(PkceCodeVerifier::secret),
-            format: "json",
-        };
-        let response = self
-            .0
-            .post(login_url.endpoint("/services/oauth2/token"))
-            .header(header::ACCEPT, "application/json")
-            .form(&form)
-            .timeout(time)
-            .send()
-            .await
-            .map_err(ExchangeError::unanswered)?;
-        let answer = Answer::read(response).await.map_err(ExchangeError::Lost)?;
+        // RFC 6749 §4.1.3.
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", code.secret()),
+            ("client_id", credentials.client_id),
+            ("client_secret", credentials.client_secret),
+            ("redirect_uri", credentials.callback_uri.as_str()),
+        ];
+        let verifier = verifier.map(|verifier| ("code_verifier", verifier.secret()));
+        let form = form.into_iter().chain(verifier).chain([("format", "json")]);
+        let request = self.post(&login_url.endpoint("/services/oauth2/token")).map_err(ExchangeError::Connect)?;
+        let request = request.header(header::ACCEPT, "application/json").form(form).timeout(time);
+        let answer = Answer::to(request).await.map_err(ExchangeError::unanswered)?;
         let fields = Fields::read(&answer.body);
         if let Some(refusal) = classify::token_endpoint(answer.status, answer.retry_after, fields.as_ref()) {
             return Err(ExchangeError::Refused(refusal));
@@ -104,9 +84,8 @@ impl Salesforce {
 }
 
 impl ExchangeError {
-    fn unanswered(error: reqwest::Error) -> Self {
-        let error = error.without_url();
-        if error.is_connect() { Self::Connect(error) } else { Self::Lost(BodyError::Connection(error)) }
+    fn unanswered(error: http::Error) -> Self {
+        if error.is_connect() { Self::Connect(error) } else { Self::Lost(error) }
     }
 
     /// What it means for the code.

@@ -2,21 +2,22 @@
 
 use std::time::Duration;
 
-use reqwest::header;
+use hyper::header;
 
 use super::{
     body::Fields,
     classify::{self, UserinfoFailure},
-    client::{Answer, BodyError, Salesforce},
+    client::{Answer, Salesforce},
     grant::Grant,
 };
+use crate::http;
 
 /// `/userinfo` did not name the account.
 #[derive(Debug, thiserror::Error)]
 pub enum UserinfoError {
     /// No answer, or an incomplete one.
     #[error("no answer from /userinfo")]
-    NoAnswer(#[source] BodyError),
+    NoAnswer(#[source] http::Error),
     /// An answer without a name.
     #[error("Salesforce answered {status} to /userinfo, without the account's name")]
     NoName {
@@ -33,16 +34,10 @@ impl Salesforce {
     /// # Errors
     /// [`UserinfoError`].
     pub async fn username(&self, grant: &Grant, time: Duration) -> Result<String, UserinfoError> {
-        let response = self
-            .0
-            .get(format!("{}/services/oauth2/userinfo", grant.instance_url))
-            .header(header::ACCEPT, "application/json")
-            .bearer_auth(grant.access_token.secret())
-            .timeout(time)
-            .send()
-            .await
-            .map_err(|error| UserinfoError::NoAnswer(BodyError::Connection(error.without_url())))?;
-        let answer = Answer::read(response).await.map_err(UserinfoError::NoAnswer)?;
+        let request = self.get(&format!("{}/services/oauth2/userinfo", grant.instance_url));
+        let request = request.map_err(UserinfoError::NoAnswer)?.header(header::ACCEPT, "application/json");
+        let request = request.bearer_auth(grant.access_token.secret()).timeout(time);
+        let answer = Answer::to(request).await.map_err(UserinfoError::NoAnswer)?;
         let fields = Fields::read(&answer.body).filter(|fields| is_of(fields, grant));
         let name = fields.and_then(|fields| fields.text("preferred_username"));
         match name {

@@ -1,8 +1,5 @@
 //! Answers of the token endpoint as bytes on the wire: what HTTP wraps around tokens loses none.
 
-// tokio's sockets come with this feature.
-#![cfg(feature = "aws")]
-
 use std::{fmt::Write as _, net::Ipv4Addr, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -40,7 +37,7 @@ async fn exchange(status: &str, headers: &str, body: &[u8]) -> Result<Grant, Exc
         callback_uri: CallbackUri::parse("https://connect.example/callback").unwrap(),
     };
     let redemption = Redemption { login_url: &login_url, code: &code, verifier: None, credentials: &credentials };
-    let salesforce = Salesforce::new(Roots::Mozilla).unwrap();
+    let salesforce = Salesforce::new(&Salesforce::client(Roots::Mozilla));
     tokio::join!(salesforce.exchange(&redemption, Duration::from_secs(5)), serve).0
 }
 

@@ -7,7 +7,7 @@ use std::{
     io,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -18,12 +18,14 @@ use ring::{
     signature::{Ed25519KeyPair, KeyPair as _},
 };
 use serde_json::{Value, json};
-use shared::{exchange, process, state::StateKey};
+use shared::{exchange, link::LinkKey, process, state::StateKey};
 use tokio::{net::TcpStream, time::sleep};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::{
     Failed,
+    distance::Way,
+    functions::Urls,
     server::{self, Answer, Server},
 };
 
@@ -35,6 +37,8 @@ pub(crate) const SESSION_TOKEN: &str = "bench session token, as long as real one
 pub(crate) const CLIENT_SECRET: &str = "bench client secret";
 const WHATSAPP_SECRET: &str = r#"{"account_sid":"AC0123","auth_token":"bench token"}"#;
 const WEBHOOK_SECRET: &str = "whsec_YmVuY2ggd2ViaG9vayBzZWNyZXQ=";
+/// How long an access token lives.
+const SESSION: Duration = Duration::from_hours(2);
 /// TLS handshakes before each measurement.
 const WARM_UP_HANDSHAKES: usize = 3;
 /// The DER header of an Ed25519 public key (RFC 8410 §4).
@@ -55,6 +59,7 @@ struct Parties {
 #[derive(Default)]
 struct State {
     calls: BTreeMap<String, usize>,
+    arrivals: BTreeMap<String, Instant>,
     problems: Vec<String>,
     /// The one item of the attempt table, in DynamoDB's JSON.
     attempt: Value,
@@ -82,13 +87,24 @@ impl Fakes {
         Ok(())
     }
 
-    /// Their base URL.
-    pub(crate) fn url(&self, tls: bool) -> String {
-        if tls {
+    /// Where they all are.
+    pub(crate) fn urls(&self, tls: bool) -> Urls {
+        let url = if tls {
             format!("https://localhost:{}", self.tls.port)
         } else {
             format!("http://localhost:{}", self.plain.port)
-        }
+        };
+        Urls { aws: url.clone(), salesforce: url.clone(), whatsapp: url.clone(), bot: url }
+    }
+
+    /// A way to them over TLS that can be made long.
+    pub(crate) async fn way(&self) -> io::Result<Way> {
+        Way::to(self.tls.port).await
+    }
+
+    /// When an operation was called last.
+    pub(crate) fn arrived_at(&self, operation: &str) -> Option<Instant> {
+        self.parties.state().arrivals.get(operation).copied()
     }
 
     /// How often an operation was called so far.
@@ -157,6 +173,7 @@ impl Parties {
     }
 
     async fn answer(&self, scheme: &str, request: &Request<Bytes>) -> Answer {
+        let arrived_at = Instant::now();
         let answered = if header(request, "x-amz-target").is_ok() {
             self.aws(request)
         } else {
@@ -164,7 +181,10 @@ impl Parties {
         };
         match answered {
             Ok((operation, status, body)) => {
-                *self.state().calls.entry(operation).or_default() += 1;
+                let mut state = self.state();
+                state.arrivals.insert(operation.clone(), arrived_at);
+                *state.calls.entry(operation).or_default() += 1;
+                drop(state);
                 server::json(status, if status == 204 { String::new() } else { body.to_string() })
             }
             Err(problem) => {
@@ -187,17 +207,21 @@ impl Parties {
                 json!({ "Attributes": { "QueueArn": "arn:aws:sqs:us-east-1:111122223333:exchange" } })
             }
             "SendMessage" => {
-                text("QueueUrl")?;
-                exchange::Body::parse(text("MessageBody")?).map_err(|error| error.to_string())?;
+                if text("QueueUrl")?.ends_with("/exchange") {
+                    exchange::Body::parse(text("MessageBody")?).map_err(|error| error.to_string())?;
+                }
                 json!({ "MessageId": "5fea7756-0ea4-451a-a703-a558b933e274" })
             }
             "GetPublicKey" => json!({
                 "KeyId": text("KeyId")?, "KeySpec": "ECC_NIST_EDWARDS25519", "KeyUsage": "SIGN_VERIFY",
                 "PublicKey": STANDARD.encode(self.public_key()),
             }),
+            "Sign" => json!({
+                "KeyId": text("KeyId")?, "SigningAlgorithm": "ED25519_SHA_512",
+                "Signature": STANDARD.encode(self.state_key.sign(&bytes("Message")?)),
+            }),
             "GenerateMac" => {
-                let key = hmac::Key::new(hmac::HMAC_SHA256, text("KeyId")?.as_bytes());
-                json!({ "Mac": STANDARD.encode(hmac::sign(&key, &bytes("Message")?)) })
+                json!({ "Mac": STANDARD.encode(kms_mac(text("KeyId")?, &bytes("Message")?)) })
             }
             "BatchGetSecretValue" => {
                 let names = body["SecretIdList"].as_array().ok_or("no SecretIdList")?;
@@ -236,13 +260,22 @@ impl Parties {
         let delay = self.state().salesforce_delay;
         let (operation, status, answer) = match (request.method(), request.uri().path()) {
             (&Method::POST, "/services/oauth2/token") => {
-                for name in ["code", "client_id", "redirect_uri", "code_verifier"] {
+                let needed: &[_] = match field("grant_type")?.as_str() {
+                    "authorization_code" => &["code", "client_id", "redirect_uri", "code_verifier"],
+                    "refresh_token" => &["refresh_token", "client_id"],
+                    _ => return Err("wrong grant type".to_owned()),
+                };
+                for name in needed {
                     field(name)?;
                 }
-                expect(field("grant_type")? == "authorization_code", "wrong grant type")?;
                 expect(field("client_secret")? == CLIENT_SECRET, "wrong client secret")?;
                 sleep(delay).await;
                 ("token", 200, tokens(&format!("{scheme}://{}", header(request, "host")?)))
+            }
+            (&Method::POST, "/services/oauth2/introspect") => {
+                field("token")?;
+                sleep(delay).await;
+                ("introspect", 200, json!({ "active": true, "exp": process::now().plus(SESSION).seconds() }))
             }
             (&Method::GET, "/services/oauth2/userinfo") => {
                 expect(authorization?.starts_with("Bearer 00D"), "no access token")?;
@@ -272,6 +305,16 @@ impl Parties {
     fn public_key(&self) -> Vec<u8> {
         [&SPKI_HEADER, self.state_key.public_key().as_ref()].concat()
     }
+}
+
+/// The key of links that KMS derives from this one.
+pub(crate) fn link_key(key_id: &str) -> Result<LinkKey, Failed> {
+    let mac: [u8; 32] = kms_mac(key_id, LinkKey::DERIVED_FROM).as_ref().try_into()?;
+    Ok(LinkKey::new(Box::new(mac).into()))
+}
+
+fn kms_mac(key_id: &str, message: &[u8]) -> hmac::Tag {
+    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key_id.as_bytes()), message)
 }
 
 fn secret(name: &Value) -> &'static str {

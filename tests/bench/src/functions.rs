@@ -12,13 +12,14 @@ use serde_json::{Value, json};
 use shared::{
     AttemptId, LinkId,
     binding::{BrowserSecret, CookieName},
+    link::Link,
     process,
     state::{Claims, LinkOrigin, UnsignedState},
 };
 
 use crate::{
     Failed, ROOT,
-    fakes::{ACCESS_KEY, Fakes, REGION, SECRET_KEY, SESSION_TOKEN},
+    fakes::{self, ACCESS_KEY, Fakes, REGION, SECRET_KEY, SESSION_TOKEN},
     runtime::{Function, Start},
 };
 
@@ -75,6 +76,18 @@ const fn program(name: &'static str, role: Role, about: &'static str, roots: Roo
     Program { name, role, about, roots }
 }
 
+/// Where the parties are, as a function is told it.
+#[derive(Clone)]
+pub(crate) struct Urls {
+    pub(crate) aws: String,
+    pub(crate) salesforce: String,
+    pub(crate) whatsapp: String,
+    pub(crate) bot: String,
+}
+
+/// The KMS key of all functions.
+const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/bench";
+
 /// Where Linux distributions keep the system's root certificates.
 const SYSTEM_ROOTS: [&str; 2] = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"];
 
@@ -87,20 +100,25 @@ pub(crate) fn write_roots(work: &Path) -> Result<(), Failed> {
 }
 
 impl Program {
-    /// Starts it, with the fakes over TLS or plain HTTP, under `tool` if one is given.
+    /// Starts it, with the parties at these URLs, under `tool` if one is given.
     pub(crate) async fn start(
         &self,
         fakes: &Fakes,
         work: &Path,
-        tls: bool,
+        urls: &Urls,
         tool: &[OsString],
     ) -> Result<(Function, Duration), Failed> {
         let mut command = tool.to_vec();
         command.extend(self.command());
-        let environment: Vec<_> = self.environment(fakes, work, tls).into_iter().collect();
+        let environment: Vec<_> = self.environment(fakes, work, urls).into_iter().collect();
         let log = work.join(format!("{}.log", self.name));
         let started = Function::start(&Start { command: &command, environment: &environment, log: &log }).await;
         started.map_err(|error| format!("{}: {error}", self.name).into())
+    }
+
+    /// The function of this role that is deployed.
+    pub(crate) fn shipped(role: Role) -> Option<&'static Self> {
+        PROGRAMS.iter().find(|program| program.role == role && SHIPPED.contains(&program.name))
     }
 
     /// The file that is deployed; `None` for a script.
@@ -117,15 +135,15 @@ impl Program {
     }
 
     /// The variables that Lambda and the template set.
-    fn environment(&self, fakes: &Fakes, work: &Path, tls: bool) -> BTreeMap<String, String> {
-        let url = fakes.url(tls);
+    fn environment(&self, fakes: &Fakes, work: &Path, urls: &Urls) -> BTreeMap<String, String> {
         let roots = work.join(match self.roots {
             Roots::Bench => "root.pem",
             Roots::SystemAndBench => "system-roots.pem",
         });
         let roots = roots.to_string_lossy();
         let queue = "https://sqs.us-east-1.amazonaws.com/111122223333/exchange";
-        let key = "arn:aws:kms:us-east-1:111122223333:key/bench";
+        let upkeep = "https://sqs.us-east-1.amazonaws.com/111122223333/upkeep";
+        let key = KEY;
         let redirect_uri = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/callback";
         let own: &[(&str, &str)] = match self.role {
             Role::HelloWorld => &[],
@@ -155,7 +173,10 @@ impl Program {
                 ("API_DOMAIN_SUFFIX", "execute-api.us-east-1.amazonaws.com"),
             ],
             Role::Exchanger => &[
-                ("LOGIN_URLS", &url),
+                ("LOGIN_URLS", &urls.salesforce),
+                ("CHAT_PROOF", "Off"),
+                ("PROOF_MINUTES", "10"),
+                ("PENDING_TABLE_NAME", "pending_connections"),
                 ("DYNAMODB_PROFILE_TABLE_NAME", "salesforce_tokens"),
                 ("ATTEMPT_TABLE_NAME", "connection_attempts"),
                 ("EXCHANGE_QUEUE_URL", queue),
@@ -166,17 +187,17 @@ impl Program {
                 ("STATE_PUBLIC_KEYS", &fakes.public_state_key_base64()),
                 ("TOKEN_CUSTODY", "Stack"),
                 ("TOKEN_KEY_ID", key),
-                ("UPKEEP_QUEUE_URL", "https://sqs.us-east-1.amazonaws.com/111122223333/upkeep"),
+                ("UPKEEP_QUEUE_URL", upkeep),
                 ("PKCE_KEY_ID", key),
                 ("SF_CLIENT_ID_SECRET_NAME", "sf_client_id"),
                 ("SF_CLIENT_SECRET_SECRET_NAME", "sf_client_secret"),
                 ("SF_REDIRECT_URI", redirect_uri),
             ],
             Role::Keeper | Role::Refresher => &[
-                ("LOGIN_URLS", "https://login.salesforce.com"),
+                ("LOGIN_URLS", &urls.salesforce),
                 ("DYNAMODB_PROFILE_TABLE_NAME", "salesforce_tokens"),
                 ("ATTEMPT_TABLE_NAME", "connection_attempts"),
-                ("UPKEEP_QUEUE_URL", queue),
+                ("UPKEEP_QUEUE_URL", upkeep),
                 ("TOKEN_CUSTODY", "Stack"),
                 ("TOKEN_KEY_ID", key),
                 ("TOKEN_MAX_AGE_MINUTES", "60"),
@@ -195,12 +216,13 @@ impl Program {
                 ("LOGIN_URLS", "https://login.salesforce.com"),
                 ("ATTEMPT_TABLE_NAME", "connection_attempts"),
                 ("LIMIT_TABLE_NAME", "limits"),
-                ("RETRY_QUEUE_URL", queue),
+                ("RETRY_QUEUE_URL", "https://sqs.us-east-1.amazonaws.com/111122223333/retries"),
+                ("CHAT_PROOF", "Off"),
                 ("WHATSAPP_PROVIDER", "Twilio"),
                 ("WHATSAPP_SENDER", "whatsapp:+14155238886"),
-                ("WHATSAPP_API_URL", &url),
+                ("WHATSAPP_API_URL", &urls.whatsapp),
                 ("WHATSAPP_SECRET_NAME", "whatsapp"),
-                ("BOT_WEBHOOK_URL", &format!("{url}/events")),
+                ("BOT_WEBHOOK_URL", &format!("{}/events", urls.bot)),
                 ("BOT_WEBHOOK_SECRET_NAME", "bot_webhook"),
                 ("LINK_KEY_ID", key),
                 ("LINK_LIFETIME_MINUTES", "15"),
@@ -209,7 +231,7 @@ impl Program {
             ],
         };
         let owned = |&(name, value): &(&str, &str)| (name.to_owned(), value.to_owned());
-        lambdas(&url, &roots).iter().chain(own).map(owned).collect()
+        lambdas(&urls.aws, &roots).iter().chain(own).map(owned).collect()
     }
 }
 
@@ -227,13 +249,13 @@ impl Role {
     }
 
     /// An event with this many messages, from the samples, with a state, codes and times that are valid now.
-    pub(crate) fn event(self, fakes: &Fakes, tls: bool, messages: usize, number: usize) -> Result<Value, Failed> {
+    pub(crate) fn event(self, fakes: &Fakes, urls: &Urls, messages: usize, number: usize) -> Result<Value, Failed> {
         match self {
             Self::HelloWorld | Self::Receiver => callback(fakes),
-            Self::ConnectLink => sample("links-post"),
+            Self::ConnectLink => page(),
             Self::Exchanger => {
                 fakes.put_connection(Value::Null);
-                exchange(fakes, &fakes.url(tls), messages, number)
+                exchange(fakes, &urls.salesforce, messages, number)
             }
             Self::Keeper => {
                 fakes.put_connection(connection());
@@ -279,6 +301,16 @@ fn connection() -> Value {
     })
 }
 
+/// A chat's row whose tokens are to be refreshed at this host.
+pub(crate) fn old_connection(salesforce: &str) -> Value {
+    let mut row = connection();
+    row["refresh_token"] = json!({ "S": "5Aep861BenchBenchBenchBenchBenchBench" });
+    row["refreshed_at"] = json!({ "N": process::now().minus(Duration::from_hours(3)).millis().to_string() });
+    row["login_url"] = json!({ "S": salesforce });
+    row["instance_url"] = json!({ "S": salesforce });
+    row
+}
+
 /// What Lambda itself sets, and every function of the template has.
 fn lambdas<'a>(url: &'a str, roots: &'a str) -> [(&'static str, &'a str); 22] {
     [
@@ -307,8 +339,20 @@ fn lambdas<'a>(url: &'a str, roots: &'a str) -> [(&'static str, &'a str); 22] {
     ]
 }
 
-fn sample(name: &str) -> Result<Value, Failed> {
+/// One of the sample events.
+pub(crate) fn sample(name: &str) -> Result<Value, Failed> {
     Ok(serde_json::from_str(&fs::read_to_string(Path::new(ROOT).join(format!("events/{name}.json")))?)?)
+}
+
+/// The page of a link that is valid now.
+fn page() -> Result<Value, Failed> {
+    let link_id = LinkId::from_bytes([8; LinkId::LENGTH]);
+    let login_url = "https://login.salesforce.com".parse()?;
+    let link = Link::new(link_id, "whatsapp:+15551234567".parse()?, login_url, process::now(), Duration::from_mins(15));
+    let sealed = fakes::link_key(KEY)?.seal(&link, [9; 12]);
+    let mut event = sample("connect-get")?;
+    event["pathParameters"]["link"] = sealed.into();
+    Ok(event)
 }
 
 /// A callback with a valid state, from the browser that the state is bound to.

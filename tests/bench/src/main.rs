@@ -2,10 +2,12 @@
 //! parties on loopback, and checks the limits.
 //!
 //! It reads the clock and starts processes. It tests no behaviour, beyond checking that what it measures works. Names on
-//! the command line select programs; `batches` selects the exchanger's batches.
+//! the command line select programs; `batches` selects the exchanger's batches. `waits` alone measures what people wait for on a
+//! network with distance, `salesforce=40` and the like after it say how far in milliseconds.
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
 mod cores;
+mod distance;
 mod fakes;
 mod functions;
 mod measure;
@@ -14,6 +16,7 @@ mod report;
 mod runtime;
 mod server;
 mod statistics;
+mod waits;
 
 use std::{error::Error, fs, io::Write as _, path::Path, process::ExitCode};
 
@@ -21,34 +24,33 @@ use crate::{
     fakes::Fakes,
     functions::{PROGRAMS, Program, Role},
     measure::Bench,
-    report::{Machine, Report},
+    report::{Machine, Report, Verdict},
+    waits::{Distances, Network},
 };
 
 /// The repository's root.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 const BATCHES: &str = "batches";
+const WAITS: &str = "waits";
 
 type Failed = Box<dyn Error + Send + Sync>;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<ExitCode, Failed> {
     let names: Vec<String> = std::env::args().skip(1).collect();
+    if let Some((WAITS, distances)) = names.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        return waits(Distances::parse(distances)?).await;
+    }
     if let Some(unknown) = names.iter().find(|name| *name != BATCHES && PROGRAMS.iter().all(|of| of.name != **name)) {
         let known: Vec<_> = PROGRAMS.iter().map(|program| program.name).chain([BATCHES]).collect();
         return Err(format!("unknown program {unknown}; known are {}", known.join(", ")).into());
     }
     let is_selected = |name: &str| names.is_empty() || names.iter().any(|given| given == name);
     let programs: Vec<&Program> =
-        PROGRAMS.iter().filter(|program| program.role == Role::HelloWorld || is_selected(program.name)).collect();
+        PROGRAMS.iter().filter(|program| is_comparison(program, is_selected) || is_selected(program.name)).collect();
 
     let machine = Machine::at_start();
-    cores::leave_the_functions_core()?;
-    let work = Path::new(ROOT).join("target/bench");
-    fs::create_dir_all(&work)?;
-    let work = work.canonicalize()?;
-    let fakes = Fakes::start(&work.join("root.pem")).await?;
-    functions::write_roots(&work)?;
-    let bench = Bench { fakes, work };
+    let bench = bench().await?;
     let figures = bench.figures(&programs).await?;
     let exchanger = PROGRAMS.iter().find(|program| program.role == Role::Exchanger).filter(|_| is_selected(BATCHES));
     let batches = match exchanger {
@@ -64,6 +66,35 @@ async fn main() -> Result<ExitCode, Failed> {
         fs::create_dir_all(&docs)?;
         fs::write(docs.join("bench.svg"), plot::svg(&report)?)?;
     }
-    let all_hold = report.limits.iter().all(|limit| limit.holds);
-    Ok(if all_hold { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let fails = report.limits.iter().any(|limit| limit.verdict == Verdict::Fail);
+    Ok(if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// What selected programs are compared with: hello-world and the twins.
+fn is_comparison(program: &Program, is_selected: impl Fn(&str) -> bool) -> bool {
+    match program.name {
+        "keeper-sdk-free" => is_selected("token-keeper"),
+        name => program.role == Role::HelloWorld || name == "receiver-sdk-free",
+    }
+}
+
+/// The fakes, and a directory to work in.
+async fn bench() -> Result<Bench, Failed> {
+    cores::leave_the_functions_core()?;
+    let work = Path::new(ROOT).join("target/bench");
+    fs::create_dir_all(&work)?;
+    let work = work.canonicalize()?;
+    let fakes = Fakes::start(&work.join("root.pem")).await?;
+    functions::write_roots(&work)?;
+    Ok(Bench { fakes, work })
+}
+
+/// What people wait for on a network with distance.
+async fn waits(distances: Distances) -> Result<ExitCode, Failed> {
+    let machine = Machine::at_start();
+    let bench = bench().await?;
+    let waits = Network::new(&bench.fakes, bench.work.clone()).await?.waits(distances).await?;
+    write!(std::io::stdout(), "{}\n\n{waits}", machine.at_end())?;
+    fs::write(bench.work.join("waits.json"), serde_json::to_vec_pretty(&waits)?)?;
+    Ok(ExitCode::SUCCESS)
 }

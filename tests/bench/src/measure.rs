@@ -53,11 +53,12 @@ pub(crate) struct Figures {
     pub(crate) instructions_tls: Instructions,
 }
 
-/// Instructions of a start, a first invocation and a warm one.
+/// Instructions of a start, of a first invocation up to its response and after it, and of a warm one.
 #[derive(Clone, Copy, Serialize)]
 pub(crate) struct Instructions {
     pub(crate) start: u64,
     pub(crate) first: u64,
+    pub(crate) after: u64,
     pub(crate) warm: u64,
 }
 
@@ -119,7 +120,7 @@ impl Bench {
     /// Times one cold start over TLS, a first invocation and some warm ones.
     async fn round(&self, program: &Program, times: &mut Times) -> Result<(), Failed> {
         self.fakes.warm_up().await?;
-        let (mut function, started) = program.start(&self.fakes, &self.work, true, &[]).await?;
+        let (mut function, started) = program.start(&self.fakes, &self.work, &self.fakes.urls(true), &[]).await?;
         times.start.push(millis(started));
         times.start_cpu.push(millis(function.cpu_time()?));
         times.first.push(millis(self.invoke(program, &mut function, true, 1, 0).await?));
@@ -142,7 +143,7 @@ impl Bench {
         number: usize,
     ) -> Result<Duration, Failed> {
         let role = program.role;
-        let event = role.event(&self.fakes, tls, messages, number)?;
+        let event = role.event(&self.fakes, &self.fakes.urls(tls), messages, number)?;
         let counts = || role.operations().iter().map(|operation| self.fakes.calls(operation)).collect::<Vec<_>>();
         let (before, connections) = (counts(), self.fakes.connections());
         let (response, duration) = function.invoke(&event).await?;
@@ -167,27 +168,26 @@ impl Bench {
         let counts = self.work.join(format!("callgrind.{}.{scheme}", program.name));
         let out = format!("--callgrind-out-file={}", counts.display());
         let valgrind = ["valgrind", "--quiet", "--tool=callgrind", &out].map(OsString::from);
-        let (mut function, _) = program.start(&self.fakes, &self.work, tls, &valgrind).await?;
-        let mut parts = Vec::new();
-        let mut number = 0;
-        for calls in [0, 1, WARM_COUNTED] {
-            for _ in 0..calls {
-                self.invoke(program, &mut function, tls, 1, number).await?;
-                number += 1;
-            }
-            function.dump_counts().await?;
-            parts.push(instructions_in(&counts.with_added_extension((parts.len() + 1).to_string()))?);
+        let (mut function, _) = program.start(&self.fakes, &self.work, &self.fakes.urls(tls), &valgrind).await?;
+        function.dump_counts().await?;
+        function.counts_to_response = true;
+        self.invoke(program, &mut function, tls, 1, 0).await?;
+        function.dump_counts().await?;
+        function.counts_to_response = false;
+        for number in 1..=WARM_COUNTED {
+            self.invoke(program, &mut function, tls, 1, number).await?;
         }
+        function.dump_counts().await?;
         function.end().await?;
-        let [start, first, warm] = parts[..] else { return Err("callgrind wrote another number of parts".into()) };
-        Ok(Instructions { start, first, warm: warm / WARM_COUNTED as u64 })
+        let part = |number: u8| instructions_in(&counts.with_added_extension(number.to_string()));
+        Ok(Instructions { start: part(1)?, first: part(2)?, after: part(3)?, warm: part(4)? / WARM_COUNTED as u64 })
     }
 
     /// Times batches of one and of ten messages.
     pub(crate) async fn batches(&self, exchanger: &Program) -> Result<Batches, Failed> {
         progress("batches with a slow Salesforce");
         self.fakes.delay_salesforce(SALESFORCE_DELAY);
-        let (mut function, _) = exchanger.start(&self.fakes, &self.work, true, &[]).await?;
+        let (mut function, _) = exchanger.start(&self.fakes, &self.work, &self.fakes.urls(true), &[]).await?;
         let (mut one, mut ten) = (Vec::new(), Vec::new());
         for number in 0..BATCHES {
             one.push(millis(self.invoke(exchanger, &mut function, true, 1, 2 * number).await?));

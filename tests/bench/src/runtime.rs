@@ -16,6 +16,7 @@ use tokio::{
     sync::{
         Mutex,
         mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+        oneshot,
     },
     time::timeout,
 };
@@ -34,8 +35,8 @@ const FUNCTION_TIMEOUT_MS: u128 = 30_000;
 enum Step {
     /// For the next event.
     Next(Instant),
-    /// With the response to an event.
-    Responded(Instant, Bytes),
+    /// With the response to an event. It is accepted when this is sent.
+    Responded(Instant, Bytes, oneshot::Sender<()>),
     /// With an error of an invocation or of the start.
     Failed(Bytes),
 }
@@ -52,6 +53,8 @@ pub(crate) struct Function {
     steps: UnboundedReceiver<Step>,
     events: UnboundedSender<Bytes>,
     log: PathBuf,
+    /// Whether callgrind writes what it counted at each response, before the function goes on.
+    pub(crate) counts_to_response: bool,
     _api: Server,
 }
 
@@ -77,7 +80,8 @@ impl Function {
         let began = Instant::now();
         let child = cores::on_the_functions_core(|| command.spawn())?
             .map_err(|error| format!("{}: {error}", program.display()))?;
-        let mut function = Self { child, steps, events, log: start.log.to_owned(), _api: api };
+        let mut function =
+            Self { child, steps, events, log: start.log.to_owned(), counts_to_response: false, _api: api };
         let ready = function.ready().await?;
         Ok((function, ready - began))
     }
@@ -112,9 +116,13 @@ impl Function {
         let event = Bytes::from(event.to_string());
         let began = Instant::now();
         self.events.send(event)?;
-        let Step::Responded(when, body) = self.step().await? else {
+        let Step::Responded(when, body, accept) = self.step().await? else {
             return Err(self.failed("it requested an event before it responded"));
         };
+        if self.counts_to_response {
+            self.dump_counts().await?;
+        }
+        let _ = accept.send(());
         self.ready().await?;
         Ok((serde_json::from_slice(&body)?, when - began))
     }
@@ -170,7 +178,12 @@ async fn route(
                 None => server::json(500, ""),
             };
         }
-        (&Method::POST, Some("response")) => Step::Responded(Instant::now(), request.into_body()),
+        (&Method::POST, Some("response")) => {
+            let (accept, accepted) = oneshot::channel();
+            let _ = step.send(Step::Responded(Instant::now(), request.into_body(), accept));
+            let _ = accepted.await;
+            return server::json(202, "{}");
+        }
         _ => Step::Failed(request.into_body()),
     };
     let _ = step.send(said);

@@ -11,7 +11,7 @@ use shared::{
     aws::secrets::{Secrets, SecretsError},
 };
 
-use super::{Messenger, Metric, OutcomeNotifier, SendError, Skip, Stop, Timestamp, info, schedule, warn};
+use super::{Connections, Messenger, Metric, OutcomeNotifier, SendError, Skip, Stop, Timestamp, info, schedule, warn};
 use crate::whatsapp::DeliveryStatus;
 
 /// A message that was accepted, and of which more may be known by now.
@@ -26,6 +26,7 @@ impl OutcomeNotifier {
     /// it is then, and after which time to ask again.
     pub(super) async fn check(
         &self,
+        http: &Connections,
         item: Item,
         secrets: Result<&Secrets, &SecretsError>,
         age: Duration,
@@ -37,7 +38,7 @@ impl OutcomeNotifier {
         if item.notified_at.is_none() && !schedule::is_check(message_age, schedule::pause(age)) {
             return Ok((item, next));
         }
-        let status = self.ask(&item, &message, secrets).await;
+        let status = self.ask(http, &item, &message, secrets).await;
         let Some(later) = message.later(&item, status.as_ref(), next.is_none()) else { return Ok((item, next)) };
         let noted = self
             .attempts
@@ -63,13 +64,14 @@ impl OutcomeNotifier {
     /// What the provider says of it; `None` where it says nothing.
     async fn ask(
         &self,
+        http: &Connections,
         item: &Item,
         message: &Unsettled<'_>,
         secrets: Result<&Secrets, &SecretsError>,
     ) -> Option<DeliveryStatus> {
         let (messenger, attempt_id) = (message.messenger, item.attempt_id);
         let asked = match secrets {
-            Ok(secrets) => messenger.ask(message.id, secrets).await.map_err(|error| error.to_string()),
+            Ok(secrets) => messenger.ask(http, message.id, secrets).await.map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         };
         match asked {

@@ -1,11 +1,12 @@
 //! Meta's Cloud API: `POST /{version}/{phone-number-id}/messages`.
 
 use async_trait::async_trait;
-use reqwest::{Client, StatusCode};
+use hyper::{StatusCode, header::CONTENT_TYPE};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use shared::{
     WaId,
+    http::Connections,
     whatsapp::{self, InvalidCredentials},
 };
 use url::Url;
@@ -18,7 +19,7 @@ use super::{
 const LANGUAGE: &str = "en";
 
 pub(super) struct Meta {
-    http: Client,
+    http: Connections,
     messages: Url,
     access_token: SecretString,
 }
@@ -28,7 +29,7 @@ pub(super) struct Meta {
 const ACCEPTED: [&str; 2] = ["accepted", "held_for_quality_assessment"];
 
 impl Meta {
-    pub(super) fn new(http: Client, base: Option<&Url>, credentials: &str) -> Result<Self, InvalidCredentials> {
+    pub(super) fn new(http: Connections, base: Option<&Url>, credentials: &str) -> Result<Self, InvalidCredentials> {
         let credentials = whatsapp::Meta::parse(credentials)?;
         Ok(Self { http, messages: credentials.messages_url(base)?, access_token: credentials.access_token })
     }
@@ -42,7 +43,7 @@ impl WhatsApp for Meta {
             .http
             .post(self.messages.clone())
             .bearer_auth(self.access_token.expose_secret())
-            .header("content-type", "application/json")
+            .header(CONTENT_TYPE, "application/json")
             .body(body);
         let id = outcome(&answer(request).await?)?;
         Ok(Sent { id, by_template: matches!(message, Message::Template(..)) })

@@ -9,13 +9,13 @@ mod templates;
 mod twilio;
 
 use async_trait::async_trait;
-use reqwest::{Client, RequestBuilder, StatusCode};
+use hyper::StatusCode;
 use serde_json::Value;
 use shared::{
     WaId,
     aws::secrets::Source,
-    http::{BodyError, read_body},
-    whatsapp::InvalidCredentials,
+    http::{self, Connections, Request},
+    whatsapp::{self, InvalidCredentials},
 };
 use url::Url;
 
@@ -154,8 +154,19 @@ impl Provider {
 }
 
 impl Account {
+    /// Begins to open a connection to the provider's API, for the next message.
+    pub(crate) fn open_ahead(&self, http: &Connections) {
+        let own = match &self.provider {
+            Provider::Twilio(_) => whatsapp::TWILIO,
+            Provider::Meta => whatsapp::META,
+        };
+        if let Some(url) = self.base.clone().or_else(|| own.parse().ok()) {
+            http.open_ahead(&url);
+        }
+    }
+
     /// The provider's API with these credentials.
-    pub(crate) fn open(&self, http: &Client, credentials: &str) -> Result<Box<dyn WhatsApp>, SendError> {
+    pub(crate) fn open(&self, http: &Connections, credentials: &str) -> Result<Box<dyn WhatsApp>, SendError> {
         let invalid = |_: InvalidCredentials| SendError::Operator("invalid_credentials".to_owned());
         let credentials = credentials.trim();
         Ok(match &self.provider {
@@ -180,14 +191,8 @@ struct Answer {
 }
 
 /// Sends a request and reads its answer to the end.
-async fn answer(request: RequestBuilder) -> Result<Answer, SendError> {
-    let response = request.send().await.map_err(|error| no_response(&error))?;
-    let status = response.status();
-    let body = read_body(response).await.map_err(|error| match error {
-        BodyError::Connection(error) => no_response(&error),
-        BodyError::TooLong => unreadable(status, "answer_too_long"),
-        BodyError::Encoding => unreadable(status, "answer_broken"),
-    })?;
+async fn answer(request: Request) -> Result<Answer, SendError> {
+    let http::Answer { status, body, .. } = request.send().await.map_err(|error| no_answer(&error))?;
     let text = String::from_utf8_lossy(&body);
     Ok(Answer { status, body: serde_json::from_str(text.trim_start_matches('\u{feff}')).unwrap_or_default() })
 }
@@ -215,12 +220,15 @@ fn not_accepted(status: StatusCode) -> SendError {
     if status.is_success() { SendError::Unsure("not_accepted".to_owned()) } else { by_status(status, None) }
 }
 
-/// There is no response. Unless there was no connection, the message may have been sent all the same.
-fn no_response(error: &reqwest::Error) -> SendError {
-    if error.is_connect() {
-        return SendError::Retry("no_connection".to_owned());
+/// There is no whole answer. Unless there was no connection, the message may have been sent all the same.
+fn no_answer(error: &http::Error) -> SendError {
+    match error {
+        http::Error::Connect(_) => SendError::Retry("no_connection".to_owned()),
+        http::Error::TimedOut => SendError::Unsure("timeout".to_owned()),
+        http::Error::Lost(_) => SendError::Unsure("no_response".to_owned()),
+        http::Error::TooLong(status) => unreadable(*status, "answer_too_long"),
+        http::Error::Encoding(status) => unreadable(*status, "answer_broken"),
     }
-    SendError::Unsure(if error.is_timeout() { "timeout" } else { "no_response" }.to_owned())
 }
 
 /// The class of a response whose code is unknown or absent: what is not for later is the operator's, because an alarm
@@ -239,12 +247,12 @@ fn by_status(status: StatusCode, code: Option<u64>) -> SendError {
 pub(crate) mod tests {
     use std::time::Duration;
 
-    use shared::http::{Roots, client};
+    use shared::http::{Client, Roots};
 
     use super::*;
 
-    pub(crate) fn http() -> Client {
-        client(Roots::default(), Duration::from_secs(2), Duration::from_secs(5)).unwrap()
+    pub(crate) fn http() -> Connections {
+        Client::new(Roots::default(), Duration::from_secs(2), Duration::from_secs(5)).connections()
     }
 
     /// Whose fault a refusal is.

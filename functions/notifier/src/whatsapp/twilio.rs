@@ -3,11 +3,12 @@
 //! Twilio accepts nearly everything, and most of WhatsApp's refusals come later: whoever asks for the message hears of them.
 
 use async_trait::async_trait;
-use reqwest::{Client, StatusCode};
+use hyper::StatusCode;
 use secrecy::ExposeSecret;
 use serde_json::json;
 use shared::{
     WaId,
+    http::Connections,
     whatsapp::{self, InvalidCredentials},
 };
 use url::Url;
@@ -18,7 +19,7 @@ use super::{
 };
 
 pub(super) struct Twilio {
-    http: Client,
+    http: Connections,
     base: Option<Url>,
     messages: Url,
     sender: Sender,
@@ -36,7 +37,7 @@ const ARRIVED: [&str; 2] = ["delivered", "read"];
 
 impl Twilio {
     pub(super) fn new(
-        http: Client,
+        http: Connections,
         base: Option<&Url>,
         sender: Sender,
         credentials: &str,
@@ -65,8 +66,8 @@ impl WhatsApp for Twilio {
         let request = self
             .http
             .post(self.messages.clone())
-            .basic_auth(&self.credentials.user, Some(self.credentials.password.expose_secret()))
-            .form(&form);
+            .basic_auth(&self.credentials.user, self.credentials.password.expose_secret())
+            .form(form.iter().map(|(name, value)| (*name, value.as_str())));
         let id = outcome(&answer(request).await?)?;
         Ok(Sent { id, by_template: matches!(message, Message::Template(..)) })
     }
@@ -75,7 +76,7 @@ impl WhatsApp for Twilio {
         let url = self.credentials.message_url(self.base.as_ref(), message_id);
         let url = url.map_err(|_| SendError::Operator("invalid_credentials".to_owned()))?;
         let password = self.credentials.password.expose_secret();
-        let request = self.http.get(url).basic_auth(&self.credentials.user, Some(password));
+        let request = self.http.get(url).basic_auth(&self.credentials.user, password);
         delivery_status(&answer(request).await?)
     }
 }

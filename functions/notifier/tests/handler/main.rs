@@ -174,7 +174,7 @@ impl Scene {
             Some(usual.to_owned())
         });
         let aws = shared::aws::config(&settings).unwrap();
-        let notifier = Notifier::new(Config::read(&settings).unwrap(), &aws, clock, random).unwrap();
+        let notifier = Notifier::new(Config::read(&settings).unwrap(), &aws, clock, random);
         Self { server, notifier, stream }
     }
 

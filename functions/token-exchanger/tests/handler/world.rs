@@ -190,7 +190,6 @@ impl World {
             })
         });
         TokenExchanger::new(Config::read(&settings).unwrap(), &shared::aws::config(&settings).unwrap(), clock, random)
-            .unwrap()
     }
 
     pub(crate) fn message(&self) -> Value {

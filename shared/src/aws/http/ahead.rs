@@ -16,18 +16,14 @@ use hyper::{
     Uri,
     rt::{Read as _, ReadBuf},
 };
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
-use rustls::{RootCertStore, client::Resumption};
+use rustls::RootCertStore;
 use tokio::{net::TcpStream, task::yield_now};
 use tower_service::Service;
 use tracing::warn;
 
 use crate::tls;
-
-/// TLS sessions that are kept for later connections: eight for each of four services. rustls allocates room for all of
-/// them at once.
-const TLS_SESSIONS: usize = 4 * 8;
 
 type Connection = MaybeHttpsStream<TokioIo<TcpStream>>;
 type Connecting = Pin<Box<dyn Future<Output = Result<Connection, Box<dyn Error + Send + Sync>>> + Send>>;
@@ -42,14 +38,9 @@ pub(crate) struct Connector {
 
 impl Connector {
     pub(super) fn new(roots: RootCertStore, connect_timeout: Duration) -> Self {
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
+        let mut tcp = tls::tcp();
         tcp.set_connect_timeout(Some(connect_timeout));
-        let mut tls = tls::client_config(roots);
-        tls.resumption = Resumption::in_memory_sessions(TLS_SESSIONS);
-        let https = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
-        Self { https: https.wrap_connector(tcp), opened: Arc::default() }
+        Self { https: tls::connector(tcp, tls::client_config(roots)), opened: Arc::default() }
     }
 
     /// Begins to open a connection, on this thread's runtime, for the next request to this endpoint that needs one. If

@@ -49,7 +49,7 @@ impl Work<'_> {
         let (mut is_inactive, mut not_now) = (!self.hosts.is_empty(), None);
         for host in &self.hosts {
             let time = left(self.until).min(INTROSPECTION);
-            match self.custody.salesforce()?.introspect(host, token, credentials, time).await {
+            match self.salesforce.introspect(host, token, credentials, time).await {
                 Ok(active @ Introspection::Active { .. }) => return Ok(Some(active)),
                 Ok(Introspection::Inactive) => {}
                 Err(error) => {
