@@ -114,8 +114,9 @@ kills: # and garbage, because here nobody else uses the plain stack
 meta: # apart, because four stacks are more than an emulator in one process serves in time
 	$(run) --with-proof-meta-stack -- $(call deployed,end_to_end) at_meta
 
-alarms: # on a cloud of their own: other tests' faults would raise them too
-	$(run) -- $(call deployed,end_to_end) alarms::
+alarms: # on a cloud of their own: other tests' faults would raise them too; then the runbook is followed by its own commands
+	$(if $(GATE),,$(cargo) build $(on) --workspace --quiet --bin wasf)
+	$(run) --with-proof-stack -- $(call deployed,end_to_end) alarms::
 
 operate: ## the README's way from an empty account to a working link, and what operators do with wasf
 	@$(cloud) setup release

@@ -54,7 +54,7 @@ def parts():
     return [
         Part("python packages", f"{CLOUD} setup ministack tools scan canary contract release example examples"),
         Part("chromium", "make browser"),
-        Part("programs", f"{CLOUD} build --test end_to_end", compiles=True),
+        Part("programs", f"{CLOUD} build --with-wasf --test end_to_end", compiles=True),
         Part("connect", "make connect", after=("python packages", "chromium", "programs"), deploys=True),
         Part("alarms", "make alarms", after=("python packages", "programs"), deploys=True),
         Part("kills", "make kills", after=("python packages", "programs"), deploys=True),

@@ -29,12 +29,13 @@ class Built:
     fingerprint: str
 
 
-def build(*tests, release=bool(os.environ.get("RELEASE"))):
-    """Compiles the functions, the sandbox, and tests."""
+def build(*tests, wasf=False, release=bool(os.environ.get("RELEASE"))):
+    """Compiles the functions, the sandbox, tests, and `wasf` where it is asked for."""
     if release:
         return as_shipped(*tests)
     with step("Functions and sandbox", shows_more=True):
-        _compile("--workspace", *(f"--bin={name}" for name in [*FUNCTIONS, "sandbox"]), *(f"--test={name}" for name in tests))
+        programs = [*FUNCTIONS, "sandbox", *(["wasf"] if wasf else [])]
+        _compile("--workspace", *(f"--bin={name}" for name in programs), *(f"--test={name}" for name in tests))
     _COMPILED.mkdir(parents=True, exist_ok=True)
     for name in FUNCTIONS:
         # Cargo puts what it compiles with the features that ship in the same place.

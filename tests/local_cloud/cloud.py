@@ -10,8 +10,8 @@
                        sandbox's bot was sent an event that is not as its schema says. --own-bot: events go
                        to COMMAND, at the main stack's BotWebhookUrl. --chat-proof: the main stack has ChatProof=Required,
                        as with `up`
-    cloud.py build [--as-shipped] [--test NAME]…
-                       compile the functions, the sandbox and tests; --as-shipped: by `sam build`, with `wasf`
+    cloud.py build [--as-shipped | --with-wasf] [--test NAME]…
+                       compile the functions, the sandbox and tests, and `wasf`; --as-shipped: by `sam build`, with `wasf`
     cloud.py setup [NAME…]
                        install Python tools into .local: ministack and tools, or what is named
 
@@ -74,6 +74,7 @@ def _arguments():
             subparser.add_argument("command", nargs="+", metavar="COMMAND")
         if action is build_all:
             subparser.add_argument("--as-shipped", action="store_true", help="by `sam build`, and `wasf`")
+            subparser.add_argument("--with-wasf", action="store_true", help="also the operators' tool, which is in --as-shipped")
             subparser.add_argument("--test", action="append", default=[], metavar="NAME", help="linked in .local/tests")
         if action is setup:
             names = [name for name in tools.ENVIRONMENTS if name != "uv"]
@@ -172,7 +173,10 @@ def _hear(instance):
 def build_all(arguments):
     """compile the functions, the sandbox and tests"""
     tools.host()
-    (build.as_shipped if arguments.as_shipped else build.build)(*arguments.test)
+    if arguments.as_shipped:
+        build.as_shipped(*arguments.test)
+    else:
+        build.build(*arguments.test, wasf=arguments.with_wasf)
     return 0
 
 

@@ -9,6 +9,10 @@ use serde_json::{Value, json};
 use crate::{Cloud, Stack, new_chat, wait_until};
 
 const AT_ONCE: usize = 4;
+/// The shortest period that CloudWatch's alarms know.
+const QUICK_SECONDS: u32 = 10;
+/// The alarms that only a stack with `ChatProof=Required` has. The others are looked at on the main stack.
+pub const OF_PROOF: [&str; 2] = ["UnconfirmedLoginsAlarm", "WrongChatsAlarm"];
 
 impl Cloud {
     /// Calls CloudWatch.
@@ -16,10 +20,23 @@ impl Cloud {
         self.aws("monitoring", &format!("GraniteServiceVersion20100801.{operation}"), order).await
     }
 
-    /// Every alarm, as CloudWatch describes it.
+    /// Every alarm, as CloudWatch describes it, once: the main stack's, and those that it does not have.
     pub async fn alarms(&self) -> Vec<Value> {
-        let answer = self.cloudwatch("DescribeAlarms", json!({})).await;
-        answer["MetricAlarms"].as_array().expect("alarms").clone()
+        let (mut found, mut order) = (Vec::new(), json!({}));
+        loop {
+            let mut answer = self.cloudwatch("DescribeAlarms", order.clone()).await;
+            found.extend(answer["MetricAlarms"].as_array().expect("alarms").iter().cloned());
+            order["NextToken"] = answer["NextToken"].take();
+            if order["NextToken"].is_null() {
+                break;
+            }
+        }
+        let is_of = |alarm: &&Value| {
+            let whole = alarm["AlarmName"].as_str().expect("a name");
+            whole.starts_with("main-") || whole.starts_with("proof-") && OF_PROOF.contains(&&*name(alarm))
+        };
+        found.retain(|alarm| is_of(&alarm));
+        found
     }
 
     /// The alarms in a state, by their logical ids.
@@ -46,17 +63,39 @@ impl Cloud {
         self.change_alarm(alarm, &[("EvaluationPeriods", 1), ("DatapointsToAlarm", 1)]).await;
     }
 
+    /// Makes an alarm, as it is described here, look at seconds in place of minutes and hours.
+    pub async fn quicken(&self, alarm: Value) {
+        let quick = [("Period", QUICK_SECONDS), ("EvaluationPeriods", 1), ("DatapointsToAlarm", 1)];
+        self.put_alarm(alarm, &quick).await;
+    }
+
+    /// Waits until an alarm is back in OK.
+    pub async fn falls_silent(&self, alarm: &str) {
+        wait_until(&format!("silence of {alarm}"), async || {
+            (!self.alarms_in_state("ALARM").await.contains(alarm)).then_some(())
+        })
+        .await;
+    }
+
     async fn change_alarm(&self, alarm: &str, properties: &[(&str, u32)]) {
-        let mut found = self.alarms().await.into_iter().find(|found| name(found) == alarm).expect("the alarm");
+        let found = self.alarms().await.into_iter().find(|found| name(found) == alarm).expect("the alarm");
+        self.put_alarm(found, properties).await;
+    }
+
+    async fn put_alarm(&self, mut alarm: Value, properties: &[(&str, u32)]) {
         for (property, value) in properties {
-            found[*property] = (*value).into();
+            alarm[*property] = (*value).into();
+            let metrics = alarm.get_mut("Metrics").and_then(Value::as_array_mut).into_iter().flatten();
+            for read in metrics.filter(|metric| *property == "Period" && metric["MetricStat"].is_object()) {
+                read["MetricStat"]["Period"] = (*value).into();
+            }
         }
         // What CloudWatch says of an alarm, and is not told.
-        let settings = found.as_object_mut().expect("an alarm");
+        let settings = alarm.as_object_mut().expect("an alarm");
         settings.retain(|name, _| {
             !name.starts_with("State") && !["AlarmArn", "AlarmConfigurationUpdatedTimestamp"].contains(&name.as_str())
         });
-        self.cloudwatch("PutMetricAlarm", found).await;
+        self.cloudwatch("PutMetricAlarm", alarm).await;
     }
 
     /// Sets how many invocations of a function may run at once.

@@ -149,6 +149,24 @@ impl Cloud {
             .expect("an HTTP client")
     }
 
+    /// What a shell needs to be on this cloud.
+    pub fn environment(&self) -> [(&'static str, &str); 5] {
+        let AccessKey { access_key_id, secret_access_key } = &self.credentials;
+        [
+            ("AWS_ENDPOINT_URL", &self.endpoint),
+            ("AWS_REGION", &self.region),
+            ("AWS_DEFAULT_REGION", &self.region),
+            ("AWS_ACCESS_KEY_ID", access_key_id),
+            ("AWS_SECRET_ACCESS_KEY", secret_access_key),
+        ]
+    }
+
+    /// The value of a secret.
+    pub async fn secret(&self, name: &str) -> String {
+        let found = self.aws("secretsmanager", "secretsmanager.GetSecretValue", json!({"SecretId": name})).await;
+        found["SecretString"].as_str().expect("a secret").to_owned()
+    }
+
     /// Calls an AWS service that speaks JSON.
     pub async fn aws(&self, service: &str, target: &str, body: Value) -> Value {
         let (status, answer) = self.try_aws(service, target, body).await;

@@ -45,6 +45,7 @@ pub mod journal;
 pub mod operator;
 pub mod proof;
 pub mod reckoning;
+pub mod runbook;
 pub mod salesforce;
 pub mod siblings;
 pub mod state;

@@ -183,6 +183,22 @@ impl Operator {
         self.run(self.command().args(arguments.split_whitespace()), input)
     }
 
+    /// Runs `wasf` on a terminal, with none but the secrets in the environment, and types one to each question that has these
+    /// words. What the terminal showed is the output.
+    pub fn on_a_terminal(&self, arguments: &str, answers: &[(&str, &str)]) -> Output {
+        let wasf = binaries().join("wasf");
+        let command: Vec<_> =
+            [wasf.to_str().expect("a path")].into_iter().chain(arguments.split_whitespace()).collect();
+        let request = json!({"command": command, "answers": answers}).to_string();
+        let mut python = Command::new("env");
+        let asked = ["WHATSAPP_PROVIDER", "WHATSAPP_SENDER", "BOT_PHONE_NUMBER", "BOT_WEBHOOK_URL"];
+        for name in asked.iter().chain(&["CALLBACK_URI", "LOGIN_URLS", "ALARM_EMAIL"]) {
+            python.arg(format!("--unset=WASF_{name}"));
+        }
+        let python = python.arg(root().join(".local/venv-ministack/bin/python"));
+        self.run(python.arg(root().join("tests/local_cloud/typed.py")), &request)
+    }
+
     /// Runs `wasf … --json`, which must end with this exit code; its JSON.
     pub fn json(&self, arguments: &str, exit: i32) -> Value {
         let said = self.wasf(&format!("{arguments} --json"));
