@@ -90,10 +90,11 @@ impl Cloud {
                 read["MetricStat"]["Period"] = (*value).into();
             }
         }
-        // What CloudWatch says of an alarm, and is not told.
+        // What CloudWatch says of an alarm, and is not told; an alarm on an expression has no metric's name.
         let settings = alarm.as_object_mut().expect("an alarm");
-        settings.retain(|name, _| {
-            !name.starts_with("State") && !["AlarmArn", "AlarmConfigurationUpdatedTimestamp"].contains(&name.as_str())
+        settings.retain(|name, value| {
+            let said = ["AlarmArn", "AlarmConfigurationUpdatedTimestamp"].contains(&name.as_str());
+            !said && !name.starts_with("State") && *value != ""
         });
         self.cloudwatch("PutMetricAlarm", alarm).await;
     }
