@@ -29,5 +29,5 @@ mod start;
 
 pub use self::{
     error::AwsError,
-    start::{Start, config, unsupported},
+    start::{Later, Start, config, unsupported},
 };

@@ -94,6 +94,19 @@ impl Start {
         &self.aws
     }
 
+    /// Connections to these services, which are opened later: what the first response does not need is not to delay it.
+    ///
+    /// # Errors
+    /// [`SettingError`] if one of Lambda's own variables is missing.
+    pub fn later(
+        &self,
+        settings: &Settings<impl Fn(&str) -> Option<String>>,
+        services: &[&str],
+    ) -> Result<Later, SettingError> {
+        let endpoints = services.iter().filter_map(|service| endpoint(settings, service).transpose());
+        Ok(Later { connector: self.connector.clone(), endpoints: endpoints.collect::<Result<_, _>>()? })
+    }
+
     /// Warms the function up while the connections open, and then waits for those that still do.
     ///
     /// The wait ends after the time of one request: what is not connected by then connects when a request needs it.
@@ -114,6 +127,27 @@ impl Start {
                 warn!("start not finished in time");
             }
         })
+    }
+}
+
+/// Connections that are opened later than at the start.
+#[derive(Debug)]
+pub struct Later {
+    connector: Connector,
+    endpoints: Vec<Uri>,
+}
+
+impl Later {
+    /// Begins to open them, makes calls that take them, and then waits for those that still open, but no longer than for one
+    /// request.
+    pub async fn open(self, calls: impl Future<Output = ()>) {
+        for endpoint in self.endpoints {
+            self.connector.open_ahead(endpoint);
+        }
+        calls.await;
+        if timeout(ATTEMPT_TIMEOUT, self.connector.wait()).await.is_err() {
+            warn!("connections not opened in time");
+        }
     }
 }
 

@@ -38,10 +38,12 @@ struct Function {
 }
 
 impl Function {
+    /// It has sent its first response.
     async fn start() -> Self {
         let aws = Server::start().await.with_kms().with_secrets(&[]);
         aws.on("UpdateItem", |_| json!({}).into());
         let connect_link = started(&aws, &[], || NOW).await;
+        connect_link.get_ready().await;
         Self { aws, connect_link }
     }
 
@@ -163,6 +165,31 @@ async fn the_bot_gets_a_link_without_a_phone_number_in_it() {
     let url = made["url"].as_str().unwrap();
     assert!(url.starts_with("https://abc.execute-api.us-east-1.amazonaws.com/connect/"), "{url}");
     assert!(!url.contains("1555"), "{url}");
+}
+
+#[tokio::test]
+async fn a_start_and_its_page_ask_aws_for_the_key_of_links_alone() {
+    let link = Function::start().await.link().await;
+    let aws = Server::start().await.with_kms();
+    let connect_link = started(&aws, &[], || NOW).await;
+    let page = call(&connect_link, connect("GET", &link, &json!({}))).await;
+    assert_eq!(page.status_code, 200);
+    assert_eq!(aws.operations(), ["GenerateMac"]);
+}
+
+#[tokio::test]
+async fn after_the_page_the_button_finds_what_it_needs() {
+    let link = Function::start().await.link().await;
+    let aws = Server::start().await.with_kms().with_secrets(&[("sf_callback_uri", "https://connect.example/callback")]);
+    aws.on("UpdateItem", |_| json!({}).into());
+    let connect_link = started(&aws, &[("SF_CALLBACK_URI_SECRET_NAME", "sf_callback_uri")], || NOW).await;
+    connect_link.get_ready().await;
+    let fetched = aws.operations().len();
+    let sent = call(&connect_link, connect("POST", &link, &json!({}))).await;
+    assert_eq!(sent.status_code, 303);
+    let mut pressed = aws.operations().split_off(fetched);
+    pressed.sort_unstable();
+    assert_eq!(pressed, ["GenerateMac", "Sign", "UpdateItem"]);
 }
 
 /// A request for a link with this reference, and its answer.

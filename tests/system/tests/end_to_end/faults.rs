@@ -107,6 +107,23 @@ async fn a_failed_userinfo_request_does_not_lose_the_consent() {
     assert_eq!(journal.events()[0]["data"].get("username"), None);
 }
 
+/// It goes over the connection of the token request.
+#[tokio::test]
+async fn a_userinfo_request_that_is_cut_is_repeated_and_the_code_is_sent_once() {
+    for cut in ["before", "after"] {
+        let journal = connects_despite("salesforce.userinfo", 1, json!({"drop": cut})).await;
+        assert_eq!(journal.count("salesforce.token"), 1, "{cut}");
+        assert!(journal.events()[0]["data"]["username"].is_string(), "{cut}");
+    }
+}
+
+/// The connection was opened ahead.
+#[tokio::test]
+async fn a_token_request_that_is_lost_unprocessed_is_sent_once_more() {
+    let journal = connects_despite("salesforce.token", 1, json!({"drop": "before"})).await;
+    assert_eq!(journal.messages().len(), 1);
+}
+
 #[tokio::test]
 async fn rejected_credentials_are_fetched_again_once() {
     let journal =
