@@ -1,8 +1,10 @@
 """How long it takes from the callback to the message in WhatsApp, stage by stage, on the local cloud.
 
-    cloud.py run -- python latency.py [--people 60] [--rate 10 --seconds 60] [--salesforce-ms 0] [--json FILE]
+    cloud.py run -- python latency.py [--people 60] [--rate 10 --seconds 60] [--burst 500] [--token-calls 1000]
+                                      [--salesforce-ms 0] [--json FILE]
 
-Without a rate one person follows another; with one they come at random moments, so many a second on average. Every
+Without a rate one person follows another; with one they come at random moments, so many a second on average; in a burst
+all of them come within one second. Then, if asked for, calls for tokens follow within one second, too. Every
 time is taken from outside: when the callback was sent, what the sandbox's journal and the functions' own log lines
 say. One machine, so one clock. Log lines give durations in whole milliseconds, so a stage is right to a millisecond
 or two; the stages of one person add up to the whole.
@@ -28,15 +30,18 @@ STAGES = (
     ("way in", "cloud", "API Gateway, and the receiver is called"),
     ("receiver", "ours", "state checked, SendMessage, answered"),
     ("queue wait", "cloud", "SQS to the exchanger"),
-    ("claim", "ours", "attempt claimed, verifier made, connection opened"),
+    ("claim", "ours", "attempt claimed and verifier made, beside the connection to Salesforce"),
     ("exchange", "Salesforce", "code for tokens"),
-    ("userinfo", "Salesforce", "connection opened, the account's name"),
+    ("userinfo", "Salesforce", "the account's name, over the same connection"),
     ("transaction", "ours", "tokens and outcome stored, and logged"),
     ("stream wait", "cloud", "DynamoDB's stream to the notifier"),
-    ("read", "ours", "outcome read again, connection opened"),
+    ("read", "ours", "outcome read again and marked, beside the connection to WhatsApp"),
     ("send", "WhatsApp", "the message is taken"),
 )
+# Shares of a sample.
+TAIL = {"p95_ms": 0.95, "p99_ms": 0.99, "p999_ms": 0.999}
 PATIENCE_SECONDS = 300
+TOKEN_TRIES = 30
 
 
 def main():
@@ -51,15 +56,19 @@ def main():
         people = list(pool.map(cloud.new_walk, range(1, arguments.people + 1)))
     print("… and come back", file=sys.stderr)
     before = cloud.emulator_cpu_seconds()
-    (_at_rate if arguments.rate else _one_by_one)(cloud, people, arguments)
+    arrive = _in_a_second if arguments.burst else _at_rate if arguments.rate else _one_by_one
+    arrive(cloud, people, arguments)
     after = cloud.emulator_cpu_seconds()
     report = _report(cloud, people, arguments)
     report["emulator_cpu_ms"] = round(1000 * (after - before) / len(people), 1)
+    if arguments.token_calls:
+        report["token_calls"] = _token_calls(cloud, people, arguments.token_calls)
     _print(report)
     if arguments.json:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
         arguments.json.write_text(json.dumps(report, indent=2) + "\n")
-    return 0 if report["connected"] == report["people"] else 1
+    is_whole = report["connected"] == report["people"] and report["dead_letters"] == 0
+    return 0 if is_whole and report.get("token_calls", {}).get("not_answered", 0) == 0 else 1
 
 
 def _arguments():
@@ -67,12 +76,15 @@ def _arguments():
     parser.add_argument("--people", type=int, default=60, help="how many (without a rate)")
     parser.add_argument("--rate", type=float, help="callbacks a second, at random moments")
     parser.add_argument("--seconds", type=float, default=60, help="for how long, with a rate")
+    parser.add_argument("--burst", type=int, help="so many callbacks within a second")
+    parser.add_argument("--token-calls", type=int, help="so many calls for tokens within a second, afterwards")
     parser.add_argument("--salesforce-ms", type=int, default=0, help="what Salesforce takes for an answer")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=pathlib.Path)
     arguments = parser.parse_args()
     if arguments.rate:
         arguments.people = round(arguments.rate * arguments.seconds)
+    arguments.people = arguments.burst or arguments.people
     return arguments
 
 
@@ -108,6 +120,45 @@ def _at_rate(cloud, people, arguments):
     _wait(cloud, people, "the last messages")
 
 
+def _in_a_second(cloud, people, _arguments):
+    _within_a_second([walk.call_back for walk in people])
+    _wait(cloud, people, "the last messages")
+
+
+def _within_a_second(calls):
+    """Makes all calls, evenly spread over one second, and waits for them."""
+    began, threads = time.monotonic(), []
+    for number, call in enumerate(calls):
+        time.sleep(max(0.0, began + number / len(calls) - time.monotonic()))
+        threads.append(threading.Thread(target=call))
+        threads[-1].start()
+    for thread in threads:
+        thread.join()
+
+
+def _token_calls(cloud, people, count):
+    """Asks for the tokens of those who are connected. A call that is throttled or finds no room is made again, as a bot does it."""
+    answers = []
+
+    def call(number):
+        walk, began, tries = people[number % len(people)], time.monotonic(), 0
+        status = 0
+        while status != 200 and tries < TOKEN_TRIES:
+            tries += 1
+            status = cloud.token(walk.wa_id)
+            if status != 200:
+                time.sleep(min(tries, 5) * random.uniform(0.5, 1.5))
+        answers.append((status, tries, 1000 * (time.monotonic() - began)))
+
+    _within_a_second([lambda number=number: call(number) for number in range(count)])
+    return {
+        "calls": count,
+        "not_answered": sum(status != 200 for status, _, _ in answers),
+        "made_again": sum(tries - 1 for _, tries, _ in answers),
+        **_summary([ms for status, _, ms in answers if status == 200]),
+    }
+
+
 def _wait(cloud, people, what):
     """Until everyone has their message, and nobody's is on its way any more."""
     until = time.monotonic() + PATIENCE_SECONDS
@@ -134,6 +185,7 @@ def _report(cloud, people, arguments):
     return {
         "people": len(people),
         "answered_200": sum(walk.status == 200 for walk in people),
+        "reloaded": sum(walk.tries - 1 for walk in people),
         "connected": len(found),
         "still_queued": queued,
         "dead_letters": dead,
@@ -191,22 +243,20 @@ def _times(walk, journal, lines):
 
 def _summary(values):
     if not values:
-        return {"p50_ms": None, "p95_ms": None}
+        return dict.fromkeys(("p50_ms", *TAIL))
     ordered = sorted(values)
-    return {
-        "p50_ms": round(statistics.median(ordered), 1),
-        "p95_ms": round(ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))], 1),
-    }
+    tail = {name: round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 1) for name, share in TAIL.items()}
+    return {"p50_ms": round(statistics.median(ordered), 1), **tail}
 
 
 def _print(report):
-    print(f"\n{report['answered_200']} of {report['people']} people were answered 200, {report['connected']} connected")
+    print(f"\n{report['answered_200']} of {report['people']} people were answered 200, {report['connected']} connected, {report['reloaded']} reloads, {report['dead_letters']} dead letters")
     print(f"load average {report['load_average']}\n")
     if not report["connected"]:
         return
-    print(f"  {'stage':<12} {'whose':<11} {'p50 ms':>8} {'p95 ms':>8} {'share':>6}   what")
+    print(f"  {'stage':<12} {'whose':<11} {'p50 ms':>8} {'p95 ms':>8} {'p99 ms':>8} {'p99.9':>8} {'share':>6}   what")
     for name, stage in report["stages"].items():
-        numbers = f"{stage['p50_ms']:>8} {stage['p95_ms']:>8} {stage['share']:>6.0%}"
+        numbers = f"{_numbers(stage)} {stage['share']:>6.0%}"
         print(f"  {name:<12} {stage['owner']:<11} {numbers}   {stage['what']}")
     owners = {}
     for stage in report["stages"].values():
@@ -214,7 +264,14 @@ def _print(report):
     print("  " + ", ".join(f"{owner} {share:.0%}" for owner, share in owners.items()))
     print(f"  the emulator's processor time for a person: {report['emulator_cpu_ms']} ms")
     for name in ("browser_waits", "callback_to_connected", "callback_to_message", "message_to_bot"):
-        print(f"  {name.replace('_', ' '):<24} {report[name]['p50_ms']:>8} {report[name]['p95_ms']:>8}")
+        print(f"  {name.replace('_', ' '):<24} {_numbers(report[name])}")
+    if calls := report.get("token_calls"):
+        print(f"  {'calls for tokens':<24} {_numbers(calls)}")
+        print(f"  {calls['calls']} of them, {calls['not_answered']} not answered, {calls['made_again']} made again")
+
+
+def _numbers(summary):
+    return " ".join(f"{summary[name] if summary[name] is not None else '–':>8}" for name in ("p50_ms", *TAIL))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,15 @@ import time
 import urllib.parse
 
 import boto3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+
+BROKEN = 599
+# What passes: too many requests, no room, no connection.
+PASSING = (429, 500, 503, BROKEN)
+TRIES = 30
 
 
 @dataclasses.dataclass
@@ -27,11 +36,16 @@ class Walk:
     sent: float = 0.0
     answered: float = 0.0
     status: int = 0
+    tries: int = 0
 
     def call_back(self):
-        """Salesforce sends the browser back. Times are in seconds since the epoch, as everybody else's."""
+        """Salesforce sends the browser back; where nobody answers, or only that it is too much, the person reloads. Times are in seconds since the epoch, as everybody else's."""
         self.sent = time.time()
-        self.status, _, _ = _http("GET", self.callback, headers={"Cookie": self.cookie, "Accept": "text/html"})
+        while self.status == 0 or (self.status in PASSING and self.tries < TRIES):
+            self.tries += 1
+            self.status = _status("GET", self.callback, headers={"Cookie": self.cookie, "Accept": "text/html"})
+            if self.status in PASSING:
+                time.sleep(min(self.tries, 5))
         self.answered = time.time()
 
 
@@ -51,7 +65,9 @@ class Cloud:
             raise RuntimeError(f"the link's button answered {status}")
         order = {"authorize_url": headers["Location"], "username": f"visitor-{number}@example.com"}
         callback = self.control("/control/login", order)["location"]
-        return Walk(wa_id, link["attempt_id"], callback, headers["Set-Cookie"].split(";")[0])
+        cookie = headers["Set-Cookie"].split(";")[0]
+        # Each press is an attempt of its own, which the cookie is called by.
+        return Walk(wa_id, cookie.split("=")[0].rsplit("-", 1)[1], callback, cookie)
 
     def control(self, path, order):
         """Calls one of the sandbox's controls."""
@@ -61,6 +77,15 @@ class Cloud:
         if status >= 300:
             raise RuntimeError(f"{path} answered {status}")
         return json.loads(answer) if answer else None
+
+    def token(self, wa_id):
+        """Asks for a chat's access token, as its bot does; the answer's status."""
+        keys = self.state["bot_credentials"]
+        credentials = Credentials(keys["access_key_id"], keys["secret_access_key"])
+        url = f"{self.state['bot_api_url']}/connections/token"
+        request = AWSRequest("POST", url, {"Content-Type": "application/json"}, json.dumps({"wa_id": wa_id}))
+        SigV4Auth(credentials, "execute-api", self.state["region"]).add_auth(request)
+        return _status("POST", url, request.body, dict(request.headers))
 
     def journal(self):
         """What the parties outside AWS saw: by endpoint and chat, the records in their order."""
@@ -110,6 +135,14 @@ class Cloud:
             aws_access_key_id=keys["access_key_id"],
             aws_secret_access_key=keys["secret_access_key"],
         )
+
+
+def _status(*request, **headers):
+    """The answer's status, or 599 where a connection broke: the local cloud has room for so many alone."""
+    try:
+        return _http(*request, **headers)[0]
+    except OSError:
+        return BROKEN
 
 
 def _http(method, url, body=None, headers=None):
