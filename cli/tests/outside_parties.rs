@@ -9,7 +9,10 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::Command,
-    sync::mpsc::{self, Receiver},
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        mpsc::{self, Receiver},
+    },
     thread,
 };
 
@@ -60,8 +63,10 @@ fn asked_of_a_proxy(name: &str, environment: &[(&str, &str)]) -> String {
     asked.recv().unwrap().lines().next().unwrap().to_owned()
 }
 
-/// A file of a folder of its own.
-fn file(folder: &str, name: &str, text: &str) -> PathBuf {
+/// A file in a folder of its own: tests run side by side, and one that is written again is empty for a moment.
+fn file(name: &str, text: &str) -> PathBuf {
+    static FOLDERS: AtomicUsize = AtomicUsize::new(0);
+    let folder = FOLDERS.fetch_add(1, Ordering::Relaxed).to_string();
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join(name), text).unwrap();
@@ -117,7 +122,7 @@ fn a_proxy_that_cannot_be_used_is_named() {
 #[test]
 fn certificates_that_cannot_be_used_are_named() {
     for (text, why) in [(None, "No such file"), (Some(""), "no certificate"), (Some("-----BEGIN x"), "")] {
-        let file = text.map_or_else(|| "/nowhere.pem".into(), |text| file("certificates", "ca.pem", text));
+        let file = text.map_or_else(|| "/nowhere.pem".into(), |text| file("ca.pem", text));
         let said = wasf(&[], &[&CREDENTIALS[..], &[("AWS_CA_BUNDLE", file.to_str().unwrap())]].concat());
         assert!(said.contains("cannot use the certificates in AWS_CA_BUNDLE") && said.contains(why), "{said}");
     }
@@ -161,7 +166,7 @@ fn the_endpoints_are_those_that_the_profile_asks_for() {
                 [services ours]\ncloudformation =\n  endpoint_url = https://vpce-2.example.com\n\
                 [profile all]\nregion = us-east-2\nendpoint_url = https://all.example.com\n";
     let keys = "region = us-east-2\naws_access_key_id = A\naws_secret_access_key = s\n";
-    let config = file("endpoints", "config", &text.replace("region = us-east-2\n", keys));
+    let config = file("config", &text.replace("region = us-east-2\n", keys));
     for (profile, host) in [
         ("fips", "cloudformation-fips.us-east-2.amazonaws.com"),
         ("dual", "cloudformation.us-east-2.api.aws"),
@@ -191,9 +196,9 @@ const SESSIONS: &str = "[default]\nregion = us-east-1\nlogin_session = arn:aws:s
 
 #[test]
 fn a_profile_of_aws_login_is_read_by_the_aws_cli() {
-    let aws = file("session", "aws", AWS);
+    let aws = file("aws", AWS);
     fs::set_permissions(&aws, fs::Permissions::from_mode(0o755)).unwrap();
-    let config = file("session", "config", SESSIONS);
+    let config = file("config", SESSIONS);
     let path = format!("{}:/usr/bin:/bin", aws.parent().unwrap().display());
     let environment = [("AWS_CONFIG_FILE", config.to_str().unwrap()), ("PATH", path.as_str())];
     for arguments in [&["--profile", "session"][..], &[]] {
@@ -209,9 +214,9 @@ fn a_profile_of_aws_login_is_read_by_the_aws_cli() {
 
 #[test]
 fn a_profile_of_aws_login_without_an_aws_cli_that_knows_it_says_so() {
-    let config = file("no-cli", "config", SESSIONS);
+    let config = file("config", SESSIONS);
     let old = "#!/bin/sh\necho 'usage: aws [options]' >&2; echo 'aws: error: Invalid choice' >&2; exit 2\n";
-    let aws = file("old-cli", "aws", old);
+    let aws = file("aws", old);
     fs::set_permissions(&aws, fs::Permissions::from_mode(0o755)).unwrap();
     let with_old = format!("{}:/usr/bin:/bin", aws.parent().unwrap().display());
     fs::create_dir_all(config.with_file_name("shell")).unwrap();
@@ -238,8 +243,8 @@ const KEYS: &str = "aws_secret_access_key = s\nregion = us-east-2\naws_access_ke
 /// its own and these: whose keys it is signed with, and for which Region.
 fn signed_by(arguments: &[&str], samconfig: &str, environment: &[(&str, &str)]) -> (String, String) {
     let config = format!("[profile prod]\n{KEYS} AKIAPROD\n[profile live]\n{KEYS} AKIALIVE\n");
-    let config = file("accounts", "config", &config);
-    let folder = file(&format!("account-{}", samconfig.len()), "samconfig.toml", samconfig);
+    let config = file("config", &config);
+    let folder = file("samconfig.toml", samconfig);
     let (address, asked) = server();
     let mut command = Command::new(env!("CARGO_BIN_EXE_wasf"));
     command.args(arguments).env_clear().current_dir(folder.parent().unwrap());
