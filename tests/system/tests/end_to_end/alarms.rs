@@ -19,8 +19,8 @@ use system::{
     wait_until,
 };
 
-/// Alarms whose thresholds take longer, or more, than a test may: they are lowered to 0. Their sections are followed all the
-/// same, but what their cures are for (minutes of waiting, a flood, slow starts) cannot be had here.
+/// Alarms whose cause a test cannot produce (minutes of waiting, a flood of requests, slow starts): their thresholds are
+/// lowered to 0. The commands of their sections run all the same, but for those that remove the cause.
 const LOWERED: [&str; 7] = [
     "ExchangeBacklogAlarm",
     "ReceiverSlowAlarm",
