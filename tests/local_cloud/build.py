@@ -52,12 +52,10 @@ def built(release=bool(os.environ.get("RELEASE"))):
 
 
 def as_shipped(*tests, release=bool(os.environ.get("RELEASE"))):
-    """Builds functions and `wasf` with the features that ship, the functions by `sam build`, and compiles sandbox and tests."""
+    """Builds the functions by `sam build`, with the features that ship, and compiles the sandbox, `wasf`, and tests."""
     architecture, _ = host()
     with step("Sandbox and wasf", shows_more=True):
-        _compile("--workspace", "--bin=sandbox", *(f"--test={name}" for name in tests))
-        # By itself, as `make wasf` does: in a build of the workspace it has features that it does not ask for.
-        _compile("--package=wasf")
+        _compile("--workspace", "--bin=sandbox", "--bin=wasf", *(f"--test={name}" for name in tests))
     if not release:
         with step("Functions", shows_more=True):
             # The workspace's default members are the functions: all at once, where `sam build` would take one by one.
