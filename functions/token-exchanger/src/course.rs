@@ -66,9 +66,15 @@ impl<'a> Course<'a> {
         Self { while_young, ..self }
     }
 
+    /// Why an attempt fails whose code Salesforce says to have expired. After an answer that may have come from somewhere in between, it
+    /// may be this attempt's own request that used the code up.
+    fn said_to_be_expired(&self) -> Reason {
+        if self.lease.doubted.get() { Reason::Unknown } else { self.expired() }
+    }
+
     /// Why an attempt fails whose code the login host refuses.
     fn refused(&self) -> Reason {
-        match self.expired() {
+        match self.said_to_be_expired() {
             Reason::CodeExpired if self.age < YOUNG => self.while_young,
             reason => reason,
         }
@@ -93,9 +99,15 @@ impl<'a> Course<'a> {
         if self.maybe_redeemed { Reason::Unknown } else { Reason::SalesforceUnavailable }
     }
 
+    /// Takes an answer that has no word of Salesforce's, before [`Self::answered`]: a gateway may have put its own page in place of the
+    /// tokens, whatever its status.
+    pub fn doubt(&self) {
+        self.lease.doubted.set(true);
+    }
+
     /// Takes an answer without tokens, and says what comes next.
     pub fn answered(&mut self, class: Class) -> Step {
-        let (expired, refused) = (self.expired(), self.refused());
+        let (expired, refused) = (self.said_to_be_expired(), self.refused());
         self.maybe_redeemed |= class == Class::Ambiguous;
         self.lease.maybe_redeemed.set(self.maybe_redeemed);
         match class {
@@ -171,6 +183,21 @@ mod tests {
         assert_eq!(refused(Duration::ZERO, &[Class::Ambiguous]), Step::Fail(Reason::Unknown));
         let outage = Class::Transient { retry_after: None };
         assert_eq!(refused(Duration::ZERO, &[outage]), Step::Fail(Reason::WrongLoginHost));
+    }
+
+    #[test]
+    fn a_code_that_is_refused_after_an_answer_of_somebody_in_between_is_nobodys_mistake() {
+        for class in [Reason::WrongLoginHost, Reason::CodeExpired].map(Class::Final) {
+            let lease = lease();
+            let mut course = Course::new(&lease).of_age(Duration::ZERO);
+            course.send();
+            course.doubt();
+            course.answered(Class::Transient { retry_after: None });
+            // What no answer says is not in doubt.
+            assert_eq!((course.expired(), course.outlasted()), (Reason::CodeExpired, Reason::SalesforceUnavailable));
+            course.send();
+            assert_eq!(course.answered(class), Step::Fail(Reason::Unknown));
+        }
     }
 
     #[test]

@@ -95,6 +95,9 @@ impl Work<'_> {
                 Err(error) => error,
             };
             let class = error.class();
+            if error.is_wordless() {
+                course.doubt();
+            }
             let step = course.answered(class);
             if let Class::Transient { retry_after: Some(asked) } = class
                 && asked >= self.message.code_time_left(self.now())

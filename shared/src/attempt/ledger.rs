@@ -38,6 +38,9 @@ pub const MAX_CODES: u64 = 3;
 const OF_THE_EXCHANGE: [&str; 4] = [attr::LEASE_UNTIL, attr::RETRY_AT, attr::DELAYED_AT, attr::DELAY_TOLD_AT];
 /// The `lease_until` of a lease that was released while the code was certainly unused.
 const RELEASED: Timestamp = Timestamp::from_millis(0);
+/// The same where Salesforce's own word is missing: something in between said that the request was turned away. An earlier
+/// version takes it for a lease whose holder was killed.
+const DOUBTED: Timestamp = Timestamp::from_millis(1);
 
 /// What a message says of its attempt.
 #[derive(Clone, Debug)]
@@ -128,7 +131,7 @@ impl Attempt<'_> {
         let tried = own.as_ref().map_or(0, |own| own.tries);
         // Put back on the queue after all its tries.
         let tried = if tried >= self.delivery.max_tries { 0 } else { tried };
-        Lease::new(self.id, self.delivery.id, tried + 1, own.is_some_and(|own| own.maybe_redeemed), before)
+        Lease::new(self.id, self.delivery.id, tried + 1, own.as_ref(), before)
     }
 
     /// The lease that this very delivery holds by this item: its claim was made on what it had seen, and the answer was lost.
@@ -273,7 +276,7 @@ impl Attempt<'_> {
         let write = if self.is_current(&codes) {
             write
         } else {
-            let end = if own.maybe_redeemed { now } else { RELEASED };
+            let end = lease::end(own.maybe_redeemed, own.doubted, now);
             write.set(attr::LEASE_UNTIL, end).set_or_remove(attr::RETRY_AT, own.retry_at)
         };
         codes.switch_to(own, own.tries, write)

@@ -102,6 +102,12 @@ impl ExchangeError {
         }
     }
 
+    /// Whether something answered without an OAuth error code: it may not have been Salesforce.
+    #[must_use]
+    pub fn is_wordless(&self) -> bool {
+        matches!(self, Self::Refused(refusal) if refusal.error.is_none())
+    }
+
     /// The OAuth error code that Salesforce gave, if any.
     #[must_use]
     pub fn oauth_error(&self) -> Option<&DenialError> {

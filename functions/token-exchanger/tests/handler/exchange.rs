@@ -74,6 +74,16 @@ async fn after_an_answer_that_does_not_say_what_became_of_the_code_a_refusal_fai
         (500, r#"{"error":"unknown_error"}"#),
         (200, PAGE),
         (200, r#"{"access_tok"#),
+        // By these statuses it was not processed: but a gateway may give them after it was.
+        (302, ""),
+        (400, "{}"),
+        (401, PAGE),
+        (403, PAGE),
+        (404, PAGE),
+        (408, ""),
+        (421, PAGE),
+        (429, PAGE),
+        (503, PAGE),
     ] {
         let world = World::start().await;
         world.token_endpoint_answers([Answer::new(status, body), Answer::new(400, EXPIRED)]);
@@ -92,11 +102,38 @@ async fn a_lost_answer_is_remembered_over_the_next_receive() {
 
     let claimed = world.calls("UpdateItem").remove(0);
     let code_sha256 = sets(&claimed)["code_sha256"].clone();
-    let before = json!({ "status": text("exchanging"), "lease_until": number(1), "code_sha256": code_sha256 });
+    let before =
+        json!({ "status": text("exchanging"), "lease_until": number(NOW.millis()), "code_sha256": code_sha256 });
     world.0.next("UpdateItem", json!({ "Attributes": before }));
     world.token_endpoint_answers([Answer::new(400, EXPIRED)]);
     assert!(ends(&world, &world.message()).await);
     assert_eq!(world.last_update()["reason"], text("unknown"));
+}
+
+#[tokio::test]
+async fn an_answer_without_a_word_of_salesforces_is_remembered_over_the_next_receive() {
+    let world = World::start().await;
+    world.token_endpoint_answers((0..9).map(|_| Answer::new(503, "<html>no upstream</html>")));
+    assert!(!ends(&world, &world.message()).await);
+    let doubted = world.last_update()["lease_until"].clone();
+    assert_ne!(doubted, number(0), "as after Salesforce's own word");
+    assert!(NOW.millis() > 1 && doubted != number(NOW.millis()), "as after a lost answer");
+
+    let code_sha256 = sets(&world.calls("UpdateItem").remove(0))["code_sha256"].clone();
+    let before = json!({ "status": text("exchanging"), "lease_until": doubted, "code_sha256": code_sha256 });
+    let again = async |age: u64, answer: Answer| {
+        let world = World::start().await;
+        world.0.next("UpdateItem", json!({ "Attributes": before }));
+        world.token_endpoint_answers([answer]);
+        let mut message = world.message();
+        message["received_at"] = (NOW.millis() - age * 1000).into();
+        assert!(ends(&world, &message).await);
+        world.last_update()["reason"].clone()
+    };
+    assert_eq!(again(40, Answer::new(400, EXPIRED)).await, text("unknown"));
+    // What was turned away all the time, or has to wait for longer than the code lives, is what it seems to be.
+    assert_eq!(again(40, Answer::retry_after("3600")).await, text("salesforce_unavailable"));
+    assert_eq!(again(15 * 60, Answer::new(503, "")).await, text("code_expired"));
 }
 
 #[tokio::test]

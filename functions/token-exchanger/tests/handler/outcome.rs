@@ -147,7 +147,8 @@ async fn an_expired_code_that_may_have_been_used_fails_as_unknown() {
     let world = World::start().await;
     let mut message = world.message();
     message["received_at"] = (NOW.millis() - 14 * 60 * 1000).into();
-    let killed = json!({ "status": text("exchanging"), "lease_until": number(1), "code_sha256": text(CODE_SHA256) });
+    let until = number(NOW.millis() - 1);
+    let killed = json!({ "status": text("exchanging"), "lease_until": until, "code_sha256": text(CODE_SHA256) });
     world.0.next("GetItem", json!({ "Item": killed }));
     assert!(ends(&world, &message).await);
     assert_eq!(world.calls("UpdateItem").len(), 0, "no claim, which would hide an outcome");

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{MAX_CODES, RELEASED};
+use super::{DOUBTED, MAX_CODES, RELEASED};
 use crate::{
     Timestamp,
     attempt::{
@@ -41,6 +41,9 @@ pub(super) struct Code {
     pub(super) tries: u32,
     /// Whether it may have been redeemed, by a request whose answer was lost.
     pub(super) maybe_redeemed: bool,
+    /// Whether something in between may have answered in Salesforce's place. An earlier version did not know.
+    #[serde(default)]
+    pub(super) doubted: bool,
     /// No delivery tries it before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) retry_at: Option<Timestamp>,
@@ -61,7 +64,15 @@ pub(super) struct Codes {
 impl Code {
     /// A code of which nothing is known yet.
     pub(super) fn new(sha256: &str, received_at: Timestamp) -> Self {
-        Self { sha256: sha256.to_owned(), received_at, tries: 0, maybe_redeemed: false, retry_at: None, is_over: false }
+        Self {
+            sha256: sha256.to_owned(),
+            received_at,
+            tries: 0,
+            maybe_redeemed: false,
+            doubted: false,
+            retry_at: None,
+            is_over: false,
+        }
     }
 }
 
@@ -69,6 +80,7 @@ impl Codes {
     /// Reads them. What has another form than ours counts as absent.
     pub(super) fn read(item: &Attributes) -> Self {
         let status = text(item, attr::STATUS).and_then(Status::parse);
+        let lease_until = time(item, attr::LEASE_UNTIL);
         let current = text(item, attr::CODE_SHA256).map(|sha256| Code {
             sha256: sha256.to_owned(),
             // An earlier version wrote the time of the first code alone.
@@ -77,7 +89,8 @@ impl Codes {
                 .unwrap_or(RELEASED),
             tries: tries(item),
             // A holder that released its lease says so; one that was killed could not.
-            maybe_redeemed: time(item, attr::LEASE_UNTIL).is_some_and(|until| until != RELEASED),
+            maybe_redeemed: lease_until.is_some_and(|until| until > DOUBTED),
+            doubted: lease_until == Some(DOUBTED),
             retry_at: time(item, attr::RETRY_AT),
             is_over: matches!(status, Some(Status::Unconfirmed | Status::Connected | Status::Failed | Status::Ended)),
         });

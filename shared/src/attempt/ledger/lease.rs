@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use super::{DeliveryId, RELEASED, is};
+use super::{DOUBTED, DeliveryId, RELEASED, codes::Code, is};
 use crate::{
     Status, Timestamp,
     attempt::{AttemptId, attr, index, item::time},
@@ -22,6 +22,8 @@ pub struct Lease {
     pub tries: u32,
     /// Whether the code may be redeemed, by this holder or by an earlier one that lost the response.
     pub maybe_redeemed: Cell<bool>,
+    /// Whether an answer had no word of Salesforce's: something in between may have given it in place of the tokens.
+    pub doubted: Cell<bool>,
     /// Whether the code was sent under this lease.
     pub sent: Cell<bool>,
     /// When the message comes back, if it does: no other delivery tries the code before.
@@ -35,14 +37,15 @@ impl Lease {
         attempt_id: AttemptId,
         holder: DeliveryId,
         tries: u32,
-        maybe_redeemed: bool,
+        own: Option<&Code>,
         item: &Attributes,
     ) -> Self {
         Self {
             attempt_id,
             holder,
             tries,
-            maybe_redeemed: Cell::new(maybe_redeemed),
+            maybe_redeemed: Cell::new(own.is_some_and(|own| own.maybe_redeemed)),
+            doubted: Cell::new(own.is_some_and(|own| own.doubted)),
             sent: Cell::new(false),
             retry_at: Cell::new(None),
             delay_is_told: delay_is_told(item),
@@ -69,11 +72,20 @@ impl Lease {
 
     /// What the next holder has to know.
     pub(super) fn leave(&self, write: ConditionalWrite, now: Timestamp) -> ConditionalWrite {
-        let end = if self.maybe_redeemed.get() { now } else { RELEASED };
+        let end = end(self.maybe_redeemed.get(), self.doubted.get(), now);
         write
             .set(attr::LEASE_UNTIL, end)
             .set(attr::TRIES, u64::from(self.used_tries()))
             .set_or_remove(attr::RETRY_AT, self.retry_at.get())
+    }
+}
+
+/// The end of a lease that is given up, which tells the next holder what may have become of the code.
+pub(super) const fn end(maybe_redeemed: bool, doubted: bool, now: Timestamp) -> Timestamp {
+    match (maybe_redeemed, doubted) {
+        (true, _) => now,
+        (false, true) => DOUBTED,
+        (false, false) => RELEASED,
     }
 }
 

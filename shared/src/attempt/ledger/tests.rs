@@ -168,6 +168,35 @@ fn a_holder_leaves_behind_whether_the_code_may_be_redeemed() {
 }
 
 #[test]
+fn a_holder_leaves_behind_that_somebody_else_may_have_answered() {
+    let left = |ours: &Lease| {
+        let released = after([first("a", NOW), plain(ours.release(NOW))]);
+        let delayed = after([first("a", NOW), finish(of_code("a"), DELAYED, Guard::Lease(ours), NOW)]);
+        let lease = [lease(&of_code("a"), &released), lease(&of_code("a"), &delayed)];
+        lease.map(|lease| (lease.maybe_redeemed.get(), lease.doubted.get()))
+    };
+    let ours = lease(&of_code("a"), &Attributes::new());
+    assert_eq!(left(&ours), [(false, false); 2]);
+    ours.doubted.set(true);
+    assert_eq!(left(&ours), [(false, true); 2]);
+    // A lost answer says more.
+    ours.maybe_redeemed.set(true);
+    assert_eq!(left(&ours), [(true, false); 2]);
+
+    // While another code is tried.
+    let mut item = Attributes::new();
+    let doubted = claim(&received("b", 1), &mut item, NOW).unwrap();
+    doubted.sent.set(true);
+    doubted.doubted.set(true);
+    assert!(made(&plain(doubted.release(NOW)), &mut item));
+    let other = claim(&received("c", 2), &mut item, LATER).unwrap();
+    assert!(!other.doubted.get());
+    assert!(made(&finish(received("c", 2), failed(Reason::UserInactive), Guard::Lease(&other), LATER), &mut item));
+    let again = claim(&redelivered("b", 1), &mut item, LATER).unwrap();
+    assert_eq!((again.maybe_redeemed.get(), again.doubted.get()), (false, true));
+}
+
+#[test]
 fn a_holder_that_lost_its_lease_writes_nothing() {
     let lost = lease(&of_code("a"), &Attributes::new());
     let later = NOW.plus(2 * LEASE);
