@@ -23,6 +23,7 @@ use shared::{
     attempt::{EndReason, Next},
     aws::{SdkConfig, links::Links, references::References},
     conditional_write::Attributes,
+    connection::Consent,
     custody::{Custody, EndedConnection, TokenCustody, TokenError, Wish},
     logging::chain,
     metrics::{Measurement, Metric},
@@ -35,7 +36,7 @@ use tracing::{error, info, warn};
 
 pub use crate::config::Config;
 use crate::{
-    confirmations::{ConfirmationRequest, Confirmations},
+    confirmations::{ConfirmationRequest, Confirmations, Confirmed},
     refusal::{Refusal, Unavailable},
     relink::Relink,
     request::{Request, Route, TokenRequest},
@@ -211,8 +212,25 @@ impl TokenKeeper {
     }
 
     async fn confirm(&self, request: &ConfirmationRequest) -> Result<Served, Refusal> {
-        let language = self.confirmations.confirm(request).await?.unwrap_or(self.default_language);
-        Ok(Served { status: 200, result: "confirmed", reason: None, content: confirmations::confirmed(language) })
+        let Confirmed { language, consent } = self.confirmations.confirm(request).await?;
+        let is_overtaken = match consent {
+            Some(consent) => self.is_overtaken(&request.wa_id, &consent).await,
+            None => false,
+        };
+        let content = confirmations::confirmed(language.unwrap_or(self.default_language), is_overtaken);
+        Ok(Served { status: 200, result: "confirmed", reason: None, content })
+    }
+
+    /// Whether a later login of the chat is connected already. An extra: the login is confirmed, and is ended by what the exchanger
+    /// finds.
+    async fn is_overtaken(&self, wa_id: &WaId, consent: &Consent) -> bool {
+        match self.custody.row(wa_id).await {
+            Ok(row) => consent.is_superseded(&row, (self.clock)()),
+            Err(error) => {
+                warn!(%error, "not known whether a later login counts");
+                false
+            }
+        }
     }
 }
 

@@ -21,6 +21,8 @@ impl UserMessage {
 
 /// It is the code of this chat's login. Also the answer to a repetition, whatever has become of the login since.
 pub(crate) const CONFIRMED: &Text = &texts::CODE_CONFIRMED;
+/// The same, and a later login of the chat is connected.
+pub(crate) const OVERTAKEN: &Text = &texts::FAILED_SUPERSEDED;
 /// No login waits for it.
 pub(crate) const UNKNOWN: &Text = &texts::CODE_UNKNOWN;
 /// It is the code of this chat's login, which is over.
@@ -36,7 +38,8 @@ pub(crate) const TOO_MANY_GUESSES: &Text = &texts::CODE_TOO_MANY_GUESSES;
 mod tests {
     use super::*;
 
-    const ALL: [&Text; 6] = [CONFIRMED, UNKNOWN, TOO_LATE, WRONG_CHAT, CONFIRMED_ELSEWHERE, TOO_MANY_GUESSES];
+    const ALL: [&Text; 7] =
+        [CONFIRMED, OVERTAKEN, UNKNOWN, TOO_LATE, WRONG_CHAT, CONFIRMED_ELSEWHERE, TOO_MANY_GUESSES];
 
     fn in_every_language() -> impl Iterator<Item = &'static str> {
         ALL.into_iter().flat_map(|text| Language::ALL.map(|language| text.text(language)))

@@ -20,6 +20,7 @@ use shared::{
         queue::Queue,
     },
     conditional_write::Attributes,
+    connection::Consent,
     custody::Custody,
     proof::{
         ChatCode, ChatProof,
@@ -73,6 +74,8 @@ enum Standing {
     Confirmed {
         /// That was carried out before.
         is_settled: bool,
+        /// What the person has consented to, where the row says so.
+        consent: Option<Consent>,
     },
     /// It is another chat's.
     WrongChat {
@@ -90,9 +93,19 @@ struct Confirmation {
     user_message: &'static str,
 }
 
-/// The answer to a code that confirms a login, in this language.
-pub(crate) fn confirmed(language: Language) -> Content {
-    answer::json(&Confirmation { status: "confirmed", user_message: messages::CONFIRMED.text(language) })
+/// A login that its chat has confirmed.
+pub(crate) struct Confirmed {
+    /// That of its link.
+    pub(crate) language: Option<Language>,
+    /// What the person has consented to, where it is known.
+    pub(crate) consent: Option<Consent>,
+}
+
+/// The answer to a code that confirms a login, in this language. One that a later login of the chat has overtaken connects
+/// nothing, and no message follows.
+pub(crate) fn confirmed(language: Language, is_overtaken: bool) -> Content {
+    let text = if is_overtaken { messages::OVERTAKEN } else { messages::CONFIRMED };
+    answer::json(&Confirmation { status: "confirmed", user_message: text.text(language) })
 }
 
 impl Confirmations {
@@ -109,8 +122,8 @@ impl Confirmations {
     }
 
     /// Confirms the login of the first code that is known. May be repeated, after an error too: what is decided stays, and
-    /// what was not handed to the token exchanger is handed over. Returns the language of its link, where that has one.
-    pub(crate) async fn confirm(&self, request: &ConfirmationRequest) -> Result<Option<Language>, Refusal> {
+    /// what was not handed to the token exchanger is handed over.
+    pub(crate) async fn confirm(&self, request: &ConfirmationRequest) -> Result<Confirmed, Refusal> {
         let (sender, now) = (&request.wa_id, (self.clock)());
         let proofs: Vec<_> = request.codes.iter().map(ChatCode::proof).collect();
         // A message is one guess, however many codes it has: numbers of other things have the form of a code, too.
@@ -166,7 +179,14 @@ impl Confirmations {
         let decided = Held::read(row).filter(|held| held.decision.is_some());
         let standing = match pending::meaning(row, sender) {
             Meaning::Unknown => return Ok(None),
-            Meaning::Confirmed => Standing::Confirmed { is_settled: decided.as_ref().is_some_and(Held::is_settled) },
+            Meaning::Confirmed => Standing::Confirmed {
+                is_settled: decided.as_ref().is_some_and(Held::is_settled),
+                consent: decided.as_ref().map(|held| Consent {
+                    attempt_id: held.attempt_id,
+                    at: held.received_at,
+                    link_issued_at: None,
+                }),
+            },
             Meaning::WrongChat => {
                 let decision = decided.as_ref().and_then(|held| held.decision);
                 Standing::WrongChat { is_confirmed: decision == Some(Decision::Confirmed) }
@@ -190,14 +210,14 @@ impl Confirmations {
 impl Login {
     /// Whether nothing is left that the code could decide.
     const fn is_over(&self) -> bool {
-        matches!(self.standing, Standing::Confirmed { is_settled: true } | Standing::TooLate)
+        matches!(self.standing, Standing::Confirmed { is_settled: true, .. } | Standing::TooLate)
     }
 
     /// What the chat is answered.
-    fn answer(self) -> Result<Option<Language>, Refusal> {
+    fn answer(self) -> Result<Confirmed, Refusal> {
         let Self { language, standing } = self;
         match standing {
-            Standing::Confirmed { .. } => Ok(language),
+            Standing::Confirmed { consent, .. } => Ok(Confirmed { language, consent }),
             // Whoever has sent the code has read it on a page in this language.
             Standing::WrongChat { is_confirmed } => Err(Refusal::WrongChat { is_confirmed, language }),
             Standing::TooLate => Err(Refusal::UnknownCode(Unknown::TooLate(language))),

@@ -38,7 +38,7 @@ async fn a_right_code_is_no_guess() {
     let world = World::holding().await;
     assert_eq!(world.answer(CHAT, CODE).await, ok());
     assert_eq!(world.guesses(CHAT), 0);
-    assert_eq!(world.server.operations(), ["UpdateItem", "UpdateItem", "SendMessage", "UpdateItem"]);
+    assert_eq!(world.server.operations(), ["UpdateItem", "UpdateItem", "SendMessage", "UpdateItem", "GetItem"]);
 }
 
 #[tokio::test]
@@ -61,6 +61,27 @@ async fn a_repetition_is_answered_alike_and_changes_nothing() {
     assert_eq!(body(&world.confirm(CHAT, CODE).await), body(&first));
     assert_eq!(world.told().len(), told, "it was carried out");
     assert_eq!(world.guesses(CHAT), 0);
+}
+
+#[tokio::test]
+async fn the_code_of_a_login_that_a_later_one_has_overtaken_is_promised_nothing() {
+    let overtaken = texts::FAILED_SUPERSEDED.text(Language::English);
+    for (consented_at, is_overtaken) in [(NOW.millis() - 1, false), (NOW.millis() + 1, true)] {
+        let world = World::holding().await;
+        let mut row = world.connected(5);
+        row["consented_at"] = json!({ "N": consented_at.to_string() });
+        world.put(row);
+        for _ in ["first", "again"] {
+            let answer = world.confirm(CHAT, CODE).await;
+            assert_eq!((answer.status_code, &body(&answer)["status"]), (200, &json!("confirmed")));
+            assert_eq!(said(&answer) == overtaken, is_overtaken, "{}", said(&answer));
+        }
+        assert_eq!(world.told().len(), 2, "the exchanger ends it all the same");
+    }
+    // Where nobody can say, it is as ever.
+    let world = World::holding().await;
+    world.server.on("GetItem", |_| error("AccessDeniedException"));
+    assert!(said(&world.confirm(CHAT, CODE).await).starts_with("Thank you, that is the right code."));
 }
 
 #[tokio::test]
