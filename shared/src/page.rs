@@ -10,7 +10,7 @@ use url::form_urlencoded;
 
 pub use self::brand::Brand;
 use crate::{
-    Language,
+    AttemptId, Language,
     language::Direction,
     texts::{self, PageNumber, Text},
     wa_id::MaskedNumber,
@@ -19,9 +19,9 @@ use crate::{
 /// Removes the query, which holds the code, from the address bar and the history.
 const HIDE_QUERY: &str = "history.replaceState(null,'',location.pathname)";
 
-/// The same; then it asks how the login stands, and shows what it is told. It asks at most 80 times, with pauses of 1 to 15
-/// seconds, while the page is in sight, and never again after a 404. The state stays with the entry of the history, so that
-/// the page says it again where it is loaded again.
+/// The same, but for which login the page is of and its language; then it asks how the login stands, and shows what it is told. It
+/// asks at most 80 times, with pauses of 1 to 15 seconds, while the page is in sight, and never again after a 404. The state
+/// stays with the entry of the history, so that the page says it again where it is loaded again.
 const FOLLOW: &str = include_str!("page/follow.js");
 
 const STYLE: &str = include_str!("page.css");
@@ -30,7 +30,7 @@ const STYLE: &str = include_str!("page.css");
 /// A test names the right values.
 const STYLE_HASH: &str = "sha256-UrfGs78JP3as1AfZDbu+25RU6s9diRx0DeW+N12BeLg=";
 const HIDE_QUERY_HASH: &str = "sha256-UBodp8UhLR9ASBc1PNRKcs3r2CjAFWxCbrUGPN7u1jo=";
-const FOLLOW_HASH: &str = "sha256-kdt8W5QzccwoGsPXkXzhNhvTkq4Q7jc3OzypC/fAY9E=";
+const FOLLOW_HASH: &str = "sha256-jvx2K4uhR1P9NFJj0vpDKKNLw61EHGXde4k9m7RYsys=";
 
 /// Headers of every response, pages and JSON alike: it is not cached, its address is not sent on as a referrer, its
 /// content type is not guessed, and no window of another site that opened it, or that it opened, holds a reference to it.
@@ -163,10 +163,11 @@ impl Frame<'_> {
     }
 
     /// A page that says by itself how the login of its query's `state` went on: its script asks connect-link, which has the
-    /// texts. Without scripts it stays as it is.
+    /// texts. In the address the script leaves the attempt and the page's language in place of the query, so that the page which is
+    /// loaded again is of the same login. Without scripts it stays as it is.
     #[must_use]
-    pub fn following_page(self, mood: Mood, title: &Text, body: &Markup) -> Page {
-        let body = html! { (body) div role="status" {} };
+    pub fn following_page(self, mood: Mood, title: &Text, body: &Markup, attempt_id: AttemptId) -> Page {
+        let body = html! { (body) div role="status" data-attempt=(attempt_id) {} };
         self.render(&Layout { mood, title, body: &body, preview: None, script: Script::Follow })
     }
 

@@ -1,7 +1,7 @@
 //! The authorization response in a request: parsed here, verified elsewhere.
 
 use shared::{
-    AuthorizationCode,
+    AttemptId, AuthorizationCode, Language,
     code::InvalidCode,
     exchange::{Denial, StateText},
     state,
@@ -72,10 +72,25 @@ impl Callback {
     }
 }
 
-/// Whether a request brings no parameter of an authorization response: the page's script has removed the query, and the
-/// page is loaded again.
-pub(crate) fn is_bare(request: Request<'_>) -> bool {
-    request.parameters(PARAMETERS).values.iter().all(|value| *value == Absent)
+/// What the page's script has left in the address in place of an authorization response. Anybody can write it.
+#[derive(Debug, Default)]
+pub(crate) struct Left {
+    /// The login that the page is of.
+    pub(crate) attempt_id: Option<AttemptId>,
+    /// The page's language.
+    pub(crate) language: Option<Language>,
+}
+
+impl Left {
+    /// Reads the query; `None` where the request brings any parameter of an authorization response.
+    pub(crate) fn read(request: Request<'_>) -> Option<Self> {
+        if request.parameters(PARAMETERS).values.iter().any(|value| *value != Absent) {
+            return None;
+        }
+        let [attempt_id, language] = request.parameters(["attempt", "language"]).values.map(once);
+        let attempt_id = attempt_id.and_then(|text| text.parse().ok());
+        Some(Self { attempt_id, language: language.and_then(|tag| tag.parse().ok()) })
+    }
 }
 
 fn once(parameter: shared::web::Parameter) -> Option<String> {

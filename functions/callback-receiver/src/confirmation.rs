@@ -5,7 +5,7 @@
 
 use maud::{Markup, html};
 use shared::{
-    Language,
+    AttemptId, Language,
     page::{Frame, Mood, Page},
     proof::ChatCode,
     texts::{self, ConfirmMessage, ConfirmMinutes, ConfirmSendNamed, Text},
@@ -25,7 +25,7 @@ pub(crate) struct Confirmation {
 
 impl Confirmation {
     /// The page, which begins with what happened.
-    pub(crate) fn page(&self, frame: Frame<'_>, what_happened: &Text) -> Page {
+    pub(crate) fn page(&self, frame: Frame<'_>, what_happened: &Text, attempt_id: AttemptId) -> Page {
         let code_text = self.code.shown();
         let address = self.proof.bot.chat_url_with(&ConfirmMessage { code: &*code_text }.text(frame.language));
         let body = html! {
@@ -42,7 +42,7 @@ impl Confirmation {
                 (self.how_long(frame.language)) " " (frame.say(&texts::CONFIRM_SECRET)) " " (frame.say(&texts::CONFIRM_CLOSE))
             }
         };
-        frame.following_page(Mood::Neutral, &texts::CONFIRM_TITLE, &body)
+        frame.following_page(Mood::Neutral, &texts::CONFIRM_TITLE, &body, attempt_id)
     }
 
     fn what_to_do(&self, frame: Frame<'_>) -> Markup {
@@ -81,7 +81,9 @@ mod tests {
         let code = ChatCode::find("K7PW-4MXR").remove(0);
         let number = wa_id.and_then(|wa_id| wa_id.parse::<shared::WaId>().unwrap().masked_number());
         let proof = Proof { minutes: minutes.try_into().unwrap(), bot: "+14155238886".parse().unwrap() };
-        Confirmation { code, number, proof }.page(english(None), &texts::CONFIRM_ALLOWED).html
+        Confirmation { code, number, proof }
+            .page(english(None), &texts::CONFIRM_ALLOWED, AttemptId::from_bytes([7; 16]))
+            .html
     }
 
     #[test]

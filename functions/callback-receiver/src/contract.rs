@@ -38,7 +38,8 @@ fn replies() -> Vec<Reply> {
         Reply::Repeated(id, Step::Wait(None)),
         Reply::Accepted(id, Step::Confirm(confirmation())),
         Reply::Repeated(id, Step::Confirm(confirmation())),
-        Reply::Reloaded(id, confirmation()),
+        Reply::Reloaded(id, Step::Wait(None)),
+        Reply::Reloaded(id, Step::Confirm(confirmation())),
         Reply::Used(id, Some(confirmation())),
         Reply::Head,
     ]

@@ -40,7 +40,7 @@ use tokio::{
 use tracing::{info, warn};
 
 use self::{
-    callback::{Answer, Callback},
+    callback::{Answer, Callback, Left},
     config::BrowserPolicy,
     confirmation::Confirmation,
     queue::ExchangeQueue,
@@ -169,9 +169,14 @@ impl Receiver {
         let request = Request::new(event);
         let started = (self.clock)();
         let arrived = Callback::read(request).map(Arrived::from);
-        let language = self.language(request, arrived.as_ref().ok());
-        let (reply, cookies) =
-            if request.is_head() { (Reply::Head, Vec::new()) } else { self.process(request, arrived, started).await };
+        let left = Left::read(request);
+        let language = self.language(request, arrived.as_ref().ok(), left.as_ref());
+        let (reply, cookies) = match (arrived, left.and_then(|left| self.reloaded(request, &left))) {
+            _ if request.is_head() => (Reply::Head, Vec::new()),
+            (Ok(arrived), _) => self.process(request, arrived, started).await,
+            (Err(_), Some(reloaded)) => (reloaded, Vec::new()),
+            (Err(refusal), None) => (refusal.into(), Vec::new()),
+        };
         let now = (self.clock)();
         let (result, attempt_id) = (reply.label(), reply.attempt_id().map(tracing::field::display));
         info!(result, attempt_id, duration_ms = millis(now.since(started)), "{}", reply.message());
@@ -188,28 +193,21 @@ impl Receiver {
         Response { cookies, ..response }.into_event(request.is_head())
     }
 
-    /// The language of the page: that of the link, as the state says, verified or not; else what the browser asks for; else the
-    /// operator's.
-    fn language(&self, request: Request<'_>, arrived: Option<&Arrived>) -> Language {
+    /// The language of the page: that of the link, as the state says, verified or not, or that of before; else what the browser
+    /// asks for; else the operator's.
+    fn language(&self, request: Request<'_>, arrived: Option<&Arrived>, left: Option<&Left>) -> Language {
         let of_link = arrived.and_then(|arrived| match &arrived.parsed {
             Ok(State::Signed(state)) => state.unverified().link?.language,
             _ => None,
         });
-        of_link.or_else(|| request.language()).unwrap_or(self.config.default_language)
+        let of_before = left.and_then(|left| left.language);
+        of_link.or(of_before).or_else(|| request.language()).unwrap_or(self.config.default_language)
     }
 
     /// Verifies whose login it is, and puts on the queue what the callback brings. Returns the cookies to set, too.
-    async fn process(
-        &self,
-        request: Request<'_>,
-        arrived: Result<Arrived, Refusal>,
-        now: Timestamp,
-    ) -> (Reply, Vec<String>) {
+    async fn process(&self, request: Request<'_>, arrived: Arrived, now: Timestamp) -> (Reply, Vec<String>) {
         let deadline = Instant::now() + DEADLINE;
-        let Arrived { callback: Callback { state, answer, issuer }, parsed } = match arrived {
-            Ok(arrived) => arrived,
-            Err(refusal) => return (self.reloaded(request).unwrap_or_else(|| refusal.into()), Vec::new()),
-        };
+        let Arrived { callback: Callback { state, answer, issuer }, parsed } = arrived;
         let login = match timeout_at(deadline, self.verify_state(parsed)).await {
             Ok(Ok(login)) => login,
             Ok(Err(reply)) => return (reply, Vec::new()),
@@ -236,7 +234,7 @@ impl Receiver {
         let reply = match &consent {
             Consent::Denied(denial) if denial.error.is_access_denied() => Reply::Denied(attempt_id),
             Consent::Denied(_) => Reply::Failed(attempt_id),
-            _ => Reply::Accepted(attempt_id, self.step(&login, chat_code)),
+            _ => Reply::Accepted(attempt_id, self.step(login.number(), chat_code)),
         };
         match timeout_at(deadline, self.queue.send(&message(consent))).await {
             Ok(Ok(())) => return (reply, cookies),
@@ -246,20 +244,23 @@ impl Receiver {
         (Reply::Unavailable, Vec::new())
     }
 
-    /// What is left to do for the person of a login.
-    fn step(&self, login: &Login, chat_code: Option<ChatCode>) -> Step {
-        let number = login.number();
+    /// What is left to do for the person of a login, whose chat has this number.
+    fn step(&self, number: Option<MaskedNumber>, chat_code: Option<ChatCode>) -> Step {
         match (&self.config.proof, chat_code) {
             (Some(proof), Some(code)) => Step::Confirm(Confirmation { code, number, proof: proof.clone() }),
             _ => Step::Wait(number),
         }
     }
 
-    /// The page with the code to send from the chat, where it is loaded again: its script has removed the query.
-    fn reloaded(&self, request: Request<'_>) -> Option<Reply> {
-        let proof = self.config.proof.as_ref().filter(|_| callback::is_bare(request))?;
-        let (attempt_id, code) = UsedLogin::newest(request.cookies())?;
-        Some(Reply::Reloaded(attempt_id, Confirmation { code, number: None, proof: proof.clone() }))
+    /// The page of a login that this browser has finished, where it is loaded again: its script has removed the query. An earlier
+    /// version's script left nothing, and what can be shown is the newest login's code.
+    fn reloaded(&self, request: Request<'_>, left: &Left) -> Option<Reply> {
+        if let Some(attempt_id) = left.attempt_id {
+            let used = UsedLogin::of(attempt_id).find(request.cookies(), None)?;
+            return Some(Reply::Reloaded(attempt_id, self.step(None, used.chat_code)));
+        }
+        let (attempt_id, code) = UsedLogin::newest(request.cookies()).filter(|_| self.config.proof.is_some())?;
+        Some(Reply::Reloaded(attempt_id, self.step(None, Some(code))))
     }
 
     /// Tells the exchanger that a callback with a genuine state is refused: the person waits for an answer in the chat.
@@ -280,12 +281,12 @@ impl Receiver {
         let (reply, reason) = match used.and_then(|used| used.find(request.cookies(), code_sha256.as_deref())) {
             // The page of before, loaded again.
             Some(Used { with_this_code: true, chat_code }) => {
-                return Reply::Repeated(*attempt_id, self.step(login, chat_code));
+                return Reply::Repeated(*attempt_id, self.step(login.number(), chat_code));
             }
             // Whoever has said yes, and goes back and says no, gives nobody anything to tell.
             Some(_) if code_sha256.is_none() => return Reply::Used(*attempt_id, None),
             Some(Used { chat_code, .. }) => {
-                let confirmation = match self.step(login, chat_code) {
+                let confirmation = match self.step(login.number(), chat_code) {
                     Step::Confirm(confirmation) => Some(confirmation),
                     Step::Wait(_) => None,
                 };

@@ -38,7 +38,7 @@ pub(crate) enum Reply {
     /// The very callback that the browser finished with is loaded again, and nothing happens.
     Repeated(AttemptId, Step),
     /// The page of a callback is loaded again without its query. The browser says which login it is of, and nothing proves it.
-    Reloaded(AttemptId, Confirmation),
+    Reloaded(AttemptId, Step),
     /// The login was used before. Where this is another code the queue has it, and the chat hears of it; the first code may
     /// still have to be confirmed.
     Used(AttemptId, Option<Confirmation>),
@@ -118,16 +118,16 @@ impl Reply {
 
     fn json(&self) -> Value {
         match self {
-            Self::Accepted(attempt_id, Step::Wait(_)) | Self::Repeated(attempt_id, Step::Wait(_)) => {
-                json!({"status": "accepted", "attempt_id": attempt_id})
+            Self::Accepted(attempt_id, step) | Self::Repeated(attempt_id, step) | Self::Reloaded(attempt_id, step) => {
+                match step {
+                    Step::Wait(_) => json!({"status": "accepted", "attempt_id": attempt_id}),
+                    Step::Confirm(confirmation) => json!({
+                        "status": "unconfirmed",
+                        "attempt_id": attempt_id,
+                        "confirmation_code": confirmation.code.shown(),
+                    }),
+                }
             }
-            Self::Accepted(attempt_id, Step::Confirm(confirmation))
-            | Self::Repeated(attempt_id, Step::Confirm(confirmation))
-            | Self::Reloaded(attempt_id, confirmation) => json!({
-                "status": "unconfirmed",
-                "attempt_id": attempt_id,
-                "confirmation_code": confirmation.code.shown(),
-            }),
             Self::Used(..) => {
                 json!({"error": USED_LOGIN, "error_description": "the login was used before"})
             }
@@ -148,14 +148,15 @@ impl Reply {
 
     fn page(&self, frame: Frame<'_>) -> Page {
         let (mood, title, text) = match self {
-            Self::Accepted(_, Step::Wait(number)) | Self::Repeated(_, Step::Wait(number)) => {
-                return wait_page(frame, number.as_ref());
+            Self::Accepted(id, step) | Self::Repeated(id, step) | Self::Reloaded(id, step) => {
+                return match step {
+                    Step::Wait(number) => wait_page(frame, number.as_ref(), *id),
+                    Step::Confirm(confirmation) => confirmation.page(frame, &texts::CONFIRM_ALLOWED, *id),
+                };
             }
-            Self::Head => return wait_page(frame, None),
-            Self::Accepted(_, Step::Confirm(confirmation))
-            | Self::Repeated(_, Step::Confirm(confirmation))
-            | Self::Reloaded(_, confirmation) => return confirmation.page(frame, &texts::CONFIRM_ALLOWED),
-            Self::Used(_, Some(confirmation)) => return confirmation.page(frame, &texts::CONFIRM_USED),
+            // Only its headers are sent.
+            Self::Head => return wait_page(frame, None, AttemptId::from_bytes([0; 16])),
+            Self::Used(id, Some(confirmation)) => return confirmation.page(frame, &texts::CONFIRM_USED, *id),
             Self::Used(_, None) => (Mood::Neutral, &texts::CALLBACK_USED, &texts::CALLBACK_USED_TEXT),
             Self::Denied(_) | Self::Failed(_) => (Mood::Neutral, &texts::CALLBACK_ENDED, &texts::CALLBACK_ENDED_TEXT),
             Self::Refused(refusal, _) => {
@@ -172,7 +173,7 @@ impl Reply {
 }
 
 /// Where there is nothing left to do. The page names the chat.
-fn wait_page(frame: Frame<'_>, number: Option<&MaskedNumber>) -> Page {
+fn wait_page(frame: Frame<'_>, number: Option<&MaskedNumber>, attempt_id: AttemptId) -> Page {
     let body = html! {
         p {
             @match number {
@@ -184,7 +185,7 @@ fn wait_page(frame: Frame<'_>, number: Option<&MaskedNumber>) -> Page {
         }
         (frame.back_to_whatsapp())
     };
-    frame.following_page(Mood::Good, &texts::CALLBACK_WAIT, &body)
+    frame.following_page(Mood::Good, &texts::CALLBACK_WAIT, &body, attempt_id)
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 (()=>{
-const state=new URLSearchParams(location.search).get('state')||history.state;
-history.replaceState(state,'',location.pathname);
 const result=document.querySelector('[role=status]'),main=result.parentNode;
-if(!state)return;
 const language=document.documentElement.lang,number=main.querySelector('.number');
+const given=new URLSearchParams(location.search).get('state'),state=given||history.state;
+if(!state)return;
+if(given)history.replaceState(given,'','?'+new URLSearchParams({attempt:result.dataset.attempt,language}));
 const title=document.title,heading=main.querySelector('h1').textContent;
 let left=80,pause=1000,failures=0,shown;
 const make=(name,kind,...content)=>{
@@ -55,5 +55,5 @@ if(failures!==1)show(page,!failures);
 if(left>0)setTimeout(ask,pause);
 pause=Math.min(pause*1.3,15000);
 };
-setTimeout(ask,pause);
+setTimeout(ask,given?pause:0);
 })()

@@ -34,7 +34,10 @@ fn the_policy_allows_the_pages_style_and_script() {
 }
 
 fn following() -> Page {
-    in_english(|frame| frame.following_page(Mood::Neutral, TITLE, &html! { p { "Now" } }))
+    in_english(|frame| {
+        let attempt_id = AttemptId::from_bytes([7; 16]);
+        frame.following_page(Mood::Neutral, TITLE, &html! { p { "Now" } }, attempt_id)
+    })
 }
 
 #[test]
@@ -50,7 +53,10 @@ fn only_a_page_that_follows_its_login_may_ask_its_own_host() {
 fn a_page_that_follows_its_login_has_a_place_for_what_it_is_told() {
     let text = following().html;
     assert!(text.contains(&format!("<script>{FOLLOW}</script>")), "{text}");
-    assert!(text.contains(r#"<p>Now</p><div role="status"></div></main>"#), "{text}");
+    assert!(
+        text.contains(r#"<p>Now</p><div role="status" data-attempt="07070707070707070707070707070707"></div></main>"#),
+        "{text}"
+    );
 }
 
 #[test]

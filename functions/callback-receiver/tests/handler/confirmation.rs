@@ -118,6 +118,51 @@ async fn the_page_with_the_code_can_be_loaded_again_without_its_query() {
     assert_eq!(queued(&aws).len(), 1);
 }
 
+/// The request for a page whose script has left this in the address.
+fn left(query: &str, cookies: &[String]) -> Value {
+    let mut event = bare(cookies);
+    event["rawQueryString"] = query.into();
+    event
+}
+
+#[tokio::test]
+async fn a_page_that_is_loaded_again_is_of_the_login_that_it_was_of() {
+    let aws = aws().await;
+    let other = "9".repeat(32);
+    let cookies = [used("h.K7PW4MXR"), format!("__Host-used-{other}=h.CDFH2345")];
+    for (attempt, code, not) in [(ATTEMPT, "K7PW-4MXR", "CDFH"), (&other, "CDFH-2345", "K7PW")] {
+        let response = call(&proving(&aws), &left(&format!("attempt={attempt}&language=de"), &cookies)).await;
+        let page = text(&response);
+        assert!(page.contains(code) && !page.contains(not), "{page}");
+        assert!(page.contains(r#"<html lang="de""#) && page.contains(&format!("data-attempt=\"{attempt}\"")), "{page}");
+    }
+    // Of a login that this browser has not finished there is nothing to show, nor of what is none.
+    for attempt in ["8".repeat(32), "x".to_owned(), format!("{ATTEMPT}&attempt={other}"), format!("{ATTEMPT}&state=")] {
+        let event = left(&format!("attempt={attempt}"), &cookies[..1]);
+        let shown = text(&call(&proving(&aws), &event).await).contains("K7PW-4MXR");
+        assert_eq!(shown, attempt != "8".repeat(32), "{attempt}: else the newest, as before");
+    }
+    for query in [format!("attempt={ATTEMPT}&code=x"), format!("attempt={ATTEMPT}&error=access_denied")] {
+        assert!(!text(&call(&proving(&aws), &left(&query, &cookies)).await).contains("K7PW"), "{query}");
+    }
+    assert_eq!(queued(&aws).len(), 0);
+}
+
+#[tokio::test]
+async fn a_page_without_a_code_is_loaded_again_as_it_was() {
+    let aws = aws().await;
+    let first = call(&receiver(&aws), &callback(link_claims(), &[("code", CODE)])).await;
+    assert!(text(&first).contains(&format!("data-attempt=\"{ATTEMPT}\"")), "{}", text(&first));
+    let mut event = left(&format!("attempt={ATTEMPT}&language=en"), &kept(&first));
+    let again = call(&receiver(&aws), &event).await;
+    assert_eq!(again.status_code, 200);
+    assert!(text(&again).contains("Almost done: go back to WhatsApp"), "{}", text(&again));
+    event["headers"]["accept"] = "application/json".into();
+    let body: Value = serde_json::from_str(text(&call(&receiver(&aws), &event).await)).unwrap();
+    assert_eq!(body, json!({ "status": "accepted", "attempt_id": ATTEMPT }));
+    assert_eq!(queued(&aws).len(), 1);
+}
+
 #[tokio::test]
 async fn a_cookie_that_is_no_code_never_reaches_a_page() {
     let aws = aws().await;

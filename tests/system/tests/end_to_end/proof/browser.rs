@@ -46,6 +46,11 @@ async fn log_in(browser: &Client, link: &str) {
     })
     .await;
     browser.switch_to_window(page).await.unwrap();
+    approve(browser).await;
+}
+
+/// From the page of a link to the page with the code.
+async fn approve(browser: &Client) {
     let button = find(browser, "form button").await;
     // It takes no press in its first half second.
     wait_until("the button to take the press", async || button.click().await.ok()).await;
@@ -100,7 +105,9 @@ async fn honest(browser: &Client) {
     let text = find(browser, "main").await.text().await.unwrap();
     assert!(text.contains(&chats[0][chats[0].len() - 4..]) && !text.contains(&chats[0][10..]), "{text}");
     wait_until("an address without the login", async || {
-        browser.current_url().await.ok()?.query().is_none().then_some(())
+        let address = browser.current_url().await.ok()?;
+        let left: Vec<_> = address.query_pairs().map(|(name, _)| name.into_owned()).collect();
+        (left == ["attempt", "language"]).then_some(())
     })
     .await;
     browser.refresh().await.unwrap();
@@ -151,6 +158,34 @@ async fn beside_the_chat(browser: &Client) {
     browser.refresh().await.unwrap();
     shows(browser, "h1", "Connected").await;
     assert!(!find(browser, "p.code").await.is_displayed().await.unwrap(), "loaded again, it is still served");
+}
+
+/// A phone loads a page again that was out of sight, such as when the person comes back from WhatsApp.
+#[tokio::test]
+async fn of_two_logins_in_one_browser_each_page_keeps_the_code_of_its_own() {
+    in_chromium(two_logins).await;
+}
+
+async fn two_logins(browser: &Client) {
+    let cloud = Cloud::read();
+    let chats = [new_chat(), new_chat()];
+    cloud.introduce_to_proof_stack(&chats[0]).await;
+    browser.goto(chat_page(&cloud, &chats, None).as_str()).await.unwrap();
+    find(browser, "#connect-salesforce").await.click().await.unwrap();
+    let link = find(browser, "#conversation a.connect-link").await.attr("href").await.unwrap().unwrap();
+    let mut pages = Vec::new();
+    for _ in ["first", "second"] {
+        browser.switch_to_window(browser.new_window(true).await.unwrap().handle).await.unwrap();
+        browser.goto(&link).await.unwrap();
+        approve(browser).await;
+        pages.push((browser.window().await.unwrap(), code(browser).await));
+    }
+    assert_ne!(pages[0].1, pages[1].1);
+    for (page, shown) in pages {
+        browser.switch_to_window(page).await.unwrap();
+        browser.refresh().await.unwrap();
+        assert_eq!(code(browser).await, shown);
+    }
 }
 
 #[tokio::test]
