@@ -83,7 +83,11 @@ impl Connection {
         if status == StatusCode::OK { Ok(body) } else { Err("refused".into()) }
     }
 
-    fn signed(&self, target: &str, body: String) -> Result<Request<Full<Bytes>>, Error> {
+    /// A request, ready to be sent.
+    ///
+    /// # Errors
+    /// The target is not fit for a header.
+    pub fn signed(&self, target: &str, body: String) -> Result<Request<Full<Bytes>>, Error> {
         let Self { host, service, region, access_key, session_token, .. } = self;
         // 2026-09-21T14:13:20.123Z, without its punctuation and milliseconds.
         let mut date: String = process::now().rfc3339().chars().filter(|c| !matches!(c, '-' | ':')).take(15).collect();

@@ -1,5 +1,6 @@
 //! The lower bound of a token call: the keeper's work for a token that is fresh, without the AWS SDK. It reads the row over a
-//! connection that it opened itself, with a request that it signs itself. It does not retry, and refreshes nothing.
+//! connection that it opened itself, with a request that it signs itself, and prepares one at its start; it counts and logs as
+//! the keeper does. It does not retry, and refreshes nothing.
 
 use std::time::Duration;
 
@@ -7,24 +8,44 @@ use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use receiver_sdk_free::Connection;
 use serde_json::{Value, json};
-use shared::{WaId, logging, process};
+use shared::{
+    LoginUrls, Timestamp, WaId, logging,
+    metrics::{Measurement, Meter, Metric},
+    process,
+    timestamp::millis,
+    web::{self, Content, Response},
+};
+use tokio::time::timeout;
+use tracing::info;
 
+const GET_ITEM: &str = "DynamoDB_20120810.GetItem";
 const MAX_AGE: Duration = Duration::from_hours(1);
+const DEADLINE: Duration = Duration::from_secs(20);
 
 struct Keeper {
     table: Connection,
     table_name: String,
+    meter: Meter,
+    login_urls: LoginUrls,
 }
 
 impl Keeper {
+    fn read(&self, wa_id: &str) -> Value {
+        json!({ "TableName": self.table_name, "Key": { "wa_id": { "S": wa_id } }, "ConsistentRead": true })
+    }
+
     async fn token(&self, request: &ApiGatewayV2httpRequest) -> Result<Value, Error> {
         let now = process::now();
-        let body: Value = serde_json::from_str(request.body.as_deref().ok_or("no body")?)?;
+        let body: Value = serde_json::from_slice(&web::Request::new(request).body())?;
         let wa_id: WaId = body["wa_id"].as_str().ok_or("no wa_id")?.parse()?;
-        let key = json!({ "wa_id": { "S": wa_id.as_str() } });
-        let read = json!({ "TableName": self.table_name, "Key": key, "ConsistentRead": true });
-        let answer = self.table.call("DynamoDB_20120810.GetItem", &read).await?;
+        let answer = timeout(DEADLINE, self.table.call(GET_ITEM, &self.read(wa_id.as_str()))).await??;
         let row = &serde_json::from_slice::<Value>(&answer)?["Item"];
+        if row["login_url"]["S"]
+            .as_str()
+            .is_some_and(|url| url.parse().is_ok_and(|url| !self.login_urls.contains(&url)))
+        {
+            return Err("another host".into());
+        }
         let refreshed_at: u64 = row["refreshed_at"]["N"].as_str().ok_or("not connected")?.parse()?;
         if u128::from(now.millis().saturating_sub(refreshed_at)) >= MAX_AGE.as_millis() {
             return Err("old".into());
@@ -33,19 +54,21 @@ impl Keeper {
             "access_token": row["access_token"]["S"],
             "token_type": "Bearer",
             "instance_url": row["instance_url"]["S"],
-            "issued_at": refreshed_at,
+            "issued_at": Timestamp::from_millis(refreshed_at).rfc3339(),
             "scope": row["scope"]["S"],
         }))
     }
 
     async fn handle(&self, request: &ApiGatewayV2httpRequest) -> Result<ApiGatewayV2httpResponse, Error> {
-        let mut response = ApiGatewayV2httpResponse::default();
-        response.status_code = 200;
-        for (name, value) in [("content-type", "application/json"), ("cache-control", "no-store")] {
-            response.headers.insert(name, value.parse()?);
-        }
-        response.body = Some(self.token(request).await?.to_string().into());
-        Ok(response)
+        let started = process::now();
+        let answer = self.token(request).await?;
+        let (now, result) = (process::now(), "token");
+        let took = now.since(started);
+        let duration = Measurement::duration(Metric::TokenCallDuration, took);
+        self.meter.record(now, &[Measurement::one(Metric::Requests, &[("Result", result)]), duration]);
+        info!(route = "token", status = 200, result, duration_ms = millis(took), "request served");
+        let content = Content::Json(answer.to_string());
+        Ok(Response { status: 200, content, retry_after: None, cookies: Vec::new() }.into_event(false))
     }
 }
 
@@ -53,7 +76,12 @@ impl Keeper {
 async fn main() -> Result<(), Error> {
     let settings = process::environment();
     logging::start(&settings)?;
-    let table = Connection::open(&settings, "dynamodb").await?;
-    let keeper = Keeper { table, table_name: settings.required("DYNAMODB_PROFILE_TABLE_NAME")? };
+    let keeper = Keeper {
+        table: Connection::open(&settings, "dynamodb").await?,
+        table_name: settings.required("DYNAMODB_PROFILE_TABLE_NAME")?,
+        meter: Meter::read(&settings)?,
+        login_urls: settings.parsed("LOGIN_URLS")?,
+    };
+    keeper.table.signed(GET_ITEM, keeper.read("").to_string())?;
     run(service_fn(async |event: LambdaEvent<_>| keeper.handle(&event.payload).await)).await
 }
