@@ -8,7 +8,7 @@ use std::{
     net::TcpListener,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
     sync::{
         atomic::{AtomicUsize, Ordering},
         mpsc::{self, Receiver},
@@ -317,5 +317,39 @@ fn every_command_is_signed_by_the_profile_that_is_named() {
         let arguments: Vec<_> =
             ["--stack-name", "s", "--profile", "prod"].into_iter().chain(command.split(' ')).collect();
         assert_eq!(signed_by(&arguments, "", &CREDENTIALS).0, "AKIAPROD", "wasf {command}");
+    }
+}
+
+/// How `wasf` ends in a shell that redirects its descriptors so, and what it says.
+fn redirected(redirection: &str, arguments: &str) -> (Option<i32>, String) {
+    let script = format!("exec \"$0\" {arguments} {redirection}");
+    let wasf = env!("CARGO_BIN_EXE_wasf");
+    let ended = Command::new("sh").args(["-c", &script, wasf]).stdout(Stdio::piped()).output().unwrap();
+    (ended.status.code(), String::from_utf8(ended.stderr).unwrap())
+}
+
+#[test]
+fn a_closed_standard_output_is_an_error_before_anything_is_done() {
+    for arguments in ["completions bash", "--help", "--version", "mcp", "init --no-input", "nonsense"] {
+        for redirection in [">&-", ">&- <&-", "1</dev/null"] {
+            let (code, said) = redirected(redirection, arguments);
+            assert_eq!(code, Some(1), "wasf {arguments} {redirection}: {said}");
+            assert!(said.starts_with("wasf: cannot write the output: standard output is closed"), "{said}");
+        }
+    }
+}
+
+#[test]
+fn a_command_without_a_standard_error_neither_is_taken_for_one_that_succeeded() {
+    for redirection in [">&- 2>&-", "<&- >&- 2>&-"] {
+        assert_eq!(redirected(redirection, "completions bash").0, Some(1), "{redirection}");
+    }
+}
+
+#[test]
+fn output_that_is_discarded_on_purpose_is_no_error() {
+    for redirection in [">/dev/null", "1<>/dev/null", ">/dev/null <&-", ">/dev/null 2>&-"] {
+        let (code, said) = redirected(redirection, "completions bash");
+        assert_eq!((code, said.as_str()), (Some(0), ""), "{redirection}");
     }
 }
