@@ -91,6 +91,7 @@ async fn dispatch(args: Args, edge: Edge, output: &mut impl Write) -> Result<Rep
     let Args { target: given, command, json } = args;
     if !matches!(command, Command::Completions { .. }) {
         http::use_environment(edge.environment, given.local)?;
+        aws::check_environment(edge.environment)?;
     }
     match command {
         Command::Completions { shell } => return Ok(completions::generate(shell)),

@@ -353,3 +353,51 @@ fn output_that_is_discarded_on_purpose_is_no_error() {
         assert_eq!((code, said.as_str()), (Some(0), ""), "{redirection}");
     }
 }
+
+#[test]
+fn a_variable_of_the_environment_that_is_invalid_is_named() {
+    for (name, value, why) in [
+        ("AWS_MAX_ATTEMPTS", "many", "not a number from 1"),
+        ("AWS_MAX_ATTEMPTS", "0", "not a number from 1"),
+        ("AWS_RETRY_MODE", "legacy", "wasf knows standard and adaptive"),
+        ("AWS_ENDPOINT_URL", "nonsense", "not a URL"),
+        ("AWS_ENDPOINT_URL", "localhost:4566", "not a URL"),
+    ] {
+        let said = wasf(&[], &[&CREDENTIALS[..], &[(name, value)]].concat());
+        let begin = format!("wasf: {name} in the environment is invalid: {why}");
+        assert!(said.starts_with(&begin) && said.lines().count() == 1, "{name}={value}: {said}");
+    }
+}
+
+#[test]
+fn a_region_that_is_none_is_named() {
+    let said = wasf(&[], &[&CREDENTIALS[..], &[("AWS_REGION", "")]].concat());
+    assert!(said.contains("cannot find the region: none is configured"), "{said}");
+    let said = wasf(&["--region", "us east"], &CREDENTIALS);
+    assert!(said.contains("\"us east\" is no region"), "{said}");
+}
+
+#[test]
+fn a_request_that_cannot_be_sent_is_not_quoted() {
+    let said = wasf(&[], &[&CREDENTIALS[..], &[("AWS_ENDPOINT_URL_CLOUDFORMATION", "nonsense")]].concat());
+    assert!(said.contains("nonsense") && !said.contains("nobodys") && !said.contains("body"), "{said}");
+}
+
+#[test]
+fn a_profile_of_the_environment_that_is_unknown_is_not_called_the_default_one() {
+    let said = wasf(&[], &[("AWS_PROFILE", "nope"), ("AWS_REGION", "us-east-1")]);
+    assert!(said.contains("AWS_PROFILE"), "{said}");
+}
+
+#[test]
+fn a_file_that_names_no_stack_is_named() {
+    let file = file("samconfig.toml", "version = 0.1\n");
+    let said = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wasf"));
+        command.args(arguments).arg("doctor").current_dir(file.parent().unwrap()).env_remove("WASF_STACK_NAME");
+        String::from_utf8(command.output().unwrap().stderr).unwrap()
+    };
+    let unnamed = format!("wasf: no stack name; give --stack-name ({} has none for default)\n", file.display());
+    assert_eq!(said(&[]), unnamed);
+    assert!(said(&["--config-env", "prod"]).contains("has no environment prod; it has none"));
+}

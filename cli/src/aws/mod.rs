@@ -30,7 +30,7 @@ pub(crate) use self::{
     attempts::{AttemptTable, KeptReference, Of, Wanted, oldest},
     buses::Bus,
     cloudformation::{FailedResource, delete_stack, failed_resources, find_stack, retained_resources, stack_exists},
-    config::{config, region},
+    config::{check_environment, config, region},
     connections::{ConnectionTable, HasSealed, Walked},
     erasure::Erasure,
     functions::{EventSource, Functions, SMALL_ACCOUNT, Settings},
