@@ -38,7 +38,14 @@ pub(crate) async fn config(
     if let Some(profile) = profile {
         loader = loader.profile_name(profile);
     }
-    let config = loader.load().await;
+    // The SDK panics at retry settings of a profile that it does not know.
+    let config = tokio::spawn(async move { loader.load().await }).await.map_err(|error| {
+        let panic = error.try_into_panic().ok().and_then(|panic| panic.downcast::<String>().ok());
+        Error::failed(
+            "use the AWS configuration",
+            panic.map_or_else(|| "invalid settings".to_owned(), |why| before_debug(&why)),
+        )
+    })?;
     check_region(config.region().map(AsRef::as_ref))?;
     let provider = match profile {
         Some(profile) => {
@@ -52,6 +59,12 @@ pub(crate) async fn config(
         },
     };
     Ok(config.into_builder().credentials_provider(provider).build())
+}
+
+/// What the SDK's panic says, in one line, without the error as programs see it.
+fn before_debug(panic: &str) -> String {
+    let said = panic.split(" (EnvConfigError").next().unwrap_or_default();
+    said.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// A region can be part of a host's name. Which there are only AWS knows.

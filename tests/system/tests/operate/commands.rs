@@ -141,6 +141,20 @@ async fn output_that_is_discarded_on_purpose_is_no_error() {
 }
 
 #[tokio::test]
+async fn a_command_that_reads_a_closed_standard_input_says_what_is_missing() {
+    let operator = Operator::beside().await;
+    for (command, why) in [
+        ("secret set sf_client_secret --confirm", "the value on standard input cannot be used: it is empty"),
+        ("person show -", "there is no chat on standard input"),
+        ("attempt list --chat -", "there is no chat on standard input"),
+    ] {
+        let (code, said) = redirected(&operator, command, "<&-");
+        assert_eq!(code, Some(2), "wasf {command} <&-: {said}");
+        assert!(said.contains(why), "wasf {command} <&-: {said}");
+    }
+}
+
+#[tokio::test]
 async fn a_file_that_is_written_while_standard_error_is_closed_has_no_notes_in_it() {
     let operator = Operator::ready().await;
     let (code, said) = redirected(&operator, "init --no-input --confirm", "2>&-");
