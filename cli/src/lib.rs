@@ -68,6 +68,14 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Args, Exit
     })
 }
 
+/// Says that there is no standard output, before a command does anything that nobody would hear of.
+#[must_use]
+pub fn no_output() -> ExitCode {
+    let error = Error::failed("write the output", "standard output is closed or read-only; > /dev/null discards it");
+    report::print_error(&error);
+    error.exit().into()
+}
+
 /// Runs a command and prints its report, or its error.
 pub async fn run(args: Args, edge: Edge, output: &mut impl Write) -> ExitCode {
     // What is not the protocol's would be an invalid message there.
@@ -83,6 +91,7 @@ async fn dispatch(args: Args, edge: Edge, output: &mut impl Write) -> Result<Rep
     let Args { target: given, command, json } = args;
     if !matches!(command, Command::Completions { .. }) {
         http::use_environment(edge.environment, given.local)?;
+        aws::check_environment(edge.environment)?;
     }
     match command {
         Command::Completions { shell } => return Ok(completions::generate(shell)),

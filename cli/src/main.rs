@@ -7,6 +7,9 @@ use tokio::runtime::Builder;
 use wasf::Edge;
 
 fn main() -> ExitCode {
+    if !standard_output::is_writable() {
+        return wasf::no_output();
+    }
     let environment = |name| process::environment().optional(name);
     let edge = Edge { now: process::now, random: process::random, environment };
     let args = match wasf::parse(env::args_os()) {

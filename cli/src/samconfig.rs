@@ -48,7 +48,7 @@ impl SamConfig {
         let tables = document.iter().filter(|(_, item)| item.is_table_like()).map(|(name, _)| name);
         let known: Vec<_> = tables.collect();
         if environment != DEFAULT_ENVIRONMENT && !known.contains(&environment) {
-            let known = known.join(", ");
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
             let why = format!("{FILE} has no environment {environment}; it has {known}, see --config-env");
             return Err(Error::Usage(why));
         }

@@ -54,7 +54,13 @@ pub(crate) async fn account(args: &TargetArgs) -> Result<SdkConfig, Error> {
 
 /// The stack's name, once [`completed`] has looked for it.
 pub(crate) fn stack_name(args: &TargetArgs) -> Result<String, Error> {
-    let unnamed = || Error::Usage(format!("no stack name; give --stack-name, or run wasf in a folder with {FILE}"));
+    let unnamed = || {
+        let why = match in_or_above(FILE) {
+            Some(file) => format!("{} has none for {}", file.display(), args.environment()),
+            None => format!("or run wasf in a folder with {FILE}"),
+        };
+        Error::Usage(format!("no stack name; give --stack-name ({why})"))
+    };
     args.stack_name.clone().ok_or_else(unnamed)
 }
 

@@ -8,7 +8,7 @@ use std::{
     net::TcpListener,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
     sync::{
         atomic::{AtomicUsize, Ordering},
         mpsc::{self, Receiver},
@@ -318,4 +318,94 @@ fn every_command_is_signed_by_the_profile_that_is_named() {
             ["--stack-name", "s", "--profile", "prod"].into_iter().chain(command.split(' ')).collect();
         assert_eq!(signed_by(&arguments, "", &CREDENTIALS).0, "AKIAPROD", "wasf {command}");
     }
+}
+
+/// How `wasf` ends in a shell that redirects its descriptors so, and what it says.
+fn redirected(redirection: &str, arguments: &str) -> (Option<i32>, String) {
+    let script = format!("exec \"$0\" {arguments} {redirection}");
+    let wasf = env!("CARGO_BIN_EXE_wasf");
+    let ended = Command::new("sh").args(["-c", &script, wasf]).stdout(Stdio::piped()).output().unwrap();
+    (ended.status.code(), String::from_utf8(ended.stderr).unwrap())
+}
+
+#[test]
+fn a_closed_standard_output_is_an_error_before_anything_is_done() {
+    for arguments in ["completions bash", "--help", "--version", "mcp", "init --no-input", "nonsense"] {
+        for redirection in [">&-", ">&- <&-", "1</dev/null"] {
+            let (code, said) = redirected(redirection, arguments);
+            assert_eq!(code, Some(1), "wasf {arguments} {redirection}: {said}");
+            assert!(said.starts_with("wasf: cannot write the output: standard output is closed"), "{said}");
+        }
+    }
+}
+
+#[test]
+fn a_command_without_a_standard_error_neither_is_taken_for_one_that_succeeded() {
+    for redirection in [">&- 2>&-", "<&- >&- 2>&-"] {
+        assert_eq!(redirected(redirection, "completions bash").0, Some(1), "{redirection}");
+    }
+}
+
+#[test]
+fn output_that_is_discarded_on_purpose_is_no_error() {
+    for redirection in [">/dev/null", "1<>/dev/null", ">/dev/null <&-", ">/dev/null 2>&-"] {
+        let (code, said) = redirected(redirection, "completions bash");
+        assert_eq!((code, said.as_str()), (Some(0), ""), "{redirection}");
+    }
+}
+
+#[test]
+fn a_variable_of_the_environment_that_is_invalid_is_named() {
+    for (name, value, why) in [
+        ("AWS_MAX_ATTEMPTS", "many", "not a number from 1"),
+        ("AWS_MAX_ATTEMPTS", "0", "not a number from 1"),
+        ("AWS_RETRY_MODE", "legacy", "wasf knows standard and adaptive"),
+        ("AWS_ENDPOINT_URL", "nonsense", "not a URL"),
+        ("AWS_ENDPOINT_URL", "localhost:4566", "not a URL"),
+    ] {
+        let said = wasf(&[], &[&CREDENTIALS[..], &[(name, value)]].concat());
+        let begin = format!("wasf: {name} in the environment is invalid: {why}");
+        assert!(said.starts_with(&begin) && said.lines().count() == 1, "{name}={value}: {said}");
+    }
+}
+
+#[test]
+fn a_setting_of_the_profile_that_the_sdk_does_not_know_is_an_error_that_names_it() {
+    let file = file("config", "[default]\nretry_mode = legacy\n");
+    let said = wasf(&[], &[&CREDENTIALS[..], &[("AWS_CONFIG_FILE", file.to_str().unwrap())]].concat());
+    let last = said.lines().last().unwrap_or_default();
+    assert!(last.starts_with("wasf: cannot use the AWS configuration: ") && last.contains("legacy"), "{said}");
+}
+
+#[test]
+fn a_region_that_is_none_is_named() {
+    let said = wasf(&[], &[&CREDENTIALS[..], &[("AWS_REGION", "")]].concat());
+    assert!(said.contains("cannot find the region: none is configured"), "{said}");
+    let said = wasf(&["--region", "us east"], &CREDENTIALS);
+    assert!(said.contains("\"us east\" is no region"), "{said}");
+}
+
+#[test]
+fn a_request_that_cannot_be_sent_is_not_quoted() {
+    let said = wasf(&[], &[&CREDENTIALS[..], &[("AWS_ENDPOINT_URL_CLOUDFORMATION", "nonsense")]].concat());
+    assert!(said.contains("nonsense") && !said.contains("nobodys") && !said.contains("body"), "{said}");
+}
+
+#[test]
+fn a_profile_of_the_environment_that_is_unknown_is_not_called_the_default_one() {
+    let said = wasf(&[], &[("AWS_PROFILE", "nope"), ("AWS_REGION", "us-east-1")]);
+    assert!(said.contains("AWS_PROFILE"), "{said}");
+}
+
+#[test]
+fn a_file_that_names_no_stack_is_named() {
+    let file = file("samconfig.toml", "version = 0.1\n");
+    let said = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wasf"));
+        command.args(arguments).arg("doctor").current_dir(file.parent().unwrap()).env_remove("WASF_STACK_NAME");
+        String::from_utf8(command.output().unwrap().stderr).unwrap()
+    };
+    let unnamed = format!("wasf: no stack name; give --stack-name ({} has none for default)\n", file.display());
+    assert_eq!(said(&[]), unnamed);
+    assert!(said(&["--config-env", "prod"]).contains("has no environment prod; it has none"));
 }

@@ -2,7 +2,7 @@
 
 /// The text is not an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not an id (expected 32 hexadecimal digits)")]
+#[error("not an id (expected 32 hexadecimal digits in lower case)")]
 pub struct InvalidId;
 
 /// Parses the printed form, whose letters are small.

@@ -519,9 +519,21 @@ def test_every_crate_keeps_the_workspaces_lints():
     for lint in ("dbg_macro", "print_stdout", "print_stderr", "todo", "unwrap_used"):
         assert lints["clippy"][lint] == "warn"
     assert lints["rust"]["unsafe_code"] == "forbid"
+    own = {
+        "receiver-aws-defaults": lints,
+        "standard-output": {**lints, "rust": {**lints["rust"], "unsafe_code": "deny"}},
+    }
     for package in _packages():
         manifest = tomllib.loads(pathlib.Path(package["manifest_path"]).read_text())
-        assert manifest["lints"] == (lints if package["name"] == "receiver-aws-defaults" else {"workspace": True}), package["name"]
+        assert manifest["lints"] == own.get(package["name"], {"workspace": True}), package["name"]
+
+
+def test_one_crate_uses_a_macro_with_unsafe_code_and_none_has_its_own():
+    for folder in ("cli", "functions", "shared", "tests"):
+        for path, text in _sources(folder):
+            code = re.sub(r"//.*", "", text)
+            own = code.replace("#[ctor(unsafe)]", "") if path == ROOT / "cli/standard-output/src/lib.rs" else code
+            assert not re.search(r"\bunsafe\b|\ballow\(unsafe_code", own), path
 
 
 # A comment is not in what TOML's parser returns, so this one reads lines.

@@ -34,6 +34,9 @@ impl Chat {
         let mut text = String::new();
         let read = input.take(MAX_BYTES).read_to_string(&mut text);
         read.map_err(|error| Error::failed("read the chat from standard input", error.to_string()))?;
+        if text.trim().is_empty() {
+            return Err(Error::Usage("there is no chat on standard input".to_owned()));
+        }
         addresses(text.trim()).map_err(|why| Error::Usage(format!("the text on standard input is {why}")))
     }
 }
@@ -117,6 +120,12 @@ mod tests {
             assert_eq!(error.exit(), Exit::Usage);
             assert!(!error.to_string().contains("1555"), "{error}");
         }
+    }
+
+    #[test]
+    fn an_empty_standard_input_is_named_as_that() {
+        let error = "-".parse::<Chat>().unwrap().addresses(&b" \n"[..]).unwrap_err();
+        assert_eq!(error.to_string(), "there is no chat on standard input");
     }
 
     #[test]

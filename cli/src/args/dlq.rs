@@ -4,6 +4,8 @@ use std::num::NonZeroU32;
 
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 
+use super::at_least_one;
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum DlqCommand {
     /// Count the messages in each queue, and the dead letters by content and reason.
@@ -103,6 +105,6 @@ pub(crate) struct Selection {
     #[arg(long, value_name = "REASON")]
     pub(crate) reason: Option<String>,
     /// At most this many.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(crate) max: Option<usize>,
 }

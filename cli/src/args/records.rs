@@ -3,10 +3,9 @@
 use std::{fmt, num::NonZeroU32, str::FromStr, time::Duration};
 
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
-use humantime::parse_duration;
 use shared::{AttemptId, WaId};
 
-use super::{Chat, When};
+use super::{Chat, When, at_least_one, when::duration};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AttemptCommand {
@@ -52,7 +51,7 @@ pub(crate) struct AttemptList {
     #[arg(long, value_name = "TIME")]
     pub(crate) until: Option<When>,
     /// Show at most this many.
-    #[arg(long, default_value_t = 100, value_name = "N", alias = "max")]
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = at_least_one, alias = "max")]
     pub(crate) limit: usize,
     /// Read the whole table instead of an index: it also finds attempts that no index has, and unreadable items.
     #[arg(long)]
@@ -144,7 +143,7 @@ Examples:
         #[arg(long)]
         status: Option<ConnectionStatus>,
         /// Read at most this many rows.
-        #[arg(long, default_value_t = 1_000, value_name = "N")]
+        #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = at_least_one)]
         limit: usize,
         /// Read the second of eight parts of the table: 2/8 [default: the first of as many as --limit asks for].
         #[arg(long, value_name = "N/OF")]
@@ -252,7 +251,7 @@ Examples:
   wasf events redeliver --attempt 0123456789abcdef0123456789abcdef --again bot --confirm")]
     Redeliver {
         /// Only what was updated within this time: 90s, 15m, 2h, 7d.
-        #[arg(long, default_value = "2h", value_name = "DURATION", value_parser = parse_duration)]
+        #[arg(long, default_value = "2h", value_name = "DURATION", value_parser = duration)]
         since: Duration,
         /// Read the whole table instead of an index: it also finds outcomes that no index has.
         #[arg(long, conflicts_with = "attempt")]

@@ -22,6 +22,16 @@ pub(crate) enum When {
 #[error("neither a duration (90s, 15m, 2h, 7d) nor a time (2026-11-26T10:00:00Z, 2026-11-26T12:00:00+02:00)")]
 pub(crate) struct InvalidTime;
 
+/// The text is no duration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a duration (90s, 15m, 2h, 7d)")]
+pub(crate) struct InvalidDuration;
+
+/// A duration, as it is typed.
+pub(super) fn duration(text: &str) -> Result<Duration, InvalidDuration> {
+    parse_duration(text).map_err(|_| InvalidDuration)
+}
+
 impl When {
     pub(crate) fn before(self, now: Timestamp) -> Timestamp {
         match self {
@@ -35,7 +45,7 @@ impl FromStr for When {
     type Err = InvalidTime;
 
     fn from_str(text: &str) -> Result<Self, InvalidTime> {
-        if let Ok(duration) = parse_duration(text) {
+        if let Ok(duration) = duration(text) {
             return Ok(Self::Ago(duration));
         }
         time(text).map(Self::At).ok_or(InvalidTime)
@@ -47,7 +57,7 @@ fn time(text: &str) -> Option<Timestamp> {
     let (utc, is_ahead, offset) = match text.len().checked_sub("+00:00".len()).and_then(|at| text.split_at_checked(at))
     {
         Some((local, offset)) if offset.starts_with(['+', '-']) => {
-            (format!("{local}Z"), offset.starts_with('+'), duration(&offset[1..])?)
+            (format!("{local}Z"), offset.starts_with('+'), of_offset(&offset[1..])?)
         }
         _ => (text.to_owned(), false, Duration::ZERO),
     };
@@ -57,7 +67,7 @@ fn time(text: &str) -> Option<Timestamp> {
 }
 
 /// `02:30`, of an offset.
-fn duration(offset: &str) -> Option<Duration> {
+fn of_offset(offset: &str) -> Option<Duration> {
     let (hours, minutes) = offset.split_once(':')?;
     let number = |text: &str, end: u64| {
         let is_number = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());

@@ -19,7 +19,7 @@ use shared::{
 };
 
 pub(crate) use self::{
-    listing::{Of, Wanted},
+    listing::{Of, Wanted, oldest},
     references::KeptReference,
 };
 use crate::{

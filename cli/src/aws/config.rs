@@ -12,8 +12,10 @@ use aws_credential_types::{
 };
 use aws_types::{SdkConfig, service_config::ServiceConfigKey};
 
+use reqwest::Url;
+
 use super::http;
-use crate::{error::Error, local::LocalCloud};
+use crate::{Variable, error::Error, local::LocalCloud};
 
 /// The configuration of all clients. Credentials come from the default chain (environment, profile, SSO), with
 /// `--profile` from that profile alone, and on the local cloud from its state file. What is missing is said before the
@@ -36,10 +38,15 @@ pub(crate) async fn config(
     if let Some(profile) = profile {
         loader = loader.profile_name(profile);
     }
-    let config = loader.load().await;
-    if config.region().is_none() {
-        return Err(Error::failed("find the region", "none is configured; give --region, or set AWS_REGION"));
-    }
+    // The SDK panics at retry settings of a profile that it does not know.
+    let config = tokio::spawn(async move { loader.load().await }).await.map_err(|error| {
+        let panic = error.try_into_panic().ok().and_then(|panic| panic.downcast::<String>().ok());
+        Error::failed(
+            "use the AWS configuration",
+            panic.map_or_else(|| "invalid settings".to_owned(), |why| before_debug(&why)),
+        )
+    })?;
+    check_region(config.region().map(AsRef::as_ref))?;
     let provider = match profile {
         Some(profile) => {
             let provider = ProviderConfig::without_region().with_http_client(http_client);
@@ -52,6 +59,40 @@ pub(crate) async fn config(
         },
     };
     Ok(config.into_builder().credentials_provider(provider).build())
+}
+
+/// What the SDK's panic says, in one line, without the error as programs see it.
+fn before_debug(panic: &str) -> String {
+    let said = panic.split(" (EnvConfigError").next().unwrap_or_default();
+    said.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A region can be part of a host's name. Which there are only AWS knows.
+fn check_region(region: Option<&str>) -> Result<(), Error> {
+    let is_name = |region: &str| region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    match region.filter(|region| !region.is_empty()) {
+        Some(region) if is_name(region) => Ok(()),
+        Some(region) => Err(Error::Usage(format!("{region:?} is no region; give one such as us-east-1"))),
+        None => Err(Error::failed("find the region", "none is configured; give --region, or set AWS_REGION")),
+    }
+}
+
+/// Checks what the SDK panics at, or complains of without its name.
+pub(crate) fn check_environment(variable: Variable) -> Result<(), Error> {
+    let invalid = |name: &str, why: &str| Error::Usage(format!("{name} in the environment is invalid: {why}"));
+    if variable("AWS_MAX_ATTEMPTS").is_some_and(|number| !number.parse::<u32>().is_ok_and(|number| number > 0)) {
+        return Err(invalid("AWS_MAX_ATTEMPTS", "not a number from 1"));
+    }
+    let known = ["standard", "adaptive"];
+    if variable("AWS_RETRY_MODE").is_some_and(|mode| !known.contains(&mode.trim().to_lowercase().as_str())) {
+        return Err(invalid("AWS_RETRY_MODE", "wasf knows standard and adaptive"));
+    }
+    let is_url =
+        |url: &str| Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    if variable("AWS_ENDPOINT_URL").is_some_and(|url| !is_url(&url)) {
+        return Err(invalid("AWS_ENDPOINT_URL", "not a URL, such as https://vpce.example.com"));
+    }
+    Ok(())
 }
 
 /// The credentials of this profile alone. In the SDK's default chain those of the environment would come first, and an
@@ -121,7 +162,7 @@ fn no_credentials(error: Option<&CredentialsError>, profile: Option<&str>) -> Er
     let is_sso = ["SSO", "sso/cache", "sso\\cache"].iter().any(|sign| why.contains(sign));
     let login = if is_sso { format!("; run aws sso login{of_profile}") } else { String::new() };
     let Some(profile) = profile else {
-        let none = "neither the environment nor the default profile has any";
+        let none = "neither the environment nor the profile (AWS_PROFILE, or default) has any";
         let why = if is_missing { none.to_owned() } else { format!("{why}{login}") };
         let all = "run aws configure, aws login or aws sso login, or give --profile";
         return Error::failed("find AWS credentials", format!("{why}; {all}"));
@@ -197,6 +238,18 @@ mod tests {
             let error = key_of(profile).await.unwrap_err().to_string();
             assert!(error.starts_with(&format!("cannot use the profile {profile}: ")), "{error}");
         }
+    }
+
+    #[test]
+    fn a_region_that_is_no_name_is_refused() {
+        assert!(check_region(Some("eu-west-1")).is_ok());
+        for none in [None, Some("")] {
+            assert!(check_region(none).unwrap_err().to_string().contains("none is configured"));
+        }
+        assert_eq!(
+            check_region(Some("us east")).unwrap_err().to_string(),
+            "\"us east\" is no region; give one such as us-east-1"
+        );
     }
 
     #[test]

@@ -27,10 +27,10 @@ pub(crate) use aws_types::SdkConfig;
 
 pub(crate) use self::{
     alarms::{Alarm, AlarmState, alarms},
-    attempts::{AttemptTable, KeptReference, Of, Wanted},
+    attempts::{AttemptTable, KeptReference, Of, Wanted, oldest},
     buses::Bus,
     cloudformation::{FailedResource, delete_stack, failed_resources, find_stack, retained_resources, stack_exists},
-    config::{config, region},
+    config::{check_environment, config, region},
     connections::{ConnectionTable, HasSealed, Walked},
     erasure::Erasure,
     functions::{EventSource, Functions, SMALL_ACCOUNT, Settings},

@@ -3,11 +3,11 @@
 use std::{fmt::Write as _, io, time::Duration};
 
 use serde_json::json;
-use shared::{AttemptId, Status, Timestamp, timestamp::Clock};
+use shared::{AttemptId, Status, Timestamp, attempt::index::BY_STATUS, timestamp::Clock};
 
 use crate::{
     args::{AttemptCommand, AttemptList, StatusArg, When},
-    aws::{AttemptTable, Of, Wanted},
+    aws::{AttemptTable, Of, Wanted, oldest},
     error::{Error, Exit},
     records::{
         Listed, attempt_report, attempt_summary, attempt_table, not_indexed_text, unreadable_json, unreadable_text,
@@ -88,13 +88,11 @@ struct Span {
 impl Span {
     fn of(since: Option<When>, until: Option<When>, is_of_chat: bool, now: Timestamp) -> Result<Self, Error> {
         let until = until.map(|until| until.before(now));
-        let end = until.unwrap_or(now);
+        // Nothing is in the future: its last two hours are those before now.
+        let end = until.map_or(now, |until| until.min(now));
         let since = since.map(|since| since.before(now)).or_else(|| (!is_of_chat).then(|| end.minus(RECENT)));
         if since.is_some_and(|since| since > end) {
-            return Err(Error::Usage(format!(
-                "--since is later than {}",
-                if until.is_some() { "--until" } else { "now" }
-            )));
+            return Err(Error::Usage(format!("--since is later than {}", if end == now { "now" } else { "--until" })));
         }
         Ok(Self { since, until })
     }
@@ -127,6 +125,9 @@ fn listing(listed: &Listed, span: Span, index: Option<(&str, Option<u64>)>, now:
     }
     text.push_str(".\n");
     text.extend(index.map(|(index, lacks)| not_indexed_text(index, lacks)));
+    if index.is_some_and(|(index, _)| index == BY_STATUS) && span.since.is_some_and(|since| since < oldest(now)) {
+        text.push_str("Attempts expire after 90 days; --scan finds older ones that have not been deleted.\n");
+    }
     let json = json!({
         "attempts": found.iter().map(attempt_summary).collect::<Vec<_>>(),
         "unreadable": unreadable_json(unreadable),

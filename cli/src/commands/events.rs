@@ -6,7 +6,7 @@
 //! (`redelivered_at`). It must not be `updated_at`: that is in the event's id, by which a bot recognizes a repetition,
 //! and in the condition of every mark. The marks of who was notified stay, so the notifier resumes where it stopped.
 
-use std::{collections::BTreeSet, num::NonZeroU32};
+use std::{collections::BTreeSet, num::NonZeroU32, time::Duration};
 
 use serde_json::json;
 use shared::{
@@ -25,7 +25,7 @@ use crate::{
     error::{Error, Exit},
     parties::{TEST_CHAT, TestWay, send_test_event},
     records::{Listed, attempt_summary, not_indexed_text, outcome_table, unreadable_json, unreadable_text},
-    report::{Progress, Report, count},
+    report::{Progress, Report, count, duration_text},
     target::Target,
 };
 
@@ -48,13 +48,18 @@ pub(crate) async fn run(command: EventsCommand, target: &Target, clock: Clock) -
         incomplete(&attempts, now.minus(since), scan, now).await?
     };
     if listed.attempts.is_empty() && listed.unreadable.is_empty() {
-        let nothing = "Nothing to redeliver: every notification is complete.\n";
-        let text = format!("{nothing}{}", not_indexed_text(index::BY_STATUS, not_indexed));
+        let text = nothing_text(since, not_indexed);
         let json = json!({"found": 0, "redelivered": 0, "outcomes": [], "not_indexed": not_indexed});
         return Ok(Report::new(text, json, Exit::NothingMatched));
     }
     let redelivered = if confirm { redeliver_all(&attempts, &listed.attempts, &again, clock).await? } else { 0 };
     Ok(report(&listed, not_indexed, redelivered, confirm, now))
+}
+
+/// That nothing is left to tell, and of which time: what is older was not looked at.
+fn nothing_text(since: Duration, not_indexed: Option<u64>) -> String {
+    let complete = format!("every notification of the last {} is complete", duration_text(since));
+    format!("Nothing to redeliver: {complete}.\n{}", not_indexed_text(index::BY_STATUS, not_indexed))
 }
 
 /// Sends the bot's webhook and its event bus an event that means nothing, as the notifier does.
@@ -183,6 +188,12 @@ fn report(listed: &Listed, not_indexed: Option<u64>, redelivered: usize, confirm
 mod tests {
     use super::*;
     use crate::records::{Unreadable, tests::attempt};
+
+    #[test]
+    fn what_is_older_than_it_looked_at_is_not_called_complete() {
+        let text = nothing_text(Duration::from_hours(2), Some(0));
+        assert_eq!(text, "Nothing to redeliver: every notification of the last 2 h is complete.\n");
+    }
 
     #[test]
     fn every_status_is_an_outcome_but_those_of_a_login_that_goes_on() {

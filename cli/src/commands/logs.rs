@@ -1,4 +1,4 @@
-//! `wasf logs`: the lines of all four functions in order of time, or those of one attempt.
+//! `wasf logs`: the lines of all functions in order of time, or those of one attempt.
 
 mod line;
 

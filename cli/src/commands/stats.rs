@@ -13,6 +13,11 @@ use crate::{
     target::Target,
 };
 
+/// How long CloudWatch keeps metrics by the hour.
+///
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_concepts.html>
+const KEPT: Duration = Duration::from_hours(455 * 24);
+
 /// What is counted: for people, for programs, and where it is measured.
 const COUNTS: [(&str, &str, Metric, (&str, &str)); 8] = [
     ("links made", "links_made", Metric::Requests, ("Result", "link_made")),
@@ -38,11 +43,19 @@ const CONFIRMED: (&str, Metric) = ("confirmation to connected", Metric::TimeToCo
 const PERCENTILES: [(&str, Statistic); 2] = [("median", Statistic::Median), ("p99", Statistic::P99)];
 
 pub(crate) async fn run(since: Duration, target: &Target, clock: Clock) -> Result<Report, Error> {
+    check(since)?;
+    let found = statistics(&target.aws, target.stack.name(), &queries(), since, clock).await?;
+    Ok(report(&found, since, clock()))
+}
+
+fn check(since: Duration) -> Result<(), Error> {
     if since.is_zero() {
         return Err(Error::Usage("invalid --since: no time has passed; give 15m or 24h".to_owned()));
     }
-    let found = statistics(&target.aws, target.stack.name(), &queries(), since, clock).await?;
-    Ok(report(&found, since, clock()))
+    if since > KEPT {
+        return Err(Error::Usage(format!("invalid --since: CloudWatch keeps metrics for {}", duration_text(KEPT))));
+    }
+    Ok(())
 }
 
 /// The counts, the reasons, and each percentile of the times, in this order.
@@ -137,6 +150,14 @@ fn took(milliseconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_is_counted_that_cloudwatch_has_metrics_of() {
+        assert!(check(Duration::from_secs(1)).is_ok() && check(KEPT).is_ok());
+        for wrong in [Duration::ZERO, KEPT + Duration::from_secs(1)] {
+            assert_eq!(check(wrong).unwrap_err().exit(), Exit::Usage);
+        }
+    }
 
     const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
 

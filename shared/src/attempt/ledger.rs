@@ -31,7 +31,7 @@ use crate::{
 /// Longer than the exchanger's time-out, so that a lease never expires under a running holder.
 pub const LEASE: Duration = Duration::from_mins(1);
 /// How long an attempt, or the end of a connection, is kept.
-pub(crate) const RETENTION: Duration = Duration::from_hours(90 * 24);
+pub const RETENTION: Duration = Duration::from_hours(90 * 24);
 /// How many codes of one attempt are tried at most. A person needs one; another comes where they go back in the browser.
 pub const MAX_CODES: u64 = 3;
 /// What says how the exchange goes on, and ends with the final outcome.

@@ -19,6 +19,7 @@ mod ways;
 
 pub use end::{End, EndReason};
 pub use item::{Item, UnreadableItem, attr};
+pub use ledger::RETENTION;
 pub use outcome::{Account, Next, Outcome, Reason};
 pub use ways::Ways;
 

@@ -77,7 +77,7 @@ where
             let mut text = error.to_string();
             let mut source = error.source();
             while let Some(cause) = source {
-                text = format!("{text}: {cause}");
+                text = format!("{text}: {}", without_request(&cause.to_string()));
                 source = cause.source();
             }
             text
@@ -85,6 +85,11 @@ where
         // A request that could not be made, or an answer that could not be parsed: the source may quote it.
         _ => error.to_string(),
     }
+}
+
+/// The SDK's error about an endpoint that is no URL quotes the request, with its body.
+fn without_request(text: &str) -> &str {
+    text.split(" to request `Request {").next().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -124,6 +129,14 @@ mod tests {
     fn says_what_kept_the_call_from_being_answered() {
         let error = SdkError::timeout_error("no answer in 3 s");
         assert_eq!(text(error), "UpdateItem failed: request has timed out: no answer in 3 s");
+    }
+
+    #[test]
+    fn quotes_nothing_of_a_request_that_could_not_be_sent() {
+        let quoting = "failed to apply endpoint `nonsense` to request `Request { body: s3cret }`: no scheme";
+        let error = SdkError::timeout_error(quoting);
+        let said = "UpdateItem failed: request has timed out: failed to apply endpoint `nonsense`";
+        assert_eq!(text(error), said);
     }
 
     #[test]

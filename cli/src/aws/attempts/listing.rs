@@ -1,29 +1,36 @@
 //! Lists of attempts, the latest first, from the attempt table's indexes: they read little more than they show, however
 //! large the table is.
 //!
-//! A list by status merges the partitions of a day ([`index::status_days`]), from the latest day back: one day, and then as
-//! many as the list lacks at the rate of those that were read ([`days_to_read`]). So a list of many days with few attempts
-//! does not wait for each, and one that is nearly full after a day reads little of the next.
+//! A list by status merges the partitions of a day ([`index::status_days`], [`merge`]), from the latest day back: one day, and
+//! then as many as the list lacks at the rate of those that were read ([`days_to_read`]). So a list of many days with few
+//! attempts does not wait for each, and one that is nearly full after a day reads little of the next.
 
-use std::collections::HashSet;
+mod merge;
+
+use std::{cmp::Reverse, collections::HashSet, ops::RangeInclusive};
 
 use aws_sdk_dynamodb::{error::ProvideErrorMetadata as _, types::AttributeValue};
 use shared::{
     Status, Timestamp, WaId,
-    attempt::{attr, index},
+    attempt::{RETENTION, attr, index},
 };
 use tokio::task::JoinSet;
 
+use self::merge::{Partition, Read, reads, time};
 use super::{AttemptTable, Row, key_of, number, read_attempt};
 use crate::{error::Error, records::Listed};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 /// How far this machine's clock may be behind the functions', which date the rows.
 const CLOCK_TOLERANCE_MS: u64 = 10 * 60 * 1000;
+/// How many days DynamoDB may take to delete an item that has expired: it says a few.
+///
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html>
+const DELETION_DAYS: u64 = 10;
 /// The most that is asked for at once.
 const PAGE: usize = 1_000;
-/// How many partitions are read at once: as many connections to DynamoDB.
-const AT_ONCE: usize = 128;
+/// How many partitions are read at once: as many connections to DynamoDB, each of which costs a TLS handshake.
+const AT_ONCE: usize = 64;
 /// A list reads so many times as many days as it has read, at most, before it looks at what they had.
 const GROWTH: usize = 3;
 
@@ -67,43 +74,14 @@ impl Wanted {
     }
 }
 
-/// A partition of an index, read from its latest row back.
-#[derive(Debug)]
-struct Partition {
-    index: &'static str,
-    key: (&'static str, String),
-    rows: Vec<Row>,
-    progress: Progress,
-    pages: u32,
-}
-
-impl Partition {
-    const fn new(index: &'static str, key: (&'static str, String)) -> Self {
-        Self { index, key, rows: Vec::new(), progress: Progress::Unread, pages: 0 }
-    }
-
-    fn add(&mut self, mut page: Page) {
-        self.rows.append(&mut page.rows);
-        self.progress = page.progress;
-        self.pages += 1;
-    }
-}
-
-#[derive(Debug)]
-enum Progress {
-    Unread,
-    /// Everything after this key has been read.
-    ReadTo(Row),
-    Exhausted,
-}
-
 /// What one query answered.
 #[derive(Debug)]
 struct Page {
     rows: Vec<Row>,
     /// How many rows of the index it read, with those that a filter has dropped.
     rows_read: usize,
-    progress: Progress,
+    /// The key of the last of them, where the query ended at its limit.
+    last_key: Option<Row>,
 }
 
 impl AttemptTable {
@@ -144,42 +122,39 @@ impl AttemptTable {
         rows_read: &mut usize,
     ) -> Result<Vec<Row>, Error> {
         loop {
-            let due = due(&partitions, limit);
-            if due.is_empty() {
+            let mut due = reads(&partitions, limit).into_iter().peekable();
+            if due.peek().is_none() {
                 break;
             }
-            let found: usize = partitions.iter().map(|partition| partition.rows.len()).sum();
-            // Where enough was found already, a partition is read on in case that its next row is a later one.
-            let share = limit.saturating_sub(found).div_ceil(due.len()).max(1);
-            // Partitions are never even.
-            let share = share.saturating_add(share.isqrt());
-            let (mut due, mut reads) = (due.into_iter(), JoinSet::new());
+            let mut answers = JoinSet::new();
             loop {
-                for place in due.by_ref().take(AT_ONCE - reads.len()) {
-                    let read = self.page(&partitions[place], wanted, share);
-                    reads.spawn(async move { (place, read.await) });
+                for read in due.by_ref().take(AT_ONCE - answers.len()) {
+                    let page = self.page(&partitions[read.place], read, wanted);
+                    answers.spawn(async move { (read, page.await) });
                 }
-                let Some(read) = reads.join_next().await else { break };
-                let (place, read) = read.map_err(|error| Error::failed("list the attempts", error.to_string()))?;
-                let page = read?;
+                let Some(answer) = answers.join_next().await else { break };
+                let (read, page) = answer.map_err(|error| Error::failed("list the attempts", error.to_string()))?;
+                let page = page?;
                 *rows_read += page.rows_read;
-                partitions[place].add(page);
+                partitions[read.place].add(read, page.rows, page.last_key);
             }
         }
         let mut rows: Vec<_> = partitions.into_iter().flat_map(|partition| partition.rows).collect();
-        rows.sort_by_key(|row| std::cmp::Reverse(time(row)));
+        rows.sort_by_key(|row| Reverse(time(row)));
         rows.truncate(limit);
         Ok(rows)
     }
 
-    /// The next page of a partition: its share, and more where a filter has dropped the pages before.
+    /// The next page of a partition, and a larger one where a filter has dropped the pages before.
     fn page(
         &self,
         partition: &Partition,
+        read: Read,
         wanted: &Wanted,
-        share: usize,
     ) -> impl Future<Output = Result<Page, Error>> + Send + 'static {
         let (name, value) = &partition.key;
+        let rest = partition.rest();
+        let until = rest.map_or(wanted.end(), |rest| Timestamp::from_millis(rest.until));
         let mut request = self
             .client
             .query()
@@ -189,8 +164,8 @@ impl AttemptTable {
             .expression_attribute_names("#key", *name)
             .expression_attribute_names("#updated_at", attr::UPDATED_AT)
             .expression_attribute_values(":key", AttributeValue::S(value.clone()))
-            .expression_attribute_values(":since", number(wanted.since))
-            .expression_attribute_values(":until", number(wanted.end()))
+            .expression_attribute_values(":since", number(Timestamp::from_millis(read.since)))
+            .expression_attribute_values(":until", number(until))
             .scan_index_forward(false);
         let mut filters = Vec::new();
         if wanted.unnotified_only {
@@ -203,14 +178,14 @@ impl AttemptTable {
                 .expression_attribute_values(":status", AttributeValue::S(status.as_str().to_owned()));
         }
         let size = if filters.is_empty() {
-            share
+            read.size
         } else {
             request = request.filter_expression(filters.join(" AND "));
-            share.min(PAGE) << partition.pages.min(PAGE.ilog2())
+            read.size.min(PAGE) << partition.pages.min(PAGE.ilog2())
         };
         request = request.limit(i32::try_from(size.min(PAGE)).unwrap_or(i32::MAX));
-        if let Progress::ReadTo(key) = &partition.progress {
-            request = request.set_exclusive_start_key(Some(key.clone()));
+        if let Some(key) = rest.and_then(|rest| rest.after.clone()) {
+            request = request.set_exclusive_start_key(Some(key));
         }
         let index = partition.index;
         async move {
@@ -222,7 +197,7 @@ impl AttemptTable {
             Ok(Page {
                 rows: answer.items.unwrap_or_default(),
                 rows_read: usize::try_from(answer.scanned_count).unwrap_or_default(),
-                progress: answer.last_evaluated_key.map_or(Progress::Exhausted, Progress::ReadTo),
+                last_key: answer.last_evaluated_key,
             })
         }
     }
@@ -239,22 +214,44 @@ pub(super) fn no_index(index: &str) -> Error {
 /// What has to be read, day by day, each of which has only later rows than the next. A chat's are in one.
 fn days(wanted: &Wanted, now: Timestamp) -> Box<dyn Iterator<Item = Vec<Partition>> + Send> {
     let index = wanted.of.index();
+    let times = wanted.since.millis()..=wanted.end().millis();
+    let (since, now_ms) = (wanted.since.millis(), now.millis());
+    let last = now_ms.saturating_add(CLOCK_TOLERANCE_MS).min(wanted.end().millis());
     match &wanted.of {
         Of::Chat(forms, _) => {
-            let of_form = |form: &WaId| Partition::new(index, (attr::WA_ID, form.as_str().to_owned()));
-            Box::new(std::iter::once(forms.iter().map(of_form).collect()))
+            let of_form = |(kind, form): (usize, &WaId)| {
+                let span = since..last.min(now_ms);
+                Partition::new(index, (attr::WA_ID, form.as_str().to_owned()), kind, &times, span)
+            };
+            Box::new(std::iter::once(forms.iter().enumerate().map(of_form).collect()))
         }
         Of::Statuses(statuses) => {
-            let last = now.millis().saturating_add(CLOCK_TOLERANCE_MS).min(wanted.end().millis());
             let statuses = statuses.clone();
-            let day = move |day: u64| {
-                let at = Timestamp::from_millis(day * DAY_MS);
-                let keys = statuses.iter().flat_map(|status| index::status_days(*status, at));
-                keys.map(|key| Partition::new(index, (attr::STATUS_DAY, key))).collect()
+            let partitions = move |day: u64| {
+                let at = day * DAY_MS;
+                let span = at.max(since)..(at + DAY_MS).min(last).min(now_ms);
+                let of_status = |(kind, status): (usize, &Status)| {
+                    index::status_days(*status, Timestamp::from_millis(at)).map(move |key| (kind, key))
+                };
+                let keys = statuses.iter().enumerate().flat_map(of_status);
+                let partition =
+                    |(kind, key)| Partition::new(index, (attr::STATUS_DAY, key), kind, &times, span.clone());
+                keys.map(partition).collect()
             };
-            Box::new((wanted.since.millis() / DAY_MS..=last / DAY_MS).rev().map(day))
+            Box::new(kept_days(wanted.since, Timestamp::from_millis(last), now).rev().map(partitions))
         }
     }
+}
+
+/// The days between these times that may have attempts, counted from the epoch: what is older than attempts get is not
+/// asked for, because each day is several queries.
+fn kept_days(since: Timestamp, until: Timestamp, now: Timestamp) -> RangeInclusive<u64> {
+    since.max(oldest(now)).millis() / DAY_MS..=until.millis() / DAY_MS
+}
+
+/// The time before which DynamoDB has deleted all attempts.
+pub(crate) fn oldest(now: Timestamp) -> Timestamp {
+    Timestamp::from_millis(now.minus(RETENTION).millis().saturating_sub(DELETION_DAYS * DAY_MS))
 }
 
 /// How many more days are read at once, after so many that had so many rows of the list's limit: those that the rest is
@@ -264,67 +261,15 @@ fn days_to_read(read: usize, found: usize, limit: usize) -> usize {
     expected.clamp(1, read.saturating_mul(GROWTH).max(1))
 }
 
-/// The partitions that have to be read on, because their next row may be among the latest: places in the list.
-fn due(partitions: &[Partition], limit: usize) -> Vec<usize> {
-    let mut times: Vec<_> = partitions.iter().flat_map(|partition| partition.rows.iter().map(time)).collect();
-    times.sort_unstable_by(|one, other| other.cmp(one));
-    // The last of the latest, where there are enough.
-    let last = limit.checked_sub(1).and_then(|last| times.get(last));
-    let is_due = |partition: &Partition| match (&partition.progress, last) {
-        (Progress::Exhausted, _) => false,
-        (Progress::Unread, _) | (Progress::ReadTo(_), None) => limit > 0,
-        (Progress::ReadTo(key), Some(last)) => time(key) > *last,
-    };
-    let places = partitions.iter().enumerate();
-    places.filter(|(_, partition)| is_due(partition)).map(|(place, _)| place).collect()
-}
-
-/// When the row was updated, in milliseconds since the epoch.
-fn time(row: &Row) -> u64 {
-    row.get(attr::UPDATED_AT).and_then(|time| time.as_n().ok()?.parse().ok()).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 
-    fn row(time: u64) -> Row {
-        HashMap::from([(attr::UPDATED_AT.to_owned(), number(Timestamp::from_millis(time)))])
-    }
-
-    fn partition(times: &[u64], progress: Progress) -> Partition {
-        let rows = times.iter().copied().map(row).collect();
-        Partition { index: index::BY_STATUS, key: (attr::STATUS_DAY, String::new()), rows, progress, pages: 1 }
-    }
-
     fn by_status(since: Timestamp) -> Vec<Vec<Partition>> {
         let of = Of::Statuses(vec![Status::Failed, Status::Delayed]);
         days(&Wanted { of, since, until: None, unnotified_only: false, limit: 1 }, NOW).collect()
-    }
-
-    #[test]
-    fn a_partition_is_read_on_while_its_next_row_may_be_among_the_latest() {
-        let partitions = [
-            partition(&[90, 80], Progress::ReadTo(row(80))),
-            partition(&[60, 50], Progress::ReadTo(row(50))),
-            partition(&[20], Progress::Exhausted),
-        ];
-        assert_eq!(due(&partitions, 2), [0; 0]);
-        assert_eq!(due(&partitions, 3), [0]);
-        assert_eq!(due(&partitions, 4), [0]);
-        assert_eq!(due(&partitions, 5), [0, 1]);
-        assert_eq!(due(&partitions, 9), [0, 1]);
-    }
-
-    #[test]
-    fn every_partition_is_read_once_at_least_and_none_for_nothing() {
-        let unread = || partition(&[], Progress::Unread);
-        assert_eq!(due(&[partition(&[9, 8], Progress::Exhausted), unread(), unread()], 1), [1, 2]);
-        assert_eq!(due(&[unread()], 0), [0; 0]);
     }
 
     #[test]

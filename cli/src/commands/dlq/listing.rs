@@ -60,11 +60,17 @@ pub(super) async fn list(queues: &Queues, selection: &Selection) -> Result<Repor
         _ => Exit::Done,
     };
     let text = if dead_letters.is_empty() {
-        format!("No dead letters{}.\n", queues.held_by_others().await?)
+        format!("{}{}.\n", nothing_text(selection), queues.held_by_others().await?)
     } else {
         format!("{}\n{}.\n", table(&dead_letters), count(dead_letters.len(), "dead letter"))
     };
     Ok(Report::new(text, json!({"messages": json_of(&dead_letters), "found": dead_letters.len()}), exit))
+}
+
+/// That nothing was found: there may be dead letters that were not asked for.
+fn nothing_text(selection: &Selection) -> &'static str {
+    let is_of_all = selection.reason.is_none() && !selection.only_alive;
+    if is_of_all { "No dead letters" } else { "No dead letters match" }
 }
 
 pub(super) async fn show(queues: &Queues, id: &str) -> Result<Report, Error> {
@@ -85,4 +91,19 @@ pub(super) async fn show(queues: &Queues, id: &str) -> Result<Report, Error> {
         fields.field(&name.replace('_', " "), shown);
     }
     Ok(Report::new(fields.text(), json, Exit::Done))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn that_there_are_no_dead_letters_is_said_where_all_were_asked_for() {
+        assert_eq!(nothing_text(&Selection::default()), "No dead letters");
+        let of_reason = Selection { reason: Some("misconfigured".to_owned()), ..Selection::default() };
+        let alive = Selection { only_alive: true, ..Selection::default() };
+        for some in [of_reason, alive] {
+            assert_eq!(nothing_text(&some), "No dead letters match");
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! The command line itself: exit codes, JSON, help and completions.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::Write as _,
     process::{Command, Stdio},
 };
@@ -83,6 +83,16 @@ fn without_room(operator: &Operator, command: &str) -> (Option<i32>, String) {
     (ended.status.code(), String::from_utf8(ended.stderr).unwrap())
 }
 
+/// How `wasf` ends in a shell that redirects its descriptors so, and what it says on those that are left.
+fn redirected(operator: &Operator, command: &str, redirection: &str) -> (Option<i32>, String) {
+    let wasf = operator.command();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("exec \"$0\" {command} {redirection}")]).arg(wasf.get_program());
+    shell.envs(wasf.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let ended = shell.current_dir(wasf.get_current_dir().unwrap()).output().unwrap();
+    (ended.status.code(), [ended.stdout, ended.stderr].map(|said| String::from_utf8(said).unwrap()).concat())
+}
+
 #[tokio::test]
 async fn no_command_ends_well_whose_output_was_lost() {
     let operator = Operator::ready().await;
@@ -111,11 +121,47 @@ async fn no_command_ends_well_whose_output_was_lost() {
         let (code, said) = without_room(&operator, &whole);
         let has_said_nothing = code == Some(3) && !said.contains("cannot write the output");
         assert!(code == Some(1) || has_said_nothing, "wasf {whole} ended with {code:?}: {said}");
+        let (code, said) = redirected(&operator, &whole, ">&-");
+        assert_eq!(code, Some(1), "wasf {whole} >&-: {said}");
+        assert!(said.starts_with("wasf: cannot write the output: standard output is closed"), "wasf {whole}: {said}");
     }
     for command in ["--help", "--version", "help dlq", "dlq list --help", &format!("logs --follow {attempt}")] {
         let (code, said) = without_room(&operator, command);
         assert_eq!(code, Some(1), "wasf {command}: {said}");
     }
+}
+
+#[tokio::test]
+async fn output_that_is_discarded_on_purpose_is_no_error() {
+    let operator = Operator::beside().await;
+    for redirection in [">/dev/null", "1<>/dev/null", ">/dev/null <&-"] {
+        let (code, said) = redirected(&operator, "dlq stats", redirection);
+        assert_eq!((code, said.as_str()), (Some(0), ""), "wasf dlq stats {redirection}");
+    }
+}
+
+#[tokio::test]
+async fn a_command_that_reads_a_closed_standard_input_says_what_is_missing() {
+    let operator = Operator::beside().await;
+    for (command, why) in [
+        ("secret set sf_client_secret --confirm", "the value on standard input cannot be used: it is empty"),
+        ("person show -", "there is no chat on standard input"),
+        ("attempt list --chat -", "there is no chat on standard input"),
+    ] {
+        let (code, said) = redirected(&operator, command, "<&-");
+        assert_eq!(code, Some(2), "wasf {command} <&-: {said}");
+        assert!(said.contains(why), "wasf {command} <&-: {said}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_written_while_standard_error_is_closed_has_no_notes_in_it() {
+    let operator = Operator::ready().await;
+    let (code, said) = redirected(&operator, "init --no-input --confirm", "2>&-");
+    assert_eq!(code, Some(0), "{said}");
+    let folder = operator.command().get_current_dir().unwrap().to_owned();
+    let written = fs::read_to_string(folder.join("samconfig.toml")).unwrap();
+    assert!(!written.contains("Account "), "{written}");
 }
 
 #[tokio::test]
