@@ -9,9 +9,14 @@ template. CodeUri takes no intrinsic function while it names a local file, so ea
 With --version the changelog and Cargo.toml must be of that version, which the release's tag has. --functions and --wasf
 name binaries that are built already, by `{binary}`, `{logical_id}` and `{architecture}`; without them both are compiled.
 The same binaries make the same bytes: files are in order, and have the time of the commit, or none.
+
+--out is the folder of the release: a new or an empty one, or that of an earlier release, which stays as it is until the new
+one is complete. The documents for deployers and for developers of bots are in it; links of theirs to what is not lead to the
+repository (--repository, or in a workflow its own), or become plain text.
 """
 
 import argparse
+import contextlib
 import dataclasses
 import gzip
 import hashlib
@@ -23,13 +28,32 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 import tomllib
 import zipfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 NAME = "whatsapp-salesforce-connect"
+DEFAULT_TEMPLATE = "template.yaml"
 _TOOLS = ROOT / ".local" / "venv-tools" / "bin"
-_DOCUMENTS = ["CHANGELOG.md", "LICENSE", "README.md"]
+# What a deployer and a bot's developer read; what only the repository's developers do is left out.
+_DOCUMENTS = [
+    "CHANGELOG.md",
+    "LICENSE",
+    "README.md",
+    "SECURITY.md",
+    "docs/*.md",
+    "docs/*.svg",
+    "docs/*.yml",
+    "docs/contract/*",
+    "docs/decisions/*.md",
+    "docs/images/*.png",
+    "examples/*.md",
+    "examples/python/*.*",
+    "examples/typescript/*.*",
+    "examples/typescript/src/**/*.ts",
+]
+_OF_A_RELEASE = {"SHA256SUMS", "notes.md", "sbom.cdx.json"}
 
 
 class Failed(Exception):
@@ -52,7 +76,7 @@ class Architecture:
     @property
     def template(self):
         """The default's has the name that `sam deploy` looks for."""
-        return "template.yaml" if self.name == "arm64" else f"template-{self.name}.yaml"
+        return DEFAULT_TEMPLATE if self.name == "arm64" else f"template-{self.name}.yaml"
 
 
 # By the generic ABI's supplement of each processor: EM_AARCH64, EM_X86_64.
@@ -82,7 +106,10 @@ def _git(*arguments):
 
 def _commit_time():
     """Seconds since 1970; 1980 where there is no commit, because zips know no time before."""
-    return int(os.environ.get("SOURCE_DATE_EPOCH") or _git("log", "-1", "--format=%ct") or 315_532_800)
+    given = os.environ.get("SOURCE_DATE_EPOCH")
+    if given and not given.isdecimal():
+        raise Failed("SOURCE_DATE_EPOCH is no number of seconds since 1970")
+    return int(given or _git("log", "-1", "--format=%ct") or 315_532_800)
 
 
 # ── Files ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -90,7 +117,8 @@ def _commit_time():
 
 def check_elf(path, architecture):
     """Fails unless a file is a 64-bit program for Linux's little-endian processors of this architecture."""
-    header = path.read_bytes()[:20]
+    with path.open("rb") as file:
+        header = file.read(20)
     if header[:6] != b"\x7fELF\x02\x01" or int.from_bytes(header[18:20], "little") != architecture.elf_machine:
         raise Failed(f"{path} is no program for {architecture.name}")
 
@@ -126,6 +154,51 @@ def write_checksums(path, files):
     """As `sha256sum --check` reads them, relative to the folder of `path`."""
     lines = (f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.relative_to(path.parent)}\n" for file in sorted(files))
     path.write_text("".join(lines))
+
+
+# ── Documents ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_LINK = re.compile(r"\[(?P<text>[^\[\]]*)\]\((?P<path>[^()\s#:]+)(?P<anchor>#[^()\s]*)?\)")
+
+
+def documents():
+    """The files of the repository that a release holds as they are, by their paths in both."""
+    return sorted({path.relative_to(ROOT) for pattern in _DOCUMENTS for path in ROOT.glob(pattern) if path.is_file()})
+
+
+def linked(text, document, held, repository):
+    """A document whose relative links all lead somewhere: to what the release holds, or to the repository's address at this commit;
+    without one, a link to anything else becomes its text."""
+
+    def mended(found):
+        path = pathlib.PurePosixPath(os.path.normpath(document.parent / found["path"]))
+        if path.parts[:1] == ("..",) or not (ROOT / path).exists():
+            raise Failed(f"{document} has a link to {found['path']}, which does not exist")
+        if path in held:
+            return found[0]
+        return f"[{found['text']}]({repository}/{path}{found['anchor'] or ''})" if repository else found["text"]
+
+    return _LINK.sub(mended, text)
+
+
+def add_documents(folder, repository):
+    """Puts the documents into the release's folder."""
+    files = documents()
+    # What stands beside them, and may be linked to; a folder is there when something in it is.
+    held = {*files, *(parent for path in files for parent in path.parents), *map(pathlib.Path, ("template.yaml", "samconfig.toml"))}
+    for path in files:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".md":
+            (folder / path).write_text(linked((ROOT / path).read_text(), path, held, repository))
+        else:
+            shutil.copyfile(ROOT / path, folder / path)
+
+
+def repository_address(given):
+    """Where the files of this commit are, without a slash at the end; empty where nobody says."""
+    of_workflow = os.environ.get("GITHUB_REPOSITORY", "") and f"{os.environ.get('GITHUB_SERVER_URL', 'https://github.com')}/{os.environ['GITHUB_REPOSITORY']}"
+    address, commit = (given or of_workflow).rstrip("/"), _git("rev-parse", "HEAD")
+    return f"{address}/blob/{commit}" if address and commit else ""
 
 
 # ── Template and settings ────────────────────────────────────────────────────────────────────────────────────────────
@@ -178,10 +251,8 @@ def _replace_once(old, new, text):
 
 def compile_for(architecture, binaries):
     """Compiles functions and `wasf` for the C library of Lambda, which is older than most systems'; patterns of the results."""
-    standard_library = subprocess.run(
-        ["rustc", "--print", "target-libdir", "--target", architecture.target], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    if not pathlib.Path(standard_library.stdout.strip()).is_dir():
+    standard_library = _output("rustc", "--print", "target-libdir", "--target", architecture.target)
+    if not pathlib.Path(standard_library.strip()).is_dir():
         _run("rustup", "target", "add", architecture.target)
     folder = ROOT / "target" / "released" / architecture.name
     build = ["cargo", "lambda", "build", "--release", "--locked", architecture.flag, "--lambda-dir", folder]
@@ -193,48 +264,118 @@ def compile_for(architecture, binaries):
 
 
 def _run(*command):
+    _finished(command, None)
+
+
+def _output(*command):
+    return _finished(command, subprocess.PIPE).stdout
+
+
+def _finished(command, stdout):
     path = f"{_TOOLS}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     command = [str(part) for part in command]
     try:
-        found = subprocess.run(command, cwd=ROOT, env={**os.environ, "PATH": path})
+        found = subprocess.run(command, cwd=ROOT, env={**os.environ, "PATH": path}, stdout=stdout, text=True)
     except FileNotFoundError:
         raise Failed(f"{command[0]} is missing: a release needs Rust by rustup (https://rustup.rs)") from None
     if found.returncode:
         raise Failed(f"`{' '.join(command[:3])}` ended with exit code {found.returncode}")
+    return found
+
+
+def _bill_of_materials(*of):
+    try:
+        import sbom  # from the one package that is not in Python
+    except ModuleNotFoundError as error:
+        raise Failed(f"the Python package {error.name} is missing: `make package` installs it, and runs this") from None
+    try:
+        return sbom.of(ROOT, NAME, *of)
+    except subprocess.CalledProcessError as error:
+        raise Failed(f"`{' '.join(error.cmd[:2])}` says: {error.stderr.strip()}") from None
+
+
+def built_programs(architecture, template, patterns):
+    """The functions' binaries and `wasf`, by their names; fails unless each is a program of this architecture."""
+    of_functions, of_wasf = patterns
+    found = {binary: _named(of_functions, logical_id=logical_id, binary=binary, architecture=architecture.name) for logical_id, binary in functions(template).items()}
+    found["wasf"] = _named(of_wasf, architecture=architecture.name)
+    for program in found.values():
+        check_elf(program, architecture)
+    return found
+
+
+def _named(pattern, **names):
+    try:
+        return pathlib.Path(pattern.format(**names))
+    except (LookupError, ValueError, AttributeError):
+        raise Failed(f"{pattern!r} is no pattern of a file: it may name {', '.join(f'{{{name}}}' for name in names)}") from None
 
 
 def add_programs(folder, architecture, template, patterns):
     """Puts the zips and `wasf` of one architecture into the release's folder."""
-    of_functions, of_wasf = patterns
+    programs = built_programs(architecture, template, patterns)
+    wasf = programs.pop("wasf")
     (folder / "functions").mkdir(exist_ok=True)
-    for logical_id, binary in functions(template).items():
-        bootstrap = pathlib.Path(of_functions.format(logical_id=logical_id, binary=binary, architecture=architecture.name))
-        check_elf(bootstrap, architecture)
+    for binary, bootstrap in programs.items():
         write_zip(folder / "functions" / f"{binary}-{architecture.name}.zip", bootstrap)
-    wasf = pathlib.Path(of_wasf.format(architecture=architecture.name))
-    check_elf(wasf, architecture)
     shutil.copyfile(wasf, folder / f"wasf-linux-{architecture.machine}")
     (folder / f"wasf-linux-{architecture.machine}").chmod(0o755)
 
 
-def package(out, version, notes, architectures, built):
-    """Makes the release below `out`; `built`: the patterns of built binaries, or None. Returns the archive."""
-    import sbom  # from the one package that is not in Python
+# ── The release's folder ─────────────────────────────────────────────────────────────────────────────────────────────
 
+
+def check_replaceable(out):
+    """Fails unless a folder is absent, empty, or an earlier release and nothing else: it is going to be replaced."""
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise Failed(f"{out} is no folder")
+    archives = [path.name.removesuffix(".tar.gz") for path in out.glob(f"{NAME}-*.tar.gz")]
+    known = _OF_A_RELEASE.union(*({name, f"{name}.tar.gz"} for name in archives))
+    found = {path.name for path in out.iterdir()}
+    if found and not (archives and _OF_A_RELEASE <= found <= known):
+        raise Failed(f"{out} holds something else than a release, and would be replaced: name a new folder, or empty it")
+
+
+@contextlib.contextmanager
+def replacing(out):
+    """A new folder, which takes the place of `out` at the end. If anything fails, `out` is as before."""
+    check_replaceable(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as beside:
+        new, earlier = pathlib.Path(beside, "new"), pathlib.Path(beside, "earlier")
+        new.mkdir()
+        yield new
+        # Again: what takes minutes leaves time for something to be put there.
+        check_replaceable(out)
+        if out.exists():
+            out.rename(earlier)
+        try:
+            new.rename(out)
+        except OSError:
+            if earlier.exists():
+                earlier.rename(out)
+            raise
+
+
+def package(out, version, notes, architectures, built, repository=""):
+    """Makes the release in `out`, a new folder; `built`: the patterns of built binaries, or None. Returns the archive."""
     template, time = (ROOT / "template.yaml").read_text(), _commit_time()
-    shutil.rmtree(out, ignore_errors=True)
     folder = out / f"{NAME}-{version}"
-    folder.mkdir(parents=True)
-    for name in [*_DOCUMENTS, *(path.relative_to(ROOT) for path in ROOT.glob("docs/*.md"))]:
-        (folder / name).parent.mkdir(exist_ok=True)
-        shutil.copyfile(ROOT / name, folder / name)
+    folder.mkdir()
+    add_documents(folder, repository)
     for architecture in architectures:
         patterns = built or compile_for(architecture, functions(template).values())
         add_programs(folder, architecture, template, patterns)
         (folder / architecture.template).write_text(packaged_template(template, version, architecture))
+    default = folder / DEFAULT_TEMPLATE
+    if not default.exists():
+        # `sam deploy` looks for this name, whichever the one architecture is.
+        shutil.copyfile(folder / architectures[0].template, default)
     (folder / "samconfig.toml").write_text(packaged_settings((ROOT / "samconfig.toml").read_text()))
     programs = [*functions(template).values(), "wasf"]
-    (folder / "sbom.cdx.json").write_text(sbom.of(ROOT, NAME, version, programs, [each.target for each in architectures], time))
+    (folder / "sbom.cdx.json").write_text(_bill_of_materials(version, programs, [each.target for each in architectures], time))
     write_checksums(folder / "SHA256SUMS", [path for path in folder.rglob("*") if path.is_file()])
     archive = out / f"{NAME}-{version}.tar.gz"
     write_archive(archive, folder, time)
@@ -250,7 +391,8 @@ def main():
     parser.add_argument("--architecture", action="append", choices=ARCHITECTURES, help="only this one; both by default")
     parser.add_argument("--functions", metavar="PATTERN", help="the functions' binaries, where they are built already")
     parser.add_argument("--wasf", metavar="PATTERN", help="the same for wasf")
-    parser.add_argument("--out", type=pathlib.Path, default=ROOT / "dist", help="the folder, which is replaced")
+    parser.add_argument("--out", type=pathlib.Path, default=ROOT / "dist", help="the folder: a new or an empty one, or an earlier release, which is replaced")
+    parser.add_argument("--repository", help="where this repository is, as https://github.com/OWNER/REPOSITORY; links to files that a release lacks lead there")
     given = parser.parse_args()
     if bool(given.functions) != bool(given.wasf):
         parser.error("--functions and --wasf belong together")
@@ -260,8 +402,11 @@ def main():
             notes = release_notes(given.version, (ROOT / "CHANGELOG.md").read_text(), (ROOT / "Cargo.toml").read_text())
         version = given.version or "unreleased-" + (_git("rev-parse", "--short=12", "HEAD") or "unknown")
         architectures = [ARCHITECTURES[name] for name in given.architecture or ARCHITECTURES]
-        archive = package(given.out, version, notes, architectures, given.functions and (given.functions, given.wasf))
-    except Failed as failure:
+        built, out = given.functions and (given.functions, given.wasf), given.out.resolve()
+        with replacing(out) as new:
+            made = package(new, version, notes, architectures, built, repository_address(given.repository))
+        archive = out / made.name
+    except (Failed, OSError) as failure:
         print(f"No release: {failure}", file=sys.stderr)
         return 1
     print(f"{archive} ({archive.stat().st_size / 1e6:.1f} MB)")

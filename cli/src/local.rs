@@ -10,6 +10,8 @@ use serde::Deserialize;
 use crate::{error::Error, samconfig::in_or_above};
 
 const STATE: &str = ".local/cloud/state.json";
+/// What `make up` runs, which every checkout has.
+const STARTS_IT: &str = "tests/local_cloud/cloud.py";
 /// The stack that `make up` deploys.
 pub(crate) const STACK: &str = "main";
 
@@ -38,10 +40,15 @@ struct Credentials {
 impl LocalCloud {
     /// Reads the state file: this one, or that of the current checkout.
     pub(crate) fn find(file: Option<&Path>) -> Result<Self, Error> {
-        let down = || Error::failed("find the local cloud", "it is not running; start it with `make up`");
+        let failed = |why: &str| Error::failed("find the local cloud", why);
+        let down = || failed("it is not running; start it with `make up`");
+        let elsewhere =
+            || failed("no checkout in this folder or above it; run wasf --local in the one where `make up` was run");
         let file: PathBuf = match file {
             Some(file) => file.to_owned(),
-            None => in_or_above(STATE).ok_or_else(down)?,
+            None => {
+                in_or_above(STATE).ok_or_else(|| if in_or_above(STARTS_IT).is_some() { down() } else { elsewhere() })?
+            }
         };
         Self::parse(&fs::read_to_string(file).map_err(|_| down())?)
     }

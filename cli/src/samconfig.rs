@@ -1,13 +1,16 @@
 //! `samconfig.toml`: the stack's name and the parameters of `sam deploy`. Comments and order are preserved.
 
+mod words;
+
 use std::{
     collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
 };
 
-use toml_edit::{Array, DocumentMut, Item, TableLike, Value, table};
+use toml_edit::{Array, DocumentMut, Item, TableLike, TomlError, Value, table};
 
+use self::words::{quoted, unquoted, words};
 use crate::error::Error;
 
 pub(crate) const FILE: &str = "samconfig.toml";
@@ -44,7 +47,7 @@ impl SamConfig {
     }
 
     pub(crate) fn parse(text: &str, environment: &str) -> Result<Self, Error> {
-        let document: DocumentMut = text.parse().map_err(|_| Error::failed(format!("read {FILE}"), "invalid TOML"))?;
+        let document: DocumentMut = text.parse().map_err(|error| invalid(text, &error))?;
         let tables = document.iter().filter(|(_, item)| item.is_table_like()).map(|(name, _)| name);
         let known: Vec<_> = tables.collect();
         if environment != DEFAULT_ENVIRONMENT && !known.contains(&environment) {
@@ -88,7 +91,12 @@ impl SamConfig {
         all.extend(parameters.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
         let mut list = Array::new();
         for (name, value) in all {
-            let mut word = Value::from(format!("{name}={}", quoted(value)));
+            let value = quoted(&value).ok_or_else(|| {
+                Error::Usage(format!(
+                    "{name} has a backslash at its end or before a quotation mark, which the SAM CLI cannot take"
+                ))
+            })?;
+            let mut word = Value::from(format!("{name}={value}"));
             word.decor_mut().set_prefix("\n  ");
             list.push_formatted(word);
         }
@@ -110,13 +118,24 @@ impl SamConfig {
     }
 }
 
+/// What is wrong with the file, and where. The text that is wrong may be a value, which is not shown.
+fn invalid(text: &str, error: &TomlError) -> Error {
+    let line = error.span().and_then(|span| Some(text.get(..span.start)?.matches('\n').count() + 1));
+    let place = line.map(|line| format!(" in line {line}")).unwrap_or_default();
+    let what = error.message().lines().next().unwrap_or_default();
+    Error::failed(format!("read {FILE}"), format!("invalid TOML{place}: {what}"))
+}
+
 fn unreadable(why: &str) -> Error {
     Error::failed(format!("read {FILE}"), format!("{OVERRIDES} {why}"))
 }
 
 fn read_value(value: &Value, parameters: &mut BTreeMap<String, String>) -> Result<(), Error> {
     match value {
-        Value::String(text) => read_text(text.value(), parameters),
+        Value::String(text) => {
+            parameters.extend(words(text.value()).map_err(unreadable)?);
+            Ok(())
+        }
         Value::Array(list) => list.iter().try_for_each(|value| read_value(value, parameters)),
         Value::InlineTable(table) => read_table(table, parameters),
         _ => Err(unreadable("has a value that is neither a text nor a table")),
@@ -126,67 +145,13 @@ fn read_value(value: &Value, parameters: &mut BTreeMap<String, String>) -> Resul
 fn read_table(table: &dyn TableLike, parameters: &mut BTreeMap<String, String>) -> Result<(), Error> {
     for (name, value) in table.iter() {
         let value = match value {
-            Item::Value(Value::String(text)) => text.value().clone(),
+            Item::Value(Value::String(text)) => unquoted(text.value()),
             Item::Value(Value::Integer(number)) => number.value().to_string(),
             _ => return Err(unreadable("has a table with a value that is neither a text nor a number")),
         };
         parameters.insert(name.to_owned(), value);
     }
     Ok(())
-}
-
-fn read_text(text: &str, parameters: &mut BTreeMap<String, String>) -> Result<(), Error> {
-    let words = shlex::split(&for_shell(text)).ok_or_else(|| unreadable("has an unclosed quote"))?;
-    for word in words {
-        let pair = match word.strip_prefix("ParameterKey=") {
-            Some(pair) => pair.split_once(",ParameterValue="),
-            None => word.split_once('='),
-        };
-        let pair = pair.filter(|(name, _)| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric()));
-        let (name, value) = pair.ok_or_else(|| {
-            unreadable("has something else than Name=value or ParameterKey=Name,ParameterValue=value; write it so")
-        })?;
-        parameters.insert(name.to_owned(), value.to_owned());
-    }
-    Ok(())
-}
-
-/// What the SAM CLI reads, as a shell would have to be told: outside double quotes the SAM CLI takes an apostrophe as it is,
-/// and a backslash too unless it comes before a space, a quote or a backslash.
-fn for_shell(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    let mut is_quoted = false;
-    let mut characters = text.chars().peekable();
-    while let Some(character) = characters.next() {
-        match character {
-            '\\' => match characters.next_if(|next| " \"\\".contains(*next)) {
-                Some(next) => escaped.extend(['\\', next]),
-                None => escaped.push_str("\\\\"),
-            },
-            // A value may be in single quotes, if they are closed.
-            '\'' if !is_quoted && escaped.ends_with('=') && characters.clone().any(|next| next == '\'') => {
-                escaped.push('\'');
-                escaped.extend(characters.by_ref().take_while(|next| *next != '\''));
-                escaped.push('\'');
-            }
-            '\'' | '#' if !is_quoted => escaped.extend(['\\', character]),
-            _ => {
-                is_quoted ^= character == '"';
-                escaped.push(character);
-            }
-        }
-    }
-    escaped
-}
-
-/// A value in double quotes, the only ones that the SAM CLI knows, unless it is one word without them. An empty value takes the
-/// stack's previous one away.
-fn quoted(value: String) -> String {
-    if value.is_empty() || value.contains(|character: char| character.is_whitespace() || "\"'\\".contains(character)) {
-        format!("\"{}\"", value.replace('\\', r"\\").replace('"', "\\\""))
-    } else {
-        value
-    }
 }
 
 #[cfg(test)]
@@ -223,6 +188,22 @@ mod tests {
         let default = parse(&written).unwrap();
         assert_eq!((default.text(STACK_NAME), default.text(REGION)), (Some("a"), None));
         assert_eq!(default.parameters().unwrap(), with(&[]));
+    }
+
+    #[test]
+    fn a_file_that_is_no_toml_says_where_and_shows_no_value() {
+        let error = parse("a = 1\n\n[default]\nx = \"S3CRET\n").unwrap_err().to_string();
+        assert!(error.starts_with("cannot read samconfig.toml: invalid TOML in line 4: "), "{error}");
+        assert!(!error.contains("S3CRET") && !error.contains('\n'), "{error}");
+    }
+
+    #[test]
+    fn a_value_that_the_sam_cli_cannot_take_is_a_usage_error_and_not_another_value() {
+        for value in ["a\\", r#"a\"b"#] {
+            let error =
+                parse(TEXT).unwrap().set_parameters(&BTreeMap::from([("BrandName", value.to_owned())])).unwrap_err();
+            assert!(matches!(&error, Error::Usage(why) if why.starts_with("BrandName has a backslash")), "{error}");
+        }
     }
 
     #[test]

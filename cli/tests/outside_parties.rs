@@ -74,6 +74,19 @@ fn file(name: &str, text: &str) -> PathBuf {
 }
 
 #[test]
+fn what_needs_a_checkout_or_a_release_says_where_to_run_it() {
+    for (arguments, why) in [
+        (&["--local", "doctor"][..], "no checkout in this folder or above it"),
+        (&["init"], "in the folder of the unpacked release, or in the checkout"),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wasf"));
+        let output = command.args(arguments).env_clear().current_dir("/").output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && said.contains(why), "{said}");
+    }
+}
+
+#[test]
 fn aws_is_asked_through_the_environments_proxy() {
     for name in ["HTTPS_PROXY", "https_proxy"] {
         let first = asked_of_a_proxy(name, &[("NO_PROXY", "sqs.us-east-1.amazonaws.com,.example.com")]);

@@ -8,7 +8,7 @@ prints what failed, the cold starts and the times of the stages. docs/DEPLOYING.
 Settings, from the environment beside AWS's own:
 
     CONFIRM=1       do not ask: it costs money
-    PEOPLE=3        how many connect
+    PEOPLE=3        how many connect, one at least
     REMOVE=wasf-canary-…
                     nothing but the removal, of a run that was killed
     LOGIN_URL=https://acme.my.salesforce.com
@@ -16,7 +16,8 @@ Settings, from the environment beside AWS's own:
                     you put the callback URL into the app, and while you log in
     BUILT, SAM, WASF  where `make canary` has put what `sam build` made, the SAM CLI and `wasf`
 
-Exit codes: 0 all is well, and nothing is left; 1 something is not, or something could not be removed; 2 not confirmed.
+Exit codes: 0 all is well, and nothing is left; 1 something is not, or something could not be removed; 2 not confirmed, or
+a setting that is invalid: nothing was done.
 """
 
 import contextlib
@@ -68,7 +69,6 @@ class Canary:
     def __init__(self, world):
         self.world, self.results, self.stages = world, [], []
         self.name = f"wasf-canary-{secrets.token_hex(4)}"
-        self.people = int(os.environ.get("PEOPLE", "3"))
         self.outputs, self.stand_in, self.salesforce = {}, None, None
 
     # The steps
@@ -145,14 +145,15 @@ class Canary:
     def diagnose(self):
         """`wasf doctor` finds no problem."""
         found = self.wasf("doctor", exits=(0, 1))
-        wrong = [f"{each['check']}: {each['found']}" for each in found["findings"] if each["level"] == "wrong"]
+        wrong = [f"{each['check']}: {each['text']}" for each in found["findings"] if each["level"] == "wrong"]
         if wrong:
             raise Failed("; ".join(wrong))
         return f"{len(found['findings'])} findings, no problem"
 
     def connect(self):
         """People connect, one after the other: tokens are stored, the chat and the bot are told."""
-        for _ in range(self.people):
+        people = int(os.environ.get("PEOPLE") or "3")
+        for _ in range(people):
             chat = CHAT.format(secrets.randbelow(100_000))
             took = self.salesforce.approve(Person(), self.wasf("link", chat)["url"])
             seen = self.until(lambda: self.stand_in.heard(chat), self.salesforce.patience, "message and event of the connection")
@@ -162,7 +163,7 @@ class Canary:
                 raise Failed(f"the attempt is {attempt['status']}")
             self.stages.append({**took, **measurements.stages(took, attempt, seen)})
             self.chat = chat
-        return f"{self.people} connected"
+        return f"{people} connected"
 
     def refresh(self):
         """A connection's token is refreshed, by the call that bots make."""
@@ -235,6 +236,23 @@ def architecture(built):
         return {b"\xb7\0": "arm64", b"\x3e\0": "x86_64"}[file.read(20)[18:]]
 
 
+def invalid_settings(environment, is_terminal):
+    """Why the run cannot go to its end with these settings, before anything is made; None where it can."""
+    people = environment.get("PEOPLE") or "3"
+    if not re.fullmatch(r"[0-9]{1,4}", people) or int(people) < 1:
+        return f"PEOPLE={people}: give how many connect, 1 to 9999."
+    if not environment.get("BUILT"):
+        return "BUILT is not set: run make canary, which builds first."
+    login_url = environment.get("LOGIN_URL")
+    if not login_url:
+        return None
+    if not re.fullmatch(r"https://[A-Za-z0-9.-]+/?", login_url):
+        return f"LOGIN_URL={login_url}: give https://<host>."
+    if missing := [name for name in ("CONSUMER_KEY", "CONSUMER_SECRET") if not environment.get(name)]:
+        return f"LOGIN_URL needs {' and '.join(missing)}, of an app in that org."
+    return None if is_terminal else "LOGIN_URL needs a terminal: you put the callback URL into the app, and log in."
+
+
 def confirmed(name, verb):
     """Names the account, the Region and the stack, and asks, because it costs money."""
     identity = boto3.client("sts").get_caller_identity()
@@ -251,14 +269,18 @@ def confirmed(name, verb):
 def main(world=None):
     for number in (signal.SIGHUP, signal.SIGTERM):
         signal.signal(number, lambda number, _frame: sys.exit(128 + number))
-    canary, killed = Canary(world or World()), os.environ.get("REMOVE")
+    killed = os.environ.get("REMOVE")
     if killed and not re.fullmatch(r"wasf-canary-[0-9a-f]{8}", killed):
         print(f"REMOVE={killed} is no canary's name.", file=sys.stderr)
         return 2
+    if not killed and (why := invalid_settings(os.environ, sys.stdin.isatty())):
+        print(why, file=sys.stderr)
+        return 2
+    canary = Canary(world or World())
     try:
         is_confirmed = confirmed(killed or canary.name, "Removes" if killed else "Deploys")
     except (BotoCoreError, ClientError) as error:
-        print(f"AWS does not answer: {error}. Set AWS_REGION and credentials.", file=sys.stderr)
+        print(f"AWS does not answer: {str(error).rstrip('.')}. Set AWS_REGION and credentials.", file=sys.stderr)
         return 1
     if not is_confirmed:
         print("Not confirmed: nothing was done. CONFIRM=1 confirms.", file=sys.stderr)

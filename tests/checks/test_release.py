@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -119,6 +120,113 @@ def test_sha256sum_finds_a_file_that_was_changed(tmp_path):
     assert subprocess.run(check, cwd=tmp_path).returncode == 0
     (tmp_path / "functions/a.zip").write_text("b")
     assert subprocess.run(check, cwd=tmp_path, capture_output=True).returncode == 1
+
+
+def _earlier(out):
+    """What an earlier release has left."""
+    out.mkdir()
+    for name in ("SHA256SUMS", "notes.md", "sbom.cdx.json", "whatsapp-salesforce-connect-1.1.0.tar.gz"):
+        (out / name).write_text("earlier")
+    (out / "whatsapp-salesforce-connect-1.1.0").mkdir()
+    return out
+
+
+def test_a_new_release_takes_the_place_of_an_earlier_one_of_an_empty_folder_and_of_none(tmp_path):
+    (tmp_path / "empty").mkdir()
+    for out in (_earlier(tmp_path / "earlier"), tmp_path / "empty", tmp_path / "new/dist"):
+        with package.replacing(out) as new:
+            (new / "SHA256SUMS").write_text("new")
+        assert [(path.name, path.read_text()) for path in out.iterdir()] == [("SHA256SUMS", "new")]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["earlier", "empty", "new"]
+
+
+@pytest.mark.parametrize("what", ["something beside", "no archive", "no sums", "a file", "a checkout"])
+def test_a_folder_that_holds_something_else_than_a_release_stays(tmp_path, what):
+    out = _earlier(tmp_path / "out") if what != "a file" else tmp_path / "out"
+    if what in ("something beside", "a file"):
+        (out / "precious" if what != "a file" else out).write_text("mine")
+    elif what == "a checkout":
+        for path in out.iterdir():
+            path.unlink() if path.is_file() else path.rename(out / "whatsapp-salesforce-connect-fork")
+    else:
+        (out / {"no archive": "whatsapp-salesforce-connect-1.1.0.tar.gz", "no sums": "SHA256SUMS"}[what]).unlink()
+    before = sorted(out.rglob("*"))
+    with pytest.raises(package.Failed), package.replacing(out) as new:
+        new.joinpath("made").touch()
+    assert sorted(out.rglob("*")) == before and sorted(path.name for path in tmp_path.iterdir()) == ["out"]
+
+
+def test_a_release_that_fails_leaves_the_earlier_one(tmp_path):
+    out = _earlier(tmp_path / "out")
+    with pytest.raises(package.Failed, match="half"), package.replacing(out):
+        raise package.Failed("half of it")
+    assert (out / "SHA256SUMS").read_text() == "earlier" and [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize(
+    "arguments, why",
+    [
+        (["--functions", "{nope}", "--wasf", "w"], "'{nope}' is no pattern of a file: it may name {logical_id}, {binary}, {architecture}"),
+        (["--functions", "{", "--wasf", "w"], "'{' is no pattern"),
+        (["--functions", "missing/{binary}", "--wasf", "w"], "missing/"),
+        (["--out", "FILE"], "is no folder"),
+        (["--out", "FILE/below"], "FILE"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_sentence(tmp_path, arguments, why):
+    (tmp_path / "FILE").write_text("")
+    out = [] if "--out" in arguments else ["--out", "dist"]
+    command = [sys.executable, ROOT / "release/package.py", "--architecture", "x86_64", *arguments, *out]
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (said.returncode, said.stdout) == (1, "")
+    assert said.stderr.startswith("No release: ") and why in said.stderr and said.stderr.count("\n") == 1, said.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["FILE"]
+
+
+def test_no_link_of_a_releases_documents_is_dead(tmp_path):
+    package.add_documents(tmp_path, "")
+    for name in ("template.yaml", "samconfig.toml"):
+        (tmp_path / name).touch()
+    found = 0
+    for document in tmp_path.rglob("*.md"):
+        for link in re.findall(r"\]\(([^()\s#]+)[^()]*\)", document.read_text()):
+            if not re.match(r"[a-z]+:", link):
+                found += 1
+                assert (document.parent / link).exists(), f"{document.relative_to(tmp_path)}: {link}"
+    assert found > 100
+    for name in ("docs/images/connect.png", "docs/contract/events.schema.json", "docs/decisions/README.md", "SECURITY.md", "examples/python/bot.py"):
+        assert (tmp_path / name).is_file(), name
+    held = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    tracked = subprocess.run(["git", "ls-files", *held], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    assert sorted(held - set(tracked)) == [], "not of the repository"
+
+
+@pytest.mark.parametrize(
+    "repository, expected",
+    [("", "See here and [there](API.md#x)."), ("https://x/blob/c", "See [here](https://x/blob/c/CONTRIBUTING.md#make) and [there](API.md#x).")],
+)
+def test_a_link_to_what_a_release_lacks_leads_to_the_repository_or_becomes_text(repository, expected):
+    text = "See [here](../CONTRIBUTING.md#make) and [there](API.md#x)."
+    document, held = package.pathlib.Path("docs/EVENTS.md"), {package.pathlib.Path("docs/API.md")}
+    assert package.linked(text, document, held, repository) == expected
+
+
+@pytest.mark.parametrize("link", ["MISSING.md", "../../elsewhere.md"])
+def test_a_link_to_nothing_is_no_release(link):
+    with pytest.raises(package.Failed, match="does not exist"):
+        package.linked(f"[x]({link})", package.pathlib.Path("docs/EVENTS.md"), set(), "")
+
+
+def test_a_release_for_one_architecture_has_the_template_that_sam_deploy_looks_for(tmp_path, monkeypatch):
+    intel = package.ARCHITECTURES["x86_64"]
+    for binary in [*package.functions(TEMPLATE).values(), "wasf"]:
+        _elf(tmp_path / "built" / binary, intel.elf_machine)
+    monkeypatch.setattr(package, "_bill_of_materials", lambda *_of: "{}\n")
+    with package.replacing(tmp_path / "dist") as new:
+        package.package(new, "1.2.0", "", [intel], (f"{tmp_path}/built/{{binary}}", f"{tmp_path}/built/wasf"))
+    (folder,) = (tmp_path / "dist").glob("*-1.2.0")
+    assert (folder / "template.yaml").read_text() == (folder / "template-x86_64.yaml").read_text()
+    assert subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=folder).returncode == 0
 
 
 def test_a_releases_notes_are_what_the_changelog_says_of_it():

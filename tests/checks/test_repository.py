@@ -10,6 +10,7 @@ import pytest
 from conftest import ROOT, branches, listed, resources, statements
 
 FUNCTIONS = sorted(path.name for path in (ROOT / "functions").iterdir())
+SAM = ROOT / ".local/venv-tools/bin/python"
 # Settings that the code reads from the environment if they are there; the template names their secrets instead.
 OVERRIDES = {"SF_CLIENT_ID", "SF_CLIENT_SECRET", "BOT_WEBHOOK_SECRET", "WHATSAPP_SECRET"}
 # Settings that the template gives before the code reads them.
@@ -643,3 +644,11 @@ def test_the_languages_are_the_same_wherever_they_are_listed(template):
     assert set(events["$defs"]["Language"]["examples"]) == files
     said = (ROOT / "docs/API.md").read_text().split("### Languages")[1].split("\n\n")[1]
     assert set(re.findall(r"\(`([A-Za-z-]+)`\)", said)) == files
+
+
+def test_the_sam_cli_reads_what_wasf_writes_into_samconfig():
+    written = [(value, word) for value, word in json.loads((ROOT / "cli/src/samconfig/words.json").read_text()) if word is not None]
+    program = "import json, sys; from samcli.cli.types import CfnParameterOverridesType as Type; print(json.dumps([Type().convert(each, None, None) for each in json.load(sys.stdin)]))"
+    lists = [["First=1", f"Value={word}", "Last=2"] for _, word in written]
+    said = subprocess.run([SAM, "-c", program], input=json.dumps(lists), capture_output=True, text=True, check=True)
+    assert json.loads(said.stdout) == [{"First": "1", "Value": value, "Last": "2"} for value, _ in written]

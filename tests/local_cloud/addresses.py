@@ -8,7 +8,7 @@ import os
 import re
 
 # As the template's BotWebhookUrl.
-_WEBHOOK = r"https://\S+|http://(([a-z0-9-]+\.)*localhost|127\.0\.0\.1|\[::1\])([:/]\S*)?"
+_WEBHOOK = r"https://\S+|http://(([a-z0-9-]+\.)*localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?([/?]\S*)?"
 
 _BODY = json.dumps({"wa_id": "whatsapp:+15551234567"})
 CALL_BY_HAND = [

@@ -3,7 +3,7 @@
 use clap::{Args as ClapArgs, ValueEnum};
 
 pub(super) const HELP: &str = "\
-Run it in the checkout. Every answer can be given by a flag or its environment variable; wasf asks for the rest, and \
+Run it in the folder of the unpacked release, or in the checkout. Every answer can be given by a flag or its environment variable; wasf asks for the rest, and \
 on a terminal again for what is invalid. Secrets are typed without echo, or given in WASF_CONSUMER_KEY, \
 WASF_CONSUMER_SECRET and WASF_WHATSAPP_TOKEN: other users of this machine can see flags in the process list. A webhook \
 URL that holds a secret belongs into WASF_BOT_WEBHOOK_URL for the same reason.

@@ -21,35 +21,46 @@ const RUNBOOK_FILE: &str = "docs/RUNBOOK.md";
 const KIND: &str = "AWS::CloudWatch::Alarm";
 
 pub(crate) async fn run(all: bool, target: &Target, given: &TargetArgs, clock: Clock) -> Result<Report, Error> {
+    let (found, missing) = of_stack(target, clock).await?;
+    Ok(report(found, &missing, all, &given.flags(), clock()))
+}
+
+/// The stack's alarms; and the logical names of those that CloudWatch does not have.
+pub(super) async fn of_stack(target: &Target, clock: Clock) -> Result<(Vec<Alarm>, Vec<&str>), Error> {
     let known: Vec<_> = target.stack.of_kind(KIND).collect();
     let names: Vec<_> = known.iter().map(|(_, physical)| *physical).collect();
     let found = alarms(&target.aws, &names, clock).await?;
     let missing = known.iter().filter(|(_, name)| !found.iter().any(|alarm| alarm.name == *name));
-    let missing: Vec<_> = missing.map(|(logical, _)| *logical).collect();
-    Ok(report(found, &missing, all, &given.flags(), clock()))
+    let missing = missing.map(|(logical, _)| *logical).collect();
+    Ok((found, missing))
 }
 
 /// What an alarm's description says: `MEANING Run: COMMAND. See docs/RUNBOOK.md#SECTION`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Advice<'a> {
-    meaning: &'a str,
+pub(super) struct Advice<'a> {
+    pub(super) meaning: &'a str,
     /// The first command, for the stack of the usual name.
-    command: &'a str,
+    pub(super) command: &'a str,
     /// The anchor of the runbook's section.
     section: &'a str,
 }
 
 impl<'a> Advice<'a> {
-    fn parse(description: &'a str) -> Option<Self> {
+    pub(super) fn parse(description: &'a str) -> Option<Self> {
         let (rest, section) = description.trim().rsplit_once(" See docs/RUNBOOK.md#")?;
         let (meaning, command) = rest.rsplit_once(" Run: ")?;
         Some(Self { meaning, command: command.strip_suffix('.')?, section })
     }
 
     /// The section's title; its anchor where this version's runbook has no such section.
-    fn title(&self) -> &'a str {
+    pub(super) fn title(&self) -> &'a str {
         let headings = RUNBOOK.lines().filter_map(|line| line.strip_prefix("## "));
         headings.into_iter().find(|title| anchor(title) == self.section).unwrap_or(self.section)
+    }
+
+    /// Where its section is.
+    pub(super) fn runbook(&self) -> String {
+        format!("{RUNBOOK_FILE}#{}", self.section)
     }
 
     /// The command, for the stack that this one was for.
@@ -110,7 +121,7 @@ fn describe(alarm: &Alarm, flags: &str, now: Timestamp, text: &mut String) {
     match advice {
         Some(advice) => {
             line(advice.meaning);
-            line(&format!("{RUNBOOK_FILE}#{}", advice.section));
+            line(&advice.runbook());
             line(&format!("→ {}", advice.command(flags)));
         }
         None => line(&alarm.description),
@@ -132,7 +143,7 @@ fn summary(alarm: &Alarm, flags: &str) -> Value {
         "since": alarm.since.map(Timestamp::rfc3339),
         "title": advice.map(|advice| advice.title()),
         "meaning": advice.map_or(alarm.description.as_str(), |advice| advice.meaning),
-        "runbook": advice.map(|advice| format!("{RUNBOOK_FILE}#{}", advice.section)),
+        "runbook": advice.map(|advice| advice.runbook()),
         "command": advice.map(|advice| advice.command(flags)),
         "notifies": alarm.notifies,
     })

@@ -14,7 +14,9 @@ pub(crate) use self::{
     bot::{TestWay, send_test_event},
     links::{Link, request_link},
     probe::{Probe, probe_page, probe_webhook},
-    salesforce::{AppStatus, Revocation, TokenStatus, check_app, check_token, hosts, instance_host, revoke},
+    salesforce::{
+        AppStatus, Revocation, TokenStatus, check_app, check_secret, check_token, hosts, instance_host, revoke,
+    },
     tokens::{Refreshed, refresh_token},
     whatsapp::{CredentialStatus, check_meta, check_twilio},
 };

@@ -1,6 +1,7 @@
 //! Salesforce: revoking tokens, and whether it accepts the app.
 
 use reqwest::Url;
+use serde_json::Value;
 pub(crate) use shared::salesforce::Revocation;
 use shared::{
     LoginUrl, LoginUrls,
@@ -134,15 +135,97 @@ pub(crate) async fn check_app(host: &str, client_id: &str, callback: &str) -> Re
     let code = ON_A_PAGE.into_iter().find(|code| page.contains(code) || location.contains(code));
     Ok(match code {
         Some(code) => AppStatus::Refused(code.to_owned()),
-        None if status.is_server_error() => AppStatus::Unclear("server error"),
+        None if let Some(why) = no_answer(status.as_u16()) => AppStatus::Unclear(why),
         None if status.is_client_error() => AppStatus::Refused(format!("status {}", status.as_u16())),
         None => AppStatus::Accepted,
     })
 }
 
+/// A token that nobody has issued.
+const NO_TOKEN: &str = "00D000000000000!none";
+
+/// Asks this login host about a token that nobody has issued, with the consumer key and secret. The answer says whether they
+/// are right, and nothing changes: no code or token is used, and there is no user whose logins it counts among.
+pub(crate) async fn check_secret(host: &str, client_id: &str, client_secret: &str) -> Result<AppStatus, Error> {
+    let endpoint = host.parse::<LoginUrl>().map(|host| host.endpoint("/services/oauth2/introspect"));
+    let url = endpoint.ok().and_then(|url| Url::parse(&url).ok());
+    let Some(url) = url else { return Ok(AppStatus::Unclear("invalid URL")) };
+    let request = client_for(&url)?.post(url).header("accept", "application/json").form(&[
+        ("token", NO_TOKEN),
+        ("token_type_hint", "access_token"),
+        ("client_id", client_id),
+        ("client_secret", client_secret),
+    ]);
+    Ok(match request.send().await {
+        Ok(response) => {
+            let status = response.status().as_u16();
+            about_the_secret(status, &response.text().await.unwrap_or_default())
+        }
+        Err(error) => AppStatus::Unclear(failure(&error)),
+    })
+}
+
+/// What the introspection's answer says of the credentials that it was asked with (RFC 7662 §2.2 and §2.3, RFC 6749 §5.2). An
+/// answer that is none of these says nothing of them.
+fn about_the_secret(status: u16, body: &str) -> AppStatus {
+    let answer: Value = serde_json::from_str(body).unwrap_or_default();
+    let text = |name: &str| answer[name].as_str().unwrap_or_default();
+    // An app that is not installed in an org is refused with the same error, whatever its secret.
+    let is_of_the_org = text("error_description").to_lowercase().contains("install");
+    match (status, text("error")) {
+        (200..=299, _) if answer["active"].is_boolean() => AppStatus::Accepted,
+        (400 | 401, error @ ("invalid_client" | "invalid_client_id")) if !is_of_the_org => {
+            AppStatus::Refused(error.to_owned())
+        }
+        _ => AppStatus::Unclear(no_answer(status).unwrap_or("unexpected response")),
+    }
+}
+
+/// Why a response with this status says nothing of what was asked.
+const fn no_answer(status: u16) -> Option<&'static str> {
+    match status {
+        408 => Some("timed out"),
+        429 => Some("rate limited"),
+        500.. => Some("server error"),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_clear_answer_says_whether_the_secret_is_right() {
+        let refused = |error: &str| AppStatus::Refused(error.to_owned());
+        let unexpected = AppStatus::Unclear("unexpected response");
+        for (status, body, expected) in [
+            (200, r#"{"active":false}"#, AppStatus::Accepted),
+            (200, r#"{"active":true}"#, AppStatus::Accepted),
+            (
+                401,
+                r#"{"error":"invalid_client","error_description":"invalid client credentials"}"#,
+                refused("invalid_client"),
+            ),
+            (400, r#"{"error":"invalid_client"}"#, refused("invalid_client")),
+            (400, r#"{"error":"invalid_client_id"}"#, refused("invalid_client_id")),
+            (
+                400,
+                r#"{"error":"invalid_client","error_description":"External client app is not installed in this org"}"#,
+                unexpected.clone(),
+            ),
+            (400, r#"{"error":"invalid_request"}"#, unexpected.clone()),
+            (401, "", unexpected.clone()),
+            (403, "<html>", unexpected.clone()),
+            (200, "<html>", unexpected.clone()),
+            (302, "", unexpected),
+            (408, "", AppStatus::Unclear("timed out")),
+            (429, "", AppStatus::Unclear("rate limited")),
+            (503, r#"{"error":"invalid_client"}"#, AppStatus::Unclear("server error")),
+        ] {
+            assert_eq!(about_the_secret(status, body), expected, "{status} {body}");
+        }
+    }
 
     fn asked(login_url: Option<&str>, instance_url: Option<&str>) -> Vec<String> {
         let login_urls = "https://login.salesforce.com,http://localhost:1".parse().unwrap();

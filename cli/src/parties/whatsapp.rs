@@ -41,6 +41,7 @@ async fn check(request: RequestBuilder) -> CredentialStatus {
         Ok(response) => match response.status() {
             status if status.is_success() => CredentialStatus::Accepted,
             StatusCode::TOO_MANY_REQUESTS => CredentialStatus::Unclear("rate limited"),
+            StatusCode::REQUEST_TIMEOUT => CredentialStatus::Unclear("timed out"),
             status if status.is_server_error() => CredentialStatus::Unclear("server error"),
             status => CredentialStatus::Refused(status.as_u16()),
         },

@@ -1,25 +1,26 @@
 //! The checks: each reads what it needs and passes it to a judgement in [`super::finding`]. A check that cannot run is a
 //! finding itself.
 
+mod salesforce;
 mod secrets;
 
 use std::time::Duration;
 
 use reqwest::Url;
-use shared::{LoginUrl, Status, attempt::index, aws::partition, timestamp::Clock};
+use shared::{Status, attempt::index, aws::partition, timestamp::Clock};
 
 use super::{
-    super::{events::OUTCOMES, key_policy},
+    super::{alarms, events::OUTCOMES, key_policy},
     bus, custody, deployment,
     finding::{self, Finding},
     proof,
     safety::{self, Concurrency},
-    tables,
+    tables, trouble,
 };
 use crate::{
     aws::{AttemptTable, Context, Functions, Keys, Of, Queue, Roles, Settings, TableSettings, Tables, Topics, Wanted},
     error::Error,
-    parties::{TEST_CHAT, check_app, check_meta, check_twilio, probe_page, probe_webhook, request_link},
+    parties::{TEST_CHAT, check_meta, check_twilio, probe_page, probe_webhook, request_link},
     report::Progress,
     target::Target,
 };
@@ -95,6 +96,7 @@ impl<'a> Checks<'a> {
         add("event-bus", self.event_bus().await);
         add("whatsapp", self.whatsapp().await);
         add("alarms", self.alarms().await);
+        add("firing", self.firing().await);
         add("queues", self.queues().await);
         add("tables", self.tables().await);
         add("attempts", self.attempts().await);
@@ -152,21 +154,6 @@ impl<'a> Checks<'a> {
     fn login_urls(&self) -> Vec<Finding> {
         let functions = [&self.connect_link, &self.receiver, &self.exchanger, &self.notifier];
         finding::login_urls(functions.into_iter().filter_map(|function| function.settings.get("LOGIN_URLS")))
-    }
-
-    async fn salesforce(&self) -> Result<Vec<Finding>, Error> {
-        let settings = &self.exchanger.settings;
-        let client_id = match settings.get("SF_CLIENT_ID_SECRET_NAME") {
-            Some(name) => self.secret(name).await?,
-            None => settings.get("SF_CLIENT_ID").unwrap_or_default().to_owned(),
-        };
-        let callback = self.callback_of(&self.connect_link).await?;
-        let mut findings = Vec::new();
-        let hosts = settings.get("LOGIN_URLS").unwrap_or_default().split(',').map(str::trim);
-        for host in hosts.filter(|host| host.parse::<LoginUrl>().is_ok()) {
-            findings.push(finding::app(host, &check_app(host, &client_id, &callback).await?));
-        }
-        Ok(findings)
     }
 
     /// What each function does with each key, by the policies of its role and of the key.
@@ -291,6 +278,11 @@ impl<'a> Checks<'a> {
         Ok(findings)
     }
 
+    async fn firing(&self) -> Result<Vec<Finding>, Error> {
+        let (found, missing) = alarms::of_stack(self.target, self.clock).await?;
+        Ok(trouble::alarms(&found, &missing, (self.clock)()))
+    }
+
     async fn queues(&self) -> Result<Vec<Finding>, Error> {
         let mut findings = Vec::new();
         for (what, output, meaning, remedy) in [
@@ -362,6 +354,11 @@ impl<'a> Checks<'a> {
         let wanted = Wanted { of, since, until: None, unnotified_only: false, limit: usize::MAX };
         let listed = attempts.list(&wanted, now).await?;
         let stuck = listed.attempts.iter().filter(|attempt| attempt.is_stuck(now)).count();
+        let of = Of::Statuses(vec![Status::Delayed]);
+        let since = now.minus(trouble::TRIED_WITHIN);
+        let wanted = Wanted { of, since, until: None, unnotified_only: false, limit: usize::MAX };
+        let delayed = attempts.list(&wanted, now).await?;
+        let waiting: Vec<_> = listed.attempts.into_iter().chain(delayed.attempts).collect();
         let of = Of::Statuses(OUTCOMES.to_vec());
         let since = now.minus(UNTOLD_SINCE);
         let wanted = Wanted { of, since, until: None, unnotified_only: true, limit: usize::MAX };
@@ -374,6 +371,6 @@ impl<'a> Checks<'a> {
             Some(finding::untold(&outcomes.attempts, now)),
             finding::unreadable(&unreadable),
         ];
-        Ok(found.into_iter().flatten().collect())
+        Ok(found.into_iter().flatten().chain(trouble::waiting(&waiting, now)).collect())
     }
 }

@@ -1,12 +1,12 @@
 //! What a check finds, and how that is judged. Pure: the checks themselves are in [`super::checks`].
 
-use std::{collections::HashSet, time::Duration};
+use std::{borrow::Cow, collections::HashSet, time::Duration};
 
 use serde_json::{Value, json};
 use shared::{CallbackUri, LoginUrl, Timestamp, attempt::Item};
 
 use crate::{
-    aws::{EventSource, Presence, Subscriptions},
+    aws::{EventSource, Subscriptions},
     error::Error,
     parties::{AppStatus, CredentialStatus, Probe},
     records::Unreadable,
@@ -33,7 +33,7 @@ pub(super) struct Finding {
     /// The fact, in one line.
     pub(super) title: String,
     /// What it means for people; empty if all is well.
-    pub(super) meaning: &'static str,
+    pub(super) meaning: Cow<'static, str>,
     /// What to do, in the imperative; empty if there is nothing to do.
     pub(super) remedy: String,
 }
@@ -50,25 +50,25 @@ impl Level {
 
 impl Finding {
     pub(super) fn ok(check: &'static str, title: impl Into<String>) -> Self {
-        Self { check, level: Level::Ok, title: title.into(), meaning: "", remedy: String::new() }
+        Self { check, level: Level::Ok, title: title.into(), meaning: Cow::Borrowed(""), remedy: String::new() }
     }
 
     pub(super) fn note(
         check: &'static str,
         title: impl Into<String>,
-        meaning: &'static str,
+        meaning: impl Into<Cow<'static, str>>,
         remedy: impl Into<String>,
     ) -> Self {
-        Self { check, level: Level::Note, title: title.into(), meaning, remedy: remedy.into() }
+        Self { check, level: Level::Note, title: title.into(), meaning: meaning.into(), remedy: remedy.into() }
     }
 
     pub(super) fn problem(
         check: &'static str,
         title: impl Into<String>,
-        meaning: &'static str,
+        meaning: impl Into<Cow<'static, str>>,
         remedy: impl Into<String>,
     ) -> Self {
-        Self { check, level: Level::Problem, title: title.into(), meaning, remedy: remedy.into() }
+        Self { check, level: Level::Problem, title: title.into(), meaning: meaning.into(), remedy: remedy.into() }
     }
 
     pub(super) fn is_problem(&self) -> bool {
@@ -97,77 +97,6 @@ pub(super) fn unchecked(check: &'static str, error: &Error) -> Finding {
             "Check your credentials' permissions and the network, then run wasf doctor again.",
         ),
     }
-}
-
-pub(super) fn secret(name: &str, presence: Presence) -> Finding {
-    let check = "secrets";
-    let meaning = "The functions that read it fail, so nobody can connect or be notified.";
-    match presence {
-        Presence::Present => Finding::ok(check, format!("the secret {name} exists")),
-        Presence::Absent => Finding::problem(
-            check,
-            format!("the secret {name} is missing"),
-            meaning,
-            format!("Create it: run wasf init --confirm, or aws secretsmanager create-secret --name {name} …"),
-        ),
-        Presence::Deleted => Finding::problem(
-            check,
-            format!("the secret {name} is deleted"),
-            meaning,
-            format!("Restore it: run aws secretsmanager restore-secret --secret-id {name}"),
-        ),
-    }
-}
-
-/// A secret that exists, and why its value cannot be what it should be.
-pub(super) fn secret_value(name: &str, wrong: Option<&str>) -> Finding {
-    match wrong {
-        None => Finding::ok("secrets", format!("the secret {name} exists")),
-        Some(why) => Finding::problem(
-            "secrets",
-            format!("the secret {name} cannot be used: {why}"),
-            "The functions that read it are refused, so nobody can connect or be notified.",
-            format!("Replace it: run wasf secret set {name} --confirm"),
-        ),
-    }
-}
-
-/// A function that may not read a secret.
-pub(super) fn secret_denied(function: &str, name: &str) -> Finding {
-    Finding::problem(
-        "secrets",
-        format!("{function} may not read the secret {name}"),
-        "The function fails, so nobody can connect or be notified.",
-        "Deploy again: the template lets each function read its secrets.",
-    )
-}
-
-/// What keeps a function from decrypting with a key of the account's.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Barrier {
-    State,
-    Role,
-    KeyPolicy,
-}
-
-/// A function that may read a secret, but not decrypt it.
-pub(super) fn secret_key_denied(function: &str, name: &str, key: &str, barrier: Barrier) -> Finding {
-    let (why, remedy) = match barrier {
-        Barrier::State => {
-            ("the key is disabled, or scheduled for deletion", format!("Run aws kms enable-key --key-id {key}"))
-        }
-        Barrier::Role => (
-            "its role's policies do not allow it",
-            "Set SecretsKeyArn to the ARN of that key, one for all secrets, and deploy.".to_owned(),
-        ),
-        Barrier::KeyPolicy => (
-            "the key's policy does not allow it",
-            "Let the key's policy leave its use to IAM (kms:* for the account's root), as AWS's default policy does."
-                .to_owned(),
-        ),
-    };
-    let title = format!("{function} may not decrypt the secret {name} with the key {key}: {why}");
-    Finding::problem("secrets", title, "The function fails, so nobody can connect or be notified.", remedy)
 }
 
 /// The callback URL of each function that has one, compared with the API's own.
@@ -210,6 +139,12 @@ pub(super) fn page(callback: &str, probe: Probe) -> Finding {
     };
     match probe {
         Probe::Status(200) => Finding::ok(check, "a link was made, and its page opens at the callback's host"),
+        Probe::Status(status @ (408 | 429)) => Finding::note(
+            check,
+            format!("not known: the page of a link returns {status}"),
+            "Whether people who open a link get its page is unknown: the API is busy, or what is before it.",
+            "Run wasf doctor again in a minute; if it stays so, see docs/RUNBOOK.md#api-load.",
+        ),
         Probe::Status(status @ 500..) => Finding::problem(
             check,
             format!("the page of a link returns {status}"),
@@ -285,7 +220,19 @@ pub(super) fn webhook(probe: Probe) -> Finding {
         Probe::NoResponse(why) => problem(format!("does not respond: {why}")),
         Probe::Status(status @ (404 | 405 | 410)) => problem(format!("returns {status}: the URL takes no events")),
         Probe::Status(status @ 300..400) => problem(format!("returns {status}: redirects are not followed")),
-        Probe::Status(status @ 500..) => problem(format!("returns {status}")),
+        // What it answers to a signed event is another matter: the event may be taken, or find it as busy.
+        Probe::Status(status @ (408 | 429)) => Finding::note(
+            check,
+            format!("not known: the bot's webhook returns {status}"),
+            "Whether the bot takes events is unknown: it, or what is before it, is busy.",
+            "Run wasf events test, which sends a signed event.",
+        ),
+        Probe::Status(status @ 500..) => Finding::problem(
+            check,
+            format!("the bot's webhook returns {status} to a request without a signature"),
+            "The bot fails, and may take no events: that is unknown until it is sent one.",
+            "Run wasf events test, which sends a signed event; repair the bot, or correct BotWebhookUrl and deploy.",
+        ),
         Probe::Status(200..300) => Finding::note(
             check,
             "the bot's webhook accepts a request without a signature",
@@ -387,9 +334,22 @@ pub(super) fn key_denied(function: &str, action: &str, key: &str, why: &str) -> 
     Finding::problem(
         "kms",
         format!("{function} may not {action} with {key}: {why}"),
-        "The function fails, so nobody can connect or be notified.",
+        what_stops(function),
         "Deploy again: the template grants exactly these permissions.",
     )
+}
+
+/// What people and bots notice where a function fails whenever it is called.
+pub(super) fn what_stops(function: &str) -> &'static str {
+    match function {
+        "ConnectLink" => "Links and their button fail, so nobody can begin to connect.",
+        "CallbackReceiver" => "Whoever comes back from Salesforce gets an error page, so nobody can connect.",
+        "TokenExchanger" => "Codes are not exchanged, so nobody can connect.",
+        "Notifier" => "People connect, but they or the bot may not be notified, or only without a new link.",
+        "TokenKeeper" => "Bots get no tokens, and cannot end connections. People can connect.",
+        "TokenRefresher" => "Connections that no bot uses are not refreshed, and end after some weeks.",
+        _ => "The function fails.",
+    }
 }
 
 /// A queue of failures, which is empty while all is well.

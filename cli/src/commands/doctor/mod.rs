@@ -7,7 +7,9 @@ mod deployment;
 mod finding;
 mod proof;
 mod safety;
+mod secrets;
 mod tables;
+mod trouble;
 mod upkeep;
 
 use std::fmt::Write as _;
@@ -38,7 +40,7 @@ fn report(stack: &str, findings: &[Finding]) -> Report {
     for Finding { check, level, title, meaning, remedy } in findings {
         let _ = writeln!(text, "{:5}  {check:13}  {}", level.as_str(), printable(title));
         if !meaning.is_empty() {
-            let _ = writeln!(text, "{:22}{meaning}", "");
+            let _ = writeln!(text, "{:22}{}", "", printable(meaning));
         }
         if !remedy.is_empty() {
             let _ = writeln!(text, "{:22}→ {}", "", printable(remedy));

@@ -31,7 +31,10 @@ use crate::{
 };
 
 pub(crate) async fn run(args: InitArgs, target: &TargetArgs, edge: Edge) -> Result<Report, Error> {
-    let missing = || Error::Usage(format!("no {FILE} in this folder or above it; run wasf init in the checkout"));
+    let missing = || {
+        let where_to = "run wasf init in the folder of the unpacked release, or in the checkout";
+        Error::Usage(format!("no {FILE} in this folder or above it; {where_to}"))
+    };
     let path = in_or_above(FILE).ok_or_else(missing)?;
     let target = &completed(target)?;
     let mut config = SamConfig::read(&path, target.environment())?;

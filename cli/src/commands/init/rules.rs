@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use reqwest::Url;
-use shared::{CallbackUri, Language, LoginUrl, WaId, proof::ProofPolicy};
+use shared::{
+    CallbackUri, Language, LoginUrl, WaId, callback_uri::InvalidCallbackUri, login::InvalidLoginUrl, proof::ProofPolicy,
+};
 
 use crate::args::ProviderArg;
 
@@ -23,7 +25,13 @@ pub(super) fn sender(text: &str) -> Result<String, String> {
 pub(super) fn login_urls(text: &str) -> Result<String, String> {
     let spelled = |url: &str| {
         let url = url.trim();
-        let parsed: LoginUrl = url.parse().map_err(|why| format!("{url} is {why}; give https://<host>"))?;
+        if url.is_empty() {
+            return Err("a login host is empty; give https://<host>, several separated by commas".to_owned());
+        }
+        let parsed: LoginUrl = url.parse().map_err(|why| match why {
+            InvalidLoginUrl::NotASite => format!("{url} {why}; give https://<host>"),
+            _ => format!("{url} is {why}; give https://<host>"),
+        })?;
         if !Url::parse(parsed.as_str()).is_ok_and(|url| has_usual_host(&url)) {
             return Err(format!("{url} has an unusual host; give https://<host>"));
         }
@@ -59,7 +67,10 @@ pub(super) fn event_bus(text: &str) -> Result<String, String> {
 }
 
 pub(super) fn callback_uri(text: &str) -> Result<String, String> {
-    let uri: CallbackUri = text.parse().map_err(|why| format!("it is {why}"))?;
+    let uri: CallbackUri = text.parse().map_err(|why| match why {
+        InvalidCallbackUri::Path => format!("it {why}"),
+        InvalidCallbackUri::Malformed | InvalidCallbackUri::Scheme => format!("it is {why}"),
+    })?;
     let url = Url::parse(uri.as_str()).map_err(|_| "it is not a URL")?;
     let is_usual = url.scheme() == "https" || has_usual_host(&url);
     if is_usual { Ok(uri.as_str().to_owned()) } else { Err("it is not https".to_owned()) }
@@ -173,6 +184,7 @@ mod tests {
         for wrong in [
             "ftp://x",
             "http://bot.example.com",
+            "http://localhost:pw@bot.example.com/x",
             "bot.example.com",
             "HTTPS://x.com",
             "https://x.com/a b",
@@ -209,6 +221,23 @@ mod tests {
         assert!(email("ops@example.com").is_ok() && email("ops").is_err() && email("a b@example.com").is_err());
         assert!(callback_uri("https://connect.example.com/callback").is_ok());
         assert!(callback_uri("https://connect.example.com/").is_err());
+    }
+
+    #[test]
+    fn what_is_wrong_is_a_sentence() {
+        for (wrong, why) in [
+            ("https://x.example/callback/", "it does not end in /callback"),
+            ("http://x.example/callback", "it is not https"),
+        ] {
+            assert_eq!(callback_uri(wrong).unwrap_err(), why);
+        }
+        for wrong in ["https://login.salesforce.com,", ",https://login.salesforce.com", ""] {
+            assert!(login_urls(wrong).unwrap_err().starts_with("a login host is empty; "), "{wrong}");
+        }
+        let plain = login_urls("http://example.com").unwrap_err();
+        assert_eq!(plain, "http://example.com is not https; give https://<host>");
+        let path = login_urls("https://login.salesforce.com/?x=1").unwrap_err();
+        assert!(path.contains("?x=1 has more than scheme, host"), "{path}");
     }
 
     #[test]
@@ -268,8 +297,9 @@ mod tests {
             let of_parameter = template.split(&format!("\n  {parameter}:\n")).nth(1).unwrap();
             of_parameter.split("AllowedPattern: ").nth(1).unwrap().lines().next().unwrap().to_owned()
         };
-        let webhook = r"^(https://\S+|http://(([a-z0-9-]+\.)*localhost|127\.0\.0\.1|\[::1\])([:/]\S*)?)?$";
+        let webhook = r"^(https://\S+|http://(([a-z0-9-]+\.)*localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?([/?]\S*)?)?$";
         assert_eq!(pattern("BotWebhookUrl"), webhook);
+        assert_eq!(pattern("WhatsAppApiUrl"), webhook);
         let bus = r"^(([A-Za-z0-9._/-]{1,256})|(arn:aws[a-z-]*:events:[a-z0-9-]+:[0-9]{12}:event-bus/[A-Za-z0-9._/-]{1,256}))?$";
         assert_eq!(pattern("EventBusName"), bus);
         assert_eq!(pattern("WhatsAppSender"), r"^((whatsapp:)?\+?[0-9]{5,20})?$");

@@ -63,11 +63,14 @@ impl Operator {
         operator
     }
 
-    /// What differs from AWS, where the README's defaults hold.
+    /// What differs from AWS, where the README's defaults hold. A release of both architectures is deployed by the template of this
+    /// one; the tests' own is for this one alone.
     fn settings_of_this_machine(&self) -> String {
-        let template = if ARCHITECTURE == "arm64" { "template.yaml" } else { "template-x86_64.yaml" };
+        let is_both = std::env::var_os(ARCHIVE).is_some() && ARCHITECTURE != "arm64";
+        let template =
+            if is_both { format!("template_file = \"template-{ARCHITECTURE}.yaml\"\n") } else { String::new() };
         let url = &self.cloud.sandbox_url;
-        format!("template_file = \"{template}\"\nparameter_overrides = [\"WhatsAppApiUrl={url}\"]\n")
+        format!("{template}parameter_overrides = [\"WhatsAppApiUrl={url}\"]\n")
     }
 
     /// The release's archive: that which the environment names, or one of the functions as they are built for the tests.

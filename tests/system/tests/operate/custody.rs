@@ -128,8 +128,8 @@ async fn upkeep_that_was_given_up_is_listed_redriven_and_dropped() {
     let of_revoke = listed["messages"].as_array().unwrap().iter().find(|letter| letter["sealed"] == true).unwrap();
     let id = of_revoke["message_id"].as_str().unwrap();
     assert_eq!(operator.json(&format!("dlq show {id} --queue upkeep"), 0)["reason"], "not revoked");
-    let found = operator.json("doctor", 1)["findings"].take();
-    let custody = found.as_array().unwrap().iter().find(|finding| finding["text"] == "3 upkeep dead letters").unwrap();
+    let found = operator.doctor();
+    let custody = found.iter().find(|finding| finding["text"] == "3 upkeep dead letters").unwrap();
     assert!(custody["remedy"].as_str().unwrap().contains("wasf dlq redrive --queue upkeep --confirm"), "{custody}");
 
     assert_eq!(operator.json("dlq redrive --queue upkeep", 0)["found"], 2, "what can be read");

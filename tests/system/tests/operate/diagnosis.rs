@@ -43,6 +43,33 @@ async fn a_callback_address_that_differs() {
 }
 
 #[tokio::test]
+async fn a_consumer_secret_of_another_app_before_anybody_has_logged_in() {
+    let operator = Operator::ready().await;
+    let before = operator.secret("sf_client_secret").await;
+    operator.put_secret("sf_client_secret", "A1B2C3D4E5F60718293A4B5C6D7E8F90").await;
+    operator.doctor_finds("salesforce", "wasf secret set sf_client_secret --confirm");
+    operator.put_secret("sf_client_secret", &before).await;
+    operator.doctor_finds_nothing();
+}
+
+#[tokio::test]
+async fn a_host_that_does_not_answer_for_the_secret_proves_nothing() {
+    let operator = Operator::ready().await;
+    for action in
+        [json!({"status": 503, "body": ""}), json!({"status": 404, "body": "<html>"}), json!({"drop": "after"})]
+    {
+        operator
+            .cloud
+            .control("/control/faults", &json!({"endpoint": "salesforce.introspect", "times": 1, "action": action}))
+            .await;
+        let found = operator.doctor();
+        let unknown = found.iter().find(|finding| finding["text"].as_str().unwrap().starts_with("not known: "));
+        assert!(unknown.is_some_and(|finding| finding["level"] == "note"), "{action}: {found:#?}");
+    }
+    operator.doctor_finds_nothing();
+}
+
+#[tokio::test]
 async fn a_login_address_without_tls() {
     let operator = Operator::ready().await;
     for function in ["TokenExchanger", "ConnectLink"] {
@@ -171,6 +198,22 @@ async fn a_webhook_that_does_not_exist() {
     let before = operator.set("Notifier", "BOT_WEBHOOK_URL", &nowhere).await;
     operator.doctor_finds("webhook", "BotWebhookUrl");
     operator.set("Notifier", "BOT_WEBHOOK_URL", &before).await;
+    operator.doctor_finds_nothing();
+}
+
+#[tokio::test]
+async fn a_webhook_that_is_too_busy_to_say() {
+    let operator = Operator::ready().await;
+    operator
+        .cloud
+        .control(
+            "/control/faults",
+            &json!({"endpoint": "bot.events", "times": 1, "action": {"status": 429, "body": ""}}),
+        )
+        .await;
+    let found = operator.doctor();
+    let webhook = found.iter().find(|finding| finding["check"] == "webhook").unwrap();
+    assert!(webhook["level"] == "note" && webhook["meaning"].as_str().unwrap().contains("unknown"), "{webhook}");
     operator.doctor_finds_nothing();
 }
 

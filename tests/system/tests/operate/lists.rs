@@ -108,6 +108,24 @@ async fn a_list_reads_little_more_than_it_shows_of_a_table_with_many_attempts() 
 }
 
 #[tokio::test]
+async fn attempts_that_are_delayed_are_a_problem_with_their_last_error() {
+    let operator = Operator::ready().await;
+    let (rows, chat, now) = (Rows { operator: &operator, test: 0xa3 }, new_chat(), now_ms());
+    let mut delayed = rows.row(0, &chat, "delayed", now);
+    delayed["reason"] = json!({"S": "misconfigured"});
+    delayed["last_error"] = json!({"S": "Salesforce answered 400 invalid_client"});
+    let mut over = delayed.clone();
+    over["attempt_id"] = json!({"S": rows.id(1)});
+    over["updated_at"] = json!({"N": (now - 60 * 60 * 1000).to_string()});
+    rows.put(vec![delayed, over]).await;
+    operator.doctor_finds("attempts", "docs/RUNBOOK.md#misconfigured");
+    let hints = json!(operator.doctor()).to_string();
+    assert!(hints.contains("1 attempt is delayed: Salesforce answered 400 invalid_client"), "{hints}");
+    rows.delete(2).await;
+    operator.doctor_finds_nothing();
+}
+
+#[tokio::test]
 async fn attempts_of_before_the_index_are_found_by_their_chat_and_what_lists_lack_is_said() {
     let operator = Operator::ready().await;
     let (rows, chat, now) = (Rows { operator: &operator, test: 0xa2 }, new_chat(), now_ms());
@@ -131,7 +149,7 @@ async fn attempts_of_before_the_index_are_found_by_their_chat_and_what_lists_lac
         assert_eq!(scanned["unreadable"][0]["attempt_id"], rows.id(1), "{scan}");
     }
     assert!(operator.json("events redeliver", 3)["not_indexed"] == 2);
-    let hints = operator.json("doctor", 0)["findings"].to_string();
+    let hints = json!(operator.doctor()).to_string();
     assert!(hints.contains("2 items of connection_attempts not in the index by_status"), "{hints}");
     rows.delete(3).await;
 }

@@ -9,7 +9,10 @@ use super::{Checks, Function};
 use crate::{
     aws::{Keys, Presence, Roles, SecretsManager, region},
     commands::{
-        doctor::finding::{self, Barrier, Finding},
+        doctor::{
+            finding::{self, Finding},
+            secrets::{self, Barrier},
+        },
         key_policy,
     },
     error::Error,
@@ -29,21 +32,23 @@ impl Checks<'_> {
     pub(super) async fn secrets(&self) -> Result<Vec<Finding>, Error> {
         let manager = SecretsManager::new(&self.target.aws);
         let mut findings = Vec::new();
-        for StackSecret { kind, name } in of_stack(&self.exchanger.settings, &self.notifier.settings) {
-            let presence = manager.presence(&name).await?;
+        let all = of_stack(&self.exchanger.settings, &self.notifier.settings);
+        for secret @ StackSecret { kind, name } in &all {
+            let presence = manager.presence(name).await?;
             // Others judge what is in the secrets of WhatsApp and of the callback URL.
             let has_form = matches!(kind, Kind::ConsumerKey | Kind::ConsumerSecret | Kind::Webhook);
             findings.push(match presence {
-                Presence::Present if has_form => match self.secret(&name).await {
-                    Ok(value) => finding::secret_value(&name, kind.parse(&value).err()),
+                Presence::Present if has_form => match self.secret(name).await {
+                    Ok(value) => secrets::value(secret, kind.parse(&value).err()),
                     Err(error) => finding::unchecked("secrets", &error),
                 },
-                presence => finding::secret(&name, presence),
+                presence => secrets::presence(secret, presence),
             });
         }
         for function in [&self.connect_link, &self.exchanger, &self.notifier] {
-            for name in SETTINGS.iter().filter_map(|setting| function.settings.get(setting)) {
-                let access = self.secret_access(&manager, function, name).await;
+            let names: Vec<_> = SETTINGS.iter().filter_map(|setting| function.settings.get(setting)).collect();
+            for secret in all.iter().filter(|secret| names.contains(&secret.name.as_str())) {
+                let access = self.secret_access(&manager, function, secret).await;
                 findings.extend(access.unwrap_or_else(|error| Some(finding::unchecked("secrets", &error))));
             }
         }
@@ -68,16 +73,16 @@ impl Checks<'_> {
         &self,
         manager: &SecretsManager,
         function: &Function,
-        name: &str,
+        secret: &StackSecret,
     ) -> Result<Option<Finding>, Error> {
-        let Some(secret) = manager.describe(name).await? else { return Ok(None) };
+        let Some(described) = manager.describe(&secret.name).await? else { return Ok(None) };
         let (roles, action) = (Roles::new(&self.target.aws), "secretsmanager:GetSecretValue");
-        if !roles.denied(&function.settings.role_arn, &[action], &secret.arn, &[]).await?.is_empty() {
-            return Ok(Some(finding::secret_denied(function.title(), name)));
+        if !roles.denied(&function.settings.role_arn, &[action], &described.arn, &[]).await?.is_empty() {
+            return Ok(Some(secrets::denied(function.title(), secret)));
         }
-        let Some(key) = &secret.key else { return Ok(None) };
+        let Some(key) = &described.key else { return Ok(None) };
         let barrier = self.cannot_decrypt(&roles, function, key).await?;
-        Ok(barrier.map(|barrier| finding::secret_key_denied(function.title(), name, key, barrier)))
+        Ok(barrier.map(|barrier| secrets::key_denied(function.title(), secret, key, barrier)))
     }
 
     /// What keeps a function from decrypting a secret with this key of the account's; `None` where it can.

@@ -9,32 +9,6 @@ fn level(finding: &Finding) -> Level {
 }
 
 #[test]
-fn a_secret_must_exist_and_not_be_deleted() {
-    assert_eq!(level(&secret("s", Presence::Present)), Level::Ok);
-    assert_eq!(level(&secret("s", Presence::Absent)), Level::Problem);
-    assert_eq!(level(&secret("s", Presence::Deleted)), Level::Problem);
-}
-
-#[test]
-fn a_secret_whose_value_no_function_could_use_is_named() {
-    assert_eq!(level(&secret_value("s", None)), Level::Ok);
-    let wrong = secret_value("s", Some("it is JSON with more than one value"));
-    assert!(level(&wrong) == Level::Problem && wrong.remedy.contains("wasf secret set s"), "{wrong:?}");
-}
-
-#[test]
-fn a_key_that_a_function_may_not_use_comes_with_what_to_change() {
-    for (barrier, remedy) in [
-        (Barrier::State, "aws kms enable-key --key-id arn:k"),
-        (Barrier::Role, "SecretsKeyArn"),
-        (Barrier::KeyPolicy, "the account's root"),
-    ] {
-        let found = secret_key_denied("Notifier", "whatsapp", "arn:k", barrier);
-        assert!(level(&found) == Level::Problem && found.remedy.contains(remedy), "{found:?}");
-    }
-}
-
-#[test]
 fn an_unreadable_attempt_is_named_by_its_key() {
     assert_eq!(unreadable(&[]), None);
     let found = unreadable(&[Unreadable { key: "0707".to_owned(), why: "no status".to_owned() }]).unwrap();
@@ -102,10 +76,27 @@ fn a_webhook_refuses_unsigned_requests() {
         (405, Level::Problem),
         (302, Level::Problem),
         (503, Level::Problem),
+        (408, Level::Note),
+        (429, Level::Note),
     ] {
         assert_eq!(level(&webhook(Probe::Status(status))), expected, "{status}");
     }
     assert_eq!(level(&webhook(Probe::NoResponse("connection failed"))), Level::Problem);
+}
+
+#[test]
+fn who_is_too_busy_to_answer_proves_nothing() {
+    for status in [408, 429] {
+        for found in [webhook(Probe::Status(status)), page(OWN, Probe::Status(status))] {
+            assert!(level(&found) == Level::Note && found.meaning.contains("unknown"), "{found:?}");
+        }
+    }
+}
+
+#[test]
+fn a_key_that_a_function_may_not_use_says_what_that_function_stops() {
+    let meaning = |function| key_denied(function, "kms:Sign", "StateKey", "why").meaning;
+    assert!(meaning("Notifier").contains("People connect") && meaning("TokenExchanger").contains("nobody can connect"));
 }
 
 #[test]
