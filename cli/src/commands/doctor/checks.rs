@@ -7,7 +7,12 @@ mod secrets;
 use std::time::Duration;
 
 use reqwest::Url;
-use shared::{Status, attempt::index, aws::partition, timestamp::Clock};
+use shared::{
+    Status, Timestamp,
+    attempt::{AttemptId, Item, index},
+    aws::partition,
+    timestamp::Clock,
+};
 
 use super::{
     super::{alarms, events::OUTCOMES, key_policy},
@@ -30,6 +35,8 @@ const STUCK_SINCE: Duration = Duration::from_hours(24);
 /// The condition keys by which policies distinguish the uses of a key.
 const VIA: &str = "kms:ViaService";
 const PURPOSE: &str = "kms:EncryptionContext:purpose";
+/// The most attempts of each kind that are read whole, to see what their last try ended with.
+const MAX_WAITING: usize = 500;
 /// How far back outcomes are looked for that nobody was notified of; older ones are in the notifier's failure queue.
 const UNTOLD_SINCE: Duration = Duration::from_hours(2);
 
@@ -354,11 +361,7 @@ impl<'a> Checks<'a> {
         let wanted = Wanted { of, since, until: None, unnotified_only: false, limit: usize::MAX };
         let listed = attempts.list(&wanted, now).await?;
         let stuck = listed.attempts.iter().filter(|attempt| attempt.is_stuck(now)).count();
-        let of = Of::Statuses(vec![Status::Delayed]);
-        let since = now.minus(trouble::TRIED_WITHIN);
-        let wanted = Wanted { of, since, until: None, unnotified_only: false, limit: usize::MAX };
-        let delayed = attempts.list(&wanted, now).await?;
-        let waiting: Vec<_> = listed.attempts.into_iter().chain(delayed.attempts).collect();
+        let waiting = waiting(&attempts, &listed.attempts, now).await?;
         let of = Of::Statuses(OUTCOMES.to_vec());
         let since = now.minus(UNTOLD_SINCE);
         let wanted = Wanted { of, since, until: None, unnotified_only: true, limit: usize::MAX };
@@ -373,4 +376,20 @@ impl<'a> Checks<'a> {
         ];
         Ok(found.into_iter().flatten().chain(trouble::waiting(&waiting, now)).collect())
     }
+}
+
+/// The attempts that may be tried again, the latest first, as the table has them: the index lacks what their last try ended with.
+async fn waiting(attempts: &AttemptTable, exchanging: &[Item], now: Timestamp) -> Result<Vec<Item>, Error> {
+    let since = now.minus(trouble::TRIED_WITHIN);
+    let of = Of::Statuses(vec![Status::Delayed]);
+    let wanted = Wanted { of, since, until: None, unnotified_only: false, limit: MAX_WAITING };
+    let delayed = attempts.list(&wanted, now).await?;
+    let recent = exchanging.iter().filter(|attempt| attempt.updated_at.is_some_and(|at| at >= since));
+    let mut ids: Vec<_> = recent.take(MAX_WAITING).chain(&delayed.attempts).map(|attempt| attempt.attempt_id).collect();
+    // One that moved while the lists were read is in both.
+    ids.sort_by_key(AttemptId::to_string);
+    ids.dedup();
+    let mut found: Vec<_> = attempts.read_many(&ids).await?.into_values().filter_map(Result::ok).collect();
+    found.sort_by_key(|attempt| std::cmp::Reverse(attempt.updated_at));
+    Ok(found)
 }
