@@ -66,15 +66,9 @@ impl<'a> Course<'a> {
         Self { while_young, ..self }
     }
 
-    /// Why an attempt fails whose code Salesforce says to have expired. After an answer that may have come from somewhere in between, it
-    /// may be this attempt's own request that used the code up.
-    fn said_to_be_expired(&self) -> Reason {
-        if self.lease.doubted.get() { Reason::Unknown } else { self.expired() }
-    }
-
     /// Why an attempt fails whose code the login host refuses.
     fn refused(&self) -> Reason {
-        match self.said_to_be_expired() {
+        match self.expired() {
             Reason::CodeExpired if self.age < YOUNG => self.while_young,
             reason => reason,
         }
@@ -83,7 +77,7 @@ impl<'a> Course<'a> {
     /// Why an attempt fails whose code Salesforce does not know, or no longer knows.
     #[must_use]
     pub fn expired(&self) -> Reason {
-        if self.maybe_redeemed { Reason::Unknown } else { Reason::CodeExpired }
+        if self.maybe_redeemed || self.lease.doubted.get() { Reason::Unknown } else { Reason::CodeExpired }
     }
 
     /// Records that the code is about to be sent. Until the answer arrives the lease says that the code may
@@ -99,7 +93,7 @@ impl<'a> Course<'a> {
         if self.maybe_redeemed { Reason::Unknown } else { Reason::SalesforceUnavailable }
     }
 
-    /// Takes an answer that has no word of Salesforce's, before [`Self::answered`]: a gateway may have put its own page in place of the
+    /// Takes an answer without an OAuth error code, before [`Self::answered`]: a gateway may have put it in place of the
     /// tokens, whatever its status.
     pub fn doubt(&self) {
         self.lease.doubted.set(true);
@@ -107,7 +101,7 @@ impl<'a> Course<'a> {
 
     /// Takes an answer without tokens, and says what comes next.
     pub fn answered(&mut self, class: Class) -> Step {
-        let (expired, refused) = (self.said_to_be_expired(), self.refused());
+        let (expired, refused) = (self.expired(), self.refused());
         self.maybe_redeemed |= class == Class::Ambiguous;
         self.lease.maybe_redeemed.set(self.maybe_redeemed);
         match class {
@@ -193,8 +187,7 @@ mod tests {
             course.send();
             course.doubt();
             course.answered(Class::Transient { retry_after: None });
-            // What no answer says is not in doubt.
-            assert_eq!((course.expired(), course.outlasted()), (Reason::CodeExpired, Reason::SalesforceUnavailable));
+            assert_eq!((course.expired(), course.outlasted()), (Reason::Unknown, Reason::SalesforceUnavailable));
             course.send();
             assert_eq!(course.answered(class), Step::Fail(Reason::Unknown));
         }

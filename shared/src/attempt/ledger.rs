@@ -37,10 +37,10 @@ pub const MAX_CODES: u64 = 3;
 /// What says how the exchange goes on, and ends with the final outcome.
 const OF_THE_EXCHANGE: [&str; 4] = [attr::LEASE_UNTIL, attr::RETRY_AT, attr::DELAYED_AT, attr::DELAY_TOLD_AT];
 /// The `lease_until` of a lease that was released while the code was certainly unused.
-const RELEASED: Timestamp = Timestamp::from_millis(0);
-/// The same where Salesforce's own word is missing: something in between said that the request was turned away. An earlier
+pub const RELEASED: Timestamp = Timestamp::from_millis(0);
+/// The same after an answer without an OAuth error code, which a gateway may have given in Salesforce's place. An earlier
 /// version takes it for a lease whose holder was killed.
-const DOUBTED: Timestamp = Timestamp::from_millis(1);
+pub const DOUBTED: Timestamp = Timestamp::from_millis(1);
 
 /// What a message says of its attempt.
 #[derive(Clone, Debug)]

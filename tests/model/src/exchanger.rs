@@ -39,12 +39,14 @@ pub struct Work {
 }
 
 /// A lease, and the responses under it.
+#[expect(clippy::struct_excessive_bools, reason = "each is a cell of the lease")]
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Held {
     number: u8,
     tries: u8,
     delay_is_told: bool,
     maybe_redeemed: bool,
+    doubted: bool,
     responses: Vec<Response>,
     /// The code is being exchanged, or was redeemed.
     sent: bool,
@@ -57,6 +59,8 @@ pub enum Response {
     Transient,
     /// None: whether the code was redeemed is unknown.
     Ambiguous,
+    /// A gateway's, which says that the request was turned away.
+    Page,
     /// The settings are wrong: an operator has to help.
     Operator,
     /// The code is unknown, expired or redeemed.
@@ -106,6 +110,8 @@ pub enum StepResult {
     Failure(Response),
     /// Salesforce redeems the code, and its response is lost.
     ExchangedResponseLost,
+    /// The same, and a gateway responds that the request was turned away.
+    ExchangedResponseReplaced,
     /// There is no time for a retry.
     OutOfTime,
     /// It succeeds, and the next try comes late.
@@ -117,9 +123,11 @@ impl StepResult {
         match self {
             Self::Success | Self::OutOfTime | Self::Late | Self::Failure(Response::Expired) => None,
             Self::Refused => Some(Fault::Refusal),
-            Self::Retried | Self::ResponseLost | Self::ExchangedResponseLost | Self::Failure(Response::Ambiguous) => {
-                Some(Fault::Lost)
-            }
+            Self::Retried
+            | Self::ResponseLost
+            | Self::ExchangedResponseLost
+            | Self::ExchangedResponseReplaced
+            | Self::Failure(Response::Ambiguous | Response::Page) => Some(Fault::Lost),
             Self::Failure(Response::Transient | Response::Operator | Response::Final) => Some(Fault::Answer),
         }
     }
@@ -128,12 +136,21 @@ impl StepResult {
 impl Response {
     const fn class(self) -> Class {
         match self {
-            Self::Transient => Class::Transient { retry_after: None },
+            Self::Transient | Self::Page => Class::Transient { retry_after: None },
             Self::Ambiguous => Class::Ambiguous,
             Self::Operator => Class::Operator,
             Self::Expired => Class::Final(Reason::CodeExpired),
             Self::Final => Class::Final(Reason::UserInactive),
         }
+    }
+}
+
+impl Response {
+    fn take(self, course: &mut Course<'_>) -> Step {
+        if self == Self::Page {
+            course.doubt();
+        }
+        course.answered(self.class())
     }
 }
 
@@ -143,16 +160,20 @@ impl Held {
         let mut lease = attempt(Some(code), delivery(self.number, 1, u8::MAX)).lease(&Row::default().item());
         (lease.tries, lease.delay_is_told) = (self.tries.into(), self.delay_is_told);
         lease.maybe_redeemed.set(self.maybe_redeemed);
+        lease.doubted.set(self.doubted);
         let mut course = Course::new(&lease);
         for response in &self.responses {
             course.send();
-            course.answered(response.class());
+            response.take(&mut course);
         }
         if self.sent {
             course.send();
         }
         if broken == Broken::RedemptionForgotten {
             lease.maybe_redeemed.set(false);
+        }
+        if broken == Broken::PageBelieved {
+            lease.doubted.set(false);
         }
         what(&lease, &mut course)
     }
@@ -223,6 +244,7 @@ impl Work {
             At::Try => &[
                 StepResult::Success,
                 StepResult::ExchangedResponseLost,
+                StepResult::ExchangedResponseReplaced,
                 StepResult::Failure(Response::Ambiguous),
                 StepResult::Failure(Response::Transient),
                 StepResult::Failure(Response::Operator),
@@ -347,6 +369,7 @@ impl Work {
             tries: u8::try_from(lease.tries).unwrap_or(u8::MAX),
             delay_is_told: lease.delay_is_told,
             maybe_redeemed,
+            doubted: lease.doubted.get() && broken != Broken::PageBelieved,
             responses: Vec::new(),
             sent: false,
         });
@@ -368,14 +391,18 @@ impl Work {
         state.resent |= state.known[code as usize].definite;
         held.sent = true;
         let code_state = &mut state.codes[code as usize];
-        let exchanged = matches!(result, StepResult::Success | StepResult::ExchangedResponseLost)
-            && *code_state == CodeState::Valid;
+        let is_redeemed = matches!(
+            result,
+            StepResult::Success | StepResult::ExchangedResponseLost | StepResult::ExchangedResponseReplaced
+        );
+        let exchanged = is_redeemed && *code_state == CodeState::Valid;
         if exchanged {
             *code_state = CodeState::Used;
         }
         At::Answer(match result {
             StepResult::Failure(response) => Some(response),
             StepResult::ExchangedResponseLost => Some(Response::Ambiguous),
+            StepResult::ExchangedResponseReplaced => Some(Response::Page),
             _ if exchanged => None,
             _ => Some(Response::Expired),
         })
@@ -397,7 +424,7 @@ impl Work {
             return At::Store;
         };
         known.definite |= matches!(response, Response::Expired | Response::Final);
-        let step = held.course(code, broken, |_, course| course.answered(response.class()));
+        let step = held.course(code, broken, |_, course| response.take(course));
         held.responses.push(response);
         held.sent = false;
         match step {

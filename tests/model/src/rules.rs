@@ -14,6 +14,8 @@ pub enum Broken {
     MarkFitsAnyOutcome,
     /// A holder does not read that an earlier one may have redeemed the code, nor writes so itself.
     RedemptionForgotten,
+    /// A holder takes for Salesforce's word what a gateway may have put in its place.
+    PageBelieved,
     /// A later outcome keeps the marks of the earlier one.
     MarksStay,
     /// Tokens that cannot be stored are not put on the queue.
@@ -22,11 +24,12 @@ pub enum Broken {
 
 impl Broken {
     /// Each of them, with its description.
-    pub const ALL: [(Self, &'static str); 6] = [
+    pub const ALL: [(Self, &'static str); 7] = [
         (Self::ClaimIgnoresLease, "a claim ignores the lease"),
         (Self::FailureReplacesSuccess, "a failure overwrites a success"),
         (Self::MarkFitsAnyOutcome, "a mark is made on another outcome"),
         (Self::RedemptionForgotten, "a holder ignores a lost response"),
+        (Self::PageBelieved, "a holder takes a gateway's page for Salesforce's word"),
         (Self::MarksStay, "a later outcome keeps the marks of the earlier one"),
         (Self::NoCheckpoint, "tokens are not put on the queue"),
     ];

@@ -184,7 +184,7 @@ impl State {
     pub(crate) fn is_left_behind(&self) -> bool {
         match self.row.lease {
             LeaseEnd::Of(number) => self.work.iter().all(|work| work.holder() != Some(number)),
-            LeaseEnd::None | LeaseEnd::Released | LeaseEnd::Past => false,
+            LeaseEnd::None | LeaseEnd::Released | LeaseEnd::Doubted | LeaseEnd::Past => false,
         }
     }
 

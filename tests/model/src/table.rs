@@ -10,7 +10,7 @@ use shared::{
     AttemptId, LoginUrl, Reason, Status, Timestamp, WaId,
     attempt::{
         Account, Outcome, attr,
-        ledger::{Attempt, Delivery, DeliveryId, LEASE},
+        ledger::{Attempt, DOUBTED, Delivery, DeliveryId, LEASE, RELEASED},
     },
     conditional_write::{Attributes, ConditionalWrite},
 };
@@ -32,6 +32,8 @@ pub enum LeaseEnd {
     None,
     /// Released by a holder that knows the code to be unused.
     Released,
+    /// The same, by an answer that a gateway may have given.
+    Doubted,
     /// It has expired.
     Past,
     /// Held by the holder with this number.
@@ -176,7 +178,8 @@ impl Row {
         }
         match self.lease {
             LeaseEnd::None => None,
-            LeaseEnd::Released => put(attr::LEASE_UNTIL, 0.into()),
+            LeaseEnd::Released => put(attr::LEASE_UNTIL, RELEASED.into()),
+            LeaseEnd::Doubted => put(attr::LEASE_UNTIL, DOUBTED.into()),
             LeaseEnd::Past => put(attr::LEASE_UNTIL, (NOW - 1).into()),
             LeaseEnd::Of(number) => put(attr::LEASE_UNTIL, claim_time(number).plus(LEASE).into()),
         };
@@ -244,7 +247,8 @@ impl LeaseEnd {
     fn at(time: Timestamp) -> Self {
         match number(time, claim_time(0).plus(LEASE)) {
             Some(number) => Self::Of(number),
-            None if time == Timestamp::from_millis(0) => Self::Released,
+            None if time == RELEASED => Self::Released,
+            None if time == DOUBTED => Self::Doubted,
             None => Self::Past,
         }
     }

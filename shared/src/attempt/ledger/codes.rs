@@ -41,7 +41,7 @@ pub(super) struct Code {
     pub(super) tries: u32,
     /// Whether it may have been redeemed, by a request whose answer was lost.
     pub(super) maybe_redeemed: bool,
-    /// Whether something in between may have answered in Salesforce's place. An earlier version did not know.
+    /// Whether a gateway may have answered in Salesforce's place. An earlier version did not know.
     #[serde(default)]
     pub(super) doubted: bool,
     /// No delivery tries it before.

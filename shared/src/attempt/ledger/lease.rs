@@ -22,7 +22,7 @@ pub struct Lease {
     pub tries: u32,
     /// Whether the code may be redeemed, by this holder or by an earlier one that lost the response.
     pub maybe_redeemed: Cell<bool>,
-    /// Whether an answer had no word of Salesforce's: something in between may have given it in place of the tokens.
+    /// Whether an answer had no OAuth error code: a gateway may have given it in place of the tokens.
     pub doubted: Cell<bool>,
     /// Whether the code was sent under this lease.
     pub sent: Cell<bool>,

@@ -1,6 +1,9 @@
 //! One chat: its rows in both tables, its tokens at Salesforce, its messages, and what the properties ask about.
 
-use shared::{Timestamp, attempt::attr};
+use shared::{
+    Timestamp,
+    attempt::{attr, ledger::DOUBTED},
+};
 
 pub use super::item::Item;
 use super::{
@@ -132,8 +135,8 @@ pub const fn bit(token: u8) -> u16 {
     1 << token
 }
 
-/// Leases expire by this.
-const PAST: u64 = 1;
+/// Leases expire by this, which is none of the times that a release writes.
+const PAST: u64 = DOUBTED.millis() + 1;
 
 impl State {
     /// The clock of consents and revocations.

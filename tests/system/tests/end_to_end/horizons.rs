@@ -22,7 +22,8 @@ async fn a_code_that_expires_on_the_queue_brings_a_new_link() {
     let journal =
         cloud.wait_for(&chat, "the failure", |journal| !events(journal, "connection.failed").is_empty()).await;
     let [failed] = events(&journal, "connection.failed")[..] else { panic!("told more than once") };
-    assert_eq!((&failed["data"]["reason"], &failed["data"]["next"]), (&json!("code_expired"), &json!("relink")));
+    // A 503 without a word of Salesforce's may be a gateway's, whatever became of the code.
+    assert_eq!((&failed["data"]["reason"], &failed["data"]["next"]), (&json!("unknown"), &json!("relink")));
     let messages = journal.messages();
     assert!(!messages.is_empty() && messages.iter().all(|message| message.contains("/connect/")), "{messages:?}");
     assert!(journal.count(OUTAGE) > 0);
