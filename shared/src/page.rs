@@ -19,9 +19,10 @@ use crate::{
 /// Removes the query, which holds the code, from the address bar and the history.
 const HIDE_QUERY: &str = "history.replaceState(null,'',location.pathname)";
 
-/// The same, but for which login the page is of and its language; then it asks how the login stands, and shows what it is told. It
-/// asks at most 80 times, with pauses of 1 to 15 seconds, while the page is in sight, and never again after a 404. The state
-/// stays with the entry of the history, so that the page says it again where it is loaded again.
+/// Leaves `attempt` and `language` in the address in place of the query, then asks connect-link how the login stands, and shows
+/// what it is told. It asks at most 80 times, with pauses of 1 to 15 seconds, while the page is in sight, and never again after
+/// a 404. The state stays with the entry of the history, so that the page says it again where it is loaded again. A page without
+/// `attempt`, whose entry is of an earlier version, may show another login's code than the entry's, and then asks nothing.
 const FOLLOW: &str = include_str!("page/follow.js");
 
 const STYLE: &str = include_str!("page.css");
@@ -30,7 +31,7 @@ const STYLE: &str = include_str!("page.css");
 /// A test names the right values.
 const STYLE_HASH: &str = "sha256-UrfGs78JP3as1AfZDbu+25RU6s9diRx0DeW+N12BeLg=";
 const HIDE_QUERY_HASH: &str = "sha256-UBodp8UhLR9ASBc1PNRKcs3r2CjAFWxCbrUGPN7u1jo=";
-const FOLLOW_HASH: &str = "sha256-jvx2K4uhR1P9NFJj0vpDKKNLw61EHGXde4k9m7RYsys=";
+const FOLLOW_HASH: &str = "sha256-xzOMozpEUVkbTiCzVyjKSs7Uvi+tZkGES8dTkZlKcg0=";
 
 /// Headers of every response, pages and JSON alike: it is not cached, its address is not sent on as a referrer, its
 /// content type is not guessed, and no window of another site that opened it, or that it opened, holds a reference to it.

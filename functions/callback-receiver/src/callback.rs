@@ -74,14 +74,14 @@ impl Callback {
 
 /// What the page's script has left in the address in place of an authorization response. Anybody can write it.
 #[derive(Debug, Default)]
-pub(crate) struct Left {
+pub(crate) struct PageAddress {
     /// The login that the page is of.
     pub(crate) attempt_id: Option<AttemptId>,
     /// The page's language.
     pub(crate) language: Option<Language>,
 }
 
-impl Left {
+impl PageAddress {
     /// Reads the query; `None` where the request brings any parameter of an authorization response.
     pub(crate) fn read(request: Request<'_>) -> Option<Self> {
         if request.parameters(PARAMETERS).values.iter().any(|value| *value != Absent) {

@@ -40,7 +40,7 @@ use tokio::{
 use tracing::{info, warn};
 
 use self::{
-    callback::{Answer, Callback, Left},
+    callback::{Answer, Callback, PageAddress},
     config::BrowserPolicy,
     confirmation::Confirmation,
     queue::ExchangeQueue,
@@ -169,9 +169,9 @@ impl Receiver {
         let request = Request::new(event);
         let started = (self.clock)();
         let arrived = Callback::read(request).map(Arrived::from);
-        let left = Left::read(request);
-        let language = self.language(request, arrived.as_ref().ok(), left.as_ref());
-        let (reply, cookies) = match (arrived, left.and_then(|left| self.reloaded(request, &left))) {
+        let address = PageAddress::read(request);
+        let language = self.language(request, arrived.as_ref().ok(), address.as_ref());
+        let (reply, cookies) = match (arrived, address.and_then(|address| self.reloaded(request, &address))) {
             _ if request.is_head() => (Reply::Head, Vec::new()),
             (Ok(arrived), _) => self.process(request, arrived, started).await,
             (Err(_), Some(reloaded)) => (reloaded, Vec::new()),
@@ -195,12 +195,12 @@ impl Receiver {
 
     /// The language of the page: that of the link, as the state says, verified or not, or that of before; else what the browser
     /// asks for; else the operator's.
-    fn language(&self, request: Request<'_>, arrived: Option<&Arrived>, left: Option<&Left>) -> Language {
+    fn language(&self, request: Request<'_>, arrived: Option<&Arrived>, address: Option<&PageAddress>) -> Language {
         let of_link = arrived.and_then(|arrived| match &arrived.parsed {
             Ok(State::Signed(state)) => state.unverified().link?.language,
             _ => None,
         });
-        let of_before = left.and_then(|left| left.language);
+        let of_before = address.and_then(|address| address.language);
         of_link.or(of_before).or_else(|| request.language()).unwrap_or(self.config.default_language)
     }
 
@@ -254,8 +254,8 @@ impl Receiver {
 
     /// The page of a login that this browser has finished, where it is loaded again: its script has removed the query. An earlier
     /// version's script left nothing, and what can be shown is the newest login's code.
-    fn reloaded(&self, request: Request<'_>, left: &Left) -> Option<Reply> {
-        if let Some(attempt_id) = left.attempt_id {
+    fn reloaded(&self, request: Request<'_>, address: &PageAddress) -> Option<Reply> {
+        if let Some(attempt_id) = address.attempt_id {
             let used = UsedLogin::of(attempt_id).find(request.cookies(), None)?;
             return Some(Reply::Reloaded(attempt_id, self.step(None, used.chat_code)));
         }

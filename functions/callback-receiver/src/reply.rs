@@ -149,13 +149,15 @@ impl Reply {
     fn page(&self, frame: Frame<'_>) -> Page {
         let (mood, title, text) = match self {
             Self::Accepted(id, step) | Self::Repeated(id, step) | Self::Reloaded(id, step) => {
+                // The login may have failed since.
+                let mood = if matches!(self, Self::Reloaded(..)) { Mood::Neutral } else { Mood::Good };
                 return match step {
-                    Step::Wait(number) => wait_page(frame, number.as_ref(), *id),
+                    Step::Wait(number) => wait_page(frame, mood, number.as_ref(), *id),
                     Step::Confirm(confirmation) => confirmation.page(frame, &texts::CONFIRM_ALLOWED, *id),
                 };
             }
             // Only its headers are sent.
-            Self::Head => return wait_page(frame, None, AttemptId::from_bytes([0; 16])),
+            Self::Head => return wait_page(frame, Mood::Good, None, AttemptId::from_bytes([0; 16])),
             Self::Used(id, Some(confirmation)) => return confirmation.page(frame, &texts::CONFIRM_USED, *id),
             Self::Used(_, None) => (Mood::Neutral, &texts::CALLBACK_USED, &texts::CALLBACK_USED_TEXT),
             Self::Denied(_) | Self::Failed(_) => (Mood::Neutral, &texts::CALLBACK_ENDED, &texts::CALLBACK_ENDED_TEXT),
@@ -173,7 +175,7 @@ impl Reply {
 }
 
 /// Where there is nothing left to do. The page names the chat.
-fn wait_page(frame: Frame<'_>, number: Option<&MaskedNumber>, attempt_id: AttemptId) -> Page {
+fn wait_page(frame: Frame<'_>, mood: Mood, number: Option<&MaskedNumber>, attempt_id: AttemptId) -> Page {
     let body = html! {
         p {
             @match number {
@@ -185,7 +187,7 @@ fn wait_page(frame: Frame<'_>, number: Option<&MaskedNumber>, attempt_id: Attemp
         }
         (frame.back_to_whatsapp())
     };
-    frame.following_page(Mood::Good, &texts::CALLBACK_WAIT, &body, attempt_id)
+    frame.following_page(mood, &texts::CALLBACK_WAIT, &body, attempt_id)
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ use shared::{
     timestamp::{Clock, millis},
     web::{Content, Response},
 };
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{error, info, warn};
 
 pub use crate::config::Config;
@@ -52,6 +52,9 @@ const WORK_TIME: Duration = Duration::from_secs(22);
 
 /// For one request. It is less than the function's time-out, at which API Gateway would answer with an error of its own.
 const DEADLINE: Duration = Duration::from_secs(24);
+
+/// For what a call can be answered without.
+const EXTRA_TIME: Duration = Duration::from_secs(1);
 
 /// The function, ready for requests.
 pub struct TokenKeeper {
@@ -221,13 +224,17 @@ impl TokenKeeper {
         Ok(Served { status: 200, result: "confirmed", reason: None, content })
     }
 
-    /// Whether a later login of the chat is connected already. An extra: the login is confirmed, and is ended by what the exchanger
-    /// finds.
+    /// Whether a later login of the chat is connected already. An extra, which does not hold up the answer for long: the login is
+    /// confirmed, and the exchanger decides what becomes of it.
     async fn is_overtaken(&self, wa_id: &WaId, consent: &Consent) -> bool {
-        match self.custody.row(wa_id).await {
-            Ok(row) => consent.is_superseded(&row, (self.clock)()),
-            Err(error) => {
+        match timeout(EXTRA_TIME, self.custody.row(wa_id)).await {
+            Ok(Ok(row)) => consent.is_superseded(&row, (self.clock)()),
+            Ok(Err(error)) => {
                 warn!(%error, "not known whether a later login counts");
+                false
+            }
+            Err(_) => {
+                warn!("not known in time whether a later login counts");
                 false
             }
         }

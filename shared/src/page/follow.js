@@ -1,9 +1,13 @@
 (()=>{
 const result=document.querySelector('[role=status]'),main=result.parentNode;
 const language=document.documentElement.lang,number=main.querySelector('.number');
-const given=new URLSearchParams(location.search).get('state'),state=given||history.state;
-if(!state)return;
+const query=new URLSearchParams(location.search),given=query.get('state'),state=given||history.state;
 if(given)history.replaceState(given,'','?'+new URLSearchParams({attempt:result.dataset.attempt,language}));
+else if(!query.has('attempt')){
+history.replaceState(state,'',location.pathname);
+if(main.querySelector('.code'))return;
+}
+if(!state)return;
 const title=document.title,heading=main.querySelector('h1').textContent;
 let left=80,pause=1000,failures=0,shown;
 const make=(name,kind,...content)=>{

@@ -149,7 +149,7 @@ async fn a_page_that_is_loaded_again_is_of_the_login_that_it_was_of() {
 }
 
 #[tokio::test]
-async fn a_page_without_a_code_is_loaded_again_as_it_was() {
+async fn a_page_without_a_code_is_loaded_again_without_the_chats_number() {
     let aws = aws().await;
     let first = call(&receiver(&aws), &callback(link_claims(), &[("code", CODE)])).await;
     assert!(text(&first).contains(&format!("data-attempt=\"{ATTEMPT}\"")), "{}", text(&first));
@@ -157,6 +157,7 @@ async fn a_page_without_a_code_is_loaded_again_as_it_was() {
     let again = call(&receiver(&aws), &event).await;
     assert_eq!(again.status_code, 200);
     assert!(text(&again).contains("Almost done: go back to WhatsApp"), "{}", text(&again));
+    assert!(text(&first).contains("4567") && !text(&again).contains("4567"), "{}", text(&again));
     event["headers"]["accept"] = "application/json".into();
     let body: Value = serde_json::from_str(text(&call(&receiver(&aws), &event).await)).unwrap();
     assert_eq!(body, json!({ "status": "accepted", "attempt_id": ATTEMPT }));

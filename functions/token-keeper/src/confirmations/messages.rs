@@ -19,9 +19,10 @@ impl UserMessage {
     }
 }
 
-/// It is the code of this chat's login. Also the answer to a repetition, whatever has become of the login since.
+/// It is the code of this chat's login. Also the answer to a repetition, whatever has become of the login since, but for
+/// [`OVERTAKEN`].
 pub(crate) const CONFIRMED: &Text = &texts::CODE_CONFIRMED;
-/// The same, and a later login of the chat is connected.
+/// The same, and a later login of the chat is connected by now.
 pub(crate) const OVERTAKEN: &Text = &texts::FAILED_SUPERSEDED;
 /// No login waits for it.
 pub(crate) const UNKNOWN: &Text = &texts::CODE_UNKNOWN;

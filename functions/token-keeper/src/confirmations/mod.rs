@@ -101,8 +101,8 @@ pub(crate) struct Confirmed {
     pub(crate) consent: Option<Consent>,
 }
 
-/// The answer to a code that confirms a login, in this language. One that a later login of the chat has overtaken connects
-/// nothing, and no message follows.
+/// The answer to a code that confirms a login, in this language. Where a later login of the chat is connected by now, that is the
+/// one that counts, and no message follows.
 pub(crate) fn confirmed(language: Language, is_overtaken: bool) -> Content {
     let text = if is_overtaken { messages::OVERTAKEN } else { messages::CONFIRMED };
     answer::json(&Confirmation { status: "confirmed", user_message: text.text(language) })
