@@ -111,6 +111,13 @@ def test_an_expression_of_an_alarm_reads_each_of_its_metrics_and_no_other(templa
         assert used == ids - returned and len(returned) == bool(ids), name
 
 
+def test_the_alarm_for_codes_that_wait_reads_the_age_of_those_that_are_tried_again(template):
+    # SQS leaves messages that were received three times out of its own age:
+    # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+    read = {metric for _, metric, _ in _read_by(_alarms(template)["ExchangeBacklogAlarm"])}
+    assert read == {"ApproximateAgeOfOldestMessage", "CodeAge"}
+
+
 def test_every_refusal_of_a_callback_is_in_the_alarms_rate(template):
     source = (ROOT / "functions/callback-receiver/src/refusal.rs").read_text()
     labels = set(re.findall(r'(?:nothing_to_do|unusable)\("(\w+)"\)|label: "(\w+)"', source))

@@ -1010,10 +1010,28 @@ def iterator_age(cloud):
 
 @expectation
 def queue_metrics(cloud):
-    stack = cloud.deploy({"Queue": queue(QueueName="measured")})
-    cloud.client("sqs").send_message(QueueUrl=stack["Queue"], MessageBody="hello")
-    name = "ApproximateNumberOfMessagesVisible"
-    eventually(lambda: _total(cloud, "AWS/SQS", name, QueueName="measured"), seconds=4)
+    stack, queues = cloud.deploy({"Queue": queue(QueueName="measured", VisibilityTimeout=0)}), cloud.client("sqs")
+
+    def visible():
+        return _total(cloud, "AWS/SQS", "ApproximateNumberOfMessagesVisible", QueueName="measured")
+
+    def age():
+        return _total(cloud, "AWS/SQS", "ApproximateAgeOfOldestMessage", QueueName="measured")
+
+    def published():
+        before = visible()
+        eventually(lambda: visible() > before, seconds=4)
+
+    queues.send_message(QueueUrl=stack["Queue"], MessageBody="hello")
+    published()
+    eventually(age, seconds=4)
+    for _ in range(3):
+        eventually(lambda: queues.receive_message(QueueUrl=stack["Queue"]).get("Messages"))
+    # It is still there, and too often received to have an age.
+    published()
+    before = age()
+    published()
+    assert age() == before > 0
 
 
 @expectation

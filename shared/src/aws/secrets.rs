@@ -351,6 +351,22 @@ mod tests {
         });
     }
 
+    /// As the console's key/value form and an editor leave them.
+    #[tokio::test]
+    async fn a_secret_is_understood_as_people_store_it_of_now_and_of_before() {
+        let (server, store) = store_of(&["one", "two"]).await;
+        server.on("BatchGetSecretValue", |_| {
+            let one = json!({ "Name": "one", "SecretString": r#"{"one":"1"}"# });
+            json!({ "SecretValues": [one, { "Name": "two", "SecretString": "\u{feff}\"2\"\u{200b}\n" }] }).into()
+        });
+        let secrets = store.current(Timestamp::from_millis(1)).await.unwrap();
+        let [one, two] = ["one", "two"].map(|name| Source::Secret(name.to_owned()));
+        assert_eq!((secrets.get(&one).unwrap(), secrets.get(&two).unwrap()), ("1", "2"));
+        server.on("GetSecretValue", |_| json!({ "Name": "one", "SecretString": r#"{"one":"0"}"# }).into());
+        let before = store.previous(&one, Timestamp::from_millis(1)).await.unwrap();
+        assert_eq!(before.get(&one).unwrap(), "0");
+    }
+
     #[tokio::test]
     async fn where_the_batch_is_refused_each_secret_is_read_alone() {
         for code in ["ThrottlingException", "AccessDeniedException", "UnknownOperationException", "LimitExceeded"] {
