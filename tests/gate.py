@@ -64,10 +64,10 @@ def parts():
         Part("meta", "make meta", after=("python packages", "programs"), deploys=True),
         Part("programs as shipped", f"{CLOUD} build --as-shipped --test operate", ("python packages",), compiles=True),
         Part("canary", "make dry-canary", after=("programs as shipped",), deploys=True),
+        Part("emulator", "make emulator", after=("programs as shipped",), deploys=True),
         Part("unit", "make unit", compiles=True),
         Part("model", "make model", compiles=True),
         Part("rust", "make lint-rust", compiles=True),
-        Part("emulator", "make emulator", after=("python packages", "programs"), patient=True),
         Part("template", "make lint-template", after=("python packages", "programs"), patient=True),
         Part("checks", "make checks", after=("python packages", "programs"), patient=True),
     ]
