@@ -53,7 +53,8 @@ _DOCUMENTS = [
     "examples/typescript/*.*",
     "examples/typescript/src/**/*.ts",
 ]
-_OF_A_RELEASE = {"SHA256SUMS", "notes.md", "sbom.cdx.json"}
+_SUMS = "SHA256SUMS"
+_OF_A_RELEASE = {_SUMS, "notes.md", "sbom.cdx.json"}
 
 
 class Failed(Exception):
@@ -326,7 +327,7 @@ def add_programs(folder, architecture, template, patterns):
 
 
 def check_replaceable(out):
-    """Fails unless a folder is absent, empty, or an earlier release and nothing else: it is going to be replaced."""
+    """Fails unless a folder is absent, empty, or an earlier release as it was made: it is going to be replaced."""
     if not out.exists():
         return
     if not out.is_dir():
@@ -336,6 +337,22 @@ def check_replaceable(out):
     found = {path.name for path in out.iterdir()}
     if found and not (archives and _OF_A_RELEASE <= found <= known):
         raise Failed(f"{out} holds something else than a release, and would be replaced: name a new folder, or empty it")
+    for name in archives:
+        if changed := _changed(out / name):
+            raise Failed(f"{changed} is not as the release had it, and would be lost: put it elsewhere, or name a new folder")
+
+
+def _changed(folder):
+    """The first file of a release's folder that its checksums do not have, or have otherwise; None where there is none."""
+    sums = folder / _SUMS
+    known = {line[66:]: line[:64] for line in sums.read_text().splitlines()} if sums.is_file() else {}
+    for path in sorted(folder.rglob("*")):
+        if path == sums or (path.is_dir() and not path.is_symlink()):
+            continue
+        of_release = known.get(path.relative_to(folder).as_posix())
+        if path.is_symlink() or not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != of_release:
+            return path
+    return None
 
 
 @contextlib.contextmanager
@@ -376,11 +393,11 @@ def package(out, version, notes, architectures, built, repository=""):
     (folder / "samconfig.toml").write_text(packaged_settings((ROOT / "samconfig.toml").read_text()))
     programs = [*functions(template).values(), "wasf"]
     (folder / "sbom.cdx.json").write_text(_bill_of_materials(version, programs, [each.target for each in architectures], time))
-    write_checksums(folder / "SHA256SUMS", [path for path in folder.rglob("*") if path.is_file()])
+    write_checksums(folder / _SUMS, [path for path in folder.rglob("*") if path.is_file()])
     archive = out / f"{NAME}-{version}.tar.gz"
     write_archive(archive, folder, time)
     shutil.copyfile(folder / "sbom.cdx.json", out / "sbom.cdx.json")
-    write_checksums(out / "SHA256SUMS", [archive, out / "sbom.cdx.json"])
+    write_checksums(out / _SUMS, [archive, out / "sbom.cdx.json"])
     (out / "notes.md").write_text(notes)
     return archive
 

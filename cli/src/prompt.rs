@@ -3,13 +3,13 @@
 
 use std::{
     cell::RefCell,
-    io::{self, BufRead, IsTerminal as _, Write as _},
+    io::{self, BufRead, IsTerminal as _, Write},
 };
 
 use secrecy::SecretString;
 use shared::printable::printable;
 
-use crate::{Variable, error::Error, report::print_note};
+use crate::{Variable, error::Error};
 
 /// An optional answer that takes away what was there.
 pub(crate) const NONE: &str = "-";
@@ -17,6 +17,8 @@ pub(crate) const NONE: &str = "-";
 pub(crate) struct Prompt {
     pub(crate) interactive: bool,
     lines: RefCell<Box<dyn BufRead>>,
+    /// Where questions are printed.
+    questions: RefCell<Box<dyn Write>>,
     environment: Variable,
 }
 
@@ -24,7 +26,8 @@ impl Prompt {
     /// Asks on the terminal, where there is one and `ask` allows it.
     pub(crate) fn new(ask: bool, environment: Variable) -> Self {
         let interactive = ask && io::stdin().is_terminal();
-        Self { interactive, lines: RefCell::new(Box::new(io::BufReader::new(io::stdin()))), environment }
+        let lines = RefCell::new(Box::new(io::BufReader::new(io::stdin())) as _);
+        Self { interactive, lines, questions: RefCell::new(Box::new(io::stderr())), environment }
     }
 
     /// An answer that follows a rule: given by the flag, or else typed. On a terminal an answer that breaks the rule, or is
@@ -45,11 +48,16 @@ impl Prompt {
             };
             match rule(&text) {
                 Ok(answer) => return Ok(answer),
-                Err(why) if self.interactive && text.is_empty() => print_note(&why),
-                Err(why) if self.interactive => print_note(&format!("{text}: {why}")),
+                Err(why) if self.interactive && text.is_empty() => self.say(&why),
+                Err(why) if self.interactive => self.say(&format!("{text}: {why}")),
                 Err(why) => return Err(Error::Usage(format!("invalid {flag}: {why}"))),
             }
         }
+    }
+
+    /// Prints a line where the questions are.
+    pub(crate) fn say(&self, note: &str) {
+        let _ = writeln!(self.questions.borrow_mut(), "{}", printable(note));
     }
 
     /// Asks for an answer; an empty one is the default, where there is one. The end of the input is none.
@@ -57,7 +65,8 @@ impl Prompt {
         let missing = || Error::Usage(format!("missing: {question}; give {flag}"));
         if self.interactive {
             let offered = default.map(|default| format!(" [{}]", printable(default))).unwrap_or_default();
-            let _ = write!(io::stderr(), "{question}{offered}: ");
+            let mut questions = self.questions.borrow_mut();
+            let _ = write!(questions, "{question}{offered}: ").and_then(|()| questions.flush());
             let mut line = String::new();
             let read = self.lines.borrow_mut().read_line(&mut line);
             if read.map_err(|error| Error::failed("read the answer", error.to_string()))? == 0 {
@@ -89,7 +98,7 @@ impl Prompt {
             match rule(&answer) {
                 Ok(secret) => return Ok(secret),
                 Err("it is empty") => return Err(Error::Usage(format!("missing: {question}"))),
-                Err(why) => print_note(&format!("Not stored: {why}.")),
+                Err(why) => self.say(&format!("Not stored: {why}.")),
             }
         }
     }
@@ -102,7 +111,8 @@ pub(crate) mod tests {
     /// An operator who types these lines, or one without a terminal.
     pub(crate) fn typing(lines: Option<&'static str>) -> Prompt {
         let text = RefCell::new(Box::new(lines.unwrap_or_default().as_bytes()) as Box<dyn BufRead>);
-        Prompt { interactive: lines.is_some(), lines: text, environment: |_| None }
+        let questions = RefCell::new(Box::new(io::sink()) as Box<dyn Write>);
+        Prompt { interactive: lines.is_some(), lines: text, questions, environment: |_| None }
     }
 
     fn number(text: &str) -> Result<u8, String> {

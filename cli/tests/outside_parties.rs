@@ -386,8 +386,8 @@ fn a_variable_of_the_environment_that_is_invalid_is_named() {
 fn a_setting_of_the_profile_that_the_sdk_does_not_know_is_an_error_that_names_it() {
     let file = file("config", "[default]\nretry_mode = legacy\n");
     let said = wasf(&[], &[&CREDENTIALS[..], &[("AWS_CONFIG_FILE", file.to_str().unwrap())]].concat());
-    let last = said.lines().last().unwrap_or_default();
-    assert!(last.starts_with("wasf: cannot use the AWS configuration: ") && last.contains("legacy"), "{said}");
+    assert!(said.starts_with("wasf: cannot use the AWS configuration: ") && said.contains("legacy"), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
 }
 
 #[test]

@@ -127,7 +127,11 @@ def _earlier(out):
     out.mkdir()
     for name in ("SHA256SUMS", "notes.md", "sbom.cdx.json", "whatsapp-salesforce-connect-1.1.0.tar.gz"):
         (out / name).write_text("earlier")
-    (out / "whatsapp-salesforce-connect-1.1.0").mkdir()
+    folder = out / "whatsapp-salesforce-connect-1.1.0"
+    (folder / "functions").mkdir(parents=True)
+    for file in ("samconfig.toml", "functions/a.zip"):
+        (folder / file).write_text("earlier")
+    package.write_checksums(folder / "SHA256SUMS", [folder / "samconfig.toml", folder / "functions/a.zip"])
     return out
 
 
@@ -154,6 +158,39 @@ def test_a_folder_that_holds_something_else_than_a_release_stays(tmp_path, what)
     with pytest.raises(package.Failed), package.replacing(out) as new:
         new.joinpath("made").touch()
     assert sorted(out.rglob("*")) == before and sorted(path.name for path in tmp_path.iterdir()) == ["out"]
+
+
+@pytest.mark.parametrize(
+    "change, file",
+    [
+        (lambda file: file.write_text("mine"), "samconfig.toml"),
+        (lambda file: file.write_text("mine"), "functions/mine.zip"),
+        (lambda file: file.symlink_to("samconfig.toml"), "link"),
+        (lambda file: file.unlink(), "SHA256SUMS"),
+    ],
+    ids=["a file that was edited", "a file that was added", "a link", "no checksums"],
+)
+def test_a_release_that_somebody_worked_in_stays(tmp_path, change, file):
+    out = _earlier(tmp_path / "out")
+    folder = out / "whatsapp-salesforce-connect-1.1.0"
+    change(folder / file)
+    before = {path: path.read_text() for path in out.rglob("*") if path.is_file()}
+    with pytest.raises(package.Failed, match="is not as the release had it"), package.replacing(out) as new:
+        new.joinpath("made").touch()
+    assert {path: path.read_text() for path in out.rglob("*") if path.is_file()} == before
+
+
+def test_what_an_earlier_release_lacks_is_no_loss(tmp_path):
+    out = _earlier(tmp_path / "out")
+    (out / "whatsapp-salesforce-connect-1.1.0/functions/a.zip").unlink()
+    with package.replacing(out) as new:
+        (new / "SHA256SUMS").write_text("new")
+    assert (out / "SHA256SUMS").read_text() == "new"
+
+
+def test_git_does_not_see_a_release_that_is_being_made():
+    made = subprocess.run(["git", "check-ignore", ".dist-x1y2z3/new/notes.md", "dist/notes.md"], cwd=ROOT, capture_output=True, text=True)
+    assert made.stdout.split() == [".dist-x1y2z3/new/notes.md", "dist/notes.md"], made
 
 
 def test_a_release_that_fails_leaves_the_earlier_one(tmp_path):

@@ -1,5 +1,7 @@
 //! The account: its region, and the credentials to call it with.
 
+use std::{panic, sync::Once};
+
 use aws_config::{
     BehaviorVersion, Region,
     credential_process::CredentialProcessProvider,
@@ -39,7 +41,8 @@ pub(crate) async fn config(
         loader = loader.profile_name(profile);
     }
     // The SDK panics at retry settings of a profile that it does not know.
-    let config = tokio::spawn(async move { loader.load().await }).await.map_err(|error| {
+    do_not_print_panics_of_loading();
+    let config = tokio::spawn(LOADING.scope((), async move { loader.load().await })).await.map_err(|error| {
         let panic = error.try_into_panic().ok().and_then(|panic| panic.downcast::<String>().ok());
         Error::failed(
             "use the AWS configuration",
@@ -59,6 +62,24 @@ pub(crate) async fn config(
         },
     };
     Ok(config.into_builder().credentials_provider(provider).build())
+}
+
+tokio::task_local! {
+    /// Is there while the SDK loads the configuration.
+    static LOADING: ();
+}
+
+/// Panics while the SDK loads the configuration become an error, which is printed; all others are printed as before.
+fn do_not_print_panics_of_loading() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let print = panic::take_hook();
+        panic::set_hook(Box::new(move |panic| {
+            if LOADING.try_with(|()| ()).is_err() {
+                print(panic);
+            }
+        }));
+    });
 }
 
 /// What the SDK's panic says, in one line, without the error as programs see it.

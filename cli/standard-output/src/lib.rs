@@ -1,5 +1,5 @@
 //! Whether standard output can be written to, which nobody can tell later: Rust's runtime opens `/dev/null` in place of a
-//! closed descriptor, and its `Stdout` takes a descriptor that refuses writes for one that has written.
+//! closed descriptor, and its `Stdout` reports success for writes to a descriptor that is open for reading only (`EBADF`).
 //!
 //! A crate of its own, because the macro that runs a function before the runtime contains unsafe code, which all other crates
 //! forbid.

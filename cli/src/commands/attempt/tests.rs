@@ -158,7 +158,6 @@ async fn a_list_reads_little_more_than_it_shows_however_many_there_are() {
     assert!(read <= 2 * 8, "{read} rows were read for 8");
 }
 
-/// Each partition has given its share when the fullest has later rows than the others' last.
 #[tokio::test]
 async fn no_day_is_asked_for_whose_attempts_have_all_been_deleted() {
     let world = World::of(vec![Row::by_status(1, 1, Status::Failed)], 0).await;
@@ -169,6 +168,7 @@ async fn no_day_is_asked_for_whose_attempts_have_all_been_deleted() {
     assert!(report.text.contains("expire after 90 days"), "{}", report.text);
 }
 
+/// Each partition has given its share when the fullest has later rows than the others' last.
 #[tokio::test]
 async fn the_latest_are_all_found_where_one_partition_has_nearly_all_of_them() {
     let full = (1..=31).map(|number: u8| 8 * number).map(|id| (id, u64::from(id)));

@@ -1,21 +1,15 @@
 //! The checks: each reads what it needs and passes it to a judgement in [`super::finding`]. A check that cannot run is a
 //! finding itself.
 
+mod attempts;
 mod salesforce;
 mod secrets;
 
-use std::time::Duration;
-
 use reqwest::Url;
-use shared::{
-    Status, Timestamp,
-    attempt::{AttemptId, Item, index},
-    aws::partition,
-    timestamp::Clock,
-};
+use shared::{aws::partition, timestamp::Clock};
 
 use super::{
-    super::{alarms, events::OUTCOMES, key_policy},
+    super::{alarms, key_policy},
     bus, custody, deployment,
     finding::{self, Finding},
     proof,
@@ -23,22 +17,16 @@ use super::{
     tables, trouble,
 };
 use crate::{
-    aws::{AttemptTable, Context, Functions, Keys, Of, Queue, Roles, Settings, TableSettings, Tables, Topics, Wanted},
+    aws::{Context, Functions, Keys, Queue, Roles, Settings, TableSettings, Tables, Topics},
     error::Error,
     parties::{TEST_CHAT, check_meta, check_twilio, probe_page, probe_webhook, request_link},
     report::Progress,
     target::Target,
 };
 
-/// How far back attempts with an expired lease are looked for.
-const STUCK_SINCE: Duration = Duration::from_hours(24);
 /// The condition keys by which policies distinguish the uses of a key.
 const VIA: &str = "kms:ViaService";
 const PURPOSE: &str = "kms:EncryptionContext:purpose";
-/// The most attempts of each kind that are read whole, to see what their last try ended with.
-const MAX_WAITING: usize = 500;
-/// How far back outcomes are looked for that nobody was notified of; older ones are in the notifier's failure queue.
-const UNTOLD_SINCE: Duration = Duration::from_hours(2);
 
 /// The stack that is checked. Its functions' settings are read once.
 pub(super) struct Checks<'a> {
@@ -347,49 +335,4 @@ impl<'a> Checks<'a> {
             Err(error) => Some(finding::unchecked("tables", &error)),
         }
     }
-
-    async fn attempts(&self) -> Result<Vec<Finding>, Error> {
-        let name = self.target.stack.output("AttemptTableName")?;
-        let settings = Tables::new(&self.target.aws).settings(name).await?;
-        if !settings.as_ref().is_some_and(tables::has_indexes) {
-            return Err(Error::NothingMatched(format!("{name} has no index by status")));
-        }
-        let attempts = AttemptTable::new(&self.target.aws, name);
-        let now = (self.clock)();
-        let of = Of::Statuses(vec![Status::Exchanging]);
-        let since = now.minus(STUCK_SINCE);
-        let wanted = Wanted { of, since, until: None, unnotified_only: false, limit: usize::MAX };
-        let listed = attempts.list(&wanted, now).await?;
-        let stuck = listed.attempts.iter().filter(|attempt| attempt.is_stuck(now)).count();
-        let waiting = waiting(&attempts, &listed.attempts, now).await?;
-        let of = Of::Statuses(OUTCOMES.to_vec());
-        let since = now.minus(UNTOLD_SINCE);
-        let wanted = Wanted { of, since, until: None, unnotified_only: true, limit: usize::MAX };
-        let outcomes = attempts.list(&wanted, now).await?;
-        let unreadable: Vec<_> = listed.unreadable.into_iter().chain(outcomes.unreadable).collect();
-        let not_indexed = attempts.not_in(index::BY_STATUS).await?;
-        let found = [
-            tables::not_indexed(name, not_indexed),
-            Some(finding::stuck(stuck)),
-            Some(finding::untold(&outcomes.attempts, now)),
-            finding::unreadable(&unreadable),
-        ];
-        Ok(found.into_iter().flatten().chain(trouble::waiting(&waiting, now)).collect())
-    }
-}
-
-/// The attempts that may be tried again, the latest first, as the table has them: the index lacks what their last try ended with.
-async fn waiting(attempts: &AttemptTable, exchanging: &[Item], now: Timestamp) -> Result<Vec<Item>, Error> {
-    let since = now.minus(trouble::TRIED_WITHIN);
-    let of = Of::Statuses(vec![Status::Delayed]);
-    let wanted = Wanted { of, since, until: None, unnotified_only: false, limit: MAX_WAITING };
-    let delayed = attempts.list(&wanted, now).await?;
-    let recent = exchanging.iter().filter(|attempt| attempt.updated_at.is_some_and(|at| at >= since));
-    let mut ids: Vec<_> = recent.take(MAX_WAITING).chain(&delayed.attempts).map(|attempt| attempt.attempt_id).collect();
-    // One that moved while the lists were read is in both.
-    ids.sort_by_key(AttemptId::to_string);
-    ids.dedup();
-    let mut found: Vec<_> = attempts.read_many(&ids).await?.into_values().filter_map(Result::ok).collect();
-    found.sort_by_key(|attempt| std::cmp::Reverse(attempt.updated_at));
-    Ok(found)
 }

@@ -220,7 +220,7 @@ pub(super) fn webhook(probe: Probe) -> Finding {
         Probe::NoResponse(why) => problem(format!("does not respond: {why}")),
         Probe::Status(status @ (404 | 405 | 410)) => problem(format!("returns {status}: the URL takes no events")),
         Probe::Status(status @ 300..400) => problem(format!("returns {status}: redirects are not followed")),
-        // What it answers to a signed event is another matter: the event may be taken, or find it as busy.
+        // A signed event may be accepted, or get the same response: a request without a signature does not tell.
         Probe::Status(status @ (408 | 429)) => Finding::note(
             check,
             format!("not known: the bot's webhook returns {status}"),

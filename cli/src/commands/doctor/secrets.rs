@@ -112,6 +112,12 @@ pub(super) fn consumer_secret(host: &str, name: &str, status: &AppStatus) -> Fin
     let check = "salesforce";
     match status {
         AppStatus::Accepted => Finding::ok(check, format!("{host} accepts the consumer key and secret")),
+        AppStatus::Refused(code) if code == "invalid_client_id" => Finding::problem(
+            check,
+            format!("{host} refuses the consumer key: {code}"),
+            meaning(Kind::ConsumerSecret),
+            "Put the app's consumer key into its secret. A new app is accepted after some minutes.",
+        ),
         AppStatus::Refused(code) => Finding::problem(
             check,
             format!("{host} refuses the consumer key and secret: {code}"),
@@ -191,5 +197,13 @@ mod tests {
         assert_eq!(level(AppStatus::Unclear("timed out")), Level::Note);
         let wrong = consumer_secret("h", "s", &AppStatus::Refused("invalid_client".to_owned()));
         assert!(wrong.is_problem() && wrong.remedy.contains("wasf secret set s --confirm"), "{wrong:?}");
+    }
+
+    #[test]
+    fn a_consumer_key_that_introspection_does_not_know_is_not_called_a_wrong_secret() {
+        let wrong = consumer_secret("h", "s", &AppStatus::Refused("invalid_client_id".to_owned()));
+        assert!(wrong.is_problem() && wrong.remedy.contains("consumer key"), "{wrong:?}");
+        assert!(!format!("{}{}", wrong.title, wrong.remedy).contains("wasf secret set s"), "{wrong:?}");
+        assert_eq!(wrong.title, "h refuses the consumer key: invalid_client_id");
     }
 }

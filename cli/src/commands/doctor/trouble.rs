@@ -19,8 +19,9 @@ const NAMED: usize = 3;
 const NO_ERROR: &str = "no error is known";
 
 /// The attempts of people who wait for another try, by what their last try ended with. Those of whom an operator was to hear are
-/// problems; a first setback may pass by itself.
-pub(super) fn waiting(attempts: &[Item], now: Timestamp) -> Vec<Finding> {
+/// problems; a first setback may pass by itself. Where there are more attempts than these, their numbers are lower bounds.
+pub(super) fn waiting(attempts: &[Item], has_more: bool, now: Timestamp) -> Vec<Finding> {
+    let are = |number, what| are(number, has_more, what);
     let recent = |attempt: &&Item| attempt.updated_at.is_some_and(|at| now.since(at) < TRIED_WITHIN);
     let (delayed, others): (Vec<_>, Vec<_>) = attempts.iter().filter(recent).partition(|attempt| is_delayed(attempt));
     let retried: Vec<_> = others.into_iter().filter(|attempt| is_retried(attempt)).collect();
@@ -53,8 +54,9 @@ fn is_retried(attempt: &Item) -> bool {
     attempt.status() == Some(Status::Exchanging) && attempt.last_error.is_some()
 }
 
-fn are(number: usize, what: &str) -> String {
-    format!("{} {} {what}", count(number, "attempt"), if number == 1 { "is" } else { "are" })
+fn are(number: usize, has_more: bool, what: &str) -> String {
+    let at_least = if has_more { "at least " } else { "" };
+    format!("{at_least}{} {} {what}", count(number, "attempt"), if number == 1 { "is" } else { "are" })
 }
 
 /// Groups of attempts with the same last error, the largest first. Beyond some they are one.
@@ -132,7 +134,7 @@ mod tests {
 
     fn found(attempts: &[Value]) -> Vec<(Level, String, String)> {
         let attempts: Vec<_> = attempts.iter().map(attempt).collect();
-        let findings = waiting(&attempts, Timestamp::from_millis(NOW));
+        let findings = waiting(&attempts, false, Timestamp::from_millis(NOW));
         findings.into_iter().map(|found| (found.level, found.title, found.remedy)).collect()
     }
 

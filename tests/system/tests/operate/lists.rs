@@ -118,10 +118,13 @@ async fn attempts_that_are_delayed_are_a_problem_with_their_last_error() {
     over["attempt_id"] = json!({"S": rows.id(1)});
     over["updated_at"] = json!({"N": (now - 60 * 60 * 1000).to_string()});
     rows.put(vec![delayed, over]).await;
-    let hints = json!(operator.doctor()).to_string();
+    let found = operator.doctor();
     rows.delete(2).await;
-    assert!(hints.contains("1 attempt is delayed: Salesforce answered 400 invalid_client"), "{hints}");
-    assert!(hints.contains("docs/RUNBOOK.md#misconfigured"), "{hints}");
+    let title = "1 attempt is delayed: Salesforce answered 400 invalid_client";
+    let delayed = found.iter().find(|finding| finding["check"] == "attempts" && finding["text"] == title);
+    let delayed = delayed.unwrap_or_else(|| panic!("{found:#?}"));
+    assert_eq!(delayed["level"], "wrong", "{delayed}");
+    assert!(delayed["remedy"].as_str().unwrap().contains("docs/RUNBOOK.md#misconfigured"), "{delayed}");
     operator.doctor_finds_nothing();
 }
 

@@ -4,6 +4,9 @@
 //! First each partition gives a few rows. From then on a read has a lower bound in time, so that a partition gives what is
 //! listed and hardly more: the time back to which all partitions are expected to fill the list, at the rate of those rows
 //! that are known. Where the list is full, the bound is its last row, and a read finds rows only if they displace others.
+//!
+//! Rows come in bursts, of which the rate says nothing: after two empty reads a partition is read without this bound, but
+//! gives no more than its share of what the list lacks, and after two reads that ended at their limits the next one's limit is doubled.
 
 use std::{
     cmp::Reverse,
@@ -16,6 +19,8 @@ use super::Row;
 
 /// The list's first half is shared among the partitions before their rates are known.
 const FIRST_PART: usize = 2;
+/// After so many empty reads in succession the rate no longer counts. A single one is often chance.
+const GAP: u32 = 2;
 /// Expected rows are counted in thousandths.
 const THOUSANDTHS: u128 = 1_000;
 
@@ -34,6 +39,10 @@ pub(super) struct Partition {
     /// What has not been read of it.
     rest: Option<Rest>,
     pub(super) pages: u32,
+    /// How many reads in succession have found no row back to their bounds.
+    empty_reads: u32,
+    /// How many reads in succession have ended at their limits.
+    full_reads: u32,
 }
 
 /// The rows of a partition that have not been read.
@@ -66,7 +75,18 @@ impl Partition {
         span: Range<u64>,
     ) -> Self {
         let rest = Some(Rest { until: *wanted.end(), after: None });
-        Self { index, key, kind, since: *wanted.start(), span, rows: Vec::new(), rest, pages: 0 }
+        Self {
+            index,
+            key,
+            kind,
+            since: *wanted.start(),
+            span,
+            rows: Vec::new(),
+            rest,
+            pages: 0,
+            empty_reads: 0,
+            full_reads: 0,
+        }
     }
 
     pub(super) const fn rest(&self) -> Option<&Rest> {
@@ -75,6 +95,8 @@ impl Partition {
 
     /// Takes what a read found, with the key that it ended with at its limit.
     pub(super) fn add(&mut self, read: Read, mut rows: Vec<Row>, last_key: Option<Row>) {
+        self.full_reads = if last_key.is_some() { self.full_reads + 1 } else { 0 };
+        self.empty_reads = if rows.is_empty() && last_key.is_none() { self.empty_reads + 1 } else { 0 };
         self.rows.append(&mut rows);
         self.pages += 1;
         self.rest = match last_key {
@@ -112,8 +134,13 @@ pub(super) fn reads(partitions: &[Partition], limit: usize) -> Vec<Read> {
         if since <= partition.span.start {
             return Read { place, since: partition.since, size: limit };
         }
+        if partition.empty_reads >= GAP {
+            let share = limit.saturating_sub(known.times.len()) / partitions.len();
+            return Read { place, since: known.least(limit).max(partition.since), size: share.max(1) };
+        }
         let expected = known.expected(partition, since).div_ceil(THOUSANDTHS);
-        let size = usize::try_from(2 * expected + 1).unwrap_or(usize::MAX).min(limit);
+        let doubled = 1 << partition.full_reads.saturating_sub(1).min(limit.ilog2());
+        let size = usize::try_from(2 * expected + 1).unwrap_or(usize::MAX).saturating_mul(doubled).min(limit);
         Read { place, since: since.max(partition.since), size }
     };
     due.map(read).collect()
@@ -160,9 +187,14 @@ impl Known {
         u128::from(unread.end.saturating_sub(since.max(unread.start))) * rows * THOUSANDTHS / covered.max(1)
     }
 
+    /// The earliest time whose rows may still be listed: those after the list's last row, where it is full.
+    fn least(&self, limit: usize) -> u64 {
+        self.times.get(limit - 1).map_or(0, |last| last.saturating_add(1))
+    }
+
     /// The latest time back to which all rows, known or expected, fill the list; none earlier is asked for than may be listed.
     fn begin_of(&self, partitions: &[Partition], limit: usize) -> u64 {
-        let least = self.times.get(limit - 1).map_or(0, |last| last.saturating_add(1));
+        let least = self.least(limit);
         let Some(latest) = partitions.iter().filter_map(|each| Some(each.rest()?.until)).max() else { return least };
         let is_known = |since: u64| self.times.partition_point(|time| *time >= since);
         let missing = limit.saturating_sub(is_known(latest));
@@ -322,6 +354,37 @@ mod tests {
         assert!(read * 5 <= 101 * 6, "{read} rows were read for 101");
     }
 
+    /// So many rows within so many milliseconds, and none before.
+    fn burst(rows: usize, within: u64, partitions: usize) -> Index {
+        let mut index = Index(vec![(0, Vec::new()); partitions]);
+        for row in 0..rows {
+            index.0[row % partitions].1.push(NOW - 1 - row as u64 * within / rows as u64);
+        }
+        index
+    }
+
+    #[test]
+    fn a_burst_that_lacks_one_row_of_the_list_is_listed_in_six_rounds() {
+        for within in [10_000, 60_000, 3_600_000] {
+            for (partitions, limit) in [(8, 101), (8, 1_001), (48, 101), (48, 1_001)] {
+                let Listed { rounds, rows_read, .. } = burst(limit - 1, within, partitions).list(0, limit);
+                assert!(rounds <= 6, "{rounds} rounds for {limit} of {partitions} partitions within {within} ms");
+                assert_eq!(rows_read, limit - 1);
+            }
+        }
+    }
+
+    #[test]
+    fn a_burst_of_one_partition_is_not_read_a_few_rows_at_a_time() {
+        let mut index = burst(600, 60_000, 48);
+        index.0[5].1.extend((0..500).map(|row| NOW / 2 - 20 * row));
+        for partition in &mut index.0 {
+            partition.1.extend([NOW / 3; 10]);
+        }
+        let listed = index.list(0, 1_001);
+        assert!(listed.rounds <= 12, "{} rounds", listed.rounds);
+    }
+
     #[test]
     fn a_partition_without_rows_is_read_once() {
         let listed = random(1, &[0, 0, 0], NOW).list(0, 101);
@@ -350,13 +413,22 @@ mod tests {
         #[test]
         fn the_latest_are_all_found_wherever_they_are(
             partitions in vec((0..3_usize, vec(0..60_u64, 0..30)), 1..12),
+            bursts in vec((0..12_usize, 0..60_u64, 1..60_u64), 0..4),
             scale in prop_oneof![Just(1), Just(1_000), Just(1_600_000)],
             since in 0..40_u64,
             limit in 1..80_usize,
         ) {
             let scaled = |(kind, times): (usize, Vec<u64>)| (kind, times.into_iter().map(|time| time * scale).collect());
-            let index = Index(partitions.into_iter().map(scaled).collect());
-            prop_assert_eq!(index.list(since * scale, limit).times, index.latest(since * scale, limit));
+            let mut index = Index(partitions.into_iter().map(scaled).collect());
+            let number = index.0.len();
+            for (place, at, rows) in bursts {
+                // One a millisecond, in one partition or in all.
+                let places = if place < number { place..place + 1 } else { 0..number };
+                places.for_each(|place| index.0[place].1.extend((0..rows).map(|row| at * scale + row)));
+            }
+            let listed = index.list(since * scale, limit);
+            prop_assert_eq!(listed.times, index.latest(since * scale, limit));
+            prop_assert!(listed.rounds <= 40, "{} rounds", listed.rounds);
         }
     }
 }

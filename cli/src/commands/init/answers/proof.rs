@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use shared::proof::ProofPolicy;
 
 use super::{super::rules, Collected};
-use crate::{args::InitArgs, error::Error, report::print_note};
+use crate::{args::InitArgs, error::Error};
 
 /// The values of the parameter `ChatProof`.
 const REQUIRED: &str = "Required";
@@ -29,7 +29,9 @@ impl Collected<'_> {
         let has = self.known("ChatProof").or_else(|| Some(self.running?.get("ChatProof")?.clone()));
         let policy = if given.is_some() || self.prompt.interactive || has.is_some() {
             if self.prompt.interactive && given.is_none() {
-                ABOUT_PROOF.into_iter().for_each(print_note);
+                for line in ABOUT_PROOF {
+                    self.prompt.say(line);
+                }
             }
             let offered = has.clone().unwrap_or_else(|| if self.running.is_some() { OFF } else { REQUIRED }.to_owned());
             let question = "Have chats confirm their logins (ChatProof): Required or Off";
