@@ -169,7 +169,7 @@ impl Receiver {
         let request = Request::new(event);
         let started = (self.clock)();
         let arrived = Callback::read(request).map(Arrived::from);
-        let address = PageAddress::read(request);
+        let address = if arrived.is_err() { PageAddress::read(request) } else { None };
         let language = self.language(request, arrived.as_ref().ok(), address.as_ref());
         let (reply, cookies) = match (arrived, address.and_then(|address| self.reloaded(request, &address))) {
             _ if request.is_head() => (Reply::Head, Vec::new()),

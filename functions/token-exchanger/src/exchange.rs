@@ -95,7 +95,7 @@ impl Work<'_> {
                 Err(error) => error,
             };
             let class = error.class();
-            if error.is_wordless() {
+            if error.has_no_error_code() {
                 course.doubt();
             }
             let step = course.answered(class);

@@ -264,15 +264,20 @@ mod tests {
 
     use super::*;
 
+    /// Those of a function whose AWS is at this URL.
+    fn settings(url: &str) -> Settings<impl Fn(&str) -> Option<String>> {
+        Settings::new(|name: &str| match name {
+            "AWS_ENDPOINT_URL" => Some(url.to_owned()),
+            "AWS_REGION" | "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("any".to_owned()),
+            _ => None,
+        })
+    }
+
     #[tokio::test]
     async fn a_start_opens_a_connection_to_each_service_and_waits_for_them() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let settings = Settings::new(|name: &str| match name {
-            "AWS_ENDPOINT_URL" => Some(url.clone()),
-            "AWS_REGION" | "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("any".to_owned()),
-            _ => None,
-        });
+        let settings = settings(&url);
         let start = Start::begin(&settings, &["sqs", "kms", "kms"]).await.unwrap();
         start.finish(async {}).await;
         for _ in ["sqs", "kms", "kms"] {
@@ -292,11 +297,7 @@ mod tests {
     #[tokio::test]
     async fn a_start_ends_in_time_whatever_hangs() {
         let (_listener, url) = silent().await;
-        let settings = Settings::new(|name: &str| match name {
-            "AWS_ENDPOINT_URL" => Some(url.clone()),
-            "AWS_REGION" | "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("any".to_owned()),
-            _ => None,
-        });
+        let settings = settings(&url);
         // TLS alone hangs, then a call of the warm-up too; the third warm-up ends shortly before the deadline.
         for (warm_up, limit) in [(0, ATTEMPT_TIMEOUT), (3_600, START_DEADLINE), (6, START_DEADLINE)] {
             let start = Start::begin(&settings, &["sqs", "kms"]).await.unwrap();
@@ -313,11 +314,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_opened_later_holds_up_the_next_request_for_two_seconds_at_most() {
         let (_listener, url) = silent().await;
-        let settings = Settings::new(|name: &str| match name {
-            "AWS_ENDPOINT_URL" => Some(url.clone()),
-            "AWS_REGION" | "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("any".to_owned()),
-            _ => None,
-        });
+        let settings = settings(&url);
         for call in [0, 3_600] {
             let start = Start::begin(&settings, &[]).await.unwrap();
             let later = start.later(&settings, &["kms"]).unwrap();

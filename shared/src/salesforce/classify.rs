@@ -59,7 +59,7 @@ impl fmt::Display for Refusal {
 /// Whatever may have reached Salesforce is ambiguous, because the code may be used up: a failure of the application or of
 /// a gateway that waited for it (500, 502, 504), and a success without a readable answer. 503 and 429 turn a request
 /// away before it is processed (RFC 9110 §15.6.4, RFC 6585 §4), and Salesforce's own words say what it did. Without a word a
-/// gateway may have given any of them in place of the tokens: see `ExchangeError::is_wordless`.
+/// gateway may have given any of them in place of the tokens: see `ExchangeError::has_no_error_code`.
 pub(super) fn token_endpoint(status: u16, retry_after: Option<Duration>, fields: Option<&Fields>) -> Option<Refusal> {
     let soon = Class::Transient { retry_after };
     let error = fields.and_then(Fields::error);

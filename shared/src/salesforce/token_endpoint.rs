@@ -104,7 +104,7 @@ impl ExchangeError {
 
     /// Whether something answered without an OAuth error code: it may not have been Salesforce.
     #[must_use]
-    pub fn is_wordless(&self) -> bool {
+    pub fn has_no_error_code(&self) -> bool {
         matches!(self, Self::Refused(refusal) if refusal.error.is_none())
     }
 
