@@ -484,11 +484,15 @@ impl Cloud {
         operations
     }
 
-    /// How often the functions have called KMS with one of these keys.
-    pub async fn kms_calls(&self, keys: &[String]) -> u64 {
-        let calls = self.aws_calls().await;
-        let of_keys = calls.iter().filter(|call| keys.iter().any(|key| call["key_id"] == **key));
-        of_keys.map(|call| call["count"].as_u64().expect("a number")).sum()
+    /// How often the functions have called each operation of KMS with this key: `kms.Sign`.
+    pub async fn kms_calls(&self, key: &str) -> HashMap<String, u64> {
+        let calls = self.aws_calls().await.into_iter().filter(|call| call["key_id"] == *key);
+        calls
+            .map(|call| {
+                let operation = call["operation"].as_str().expect("a name").to_owned();
+                (operation, call["count"].as_u64().expect("a number"))
+            })
+            .collect()
     }
 
     /// The configuration of a function, by the output that names it.
