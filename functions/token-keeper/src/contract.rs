@@ -17,7 +17,7 @@ use shared::{
 
 use crate::{
     answer as answers,
-    confirmations::{ConfirmationRequest, InvalidConfirmation, confirmed},
+    confirmations::{ConfirmationRequest, InvalidConfirmation, confirmed, messages},
     refusal::{Refusal, Unavailable, Unknown},
     request::{InvalidRequest, TokenRequest, chat},
     status::Standing,
@@ -229,7 +229,7 @@ fn the_samples_have_every_answer_with_all_that_can_be_known_and_with_the_least()
         samples.push(served(status, 200, answers::json(&Standing::Ended(Some(reason)).answer(&row(true), &nothing))));
     }
     samples.push(served(disconnect, 204, Content::Nothing));
-    samples.push(served(confirmations, 200, confirmed(Language::English, false)));
+    samples.push(served(confirmations, 200, confirmed(messages::CONFIRMED, Language::English)));
     assert_samples("connections", &samples);
 }
 
@@ -269,7 +269,7 @@ fn the_document_has_every_field_of_a_request_for_a_confirmation() {
 
 #[test]
 fn the_document_has_every_field_of_a_confirmation() {
-    let Content::Json(confirmation) = confirmed(Language::English, false) else { panic!("JSON") };
+    let Content::Json(confirmation) = confirmed(messages::CONFIRMED, Language::English) else { panic!("JSON") };
     let confirmation: serde_json::Map<_, _> = serde_json::from_str(&confirmation).unwrap();
     assert_eq!(Table::under(API, "### Confirmation response").column("field"), set(confirmation.keys()));
 }

@@ -28,6 +28,7 @@ use shared::{
     logging::chain,
     metrics::{Measurement, Metric},
     process::Random,
+    texts::Text,
     timestamp::{Clock, millis},
     web::{Content, Response},
 };
@@ -36,7 +37,7 @@ use tracing::{error, info, warn};
 
 pub use crate::config::Config;
 use crate::{
-    confirmations::{ConfirmationRequest, Confirmations, Confirmed},
+    confirmations::{ConfirmationRequest, Confirmations, Confirmed, messages},
     refusal::{Refusal, Unavailable},
     relink::Relink,
     request::{Request, Route, TokenRequest},
@@ -216,26 +217,26 @@ impl TokenKeeper {
 
     async fn confirm(&self, request: &ConfirmationRequest) -> Result<Served, Refusal> {
         let Confirmed { language, consent } = self.confirmations.confirm(request).await?;
-        let is_overtaken = match consent {
-            Some(consent) => self.is_overtaken(&request.wa_id, &consent).await,
-            None => false,
+        let text = match consent {
+            Some(consent) => self.text_of(&request.wa_id, &consent).await,
+            None => messages::CONFIRMED,
         };
-        let content = confirmations::confirmed(language.unwrap_or(self.default_language), is_overtaken);
+        let content = confirmations::confirmed(text, language.unwrap_or(self.default_language));
         Ok(Served { status: 200, result: "confirmed", reason: None, content })
     }
 
-    /// Whether a later login of the chat is connected already. An extra, which does not hold up the answer for long: the login is
-    /// confirmed, and the exchanger decides what becomes of it.
-    async fn is_overtaken(&self, wa_id: &WaId, consent: &Consent) -> bool {
+    /// What the chat is told of its confirmed login. To look at the chat's row is an extra, which does not hold up the answer for
+    /// long: the login is confirmed, and the exchanger decides what becomes of it.
+    async fn text_of(&self, wa_id: &WaId, consent: &Consent) -> &'static Text {
         match timeout(EXTRA_TIME, self.custody.row(wa_id)).await {
-            Ok(Ok(row)) => consent.is_superseded(&row, (self.clock)()),
+            Ok(Ok(row)) => confirmations::text_of(consent, &row, (self.clock)()),
             Ok(Err(error)) => {
                 warn!(%error, "not known whether a later login counts");
-                false
+                messages::CONFIRMED
             }
             Err(_) => {
                 warn!("not known in time whether a later login counts");
-                false
+                messages::CONFIRMED
             }
         }
     }

@@ -20,10 +20,12 @@ impl UserMessage {
 }
 
 /// It is the code of this chat's login. Also the answer to a repetition, whatever has become of the login since, but for
-/// [`OVERTAKEN`].
+/// [`OVERTAKEN`] and [`ENDED`].
 pub(crate) const CONFIRMED: &Text = &texts::CODE_CONFIRMED;
 /// The same, and a later login of the chat is connected by now.
 pub(crate) const OVERTAKEN: &Text = &texts::FAILED_SUPERSEDED;
+/// The same, and the chat was disconnected after the login.
+pub(crate) const ENDED: &Text = &texts::FAILED_OUTDATED_LINK;
 /// No login waits for it.
 pub(crate) const UNKNOWN: &Text = &texts::CODE_UNKNOWN;
 /// It is the code of this chat's login, which is over.
@@ -39,8 +41,8 @@ pub(crate) const TOO_MANY_GUESSES: &Text = &texts::CODE_TOO_MANY_GUESSES;
 mod tests {
     use super::*;
 
-    const ALL: [&Text; 7] =
-        [CONFIRMED, OVERTAKEN, UNKNOWN, TOO_LATE, WRONG_CHAT, CONFIRMED_ELSEWHERE, TOO_MANY_GUESSES];
+    const ALL: [&Text; 8] =
+        [CONFIRMED, OVERTAKEN, ENDED, UNKNOWN, TOO_LATE, WRONG_CHAT, CONFIRMED_ELSEWHERE, TOO_MANY_GUESSES];
 
     fn in_every_language() -> impl Iterator<Item = &'static str> {
         ALL.into_iter().flat_map(|text| Language::ALL.map(|language| text.text(language)))
@@ -63,7 +65,7 @@ mod tests {
 
     #[test]
     fn only_the_text_of_success_is_about_success() {
-        for text in [UNKNOWN, TOO_LATE, WRONG_CHAT, TOO_MANY_GUESSES] {
+        for text in [OVERTAKEN, ENDED, UNKNOWN, TOO_LATE, WRONG_CHAT, TOO_MANY_GUESSES] {
             assert!(!text.text(Language::English).contains("is connected"), "{text:?}");
         }
     }

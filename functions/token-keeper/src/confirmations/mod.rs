@@ -19,13 +19,14 @@ use shared::{
         pending::Pending,
         queue::Queue,
     },
-    conditional_write::Attributes,
-    connection::Consent,
+    conditional_write::{Attributes, text},
+    connection::{Consent, DISCONNECTED, ENDED_REASON, REVOKED},
     custody::Custody,
     proof::{
         ChatCode, ChatProof,
         pending::{self, Decision, Held, Meaning},
     },
+    texts::Text,
     timestamp::Clock,
     web::Content,
 };
@@ -101,10 +102,18 @@ pub(crate) struct Confirmed {
     pub(crate) consent: Option<Consent>,
 }
 
-/// The answer to a code that confirms a login, in this language. Where a later login of the chat is connected by now, that is the
-/// one that counts, and no message follows.
-pub(crate) fn confirmed(language: Language, is_overtaken: bool) -> Content {
-    let text = if is_overtaken { messages::OVERTAKEN } else { messages::CONFIRMED };
+/// What a chat is told whose code confirms the login of this consent, where the chat's token row is this one. Where a later login of
+/// the chat is connected by now, or the chat was disconnected since, that counts, and no message follows.
+pub(crate) fn text_of(consent: &Consent, row: &Attributes, now: Timestamp) -> &'static Text {
+    match text(row, ENDED_REASON) {
+        _ if !consent.is_superseded(row, now) => messages::CONFIRMED,
+        Some(REVOKED | DISCONNECTED) => messages::ENDED,
+        _ => messages::OVERTAKEN,
+    }
+}
+
+/// The answer to a code that confirms a login: this text, in this language.
+pub(crate) fn confirmed(text: &Text, language: Language) -> Content {
     answer::json(&Confirmation { status: "confirmed", user_message: text.text(language) })
 }
 

@@ -78,7 +78,36 @@ async fn the_code_of_a_login_that_a_later_one_has_overtaken_is_promised_nothing(
         }
         assert_eq!(world.told().len(), 2, "the exchanger ends it all the same");
     }
-    // Where nobody can say, it is as ever.
+}
+
+#[tokio::test]
+async fn the_code_of_a_login_after_which_the_chat_was_disconnected_is_promised_nothing() {
+    let ended = texts::FAILED_OUTDATED_LINK.text(Language::English);
+    for (reason, ended_at, is_ended) in [
+        ("disconnected", NOW.millis() + 1, true),
+        ("revoked", NOW.millis() + 1, true),
+        ("disconnected", NOW.minus(Duration::from_hours(1)).millis(), false),
+        // Salesforce ends no login that comes later.
+        ("expired", NOW.millis() + 1, false),
+    ] {
+        let world = World::holding().await;
+        let number = |number: u64| json!({ "N": number.to_string() });
+        let mut row = json!({ "wa_id": { "S": CHAT }, "ended_reason": { "S": reason }, "ended_at": number(ended_at) });
+        if reason != "expired" {
+            row["consented_at"] = number(ended_at);
+            row["revoked_at"] = number(ended_at);
+        }
+        world.put(row);
+        for _ in ["first", "again"] {
+            let answer = world.confirm(CHAT, CODE).await;
+            assert_eq!((answer.status_code, &body(&answer)["status"]), (200, &json!("confirmed")));
+            assert_eq!(said(&answer) == ended, is_ended, "{reason} {ended_at}: {}", said(&answer));
+        }
+    }
+}
+
+#[tokio::test]
+async fn where_the_chats_row_cannot_be_read_a_code_is_confirmed_as_ever() {
     let world = World::holding().await;
     world.server.on("GetItem", |_| error("AccessDeniedException"));
     assert!(said(&world.confirm(CHAT, CODE).await).starts_with("Thank you, that is the right code."));
