@@ -93,8 +93,7 @@ impl<'a> Course<'a> {
         if self.maybe_redeemed { Reason::Unknown } else { Reason::SalesforceUnavailable }
     }
 
-    /// Takes an answer without an OAuth error code, before [`Self::answered`]: a gateway may have put it in place of the
-    /// tokens, whatever its status.
+    /// Takes an answer that a gateway may have put in place of the tokens, whatever its status, before [`Self::answered`].
     pub fn doubt(&self) {
         self.lease.doubted.set(true);
     }

@@ -95,7 +95,7 @@ impl Work<'_> {
                 Err(error) => error,
             };
             let class = error.class();
-            if error.has_no_error_code() {
+            if error.may_be_of_a_gateway() {
                 course.doubt();
             }
             let step = course.answered(class);

@@ -190,7 +190,13 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
 
     fn refused(class: Class) -> Setback {
-        Setback::Exchange(ExchangeError::Refused(Refusal { class, status: 503, error: None, description: None }))
+        Setback::Exchange(ExchangeError::Refused(Refusal {
+            class,
+            status: 503,
+            error: None,
+            description: None,
+            is_definite: false,
+        }))
     }
 
     fn seconds(setback: &Setback, receives: u32) -> u64 {

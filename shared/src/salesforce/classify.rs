@@ -40,6 +40,9 @@ pub struct Refusal {
     pub error: Option<DenialError>,
     /// What Salesforce says of it.
     pub description: Option<Description>,
+    /// Whether it says what became of the code, in words that only a token endpoint uses, and with a status that it refuses
+    /// with (RFC 6749 §5.2). Any other may be a gateway's, in place of tokens: `{"error": "Not Found"}`.
+    pub is_definite: bool,
 }
 
 /// For operators, in logs and attempts.
@@ -58,13 +61,14 @@ impl fmt::Display for Refusal {
 ///
 /// Whatever may have reached Salesforce is ambiguous, because the code may be used up: a failure of the application or of
 /// a gateway that waited for it (500, 502, 504), and a success without a readable answer. 503 and 429 turn a request
-/// away before it is processed (RFC 9110 §15.6.4, RFC 6585 §4), and Salesforce's own words say what it did. Without a word a
-/// gateway may have given any of them in place of the tokens: see `ExchangeError::has_no_error_code`.
+/// away before it is processed (RFC 9110 §15.6.4, RFC 6585 §4), and Salesforce's own words say what it did. Without them a
+/// gateway may have given any of these in place of the tokens: see [`Refusal::is_definite`].
 pub(super) fn token_endpoint(status: u16, retry_after: Option<Duration>, fields: Option<&Fields>) -> Option<Refusal> {
     let soon = Class::Transient { retry_after };
     let error = fields.and_then(Fields::error);
-    let by_word = match (&error, fields) {
-        (Some(error), Some(fields)) => Some(by_word(&Words::new(error, &fields.description())).unwrap_or(soon)),
+    let words = error.as_ref().zip(fields).map(|(error, fields)| Words::new(error, &fields.description()));
+    let by_word = match (&words, fields) {
+        (Some(words), _) => Some(by_word(words).unwrap_or(soon)),
         (None, Some(fields)) if fields.token("access_token").is_some() => return None,
         _ => None,
     };
@@ -81,7 +85,18 @@ pub(super) fn token_endpoint(status: u16, retry_after: Option<Duration>, fields:
         (_, None) => Class::Operator,
     };
     let description = fields.and_then(|fields| Description::from_untrusted(&fields.description()));
-    Some(Refusal { class, status, error: error.map(|error| DenialError::from_untrusted(&error)), description })
+    let is_definite = match class {
+        Class::Final(_) => true,
+        Class::Operator => is_of_token_endpoint(status) && words.is_some_and(|words| words.is_of_the_settings()),
+        Class::Transient { .. } | Class::Ambiguous => false,
+    };
+    let error = error.map(|error| DenialError::from_untrusted(&error));
+    Some(Refusal { class, status, error, description, is_definite })
+}
+
+/// Whether the token endpoint refuses with this status (RFC 6749 §5.2).
+const fn is_of_token_endpoint(status: u16) -> bool {
+    matches!(status, 400 | 401 | 403)
 }
 
 /// The class of an OAuth error; `None` for the codes after which a retry may succeed.
@@ -162,8 +177,8 @@ pub(super) fn refresh(status: u16, retry_after: Option<Duration>, fields: Option
         (Class::Ambiguous, _) => RefreshClass::Ambiguous,
         // Tokens may have come with it.
         _ if matches!(status, 200..=299) => RefreshClass::Ambiguous,
-        // The token endpoint refuses with 400, 401 and 403 (RFC 6749 §5.2): this is another host's, or another path's, answer.
-        _ if !matches!(status, 400 | 401 | 403) => RefreshClass::Operator,
+        // This is another host's, or another path's, answer.
+        _ if !is_of_token_endpoint(status) => RefreshClass::Operator,
         (_, Some(words)) => refresh_by_word(refusal.class, words),
         _ => RefreshClass::Operator,
     };

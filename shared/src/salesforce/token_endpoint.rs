@@ -102,10 +102,10 @@ impl ExchangeError {
         }
     }
 
-    /// Whether something answered without an OAuth error code: it may not have been Salesforce.
+    /// Whether a gateway may have answered in place of Salesforce, whatever became of the code there.
     #[must_use]
-    pub fn has_no_error_code(&self) -> bool {
-        matches!(self, Self::Refused(refusal) if refusal.error.is_none())
+    pub fn may_be_of_a_gateway(&self) -> bool {
+        matches!(self, Self::Refused(refusal) if !refusal.is_definite)
     }
 
     /// The OAuth error code that Salesforce gave, if any.

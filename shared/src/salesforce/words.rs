@@ -78,6 +78,21 @@ impl Words {
         OTHERS.contains(&self.error()) || INACTIVE_ORGS.contains(&self.error()) || self.is_blocked()
     }
 
+    /// Whether it is the settings here and at Salesforce that do not agree, in an error of RFC 6749 §5.2 or of Salesforce's own.
+    pub(super) fn is_of_the_settings(&self) -> bool {
+        const OF_THE_SETTINGS: [&str; 8] = [
+            "invalid_client",
+            "invalid_client_id",
+            "invalid_request",
+            "invalid_scope",
+            "redirect_uri_mismatch",
+            "redirect_uri_missing",
+            "unauthorized_client",
+            "unsupported_grant_type",
+        ];
+        OF_THE_SETTINGS.contains(&self.error())
+    }
+
     /// Whether Salesforce says that it failed itself, so that the same request may succeed later.
     pub(super) fn is_outage(&self) -> bool {
         OUTAGES.contains(&self.error()) || self.says(OUTAGE_PHRASES)

@@ -55,7 +55,7 @@ struct Held {
 /// A response without tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Response {
-    /// Salesforce is down.
+    /// Nothing could be reached.
     Transient,
     /// None: whether the code was redeemed is unknown.
     Ambiguous,

@@ -6,6 +6,7 @@ use fakes::{
     Answer,
     aws::{self},
 };
+use futures::future::join_all;
 use serde_json::json;
 
 use crate::world::{EXPIRED, NOW, WRONG_CLIENT, World, ends, handle, number, record, sets, text};
@@ -67,7 +68,7 @@ async fn after_a_lost_answer_a_used_code_fails_as_unknown() {
 #[tokio::test]
 async fn after_an_answer_that_does_not_say_what_became_of_the_code_a_refusal_fails_as_unknown() {
     const PAGE: &str = "<html>We are down for maintenance</html>";
-    for (status, body) in [
+    let answers = [
         (500, ""),
         (502, PAGE),
         (504, ""),
@@ -84,11 +85,37 @@ async fn after_an_answer_that_does_not_say_what_became_of_the_code_a_refusal_fai
         (421, PAGE),
         (429, PAGE),
         (503, PAGE),
-    ] {
+        // With an error that is no token endpoint's, or that is anybody's.
+        (404, r#"{"timestamp":"2026-01-01","status":404,"error":"Not Found","path":"/services/oauth2/token"}"#),
+        (403, r#"{"error":"Forbidden"}"#),
+        (401, r#"{"error":"unauthorized","error_description":"Full authentication is required"}"#),
+        (400, r#"{"error":"Bad Request","message":"no upstream"}"#),
+        (400, r#"{"error":"temporarily_unavailable"}"#),
+        (400, r#"{"error":"server_error"}"#),
+        (400, r#"[{"errorCode":"UNKNOWN_EXCEPTION","message":"An unexpected error"}]"#),
+        (404, r#"[{"errorCode":"NOT_FOUND","message":"The requested resource does not exist"}]"#),
+        (404, r#"{"error":"invalid_request"}"#),
+        (429, r#"{"error":"too_many_requests"}"#),
+        (503, r#"{"error":503}"#),
+        (503, r#"{"error":"invalid_client"}"#),
+    ];
+    // Side by side, since each waits before it tries again.
+    join_all(answers.map(async |(status, body)| {
         let world = World::start().await;
         world.token_endpoint_answers([Answer::new(status, body), Answer::new(400, EXPIRED)]);
         assert!(ends(&world, &world.message()).await);
         assert_eq!(world.last_update()["reason"], text("unknown"), "{status} {body}");
+    }))
+    .await;
+}
+
+#[tokio::test]
+async fn after_an_answer_about_the_settings_a_refusal_is_about_the_code() {
+    for status in [400, 401, 403] {
+        let world = World::start().await;
+        world.token_endpoint_answers([Answer::new(status, WRONG_CLIENT), Answer::new(400, EXPIRED)]);
+        assert!(ends(&world, &world.message()).await);
+        assert_ne!(world.last_update()["reason"], text("unknown"), "{status}");
     }
 }
 
@@ -111,7 +138,7 @@ async fn a_lost_answer_is_remembered_over_the_next_receive() {
 }
 
 #[tokio::test]
-async fn an_answer_without_an_error_code_is_remembered_over_the_next_receive() {
+async fn an_answer_that_a_gateway_may_have_given_is_remembered_over_the_next_receive() {
     let world = World::start().await;
     world.token_endpoint_answers((0..9).map(|_| Answer::new(503, "<html>no upstream</html>")));
     assert!(!ends(&world, &world.message()).await);

@@ -145,6 +145,41 @@ fn the_login_rate_counts_whatever_the_status() {
 }
 
 #[test]
+fn an_answer_is_definite_in_words_that_only_a_token_endpoint_uses() {
+    let is_definite = |status, body: &str| {
+        let refusal = token_endpoint(status, None, Fields::read(body.as_bytes()).as_ref());
+        refusal.unwrap().is_definite
+    };
+    for error in
+        ["invalid_client", "invalid_client_id", "redirect_uri_mismatch", "invalid_scope", "unauthorized_client"]
+    {
+        let body = serde_json::json!({"error": error}).to_string();
+        for status in [400, 401, 403] {
+            assert!(is_definite(status, &body), "{status} {body}");
+        }
+        for status in [200, 302, 404, 429, 500, 503] {
+            assert!(!is_definite(status, &body), "{status} {body}");
+        }
+    }
+    assert!(is_definite(400, r#"{"error":"invalid_grant","error_description":"inactive user"}"#));
+    for body in [
+        "",
+        "{}",
+        PAGE,
+        r#"{"status":404,"error":"Not Found"}"#,
+        r#"{"error":"Forbidden"}"#,
+        r#"{"error":"server_error"}"#,
+        r#"{"error":"temporarily_unavailable"}"#,
+        r#"{"error":"invalid_grant","error_description":"token request is already being processed"}"#,
+        r#"[{"errorCode":"NOT_FOUND"}]"#,
+    ] {
+        for status in [400, 401, 403, 404, 429, 503] {
+            assert!(!is_definite(status, body), "{status} {body}");
+        }
+    }
+}
+
+#[test]
 fn tokens_are_no_refusal() {
     for status in [200, 201, 203] {
         assert_eq!(class(status, None, r#"{"access_token":"00D!x"}"#), None, "{status}");
