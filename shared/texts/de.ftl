@@ -138,7 +138,7 @@ callback-expired = Diese Anmeldung hat zu lange gedauert
 callback-wrong-browser = Bitte beenden Sie es dort, wo Sie begonnen haben
     .text = Diese Anmeldung wurde in einem anderen Browser begonnen. Öffnen Sie den Link aus Ihrem eigenen Chat und drücken Sie dort den Knopf. Wenn Ihnen jemand diesen Link geschickt hat, schließen Sie die Seite: Er würde Ihr Salesforce mit dem Chat dieser Person verbinden.
 callback-nothing-to-do = Hier gibt es nichts zu tun
-    .text = Wenn Sie sich gerade bei Salesforce angemeldet haben, gehen Sie zurück zu WhatsApp: Der Chat sagt Ihnen, wie es ausging. Andernfalls fordern Sie beim Bot einen Link an.
+    .text = Wenn Sie sich gerade bei Salesforce angemeldet haben, gehen Sie zurück zu WhatsApp: Wenn Ihnen ein Code angezeigt wurde, senden Sie ihn dort, und der Chat sagt Ihnen, wie es ausging. Andernfalls fordern Sie beim Bot einen Link an.
 callback-unusable = Diese Anmeldung ist nicht verwendbar
     .text = Wir wissen nicht, auf welche Anmeldung sie antwortet. Gehen Sie zurück zu WhatsApp: Wenn der Chat nichts sagt, fordern Sie beim Bot einen neuen Link an und melden Sie sich noch einmal an.
 

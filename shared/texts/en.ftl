@@ -156,7 +156,7 @@ callback-expired = This login took too long
 callback-wrong-browser = Please finish where you began
     .text = This login was begun in another browser. Open the link from your own chat and press the button there. If somebody sent you this link, close the page: it would connect your Salesforce to their chat.
 callback-nothing-to-do = Nothing to do here
-    .text = If you have just logged in at Salesforce, go back to WhatsApp: the chat tells you how it went. Otherwise ask the bot for a link.
+    .text = If you have just logged in at Salesforce, go back to WhatsApp: if you were shown a code, send it there, and the chat tells you how it went. Otherwise ask the bot for a link.
 callback-unusable = This login cannot be used
     .text = We do not know which login it is the answer to. Go back to WhatsApp: if the chat says nothing, ask the bot for a new link and log in again.
 

@@ -138,7 +138,7 @@ callback-expired = Este inicio de sesión tardó demasiado
 callback-wrong-browser = Termina donde empezaste
     .text = Este inicio de sesión empezó en otro navegador. Abre el enlace desde tu propio chat y pulsa allí el botón. Si alguien te envió este enlace, cierra la página: conectaría tu Salesforce con el chat de esa persona.
 callback-nothing-to-do = Aquí no hay nada que hacer
-    .text = Si acabas de iniciar sesión en Salesforce, vuelve a WhatsApp: el chat te dice cómo fue. Si no, pide un enlace al bot.
+    .text = Si acabas de iniciar sesión en Salesforce, vuelve a WhatsApp: si se te mostró un código, envíalo allí, y el chat te dice cómo fue. Si no, pide un enlace al bot.
 callback-unusable = Este inicio de sesión no se puede usar
     .text = No sabemos a qué inicio de sesión responde. Vuelve a WhatsApp: si el chat no dice nada, pide un enlace nuevo al bot y vuelve a iniciar sesión.
 

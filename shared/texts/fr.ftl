@@ -138,7 +138,7 @@ callback-expired = Cette identification a pris trop de temps
 callback-wrong-browser = Terminez là où vous avez commencé
     .text = Cette identification a commencé dans un autre navigateur. Ouvrez le lien depuis votre propre discussion et appuyez sur le bouton. Si quelqu'un vous a envoyé ce lien, fermez la page : il connecterait votre Salesforce à la discussion de cette personne.
 callback-nothing-to-do = Il n'y a rien à faire ici
-    .text = Si vous venez de vous identifier dans Salesforce, retournez à WhatsApp : la discussion vous dit ce qu'il en est. Sinon, demandez un lien au bot.
+    .text = Si vous venez de vous identifier dans Salesforce, retournez à WhatsApp : si un code vous a été affiché, envoyez-le là-bas, et la discussion vous dit ce qu'il en est. Sinon, demandez un lien au bot.
 callback-unusable = Cette identification est inutilisable
     .text = Nous ne savons pas à quelle identification elle répond. Retournez à WhatsApp : si la discussion ne dit rien, demandez un nouveau lien au bot et identifiez-vous de nouveau.
 

@@ -138,7 +138,7 @@ callback-expired = Login ini memakan waktu terlalu lama
 callback-wrong-browser = Silakan selesaikan di tempat Anda memulai
     .text = Login ini dimulai di browser lain. Buka tautan dari chat Anda sendiri dan tekan tombolnya di sana. Jika seseorang mengirimi Anda tautan ini, tutup halaman ini: Salesforce Anda akan dihubungkan dengan chat orang itu.
 callback-nothing-to-do = Tidak ada yang perlu dilakukan di sini
-    .text = Jika Anda baru saja login di Salesforce, kembali ke WhatsApp: chat memberi tahu hasilnya. Jika tidak, minta tautan kepada bot.
+    .text = Jika Anda baru saja login di Salesforce, kembali ke WhatsApp: jika Anda melihat kode, kirimkan di sana, dan chat memberi tahu hasilnya. Jika tidak, minta tautan kepada bot.
 callback-unusable = Login ini tidak dapat digunakan
     .text = Kami tidak tahu ini jawaban untuk login yang mana. Kembali ke WhatsApp: jika chat tidak mengatakan apa pun, minta tautan baru kepada bot dan login lagi.
 

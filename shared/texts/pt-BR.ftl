@@ -138,7 +138,7 @@ callback-expired = Este login demorou demais
 callback-wrong-browser = Termine onde você começou
     .text = Este login começou em outro navegador. Abra o link na sua própria conversa e toque no botão ali. Se alguém enviou este link para você, feche a página: ele conectaria seu Salesforce à conversa dessa pessoa.
 callback-nothing-to-do = Não há nada a fazer aqui
-    .text = Se você acabou de fazer login no Salesforce, volte ao WhatsApp: a conversa diz como foi. Caso contrário, peça um link ao bot.
+    .text = Se você acabou de fazer login no Salesforce, volte ao WhatsApp: se um código apareceu, envie-o lá, e a conversa diz como foi. Caso contrário, peça um link ao bot.
 callback-unusable = Este login não pode ser usado
     .text = Não sabemos a qual login isto responde. Volte ao WhatsApp: se a conversa não disser nada, peça um novo link ao bot e faça login de novo.
 

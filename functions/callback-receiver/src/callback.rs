@@ -82,14 +82,19 @@ pub(crate) struct PageAddress {
 }
 
 impl PageAddress {
-    /// Reads the query; `None` where the request brings any parameter of an authorization response.
+    /// Reads the query; `None` where the request brings any parameter of an authorization response, or names a login that cannot
+    /// be read: another login's page would be shown in its place.
     pub(crate) fn read(request: Request<'_>) -> Option<Self> {
         if request.parameters(PARAMETERS).values.iter().any(|value| *value != Absent) {
             return None;
         }
-        let [attempt_id, language] = request.parameters(["attempt", "language"]).values.map(once);
-        let attempt_id = attempt_id.and_then(|text| text.parse().ok());
-        Some(Self { attempt_id, language: language.and_then(|tag| tag.parse().ok()) })
+        let [attempt_id, language] = request.parameters(["attempt", "language"]).values;
+        let attempt_id = match attempt_id {
+            Absent => None,
+            Once(text) => Some(text.parse().ok()?),
+            Repeated(_) => return None,
+        };
+        Some(Self { attempt_id, language: once(language).and_then(|tag| tag.parse().ok()) })
     }
 }
 

@@ -137,11 +137,13 @@ async fn a_page_that_is_loaded_again_is_of_the_login_that_it_was_of() {
         assert!(page.contains(r#"<html lang="de""#) && page.contains(&format!("data-attempt=\"{attempt}\"")), "{page}");
     }
     // Of a login that this browser has not finished there is nothing to show, nor of what is none.
-    for attempt in ["8".repeat(32), "x".to_owned(), format!("{ATTEMPT}&attempt={other}"), format!("{ATTEMPT}&state=")] {
-        let event = left(&format!("attempt={attempt}"), &cookies[..1]);
-        let shown = text(&call(&proving(&aws), &event).await).contains("K7PW-4MXR");
-        assert_eq!(shown, attempt != "8".repeat(32), "{attempt}: else the newest, as before");
+    for attempt in ["8".repeat(32), "x".to_owned(), ATTEMPT[1..].to_owned(), format!("{ATTEMPT}&attempt={other}")] {
+        let response = call(&proving(&aws), &left(&format!("attempt={attempt}"), &cookies)).await;
+        let page = text(&response);
+        assert!(page.contains("Nothing to do here") && !page.contains("K7PW") && !page.contains("CDFH"), "{attempt}");
     }
+    let event = left(&format!("attempt={ATTEMPT}&state="), &cookies);
+    assert!(text(&call(&proving(&aws), &event).await).contains("K7PW-4MXR"), "an empty parameter is none");
     for query in [format!("attempt={ATTEMPT}&code=x"), format!("attempt={ATTEMPT}&error=access_denied")] {
         assert!(!text(&call(&proving(&aws), &left(&query, &cookies)).await).contains("K7PW"), "{query}");
     }
