@@ -38,6 +38,16 @@ async fn connects_despite(endpoint: &str, times: u32, action: Value) -> Journal 
     journal
 }
 
+/// What the parties have seen of a connect with a fault, when nothing of it is left to do.
+async fn settles_despite(endpoint: &str, action: Value) -> Journal {
+    let cloud = Cloud::read();
+    let chat = new_chat();
+    cloud.fault(&chat, endpoint, 1, action).await;
+    cloud.consent(&chat).await;
+    settled(&cloud, &chat).await;
+    cloud.journal(&chat).await
+}
+
 #[tokio::test]
 async fn a_maintenance_page_is_retried_even_with_status_200() {
     for status in [503, 200] {
@@ -122,6 +132,30 @@ async fn a_userinfo_request_that_is_cut_is_repeated_and_the_code_is_sent_once() 
 async fn a_token_request_that_is_lost_unprocessed_is_sent_once_more() {
     let journal = connects_despite("salesforce.token", 1, json!({"drop": "before"})).await;
     assert_eq!(journal.messages().len(), 1);
+}
+
+/// The connection to WhatsApp was opened ahead. What was sent and not answered may have reached the chat.
+#[tokio::test]
+async fn a_message_that_is_cut_is_sent_once_more_and_no_event_is_repeated() {
+    for (cut, reached) in [("before", 1), ("after", 2)] {
+        let journal = settles_despite("twilio.messages", json!({"drop": cut})).await;
+        assert_eq!(journal.sent(), vec![CONNECTED; reached], "{cut}");
+        assert_eq!(journal.count("twilio.messages"), 2, "{cut}");
+        assert_eq!(journal.count("bot.events"), 1, "{cut}");
+        assert_eq!(first_event(&journal).0, "connection.created", "{cut}");
+    }
+}
+
+/// The connection to the bot was opened ahead.
+#[tokio::test]
+async fn an_event_that_is_cut_is_sent_again_with_its_id_and_no_message_is_repeated() {
+    for (cut, reached) in [("before", 1), ("after", 2)] {
+        let journal = settles_despite("bot.events", json!({"drop": cut})).await;
+        assert_eq!(journal.succeeded("bot.events"), reached, "{cut}");
+        let [first, again] = &journal.events()[..] else { panic!("{cut}: {} events", journal.events().len()) };
+        assert_eq!(first["id"], again["id"], "{cut}");
+        assert_eq!(journal.count("twilio.messages"), 1, "{cut}");
+    }
 }
 
 #[tokio::test]

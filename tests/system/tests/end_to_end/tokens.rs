@@ -80,6 +80,25 @@ async fn the_rejected_token_is_replaced_by_one_that_works() {
     assert_eq!(cloud.journal(&chat).await.count("salesforce.refresh"), 1);
 }
 
+/// It goes over the connection of the refresh.
+#[tokio::test]
+async fn a_question_for_the_new_tokens_end_that_is_cut_costs_no_refresh() {
+    let cloud = Cloud::read();
+    for cut in ["before", "after"] {
+        let chat = connected(&cloud).await;
+        cloud.rotate_refresh_tokens(&chat).await;
+        let old = token(&cloud, &chat, json!({})).await;
+        cloud.fault(&chat, "salesforce.introspect", 1, json!({"drop": cut})).await;
+        let new = token(&cloud, &chat, json!({"rejected": sha256(text(&old, "access_token"))})).await;
+        assert_eq!(query(&cloud, &new).await, StatusCode::OK, "{cut}");
+        let again = token(&cloud, &chat, json!({})).await;
+        assert_eq!(text(&again, "access_token"), text(&new, "access_token"), "{cut}");
+        let journal = cloud.journal(&chat).await;
+        assert_eq!(journal.count("salesforce.refresh"), 1, "{cut}");
+        assert_eq!(journal.faults("salesforce.introspect").len(), 1, "{cut}");
+    }
+}
+
 /// So many workers reject the chat's token at once; the tokens that they get.
 async fn reject_at_once(cloud: &Cloud, chat: &str, workers: usize) -> HashSet<String> {
     let old = token(cloud, chat, json!({})).await;
