@@ -26,7 +26,6 @@ struct Keeper {
     table: Connection,
     table_name: String,
     meter: Meter,
-    login_urls: LoginUrls,
 }
 
 impl Keeper {
@@ -40,12 +39,6 @@ impl Keeper {
         let wa_id: WaId = body["wa_id"].as_str().ok_or("no wa_id")?.parse()?;
         let answer = timeout(DEADLINE, self.table.call(GET_ITEM, &self.read(wa_id.as_str()))).await??;
         let row = &serde_json::from_slice::<Value>(&answer)?["Item"];
-        if row["login_url"]["S"]
-            .as_str()
-            .is_some_and(|url| url.parse().is_ok_and(|url| !self.login_urls.contains(&url)))
-        {
-            return Err("another host".into());
-        }
         let refreshed_at: u64 = row["refreshed_at"]["N"].as_str().ok_or("not connected")?.parse()?;
         if u128::from(now.millis().saturating_sub(refreshed_at)) >= MAX_AGE.as_millis() {
             return Err("old".into());
@@ -76,11 +69,11 @@ impl Keeper {
 async fn main() -> Result<(), Error> {
     let settings = process::environment();
     logging::start(&settings)?;
+    settings.parsed::<LoginUrls>("LOGIN_URLS")?;
     let keeper = Keeper {
         table: Connection::open(&settings, "dynamodb").await?,
         table_name: settings.required("DYNAMODB_PROFILE_TABLE_NAME")?,
         meter: Meter::read(&settings)?,
-        login_urls: settings.parsed("LOGIN_URLS")?,
     };
     keeper.table.signed(GET_ITEM, keeper.read("").to_string())?;
     run(service_fn(async |event: LambdaEvent<_>| keeper.handle(&event.payload).await)).await
