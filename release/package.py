@@ -87,17 +87,26 @@ ARCHITECTURES = {each.name: each for each in (Architecture("arm64", "--arm64", "
 # ── Which release it is ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def release_notes(version, changelog, cargo):
-    """What the changelog says of a version; fails unless it is the newest, dated, the crates', and nothing is unreleased."""
+def check_version(version, changelog, cargo):
+    """Fails unless a version is the changelog's newest, dated, the crates', and nothing is unreleased."""
     if (own := tomllib.loads(cargo)["workspace"]["package"]["version"]) != version:
         raise Failed(f"Cargo.toml has version {own}, not {version}: set workspace.package.version")
-    sections = re.split(r"^## \[(.+?)\](.*)\n", changelog, flags=re.MULTILINE)[1:]
-    unreleased, of_version = [tuple(text.strip() for text in sections[at : at + 3]) for at in (0, 3)]
+    unreleased, of_version = _sections(changelog)[:2]
     if unreleased[0] != "Unreleased" or unreleased[2]:
         raise Failed(f"CHANGELOG.md has changes under Unreleased: move them to {version}")
     if of_version[0] != version or not re.fullmatch(r"- \d{4}-\d{2}-\d{2}", of_version[1]):
         raise Failed(f"CHANGELOG.md has no dated section {version} after Unreleased")
-    return of_version[2] + "\n"
+
+
+def notes_of(version, changelog):
+    """What the changelog says of a version; empty where it has no such version."""
+    return next((f"{text}\n" for name, _, text in _sections(changelog) if name == version), "")
+
+
+def _sections(changelog):
+    """Each version's name, the rest of its heading, and what is said of it."""
+    parts = [part.strip() for part in re.split(r"^## \[(.+?)\](.*)\n", changelog, flags=re.MULTILINE)[1:]]
+    return list(zip(parts[::3], parts[1::3], parts[2::3]))
 
 
 def _git(*arguments):
@@ -153,8 +162,11 @@ def write_archive(path, folder, time):
 
 def write_checksums(path, files):
     """As `sha256sum --check` reads them, relative to the folder of `path`."""
-    lines = (f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.relative_to(path.parent)}\n" for file in sorted(files))
-    path.write_text("".join(lines))
+    path.write_text(_checksums(path.parent, files))
+
+
+def _checksums(folder, files):
+    return "".join(f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.relative_to(folder)}\n" for file in sorted(files))
 
 
 # ── Documents ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -328,31 +340,72 @@ def add_programs(folder, architecture, template, patterns):
 
 def check_replaceable(out):
     """Fails unless a folder is absent, empty, or an earlier release as it was made: it is going to be replaced."""
-    if not out.exists():
+    existing = next(path for path in (out, *out.parents) if path.exists())
+    if not existing.is_dir():
+        raise Failed(f"{existing} is no folder: name another one for the release")
+    if existing != out:
         return
-    if not out.is_dir():
-        raise Failed(f"{out} is no folder")
     archives = [path.name.removesuffix(".tar.gz") for path in out.glob(f"{NAME}-*.tar.gz")]
     known = _OF_A_RELEASE.union(*({name, f"{name}.tar.gz"} for name in archives))
     found = {path.name for path in out.iterdir()}
     if found and not (archives and _OF_A_RELEASE <= found <= known):
         raise Failed(f"{out} holds something else than a release, and would be replaced: name a new folder, or empty it")
+    if found and (changed := _changed(out, archives)):
+        raise Failed(f"{changed} is not as the release had it, and would be lost: put it elsewhere, or name a new folder")
+
+
+def _changed(out, archives):
+    """The first file that is not as a release had it; None where there is none. The checksums have the archive's and the bill of
+    materials'; the archive has those of the folder, and the changelog that the notes are from."""
+    sums, notes = out / _SUMS, out / "notes.md"
+    for path in sorted(out.iterdir()):
+        if path.is_symlink() or path.is_dir() != (path.name in archives):
+            return path
+    of_release = _sums(sums.read_bytes())
+    files = sorted({*(out / f"{name}.tar.gz" for name in archives), out / "sbom.cdx.json"})
+    if changed := next((path for path in files if _hash(path) != of_release.get(path.name)), None):
+        return changed
+    if sums.read_text(errors="replace") != _checksums(out, files):
+        return sums
     for name in archives:
-        if changed := _changed(out / name):
-            raise Failed(f"{changed} is not as the release had it, and would be lost: put it elsewhere, or name a new folder")
+        archive = out / f"{name}.tar.gz"
+        if notes.read_bytes() != notes_of(name.removeprefix(f"{NAME}-"), _archived(archive, "CHANGELOG.md").decode()).encode():
+            return notes
+        if changed := _changed_in(out / name, archive):
+            return changed
+    return None
 
 
-def _changed(folder):
-    """The first file of a release's folder that its checksums do not have, or have otherwise; None where there is none."""
-    sums = folder / _SUMS
-    known = {line[66:]: line[:64] for line in sums.read_text().splitlines()} if sums.is_file() else {}
+def _changed_in(folder, archive):
+    """The first file of a release's folder that its archive does not have, or has otherwise; None where there is none."""
+    sums, archived = folder / _SUMS, _archived(archive, _SUMS)
+    of_release = {**_sums(archived), _SUMS: hashlib.sha256(archived).hexdigest()}
+    if folder.is_dir() and not sums.is_file():
+        return sums
     for path in sorted(folder.rglob("*")):
-        if path == sums or (path.is_dir() and not path.is_symlink()):
+        if path.is_dir() and not path.is_symlink():
             continue
-        of_release = known.get(path.relative_to(folder).as_posix())
-        if path.is_symlink() or not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != of_release:
+        if path.is_symlink() or not path.is_file() or _hash(path) != of_release.get(path.relative_to(folder).as_posix()):
             return path
     return None
+
+
+def _hash(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _sums(content):
+    """The checksums of files, by their paths."""
+    return {line[66:]: line[:64] for line in content.decode(errors="replace").splitlines()}
+
+
+def _archived(archive, path):
+    """A file of a release, as its archive has it; empty where that has none."""
+    try:
+        with tarfile.open(archive) as content:
+            return content.extractfile(f"{archive.name.removesuffix('.tar.gz')}/{path}").read()
+    except (KeyError, tarfile.TarError, EOFError, OSError):
+        return b""
 
 
 @contextlib.contextmanager
@@ -376,7 +429,7 @@ def replacing(out):
             raise
 
 
-def package(out, version, notes, architectures, built, repository=""):
+def package(out, version, architectures, built, repository=""):
     """Makes the release in `out`, a new folder; `built`: the patterns of built binaries, or None. Returns the archive."""
     template, time = (ROOT / "template.yaml").read_text(), _commit_time()
     folder = out / f"{NAME}-{version}"
@@ -398,7 +451,7 @@ def package(out, version, notes, architectures, built, repository=""):
     write_archive(archive, folder, time)
     shutil.copyfile(folder / "sbom.cdx.json", out / "sbom.cdx.json")
     write_checksums(out / _SUMS, [archive, out / "sbom.cdx.json"])
-    (out / "notes.md").write_text(notes)
+    (out / "notes.md").write_text(notes_of(version, (folder / "CHANGELOG.md").read_text()))
     return archive
 
 
@@ -414,17 +467,18 @@ def main():
     if bool(given.functions) != bool(given.wasf):
         parser.error("--functions and --wasf belong together")
     try:
-        notes = ""
         if given.version:
-            notes = release_notes(given.version, (ROOT / "CHANGELOG.md").read_text(), (ROOT / "Cargo.toml").read_text())
+            check_version(given.version, (ROOT / "CHANGELOG.md").read_text(), (ROOT / "Cargo.toml").read_text())
         version = given.version or "unreleased-" + (_git("rev-parse", "--short=12", "HEAD") or "unknown")
         architectures = [ARCHITECTURES[name] for name in given.architecture or ARCHITECTURES]
         built, out = given.functions and (given.functions, given.wasf), given.out.resolve()
         with replacing(out) as new:
-            made = package(new, version, notes, architectures, built, repository_address(given.repository))
+            made = package(new, version, architectures, built, repository_address(given.repository))
         archive = out / made.name
     except (Failed, OSError) as failure:
-        print(f"No release: {failure}", file=sys.stderr)
+        # An error of the system names itself by a number.
+        why = f"{failure.filename}: {failure.strerror}" if isinstance(failure, OSError) and failure.filename else failure
+        print(f"No release: {why}", file=sys.stderr)
         return 1
     print(f"{archive} ({archive.stat().st_size / 1e6:.1f} MB)")
     return 0

@@ -124,15 +124,22 @@ def test_sha256sum_finds_a_file_that_was_changed(tmp_path):
 
 def _earlier(out):
     """What an earlier release has left."""
-    out.mkdir()
-    for name in ("SHA256SUMS", "notes.md", "sbom.cdx.json", "whatsapp-salesforce-connect-1.1.0.tar.gz"):
-        (out / name).write_text("earlier")
     folder = out / "whatsapp-salesforce-connect-1.1.0"
     (folder / "functions").mkdir(parents=True)
-    for file in ("samconfig.toml", "functions/a.zip"):
-        (folder / file).write_text("earlier")
-    package.write_checksums(folder / "SHA256SUMS", [folder / "samconfig.toml", folder / "functions/a.zip"])
+    files = {"CHANGELOG.md": CHANGELOG, "samconfig.toml": "earlier", "functions/a.zip": "earlier"}
+    for file, text in files.items():
+        (folder / file).write_text(text)
+    package.write_checksums(folder / "SHA256SUMS", [folder / file for file in files])
+    archive = out / f"{folder.name}.tar.gz"
+    package.write_archive(archive, folder, 1_800_000_000)
+    (out / "sbom.cdx.json").write_text("earlier")
+    package.write_checksums(out / "SHA256SUMS", [archive, out / "sbom.cdx.json"])
+    (out / "notes.md").write_text("- Old.\n")
     return out
+
+
+def _contents(out):
+    return {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
 
 
 def test_a_new_release_takes_the_place_of_an_earlier_one_of_an_empty_folder_and_of_none(tmp_path):
@@ -160,29 +167,56 @@ def test_a_folder_that_holds_something_else_than_a_release_stays(tmp_path, what)
     assert sorted(out.rglob("*")) == before and sorted(path.name for path in tmp_path.iterdir()) == ["out"]
 
 
+FOLDER = "whatsapp-salesforce-connect-1.1.0"
+SUMS = f"{'0' * 64}  mine\n"
+
+
 @pytest.mark.parametrize(
     "change, file",
     [
-        (lambda file: file.write_text("mine"), "samconfig.toml"),
-        (lambda file: file.write_text("mine"), "functions/mine.zip"),
-        (lambda file: file.symlink_to("samconfig.toml"), "link"),
-        (lambda file: file.unlink(), "SHA256SUMS"),
+        (lambda file: file.write_text("mine"), f"{FOLDER}/samconfig.toml"),
+        (lambda file: file.write_text("mine"), f"{FOLDER}/functions/mine.zip"),
+        (lambda file: file.symlink_to("samconfig.toml"), f"{FOLDER}/link"),
+        (lambda file: file.unlink(), f"{FOLDER}/SHA256SUMS"),
+        (lambda file: file.write_text(file.read_text() + SUMS), f"{FOLDER}/SHA256SUMS"),
+        (lambda file: file.write_text("- Old, and mine.\n"), "notes.md"),
+        (lambda file: file.write_text("mine"), "sbom.cdx.json"),
+        (lambda file: file.write_text(file.read_text() + SUMS), "SHA256SUMS"),
+        (lambda file: file.write_bytes(b"mine"), f"{FOLDER}.tar.gz"),
+        (lambda file: file.write_bytes(b"mine"), "whatsapp-salesforce-connect-1.0.0.tar.gz"),
+        (lambda file: [file.unlink(), file.symlink_to("sbom.cdx.json")], "notes.md"),
+        (lambda file: [file.unlink(), file.mkdir(), (file / "mine").touch()], "notes.md"),
     ],
-    ids=["a file that was edited", "a file that was added", "a link", "no checksums"],
+    ids=[
+        "a file that was edited",
+        "a file that was added",
+        "a link",
+        "no checksums",
+        "other checksums",
+        "edited notes",
+        "an edited bill of materials",
+        "other checksums beside the archive",
+        "another archive under its name",
+        "another archive",
+        "a link in a file's place",
+        "a folder in a file's place",
+    ],
 )
 def test_a_release_that_somebody_worked_in_stays(tmp_path, change, file):
     out = _earlier(tmp_path / "out")
-    folder = out / "whatsapp-salesforce-connect-1.1.0"
-    change(folder / file)
-    before = {path: path.read_text() for path in out.rglob("*") if path.is_file()}
-    with pytest.raises(package.Failed, match="is not as the release had it"), package.replacing(out) as new:
+    change(out / file)
+    before = _contents(out)
+    with pytest.raises(package.Failed) as failed, package.replacing(out) as new:
         new.joinpath("made").touch()
-    assert {path: path.read_text() for path in out.rglob("*") if path.is_file()} == before
+    assert str(failed.value).startswith(f"{out / file} is not as the release had it"), failed.value
+    assert _contents(out) == before
 
 
-def test_what_an_earlier_release_lacks_is_no_loss(tmp_path):
+@pytest.mark.parametrize("is_whole", [False, True], ids=["a file", "the folder"])
+def test_what_an_earlier_release_lacks_is_no_loss(tmp_path, is_whole):
     out = _earlier(tmp_path / "out")
-    (out / "whatsapp-salesforce-connect-1.1.0/functions/a.zip").unlink()
+    folder = out / "whatsapp-salesforce-connect-1.1.0"
+    package.shutil.rmtree(folder) if is_whole else (folder / "functions/a.zip").unlink()
     with package.replacing(out) as new:
         (new / "SHA256SUMS").write_text("new")
     assert (out / "SHA256SUMS").read_text() == "new"
@@ -195,9 +229,10 @@ def test_git_does_not_see_a_release_that_is_being_made():
 
 def test_a_release_that_fails_leaves_the_earlier_one(tmp_path):
     out = _earlier(tmp_path / "out")
+    before = _contents(out)
     with pytest.raises(package.Failed, match="half"), package.replacing(out):
         raise package.Failed("half of it")
-    assert (out / "SHA256SUMS").read_text() == "earlier" and [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert _contents(out) == before and [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 @pytest.mark.parametrize(
@@ -206,8 +241,9 @@ def test_a_release_that_fails_leaves_the_earlier_one(tmp_path):
         (["--functions", "{nope}", "--wasf", "w"], "'{nope}' is no pattern of a file: it may name {logical_id}, {binary}, {architecture}"),
         (["--functions", "{", "--wasf", "w"], "'{' is no pattern"),
         (["--functions", "missing/{binary}", "--wasf", "w"], "missing/"),
-        (["--out", "FILE"], "is no folder"),
-        (["--out", "FILE/below"], "FILE"),
+        (["--out", "FILE"], "/FILE is no folder"),
+        (["--out", "FILE/below"], "/FILE is no folder"),
+        (["--out", "FILE/below/that"], "/FILE is no folder"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_sentence(tmp_path, arguments, why):
@@ -217,6 +253,7 @@ def test_what_is_wrong_is_said_in_a_sentence(tmp_path, arguments, why):
     said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert (said.returncode, said.stdout) == (1, "")
     assert said.stderr.startswith("No release: ") and why in said.stderr and said.stderr.count("\n") == 1, said.stderr
+    assert "Errno" not in said.stderr, said.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["FILE"]
 
 
@@ -260,14 +297,15 @@ def test_a_release_for_one_architecture_has_the_template_that_sam_deploy_looks_f
         _elf(tmp_path / "built" / binary, intel.elf_machine)
     monkeypatch.setattr(package, "_bill_of_materials", lambda *_of: "{}\n")
     with package.replacing(tmp_path / "dist") as new:
-        package.package(new, "1.2.0", "", [intel], (f"{tmp_path}/built/{{binary}}", f"{tmp_path}/built/wasf"))
+        package.package(new, "1.2.0", [intel], (f"{tmp_path}/built/{{binary}}", f"{tmp_path}/built/wasf"))
     (folder,) = (tmp_path / "dist").glob("*-1.2.0")
     assert (folder / "template.yaml").read_text() == (folder / "template-x86_64.yaml").read_text()
     assert subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=folder).returncode == 0
 
 
 def test_a_releases_notes_are_what_the_changelog_says_of_it():
-    assert package.release_notes("1.2.0", CHANGELOG, CARGO) == "- New.\n"
+    assert package.notes_of("1.2.0", CHANGELOG) == "- New.\n"
+    assert package.notes_of("unreleased-0123456789ab", CHANGELOG) == ""
 
 
 @pytest.mark.parametrize(
@@ -283,7 +321,7 @@ def test_a_releases_notes_are_what_the_changelog_says_of_it():
 )
 def test_a_tag_that_is_not_the_changelogs_and_the_crates_version_is_no_release(changelog, cargo):
     with pytest.raises(package.Failed):
-        package.release_notes("1.2.0", changelog, cargo)
+        package.check_version("1.2.0", changelog, cargo)
 
 
 def test_the_changelog_has_the_form_of_which_releases_are_made():
@@ -291,7 +329,8 @@ def test_the_changelog_has_the_form_of_which_releases_are_made():
     changelog = (ROOT / "CHANGELOG.md").read_text()
     assert "\n## [Unreleased]\n" in changelog
     released = changelog.replace("\n## [Unreleased]\n", f"\n## [Unreleased]\n\n## [{version}] - 2027-01-31\n")
-    assert package.release_notes(version, released, CARGO.replace("1.2.0", version))
+    package.check_version(version, released, CARGO.replace("1.2.0", version))
+    assert package.notes_of(version, released)
 
 
 def test_the_settings_of_a_release_are_the_repositorys_and_speak_of_no_make():
