@@ -29,8 +29,14 @@ pub fn plain(text: &str) -> String {
 pub fn single_value(plain: &str) -> Result<(), &'static str> {
     if plain.is_empty() {
         Err("it is empty")
-    } else if plain.starts_with('{') {
-        Err("it is JSON with more than one value")
+    } else if plain.starts_with(['{', '[']) {
+        Err(match serde_json::from_str(plain) {
+            Ok(serde_json::Value::Object(fields)) if fields.is_empty() => "it is JSON without a value",
+            Ok(serde_json::Value::Object(fields)) if fields.len() > 1 => "it is JSON with more than one value",
+            Ok(serde_json::Value::Object(_)) => "it is JSON whose value is not a text",
+            Ok(_) => "it is a JSON list",
+            Err(_) => "it begins like JSON, and is not valid JSON",
+        })
     } else if plain.contains(|character: char| character.is_whitespace() || character.is_control()) {
         Err("it has white space or control characters in it")
     } else if !plain.is_ascii() {
@@ -94,6 +100,21 @@ mod tests {
     fn what_is_not_one_value_is_named() {
         for text in ["", "\u{200b}", "\"\"", "{}", r#"{"key":"a","secret":"b"}"#, "two words", "A1\nB2", "A1B2é"] {
             assert!(single_value(&plain(text)).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn json_that_is_not_one_text_is_named_by_what_it_is() {
+        for (text, why) in [
+            (r#"{"key":"a","secret":"b"}"#, "it is JSON with more than one value"),
+            (r#"{"a":1}"#, "it is JSON whose value is not a text"),
+            (r#"{"a":{"b":"c"}}"#, "it is JSON whose value is not a text"),
+            (r#"{"a":null}"#, "it is JSON whose value is not a text"),
+            ("{}", "it is JSON without a value"),
+            (r#"["A1B2"]"#, "it is a JSON list"),
+            (r#"{"a":"A1B2""#, "it begins like JSON, and is not valid JSON"),
+        ] {
+            assert_eq!(single_value(&plain(text)), Err(why), "{text}");
         }
     }
 
