@@ -63,10 +63,13 @@ impl Consent {
 
     /// Why this consent ends, which has lost against the chat's row. Whoever approved before a later consent or a revocation
     /// has been overtaken by their own chat, and hears nothing more. Whoever approved after the revocation, with a link from
-    /// before it, waits for an answer.
+    /// before it, waits for an answer; so does a chat that confirmed a login after it, which then counts as the time of approval.
+    /// A link of the revocation's own second has lost by something else than its time, and counts as one from before.
     #[must_use]
     pub fn reason_lost(&self, row: &Attributes, now: Timestamp) -> Reason {
-        let is_outdated = self.is_superseded(row, now) && self.is_latest(now).holds(row);
+        let before_it = self.link_issued_at.map(|at| at.minus(Duration::from_millis(SECOND_MS)));
+        let is_of_an_older_link = Self { link_issued_at: before_it, ..*self }.is_superseded(row, now);
+        let is_outdated = is_of_an_older_link && self.is_latest(now).holds(row);
         if is_outdated { Reason::OutdatedLink } else { Reason::Superseded }
     }
 
@@ -158,6 +161,22 @@ mod tests {
         }
         assert_eq!(consent(1, 9).reason_lost(&of(consent(2, 10)), NOW), Reason::Superseded);
         assert_eq!(consent(1, 9).reason_lost(&row([]), NOW), Reason::Superseded, "the row has changed since");
+    }
+
+    /// They approved before it, and confirmed after it.
+    #[test]
+    fn who_confirms_after_a_revocation_is_answered_however_soon_it_came_after_the_link() {
+        for reason in [REVOKED, DISCONNECTED] {
+            for revoked_at in [5_100, 5_999, 6_000, 7_000] {
+                let end = [REVOKED_AT, ENDED_AT, CONSENTED_AT].map(|name| (name, revoked_at.into()));
+                let mut revoked = row(end);
+                revoked.extend(row([(ENDED_REASON, reason.into())]));
+                let of = |at| Consent { link_issued_at: Some(Timestamp::from_seconds(5)), ..consent(1, at) };
+                assert!(of(5_050).is_superseded(&revoked, NOW), "{revoked_at}");
+                assert_eq!(of(5_050).reason_lost(&revoked, NOW), Reason::Superseded, "{revoked_at}");
+                assert_eq!(of(9_000).reason_lost(&revoked, NOW), Reason::OutdatedLink, "{reason} {revoked_at}");
+            }
+        }
     }
 
     #[test]
