@@ -19,17 +19,29 @@ pub(crate) enum When {
 
 /// The text is no point in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("neither a duration (90s, 15m, 2h, 7d) nor a time (2026-11-26T10:00:00Z, 2026-11-26T12:00:00+02:00)")]
-pub(crate) struct InvalidTime;
+pub(crate) enum InvalidTime {
+    #[error("neither a duration (90s, 15m, 2h, 7d) nor a time (2026-11-26T10:00:00Z, 2026-11-26T12:00:00+02:00)")]
+    Unknown,
+    /// A duration of two meanings.
+    #[error(transparent)]
+    Ambiguous(InvalidDuration),
+}
 
 /// The text is no duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a duration (90s, 15m, 2h, 7d)")]
-pub(crate) struct InvalidDuration;
+pub(crate) enum InvalidDuration {
+    #[error("not a duration (90s, 15m, 2h, 7d)")]
+    Unknown,
+    /// `humantime` takes an `M` for months, and whoever types it mostly means minutes.
+    #[error("M may mean minutes or months: give minutes as 5m, and months in days, as 150d")]
+    MinutesOrMonths,
+}
 
 /// A duration, as it is typed.
 pub(super) fn duration(text: &str) -> Result<Duration, InvalidDuration> {
-    parse_duration(text).map_err(|_| InvalidDuration)
+    let duration = parse_duration(text).map_err(|_| InvalidDuration::Unknown)?;
+    let has_months = text.split(|one: char| !one.is_ascii_alphabetic()).any(|unit| unit == "M");
+    if has_months { Err(InvalidDuration::MinutesOrMonths) } else { Ok(duration) }
 }
 
 impl When {
@@ -45,10 +57,11 @@ impl FromStr for When {
     type Err = InvalidTime;
 
     fn from_str(text: &str) -> Result<Self, InvalidTime> {
-        if let Ok(duration) = duration(text) {
-            return Ok(Self::Ago(duration));
+        match duration(text) {
+            Ok(duration) => Ok(Self::Ago(duration)),
+            Err(ambiguous @ InvalidDuration::MinutesOrMonths) => Err(InvalidTime::Ambiguous(ambiguous)),
+            Err(InvalidDuration::Unknown) => time(text).map(Self::At).ok_or(InvalidTime::Unknown),
         }
-        time(text).map(Self::At).ok_or(InvalidTime)
     }
 }
 
@@ -93,6 +106,17 @@ mod tests {
     }
 
     #[test]
+    fn months_that_may_be_minutes_are_refused_with_what_to_give() {
+        for text in ["5M", "1h 30M", "5 M", "1M2d"] {
+            assert_eq!(duration(text), Err(InvalidDuration::MinutesOrMonths), "{text}");
+            let why = before(text).unwrap_err().to_string();
+            assert!(why.contains("minutes as 5m") && why.contains("150d"), "{why}");
+        }
+        assert_eq!(duration("2months").unwrap(), parse_duration("2months").unwrap(), "it says what it means");
+        assert_eq!(duration("M"), Err(InvalidDuration::Unknown));
+    }
+
+    #[test]
     fn a_time_is_taken_with_its_offset() {
         for time in ["2026-09-21T10:00:00Z", "2026-09-21T12:00:00+02:00", "2026-09-21T04:30:00-05:30"] {
             assert_eq!(before(time).unwrap(), "2026-09-21T10:00:00Z", "{time}");
@@ -114,7 +138,7 @@ mod tests {
             "2026-09-21T10:00:00+24:00",
             "2026-09-21T10:00:00é02:00",
         ] {
-            assert_eq!(before(text), Err(InvalidTime), "{text}");
+            assert_eq!(before(text), Err(InvalidTime::Unknown), "{text}");
         }
     }
 }
