@@ -63,7 +63,10 @@ pub type Variable = fn(&'static str) -> Option<String>;
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Args, ExitCode> {
     Args::try_parse_from(arguments).map_err(|asked| match (asked.print(), asked.use_stderr()) {
         (_, true) => Exit::Usage.into(),
-        (Err(error), false) if error.kind() != ErrorKind::BrokenPipe => Exit::Failed.into(),
+        (Err(error), false) if error.kind() != ErrorKind::BrokenPipe => {
+            report::print_error(&Error::failed("write the output", error.to_string()));
+            Exit::Failed.into()
+        }
         (_, false) => Exit::Done.into(),
     })
 }

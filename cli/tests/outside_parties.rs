@@ -368,6 +368,17 @@ fn output_that_is_discarded_on_purpose_is_no_error() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn an_output_that_takes_nothing_is_an_error_that_says_so() {
+    for arguments in ["--help", "--version", "connection revoke --help", "completions bash"] {
+        let (code, said) = redirected(">/dev/full", arguments);
+        assert_eq!(code, Some(1), "wasf {arguments}: {said}");
+        assert!(said.starts_with("wasf: cannot write the output: No space left on device"), "wasf {arguments}: {said}");
+        assert_eq!(said.lines().count(), 1, "wasf {arguments}: {said}");
+    }
+}
+
+#[test]
 fn a_variable_of_the_environment_that_is_invalid_is_named() {
     for (name, value, why) in [
         ("AWS_MAX_ATTEMPTS", "many", "not a number from 1"),
