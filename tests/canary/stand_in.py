@@ -66,7 +66,7 @@ def authorize(query):
         return page(400, "error=redirect_uri_mismatch")
     if query.get("response_type") != "code" or query.get("code_challenge_method") != "S256" or not query.get("code_challenge"):
         return page(400, "error=invalid_request")
-    return page(200, "Log in")
+    return page(200, '<a href="/setup/secur/RemoteAccessAuthorizationPage.apexp">Log in</a>')
 
 
 def decide(query, form):

@@ -1,5 +1,6 @@
 //! The parties outside AWS, from the operator's side: one file for each, no retries.
 
+mod answer;
 mod bot;
 mod links;
 mod probe;

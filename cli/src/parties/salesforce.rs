@@ -1,7 +1,6 @@
 //! Salesforce: revoking tokens, and whether it accepts the app.
 
 use reqwest::Url;
-use serde_json::Value;
 pub(crate) use shared::salesforce::Revocation;
 use shared::{
     LoginUrl, LoginUrls,
@@ -9,10 +8,8 @@ use shared::{
     salesforce::{Grant, RevocationAnswers, RevokeError, Salesforce, TIMEOUT, instance_origin},
 };
 
-use crate::{
-    error::Error,
-    http::{client_for, failure},
-};
+use super::answer::{Answer, is_code};
+use crate::{error::Error, http::client_for};
 
 /// The host of Salesforce's where this row's tokens were issued, and the org's own. Bots may have written the row: no
 /// other host is sent a token.
@@ -100,24 +97,28 @@ pub(crate) async fn revoke(token: &str, hosts: Vec<String>) -> Result<Revocation
 /// What Salesforce says of the app before anybody logs in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum AppStatus {
-    /// It shows its login page.
+    /// It takes the app: it shows its login page, or answers as only an app of its own is answered.
     Accepted,
-    /// Salesforce's error code, or a status.
+    /// Salesforce's error code, which names the app.
     Refused(String),
-    /// No usable response; the text says why.
-    Unclear(&'static str),
+    /// Nothing answered; the text says why.
+    NoAnswer(&'static str),
+    /// Something answered that is neither; the text says what was seen.
+    Unclear(String),
 }
 
-/// The errors that Salesforce shows on a page, because it cannot redirect to the app with them.
-const ON_A_PAGE: [&str; 4] = ["redirect_uri_mismatch", "invalid_client_id", "invalid_client", "app_not_found"];
+/// The errors about the app that Salesforce shows by itself, because it cannot redirect to the app with them.
+const OF_THE_APP: [&str; 4] = ["redirect_uri_mismatch", "invalid_client_id", "invalid_client", "app_not_found"];
+/// The page that an accepted request is led to, by way of the login, in lower case; and the page for its errors.
+const LOGIN: &str = "remoteaccessauthorizationpage";
+const ERROR_PAGE: &str = "remoteaccesserrorpage";
 /// In place of a PKCE challenge, which an app may require; nobody will answer it.
 const CHALLENGE: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+const OAUTH_ERROR: &str = "OAuth error";
 
 /// Requests the login page for this app and callback URL, and goes no further.
 pub(crate) async fn check_app(host: &str, client_id: &str, callback: &str) -> Result<AppStatus, Error> {
-    let endpoint = host.parse::<LoginUrl>().map(|host| host.endpoint("/services/oauth2/authorize"));
-    let url = endpoint.ok().and_then(|url| Url::parse(&url).ok());
-    let Some(url) = url else { return Ok(AppStatus::Unclear("invalid URL")) };
+    let Some(url) = endpoint(host, "/services/oauth2/authorize") else { return Ok(AppStatus::NoAnswer("invalid URL")) };
     let request = client_for(&url)?.get(url).query(&[
         ("response_type", "code"),
         ("client_id", client_id),
@@ -125,20 +126,32 @@ pub(crate) async fn check_app(host: &str, client_id: &str, callback: &str) -> Re
         ("code_challenge", CHALLENGE),
         ("code_challenge_method", "S256"),
     ]);
-    let response = match request.send().await {
-        Ok(response) => response,
-        Err(error) => return Ok(AppStatus::Unclear(failure(&error))),
+    Ok(Answer::to(request).await.map_or_else(AppStatus::NoAnswer, |answer| about_the_app(&answer)))
+}
+
+fn endpoint(host: &str, path: &str) -> Option<Url> {
+    let host = host.parse::<LoginUrl>().ok()?;
+    Url::parse(&host.endpoint(path)).ok()
+}
+
+/// What the answer says of the app. Salesforce leads on to its login with a redirect, or with a page whose script does; both
+/// name [`LOGIN`]. It leads to [`ERROR_PAGE`] in the same ways, or names the error in the answer itself.
+fn about_the_app(answer: &Answer) -> AppStatus {
+    let is_redirect = (300..=399).contains(&answer.status);
+    let text = if is_redirect { answer.header("location") } else { &answer.body };
+    let leads_to = |page| text.to_ascii_lowercase().contains(page);
+    let code = OF_THE_APP.into_iter().find(|code| text.contains(code));
+    let tells_error = match answer.status {
+        400 | 401 | 403 => true,
+        200..=299 => leads_to(ERROR_PAGE),
+        300..=399 => leads_to(ERROR_PAGE) || text.contains("error="),
+        _ => false,
     };
-    let status = response.status();
-    let location = response.headers().get("location").and_then(|to| to.to_str().ok()).unwrap_or_default().to_owned();
-    let page = response.text().await.unwrap_or_default();
-    let code = ON_A_PAGE.into_iter().find(|code| page.contains(code) || location.contains(code));
-    Ok(match code {
-        Some(code) => AppStatus::Refused(code.to_owned()),
-        None if let Some(why) = no_answer(status.as_u16()) => AppStatus::Unclear(why),
-        None if status.is_client_error() => AppStatus::Refused(format!("status {}", status.as_u16())),
-        None => AppStatus::Accepted,
-    })
+    match code {
+        Some(code) if tells_error => AppStatus::Refused(code.to_owned()),
+        _ if (answer.is_success() || is_redirect) && leads_to(LOGIN) => AppStatus::Accepted,
+        _ => AppStatus::Unclear(answer.seen("login page of Salesforce", OAUTH_ERROR)),
+    }
 }
 
 /// A token that nobody has issued.
@@ -147,58 +160,48 @@ const NO_TOKEN: &str = "00D000000000000!none";
 /// Asks this login host about a token that nobody has issued, with the consumer key and secret. The answer says whether they
 /// are right, and nothing changes: no code or token is used, and there is no user whose logins it counts among.
 pub(crate) async fn check_secret(host: &str, client_id: &str, client_secret: &str) -> Result<AppStatus, Error> {
-    let endpoint = host.parse::<LoginUrl>().map(|host| host.endpoint("/services/oauth2/introspect"));
-    let url = endpoint.ok().and_then(|url| Url::parse(&url).ok());
-    let Some(url) = url else { return Ok(AppStatus::Unclear("invalid URL")) };
+    let Some(url) = endpoint(host, "/services/oauth2/introspect") else {
+        return Ok(AppStatus::NoAnswer("invalid URL"));
+    };
     let request = client_for(&url)?.post(url).header("accept", "application/json").form(&[
         ("token", NO_TOKEN),
         ("token_type_hint", "access_token"),
         ("client_id", client_id),
         ("client_secret", client_secret),
     ]);
-    Ok(match request.send().await {
-        Ok(response) => {
-            let status = response.status().as_u16();
-            about_the_secret(status, &response.text().await.unwrap_or_default())
-        }
-        Err(error) => AppStatus::Unclear(failure(&error)),
-    })
+    Ok(Answer::to(request).await.map_or_else(AppStatus::NoAnswer, |answer| about_the_secret(&answer)))
 }
 
 /// What the introspection's answer says of the credentials that it was asked with (RFC 7662 §2.2 and §2.3, RFC 6749 §5.2). An
 /// answer that is none of these says nothing of them.
-fn about_the_secret(status: u16, body: &str) -> AppStatus {
-    let answer: Value = serde_json::from_str(body).unwrap_or_default();
-    let text = |name: &str| answer[name].as_str().unwrap_or_default();
+fn about_the_secret(answer: &Answer) -> AppStatus {
+    let json = answer.json();
+    let text = |name: &str| json[name].as_str().unwrap_or_default();
     // An app that is not installed in an org is refused with the same error, whatever its secret.
     let is_of_the_org = text("error_description").to_lowercase().contains("install");
-    match (status, text("error")) {
-        (200..=299, _) if answer["active"].is_boolean() => AppStatus::Accepted,
-        (400 | 401, error @ ("invalid_client" | "invalid_client_id")) if !is_of_the_org => {
+    match (answer.status, text("error")) {
+        (200..=299, "") if json["active"].is_boolean() => AppStatus::Accepted,
+        (400 | 401 | 403, error @ ("invalid_client" | "invalid_client_id")) if !is_of_the_org => {
             AppStatus::Refused(error.to_owned())
         }
-        _ => AppStatus::Unclear(no_answer(status).unwrap_or("unexpected response")),
-    }
-}
-
-/// Why a response with this status says nothing of what was asked.
-const fn no_answer(status: u16) -> Option<&'static str> {
-    match status {
-        408 => Some("timed out"),
-        429 => Some("rate limited"),
-        500.. => Some("server error"),
-        _ => None,
+        (status @ (400 | 401 | 403), error) if is_code(error) => {
+            AppStatus::Unclear(format!("status {status} with the error {error}"))
+        }
+        _ => AppStatus::Unclear(answer.seen("introspection", OAUTH_ERROR)),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::answer::tests::{answer, leading_to},
+        *,
+    };
 
     #[test]
     fn only_a_clear_answer_says_whether_the_secret_is_right() {
         let refused = |error: &str| AppStatus::Refused(error.to_owned());
-        let unexpected = AppStatus::Unclear("unexpected response");
+        let unclear = |why: &str| AppStatus::Unclear(why.to_owned());
         for (status, body, expected) in [
             (200, r#"{"active":false}"#, AppStatus::Accepted),
             (200, r#"{"active":true}"#, AppStatus::Accepted),
@@ -208,22 +211,77 @@ mod tests {
                 refused("invalid_client"),
             ),
             (400, r#"{"error":"invalid_client"}"#, refused("invalid_client")),
+            (403, r#"{"error":"invalid_client"}"#, refused("invalid_client")),
             (400, r#"{"error":"invalid_client_id"}"#, refused("invalid_client_id")),
             (
                 400,
                 r#"{"error":"invalid_client","error_description":"External client app is not installed in this org"}"#,
-                unexpected.clone(),
+                unclear("status 400 with the error invalid_client"),
             ),
-            (400, r#"{"error":"invalid_request"}"#, unexpected.clone()),
-            (401, "", unexpected.clone()),
-            (403, "<html>", unexpected.clone()),
-            (200, "<html>", unexpected.clone()),
-            (302, "", unexpected),
-            (408, "", AppStatus::Unclear("timed out")),
-            (429, "", AppStatus::Unclear("rate limited")),
-            (503, r#"{"error":"invalid_client"}"#, AppStatus::Unclear("server error")),
+            (400, r#"{"error":"invalid_request"}"#, unclear("status 400 with the error invalid_request")),
+            (401, "", unclear("status 401 without content, no OAuth error")),
+            (401, r#"{"error":"Forbidden"}"#, unclear("status 401 with JSON, no OAuth error")),
+            (404, r#"{"error":"invalid_client"}"#, unclear("status 404 with JSON, no OAuth error")),
+            (403, "<html>", unclear("status 403 with a page, no OAuth error")),
+            (200, "<html>", unclear("status 200 with a page, no introspection")),
+            (200, r#"{"status":"ok"}"#, unclear("status 200 with JSON, no introspection")),
+            (200, r#"{"active":"false"}"#, unclear("status 200 with JSON, no introspection")),
+            (302, "", unclear("status 302, which leads elsewhere")),
+            (408, "", unclear("timed out (status 408)")),
+            (429, "", unclear("rate limited (status 429)")),
+            (503, r#"{"error":"invalid_client"}"#, unclear("server error (status 503)")),
         ] {
-            assert_eq!(about_the_secret(status, body), expected, "{status} {body}");
+            assert_eq!(about_the_secret(&answer(status, body)), expected, "{status} {body}");
+        }
+    }
+
+    /// As Salesforce writes it: by a script, or by a redirect.
+    const LOGIN_URL: &str = "https://acme.my.salesforce.com/?ec=302&startURL=%2Fsetup%2Fsecur%2FRemoteAccessAuthorizationPage.apexp%3Fsource%3DCAAA";
+
+    #[test]
+    fn an_app_is_accepted_where_salesforce_leads_on_to_its_login() {
+        let script = format!("<html><script>window.location.replace('{LOGIN_URL}');</script></html>");
+        assert_eq!(about_the_app(&answer(200, &script)), AppStatus::Accepted);
+        for location in
+            [LOGIN_URL, "/portal/login?startURL=%2Fportal%2Fsetup%2Fsecur%2FRemoteAccessAuthorizationPage.apexp"]
+        {
+            assert_eq!(about_the_app(&leading_to(302, location)), AppStatus::Accepted, "{location}");
+        }
+    }
+
+    #[test]
+    fn an_app_is_refused_by_an_oauth_error_that_names_it() {
+        let refused = |error: &str| AppStatus::Refused(error.to_owned());
+        let mismatch = "error=redirect_uri_mismatch&error_description=redirect_uri%20must%20match%20configuration";
+        assert_eq!(about_the_app(&answer(400, mismatch)), refused("redirect_uri_mismatch"));
+        assert_eq!(about_the_app(&answer(401, "<code>invalid_client_id</code>")), refused("invalid_client_id"));
+        assert_eq!(about_the_app(&answer(403, r#"{"error":"invalid_client"}"#)), refused("invalid_client"));
+        let page = "/setup/secur/RemoteAccessErrorPage.apexp?error=invalid_client&error_description=x";
+        assert_eq!(about_the_app(&leading_to(302, page)), refused("invalid_client"));
+        assert_eq!(about_the_app(&answer(200, &format!("<script>go('{page}')</script>"))), refused("invalid_client"));
+    }
+
+    #[test]
+    fn an_answer_that_is_not_salesforces_says_nothing_of_the_app() {
+        for (answer, why) in [
+            (answer(200, "<html>Maintenance</html>"), "status 200 with a page, no login page of Salesforce"),
+            (
+                answer(200, "<html>What invalid_client means</html>"),
+                "status 200 with a page, no login page of Salesforce",
+            ),
+            (answer(200, r#"{"active":false}"#), "status 200 with JSON, no login page of Salesforce"),
+            (answer(404, "<html>"), "status 404 with a page, no OAuth error"),
+            (answer(404, r#"{"status":404,"error":"Not Found"}"#), "status 404 with JSON, no OAuth error"),
+            (answer(401, r#"{"error":"Forbidden"}"#), "status 401 with JSON, no OAuth error"),
+            (answer(403, "<html>Request blocked</html>"), "status 403 with a page, no OAuth error"),
+            (answer(503, "invalid_client_id"), "server error (status 503)"),
+            (leading_to(302, "https://portal.example.com/login"), "status 302, which leads elsewhere"),
+            (
+                leading_to(302, "https://api.example.com/callback?error=invalid_scope"),
+                "status 302, which leads elsewhere",
+            ),
+        ] {
+            assert_eq!(about_the_app(&answer), AppStatus::Unclear(why.to_owned()));
         }
     }
 

@@ -139,6 +139,15 @@ pub(super) fn page(callback: &str, probe: Probe) -> Finding {
     };
     match probe {
         Probe::Status(200) => Finding::ok(check, "a link was made, and its page opens at the callback's host"),
+        Probe::Foreign(status, what) => Finding::problem(
+            check,
+            format!(
+                "the page of a link does not open at the callback's host: {callback} is where {what} answers ({status})"
+            ),
+            meaning,
+            "Map the domain to this API (output ApiId). If it is, something before the API answers, such as a page of \
+             maintenance: let it pass /connect and /callback on.",
+        ),
         Probe::Status(status @ (408 | 429)) => Finding::note(
             check,
             format!("not known: the page of a link returns {status}"),
@@ -216,32 +225,45 @@ pub(super) fn webhook(probe: Probe) -> Finding {
         let remedy = "Correct BotWebhookUrl and deploy, or repair the bot; then run wasf events redeliver.";
         Finding::problem(check, format!("the bot's webhook {how}"), "The bot gets no events.", remedy)
     };
-    match probe {
-        Probe::NoResponse(why) => problem(format!("does not respond: {why}")),
-        Probe::Status(status @ (404 | 405 | 410)) => problem(format!("returns {status}: the URL takes no events")),
-        Probe::Status(status @ 300..400) => problem(format!("returns {status}: redirects are not followed")),
+    let unknown = |how: String, meaning: &'static str| {
+        let remedy = "Run wasf events test, which sends a signed event.";
+        Finding::note(check, format!("not known: the bot's webhook returns {how}"), meaning, remedy)
+    };
+    let (status, of_another) = match probe {
+        Probe::NoResponse(why) => return problem(format!("does not respond: {why}")),
+        Probe::Foreign(status, what) => (status, Some(what)),
+        Probe::Status(status) => (status, None),
+    };
+    match (status, of_another) {
+        (404 | 405 | 410, _) => problem(format!("returns {status}: the URL takes no events")),
+        (300..400, _) => problem(format!("returns {status}: redirects are not followed")),
         // A signed event may be accepted, or get the same response: a request without a signature does not tell.
-        Probe::Status(status @ (408 | 429)) => Finding::note(
-            check,
-            format!("not known: the bot's webhook returns {status}"),
-            "Whether the bot takes events is unknown: it, or what is before it, is busy.",
-            "Run wasf events test, which sends a signed event.",
-        ),
-        Probe::Status(status @ 500..) => Finding::problem(
+        (408 | 429, _) => {
+            unknown(status.to_string(), "Whether the bot takes events is unknown: it, or what is before it, is busy.")
+        }
+        (500.., _) => Finding::problem(
             check,
             format!("the bot's webhook returns {status} to a request without a signature"),
             "The bot fails, and may take no events: that is unknown until it is sent one.",
             "Run wasf events test, which sends a signed event; repair the bot, or correct BotWebhookUrl and deploy.",
         ),
-        Probe::Status(200..300) => Finding::note(
+        (_, Some(what)) => unknown(
+            format!("{status} with {what}"),
+            "Whether the bot itself has answered is unknown: it may be what is before it.",
+        ),
+        (200..300, None) => Finding::note(
             check,
             "the bot's webhook accepts a request without a signature",
             "Anybody can send the bot false events.",
             "Let the bot verify webhook-signature (Standard Webhooks).",
         ),
-        Probe::Status(status) => {
+        (400 | 401 | 403 | 422, None) => {
             Finding::ok(check, format!("the bot's webhook responds, and refuses unsigned requests ({status})"))
         }
+        (_, None) => unknown(
+            status.to_string(),
+            "Whether it refuses the missing signature, or events of this form altogether, is unknown.",
+        ),
     }
 }
 
@@ -250,9 +272,9 @@ pub(super) fn whatsapp(provider: &str, secret: &str, status: CredentialStatus) -
     let meaning = "Nobody gets a message.";
     match status {
         CredentialStatus::Accepted => Finding::ok(check, format!("{provider} accepts the credentials")),
-        CredentialStatus::Refused(status) => Finding::problem(
+        CredentialStatus::Refused(code) => Finding::problem(
             check,
-            format!("{provider} refuses the credentials ({status})"),
+            format!("{provider} refuses the credentials (error {code})"),
             meaning,
             format!(
                 "Put the account's current credentials into the secret {secret}: run wasf secret set {secret} --confirm"
@@ -264,11 +286,17 @@ pub(super) fn whatsapp(provider: &str, secret: &str, status: CredentialStatus) -
             meaning,
             format!("Put the provider's JSON into it: run wasf secret set {secret} --confirm"),
         ),
-        CredentialStatus::Unclear(why) => Finding::problem(
+        CredentialStatus::NoAnswer(why) => Finding::problem(
             check,
             format!("{provider} did not confirm the credentials: {why}"),
             "Whether people get messages is unknown.",
             "Check the provider's status page, then run wasf doctor again.",
+        ),
+        CredentialStatus::Unclear(seen) => Finding::note(
+            check,
+            format!("not known: {provider} did not say whether the credentials are right ({seen})"),
+            "Whether people get messages is unknown.",
+            "Check the provider's status page, WhatsAppApiUrl and the network's proxy, then run wasf doctor again.",
         ),
     }
 }
@@ -289,11 +317,18 @@ pub(super) fn app(host: &str, status: &AppStatus) -> Finding {
             };
             Finding::problem(check, format!("{host} refuses the app: {code}"), "Nobody can log in there.", remedy)
         }
-        AppStatus::Unclear(why) => Finding::problem(
+        AppStatus::NoAnswer(why) => Finding::problem(
             check,
             format!("{host} did not confirm the app: {why}"),
             "Whether people can log in there is unknown.",
             "Check https://status.salesforce.com, then run wasf doctor again.",
+        ),
+        AppStatus::Unclear(seen) => Finding::note(
+            check,
+            format!("not known: {host} did not say whether it accepts the app ({seen})"),
+            "Whether people can log in there is unknown.",
+            "Check LoginUrls, https://status.salesforce.com and the network's proxy; connect once yourself, then run wasf \
+             doctor again.",
         ),
     }
 }

@@ -110,6 +110,14 @@ pub(super) fn key_denied(
 /// Whether a login host takes the consumer key together with the secret of this name.
 pub(super) fn consumer_secret(host: &str, name: &str, status: &AppStatus) -> Finding {
     let check = "salesforce";
+    let unknown = |why: &str| {
+        Finding::note(
+            check,
+            format!("not known: {host} did not say whether the consumer secret is right ({why})"),
+            "A wrong secret is noticed when the first person connects.",
+            "Connect once yourself, then run wasf doctor again.",
+        )
+    };
     match status {
         AppStatus::Accepted => Finding::ok(check, format!("{host} accepts the consumer key and secret")),
         AppStatus::Refused(code) if code == "invalid_client_id" => Finding::problem(
@@ -124,12 +132,8 @@ pub(super) fn consumer_secret(host: &str, name: &str, status: &AppStatus) -> Fin
             meaning(Kind::ConsumerSecret),
             format!("Put the app's current consumer secret into {name}: run wasf secret set {name} --confirm"),
         ),
-        AppStatus::Unclear(why) => Finding::note(
-            check,
-            format!("not known: {host} did not say whether the consumer secret is right ({why})"),
-            "A wrong secret is noticed when the first person connects.",
-            "Connect once yourself, then run wasf doctor again.",
-        ),
+        AppStatus::NoAnswer(why) => unknown(why),
+        AppStatus::Unclear(seen) => unknown(seen),
     }
 }
 
@@ -194,7 +198,8 @@ mod tests {
     fn a_consumer_secret_that_salesforce_refuses_is_a_problem_and_silence_is_none() {
         let level = |status| consumer_secret("h", "s", &status).level;
         assert_eq!(level(AppStatus::Accepted), Level::Ok);
-        assert_eq!(level(AppStatus::Unclear("timed out")), Level::Note);
+        assert_eq!(level(AppStatus::NoAnswer("timed out")), Level::Note);
+        assert_eq!(level(AppStatus::Unclear("status 200 with a page".to_owned())), Level::Note);
         let wrong = consumer_secret("h", "s", &AppStatus::Refused("invalid_client".to_owned()));
         assert!(wrong.is_problem() && wrong.remedy.contains("wasf secret set s --confirm"), "{wrong:?}");
     }

@@ -16,7 +16,11 @@ use crate::fields::Fields;
 const STYLE: &str = include_str!("salesforce.css");
 
 /// Fields of the forms that are not parameters of the request.
-const OWN: [&str; 4] = ["username", "password", "ticket", "decision"];
+const OWN: [&str; 5] = ["username", "password", "ticket", "decision", START_URL];
+
+/// Where Salesforce's login leads on to, which tells its page from anybody's.
+const START_URL: &str = "startURL";
+const AUTHORIZATION: &str = "/setup/secur/RemoteAccessAuthorizationPage.apexp";
 
 /// The login page, with the previous try's error.
 pub(super) fn login(authorization: &Authorization, fields: &Fields, problem: Option<&str>) -> Response {
@@ -27,6 +31,7 @@ pub(super) fn login(authorization: &Authorization, fields: &Fields, problem: Opt
             form method="post" action=(authorization.form_action()) {
                 @if let Some(problem) = problem { p.problem role="alert" { (problem) } }
                 (request(fields))
+                input type="hidden" name=(START_URL) value=(AUTHORIZATION);
                 label for="username" { "Username" }
                 input #username name="username" type="email" autocomplete="off" list="users" value=(username) required;
                 datalist #users { @for user in &users::USERS { option value=(user.username) { (user.name) } } }

@@ -32,7 +32,7 @@ impl Checks<'_> {
             let is_known = match &app {
                 AppStatus::Accepted => true,
                 AppStatus::Refused(code) => code == "redirect_uri_mismatch",
-                AppStatus::Unclear(_) => false,
+                AppStatus::NoAnswer(_) | AppStatus::Unclear(_) => false,
             };
             if let Ok(secret) = &secret
                 && is_known

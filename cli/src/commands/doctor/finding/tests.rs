@@ -40,6 +40,13 @@ fn a_page_that_does_not_open_means_that_the_callback_leads_elsewhere() {
 }
 
 #[test]
+fn a_page_of_somebody_elses_in_place_of_a_links_is_a_problem_that_says_what_it_may_be() {
+    let parked = page(OWN, Probe::Foreign(200, "another page"));
+    assert!(level(&parked) == Level::Problem && parked.title.contains("another page answers (200)"), "{parked:?}");
+    assert!(parked.remedy.contains("Map the domain") && parked.remedy.contains("maintenance"), "{parked:?}");
+}
+
+#[test]
 fn a_login_host_is_https_or_on_this_machine() {
     let given = ["https://login.salesforce.com, http://localhost:1", "http://localhost:1,http://example.com"];
     let levels: Vec<_> = login_urls(given).iter().map(level).collect();
@@ -78,10 +85,24 @@ fn a_webhook_refuses_unsigned_requests() {
         (503, Level::Problem),
         (408, Level::Note),
         (429, Level::Note),
+        (415, Level::Note),
     ] {
         assert_eq!(level(&webhook(Probe::Status(status))), expected, "{status}");
     }
     assert_eq!(level(&webhook(Probe::NoResponse("connection failed"))), Level::Problem);
+}
+
+#[test]
+fn what_may_be_before_a_webhook_says_nothing_of_the_bot() {
+    for (status, what) in [(200, "a page"), (401, "a page"), (403, "an error of API Gateway's")] {
+        let found = webhook(Probe::Foreign(status, what));
+        assert!(level(&found) == Level::Note && found.remedy.contains("wasf events test"), "{found:?}");
+        assert_eq!(found.title, format!("not known: the bot's webhook returns {status} with {what}"));
+    }
+    // Whoever answers so: no event gets through.
+    for status in [302, 404, 503] {
+        assert_eq!(level(&webhook(Probe::Foreign(status, "a page"))), Level::Problem, "{status}");
+    }
 }
 
 #[test]
@@ -103,10 +124,15 @@ fn a_key_that_a_function_may_not_use_says_what_that_function_stops() {
 fn credentials_are_ok_only_where_the_provider_accepts_them() {
     assert_eq!(level(&whatsapp("Twilio", "whatsapp", CredentialStatus::Accepted)), Level::Ok);
     for status in
-        [CredentialStatus::Refused(401), CredentialStatus::Malformed, CredentialStatus::Unclear("rate limited")]
+        [CredentialStatus::Refused(20_003), CredentialStatus::Malformed, CredentialStatus::NoAnswer("timed out")]
     {
         assert_eq!(level(&whatsapp("Twilio", "whatsapp", status)), Level::Problem);
     }
+    let unclear = whatsapp("Twilio", "whatsapp", CredentialStatus::Unclear("status 200 with a page".to_owned()));
+    assert!(
+        level(&unclear) == Level::Note && unclear.title.starts_with("not known: Twilio did not say"),
+        "{unclear:?}"
+    );
 }
 
 #[test]
@@ -122,6 +148,14 @@ fn an_app_that_salesforce_refuses_is_a_problem() {
     assert_eq!(level(&app("h", &AppStatus::Accepted)), Level::Ok);
     let mismatch = app("h", &AppStatus::Refused("redirect_uri_mismatch".to_owned()));
     assert!(level(&mismatch) == Level::Problem && mismatch.remedy.contains("CallbackUrl"));
+    assert_eq!(level(&app("h", &AppStatus::NoAnswer("connection failed"))), Level::Problem);
+}
+
+#[test]
+fn an_answer_that_says_nothing_of_the_app_is_neither_a_yes_nor_a_no() {
+    let unclear = app("h", &AppStatus::Unclear("status 200 with a page".to_owned()));
+    assert!(level(&unclear) == Level::Note && unclear.title.contains("(status 200 with a page)"), "{unclear:?}");
+    assert!(unclear.title.starts_with("not known: h did not say whether it accepts the app"), "{unclear:?}");
 }
 
 #[test]
