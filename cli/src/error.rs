@@ -28,6 +28,9 @@ pub(crate) enum Error {
     /// The arguments are invalid, or not sufficient.
     #[error("{0}")]
     Usage(String),
+    /// Answers that nobody gave, and that nobody can be asked for, each with how to give it.
+    #[error("missing: {}", .0.join("; "))]
+    Missing(Vec<String>),
     /// What the command is about does not exist.
     #[error("{0}")]
     NothingMatched(String),
@@ -65,7 +68,7 @@ impl Error {
 
     pub(crate) const fn exit(&self) -> Exit {
         match self {
-            Self::Usage(_) => Exit::Usage,
+            Self::Usage(_) | Self::Missing(_) => Exit::Usage,
             Self::NothingMatched(_) => Exit::NothingMatched,
             Self::Failed { .. } => Exit::Failed,
         }

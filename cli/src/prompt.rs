@@ -62,7 +62,7 @@ impl Prompt {
 
     /// Asks for an answer; an empty one is the default, where there is one. The end of the input is none.
     fn text(&self, flag: &str, question: &str, default: Option<&str>) -> Result<String, Error> {
-        let missing = || Error::Usage(format!("missing: {question}; give {flag}"));
+        let missing = || self.missing(question, flag);
         if self.interactive {
             let offered = default.map(|default| format!(" [{}]", printable(default))).unwrap_or_default();
             let mut questions = self.questions.borrow_mut();
@@ -79,6 +79,12 @@ impl Prompt {
         default.map(str::to_owned).ok_or_else(missing)
     }
 
+    /// The end of the input on a terminal ends the questions; elsewhere the others are missing, too, perhaps.
+    fn missing(&self, question: &str, way: &str) -> Error {
+        let missing = format!("{question} ({way})");
+        if self.interactive { Error::Usage(format!("missing: {missing}")) } else { Error::Missing(vec![missing]) }
+    }
+
     /// A secret that follows a rule: from the environment, or typed without echo.
     pub(crate) fn hidden(
         &self,
@@ -90,7 +96,7 @@ impl Prompt {
             return rule(&secret).map_err(|why| Error::Usage(format!("invalid {variable}: {why}")));
         }
         if !self.interactive {
-            return Err(Error::Usage(format!("missing: {question}; set {variable} in the environment")));
+            return Err(self.missing(question, &format!("{variable} in the environment")));
         }
         loop {
             let answer = rpassword::prompt_password(format!("{question} (hidden): "));
@@ -101,6 +107,34 @@ impl Prompt {
                 Err(why) => self.say(&format!("Not stored: {why}.")),
             }
         }
+    }
+}
+
+/// The answers that nobody gave, so that all are named at once.
+#[derive(Debug, Default)]
+pub(crate) struct Missing(Vec<String>);
+
+impl Missing {
+    /// The answer; `None` where it is missing, which is noted.
+    pub(crate) fn or_note<T>(&mut self, answer: Result<T, Error>) -> Result<Option<T>, Error> {
+        match answer {
+            Ok(answer) => Ok(Some(answer)),
+            Err(Error::Missing(missing)) => {
+                self.0.extend(missing);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Notes what is missing beside an answer that is.
+    pub(crate) fn note(&mut self, missing: String) {
+        self.0.push(missing);
+    }
+
+    /// Fails where an answer is missing.
+    pub(crate) fn end(self) -> Result<(), Error> {
+        if self.0.is_empty() { Ok(()) } else { Err(Error::Missing(self.0)) }
     }
 }
 
@@ -133,6 +167,17 @@ pub(crate) mod tests {
     fn an_invalid_answer_without_a_terminal_names_its_flag() {
         let error = typing(None).answer(Some("x"), "--number", "A number", None, number).unwrap_err();
         assert_eq!(error.to_string(), "invalid --number: not a number");
+    }
+
+    #[test]
+    fn answers_that_are_missing_are_named_together_with_how_to_give_each() {
+        let (prompt, mut missing) = (typing(None), Missing::default());
+        assert_eq!(missing.or_note(prompt.answer(None, "--number", "A number", None, number)).unwrap(), None);
+        let hidden = prompt.hidden("WASF_SECRET", "A secret", |text| Ok(text.into()));
+        assert!(missing.or_note(hidden).unwrap().is_none());
+        let error = missing.end().unwrap_err();
+        assert_eq!(error.to_string(), "missing: A number (--number); A secret (WASF_SECRET in the environment)");
+        assert!(Missing::default().end().is_ok());
     }
 
     #[test]

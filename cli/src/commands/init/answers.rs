@@ -11,7 +11,7 @@ use super::rules;
 use crate::{
     args::{InitArgs, ProviderArg},
     error::Error,
-    prompt::{NONE, Prompt},
+    prompt::{Missing, NONE, Prompt},
     secret::{Kind, credentials, signing_secret},
 };
 
@@ -46,21 +46,9 @@ impl Answers {
         known: &BTreeMap<String, String>,
         running: Option<&BTreeMap<String, String>>,
     ) -> Result<Self, Error> {
-        let mut answers = Collected { prompt, known, running, parameters: BTreeMap::new() };
-        let given = args.whatsapp_provider.as_deref();
-        let question = "The provider of WhatsApp messages: Twilio, Meta or None";
-        let default = answers.known("WhatsAppProvider");
-        let provider = prompt.answer(given, "--whatsapp-provider", question, default.as_deref(), rules::provider)?;
-        answers.set("WhatsAppProvider", provider.as_str().to_owned());
-        if provider == ProviderArg::Twilio {
-            let default = answers.known("WhatsAppSender");
-            let given = args.whatsapp_sender.as_deref();
-            let question = "Twilio's sender, whatsapp:+…";
-            let sender = prompt.answer(given, "--whatsapp-sender", question, default.as_deref(), rules::sender)?;
-            answers.set("WhatsAppSender", sender);
-        } else if answers.known("WhatsAppSender").is_some() {
-            answers.set("WhatsAppSender", String::new());
-        }
+        let mut answers =
+            Collected { prompt, known, running, parameters: BTreeMap::new(), missing: Missing::default() };
+        let provider = answers.provider(args)?;
         let default = answers.known("LoginUrls").unwrap_or_else(|| LOGIN_URLS.to_owned());
         let given = args.login_urls.as_deref();
         let question = "The login hosts, separated by commas";
@@ -103,6 +91,9 @@ impl Answers {
             let question = "The ARN of the key of refresh tokens";
             answers.optional(REFRESH_TOKEN_KEY, given, ("--refresh-token-key-arn", question), rules::key_arn)?;
         }
+        answers.missing.end()?;
+        // Without one something is missing.
+        let provider = provider.unwrap_or(ProviderArg::None);
         Ok(Self { provider, account: args.whatsapp_account.clone(), parameters: answers.parameters })
     }
 
@@ -143,9 +134,38 @@ struct Collected<'a> {
     /// Those that the stack has; `None` where there is no stack.
     running: Option<&'a BTreeMap<String, String>>,
     parameters: BTreeMap<&'static str, String>,
+    missing: Missing,
 }
 
 impl Collected<'_> {
+    /// Who sends the messages, and from where. `None` where nobody says.
+    fn provider(&mut self, args: &InitArgs) -> Result<Option<ProviderArg>, Error> {
+        const SENDER: (&str, &str) = ("--whatsapp-sender", "Twilio's sender, whatsapp:+…");
+        let given = args.whatsapp_provider.as_deref();
+        let question = "The provider of WhatsApp messages: Twilio, Meta or None";
+        let default = self.known("WhatsAppProvider");
+        let answer = self.prompt.answer(given, "--whatsapp-provider", question, default.as_deref(), rules::provider);
+        let provider = self.missing.or_note(answer)?;
+        let (sender, known) = (args.whatsapp_sender.as_deref(), self.known("WhatsAppSender"));
+        match provider {
+            Some(ProviderArg::Twilio) => {
+                let answer = self.prompt.answer(sender, SENDER.0, SENDER.1, known.as_deref(), rules::sender);
+                if let Some(sender) = self.missing.or_note(answer)? {
+                    self.set("WhatsAppSender", sender);
+                }
+            }
+            Some(_) if known.is_some() => self.set("WhatsAppSender", String::new()),
+            None if sender.or(known.as_deref()).is_none() => {
+                self.missing.note(format!("{}, if it is that ({})", SENDER.1, SENDER.0));
+            }
+            Some(_) | None => {}
+        }
+        if let Some(provider) = provider {
+            self.set("WhatsAppProvider", provider.as_str().to_owned());
+        }
+        Ok(provider)
+    }
+
     fn known(&self, name: &str) -> Option<String> {
         self.known.get(name).filter(|value| !value.is_empty()).cloned()
     }
@@ -195,6 +215,20 @@ impl Collected<'_> {
     }
 }
 
+/// What is missing, with what is missing of the secrets, too: which of them exist is not known yet.
+pub(super) fn with_secrets(error: Error, args: &InitArgs, prompt: &Prompt, known: &BTreeMap<String, String>) -> Error {
+    let Error::Missing(mut missing) = error else { return error };
+    let provider = args.whatsapp_provider.as_ref().or_else(|| known.get("WhatsAppProvider"));
+    let provider = provider.and_then(|provider| rules::provider(provider).ok());
+    let of_whatsapp = provider.filter(|provider| *provider != ProviderArg::None).map(Kind::WhatsApp);
+    for kind in [Kind::ConsumerKey, Kind::ConsumerSecret].into_iter().chain(of_whatsapp) {
+        if let Err(Error::Missing(of_secret)) = ask_for(kind, args.whatsapp_account.as_deref(), prompt) {
+            missing.extend(of_secret.into_iter().map(|what| format!("{what} unless the secret exists")));
+        }
+    }
+    Error::Missing(missing)
+}
+
 /// A secret of the operator's, from the environment or typed; `account` is that of WhatsApp's provider.
 pub(crate) fn ask_for(kind: Kind, account: Option<&str>, prompt: &Prompt) -> Result<SecretString, Error> {
     let (variable, question) = match kind {
@@ -208,8 +242,12 @@ pub(crate) fn ask_for(kind: Kind, account: Option<&str>, prompt: &Prompt) -> Res
                 ProviderArg::Twilio | ProviderArg::None => ("Twilio's account SID", "Twilio's auth token"),
             };
             let some = |text: &str| if text.is_empty() { Err("it is empty".to_owned()) } else { Ok(text.to_owned()) };
-            let account = prompt.answer(account, "--whatsapp-account", whose, None, some)?;
-            let token = prompt.hidden("WASF_WHATSAPP_TOKEN", which, |text| Kind::ConsumerSecret.parse(text))?;
+            let mut missing = Missing::default();
+            let account = missing.or_note(prompt.answer(account, "--whatsapp-account", whose, None, some))?;
+            let token = prompt.hidden("WASF_WHATSAPP_TOKEN", which, |text| Kind::ConsumerSecret.parse(text));
+            let token = missing.or_note(token)?;
+            missing.end()?;
+            let (account, token) = (account.unwrap_or_default(), token.unwrap_or_default());
             return Ok(credentials(provider, &account, &token));
         }
     };
@@ -254,6 +292,32 @@ mod tests {
         let error = answers(&["--whatsapp-provider", "Twilio"]).unwrap_err();
         assert_eq!(error.exit(), Exit::Usage);
         assert!(error.to_string().contains("--whatsapp-sender"), "{error}");
+    }
+
+    #[test]
+    fn all_answers_that_are_missing_are_named_at_once() {
+        let flags = ["--whatsapp-provider", "Twilio", "--chat-proof", "Required"];
+        let said = answers(&flags).unwrap_err().to_string();
+        assert!(said.contains("(--whatsapp-sender)") && said.contains("(--bot-phone-number)"), "{said}");
+        let none = answers(&[]).unwrap_err().to_string();
+        assert!(none.contains("(--whatsapp-provider)") && none.contains("if it is that (--whatsapp-sender)"), "{none}");
+    }
+
+    #[test]
+    fn secrets_that_may_be_missing_are_named_with_the_other_answers() {
+        let args = init_args(&["--whatsapp-provider", "Twilio"]);
+        let error = answers(&["--whatsapp-provider", "Twilio"]).unwrap_err();
+        let said = with_secrets(error, &args, &typing(None), &BTreeMap::new()).to_string();
+        for way in [
+            "--whatsapp-sender",
+            "WASF_CONSUMER_KEY",
+            "WASF_CONSUMER_SECRET",
+            "--whatsapp-account",
+            "WASF_WHATSAPP_TOKEN",
+        ] {
+            assert!(said.contains(&format!("({way}")), "{way}: {said}");
+        }
+        assert_eq!(said.matches("unless the secret exists").count(), 4, "{said}");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use shared::{CallbackUri, proof::ProofPolicy};
 
 pub(super) use self::answers::ask_for;
 use self::{
-    answers::{Answers, REFRESH_TOKEN_KEY, SECRETS_KEY},
+    answers::{Answers, REFRESH_TOKEN_KEY, SECRETS_KEY, with_secrets},
     report::{Adopted, Plan, PlannedSecret, report},
 };
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
     args::{InitArgs, TargetArgs},
     aws::{Functions, Presence, SdkConfig, SecretsManager, Tables, account_id, find_stack, region, stack_exists},
     error::Error,
-    prompt::{NONE, Prompt},
+    prompt::{Missing, NONE, Prompt},
     report::{Report, print_note},
     samconfig::{FILE, SamConfig, in_or_above},
     secret::Kind,
@@ -43,7 +43,8 @@ pub(crate) async fn run(args: InitArgs, target: &TargetArgs, edge: Edge) -> Resu
     let prompt = Prompt::new(!args.no_input, edge.environment);
     // What is wrong with the flags is a usage error, whatever the credentials are.
     if !prompt.interactive {
-        Answers::collect(&args, &prompt, &known, None)?;
+        Answers::collect(&args, &prompt, &known, None)
+            .map_err(|error| if args.confirm { with_secrets(error, &args, &prompt, &known) } else { error })?;
     }
     let aws = account(target).await?;
     print_note(&format!("{}.", place(&account_id(&aws, (edge.now)()).await?, region(&aws), &stack)));
@@ -84,10 +85,12 @@ pub(crate) async fn run(args: InitArgs, target: &TargetArgs, edge: Edge) -> Resu
     }
     if args.confirm {
         // Every value is known before the first is stored: an operator who gives up has changed nothing.
-        let mut values = Vec::new();
+        let (mut values, mut missing) = (Vec::new(), Missing::default());
         for secret in secrets.iter().filter(|secret| !secret.keep) {
-            values.push((secret, answers.value(secret.kind, &prompt, edge.random)?));
+            let value = missing.or_note(answers.value(secret.kind, &prompt, edge.random))?;
+            values.extend(value.map(|value| (secret, value)));
         }
+        missing.end()?;
         let key = parameters.get(SECRETS_KEY).map(String::as_str);
         for (secret, value) in values {
             manager.store(&secret.name, &value, secret.presence, key).await?;

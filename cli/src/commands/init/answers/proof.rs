@@ -53,8 +53,10 @@ impl Collected<'_> {
         let has = planned.get("BotPhoneNumber").filter(|number| !number.is_empty());
         let question = format!("The bot's phone number, such as {FORM}, which ChatProof=Required needs");
         let rule = rules::needed_phone_number;
-        let answer = self.prompt.answer(number, "--bot-phone-number", &question, has.map(String::as_str), rule)?;
-        self.set("BotPhoneNumber", answer);
+        let answer = self.prompt.answer(number, "--bot-phone-number", &question, has.map(String::as_str), rule);
+        if let Some(number) = self.missing.or_note(answer)? {
+            self.set("BotPhoneNumber", number);
+        }
         Ok(())
     }
 }
