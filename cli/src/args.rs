@@ -11,7 +11,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use clap_complete::Shell;
-use shared::{LoginUrl, WaId};
+use shared::LoginUrl;
 
 use self::when::duration;
 use crate::samconfig::DEFAULT_ENVIRONMENT;
@@ -121,8 +121,8 @@ Examples:
   wasf link whatsapp:+15551234567
   wasf link whatsapp:US.ABC123XYZ --login-url https://test.salesforce.com
 
-Needs the permission execute-api:Invoke on POST /links. Whoever opens the link connects their Salesforce account to \
-this chat.")]
+Needs the permission execute-api:Invoke on POST /links; where a number is given alone, also to read the tables, which know the \
+bot's spelling. Whoever opens the link connects their Salesforce account to this chat.")]
     Link(LinkArgs),
     /// Show attempts to connect.
     #[command(subcommand)]
@@ -283,8 +283,8 @@ impl Command {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct LinkArgs {
-    /// The chat's address, exactly as the bot uses it: whatsapp:+15551234567.
-    pub(crate) wa_id: WaId,
+    /// The chat: its address as the bot uses it, whatsapp:+15551234567; its phone number, where the stack knows it; or -.
+    pub(crate) chat: Chat,
     /// The login host [default: the first of the stack's `LoginUrls`].
     #[arg(long, value_name = "URL")]
     pub(crate) login_url: Option<LoginUrl>,

@@ -119,7 +119,7 @@ async fn execute(
     output: &mut impl Write,
 ) -> Result<Report, Error> {
     match command {
-        Command::Link(args) => link::run(&args, target, clock()).await,
+        Command::Link(args) => link::run(args, target, clock()).await,
         Command::Alarms { all } => alarms::run(all, target, given, clock).await,
         Command::Attempt(command) => attempt::run(command, target, clock).await,
         Command::Connection(command) => connection::run(command, target, clock).await,

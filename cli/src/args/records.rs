@@ -3,7 +3,7 @@
 use std::{fmt, num::NonZeroU32, str::FromStr, time::Duration};
 
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
-use shared::{AttemptId, WaId};
+use shared::AttemptId;
 
 use super::{Chat, When, at_least_one, when::duration};
 
@@ -118,10 +118,10 @@ impl FromStr for Part {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConnectionCommand {
     /// Show which Salesforce user a chat is connected to. Tokens are neither shown nor read.
-    #[command(after_help = "Example: wasf connection show whatsapp:+15551234567")]
+    #[command(after_help = "Example: wasf connection show +15551234567")]
     Show {
-        /// The chat's address, exactly as the bot uses it.
-        wa_id: WaId,
+        /// The chat: its phone number, its address as the bot uses it, or - for standard input.
+        chat: Chat,
     },
     /// List connections, with masked phone numbers. Tokens are neither shown nor read.
     #[command(after_help = "\
@@ -154,10 +154,10 @@ Examples:
 Exits with 0 if the token works, with 1 if Salesforce refuses it, and with 4 if it was not asked or did not say. A refused \
 access token is no end: the next token call refreshes it.
 
-Example: wasf connection check whatsapp:+15551234567")]
+Example: wasf connection check +15551234567")]
     Check {
-        /// The chat's address, exactly as the bot uses it.
-        wa_id: WaId,
+        /// The chat: its phone number, its address as the bot uses it, or - for standard input.
+        chat: Chat,
     },
     /// Have the stack refresh a connection's tokens now. The tokens are not shown.
     #[command(after_help = "\
@@ -166,11 +166,11 @@ the permission execute-api:Invoke on it, and TokenCustody=Stack. If the connecti
 bot are told.
 
 Examples:
-  wasf connection refresh whatsapp:+15551234567             show what would be done
-  wasf connection refresh whatsapp:+15551234567 --confirm   do it")]
+  wasf connection refresh +15551234567             show what would be done
+  wasf connection refresh +15551234567 --confirm   do it")]
     Refresh {
-        /// The chat's address, exactly as the bot uses it.
-        wa_id: WaId,
+        /// The chat: its phone number, its address as the bot uses it, or - for standard input.
+        chat: Chat,
         /// Do it; without this flag it is a dry run.
         #[arg(long)]
         confirm: bool,
@@ -183,11 +183,11 @@ end is recorded like an outcome, and the notifier tells the chat and the bot of 
 completes what was interrupted, and tells nobody twice.
 
 Examples:
-  wasf connection revoke whatsapp:+15551234567             show what would be done
-  wasf connection revoke whatsapp:+15551234567 --confirm   do it")]
+  wasf connection revoke +15551234567             show what would be done
+  wasf connection revoke +15551234567 --confirm   do it")]
     Revoke {
-        /// The chat's address, exactly as the bot uses it.
-        wa_id: WaId,
+        /// The chat: its phone number, its address as the bot uses it, or - for standard input.
+        chat: Chat,
         /// Do it; without this flag it is a dry run.
         #[arg(long)]
         confirm: bool,

@@ -84,6 +84,21 @@ impl ConnectionTable {
         Ok(Some(Connection::read(wa_id, &dynamodb::attributes(item), refreshable)))
     }
 
+    /// Whether the chat has a row.
+    pub(crate) async fn has_row(&self, wa_id: &WaId) -> Result<bool, Error> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key(attr::WA_ID, AttributeValue::S(wa_id.as_str().to_owned()))
+            .projection_expression(attr::WA_ID)
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(Error::aws("read the connection", "GetItem"))?;
+        Ok(answer.item.is_some())
+    }
+
     async fn has_refresh_token(&self, wa_id: &WaId) -> Result<bool, Error> {
         let answer = self
             .client

@@ -16,6 +16,7 @@ use shared::{
     timestamp::Clock,
 };
 
+use super::chat;
 use crate::{
     args::ConnectionCommand,
     aws::{AttemptTable, ConnectionTable, Functions, Queue, clock_error},
@@ -60,22 +61,23 @@ struct Revoker {
 
 pub(crate) async fn run(command: ConnectionCommand, target: &Target, clock: Clock) -> Result<Report, Error> {
     let tokens = ConnectionTable::new(&target.aws, target.stack.output("TokenTableName")?);
-    match &command {
+    let of = async |chat| chat::with_row(chat, &tokens).await?.ok_or_else(missing);
+    match command {
         ConnectionCommand::List { status, limit, part } => {
             let about = tokens.about().await.ok();
-            let part = part.unwrap_or_else(|| listing::first_part(about, *limit));
-            let walked = tokens.walk(part, *limit).await?;
-            Ok(listing::report(&walked, *status, keep_alive(target), about, clock()))
+            let part = part.unwrap_or_else(|| listing::first_part(about, limit));
+            let walked = tokens.walk(part, limit).await?;
+            Ok(listing::report(&walked, status, keep_alive(target), about, clock()))
         }
-        ConnectionCommand::Check { wa_id } => check::check(wa_id, &tokens, target, clock()).await,
-        ConnectionCommand::Refresh { wa_id, confirm } => refresh::run(wa_id, *confirm, &tokens, target, clock).await,
-        ConnectionCommand::Show { wa_id } => Ok(tokens.read(wa_id).await?.ok_or_else(missing)?.report()),
-        ConnectionCommand::Revoke { wa_id, confirm: false } => {
-            Ok(tokens.read(wa_id).await?.ok_or_else(missing)?.dry_run())
+        ConnectionCommand::Check { chat } => check::check(&of(chat).await?, &tokens, target, clock()).await,
+        ConnectionCommand::Refresh { chat, confirm } => {
+            refresh::run(&of(chat).await?, confirm, &tokens, target, clock).await
         }
-        ConnectionCommand::Revoke { wa_id, confirm: true } => {
-            tokens.read(wa_id).await?.ok_or_else(missing)?;
-            revoke_connection(wa_id, &tokens, target, clock).await
+        ConnectionCommand::Show { chat } => Ok(tokens.read(&of(chat).await?).await?.ok_or_else(missing)?.report()),
+        ConnectionCommand::Revoke { chat, confirm } => {
+            let wa_id = of(chat).await?;
+            let connection = tokens.read(&wa_id).await?.ok_or_else(missing)?;
+            if confirm { revoke_connection(&wa_id, &tokens, target, clock).await } else { Ok(connection.dry_run()) }
         }
     }
 }
@@ -88,7 +90,7 @@ fn keep_alive(target: &Target) -> Option<Duration> {
 }
 
 fn missing() -> Error {
-    let why = "no connection for this chat; give its address exactly as the bot uses it. Logins that are under way are in wasf \
+    let why = "no connection for this chat; give its number, or its address exactly as the bot uses it. Logins that are under way are in wasf \
                attempt list --chat";
     Error::NothingMatched(why.to_owned())
 }

@@ -3,6 +3,7 @@
 use serde_json::json;
 use shared::Timestamp;
 
+use super::chat;
 use crate::{
     args::LinkArgs,
     error::{Error, Exit},
@@ -11,10 +12,11 @@ use crate::{
     target::Target,
 };
 
-pub(crate) async fn run(args: &LinkArgs, target: &Target, now: Timestamp) -> Result<Report, Error> {
+pub(crate) async fn run(args: LinkArgs, target: &Target, now: Timestamp) -> Result<Report, Error> {
+    let LinkArgs { chat, login_url } = args;
     let links_url = target.own_url("/links")?;
-    let Link { url, id, expires_at } =
-        request_link(&target.aws, &links_url, &args.wa_id, args.login_url.as_ref(), now).await?;
+    let wa_id = chat::for_a_link(chat, target, now).await?;
+    let Link { url, id, expires_at } = request_link(&target.aws, &links_url, &wa_id, login_url.as_ref(), now).await?;
     let text = format!("{url}\n\nExpires at {expires_at}. Link {id}.\n");
     Ok(Report::new(text, json!({"url": url, "link_id": id, "expires_at": expires_at}), Exit::Done))
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod alarms;
 pub(crate) mod attempt;
+mod chat;
 pub(crate) mod completions;
 pub(crate) mod connection;
 pub(crate) mod destroy;

@@ -19,7 +19,10 @@ use shared::{
 };
 use tokio::time::sleep;
 
-use super::connection::{Revoked, end_and_record, salesforce_said};
+use super::{
+    chat::one_of,
+    connection::{Revoked, end_and_record, salesforce_said},
+};
 use crate::{
     args::PersonCommand,
     aws::{AttemptTable, ConnectionTable, Erasure, KeptReference, Of, PendingRow, Wanted},
@@ -76,7 +79,11 @@ impl Known {
                 found.push((address, known));
             }
         }
-        one_of(found)
+        one_of(found)?.ok_or_else(|| {
+            let why =
+                "nothing is stored of this chat: neither a connection nor an attempt, a reference or a pending login";
+            Error::NothingMatched(why.to_owned())
+        })
     }
 
     async fn read(wa_id: &WaId, target: &Target, now: Timestamp) -> Result<Self, Error> {
@@ -142,21 +149,6 @@ fn references_text(references: &[KeptReference]) -> String {
         table.row([reference.as_ref().map_or("(unreadable)", Reference::as_str).to_owned()]);
     }
     format!("\n{}", table.text())
-}
-
-/// The only chat; a number must not mean two.
-fn one_of(mut found: Vec<(WaId, Known)>) -> Result<(WaId, Known), Error> {
-    match found.len() {
-        0 => Err(Error::NothingMatched(
-            "nothing is stored of this chat: neither a connection nor an attempt, a reference or a pending login"
-                .to_owned(),
-        )),
-        1 => Ok(found.remove(0)),
-        _ => {
-            let names: Vec<_> = found.iter().map(|(address, _)| address.as_str()).collect();
-            Err(Error::Usage(format!("the number means several chats: {}; give one of them", names.join(", "))))
-        }
-    }
 }
 
 /// Something that is not erased yet.

@@ -154,7 +154,7 @@ fn why(error: &clap::Error) -> String {
     }
 }
 
-/// `since` of `--since <DURATION>`, `wa_id` of `<WA_ID>`.
+/// `since` of `--since <DURATION>`, `chat` of `<CHAT>`.
 fn name(shown: &str) -> String {
     let first = shown.split(' ').next().unwrap_or_default().trim_matches(['<', '>', '[', ']', '.']);
     first.strip_prefix("--").map_or_else(|| first.to_lowercase(), |long| long.replace('-', "_"))
@@ -181,7 +181,7 @@ mod tests {
         let statuses = json!(["exchanging", "unconfirmed", "connected", "failed", "delayed", "ended"]);
         assert_eq!(schema["properties"]["status"]["enum"], statuses);
         assert_eq!(schema["additionalProperties"], false);
-        assert_eq!(of("connection show")["required"], json!(["wa_id"]));
+        assert_eq!(of("connection show")["required"], json!(["chat"]));
         assert_eq!(of("logs")["properties"]["function"]["type"], "array");
         assert_eq!(of("dlq redrive")["properties"]["rate"]["minimum"], 1);
     }
@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn a_value_is_never_a_flag() {
         for value in ["--confirm", "-", "--", "whatsapp:+15551234567 --confirm"] {
-            assert!(parsed("connection revoke", &json!({"wa_id": value})).is_err(), "{value}");
+            assert!(parsed("connection revoke", &json!({"chat": value})).is_err(), "{value}");
             assert!(parsed("attempt list", &json!({"chat": value})).is_err(), "{value}");
         }
         let reason = parsed("dlq drop", &json!({"reason": "--confirm"})).unwrap();
@@ -220,7 +220,7 @@ mod tests {
             ("attempt list", json!({"status": "lost"}), "invalid status: expected exchanging, unconfirmed"),
             ("attempt list", json!({"since": "yesterday"}), "invalid since: neither a duration"),
             ("attempt show", json!({}), "missing: attempt_id"),
-            ("connection show", json!({"wa_id": 7}), "invalid wa_id: expected a text"),
+            ("connection show", json!({"chat": 7}), "invalid chat: expected a text"),
             ("dlq redrive", json!({"rate": 0}), "invalid rate: "),
             ("dlq redrive", json!({"native": true, "only_alive": true}), "native does not go with only_alive"),
         ] {

@@ -196,7 +196,7 @@ mod tests {
                 let value = match (name.as_str(), property["type"].as_str().unwrap()) {
                     (_, "boolean") => json!(true),
                     (_, "integer") => json!(1),
-                    ("wa_id" | "chat", _) => json!("whatsapp:+15551234567"),
+                    ("chat", _) => json!("whatsapp:+15551234567"),
                     ("attempt_id" | "id" | "attempt", _) => json!("07".repeat(16)),
                     ("since" | "until", _) => json!("1h"),
                     ("part", _) => json!("1/2"),

@@ -89,7 +89,7 @@ fn arguments(tool: &Value, chat: &str, attempt: &str, dead: &str) -> Value {
     let value = |name: &str| match (tool["name"].as_str().unwrap(), name) {
         ("dlq_show", _) => dead.to_owned(),
         (_, "attempt_id") => attempt.to_owned(),
-        (_, "wa_id" | "chat") => chat.to_owned(),
+        (_, "chat") => chat.to_owned(),
         (tool, name) => panic!("{tool} needs {name}"),
     };
     required.iter().map(|name| (name.as_str().unwrap().to_owned(), json!(value(name.as_str().unwrap())))).collect()
@@ -118,7 +118,7 @@ async fn every_tool_answers_about_a_populated_stack_without_a_number_a_name_a_co
     let number = chat.strip_prefix("whatsapp:").unwrap();
     let listed = client.look("attempt_list", &json!({"chat": number}));
     assert_eq!(listed, operator.json(&format!("attempt list --chat {number}"), 0));
-    assert_eq!(client.look("connection_show", &json!({"wa_id": chat}))["wa_id"], listed["attempts"][0]["chat"]);
+    assert_eq!(client.look("connection_show", &json!({"chat": chat}))["wa_id"], listed["attempts"][0]["chat"]);
 
     let mut known = operator.tokens(&chat).await.unwrap().to_vec();
     known.push(link.rsplit('/').next().unwrap().to_owned());
@@ -145,7 +145,7 @@ async fn what_is_not_to_be_had_is_an_error_of_the_protocol_or_of_the_tool() {
     assert_eq!(none["result"]["isError"], true, "{none}");
     assert!(none["result"]["content"][0]["text"].as_str().unwrap().contains("no stack nowhere"), "{none}");
     for (tool, arguments, why) in [
-        ("connection_revoke", json!({"wa_id": "whatsapp:+15551234567"}), "unknown tool: connection_revoke"),
+        ("connection_revoke", json!({"chat": "whatsapp:+15551234567"}), "unknown tool: connection_revoke"),
         ("dlq_drop_dry_run", json!({"confirm": true}), "unknown argument confirm"),
         ("attempt_list", json!({"chat": "+1555123456x"}), "invalid chat: not a chat"),
     ] {
