@@ -168,6 +168,22 @@ fn hidden(page: &str, name: &str) -> Option<String> {
     Some(field.split("value=\"").nth(1)?.split('"').next()?.to_owned())
 }
 
+/// By which `wasf doctor` tells it from anybody's page, also after a login that failed.
+#[tokio::test]
+async fn the_login_page_names_where_salesforces_leads_on_to() {
+    let stage = Stage::new().await;
+    let mut form = stage.authorization();
+    for page in [stage.authorize(&form).await, {
+        form.extend([("startURL", "/"), ("username", ADA), ("password", "wrong")]);
+        stage.submit(&form).await
+    }] {
+        let page = page.text().await.unwrap();
+        let leads_to = hidden(&page, "startURL");
+        assert_eq!(leads_to.as_deref(), Some("/setup/secur/RemoteAccessAuthorizationPage.apexp"), "{page}");
+        assert_eq!(page.matches("startURL").count(), 1, "{page}");
+    }
+}
+
 #[tokio::test]
 async fn a_person_logs_in_and_allows() {
     let stage = Stage::new().await;
