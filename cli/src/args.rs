@@ -283,7 +283,8 @@ impl Command {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct LinkArgs {
-    /// The chat: its address as the bot uses it, whatsapp:+15551234567; its phone number, where the stack knows it; or -.
+    /// The chat: its address as the bot uses it, whatsapp:+15551234567; its phone number, where the stack knows it; or - for
+    /// standard input.
     pub(crate) chat: Chat,
     /// The login host [default: the first of the stack's `LoginUrls`].
     #[arg(long, value_name = "URL")]
