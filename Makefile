@@ -68,6 +68,7 @@ lint-rust:
 	$(cargo) fmt $(apart) --check
 	$(clippy)
 	RUSTDOCFLAGS='-D warnings' $(cargo) doc $(on) --workspace --all-features --no-deps --quiet
+	$(cargo) metadata --locked --format-version 1 $(apart) > /dev/null # its lock file is its own
 
 lint-template:
 	@$(cloud) setup tools scan
