@@ -43,6 +43,10 @@ pub const SECURITY_HEADERS: [(&str, &str); 5] = [
     ("strict-transport-security", "max-age=31536000"),
 ];
 
+/// The `Referrer-Policy` of a page with a form, in place of `no-referrer`: with that the form would be sent with `Origin: null`
+/// (Fetch, "append a request Origin header"), and an old browser's POST would look like another site's.
+pub const FORM_REFERRER_POLICY: &str = "same-origin";
+
 /// The Content-Security-Policy of an answer that is no page: it allows nothing.
 pub const BARE_POLICY: &str = "default-src 'none'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
 

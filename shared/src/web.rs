@@ -22,7 +22,7 @@ use url::form_urlencoded;
 
 use crate::{
     Language,
-    page::{BARE_POLICY, Page, SECURITY_HEADERS},
+    page::{BARE_POLICY, FORM_REFERRER_POLICY, Page, SECURITY_HEADERS},
 };
 
 /// The longest query, and the longest form, that is in order, in bytes.
@@ -255,9 +255,7 @@ impl Response {
             }
             Content::Form { page, form_action } => {
                 policy = visible_ascii(&page.policy(&form_action));
-                // With `no-referrer` the form would be sent with `Origin: null` (Fetch, "append a
-                // request Origin header"), and an old browser's POST would look like another site's.
-                headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+                headers.insert(REFERRER_POLICY, HeaderValue::from_static(FORM_REFERRER_POLICY));
                 (Some(HTML), Body::Text(page.html))
             }
             Content::Redirect { location } => {

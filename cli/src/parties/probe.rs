@@ -1,7 +1,7 @@
 //! Whether a URL answers from outside, and whether it is the party itself that answers there.
 
 use reqwest::Url;
-use shared::page::SECURITY_HEADERS;
+use shared::page::FORM_REFERRER_POLICY;
 
 use super::answer::Answer;
 use crate::{error::Error, http::client_for};
@@ -16,8 +16,9 @@ pub(crate) enum Probe {
     NoResponse(&'static str),
 }
 
-/// Headers of connect-link's pages, which nothing before it has a reason to change.
-const OF_OUR_PAGES: [&str; 2] = ["referrer-policy", "cross-origin-opener-policy"];
+/// Headers of connect-link's page with its form, which nothing before it has a reason to change.
+const OF_OUR_PAGE: [(&str, &str); 2] =
+    [("referrer-policy", FORM_REFERRER_POLICY), ("cross-origin-opener-policy", "same-origin")];
 
 /// Posts an empty, unsigned request to a webhook: no bot takes that for an event.
 pub(crate) async fn probe_webhook(url: &Url) -> Result<Probe, Error> {
@@ -42,9 +43,9 @@ fn of_webhook(answer: &Answer) -> Probe {
 }
 
 fn of_page(answer: &Answer) -> Probe {
-    let mut ours = SECURITY_HEADERS.iter().filter(|(name, _)| OF_OUR_PAGES.contains(name));
+    let is_ours = OF_OUR_PAGE.iter().all(|(name, value)| answer.header(name) == *value);
     let has_form = answer.body.contains(r#"<form method="post">"#);
-    if !answer.is_success() || has_form && ours.all(|(name, value)| answer.header(name) == *value) {
+    if !answer.is_success() || has_form && is_ours {
         Probe::Status(answer.status)
     } else {
         Probe::Foreign(answer.status, "another page")
@@ -53,6 +54,13 @@ fn of_page(answer: &Answer) -> Probe {
 
 #[cfg(test)]
 mod tests {
+    use shared::{
+        Language,
+        page::{Brand, Frame, Mood},
+        texts,
+        web::{Content, Response},
+    };
+
     use super::{
         super::answer::tests::{answer, with_headers},
         *,
@@ -61,9 +69,15 @@ mod tests {
     #[test]
     fn a_page_is_connect_links_by_its_form_and_its_headers() {
         let form = r#"<!DOCTYPE html><html><form method="post"><button>Continue</button></form></html>"#;
-        assert_eq!(of_page(&with_headers(200, &SECURITY_HEADERS, form)), Probe::Status(200));
-        assert_eq!(of_page(&answer(200, form)), Probe::Foreign(200, "another page"));
-        assert_eq!(of_page(&with_headers(200, &SECURITY_HEADERS, "<html>")), Probe::Foreign(200, "another page"));
+        let (brand, another) = (Brand::default(), Probe::Foreign(200, "another page"));
+        let frame = Frame { brand: &brand, language: Language::English, bot: None };
+        let page = frame.page(Mood::Neutral, &texts::PAGE_BACK, &frame.back_to_whatsapp());
+        let content = Content::Form { page, form_action: "'self'".to_owned() };
+        let sent = Response { status: 200, content, retry_after: None, cookies: Vec::new() }.into_event(false).headers;
+        let sent: Vec<_> = sent.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+        assert_eq!(of_page(&with_headers(200, &sent, form)), Probe::Status(200));
+        assert_eq!(of_page(&answer(200, form)), another);
+        assert_eq!(of_page(&with_headers(200, &sent, "<html>")), another);
         assert_eq!(of_page(&answer(404, form)), Probe::Status(404));
     }
 
