@@ -126,7 +126,8 @@ fn texts(argument: &Arg, value: &Value) -> Result<Vec<String>, &'static str> {
 
 fn text(argument: &Arg, value: &Value) -> Result<String, &'static str> {
     match value {
-        Value::String(text) if text == "-" => Err("a value; standard input is the protocol's"),
+        // A command takes it with white space around it, too.
+        Value::String(text) if text.trim() == "-" => Err("a value; standard input is the protocol's"),
         Value::String(text) if least(argument).is_none() => Ok(text.clone()),
         Value::Number(number) if least(argument).is_some() && number.is_u64() => Ok(number.to_string()),
         _ if least(argument).is_some() => Err("a whole number"),
@@ -200,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_value_is_never_a_flag() {
-        for value in ["--confirm", "-", "--", "whatsapp:+15551234567 --confirm"] {
+        for value in ["--confirm", "-", " - ", "-\n", "\u{a0}-", "--", "whatsapp:+15551234567 --confirm"] {
             assert!(parsed("connection revoke", &json!({"chat": value})).is_err(), "{value}");
             assert!(parsed("attempt list", &json!({"chat": value})).is_err(), "{value}");
         }
