@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{
     Client,
+    operation::get_item::builders::GetItemFluentBuilder,
     types::{AttributeValue, Select},
 };
 use aws_types::SdkConfig;
@@ -65,17 +66,19 @@ impl ConnectionTable {
         Self { client: Client::new(config), table: table.to_owned() }
     }
 
+    /// A consistent read of the chat's row.
+    fn get(&self, wa_id: &WaId) -> GetItemFluentBuilder {
+        let key = AttributeValue::S(wa_id.as_str().to_owned());
+        self.client.get_item().table_name(&self.table).key(attr::WA_ID, key).consistent_read(true)
+    }
+
     /// The chat's connection. Its tokens stay in the table.
     pub(crate) async fn read(&self, wa_id: &WaId) -> Result<Option<Connection>, Error> {
         let (projection, names) = projection();
         let answer = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key(attr::WA_ID, AttributeValue::S(wa_id.as_str().to_owned()))
+            .get(wa_id)
             .projection_expression(projection)
             .set_expression_attribute_names(Some(names))
-            .consistent_read(true)
             .send()
             .await
             .map_err(Error::aws("read the connection", "GetItem"))?;
@@ -87,12 +90,8 @@ impl ConnectionTable {
     /// Whether the chat has a row.
     pub(crate) async fn has_row(&self, wa_id: &WaId) -> Result<bool, Error> {
         let answer = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key(attr::WA_ID, AttributeValue::S(wa_id.as_str().to_owned()))
+            .get(wa_id)
             .projection_expression(attr::WA_ID)
-            .consistent_read(true)
             .send()
             .await
             .map_err(Error::aws("read the connection", "GetItem"))?;
@@ -117,15 +116,7 @@ impl ConnectionTable {
 
     /// The chat's row with its tokens, to revoke them at Salesforce; empty where there is none.
     pub(crate) async fn row(&self, wa_id: &WaId) -> Result<Attributes, Error> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key(attr::WA_ID, AttributeValue::S(wa_id.as_str().to_owned()))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(Error::aws("read the tokens", "GetItem"))?;
+        let answer = self.get(wa_id).send().await.map_err(Error::aws("read the tokens", "GetItem"))?;
         Ok(answer.item.map(dynamodb::attributes).unwrap_or_default())
     }
 
