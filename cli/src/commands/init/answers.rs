@@ -49,7 +49,8 @@ impl Answers {
         let mut answers =
             Collected { prompt, known, running, parameters: BTreeMap::new(), missing: Missing::default() };
         let provider = answers.provider(args)?;
-        let default = answers.known("LoginUrls").unwrap_or_else(|| LOGIN_URLS.to_owned());
+        let default = answers.known("LoginUrls").or_else(|| answers.of_stack("LoginUrls"));
+        let default = default.unwrap_or_else(|| LOGIN_URLS.to_owned());
         let given = args.login_urls.as_deref();
         let question = "The login hosts, separated by commas";
         let login_urls = prompt.answer(given, "--login-urls", question, Some(&default), rules::login_urls)?;
@@ -168,6 +169,11 @@ impl Collected<'_> {
 
     fn known(&self, name: &str) -> Option<String> {
         self.known.get(name).filter(|value| !value.is_empty()).cloned()
+    }
+
+    /// What the stack has, whose parameters `samconfig.toml` need not hold.
+    fn of_stack(&self, name: &str) -> Option<String> {
+        self.running?.get(name).filter(|value| !value.is_empty()).cloned()
     }
 
     fn set(&mut self, name: &'static str, value: String) {
@@ -292,6 +298,23 @@ mod tests {
         let error = answers(&["--whatsapp-provider", "Twilio"]).unwrap_err();
         assert_eq!(error.exit(), Exit::Usage);
         assert!(error.to_string().contains("--whatsapp-sender"), "{error}");
+    }
+
+    #[test]
+    fn login_hosts_that_the_stack_alone_has_are_kept() {
+        let mine = "https://acme.my.salesforce.com";
+        let running = BTreeMap::from([("LoginUrls".to_owned(), mine.to_owned())]);
+        let hosts = |known: &[(&str, &str)], running| {
+            let known = known.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            let answers = Answers::collect(&init_args(&TWILIO), &typing(None), &known, running).unwrap();
+            answers.parameters["LoginUrls"].clone()
+        };
+        assert_eq!(hosts(&[], Some(&running)), mine);
+        assert_eq!(hosts(&[], None), LOGIN_URLS);
+        assert_eq!(
+            hosts(&[("LoginUrls", "https://login.salesforce.com")], Some(&running)),
+            "https://login.salesforce.com"
+        );
     }
 
     #[test]
