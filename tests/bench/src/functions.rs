@@ -70,6 +70,8 @@ pub(crate) const PROGRAMS: [Program; 11] = [
 /// The programs that are deployed.
 pub(crate) const SHIPPED: [&str; 6] =
     ["callback-receiver", "connect-link", "token-exchanger", "notifier", "token-keeper", "token-refresher"];
+/// Those that do all that a function does, without the SDK.
+const TWINS: [&str; 2] = ["receiver-sdk-free", "keeper-sdk-free"];
 pub(crate) const PYTHON: &str = "receiver-python";
 
 const fn program(name: &'static str, role: Role, about: &'static str, roots: Roots) -> Program {
@@ -111,9 +113,25 @@ impl Program {
         let mut command = tool.to_vec();
         command.extend(self.command());
         let environment: Vec<_> = self.environment(fakes, work, urls).into_iter().collect();
-        let log = work.join(format!("{}.log", self.name));
+        let log = self.log(work);
         let started = Function::start(&Start { command: &command, environment: &environment, log: &log }).await;
         started.map_err(|error| format!("{}: {error}", self.name).into())
+    }
+
+    fn log(&self, work: &Path) -> PathBuf {
+        work.join(format!("{}.log", self.name))
+    }
+
+    /// Whether it has logged so many invocations, where it is a function or does all that one does.
+    pub(crate) fn check_log(&self, work: &Path, invocations: usize) -> Result<(), Failed> {
+        if !SHIPPED.contains(&self.name) && !TWINS.contains(&self.name) {
+            return Ok(());
+        }
+        let logged = fs::read_to_string(self.log(work))?.matches(r#""level":"INFO""#).count();
+        if logged < invocations {
+            return Err(format!("{} logged {logged} of {invocations} invocations", self.name).into());
+        }
+        Ok(())
     }
 
     /// The function of this role that is deployed.

@@ -129,7 +129,8 @@ impl Bench {
         }
         #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
         times.memory.push(function.peak_memory()? as f64);
-        function.end().await
+        function.end().await?;
+        program.check_log(&self.work, 1 + WARM_PER_ROUND)
     }
 
     /// Times one invocation, and checks the response, the operations that it called, and that the receiver opened no

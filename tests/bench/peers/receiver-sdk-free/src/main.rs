@@ -78,7 +78,7 @@ impl Receiver {
         let (claims, used) = self.receive(request).await?;
         let now = process::now();
         let (result, attempt_id) = ("accepted", tracing::field::display(claims.attempt_id));
-        info!(result, attempt_id, duration_ms = millis(now.since(started)), "callback accepted");
+        info!(target: "callback_receiver", result, attempt_id, duration_ms = millis(now.since(started)), "callback accepted");
         let returned = Measurement::one(Metric::Logins, &[("Step", "returned")]);
         self.meter.record(now, &[Measurement::one(Metric::Callbacks, &[("Result", result)]), returned]);
         let cookies = vec![claims.cookie_name().clear(), used];

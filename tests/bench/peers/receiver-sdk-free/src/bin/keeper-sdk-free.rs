@@ -59,7 +59,7 @@ impl Keeper {
         let took = now.since(started);
         let duration = Measurement::duration(Metric::TokenCallDuration, took);
         self.meter.record(now, &[Measurement::one(Metric::Requests, &[("Result", result)]), duration]);
-        info!(route = "token", status = 200, result, duration_ms = millis(took), "request served");
+        info!(target: "token_keeper", route = "token", status = 200, result, duration_ms = millis(took), "request served");
         let content = Content::Json(answer.to_string());
         Ok(Response { status: 200, content, retry_after: None, cookies: Vec::new() }.into_event(false))
     }
