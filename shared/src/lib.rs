@@ -58,6 +58,7 @@
 //! | [`aws::links`] | new links, and where their pages are | `dynamodb`, `kms`, `secrets` |
 //! | [`aws::references`] | keeps the references of links | `dynamodb` |
 //! | [`aws::secrets`] | the settings that are secret | `secrets` |
+//! | [`aws::service`] | calls of the SDK's operations without its clients | `aws` |
 //! | [`bot`] | events for the bot, by webhook and by queue | `bot` |
 //! | [`http`] | the HTTP client for parties outside AWS | `http` |
 //! | [`custody`] | live tokens: the refresh, and the end of a connection | `custody` |
@@ -128,3 +129,7 @@ pub use reference::Reference;
 pub use settings::{SettingError, Settings};
 pub use timestamp::Timestamp;
 pub use wa_id::WaId;
+
+/// How the functions and tools name themselves to those that they call (RFC 9110 §10.1.5).
+#[cfg(any(feature = "aws", feature = "http"))]
+const AGENT: &str = concat!("whatsapp-salesforce-connect/", env!("CARGO_PKG_VERSION"));

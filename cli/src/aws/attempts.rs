@@ -13,7 +13,10 @@ use aws_types::SdkConfig;
 use shared::{
     AttemptId, Timestamp, WaId,
     attempt::{Item, UnreadableItem, attr},
-    aws::dynamodb::{self, Update},
+    aws::{
+        Service,
+        dynamodb::{self, Update},
+    },
     conditional_write::ConditionalWrite,
     reference,
 };
@@ -22,6 +25,7 @@ pub(crate) use self::{
     listing::{Of, Wanted, oldest},
     references::KeptReference,
 };
+use super::writes::writes;
 use crate::{
     error::Error,
     records::{Listed, Unreadable},
@@ -37,12 +41,13 @@ const BATCH: usize = 100;
 #[derive(Clone, Debug)]
 pub(crate) struct AttemptTable {
     client: Client,
+    writes: Service,
     pub(super) table: String,
 }
 
 impl AttemptTable {
     pub(crate) fn new(config: &SdkConfig, table: &str) -> Self {
-        Self { client: Client::new(config), table: table.to_owned() }
+        Self { client: Client::new(config), writes: writes(config), table: table.to_owned() }
     }
 
     pub(crate) async fn read(&self, attempt_id: AttemptId) -> Result<Option<Item>, Error> {
@@ -163,7 +168,7 @@ impl AttemptTable {
     /// Puts the outcome on the stream again; `false` where a later one has replaced it.
     pub(crate) async fn redeliver(&self, attempt_id: AttemptId, redelivery: &ConditionalWrite) -> Result<bool, Error> {
         let key = (attr::ATTEMPT_ID, &*attempt_id.to_string());
-        let done = dynamodb::update(&self.client, &self.table, key, redelivery).await;
+        let done = dynamodb::update(&self.writes, &self.table, key, redelivery).await;
         let done = done.map_err(|error| Error::failed("update the attempt", error.to_string()))?;
         Ok(matches!(done, Update::Done(_)))
     }

@@ -13,19 +13,23 @@ use aws_types::SdkConfig;
 use shared::{
     WaId,
     attempt::attr,
-    aws::dynamodb::{self, Transaction},
+    aws::{
+        Service,
+        dynamodb::{self, Transaction},
+    },
     conditional_write::Attributes,
     connection::{self, ConnectionEnd, REFRESH_TOKEN},
 };
 
 pub(crate) use self::walk::{HasSealed, Walked};
-use super::AttemptTable;
+use super::{AttemptTable, writes::writes};
 use crate::{error::Error, records::Connection};
 
 /// The table of tokens.
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectionTable {
     client: Client,
+    writes: Service,
     table: String,
 }
 
@@ -63,7 +67,7 @@ fn projection() -> (String, HashMap<String, String>) {
 
 impl ConnectionTable {
     pub(crate) fn new(config: &SdkConfig, table: &str) -> Self {
-        Self { client: Client::new(config), table: table.to_owned() }
+        Self { client: Client::new(config), writes: writes(config), table: table.to_owned() }
     }
 
     /// A consistent read of the chat's row.
@@ -127,7 +131,7 @@ impl ConnectionTable {
             (&tombstone, &*self.table, (attr::WA_ID, end.wa_id.as_str())),
             (&record, &*attempts.table, (attr::ATTEMPT_ID, &*id)),
         ];
-        match dynamodb::transact(&self.client, writes).await {
+        match dynamodb::transact(&self.writes, writes).await {
             Ok(done) => Ok(matches!(done, Transaction::Done)),
             Err(error) => Err(Error::failed("end the connection", format!("{error}; run it again"))),
         }

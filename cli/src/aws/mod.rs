@@ -22,6 +22,7 @@ mod secrets;
 mod signed;
 mod tables;
 mod topics;
+mod writes;
 
 pub(crate) use aws_types::SdkConfig;
 

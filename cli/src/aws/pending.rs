@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use aws_types::SdkConfig;
 use shared::{
     AttemptId, Timestamp, WaId,
-    aws::{dynamodb, pending::Pending},
+    aws::{Service, dynamodb, pending::Pending},
     conditional_write::{Attributes, Value, text},
     proof::{
         ChatProof,
@@ -15,6 +15,7 @@ use shared::{
     },
 };
 
+use super::writes::writes;
 use crate::{error::Error, stack::Stack};
 
 /// What is read of a row: no state, and no token.
@@ -83,6 +84,7 @@ impl PendingRow {
 #[derive(Clone, Debug)]
 pub(crate) struct PendingTable {
     client: Client,
+    writes: Service,
     table: String,
 }
 
@@ -90,7 +92,7 @@ impl PendingTable {
     /// The stack's; `None` in a stack of an earlier version.
     pub(crate) fn of(config: &SdkConfig, stack: &Stack) -> Option<Self> {
         let table = stack.resource("PendingTable")?.to_owned();
-        Some(Self { client: Client::new(config), table })
+        Some(Self { client: Client::new(config), writes: writes(config), table })
     }
 
     /// The rows of a chat's logins, and of codes that it has sent.
@@ -120,7 +122,7 @@ impl PendingTable {
     /// Gives up a login that waits; what is held then, with the message that has its tokens revoked. `None` where a chat has
     /// sent its code, or it is settled.
     pub(crate) async fn withdraw(&self, proof: &ChatProof, now: Timestamp) -> Result<Option<Held>, Error> {
-        let table = Pending::new(self.client.clone(), self.table.clone());
+        let table = Pending::new(self.writes.clone(), self.table.clone());
         let row = table.withdraw(proof, now).await;
         let row = row.map_err(|error| Error::failed("give up the pending login", error.to_string()))?;
         let is_given_up = |held: &Held| held.decision == Some(Decision::Expired) && !held.is_settled();

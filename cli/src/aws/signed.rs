@@ -40,10 +40,11 @@ pub(super) fn base_url(aws: &SdkConfig, service_id: &str, host: &str) -> String 
 
 /// A service in a region (<https://docs.aws.amazon.com/general/latest/gr/rande.html>).
 fn regional(service: &str, region: &str, fips: bool, dual_stack: bool) -> String {
-    // In GovCloud the usual endpoints are the validated ones.
-    let fips = if fips && !region.starts_with("us-gov-") { "-fips" } else { "" };
+    // In GovCloud the usual endpoints are the validated ones, but for those with two stacks.
+    let fips = if fips && (dual_stack || !region.starts_with("us-gov-")) { "-fips" } else { "" };
     let domain = match partition::domain(region) {
         "amazonaws.com" if dual_stack => "api.aws",
+        "amazonaws.com.cn" if dual_stack => "api.amazonwebservices.com.cn",
         domain => domain,
     };
     format!("https://{service}{fips}.{region}.{domain}")
@@ -113,6 +114,8 @@ mod tests {
         assert_eq!(regional("logs", "us-east-1", false, true), "https://logs.us-east-1.api.aws");
         assert_eq!(regional("sts", "us-east-1", true, true), "https://sts-fips.us-east-1.api.aws");
         assert_eq!(regional("sts", "us-gov-west-1", true, false), "https://sts.us-gov-west-1.amazonaws.com");
+        assert_eq!(regional("sts", "us-gov-west-1", true, true), "https://sts-fips.us-gov-west-1.api.aws");
+        assert_eq!(regional("logs", "cn-north-1", false, true), "https://logs.cn-north-1.api.amazonwebservices.com.cn");
         assert_eq!(regional("sts", "cn-north-1", false, false), "https://sts.cn-north-1.amazonaws.com.cn");
     }
 }

@@ -124,8 +124,7 @@ impl Login {
 /// The receiver, ready for callbacks.
 pub struct Receiver {
     config: Config,
-    /// For KMS's client, which alone takes a fifth of a start: it is made when a key has to be fetched.
-    aws: SdkConfig,
+    kms: Kms,
     queue: ExchangeQueue,
     keys: OnceCell<Vec<StateKey>>,
     clock: Clock,
@@ -136,7 +135,7 @@ impl Receiver {
     #[must_use]
     pub fn new(config: Config, aws: &SdkConfig, clock: Clock) -> Self {
         let queue = ExchangeQueue::new(aws, config.queue_url.clone());
-        Self { config, aws: aws.clone(), queue, keys: OnceCell::new(), clock }
+        Self { config, kms: Kms::new(aws), queue, keys: OnceCell::new(), clock }
     }
 
     /// Prepares a message without sending it and, unless the settings hold them, fetches the public keys at
@@ -160,8 +159,7 @@ impl Receiver {
     }
 
     async fn keys(&self) -> Result<&[StateKey], KmsError> {
-        let fetch = async || Kms::new(&self.aws).state_keys(&self.config.states.key_ids).await;
-        self.keys.get_or_try_init(fetch).await.map(Vec::as_slice)
+        self.keys.get_or_try_init(|| self.kms.state_keys(&self.config.states.key_ids)).await.map(Vec::as_slice)
     }
 
     /// Processes a callback, and logs one line about it.

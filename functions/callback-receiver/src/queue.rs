@@ -1,8 +1,8 @@
 //! The exchange queue, from the sender's side.
 
-use aws_sdk_sqs::{Client, config::BehaviorVersion, operation::send_message::builders::SendMessageFluentBuilder};
+use aws_sdk_sqs::operation::send_message::{SendMessageInput, builders::SendMessageInputBuilder};
 use shared::{
-    aws::{SdkConfig, error::AwsError, http},
+    aws::{SdkConfig, Service, error::AwsError, queue::SQS},
     exchange::ExchangeMessage,
 };
 
@@ -13,7 +13,7 @@ const SEND_MESSAGE: &str = "SendMessage";
 /// The exchange queue.
 #[derive(Clone, Debug)]
 pub(crate) struct ExchangeQueue {
-    client: Client,
+    sqs: Service,
     url: String,
 }
 
@@ -21,8 +21,7 @@ impl ExchangeQueue {
     /// The queue at this URL; no connection is opened yet.
     #[must_use]
     pub(crate) fn new(config: &SdkConfig, url: String) -> Self {
-        let config = aws_sdk_sqs::config::Builder::from(config).behavior_version(BehaviorVersion::v2026_01_12());
-        Self { client: Client::from_conf(config.build()), url }
+        Self { sqs: Service::new(config, SQS), url }
     }
 
     /// Prepares and signs a message without sending it: the start has a full core for what the first callback would
@@ -31,9 +30,7 @@ impl ExchangeQueue {
     /// # Errors
     /// [`AwsError`].
     pub(crate) async fn dry_run(&self) -> Result<(), AwsError> {
-        let nothing_is_sent = aws_sdk_sqs::config::Builder::new().http_client(http::dry_run());
-        let answer = self.message("").customize().config_override(nothing_is_sent).send().await;
-        answer.map(drop).map_err(AwsError::of(SEND_MESSAGE))
+        self.sqs.dry_run().call(self.message("")).await.map(drop).map_err(AwsError::of(SEND_MESSAGE))
     }
 
     /// Puts the message on the queue. An attempt whose response is lost is repeated and may leave the message there
@@ -42,7 +39,7 @@ impl ExchangeQueue {
     /// # Errors
     /// [`AwsError`].
     pub(crate) async fn send(&self, message: &ExchangeMessage) -> Result<(), AwsError> {
-        self.message(message.to_body()).send().await.map(drop).map_err(AwsError::of(SEND_MESSAGE))
+        self.sqs.call(self.message(message.to_body())).await.map(drop).map_err(AwsError::of(SEND_MESSAGE))
     }
 
     /// The same for a callback that was refused. The exchanger receives the message a little later: the right callback
@@ -52,10 +49,10 @@ impl ExchangeQueue {
     /// [`AwsError`].
     pub(crate) async fn send_refusal(&self, message: &ExchangeMessage) -> Result<(), AwsError> {
         let message = self.message(message.to_body()).delay_seconds(REFUSAL_DELAY);
-        message.send().await.map(drop).map_err(AwsError::of(SEND_MESSAGE))
+        self.sqs.call(message).await.map(drop).map_err(AwsError::of(SEND_MESSAGE))
     }
 
-    fn message(&self, body: impl Into<String>) -> SendMessageFluentBuilder {
-        self.client.send_message().queue_url(&self.url).message_body(body)
+    fn message(&self, body: impl Into<String>) -> SendMessageInputBuilder {
+        SendMessageInput::builder().queue_url(&self.url).message_body(body)
     }
 }

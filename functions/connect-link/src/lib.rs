@@ -17,10 +17,7 @@ mod pages;
 mod refusal;
 mod request;
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use serde_json::json;
@@ -81,20 +78,14 @@ const DEADLINE: Duration = Duration::from_secs(9);
 pub struct ConnectLink {
     config: Config,
     kms: Kms,
-    aws: SdkConfig,
-    beyond_page: OnceLock<BeyondPage>,
-    state_key: OnceCell<StateKey>,
-    link_key: OnceCell<LinkKey>,
-    clock: Clock,
-    random: Random,
-}
-
-/// The clients that the page alone does not need: each is a tenth of a cold start.
-struct BeyondPage {
     secrets: SecretStore,
     limits: Limits,
     references: References,
     progress: Progress,
+    state_key: OnceCell<StateKey>,
+    link_key: OnceCell<LinkKey>,
+    clock: Clock,
+    random: Random,
 }
 
 /// A request that is served.
@@ -113,10 +104,13 @@ impl ConnectLink {
     /// A function that has fetched nothing and opened no connection yet.
     #[must_use]
     pub fn new(config: Config, aws: &SdkConfig, clock: Clock, random: Random) -> Self {
+        let dynamodb = dynamodb::service(aws);
         Self {
             kms: Kms::new(aws),
-            aws: aws.clone(),
-            beyond_page: OnceLock::new(),
+            secrets: SecretStore::new(aws, config.sources()),
+            limits: Limits::new(dynamodb.clone(), config.limit_table.clone()),
+            references: References::new(dynamodb.clone(), config.attempt_table.clone()),
+            progress: Progress::new(dynamodb, config.attempt_table.clone()),
             config,
             state_key: OnceCell::new(),
             link_key: OnceCell::new(),
@@ -134,25 +128,13 @@ impl ConnectLink {
 
     /// Fetches what the button needs, while the person reads the page. What fails is tried again when a request needs it.
     pub async fn get_ready(&self) {
-        let (state_key, secrets) = tokio::join!(self.state_key(), self.beyond_page().secrets.current((self.clock)()));
+        let (state_key, secrets) = tokio::join!(self.state_key(), self.secrets.current((self.clock)()));
         if let Err(error) = state_key {
             warn!(%error, "public key not fetched");
         }
         if let Err(error) = secrets {
             warn!(%error, "secrets not fetched");
         }
-    }
-
-    fn beyond_page(&self) -> &BeyondPage {
-        self.beyond_page.get_or_init(|| {
-            let (config, dynamodb) = (&self.config, dynamodb::client(&self.aws));
-            BeyondPage {
-                secrets: SecretStore::new(&self.aws, config.sources()),
-                limits: Limits::new(dynamodb.clone(), config.limit_table.clone()),
-                references: References::new(dynamodb.clone(), config.attempt_table.clone()),
-                progress: Progress::new(dynamodb, config.attempt_table.clone()),
-            }
-        })
     }
 
     /// The public half of the key that signs.
@@ -253,7 +235,7 @@ impl ConnectLink {
         if (self.clock)() >= claims.expires_at.plus(STATUS_GRACE) {
             return Err(Refusal::UnknownLogin);
         }
-        let row = self.beyond_page().progress.read(claims.attempt_id).await.map_err(Unavailable::Progress)?;
+        let row = self.progress.read(claims.attempt_id).await.map_err(Unavailable::Progress)?;
         Ok(LoginStatus::read(&row))
     }
 
@@ -266,7 +248,7 @@ impl ConnectLink {
         let mut link = Link { display_name, language, ..link };
         let keeping = async {
             match &reference {
-                Some(reference) => Ok(self.beyond_page().references.keep(&mut link, reference).await?),
+                Some(reference) => Ok(self.references.keep(&mut link, reference).await?),
                 None => Ok::<_, Unavailable>(()),
             }
         };
@@ -369,7 +351,7 @@ impl ConnectLink {
     /// The secrets and the callback address. Callers join this with their call to KMS, because after some quiet
     /// minutes the secrets are stale and have to be fetched.
     async fn settings(&self, now: Timestamp, api_id: &str) -> Result<(Arc<Secrets>, CallbackUri), Unavailable> {
-        let secrets = self.beyond_page().secrets.current(now).await?;
+        let secrets = self.secrets.current(now).await?;
         let callback_uri = self.config.callback_uri.resolve(&secrets, api_id)?;
         Ok((secrets, callback_uri))
     }
@@ -386,7 +368,7 @@ impl ConnectLink {
 
     /// Refuses a press that is one too many. A press that cannot be counted is allowed: our outage keeps nobody out.
     async fn count_press(&self, link: &Link) -> Result<(), Refusal> {
-        let counting = self.beyond_page().limits.allow_press(link.link_id, link.expires_at);
+        let counting = self.limits.allow_press(link.link_id, link.expires_at);
         match tokio::time::timeout(COUNT_TIME, counting).await {
             Ok(Ok(true)) => Ok(()),
             Ok(Ok(false)) => Err(Refusal::TooManyPresses(OfLink::from(link))),

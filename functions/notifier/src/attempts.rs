@@ -1,6 +1,5 @@
 //! The attempt table: the item as it is now, and the marks of what has been notified.
 
-use aws_sdk_dynamodb::Client;
 use shared::{
     AttemptId, Timestamp,
     attempt::{
@@ -10,7 +9,7 @@ use shared::{
         message::{Accepted, Later},
     },
     aws::{
-        AwsError,
+        AwsError, Service,
         dynamodb::{self, Update},
     },
     conditional_write::ConditionalWrite,
@@ -23,7 +22,7 @@ use crate::{
 
 /// The table `connection_attempts`.
 pub(crate) struct Attempts {
-    client: Client,
+    dynamodb: Service,
     table: String,
 }
 
@@ -65,13 +64,14 @@ pub(crate) fn marking(
 }
 
 impl Attempts {
-    pub(crate) const fn new(client: Client, table: String) -> Self {
-        Self { client, table }
+    pub(crate) const fn new(dynamodb: Service, table: String) -> Self {
+        Self { dynamodb, table }
     }
 
     /// The attempt's item as it is now: a stream's image may be hours old.
     pub(crate) async fn read(&self, attempt_id: AttemptId) -> Result<Option<Item>, AttemptsError> {
-        let attributes = dynamodb::read(&self.client, &self.table, (attr::ATTEMPT_ID, &attempt_id.to_string())).await?;
+        let attributes =
+            dynamodb::read(&self.dynamodb, &self.table, (attr::ATTEMPT_ID, &attempt_id.to_string())).await?;
         if attributes.is_empty() { Ok(None) } else { Ok(Some(outcome::read(&attributes)?)) }
     }
 
@@ -110,6 +110,6 @@ impl Attempts {
 
     async fn write(&self, key: &OutcomeKey, write: &ConditionalWrite) -> Result<Update, AwsError> {
         let attempt_id = key.attempt_id.to_string();
-        dynamodb::update(&self.client, &self.table, (attr::ATTEMPT_ID, &attempt_id), write).await
+        dynamodb::update(&self.dynamodb, &self.table, (attr::ATTEMPT_ID, &attempt_id), write).await
     }
 }

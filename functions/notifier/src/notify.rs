@@ -108,7 +108,7 @@ impl OutcomeNotifier {
             secrets: Arc::clone(&secrets),
             clock,
         };
-        let dynamodb = dynamodb::client(aws);
+        let dynamodb = dynamodb::service(aws);
         Self {
             http: Client::new(config.roots, CONNECT_TIME, REQUEST_TIME),
             attempts: Attempts::new(dynamodb.clone(), config.attempt_table.clone()),

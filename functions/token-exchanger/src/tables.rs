@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::Client;
 use shared::{
     AttemptId, Language, LinkId, Reason, Reference, Timestamp, WaId,
     attempt::{
@@ -13,7 +12,7 @@ use shared::{
         ledger::{Attempt, Conflict, Guard, Lease},
     },
     aws::{
-        AwsError, SdkConfig,
+        AwsError, SdkConfig, Service,
         dynamodb::{self, Transaction, Update},
         pending::Pending,
     },
@@ -39,7 +38,7 @@ const LOOKS: usize = 4;
 /// The tables.
 #[derive(Clone, Debug)]
 pub(crate) struct Tables {
-    client: Client,
+    dynamodb: Service,
     attempts: String,
     tokens: String,
     pending: Pending,
@@ -119,13 +118,13 @@ pub(crate) struct TableError(#[from] AwsError);
 impl Tables {
     /// The tables; no connection is opened yet.
     pub(crate) fn new(config: &SdkConfig, attempts: String, tokens: String, pending: String) -> Self {
-        let client = dynamodb::client(config);
-        Self { pending: Pending::new(client.clone(), pending), client, attempts, tokens }
+        let dynamodb = dynamodb::service(config);
+        Self { pending: Pending::new(dynamodb.clone(), pending), dynamodb, attempts, tokens }
     }
 
     /// The chat's row in the token table; empty where there is none.
     pub(crate) async fn read_tokens(&self, wa_id: &WaId) -> Result<Attributes, TableError> {
-        Ok(dynamodb::read(&self.client, &self.tokens, (attr::WA_ID, wa_id.as_str())).await?)
+        Ok(dynamodb::read(&self.dynamodb, &self.tokens, (attr::WA_ID, wa_id.as_str())).await?)
     }
 
     /// Claims the attempt for the time of a lease, by the item as it was seen before: empty, where it is likely new.
@@ -161,13 +160,13 @@ impl Tables {
 
     /// The attempt's item; empty where there is none.
     pub(crate) async fn read_attempt(&self, id: AttemptId) -> Result<Attributes, TableError> {
-        Ok(dynamodb::read(&self.client, &self.attempts, (attr::ATTEMPT_ID, &*id.to_string())).await?)
+        Ok(dynamodb::read(&self.dynamodb, &self.attempts, (attr::ATTEMPT_ID, &*id.to_string())).await?)
     }
 
     /// The reference that is kept for a link of this chat; `None` where there is none any more.
     pub(crate) async fn read_reference(&self, link_id: LinkId, wa_id: &WaId) -> Result<Option<Reference>, TableError> {
         let key = reference::row_id(link_id);
-        let row = dynamodb::read(&self.client, &self.attempts, (attr::ATTEMPT_ID, &key)).await?;
+        let row = dynamodb::read(&self.dynamodb, &self.attempts, (attr::ATTEMPT_ID, &key)).await?;
         Ok(Reference::kept_in(&row, wa_id))
     }
 
@@ -219,7 +218,7 @@ impl Tables {
                 (&check, &*self.tokens, (attr::WA_ID, attempt.wa_id.as_str())),
                 (&write, &*self.attempts, (attr::ATTEMPT_ID, &*id)),
             ];
-            match dynamodb::transact(&self.client, writes).await {
+            match dynamodb::transact(&self.dynamodb, writes).await {
                 Ok(Transaction::Done) => return Ok(Finish::Written),
                 Ok(Transaction::ConditionFailed([true, _])) => {
                     let row = self.read_tokens(attempt.wa_id).await;
@@ -315,7 +314,7 @@ impl Tables {
         if let Some(end) = before.end {
             let (replaced, end) = (connection::replaced(now), end.to_string());
             let with_end = [writes[0], writes[1], (&replaced, &*self.attempts, (attr::ATTEMPT_ID, &*end))];
-            match dynamodb::transact(&self.client, with_end).await? {
+            match dynamodb::transact(&self.dynamodb, with_end).await? {
                 Transaction::Done => return Ok(Stored::Done),
                 Transaction::ConditionFailed([_, true, _]) => return self.refused(attempt, now).await,
                 Transaction::ConditionFailed([true, false, _]) => return Ok(Stored::RowChanged),
@@ -323,7 +322,7 @@ impl Tables {
                 Transaction::ConditionFailed([false, false, _]) => {}
             }
         }
-        match dynamodb::transact(&self.client, writes).await? {
+        match dynamodb::transact(&self.dynamodb, writes).await? {
             Transaction::Done => Ok(Stored::Done),
             // The second condition fails where the attempt is connected already.
             Transaction::ConditionFailed([_, true]) => self.refused(attempt, now).await,
@@ -350,7 +349,7 @@ impl Tables {
 
     /// One write to an attempt.
     async fn update(&self, id: AttemptId, write: &ConditionalWrite) -> Result<Update, TableError> {
-        Ok(dynamodb::update(&self.client, &self.attempts, (attr::ATTEMPT_ID, &id.to_string()), write).await?)
+        Ok(dynamodb::update(&self.dynamodb, &self.attempts, (attr::ATTEMPT_ID, &id.to_string()), write).await?)
     }
 }
 

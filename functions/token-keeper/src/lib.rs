@@ -20,8 +20,8 @@ use std::time::Duration;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use shared::{
     Language, Timestamp, WaId,
-    attempt::{EndReason, Next},
-    aws::{SdkConfig, links::Links, references::References},
+    attempt::{EndReason, Next, attr},
+    aws::{SdkConfig, dynamodb, links::Links, references::References},
     conditional_write::Attributes,
     connection::Consent,
     custody::{Custody, EndedConnection, TokenCustody, TokenError, Wish},
@@ -89,9 +89,8 @@ impl TokenKeeper {
             confirmations,
             default_language,
         } = config;
-        let other_secrets = callback_uri.source().cloned().into_iter().collect();
         let login_urls = custody.login_urls.clone();
-        let custody = Custody::new(custody, aws, clock, random, other_secrets);
+        let custody = Custody::new(custody, aws, clock, random, callback_uri.source());
         let references = References::new(custody.dynamodb().clone(), attempt_table.clone());
         let links = Links::new(aws, link_key_id, references, random);
         let relink = Relink { links, login_urls, lifetime: link_lifetime, callback_uri };
@@ -101,8 +100,8 @@ impl TokenKeeper {
 
     /// Prepares a read without sending it: that is all that a call for a fresh token needs.
     pub async fn warm_up(&self) {
-        if let Err(error) = tables::dry_run(self.custody.dynamodb(), &self.attempt_table).await {
-            warn!(%error, "warm-up of the table client failed");
+        if let Err(error) = dynamodb::dry_run(self.custody.dynamodb(), &self.attempt_table, attr::ATTEMPT_ID).await {
+            warn!(%error, "warm-up of the tables failed");
         }
     }
 
@@ -196,12 +195,12 @@ impl TokenKeeper {
         let row = self.custody.row(wa_id).await.map_err(Unavailable::from)?;
         let (mut standing, mut attempt) = (Standing::of(&row), Attributes::new());
         if standing != Standing::Connected {
-            let (client, table) = (self.custody.dynamodb(), &self.attempt_table);
-            let newest = tables::newest(client, table, wa_id).await.map_err(Unavailable::from)?;
+            let (dynamodb, table) = (self.custody.dynamodb(), &self.attempt_table);
+            let newest = tables::newest(dynamodb, table, wa_id).await.map_err(Unavailable::from)?;
             let under_way = newest.and_then(|newest| Some((newest.id, Standing::under_way(newest.status)?)));
             if let Some((id, of_login)) = under_way {
                 standing = of_login;
-                attempt = tables::attempt(client, table, id).await.map_err(Unavailable::from)?;
+                attempt = tables::attempt(dynamodb, table, id).await.map_err(Unavailable::from)?;
             }
         }
         let answer = standing.answer(&row, &attempt);

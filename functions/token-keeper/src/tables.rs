@@ -1,23 +1,15 @@
 //! What is read of the tables beside the custody's own reads.
 
-use aws_sdk_dynamodb::{Client, types::AttributeValue};
+use aws_sdk_dynamodb::{operation::query::QueryInput, types::AttributeValue};
 use shared::{
     AttemptId, Status, WaId,
     attempt::{attr, index},
-    aws::{AwsError, dynamodb, http},
+    aws::{AwsError, Service, dynamodb},
     conditional_write::{Attributes, text},
 };
 
 /// What DynamoDB answers where the table has no such index: it is made in steps, and an adopted table may lack it.
 const NO_INDEX: &str = "ValidationException";
-
-/// Prepares and signs a read without sending it: the start has a full core for what the first call would otherwise wait for.
-pub(crate) async fn dry_run(client: &Client, table: &str) -> Result<(), AwsError> {
-    let nothing_is_sent = aws_sdk_dynamodb::config::Builder::new().http_client(http::dry_run());
-    let read = client.get_item().table_name(table).key(attr::WA_ID, AttributeValue::S(String::new()));
-    let answer = read.consistent_read(true).customize().config_override(nothing_is_sent).send().await;
-    answer.map(drop).map_err(AwsError::of("GetItem"))
-}
 
 /// A chat's newest attempt, or end of a connection.
 pub(crate) struct Newest {
@@ -26,20 +18,16 @@ pub(crate) struct Newest {
 }
 
 /// The chat's newest attempt; `None` where there is none, or no index to find it by.
-pub(crate) async fn newest(client: &Client, table: &str, wa_id: &WaId) -> Result<Option<Newest>, AwsError> {
-    let newest = client
-        .query()
+pub(crate) async fn newest(dynamodb: &Service, table: &str, wa_id: &WaId) -> Result<Option<Newest>, AwsError> {
+    let request = QueryInput::builder()
         .table_name(table)
         .index_name(index::BY_CHAT)
         .key_condition_expression("#chat = :chat")
         .expression_attribute_names("#chat", attr::WA_ID)
         .expression_attribute_values(":chat", AttributeValue::S(wa_id.as_str().to_owned()))
         .scan_index_forward(false)
-        .limit(1)
-        .send()
-        .await
-        .map_err(AwsError::of("Query"));
-    match newest {
+        .limit(1);
+    match dynamodb.call(request).await.map_err(AwsError::of("Query")) {
         Ok(page) => {
             let newest = page.items.into_iter().flatten().next().map(dynamodb::attributes).unwrap_or_default();
             let (id, status) = (text(&newest, attr::ATTEMPT_ID), text(&newest, attr::STATUS));
@@ -52,6 +40,6 @@ pub(crate) async fn newest(client: &Client, table: &str, wa_id: &WaId) -> Result
 }
 
 /// The attempt's row; empty where there is none.
-pub(crate) async fn attempt(client: &Client, table: &str, id: AttemptId) -> Result<Attributes, AwsError> {
-    dynamodb::read(client, table, (attr::ATTEMPT_ID, &id.to_string())).await
+pub(crate) async fn attempt(dynamodb: &Service, table: &str, id: AttemptId) -> Result<Attributes, AwsError> {
+    dynamodb::read(dynamodb, table, (attr::ATTEMPT_ID, &id.to_string())).await
 }

@@ -26,7 +26,7 @@ impl Resources {
     /// Nothing is fetched or opened yet.
     pub(crate) fn new(config: Config, aws: &SdkConfig, clock: Clock, random: Random) -> Self {
         let Config { custody, token_table, queue_url, exchange_queue_url, keep_alive, sweep_time } = config;
-        let custody = Custody::new(custody, aws, clock, random, Vec::new());
+        let custody = Custody::new(custody, aws, clock, random, None);
         Self {
             table: TokenTable::new(custody.dynamodb().clone(), token_table),
             queue: Queue::new(aws, queue_url),

@@ -1,9 +1,12 @@
 //! The token table as a sweep reads it: its size, and page by page. It may be the customer's: no index of it is asked for.
 
-use aws_sdk_dynamodb::{Client, types::AttributeValue};
+use aws_sdk_dynamodb::{
+    operation::{describe_table::DescribeTableInput, scan::ScanInput},
+    types::AttributeValue,
+};
 use shared::{
     attempt::attr,
-    aws::{AwsError, dynamodb},
+    aws::{AwsError, Service, dynamodb},
     conditional_write::Attributes,
     connection::{ENDED_AT, ISSUED_AT, LEASE_UNTIL, LOST_AT, REFRESH_TOKEN, REFRESHED_AT, VERSION},
     custody::upkeep::Page,
@@ -18,7 +21,7 @@ const PROJECTION: [&str; 8] =
 /// The table `salesforce_tokens`.
 #[derive(Clone, Debug)]
 pub(crate) struct TokenTable {
-    client: Client,
+    dynamodb: Service,
     name: String,
 }
 
@@ -30,15 +33,15 @@ pub(crate) struct Rows {
 }
 
 impl TokenTable {
-    pub(crate) fn new(client: Client, name: String) -> Self {
-        Self { client, name }
+    pub(crate) fn new(dynamodb: Service, name: String) -> Self {
+        Self { dynamodb, name }
     }
 
     /// Its size, some hours old.
     pub(crate) async fn size(&self) -> Result<Size, AwsError> {
         let operation = "DescribeTable";
-        let answer =
-            self.client.describe_table().table_name(&self.name).send().await.map_err(AwsError::of(operation))?;
+        let request = DescribeTableInput::builder().table_name(&self.name);
+        let answer = self.dynamodb.call(request).await.map_err(AwsError::of(operation))?;
         let table = answer.table.ok_or_else(|| AwsError::unexpected(operation))?;
         let number = |value: Option<i64>| value.and_then(|value| value.try_into().ok()).unwrap_or_default();
         Ok(Size { bytes: number(table.table_size_bytes), rows: number(table.item_count) })
@@ -47,9 +50,7 @@ impl TokenTable {
     /// The rows of a page, eventually consistent: whatever follows looks at the row again.
     pub(crate) async fn page(&self, page: &Page) -> Result<Rows, AwsError> {
         let names: Vec<_> = (0..PROJECTION.len()).map(|number| format!("#{number}")).collect();
-        let mut scan = self
-            .client
-            .scan()
+        let mut scan = ScanInput::builder()
             .table_name(&self.name)
             .segment(number(page.segment))
             .total_segments(number(page.segments))
@@ -61,7 +62,7 @@ impl TokenTable {
         if let Some(key) = &page.start_key {
             scan = scan.exclusive_start_key(attr::WA_ID, AttributeValue::S(key.clone()));
         }
-        let answer = scan.send().await.map_err(AwsError::of("Scan"))?;
+        let answer = self.dynamodb.call(scan).await.map_err(AwsError::of("Scan"))?;
         let next_key = match answer.last_evaluated_key {
             None => None,
             Some(mut key) => match key.remove(attr::WA_ID) {

@@ -5,14 +5,16 @@
 use std::collections::HashMap;
 
 use aws_sdk_kms::{
-    Client,
-    config::BehaviorVersion,
+    operation::{
+        decrypt::DecryptInput, generate_data_key::GenerateDataKeyInput, generate_mac::GenerateMacInput,
+        get_public_key::GetPublicKeyInput, sign::SignInput,
+    },
     primitives::Blob,
     types::{DataKeySpec, MacAlgorithmSpec, MessageType, SigningAlgorithmSpec},
 };
 use secrecy::{ExposeSecret as _, SecretBox, zeroize::Zeroize as _};
 
-use super::{AwsError, SdkConfig};
+use super::{AwsError, SdkConfig, Service, service::requests};
 use crate::{
     AttemptId,
     attempt::attr,
@@ -22,6 +24,17 @@ use crate::{
     state::{StateKey, UnsignedState},
 };
 
+requests!(aws_sdk_kms:
+    decrypt { DecryptInputBuilder -> Decrypt(DecryptInput) -> DecryptOutput, DecryptError }
+    generate_data_key { GenerateDataKeyInputBuilder
+        -> GenerateDataKey(GenerateDataKeyInput) -> GenerateDataKeyOutput, GenerateDataKeyError }
+    generate_mac { GenerateMacInputBuilder
+        -> GenerateMac(GenerateMacInput) -> GenerateMacOutput, GenerateMacError }
+    get_public_key { GetPublicKeyInputBuilder
+        -> GetPublicKey(GetPublicKeyInput) -> GetPublicKeyOutput, GetPublicKeyError }
+    sign { SignInputBuilder -> Sign(SignInput) -> SignOutput, SignError }
+);
+
 /// The encryption context of tokens that are on the queue because they could not be stored, beside the attempt's id.
 const CHECKPOINT_PURPOSE: (&str, &str) = ("purpose", "checkpoint");
 
@@ -30,7 +43,7 @@ const REFRESH_TOKEN_PURPOSE: (&str, &str) = ("purpose", "refresh-token");
 
 /// A client of the region's KMS.
 #[derive(Clone, Debug)]
-pub struct Kms(Client);
+pub struct Kms(Service);
 
 /// A key for envelope encryption of one message.
 pub struct DataKey {
@@ -67,8 +80,7 @@ impl Kms {
     /// A client with the given configuration.
     #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
-        let config = aws_sdk_kms::config::Builder::from(config).behavior_version(BehaviorVersion::v2026_01_12());
-        Self(Client::from_conf(config.build()))
+        Self(Service::new(config, "kms"))
     }
 
     /// The public half of a signing key (`GetPublicKey`).
@@ -77,7 +89,8 @@ impl Kms {
     /// [`KmsError`], also where the key is not an Ed25519 one.
     pub async fn state_key(&self, key_id: &str) -> Result<StateKey, KmsError> {
         let operation = "GetPublicKey";
-        let response = self.0.get_public_key().key_id(key_id).send().await.map_err(AwsError::of(operation))?;
+        let request = GetPublicKeyInput::builder().key_id(key_id);
+        let response = self.0.call(request).await.map_err(AwsError::of(operation))?;
         response.public_key.and_then(|der| StateKey::from_der(der.as_ref()).ok()).ok_or_else(|| unexpected(operation))
     }
 
@@ -99,16 +112,12 @@ impl Kms {
     /// [`KmsError`].
     pub async fn sign(&self, key_id: &str, state: UnsignedState) -> Result<String, KmsError> {
         let operation = "Sign";
-        let response = self
-            .0
-            .sign()
+        let request = SignInput::builder()
             .key_id(key_id)
             .signing_algorithm(SigningAlgorithmSpec::Ed25519Sha512)
             .message_type(MessageType::Raw)
-            .message(Blob::new(state.message()))
-            .send()
-            .await
-            .map_err(AwsError::of(operation))?;
+            .message(Blob::new(state.message()));
+        let response = self.0.call(request).await.map_err(AwsError::of(operation))?;
         let signature = response.signature.ok_or_else(|| unexpected(operation))?;
         let signature = signature.as_ref().try_into().map_err(|_| unexpected(operation))?;
         Ok(state.with_signature(signature))
@@ -133,15 +142,11 @@ impl Kms {
 
     async fn mac(&self, key_id: &str, message: &[u8]) -> Result<SecretBox<[u8; 32]>, KmsError> {
         let operation = "GenerateMac";
-        let response = self
-            .0
-            .generate_mac()
+        let request = GenerateMacInput::builder()
             .key_id(key_id)
             .mac_algorithm(MacAlgorithmSpec::HmacSha256)
-            .message(Blob::new(message))
-            .send()
-            .await
-            .map_err(AwsError::of(operation))?;
+            .message(Blob::new(message));
+        let response = self.0.call(request).await.map_err(AwsError::of(operation))?;
         secret_bytes(response.mac.ok_or_else(|| unexpected(operation))?, operation)
     }
 
@@ -185,15 +190,11 @@ impl Kms {
 
     async fn data_key(&self, key_id: &str, context: Context) -> Result<DataKey, KmsError> {
         let operation = "GenerateDataKey";
-        let response = self
-            .0
-            .generate_data_key()
+        let request = GenerateDataKeyInput::builder()
             .key_id(key_id)
             .key_spec(DataKeySpec::Aes256)
-            .set_encryption_context(Some(context))
-            .send()
-            .await
-            .map_err(AwsError::of(operation))?;
+            .set_encryption_context(Some(context));
+        let response = self.0.call(request).await.map_err(AwsError::of(operation))?;
         let (Some(plaintext), Some(sealed)) = (response.plaintext, response.ciphertext_blob) else {
             return Err(unexpected(operation));
         };
@@ -202,15 +203,11 @@ impl Kms {
 
     async fn open_data_key(&self, key_id: &str, context: Context, sealed: &[u8]) -> Result<PlaintextKey, KmsError> {
         let operation = "Decrypt";
-        let response = self
-            .0
-            .decrypt()
+        let request = DecryptInput::builder()
             .key_id(key_id)
             .set_encryption_context(Some(context))
-            .ciphertext_blob(Blob::new(sealed))
-            .send()
-            .await
-            .map_err(AwsError::of(operation))?;
+            .ciphertext_blob(Blob::new(sealed));
+        let response = self.0.call(request).await.map_err(AwsError::of(operation))?;
         secret_bytes(response.plaintext.ok_or_else(|| unexpected(operation))?, operation)
     }
 }

@@ -1,9 +1,7 @@
 //! The limit table: asks whether something may happen once more, by the rules of [`crate::limit`].
 
-use aws_sdk_dynamodb::Client;
-
 use super::{
-    AwsError,
+    AwsError, Service,
     dynamodb::{self, Update},
 };
 use crate::{
@@ -15,7 +13,7 @@ use crate::{
 /// The limit table.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    client: Client,
+    dynamodb: Service,
     table: String,
 }
 
@@ -27,10 +25,10 @@ pub struct Guess {
 }
 
 impl Limits {
-    /// The table with this name, by a client that the function has.
+    /// The table with this name.
     #[must_use]
-    pub fn new(client: Client, table: String) -> Self {
-        Self { client, table }
+    pub fn new(dynamodb: Service, table: String) -> Self {
+        Self { dynamodb, table }
     }
 
     /// Counts a press of a link's button; `false` where it was pressed too often.
@@ -39,7 +37,7 @@ impl Limits {
     /// [`AwsError`]: nothing is known then.
     pub async fn allow_press(&self, link: LinkId, link_expires_at: Timestamp) -> Result<bool, AwsError> {
         let (key, write) = (limit::press_id(link), limit::press(link_expires_at));
-        let update = dynamodb::update(&self.client, &self.table, (attr::ID, &key), &write).await?;
+        let update = dynamodb::update(&self.dynamodb, &self.table, (attr::ID, &key), &write).await?;
         Ok(matches!(update, Update::Done(_)))
     }
 
@@ -77,7 +75,7 @@ impl Limits {
         let Guess { slot, now } = guess;
         let write = Occurrence { of: proof.as_str(), window: GUESS_WINDOW, now }.give_back(slot);
         let key = limit::guess_id(wa_id);
-        dynamodb::update(&self.client, &self.table, (attr::ID, &key), &write).await.map(drop)
+        dynamodb::update(&self.dynamodb, &self.table, (attr::ID, &key), &write).await.map(drop)
     }
 
     /// Takes one of a chat's slots; `None` where all are taken.
@@ -87,7 +85,7 @@ impl Limits {
         let mut slot = 0;
         for _try in 0..=PLACES {
             let write = occurrence.take(slot);
-            match dynamodb::update(&self.client, &self.table, (attr::ID, key), &write).await? {
+            match dynamodb::update(&self.dynamodb, &self.table, (attr::ID, key), &write).await? {
                 Update::Done(_) => return Ok(Some(slot)),
                 Update::ConditionFailed(item) => match occurrence.slot(&item) {
                     Some(next) => slot = next,
@@ -112,7 +110,7 @@ mod tests {
     async fn limits() -> (Server, Limits) {
         let server = Server::start().await;
         let config = crate::aws::config(&Settings::new(|name: &str| setting(name, &server))).unwrap();
-        (server.clone(), Limits::new(dynamodb::client(&config), "limits".to_owned()))
+        (server.clone(), Limits::new(dynamodb::service(&config), "limits".to_owned()))
     }
 
     /// The condition does not hold for this item.

@@ -18,9 +18,9 @@ use crate::{
 
 /// Makes links now and then.
 pub struct Links {
-    aws: SdkConfig,
+    kms: Kms,
     key_id: String,
-    /// Derived for the first link: most invocations make none, and a client of KMS is a tenth of a cold start.
+    /// Derived for the first link: most invocations make none.
     key: OnceCell<LinkKey>,
     references: References,
     random: Random,
@@ -42,7 +42,7 @@ impl Links {
     /// fetched yet.
     #[must_use]
     pub fn new(aws: &SdkConfig, key_id: String, references: References, random: Random) -> Self {
-        Self { aws: aws.clone(), key_id, key: OnceCell::new(), references, random }
+        Self { kms: Kms::new(aws), key_id, key: OnceCell::new(), references, random }
     }
 
     /// The id of a new link.
@@ -73,7 +73,7 @@ impl Links {
                 warn!(%link_id, %error, "reference not kept, link made without it");
             }
         };
-        let key = self.key.get_or_try_init(async || Kms::new(&self.aws).link_key(&self.key_id).await);
+        let key = self.key.get_or_try_init(|| self.kms.link_key(&self.key_id));
         let ((), key) = tokio::join!(keeping, key);
         let mut nonce = [0; NONCE_LENGTH];
         (self.random)(&mut nonce)?;
@@ -176,7 +176,7 @@ mod tests {
     async fn links() -> (Server, SdkConfig, Links) {
         let server = Server::start().await.with_kms();
         let config = crate::aws::config(&Settings::new(|name: &str| setting(name, &server))).unwrap();
-        let references = References::new(dynamodb::client(&config), "attempts".to_owned());
+        let references = References::new(dynamodb::service(&config), "attempts".to_owned());
         let links = Links::new(&config, "link".to_owned(), references, nines);
         (server, config, links)
     }

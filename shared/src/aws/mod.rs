@@ -25,9 +25,11 @@ pub mod references;
 mod roots;
 #[cfg(feature = "secrets")]
 pub mod secrets;
+pub mod service;
 mod start;
 
 pub use self::{
     error::AwsError,
+    service::Service,
     start::{Later, Start, config, unsupported},
 };

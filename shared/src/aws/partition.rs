@@ -21,6 +21,12 @@ pub fn domain(region: &str) -> &'static str {
     OTHERS.iter().find(|(prefix, _)| region.starts_with(prefix)).map_or(DEFAULT_DOMAIN, |(_, domain)| domain)
 }
 
+/// The URL of a service in a region.
+#[must_use]
+pub(super) fn endpoint(service: &str, region: &str) -> String {
+    format!("https://{service}.{region}.{}", domain(region))
+}
+
 #[cfg(all(test, feature = "bot"))]
 pub(super) mod tests {
     use aws_sdk_sqs::config::endpoint::{DefaultResolver, Params, ResolveEndpoint as _};

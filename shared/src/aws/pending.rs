@@ -1,9 +1,7 @@
 //! The table of logins that wait for their chat's confirmation, by the rules of [`crate::proof::pending`].
 
-use aws_sdk_dynamodb::Client;
-
 use super::{
-    AwsError,
+    AwsError, Service,
     dynamodb::{self, Update},
 };
 use crate::{
@@ -18,15 +16,15 @@ use crate::{
 /// The table of pending logins.
 #[derive(Clone, Debug)]
 pub struct Pending {
-    client: Client,
+    dynamodb: Service,
     table: String,
 }
 
 impl Pending {
-    /// The table with this name, by a client that the function has.
+    /// The table with this name.
     #[must_use]
-    pub fn new(client: Client, table: String) -> Self {
-        Self { client, table }
+    pub fn new(dynamodb: Service, table: String) -> Self {
+        Self { dynamodb, table }
     }
 
     /// Records that a chat has sent a code, where nobody has and its time is not over. Returns the row as it is then, for
@@ -68,7 +66,7 @@ impl Pending {
     /// [`AwsError`].
     pub async fn read(&self, proof: &ChatProof) -> Result<Attributes, AwsError> {
         let (table, key) = self.row(proof);
-        dynamodb::read(&self.client, table, key).await
+        dynamodb::read(&self.dynamodb, table, key).await
     }
 
     /// The table and the key of a code's row, for a transaction.
@@ -80,7 +78,7 @@ impl Pending {
     /// The row once this is written, or as it is where it may not be.
     async fn after(&self, write: &ConditionalWrite, proof: &ChatProof) -> Result<Attributes, AwsError> {
         let (table, key) = self.row(proof);
-        Ok(match dynamodb::update(&self.client, table, key, write).await? {
+        Ok(match dynamodb::update(&self.dynamodb, table, key, write).await? {
             Update::Done(mut row) => {
                 write.apply(&mut row);
                 row
@@ -103,7 +101,7 @@ mod tests {
     async fn pending() -> (Server, Pending) {
         let server = Server::start().await;
         let config = crate::aws::config(&Settings::new(|name: &str| setting(name, &server))).unwrap();
-        (server.clone(), Pending::new(dynamodb::client(&config), "pending".to_owned()))
+        (server.clone(), Pending::new(dynamodb::service(&config), "pending".to_owned()))
     }
 
     fn proof() -> ChatProof {

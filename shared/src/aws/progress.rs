@@ -1,13 +1,11 @@
 //! The table of attempts, as far as a page asks how a login stands.
 
-use aws_sdk_dynamodb::Client;
-
-use super::{AwsError, dynamodb};
+use super::{AwsError, Service, dynamodb};
 use crate::{AttemptId, attempt::attr, conditional_write::Attributes};
 
 /// The table of attempts: how an attempt stands and why, and nothing else of it.
 pub struct Progress {
-    client: Client,
+    dynamodb: Service,
     table: String,
 }
 
@@ -15,10 +13,10 @@ impl Progress {
     /// The attributes that are read, which the function's role is limited to, beside the key.
     pub const READ: [&str; 2] = [attr::STATUS, attr::REASON];
 
-    /// The table with this name, by a client that the function has.
+    /// The table with this name.
     #[must_use]
-    pub const fn new(client: Client, table: String) -> Self {
-        Self { client, table }
+    pub const fn new(dynamodb: Service, table: String) -> Self {
+        Self { dynamodb, table }
     }
 
     /// The attributes [`Self::READ`] of an attempt; empty where it has no row. They can be a second old.
@@ -27,6 +25,6 @@ impl Progress {
     /// [`AwsError`].
     pub async fn read(&self, attempt_id: AttemptId) -> Result<Attributes, AwsError> {
         let id = attempt_id.to_string();
-        dynamodb::read_only(&self.client, &self.table, (attr::ATTEMPT_ID, &id), &Self::READ).await
+        dynamodb::read_only(&self.dynamodb, &self.table, (attr::ATTEMPT_ID, &id), &Self::READ).await
     }
 }

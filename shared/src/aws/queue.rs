@@ -1,11 +1,31 @@
 //! A queue that invokes its function. Lambda receives and deletes; here a message is sent, and a received one is set to come
 //! back.
 
-use std::{collections::HashSet, sync::OnceLock, time::Duration};
+use std::{collections::HashSet, time::Duration};
 
-use aws_sdk_sqs::{Client, config::BehaviorVersion, error::BuildError, types::SendMessageBatchRequestEntry};
+use aws_sdk_sqs::{
+    error::BuildError,
+    operation::{
+        change_message_visibility::ChangeMessageVisibilityInput, send_message::SendMessageInput,
+        send_message_batch::SendMessageBatchInput,
+    },
+    types::SendMessageBatchRequestEntry,
+};
 
-use super::{AwsError, SdkConfig};
+use super::{AwsError, SdkConfig, Service, service::requests};
+
+requests!(aws_sdk_sqs:
+    change_message_visibility { ChangeMessageVisibilityInputBuilder
+        -> ChangeMessageVisibility(ChangeMessageVisibilityInput)
+        -> ChangeMessageVisibilityOutput, ChangeMessageVisibilityError }
+    send_message { SendMessageInputBuilder
+        -> SendMessage(SendMessageInput) -> SendMessageOutput, SendMessageError }
+    send_message_batch { SendMessageBatchInputBuilder
+        -> SendMessageBatch(SendMessageBatchInput) -> SendMessageBatchOutput, SendMessageBatchError }
+);
+
+/// SQS, for [`Service`].
+pub const SQS: &str = "sqs";
 
 /// The longest visibility timeout that SQS accepts, in seconds
 /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html>).
@@ -32,9 +52,7 @@ pub struct Receive {
 /// A queue that invokes its function.
 #[derive(Clone, Debug)]
 pub struct Queue {
-    config: SdkConfig,
-    /// Made for the first message that is sent or goes back: most batches need none, and it is a tenth of a cold start.
-    client: OnceLock<Client>,
+    sqs: Service,
     url: String,
 }
 
@@ -53,14 +71,7 @@ impl Queue {
     /// The queue at this URL; no connection is opened yet.
     #[must_use]
     pub fn new(config: &SdkConfig, url: String) -> Self {
-        Self { config: config.clone(), client: OnceLock::new(), url }
-    }
-
-    fn client(&self) -> &Client {
-        self.client.get_or_init(|| {
-            let config = aws_sdk_sqs::config::Builder::from(&self.config);
-            Client::from_conf(config.behavior_version(BehaviorVersion::v2026_01_12()).build())
-        })
+        Self { sqs: Service::new(config, SQS), url }
     }
 
     /// Sends a message, which is not received before the delay is over, in whole seconds.
@@ -68,15 +79,8 @@ impl Queue {
     /// # Errors
     /// [`AwsError`].
     pub async fn send(&self, body: String, delay: Duration) -> Result<(), AwsError> {
-        self.client()
-            .send_message()
-            .queue_url(&self.url)
-            .message_body(body)
-            .delay_seconds(seconds(delay))
-            .send()
-            .await
-            .map(drop)
-            .map_err(AwsError::of("SendMessage"))
+        let message = SendMessageInput::builder().queue_url(&self.url).message_body(body).delay_seconds(seconds(delay));
+        self.sqs.call(message).await.map(drop).map_err(AwsError::of("SendMessage"))
     }
 
     /// Sends up to [`MAX_BATCH`] messages at once, each with its delay as [`Self::send`] has it. Returns those that the queue
@@ -95,9 +99,9 @@ impl Queue {
             })
             .collect();
         let entries = entries.map_err(|error| failed(error.into()))?;
-        let request = self.client().send_message_batch().queue_url(&self.url).set_entries(Some(entries));
-        let taken: HashSet<_> =
-            request.send().await.map_err(failed)?.successful.into_iter().map(|sent| sent.id).collect();
+        let batch = SendMessageBatchInput::builder().queue_url(&self.url).set_entries(Some(entries));
+        let answer = self.sqs.call(batch).await.map_err(failed)?;
+        let taken: HashSet<_> = answer.successful.into_iter().map(|sent| sent.id).collect();
         Ok((0..messages.len()).filter(|place| !taken.contains(&place.to_string())).collect())
     }
 
@@ -107,15 +111,11 @@ impl Queue {
     /// # Errors
     /// [`AwsError`].
     pub async fn set_visibility(&self, receipt: &str, timeout: Duration) -> Result<(), AwsError> {
-        self.client()
-            .change_message_visibility()
+        let change = ChangeMessageVisibilityInput::builder()
             .queue_url(&self.url)
             .receipt_handle(receipt)
-            .visibility_timeout(seconds(timeout).min(MAX_VISIBILITY_TIMEOUT))
-            .send()
-            .await
-            .map(drop)
-            .map_err(AwsError::of("ChangeMessageVisibility"))
+            .visibility_timeout(seconds(timeout).min(MAX_VISIBILITY_TIMEOUT));
+        self.sqs.call(change).await.map(drop).map_err(AwsError::of("ChangeMessageVisibility"))
     }
 }
 

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::Client;
-
-use super::{AwsError, dynamodb};
+use super::{AwsError, Service, dynamodb};
 use crate::{Reference, attempt::attr, link::Link, reference::row_id};
 
 /// The longest that a link waits for its reference to be kept.
@@ -12,7 +10,7 @@ const TIME: Duration = Duration::from_secs(3);
 
 /// The table of attempts, as far as it keeps references.
 pub struct References {
-    client: Client,
+    dynamodb: Service,
     table: String,
 }
 
@@ -28,10 +26,10 @@ pub enum NotKept {
 }
 
 impl References {
-    /// The table with this name, by a client that the function has.
+    /// The table with this name.
     #[must_use]
-    pub fn new(client: Client, table: String) -> Self {
-        Self { client, table }
+    pub fn new(dynamodb: Service, table: String) -> Self {
+        Self { dynamodb, table }
     }
 
     /// Keeps the reference of a link, which says then that it has one.
@@ -40,7 +38,7 @@ impl References {
     /// [`NotKept`]: the link is as it was given.
     pub async fn keep(&self, link: &mut Link, reference: &Reference) -> Result<(), NotKept> {
         let (key, write) = (row_id(link.link_id), reference.kept_for(link));
-        let keeping = dynamodb::update(&self.client, &self.table, (attr::ATTEMPT_ID, &key), &write);
+        let keeping = dynamodb::update(&self.dynamodb, &self.table, (attr::ATTEMPT_ID, &key), &write);
         // No other link has its id: the condition is for repetitions of the request.
         tokio::time::timeout(TIME, keeping).await.map_err(|_| NotKept::Time)??;
         link.has_reference = true;
@@ -59,7 +57,7 @@ mod tests {
     async fn references() -> (Server, References) {
         let server = Server::start().await;
         let config = crate::aws::config(&Settings::new(|name: &str| setting(name, &server))).unwrap();
-        (server.clone(), References::new(dynamodb::client(&config), "attempts".to_owned()))
+        (server.clone(), References::new(dynamodb::service(&config), "attempts".to_owned()))
     }
 
     fn link() -> Link {

@@ -3,15 +3,26 @@
 use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use aws_sdk_secretsmanager::{
-    Client, config::BehaviorVersion, error::SdkError, operation::batch_get_secret_value::BatchGetSecretValueOutput,
+    error::SdkError,
+    operation::{
+        batch_get_secret_value::{BatchGetSecretValueInput, BatchGetSecretValueOutput},
+        get_secret_value::GetSecretValueInput,
+    },
 };
 use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 use tracing::warn;
 
-use super::{AwsError, SdkConfig};
+use super::{AwsError, SdkConfig, Service, service::requests};
 use crate::{SettingError, Settings, Timestamp, secret_text};
+
+requests!(aws_sdk_secretsmanager:
+    batch_get_secret_value { BatchGetSecretValueInputBuilder
+        -> BatchGetSecretValue(BatchGetSecretValueInput) -> BatchGetSecretValueOutput, BatchGetSecretValueError }
+    get_secret_value { GetSecretValueInputBuilder
+        -> GetSecretValue(GetSecretValueInput) -> GetSecretValueOutput, GetSecretValueError }
+);
 
 /// How long fetched secrets are used before they are fetched again.
 const LIFETIME: Duration = Duration::from_mins(5);
@@ -117,7 +128,7 @@ impl fmt::Debug for Secrets {
 
 /// A function's secrets, fetched together and cached.
 pub struct SecretStore {
-    client: Client,
+    service: Service,
     names: Vec<String>,
     /// Locked during a fetch, so that concurrent callers share it.
     cache: Mutex<Option<Cached>>,
@@ -131,9 +142,6 @@ struct Cached {
 impl SecretStore {
     /// A store of the secrets among these sources. Nothing is fetched yet.
     pub fn new<'a>(config: &SdkConfig, sources: impl IntoIterator<Item = &'a Source>) -> Self {
-        let config = aws_sdk_secretsmanager::config::Builder::from(config)
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .build();
         let mut names: Vec<_> = sources
             .into_iter()
             .filter_map(|source| match source {
@@ -143,7 +151,7 @@ impl SecretStore {
             .collect();
         names.sort();
         names.dedup();
-        Self { client: Client::from_conf(config), names, cache: Mutex::new(None) }
+        Self { service: Service::new(config, "secretsmanager"), names, cache: Mutex::new(None) }
     }
 
     /// The secrets, from the cache or fetched now. What cannot be fetched again stays in use: expired secrets mostly still
@@ -194,7 +202,8 @@ impl SecretStore {
     /// cannot be read.
     pub async fn previous(&self, source: &Source, now: Timestamp) -> Option<Secrets> {
         let Source::Secret(name) = source else { return None };
-        let response = self.client.get_secret_value().secret_id(name).version_stage("AWSPREVIOUS").send().await;
+        let response =
+            self.service.call(GetSecretValueInput::builder().secret_id(name).version_stage("AWSPREVIOUS")).await;
         let value = response.map_err(AwsError::of("GetSecretValue")).ok()?.secret_string?;
         Some(Secrets { fetched_at: now, by_name: HashMap::from([(name.clone(), Ok(plain(&value)))]) })
     }
@@ -203,7 +212,8 @@ impl SecretStore {
         if self.names.is_empty() {
             return Ok(Secrets { fetched_at: now, by_name: HashMap::new() });
         }
-        let response = self.client.batch_get_secret_value().set_secret_id_list(Some(self.names.clone())).send().await;
+        let response =
+            self.service.call(BatchGetSecretValueInput::builder().set_secret_id_list(Some(self.names.clone()))).await;
         let by_name = match response {
             Ok(batch) => self.read(batch),
             Err(refusal) if is_refused(&refusal) => {
@@ -240,7 +250,7 @@ impl SecretStore {
     async fn fetch_each(&self) -> Result<ByName, AwsError> {
         let mut by_name = HashMap::with_capacity(self.names.len());
         for name in &self.names {
-            let value = match self.client.get_secret_value().secret_id(name).send().await {
+            let value = match self.service.call(GetSecretValueInput::builder().secret_id(name)).await {
                 Ok(secret) => secret.secret_string.map(|value| plain(&value)).ok_or_else(|| NO_TEXT.to_owned()),
                 Err(SdkError::ServiceError(error)) => Err(error.err().code().unwrap_or("no error code").to_owned()),
                 Err(error) => return Err(AwsError::of("GetSecretValue")(error)),

@@ -200,7 +200,7 @@ async fn yield_to_io() {
 fn endpoint(settings: &Settings<impl Fn(&str) -> Option<String>>, service: &str) -> Result<Option<Uri>, SettingError> {
     let region = settings.required("AWS_REGION")?;
     let url = settings.optional("AWS_ENDPOINT_URL");
-    let url = url.unwrap_or_else(|| format!("https://{service}.{region}.{}", partition::domain(&region)));
+    let url = url.unwrap_or_else(|| partition::endpoint(service, &region));
     Ok(url.parse().ok())
 }
 
@@ -368,6 +368,7 @@ mod tests {
             let settings = Settings::new(|name: &str| (name == "AWS_REGION").then(|| region.to_owned()));
             for (service, url) in [
                 ("dynamodb", url_by_sdk!(aws_sdk_dynamodb, region)),
+                ("events", url_by_sdk!(aws_sdk_eventbridge, region)),
                 ("kms", url_by_sdk!(aws_sdk_kms, region)),
                 ("secretsmanager", url_by_sdk!(aws_sdk_secretsmanager, region)),
                 ("sqs", url_by_sdk!(aws_sdk_sqs, region)),

@@ -1,22 +1,26 @@
 //! The bot's event bus: each entry's detail is the event itself, so that rules match its type, its source and its fields.
 
 use aws_sdk_eventbridge::{
-    Client,
-    config::{BehaviorVersion, Region},
+    config::Region,
+    operation::put_events::PutEventsInput,
     types::{PutEventsRequestEntry, PutEventsResultEntry},
 };
 use aws_smithy_types::DateTime;
 use serde::Serialize;
 
 use super::{CloudEvent, Notification, NotifyError, to_json};
-use crate::aws::{SdkConfig, error::AwsError};
+use crate::aws::{SdkConfig, Service, error::AwsError, service::requests};
+
+requests!(aws_sdk_eventbridge:
+    put_events { PutEventsInputBuilder -> PutEvents(PutEventsInput) -> PutEventsOutput, PutEventsError }
+);
 
 const OPERATION: &str = "PutEvents";
 
 /// The event bus that the bot's rules are on.
 #[derive(Clone, Debug)]
 pub struct EventBus {
-    client: Client,
+    events: Service,
     /// As `EventBridge` takes it: a name or an ARN.
     name: String,
 }
@@ -43,14 +47,10 @@ impl<'a> From<&Notification<'a>> for BusEvent<'a> {
 impl EventBus {
     /// The bus with this name in the function's Region, or with this ARN in the ARN's; no connection is opened yet.
     #[must_use]
-    pub fn new(config: &SdkConfig, name: String) -> Self {
-        let mut config = aws_sdk_eventbridge::config::Builder::from(config);
-        config = config.behavior_version(BehaviorVersion::v2026_01_12());
-        // The SDK sends to the Region of its client, whatever the ARN.
-        if let Some(region) = region(&name) {
-            config.set_region(Some(Region::new(region.to_owned())));
-        }
-        Self { client: Client::from_conf(config.build()), name }
+    pub fn new(aws: &SdkConfig, name: String) -> Self {
+        // An entry is put in the Region that it is signed for, whatever the ARN.
+        let config = region(&name).map(|region| aws.to_builder().region(Region::new(region.to_owned())).build());
+        Self { events: Service::new(config.as_ref().unwrap_or(aws), "events"), name }
     }
 
     /// Puts the event on the bus. A rule's targets are `EventBridge`'s to deliver to.
@@ -66,7 +66,7 @@ impl EventBus {
             .time(DateTime::from_millis(i64::try_from(detail.at.millis()).unwrap_or(i64::MAX)))
             .detail(to_json(detail))
             .build();
-        let answer = self.client.put_events().entries(entry).send().await;
+        let answer = self.events.call(PutEventsInput::builder().entries(entry)).await;
         let answer = answer.map_err(|error| NotifyError::Bus(AwsError::of(OPERATION)(error)))?;
         accepted(answer.entries()).map_err(NotifyError::Bus)
     }

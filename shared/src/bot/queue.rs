@@ -1,16 +1,13 @@
 //! The bot's queue: each message has the shape that bots of the older system read, with the event beside it.
 
-use aws_sdk_sqs::{
-    Client,
-    config::{BehaviorVersion, Region},
-};
+use aws_sdk_sqs::{config::Region, operation::send_message::SendMessageInput};
 use serde::Serialize;
 use url::Url;
 
 use super::{CloudEvent, Notification, NotifyError, to_json};
 use crate::{
     WaId,
-    aws::{SdkConfig, error::AwsError},
+    aws::{SdkConfig, Service, error::AwsError, queue::SQS},
 };
 
 /// The longest group id that SQS takes
@@ -20,7 +17,7 @@ const MAX_GROUP_ID: usize = 128;
 /// The queue that the bot receives events from: a standard one, or a FIFO queue, whose name ends in `.fifo`.
 #[derive(Clone, Debug)]
 pub struct BotQueue {
-    client: Client,
+    sqs: Service,
     url: String,
 }
 
@@ -47,13 +44,10 @@ impl<'a> From<&Notification<'a>> for QueueMessage<'a> {
 impl BotQueue {
     /// The queue with this URL, in the URL's Region; no connection is opened yet.
     #[must_use]
-    pub fn new(config: &SdkConfig, url: String) -> Self {
-        let mut config = aws_sdk_sqs::config::Builder::from(config).behavior_version(BehaviorVersion::v2026_01_12());
-        // The SDK sends to the Region of its client, whatever the URL.
-        if let Some(region) = region(&url) {
-            config.set_region(Some(Region::new(region)));
-        }
-        Self { client: Client::from_conf(config.build()), url }
+    pub fn new(aws: &SdkConfig, url: String) -> Self {
+        // A message is sent to the Region that it is signed for, whatever the URL.
+        let config = region(&url).map(|region| aws.to_builder().region(Region::new(region)).build());
+        Self { sqs: Service::new(config.as_ref().unwrap_or(aws), SQS), url }
     }
 
     /// Sends the event. In a FIFO queue the events of one chat keep their order, and a repetition within five minutes is
@@ -64,16 +58,13 @@ impl BotQueue {
     pub async fn send(&self, notification: &Notification<'_>) -> Result<(), NotifyError> {
         let event = notification.event;
         let is_fifo = self.url.rsplit_once('.').is_some_and(|(_, end)| end == "fifo");
-        self.client
-            .send_message()
+        let message = SendMessageInput::builder()
             .queue_url(&self.url)
             .message_body(to_json(&QueueMessage::from(notification)))
             .set_message_group_id(is_fifo.then(|| group_id(event.subject)))
-            .set_message_deduplication_id(is_fifo.then(|| event.id.clone()))
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(|error| NotifyError::Queue(AwsError::of("SendMessage")(error)))
+            .set_message_deduplication_id(is_fifo.then(|| event.id.clone()));
+        let sent = self.sqs.call(message).await;
+        sent.map(drop).map_err(|error| NotifyError::Queue(AwsError::of("SendMessage")(error)))
     }
 }
 

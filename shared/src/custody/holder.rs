@@ -1,5 +1,4 @@
-//! What every refresh works with: the settings, the adapters, the clock. What a plain call does not need is made when it is
-//! needed: each client is a tenth of a cold start.
+//! What every refresh works with: the settings, the adapters, the clock.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -20,7 +19,7 @@ use super::{
 use crate::{
     WaId,
     aws::{
-        AwsError, SdkConfig,
+        AwsError, SdkConfig, Service,
         kms::Kms,
         queue::Queue,
         secrets::{SecretStore, Secrets, Source},
@@ -41,26 +40,22 @@ pub struct Custody {
     pub(super) random: Random,
     pub(super) silences: Silences,
     queue: Queue,
-    aws: SdkConfig,
-    kms: OnceLock<Kms>,
+    kms: Kms,
+    /// Made when it is needed: a plain call does not need it, and it reads root certificates.
     salesforce: OnceLock<Client>,
-    secrets: OnceLock<SecretStore>,
-    /// What else the caller keeps in Secrets Manager: one fetch serves both.
-    other_secrets: Vec<Source>,
+    pub(super) secrets: SecretStore,
 }
 
 impl Custody {
-    /// Nothing is fetched or opened yet. `other_secrets` are fetched with the app's credentials.
+    /// Nothing is fetched or opened yet. `other_secret` is fetched with the app's credentials.
     #[must_use]
-    pub fn new(config: Config, aws: &SdkConfig, clock: Clock, random: Random, other_secrets: Vec<Source>) -> Self {
+    pub fn new(config: Config, aws: &SdkConfig, clock: Clock, random: Random, other_secret: Option<&Source>) -> Self {
         Self {
             tables: Tables::new(aws, config.token_table.clone(), config.attempt_table.clone()),
             queue: Queue::new(aws, config.upkeep_queue_url.clone()),
-            aws: aws.clone(),
-            kms: OnceLock::new(),
+            kms: Kms::new(aws),
             salesforce: OnceLock::new(),
-            secrets: OnceLock::new(),
-            other_secrets,
+            secrets: SecretStore::new(aws, config.sources().into_iter().chain(other_secret)),
             config,
             clock,
             random,
@@ -74,15 +69,16 @@ impl Custody {
         &self.config
     }
 
-    /// The client of the tables, for what a caller reads beside.
+    /// DynamoDB, for what a caller reads beside.
     #[must_use]
-    pub fn dynamodb(&self) -> &aws_sdk_dynamodb::Client {
-        self.tables.client()
+    pub const fn dynamodb(&self) -> &Service {
+        self.tables.dynamodb()
     }
 
     /// The stack's KMS.
-    pub fn kms(&self) -> &Kms {
-        self.kms.get_or_init(|| Kms::new(&self.aws))
+    #[must_use]
+    pub const fn kms(&self) -> &Kms {
+        &self.kms
     }
 
     /// The secrets of now: the app's credentials, and the caller's own.
@@ -90,7 +86,7 @@ impl Custody {
     /// # Errors
     /// [`Trouble::Secrets`].
     pub async fn secrets(&self) -> Result<Arc<Secrets>, Trouble> {
-        Ok(self.secret_store().current((self.clock)()).await?)
+        Ok(self.secrets.current((self.clock)()).await?)
     }
 
     /// The chat's row in the token table; empty where there is none.
@@ -107,11 +103,6 @@ impl Custody {
     /// [`AwsError`].
     pub async fn queue(&self, message: &Upkeep, delay: Duration) -> Result<(), AwsError> {
         self.queue.send(message.to_body(), delay).await
-    }
-
-    pub(super) fn secret_store(&self) -> &SecretStore {
-        self.secrets
-            .get_or_init(|| SecretStore::new(&self.aws, self.config.sources().into_iter().chain(&self.other_secrets)))
     }
 
     /// Salesforce, over connections of its own.

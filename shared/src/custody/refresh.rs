@@ -226,7 +226,7 @@ impl Work<'_> {
                         return Err(self.refused(error, &inputs).await?);
                     }
                     refetched = true;
-                    let newer = self.custody.secret_store().newer_than(&inputs.secrets, self.now()).await;
+                    let newer = self.custody.secrets.newer_than(&inputs.secrets, self.now()).await;
                     inputs.secrets = newer.map_err(Trouble::from)?;
                 }
             }

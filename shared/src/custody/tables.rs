@@ -1,12 +1,10 @@
 //! The two tables, as whoever holds tokens uses them. It decides no retries.
 
-use aws_sdk_dynamodb::Client;
-
 use crate::{
     LinkId, WaId,
     attempt::attr,
     aws::{
-        AwsError, SdkConfig,
+        AwsError, SdkConfig, Service,
         dynamodb::{self, Transaction, Update},
     },
     conditional_write::{Attributes, ConditionalWrite, Value},
@@ -16,7 +14,7 @@ use crate::{
 /// Both tables.
 #[derive(Debug)]
 pub(super) struct Tables {
-    client: Client,
+    dynamodb: Service,
     tokens: String,
     attempts: String,
 }
@@ -32,21 +30,21 @@ pub(super) enum Written {
 impl Tables {
     /// No connection is opened yet.
     pub(super) fn new(config: &SdkConfig, tokens: String, attempts: String) -> Self {
-        Self { client: dynamodb::client(config), tokens, attempts }
+        Self { dynamodb: dynamodb::service(config), tokens, attempts }
     }
 
-    /// The client, for what is read beside.
-    pub(super) fn client(&self) -> &Client {
-        &self.client
+    /// DynamoDB, for what is read beside.
+    pub(super) const fn dynamodb(&self) -> &Service {
+        &self.dynamodb
     }
 
     /// The chat's row; empty where there is none.
     pub(super) async fn read(&self, wa_id: &WaId) -> Result<Attributes, AwsError> {
-        dynamodb::read(&self.client, &self.tokens, (attr::WA_ID, wa_id.as_str())).await
+        dynamodb::read(&self.dynamodb, &self.tokens, (attr::WA_ID, wa_id.as_str())).await
     }
 
     pub(super) async fn write(&self, wa_id: &WaId, write: &ConditionalWrite) -> Result<Written, AwsError> {
-        Ok(match dynamodb::update(&self.client, &self.tokens, (attr::WA_ID, wa_id.as_str()), write).await? {
+        Ok(match dynamodb::update(&self.dynamodb, &self.tokens, (attr::WA_ID, wa_id.as_str()), write).await? {
             Update::Done(_) => Written::Done,
             Update::ConditionFailed(row) => Written::Refused(row),
         })
@@ -59,13 +57,13 @@ impl Tables {
             (&tombstone, &*self.tokens, (attr::WA_ID, end.wa_id.as_str())),
             (&record, &*self.attempts, (attr::ATTEMPT_ID, &*id)),
         ];
-        Ok(matches!(dynamodb::transact(&self.client, writes).await?, Transaction::Done))
+        Ok(matches!(dynamodb::transact(&self.dynamodb, writes).await?, Transaction::Done))
     }
 
     /// The link that the connection's attempt began with. It is an extra: an old attempt is gone, and nothing waits for it.
     pub(super) async fn link_of(&self, row: &Attributes) -> Option<LinkId> {
         let id = row.get(attr::ATTEMPT_ID).and_then(Value::as_text)?;
-        let attempt = dynamodb::read(&self.client, &self.attempts, (attr::ATTEMPT_ID, id)).await.ok()?;
+        let attempt = dynamodb::read(&self.dynamodb, &self.attempts, (attr::ATTEMPT_ID, id)).await.ok()?;
         attempt.get(attr::LINK_ID).and_then(Value::as_text)?.parse().ok()
     }
 }

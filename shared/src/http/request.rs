@@ -15,7 +15,7 @@ use url::Url;
 use super::{Connections, Error, MAX_BODY_BYTES};
 use crate::gzip;
 
-const AGENT: HeaderValue = HeaderValue::from_static(concat!("whatsapp-salesforce-connect/", env!("CARGO_PKG_VERSION")));
+const AGENT: HeaderValue = HeaderValue::from_static(crate::AGENT);
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 const ANYTHING: HeaderValue = HeaderValue::from_static("*/*");
 

@@ -74,8 +74,7 @@ impl World {
             _ => setting(name, &server),
         });
         CLOCK.set(NOW);
-        let custody =
-            Custody::new(Config::read(&settings).unwrap(), &config(&settings).unwrap(), now, random, Vec::new());
+        let custody = Custody::new(Config::read(&settings).unwrap(), &config(&settings).unwrap(), now, random, None);
         let world = Self { server, salesforce, tables, custody };
         world.app(APP);
         world.put(&json!({}));

@@ -39,7 +39,7 @@ impl Tables {
         let (row, item, id) = (hold.write(now), attempt.hold(guard, now), attempt.id.to_string());
         let (table, key) = self.pending.row(proof);
         let writes = [(&row, table, key), (&item, &*self.attempts, (attr::ATTEMPT_ID, &*id))];
-        let written = dynamodb::transact(&self.client, writes).await?;
+        let written = dynamodb::transact(&self.dynamodb, writes).await?;
         // Read in any case: the chat may have sent its code before.
         let row = self.pending.read(proof).await?;
         let login = Held::read(&row);

@@ -14,7 +14,10 @@ use aws_smithy_runtime_api::client::{
     result::ConnectorError,
 };
 use aws_smithy_types::body::SdkBody;
-use hyper::StatusCode;
+use hyper::{
+    StatusCode,
+    header::{HeaderValue, USER_AGENT},
+};
 use hyper_util::{
     client::legacy::{
         self, Client,
@@ -25,6 +28,9 @@ use hyper_util::{
 use rustls::RootCertStore;
 
 pub(super) use self::ahead::Connector;
+
+/// What CloudTrail names the caller by, beside its role.
+const AGENT: HeaderValue = HeaderValue::from_static(crate::AGENT);
 
 mod ahead;
 #[cfg(test)]
@@ -80,6 +86,7 @@ impl HttpConnector for Http1 {
             Ok(request) => request,
             Err(error) => return HttpConnectorFuture::ready(Err(ConnectorError::user(error.into()))),
         };
+        request.headers_mut().entry(USER_AGENT).or_insert(AGENT);
         let connection = capture_connection(&mut request);
         if let Some(capture) = request.extensions().get::<CaptureSmithyConnection>() {
             capture.set_connection_retriever(move || metadata(connection.clone()));
