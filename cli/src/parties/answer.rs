@@ -8,6 +8,8 @@ use crate::http::failure;
 
 /// Longer than any error code of a party's.
 const LONGEST_CODE: usize = 64;
+/// More than any party's own answer has. Of a longer one the rest is not read.
+const MAX_BYTES: usize = 64 * 1024;
 
 pub(super) struct Answer {
     pub(super) status: u16,
@@ -16,12 +18,17 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// Sends the request; why there is no answer, or no whole one.
+    /// Sends the request, and reads [`MAX_BYTES`] of the answer at most; why there is none, or one that broke off before.
     pub(super) async fn to(request: RequestBuilder) -> Result<Self, &'static str> {
-        let response = request.send().await.map_err(|error| failure(&error))?;
+        let mut response = request.send().await.map_err(|error| failure(&error))?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = response.text().await.map_err(|error| failure(&error))?;
-        Ok(Self { status, headers, body })
+        let mut body = Vec::new();
+        while body.len() < MAX_BYTES {
+            let Some(part) = response.chunk().await.map_err(|error| failure(&error))? else { break };
+            body.extend_from_slice(&part);
+        }
+        body.truncate(MAX_BYTES);
+        Ok(Self { status, headers, body: String::from_utf8_lossy(&body).into_owned() })
     }
 
     /// The header's value; empty where there is none.
@@ -43,16 +50,20 @@ impl Answer {
         self.body.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']).starts_with('<')
     }
 
-    /// What it is, where it is neither `expected` nor the party's error: `status 404 with a page, no OAuth error`.
-    pub(super) fn seen(&self, expected: &str, error: &str) -> String {
-        let status = self.status;
-        let expected = if self.is_success() { expected } else { error };
-        let what = match self.json() {
+    /// The kind of content, as the end of a sentence: `with a page`.
+    pub(super) fn content(&self) -> &'static str {
+        match self.json() {
             _ if self.body.trim().is_empty() => "without content",
             _ if self.is_page() => "with a page",
             Value::Null => "with a text",
             _ => "with JSON",
-        };
+        }
+    }
+
+    /// What it is, where it is neither `expected` nor the party's error: `status 404 with a page, no OAuth error`.
+    pub(super) fn seen(&self, expected: &str, error: &str) -> String {
+        let (status, what) = (self.status, self.content());
+        let expected = if self.is_success() { expected } else { error };
         match status {
             408 => "timed out (status 408)".to_owned(),
             429 => "rate limited (status 429)".to_owned(),
@@ -70,7 +81,12 @@ pub(super) fn is_code(text: &str) -> bool {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::io::{Read as _, Write as _};
+
+    use reqwest::Url;
+
     use super::*;
+    use crate::http::client_for;
 
     pub(in super::super) fn answer(status: u16, body: &str) -> Answer {
         with_headers(status, &[], body)
@@ -99,5 +115,26 @@ pub(super) mod tests {
         ] {
             assert_eq!(answer(status, body).seen("login page", "OAuth error"), seen);
         }
+    }
+
+    /// Answers one request with a body that has no end, until nobody reads it any more.
+    fn endless() -> Url {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            let (mut asked, _) = listener.accept().unwrap();
+            let _ = asked.read(&mut [0; 4096]);
+            let _ = asked.write_all(b"HTTP/1.1 401 Unauthorized\r\ncontent-type: text/plain\r\n\r\n");
+            while asked.write_all(&[b'a'; 4096]).is_ok() {}
+        });
+        format!("http://127.0.0.1:{port}/").parse().unwrap()
+    }
+
+    #[tokio::test]
+    async fn of_an_endless_answer_the_beginning_is_judged() {
+        let url = endless();
+        let answer = Answer::to(client_for(&url).unwrap().get(url)).await;
+        let answer = answer.unwrap_or_else(|why| panic!("{why}"));
+        assert_eq!((answer.status, answer.body.len(), answer.content()), (401, MAX_BYTES, "with a text"));
     }
 }

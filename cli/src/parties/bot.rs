@@ -95,8 +95,9 @@ async fn signing_secret(aws: &SdkConfig, settings: &Settings, now: Timestamp) ->
 fn refusal(error: &NotifyError, secret: &str) -> String {
     let what_to_do = match error {
         NotifyError::Refused(401 | 403) => format!(
-            ", so the bot does not accept the signature; give the bot the value of the secret {secret}, or store the \
-             bot's own with wasf secret set {secret} --confirm"
+            ": either the bot does not accept the signature, or something before it, such as a gateway, refuses the request; \
+             give the bot the value of the secret {secret}, or store the bot's own with wasf secret set {secret} \
+             --confirm; if the bot's log has no such request, let what is before it pass events on"
         ),
         NotifyError::Bus(_) => {
             "; create the bus or let your role put events on it (events:PutEvents), or correct EventBusName \
@@ -117,9 +118,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refused_signature_names_the_secret() {
-        let text = refusal(&NotifyError::Refused(401), "bot_webhook");
-        assert!(text.starts_with("the bot's webhook returned 401, so") && text.contains("wasf secret set bot_webhook"));
+    fn a_refusal_names_the_secret_and_blames_the_signature_alone_for_nothing() {
+        for status in [401, 403] {
+            let text = refusal(&NotifyError::Refused(status), "bot_webhook");
+            let seen = format!("the bot's webhook returned {status}: either the bot does not accept the signature, or ");
+            assert!(text.starts_with(&seen) && text.contains("a gateway"), "{text}");
+            assert!(text.contains("wasf secret set bot_webhook"), "{text}");
+        }
         assert!(!refusal(&NotifyError::Refused(500), "bot_webhook").contains("signature"));
     }
 }

@@ -1,6 +1,7 @@
 //! Whether a URL answers from outside, and whether it is the party itself that answers there.
 
 use reqwest::Url;
+use serde_json::Value;
 use shared::page::FORM_REFERRER_POLICY;
 
 use super::answer::Answer;
@@ -11,7 +12,7 @@ use crate::{error::Error, http::client_for};
 pub(crate) enum Probe {
     /// The response's status.
     Status(u16),
-    /// The status of a response that need not be the party's own; the text says what it is.
+    /// The status of a response that need not be the party's own; the text says what it is: `with a page`.
     Foreign(u16, &'static str),
     NoResponse(&'static str),
 }
@@ -19,6 +20,13 @@ pub(crate) enum Probe {
 /// Headers of connect-link's page with its form, which nothing before it has a reason to change.
 const OF_OUR_PAGE: [(&str, &str); 2] =
     [("referrer-policy", FORM_REFERRER_POLICY), ("cross-origin-opener-policy", "same-origin")];
+
+/// Statuses that refuse a request for what it lacks or says.
+const REFUSALS: [u16; 4] = [400, 401, 403, 422];
+/// A bot that says one of these has looked for the signature.
+const SIGNATURE: [&str; 2] = ["signature", "webhook"];
+/// What a bot answers that says nothing more: the status alone, or its name, which frameworks put under it.
+const PLAIN: [&str; 3] = ["", "unauthorized", "401 unauthorized"];
 
 /// Posts an empty, unsigned request to a webhook: no bot takes that for an event.
 pub(crate) async fn probe_webhook(url: &Url) -> Result<Probe, Error> {
@@ -32,14 +40,29 @@ pub(crate) async fn probe_page(url: &Url) -> Result<Probe, Error> {
     Ok(answer.map_or_else(Probe::NoResponse, |answer| of_page(&answer)))
 }
 
+/// A refusal is taken for the bot's own where nothing before a bot answers so: it names what is refused, or it is a 401 as
+/// `docs/EVENTS.md` asks for, without anything that is a gateway's.
 fn of_webhook(answer: &Answer) -> Probe {
-    if answer.is_page() {
-        Probe::Foreign(answer.status, "a page")
+    let body = answer.body.trim().to_ascii_lowercase();
+    let is_about_signature = SIGNATURE.iter().any(|word| body.contains(word));
+    let what = if answer.is_page() {
+        "with a page"
     } else if !answer.header("x-amzn-errortype").is_empty() {
-        Probe::Foreign(answer.status, "an error of API Gateway's")
+        "with an error of API Gateway's"
+    } else if !answer.header("www-authenticate").is_empty() {
+        "and asks for a password or a token"
+    } else if answer.status == 401 && PLAIN.contains(&body.as_str())
+        || is_about_signature
+        || !REFUSALS.contains(&answer.status)
+    {
+        return Probe::Status(answer.status);
     } else {
-        Probe::Status(answer.status)
-    }
+        match answer.json() {
+            Value::Object(fields) if fields.keys().eq(["message"]) => "with JSON that holds a message, as gateways send it",
+            _ => answer.content(),
+        }
+    };
+    Probe::Foreign(answer.status, what)
 }
 
 fn of_page(answer: &Answer) -> Probe {
@@ -83,10 +106,45 @@ mod tests {
 
     #[test]
     fn a_page_or_an_error_of_a_gateway_in_a_webhooks_place_need_not_be_the_bots() {
-        assert_eq!(of_webhook(&answer(401, "<html>")), Probe::Foreign(401, "a page"));
+        assert_eq!(of_webhook(&answer(401, "<html>")), Probe::Foreign(401, "with a page"));
         let headers = [("x-amzn-errortype", "MissingAuthenticationTokenException")];
-        let gateway = with_headers(403, &headers, r#"{"message":"Missing Authentication Token"}"#);
-        assert_eq!(of_webhook(&gateway), Probe::Foreign(403, "an error of API Gateway's"));
-        assert_eq!(of_webhook(&answer(401, r#"{"error":"invalid_signature"}"#)), Probe::Status(401));
+        let gateway = with_headers(403, &headers, r#"{"message":"no signature"}"#);
+        assert_eq!(of_webhook(&gateway), Probe::Foreign(403, "with an error of API Gateway's"));
+        let asks = with_headers(401, &[("www-authenticate", "Bearer")], "");
+        assert_eq!(of_webhook(&asks), Probe::Foreign(401, "and asks for a password or a token"));
+    }
+
+    #[test]
+    fn a_refusal_that_a_gateway_may_have_sent_need_not_be_the_bots() {
+        let message = "with JSON that holds a message, as gateways send it";
+        for (status, body, what) in [
+            (403, r#"{"message":"Missing Authentication Token"}"#, message),
+            (403, r#"{"message":"Forbidden"}"#, message),
+            (401, r#"{"message":"Unauthorized"}"#, message),
+            (401, r#"{"statusCode":401,"message":"Unauthorized"}"#, "with JSON"),
+            (401, r#"{"detail":"Unauthorized"}"#, "with JSON"),
+            (403, "RBAC: access denied", "with a text"),
+            (403, "", "without content"),
+            (400, "", "without content"),
+            (400, r#"{"error":"invalid JSON"}"#, "with JSON"),
+            (422, "[]", "with JSON"),
+        ] {
+            assert_eq!(of_webhook(&answer(status, body)), Probe::Foreign(status, what), "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_that_names_the_signature_and_a_plain_401_are_the_bots_own() {
+        for (status, body) in [
+            (401, ""),
+            (401, "Unauthorized"),
+            (401, r#"{"error":"invalid_signature"}"#),
+            (400, "Missing required headers: webhook-id"),
+            (403, r#"{"message":"Invalid signature"}"#),
+            (200, "{}"),
+            (404, r#"{"message":"Not Found"}"#),
+        ] {
+            assert_eq!(of_webhook(&answer(status, body)), Probe::Status(status), "{status} {body}");
+        }
     }
 }

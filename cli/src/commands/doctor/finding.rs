@@ -248,8 +248,8 @@ pub(super) fn webhook(probe: Probe) -> Finding {
             "Run wasf events test, which sends a signed event; repair the bot, or correct BotWebhookUrl and deploy.",
         ),
         (_, Some(what)) => unknown(
-            format!("{status} with {what}"),
-            "Whether the bot itself has answered is unknown: it may be what is before it.",
+            format!("{status} {what}"),
+            "It may be the bot, or something before it, such as a gateway, that lets no event through.",
         ),
         (200..300, None) => Finding::note(
             check,
@@ -258,7 +258,7 @@ pub(super) fn webhook(probe: Probe) -> Finding {
             "Let the bot verify webhook-signature (Standard Webhooks).",
         ),
         (400 | 401 | 403 | 422, None) => {
-            Finding::ok(check, format!("the bot's webhook responds, and refuses unsigned requests ({status})"))
+            Finding::ok(check, format!("the bot's webhook refuses a request without a signature ({status})"))
         }
         (_, None) => unknown(
             status.to_string(),
