@@ -5,6 +5,7 @@ mod dlq;
 mod init;
 mod logs;
 mod records;
+mod typed;
 mod when;
 
 use std::{path::PathBuf, time::Duration};
@@ -13,11 +14,14 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 use clap_complete::Shell;
 use shared::LoginUrl;
 
-use self::when::duration;
+use self::{
+    typed::{at_least_one, not_empty, stack_name},
+    when::duration,
+};
 use crate::samconfig::DEFAULT_ENVIRONMENT;
 
 pub(crate) use self::{
-    chat::Chat,
+    chat::{Chat, InvalidChat},
     dlq::{DlqCommand, QueueArg, Selection},
     init::{InitArgs, ProviderArg},
     logs::{FunctionArg, LogsArgs},
@@ -25,6 +29,7 @@ pub(crate) use self::{
         Again, AttemptCommand, AttemptList, ConnectionCommand, ConnectionStatus, EventsCommand, Part, PersonCommand,
         StatusArg,
     },
+    typed::unquoted,
     when::When,
 };
 
@@ -66,7 +71,7 @@ pub(crate) struct TargetArgs {
     #[arg(long, global = true, help_heading = GLOBAL, value_name = "NAME", value_parser = not_empty)]
     pub(crate) config_env: Option<String>,
     /// The stack [default: the one in samconfig.toml, in this folder or one above it].
-    #[arg(long, global = true, help_heading = GLOBAL, value_name = "NAME", env = "WASF_STACK_NAME", value_parser = not_empty)]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "NAME", env = "WASF_STACK_NAME", value_parser = stack_name)]
     pub(crate) stack_name: Option<String>,
     /// The region [default: that of samconfig.toml, the environment or the profile].
     #[arg(long, global = true, help_heading = GLOBAL, value_parser = not_empty)]
@@ -80,16 +85,6 @@ pub(crate) struct TargetArgs {
     /// The local cloud's state file.
     #[arg(long, global = true, help_heading = GLOBAL, value_name = "FILE", env = "LOCAL_CLOUD_STATE", hide = true)]
     pub(crate) local_state: Option<PathBuf>,
-}
-
-/// A name, not the empty text of a shell's variable that is not set: what is meant is another stack or account.
-fn not_empty(text: &str) -> Result<String, &'static str> {
-    if text.is_empty() { Err("it is empty") } else { Ok(text.to_owned()) }
-}
-
-/// A number of rows or lines: none can be asked for, and would look as if there were none.
-fn at_least_one(text: &str) -> Result<usize, &'static str> {
-    text.parse().ok().filter(|number| *number > 0).ok_or("not a number from 1")
 }
 
 impl TargetArgs {
@@ -173,7 +168,7 @@ Examples:
   wasf stats --since 7d --json | jq .failed_by_reason")]
     Stats {
         /// Within this time: 90s, 15m, 2h, 7d.
-        #[arg(long, default_value = "24h", value_name = "DURATION", value_parser = duration)]
+        #[arg(long, default_value = "24h", value_name = "DURATION", value_parser = duration, allow_hyphen_values = true)]
         since: Duration,
     },
     /// Show the log lines of all functions in order of time, or those of one attempt.
@@ -315,133 +310,4 @@ Examples:
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn since(text: &str) -> Result<Duration, clap::Error> {
-        match Args::try_parse_from(["wasf", "events", "redeliver", &format!("--since={text}")])?.command {
-            Command::Events(EventsCommand::Redeliver { since, .. }) => Ok(since),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn flags_lead_another_command_to_the_same_stack() {
-        let flags = |line: &[&str]| Args::try_parse_from(line).unwrap().target.flags();
-        assert_eq!(flags(&["wasf", "doctor"]), "");
-        assert_eq!(flags(&["wasf", "--local", "doctor", "--json"]), "--local");
-        let named = ["wasf", "--profile", "on call", "doctor", "--region=eu-west-1", "--config-env", "prod"];
-        assert_eq!(flags(&named), "--config-env prod --region eu-west-1 --profile 'on call'");
-    }
-
-    #[test]
-    fn every_command_with_confirm_changes_something() {
-        let changes = |line: &str| Args::try_parse_from(line.split(' ')).unwrap().command.changes_something();
-        for line in [
-            "wasf init --confirm",
-            "wasf connection revoke whatsapp:+15551234567 --confirm",
-            "wasf connection refresh whatsapp:+15551234567 --confirm",
-            "wasf person erase whatsapp:+15551234567 --confirm",
-            "wasf dlq redrive --confirm",
-            "wasf dlq drop --confirm",
-            "wasf events redeliver --confirm",
-            "wasf events test",
-            "wasf secret set sf_client_secret --confirm",
-            "wasf destroy --confirm",
-        ] {
-            assert!(changes(line), "{line}");
-        }
-        for line in [
-            "wasf doctor",
-            "wasf alarms",
-            "wasf stats",
-            "wasf logs",
-            "wasf dlq list",
-            "wasf attempt list",
-            "wasf connection show whatsapp:+15551234567",
-            "wasf connection list",
-            "wasf connection check whatsapp:+15551234567",
-            "wasf person show whatsapp:+15551234567",
-        ] {
-            assert!(!changes(line), "{line}");
-        }
-    }
-
-    /// Other users of a machine see its processes' arguments.
-    /// `POST /links` returns a link's id: its attempts begin later.
-    #[test]
-    fn an_attempts_id_is_not_looked_for_in_a_response_that_lacks_it() {
-        let mut wasf = <Args as clap::CommandFactory>::command();
-        let show = wasf.find_subcommand_mut("attempt").unwrap().find_subcommand_mut("show").unwrap();
-        let help = show.render_long_help().to_string();
-        assert!(help.contains("as in logs, events and wasf attempt list") && !help.contains("/links"), "{help}");
-    }
-
-    #[test]
-    fn no_argument_takes_a_secret() {
-        fn visit(command: &clap::Command, seen: &mut usize) {
-            for argument in command.get_arguments() {
-                // An ARN says where something is.
-                let name = argument.get_id().as_str();
-                let name = name.strip_suffix("_key_arn").map_or(name, |_| "arn");
-                let is_secret = ["secret", "token", "password", "key"].iter().any(|word| name.contains(word));
-                assert!(!is_secret, "{} takes {name}", command.get_name());
-                *seen += 1;
-            }
-            command.get_subcommands().for_each(|command| visit(command, seen));
-        }
-        let mut seen = 0;
-        visit(&<Args as clap::CommandFactory>::command(), &mut seen);
-        assert!(seen > 30, "{seen}");
-    }
-
-    #[test]
-    fn a_number_and_a_unit_are_a_duration() {
-        for (text, seconds) in [("90s", 90), ("15m", 900), ("2h", 7_200), ("7d", 604_800)] {
-            assert_eq!(since(text).unwrap(), Duration::from_secs(seconds));
-        }
-    }
-
-    /// What is said of an invalid command line, in its first line.
-    fn refused(line: &[&str]) -> String {
-        let said = Args::try_parse_from(["wasf"].iter().chain(line)).unwrap_err().to_string();
-        said.lines().next().unwrap().to_owned()
-    }
-
-    #[test]
-    fn an_empty_name_is_no_stack_region_or_profile() {
-        for flag in ["--stack-name", "--region", "--profile", "--config-env"] {
-            assert!(refused(&[flag, "", "doctor"]).contains(flag), "{flag}");
-            assert!(refused(&[flag, "", "doctor"]).ends_with(": it is empty"), "{flag}");
-        }
-    }
-
-    #[test]
-    fn a_list_of_nothing_is_not_asked_for() {
-        for line in [
-            &["attempt", "list", "--limit"][..],
-            &["connection", "list", "--limit"],
-            &["logs", "--limit"],
-            &["dlq", "list", "--max"],
-        ] {
-            for number in ["0", "x", "99999999999999999999999"] {
-                let said = refused(&[line, &[number]].concat());
-                assert!(said.ends_with(": not a number from 1"), "{line:?} {number}: {said}");
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_no_duration_is_refused_with_examples() {
-        for line in [["stats", "--since", "yesterday"], ["logs", "--since", "5"]] {
-            assert!(refused(&line).ends_with("not a duration (90s, 15m, 2h, 7d)"), "{line:?}");
-        }
-    }
-
-    #[test]
-    fn anything_else_is_not_a_duration() {
-        for text in ["", "2", "h", "-2h", "2é", "yesterday", "99999999999999999999s"] {
-            assert!(since(text).is_err(), "{text}");
-        }
-    }
-}
+mod tests;

@@ -61,7 +61,7 @@ pub type Variable = fn(&'static str) -> Option<String>;
 /// # Errors
 /// The exit code, where there is no command to run.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Args, ExitCode> {
-    Args::try_parse_from(arguments).map_err(|asked| match (asked.print(), asked.use_stderr()) {
+    Args::try_parse_from(arguments).map_err(args::unquoted).map_err(|asked| match (asked.print(), asked.use_stderr()) {
         (_, true) => Exit::Usage.into(),
         (Err(error), false) if error.kind() != ErrorKind::BrokenPipe => {
             report::print_error(&Error::failed("write the output", error.to_string()));

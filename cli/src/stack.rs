@@ -18,6 +18,21 @@ pub(crate) struct Stack {
     resources: Vec<Resource>,
 }
 
+/// The longest name that CloudFormation takes.
+const LONGEST_NAME: usize = 128;
+
+/// CloudFormation's rule for a stack's name
+/// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html>).
+pub(crate) fn check_name(text: &str) -> Result<(), &'static str> {
+    let is_name = text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    match text.len() {
+        0 => Err("it is empty"),
+        1..=LONGEST_NAME if is_name => Ok(()),
+        _ => Err("not a stack's name (a letter, then letters, digits and hyphens, 128 in all at most)"),
+    }
+}
+
 /// An account, a region and a stack in one line.
 pub(crate) fn place(account: &str, region: &str, stack: &str) -> String {
     format!("Account {account}, region {region}, stack {stack}")
@@ -131,6 +146,19 @@ mod tests {
         }
         for status in ["CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"] {
             assert!(!is_created(status), "{status}");
+        }
+    }
+
+    #[test]
+    fn a_stacks_name_is_one_that_cloudformation_takes() {
+        for name in ["a", "connect", "A-1", "whatsapp-salesforce-connect", &"a".repeat(LONGEST_NAME)] {
+            assert_eq!(check_name(name), Ok(()), "{name}");
+        }
+        let long = "a".repeat(LONGEST_NAME + 1);
+        for name in
+            ["", " ", "bad name", "9_x!", "9", "-a", "a_b", "a.b", "é", "arn:aws:cloudformation:x", "a\n", &long]
+        {
+            assert!(check_name(name).is_err(), "{name}");
         }
     }
 

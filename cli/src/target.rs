@@ -8,7 +8,7 @@ use crate::{
     error::Error,
     local::{self, LocalCloud},
     samconfig::{FILE, PROFILE, REGION, STACK_NAME, SamConfig, in_or_above},
-    stack::Stack,
+    stack::{Stack, check_name},
 };
 
 /// A deployed stack and the account it is in.
@@ -77,7 +77,7 @@ pub(crate) fn completed(args: &TargetArgs) -> Result<TargetArgs, Error> {
         return Ok(args);
     }
     if let Some(file) = in_or_above(FILE) {
-        args.complete(&SamConfig::read(&file, args.environment())?);
+        args.complete(&SamConfig::read(&file, args.environment())?)?;
     } else if args.config_env.is_some() {
         return Err(Error::Usage(format!("no {FILE} in this folder or above it; --config-env names a part of it")));
     }
@@ -85,7 +85,7 @@ pub(crate) fn completed(args: &TargetArgs) -> Result<TargetArgs, Error> {
 }
 
 impl TargetArgs {
-    fn complete(&mut self, config: &SamConfig) {
+    fn complete(&mut self, config: &SamConfig) -> Result<(), Error> {
         for (given, name) in
             [(&mut self.stack_name, STACK_NAME), (&mut self.region, REGION), (&mut self.profile, PROFILE)]
         {
@@ -93,12 +93,15 @@ impl TargetArgs {
                 *given = config.text(name).map(str::to_owned);
             }
         }
+        let invalid = |why| Error::Usage(format!("{STACK_NAME} in {FILE} is invalid: {why}"));
+        self.stack_name.as_deref().map_or(Ok(()), check_name).map_err(invalid)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Exit;
 
     const FILE_TEXT: &str = "[prod.global.parameters]\nstack_name = \"connect\"\nregion = \"eu-west-1\"\n\n\
                              [prod.deploy.parameters]\nprofile = \"live\"\n";
@@ -117,7 +120,7 @@ mod tests {
     #[test]
     fn an_environment_says_which_stack_it_is_and_in_which_account() {
         let mut target = args(None, None);
-        target.complete(&SamConfig::parse(FILE_TEXT, target.environment()).unwrap());
+        target.complete(&SamConfig::parse(FILE_TEXT, target.environment()).unwrap()).unwrap();
         assert_eq!(stack_name(&target).unwrap(), "connect");
         assert_eq!((target.region.as_deref(), target.profile.as_deref()), (Some("eu-west-1"), Some("live")));
     }
@@ -125,8 +128,19 @@ mod tests {
     #[test]
     fn what_is_given_goes_before_what_the_file_says() {
         let mut target = args(Some("other"), Some("us-east-1"));
-        target.complete(&SamConfig::parse(FILE_TEXT, target.environment()).unwrap());
+        target.complete(&SamConfig::parse(FILE_TEXT, target.environment()).unwrap()).unwrap();
         assert_eq!((stack_name(&target).unwrap().as_str(), target.region.as_deref()), ("other", Some("us-east-1")));
+    }
+
+    #[test]
+    fn a_name_in_the_file_that_no_stack_can_have_is_a_usage_error() {
+        let text = "[prod.global.parameters]\nstack_name = \"bad name\"\n";
+        let error = args(None, None).complete(&SamConfig::parse(text, "prod").unwrap()).unwrap_err();
+        assert_eq!(error.exit(), Exit::Usage);
+        assert!(
+            error.to_string().starts_with("stack_name in samconfig.toml is invalid: not a stack's name"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -18,12 +18,16 @@ pub(crate) enum Chat {
     OnStandardInput,
 }
 
-/// The text names no chat.
+/// The argument names no chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "not a chat (expected a phone number with its country code, whatsapp:…, a business-scoped id, or - for standard input)"
-)]
+#[error("{}, or - for standard input)", Self::WITHOUT_INPUT.trim_end_matches(')'))]
 pub(crate) struct InvalidChat;
+
+impl InvalidChat {
+    /// The same where standard input cannot be named, or has been read.
+    pub(crate) const WITHOUT_INPUT: &str =
+        "not a chat (expected a phone number with its country code, whatsapp:…, or a business-scoped id)";
+}
 
 impl Chat {
     /// The addresses that it can have.
@@ -34,10 +38,12 @@ impl Chat {
         let mut text = String::new();
         let read = input.take(MAX_BYTES).read_to_string(&mut text);
         read.map_err(|error| Error::failed("read the chat from standard input", error.to_string()))?;
-        if text.trim().is_empty() {
+        let text = bare(&text);
+        if text.is_empty() {
             return Err(Error::Usage("there is no chat on standard input".to_owned()));
         }
-        addresses(text.trim()).map_err(|why| Error::Usage(format!("the text on standard input is {why}")))
+        let invalid = |_| Error::Usage(format!("the text on standard input is {}", InvalidChat::WITHOUT_INPUT));
+        addresses(text).map_err(invalid)
     }
 }
 
@@ -45,11 +51,16 @@ impl FromStr for Chat {
     type Err = InvalidChat;
 
     fn from_str(text: &str) -> Result<Self, InvalidChat> {
-        match text.trim() {
+        match bare(text) {
             "-" => Ok(Self::OnStandardInput),
             text => addresses(text).map(Self::Known),
         }
     }
+}
+
+/// The text without white space around it, and without the byte order mark that some editors and shells put before it.
+fn bare(text: &str) -> &str {
+    text.trim_matches(|one: char| one.is_whitespace() || one == '\u{feff}')
 }
 
 /// The addresses that a text can mean. One with `whatsapp:` is exact. A bot's address for a number has the `+` or has
@@ -115,11 +126,19 @@ mod tests {
     fn a_dash_means_what_stands_on_standard_input() {
         let read = |input: &str| "-".parse::<Chat>().unwrap().addresses(input.as_bytes());
         assert_eq!(read("+1 555 123 4567\n").unwrap(), read("15551234567").unwrap());
-        for wrong in ["", "\n", "+1555123456x\n"] {
+        for wrong in ["", "\n", "\u{feff}", "+1555123456x\n"] {
             let error = read(wrong).unwrap_err();
             assert_eq!(error.exit(), Exit::Usage);
             assert!(!error.to_string().contains("1555"), "{error}");
+            assert!(!error.to_string().contains("- for standard input"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_a_chat() {
+        let read = |input: &str| "-".parse::<Chat>().unwrap().addresses(input.as_bytes());
+        assert_eq!(read("\u{feff}+15551234567\r\n").unwrap(), read("15551234567").unwrap());
+        assert_eq!(known("\u{feff}whatsapp:US.ABC123XYZ"), ["whatsapp:US.ABC123XYZ"]);
     }
 
     #[test]

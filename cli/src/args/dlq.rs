@@ -105,6 +105,6 @@ pub(crate) struct Selection {
     #[arg(long, value_name = "REASON")]
     pub(crate) reason: Option<String>,
     /// At most this many.
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    #[arg(long, value_name = "N", value_parser = at_least_one, allow_negative_numbers = true)]
     pub(crate) max: Option<usize>,
 }

@@ -14,13 +14,13 @@ pub(crate) struct LogsArgs {
     #[arg(value_name = "ATTEMPT")]
     pub(crate) id: Option<AttemptId>,
     /// Only lines of this time: 90s, 15m, 2h, 7d [default: 15m; with --follow 1m; of an attempt, all].
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration, allow_hyphen_values = true)]
     pub(crate) since: Option<Duration>,
     /// Only the lines of this function; may be given more than once.
     #[arg(long, value_name = "NAME")]
     pub(crate) function: Vec<FunctionArg>,
     /// Show at most this many, the latest.
-    #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = at_least_one, conflicts_with = "follow")]
+    #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = at_least_one, allow_negative_numbers = true, conflicts_with = "follow")]
     pub(crate) limit: usize,
     /// Go on with new lines as they come, until Ctrl-C; with --json, one object a line.
     #[arg(long, short)]

@@ -45,13 +45,13 @@ pub(crate) struct AttemptList {
     #[arg(long)]
     pub(crate) status: Option<StatusArg>,
     /// Only what was updated since: 15m, 2h, 7d ago, or RFC 3339 [default: 2h before the end; with --chat, any time].
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) since: Option<When>,
     /// Only what was updated until then, given in the same way [default: now].
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) until: Option<When>,
     /// Show at most this many.
-    #[arg(long, default_value_t = 100, value_name = "N", value_parser = at_least_one, alias = "max")]
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = at_least_one, allow_negative_numbers = true, alias = "max")]
     pub(crate) limit: usize,
     /// Read the whole table instead of an index: it also finds attempts that no index has, and unreadable items.
     #[arg(long)]
@@ -143,7 +143,7 @@ Examples:
         #[arg(long)]
         status: Option<ConnectionStatus>,
         /// Read at most this many rows.
-        #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = at_least_one)]
+        #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = at_least_one, allow_negative_numbers = true)]
         limit: usize,
         /// Read the second of eight parts of the table: 2/8 [default: the first of as many as --limit asks for].
         #[arg(long, value_name = "N/OF")]
@@ -251,7 +251,7 @@ Examples:
   wasf events redeliver --attempt 0123456789abcdef0123456789abcdef --again bot --confirm")]
     Redeliver {
         /// Only what was updated within this time: 90s, 15m, 2h, 7d.
-        #[arg(long, default_value = "2h", value_name = "DURATION", value_parser = duration)]
+        #[arg(long, default_value = "2h", value_name = "DURATION", value_parser = duration, allow_hyphen_values = true)]
         since: Duration,
         /// Read the whole table instead of an index: it also finds outcomes that no index has.
         #[arg(long, conflicts_with = "attempt")]

@@ -22,9 +22,9 @@ pub(crate) enum When {
 pub(crate) enum InvalidTime {
     #[error("neither a duration (90s, 15m, 2h, 7d) nor a time (2026-11-26T10:00:00Z, 2026-11-26T12:00:00+02:00)")]
     Unknown,
-    /// A duration of two meanings.
+    /// A duration that cannot be taken.
     #[error(transparent)]
-    Ambiguous(InvalidDuration),
+    Duration(InvalidDuration),
 }
 
 /// The text is no duration.
@@ -35,13 +35,29 @@ pub(crate) enum InvalidDuration {
     /// `humantime` takes an `M` for months, and whoever types it mostly means minutes.
     #[error("M may mean minutes or months: give minutes as 5m, and months in days, as 150d")]
     MinutesOrMonths,
+    #[error("it counts back from now, without a sign: give 1h for the last hour")]
+    Signed,
+    #[error("units are lower case: 90s, 15m, 2h, 7d")]
+    UpperCase,
+    #[error("no time at all: give 1s or more")]
+    Zero,
 }
 
 /// A duration, as it is typed.
 pub(super) fn duration(text: &str) -> Result<Duration, InvalidDuration> {
-    let duration = parse_duration(text).map_err(|_| InvalidDuration::Unknown)?;
+    let is_duration = |text: &str| parse_duration(text).is_ok();
+    let duration = match parse_duration(text) {
+        Ok(duration) => duration,
+        Err(_) if text.trim().strip_prefix(['-', '+']).is_some_and(is_duration) => return Err(InvalidDuration::Signed),
+        Err(_) if is_duration(&text.to_ascii_lowercase()) => return Err(InvalidDuration::UpperCase),
+        Err(_) => return Err(InvalidDuration::Unknown),
+    };
     let has_months = text.split(|one: char| !one.is_ascii_alphabetic()).any(|unit| unit == "M");
-    if has_months { Err(InvalidDuration::MinutesOrMonths) } else { Ok(duration) }
+    match duration {
+        _ if has_months => Err(InvalidDuration::MinutesOrMonths),
+        Duration::ZERO => Err(InvalidDuration::Zero),
+        duration => Ok(duration),
+    }
 }
 
 impl When {
@@ -59,8 +75,8 @@ impl FromStr for When {
     fn from_str(text: &str) -> Result<Self, InvalidTime> {
         match duration(text) {
             Ok(duration) => Ok(Self::Ago(duration)),
-            Err(ambiguous @ InvalidDuration::MinutesOrMonths) => Err(InvalidTime::Ambiguous(ambiguous)),
             Err(InvalidDuration::Unknown) => time(text).map(Self::At).ok_or(InvalidTime::Unknown),
+            Err(why) => Err(InvalidTime::Duration(why)),
         }
     }
 }
@@ -117,6 +133,23 @@ mod tests {
     }
 
     #[test]
+    fn a_sign_a_large_letter_and_no_time_at_all_are_named() {
+        for (text, why) in [
+            ("-1h", InvalidDuration::Signed),
+            (" -1h 30m", InvalidDuration::Signed),
+            ("+2d", InvalidDuration::Signed),
+            ("2H", InvalidDuration::UpperCase),
+            ("1d 90S", InvalidDuration::UpperCase),
+            ("0s", InvalidDuration::Zero),
+            ("0d 0h", InvalidDuration::Zero),
+            ("0", InvalidDuration::Zero),
+        ] {
+            assert_eq!(duration(text), Err(why), "{text}");
+            assert_eq!(text.parse::<When>(), Err(InvalidTime::Duration(why)), "{text}");
+        }
+    }
+
+    #[test]
     fn a_time_is_taken_with_its_offset() {
         for time in ["2026-09-21T10:00:00Z", "2026-09-21T12:00:00+02:00", "2026-09-21T04:30:00-05:30"] {
             assert_eq!(before(time).unwrap(), "2026-09-21T10:00:00Z", "{time}");
@@ -130,7 +163,6 @@ mod tests {
             "",
             "yesterday",
             "5",
-            "-5m",
             "2026-09-21",
             "2026-09-21T10:00:00",
             "2026-09-21T25:00:00Z",

@@ -12,7 +12,7 @@ use serde_json::json;
 use shared::{
     AttemptId, Status, Timestamp,
     attempt::{
-        Item, attr, index,
+        Item, RETENTION, attr, index,
         ledger::{BOT_TOLD, redelivery},
     },
     timestamp::Clock,
@@ -56,10 +56,11 @@ pub(crate) async fn run(command: EventsCommand, target: &Target, clock: Clock) -
     Ok(report(&listed, not_indexed, redelivered, confirm, now))
 }
 
-/// That nothing is left to tell, and of which time: what is older was not looked at.
+/// That nothing is left to tell, and of which time: what is older was not looked at, or is not kept.
 fn nothing_text(since: Duration, not_indexed: Option<u64>) -> String {
-    let complete = format!("every notification of the last {} is complete", duration_text(since));
-    format!("Nothing to redeliver: {complete}.\n{}", not_indexed_text(index::BY_STATUS, not_indexed))
+    let expired = if since > RETENTION { "; attempts expire after that, and older ones are not known" } else { "" };
+    let complete = format!("every notification of the last {} is complete", duration_text(since.min(RETENTION)));
+    format!("Nothing to redeliver: {complete}{expired}.\n{}", not_indexed_text(index::BY_STATUS, not_indexed))
 }
 
 /// Sends the bot's webhook and its event bus an event that means nothing, as the notifier does.
@@ -193,6 +194,14 @@ mod tests {
     fn what_is_older_than_it_looked_at_is_not_called_complete() {
         let text = nothing_text(Duration::from_hours(2), Some(0));
         assert_eq!(text, "Nothing to redeliver: every notification of the last 2 h is complete.\n");
+    }
+
+    #[test]
+    fn nothing_is_said_of_outcomes_that_are_not_kept() {
+        let complete = "Nothing to redeliver: every notification of the last 90 d is complete";
+        let text = nothing_text(Duration::from_hours(99_999_999 * 24), Some(0));
+        assert_eq!(text, format!("{complete}; attempts expire after that, and older ones are not known.\n"));
+        assert_eq!(nothing_text(RETENTION, Some(0)), format!("{complete}.\n"));
     }
 
     #[test]

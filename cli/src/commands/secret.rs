@@ -48,7 +48,7 @@ fn asked_for(kind: Kind) -> Result<SecretString, Error> {
 fn kind_of(name: &str, secrets: &[StackSecret]) -> Result<Kind, Error> {
     let unknown = || {
         let names: Vec<_> = secrets.iter().map(|secret| secret.name.as_str()).collect();
-        Error::NothingMatched(format!("the stack has no secret {name}; its secrets are {}", names.join(", ")))
+        Error::NothingMatched(format!("the stack has no secret of this name; its secrets are {}", names.join(", ")))
     };
     secrets.iter().find(|secret| secret.name == name).map(|secret| secret.kind).ok_or_else(unknown)
 }
@@ -102,6 +102,7 @@ mod tests {
     fn a_value_on_standard_input_is_understood_or_refused() {
         let read = |text: &str| from_input(Kind::ConsumerSecret, text.as_bytes());
         assert_eq!(read("\"A1B2\"\n").unwrap().expose_secret(), "A1B2");
+        assert_eq!(read("\u{feff}A1B2\r\n").unwrap().expose_secret(), "A1B2");
         for wrong in ["", "\n", "two words\n", r#"{"a":"1","b":"2"}"#] {
             let error = read(wrong).unwrap_err();
             assert_eq!(error.exit(), Exit::Usage);

@@ -49,9 +49,6 @@ pub(crate) async fn run(since: Duration, target: &Target, clock: Clock) -> Resul
 }
 
 fn check(since: Duration) -> Result<(), Error> {
-    if since.is_zero() {
-        return Err(Error::Usage("invalid --since: no time has passed; give 15m or 24h".to_owned()));
-    }
     if since > KEPT {
         return Err(Error::Usage(format!("invalid --since: CloudWatch keeps metrics for {}", duration_text(KEPT))));
     }
@@ -154,9 +151,7 @@ mod tests {
     #[test]
     fn a_time_is_counted_that_cloudwatch_has_metrics_of() {
         assert!(check(Duration::from_secs(1)).is_ok() && check(KEPT).is_ok());
-        for wrong in [Duration::ZERO, KEPT + Duration::from_secs(1)] {
-            assert_eq!(check(wrong).unwrap_err().exit(), Exit::Usage);
-        }
+        assert_eq!(check(KEPT + Duration::from_secs(1)).unwrap_err().exit(), Exit::Usage);
     }
 
     const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);

@@ -10,7 +10,7 @@ use clap::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::args::{Args, Command};
+use crate::args::{Args, Command, InvalidChat};
 
 /// Arguments of commands that no tool has.
 const LEFT_OUT: [&str; 3] = ["confirm", "follow", "help"];
@@ -27,6 +27,11 @@ fn arguments(command: &clap::Command) -> impl Iterator<Item = &Arg> {
     command.get_arguments().filter(|argument| {
         !argument.is_global_set() && !argument.is_hide_set() && !LEFT_OUT.contains(&argument.get_id().as_str())
     })
+}
+
+/// The argument of a command that a flag gives: `only_alive` of `only-alive`.
+pub(super) fn argument_of_flag(command: &clap::Command, flag: &str) -> Option<String> {
+    arguments(command).find(|argument| argument.get_long() == Some(flag)).map(|argument| argument.get_id().to_string())
 }
 
 /// The JSON Schema of a command's arguments.
@@ -144,6 +149,8 @@ fn why(error: &clap::Error) -> String {
     };
     let arguments = shown(ContextKind::InvalidArg).join(", ");
     if let Some(why) = error.source() {
+        // Standard input is the protocol's.
+        let why = if why.is::<InvalidChat>() { InvalidChat::WITHOUT_INPUT.to_owned() } else { why.to_string() };
         return format!("invalid {arguments}: {why}");
     }
     let (others, values) = (shown(ContextKind::PriorArg).join(", "), shown(ContextKind::ValidValue).join(", "));
@@ -220,6 +227,8 @@ mod tests {
             ("attempt list", json!({"chat": "tomorrow"}), "invalid chat: not a chat"),
             ("attempt list", json!({"status": "lost"}), "invalid status: expected exchanging, unconfirmed"),
             ("attempt list", json!({"since": "yesterday"}), "invalid since: neither a duration"),
+            ("stats", json!({"since": "-1h"}), "invalid since: it counts back from now, without a sign"),
+            ("events redeliver", json!({"since": "0s"}), "invalid since: no time at all"),
             ("attempt show", json!({}), "missing: attempt_id"),
             ("connection show", json!({"chat": 7}), "invalid chat: expected a text"),
             ("dlq redrive", json!({"rate": 0}), "invalid rate: "),
@@ -227,6 +236,7 @@ mod tests {
         ] {
             let why = parsed(path, &given).unwrap_err();
             assert!(why.starts_with(said) && !why.contains("--"), "{path}: {why}");
+            assert!(!why.contains("- for standard input"), "{path}: {why}");
         }
     }
 

@@ -7,6 +7,7 @@
 mod arguments;
 mod privacy;
 mod tools;
+mod words;
 
 use std::{io, sync::Arc};
 
@@ -121,7 +122,7 @@ impl Server {
 /// The command's JSON without what is private. What a check finds is no error; that it cannot be made is.
 fn result(done: Result<Report, Error>, names: &[&str]) -> CallToolResult {
     let is_error = done.is_err();
-    let json = done.map_or_else(|error| json!({"error": error.to_string()}), |report| report.json);
+    let json = done.map_or_else(|error| json!({"error": words::of_tools(&error.to_string())}), |report| report.json);
     let json = privacy::redact(json, names);
     let text = match &json["error"] {
         Value::String(error) if is_error => error.clone(),
@@ -169,6 +170,13 @@ mod tests {
             (result.is_error, &result.structured_content),
             (Some(true), &Some(json!({"error": "no connection for whatsapp:***"})))
         );
+    }
+
+    #[test]
+    fn an_error_of_a_command_names_no_command_that_is_a_tool() {
+        let why = "no connection; see wasf attempt list --chat";
+        let result = result(Err(Error::NothingMatched(why.to_owned())), &[]);
+        assert_eq!(result.structured_content, Some(json!({"error": "no connection; see attempt_list with chat"})));
     }
 
     #[test]

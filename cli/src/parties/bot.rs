@@ -121,7 +121,8 @@ mod tests {
     fn a_refusal_names_the_secret_and_blames_the_signature_alone_for_nothing() {
         for status in [401, 403] {
             let text = refusal(&NotifyError::Refused(status), "bot_webhook");
-            let seen = format!("the bot's webhook returned {status}: either the bot does not accept the signature, or ");
+            let seen =
+                format!("the bot's webhook returned {status}: either the bot does not accept the signature, or ");
             assert!(text.starts_with(&seen) && text.contains("a gateway"), "{text}");
             assert!(text.contains("wasf secret set bot_webhook"), "{text}");
         }

@@ -58,7 +58,9 @@ fn of_webhook(answer: &Answer) -> Probe {
         return Probe::Status(answer.status);
     } else {
         match answer.json() {
-            Value::Object(fields) if fields.keys().eq(["message"]) => "with JSON that holds a message, as gateways send it",
+            Value::Object(fields) if fields.keys().eq(["message"]) => {
+                "with JSON that holds a message, as gateways send it"
+            }
             _ => answer.content(),
         }
     };

@@ -78,8 +78,10 @@ pub(super) async fn show(queues: &Queues, id: &str) -> Result<Report, Error> {
     let is_it = |dead_letter: &&DeadLetter| {
         dead_letter.message_id == id || dead_letter.attempt_id().is_some_and(|attempt_id| attempt_id.to_string() == id)
     };
-    let dead_letter =
-        dead_letters.iter().find(is_it).ok_or_else(|| Error::NothingMatched(format!("no dead letter {id}")))?;
+    let dead_letter = dead_letters
+        .iter()
+        .find(is_it)
+        .ok_or_else(|| Error::NothingMatched("no dead letter has this id".to_owned()))?;
     let json = dead_letter.json();
     let mut fields = Table::default();
     for (name, value) in json.as_object().into_iter().flatten() {

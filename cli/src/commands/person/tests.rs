@@ -59,7 +59,7 @@ fn a_number_that_means_two_chats_is_refused() {
     let (one, other) = ("whatsapp:+15551234567", "whatsapp:15551234567");
     assert_eq!(one_of(vec![known(other)]).unwrap().unwrap().0.as_str(), other);
     let error = one_of(vec![known(one), known(other)]).err().unwrap();
-    assert_eq!((error.exit(), error.to_string().contains(other)), (Exit::Usage, true));
+    assert_eq!((error.exit(), error.to_string().contains("1555")), (Exit::Usage, false));
     assert!(one_of::<Known>(Vec::new()).unwrap().is_none());
 }
 
