@@ -5,6 +5,9 @@ use std::process::ExitCode;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use shared::aws::AwsError;
 
+/// How the cause of an error begins where something else has answered in AWS's place.
+pub(crate) const NOT_OF_AWS: &str = "not AWS's answer";
+
 /// How a command ended: its exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -62,6 +65,8 @@ impl Error {
     /// Makes the error of an AWS operation from the code that it was answered with, or from what kept it from being
     /// answered.
     pub(crate) fn of_code(action: &str, operation: &str, cause: &str) -> Self {
+        // In an SDK's error it stands behind its own words for it.
+        let cause = cause.find(NOT_OF_AWS).map_or(cause, |at| &cause[at..]);
         let remedy = remedy(cause).map(|remedy| format!("; {remedy}")).unwrap_or_default();
         Self::failed(action, format!("{operation} failed: {cause}{remedy}"))
     }
@@ -93,8 +98,12 @@ fn remedy(cause: &str) -> Option<&'static str> {
             Some("the credentials lack the permission for this call: ask for it, or give another --profile")
         }
         "OptInRequired" | "SubscriptionRequired" => Some("the account does not use this service or region yet"),
+        _ if cause.starts_with(NOT_OF_AWS) => Some(
+            "something else answers in AWS's place: check AWS_ENDPOINT_URL, the proxy (HTTPS_PROXY, HTTP_PROXY, NO_PROXY), \
+             and whether this network wants a login",
+        ),
         _ if cause.contains("(Connect)") => Some(
-            "nothing answers there: check the region, the network, and AWS_ENDPOINT_URL; a local cloud may be down",
+            "nothing answers there: check the region, the network, the proxy, and AWS_ENDPOINT_URL; a local cloud may be down",
         ),
         _ => None,
     }

@@ -3,6 +3,7 @@
 use std::{fs, net::SocketAddr, sync::OnceLock, time::Duration};
 
 use reqwest::{Certificate, Client, ClientBuilder, Proxy, Url, redirect::Policy};
+use serde_json::Value;
 use shared::tls;
 
 use crate::{Variable, error::Error, proxy::Proxies};
@@ -68,6 +69,16 @@ pub(crate) fn build(builder: ClientBuilder) -> Result<Client, Error> {
 /// A URL without its path, query and user, any of which may hold a secret.
 pub(crate) fn host_alone(url: &str) -> String {
     Url::parse(url).map_or_else(|_| "(not a URL)".to_owned(), |url| url.origin().ascii_serialization())
+}
+
+/// The kind of content that a body is, as the end of a sentence: `with a page`.
+pub(crate) fn content(body: &str) -> &'static str {
+    match body.trim_start_matches('\u{feff}').trim() {
+        "" => "without content",
+        page if page.starts_with('<') => "with a page",
+        text if serde_json::from_str::<Value>(text).is_ok_and(|json| !json.is_null()) => "with JSON",
+        _ => "with a text",
+    }
 }
 
 /// Why a request got no response. The error's own text quotes the URL, which may hold a secret.

@@ -10,9 +10,10 @@ use aws_smithy_runtime_api::client::{
     orchestrator::{HttpRequest, HttpResponse},
     result::ConnectorError,
 };
-use aws_smithy_types::body::SdkBody;
-use reqwest::{Client, Request, Response};
+use aws_smithy_types::{body::SdkBody, retry::ErrorKind};
+use reqwest::{Client, Request, Response, StatusCode};
 
+use super::foreign::{Form, foreign};
 use crate::{error::Error, http};
 
 /// An HTTP client for the SDK.
@@ -41,12 +42,19 @@ impl HttpConnector for Connector {
             Err(error) => return HttpConnectorFuture::ready(Err(error)),
         };
         *request.timeout_mut() = self.limit;
-        let client = self.client.clone();
+        let (client, form) = (self.client.clone(), form_of_answer(&request));
         HttpConnectorFuture::new(async move {
             let response = client.execute(request).await.map_err(connector_error)?;
-            into_response(response).await
+            into_response(response, form).await
         })
     }
+}
+
+/// The form of AWS's answer to a request that is signed. Others ask this machine's own services for credentials.
+fn form_of_answer(request: &Request) -> Option<Form> {
+    let header = |name| request.headers().get(name)?.to_str().ok();
+    let is_signed = header("authorization")?.starts_with("AWS4-");
+    is_signed.then(|| Form::answered_to(header("content-type").unwrap_or_default()))
 }
 
 fn into_request(request: HttpRequest) -> Result<Request, ConnectorError> {
@@ -57,9 +65,13 @@ fn into_request(request: HttpRequest) -> Result<Request, ConnectorError> {
     Request::try_from(request.map(|_| body)).map_err(|error| ConnectorError::user(error.without_url().into()))
 }
 
-async fn into_response(response: Response) -> Result<HttpResponse, ConnectorError> {
+async fn into_response(response: Response, form: Option<Form>) -> Result<HttpResponse, ConnectorError> {
     let (status, headers) = (response.status(), response.headers().clone());
     let body = response.bytes().await.map_err(connector_error)?;
+    let header = |name: &str| headers.get(name)?.to_str().ok();
+    if let Some(why) = form.and_then(|form| foreign(form, status.as_u16(), header, &body)) {
+        return Err(ConnectorError::other(why.into(), retried(status)));
+    }
     let mut answer = HttpResponse::new(status.into(), SdkBody::from(body.to_vec()));
     for (name, value) in &headers {
         if let Ok(value) = value.to_str() {
@@ -69,7 +81,51 @@ async fn into_response(response: Response) -> Result<HttpResponse, ConnectorErro
     Ok(answer)
 }
 
+/// How an answer that is not AWS's is retried: as one of AWS's with this status would be.
+fn retried(status: StatusCode) -> Option<ErrorKind> {
+    match status {
+        StatusCode::TOO_MANY_REQUESTS => Some(ErrorKind::ThrottlingError),
+        status if status.is_server_error() => Some(ErrorKind::ServerError),
+        _ => None,
+    }
+}
+
 fn connector_error(error: reqwest::Error) -> ConnectorError {
     let error = error.without_url();
     if error.is_timeout() { ConnectorError::timeout(error.into()) } else { ConnectorError::io(error.into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use fakes::{ANY, Answer, Server};
+
+    use crate::aws::{find_stack, tests::config_of};
+
+    async fn said_of(answer: Answer) -> (usize, String) {
+        let server = Server::start().await;
+        server.on(ANY, move |_| answer.clone());
+        let error = find_stack(&config_of(&server).await, "connect").await.unwrap_err();
+        (server.requests(ANY).len(), error.to_string())
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_not_of_aws_is_named_with_what_to_check() {
+        for (answer, what) in [
+            (Answer::new(200, "<html>Log in"), "status 200 with a page"),
+            (Answer::new(403, r#"{"message":"Forbidden"}"#), "status 403 with JSON, no error code"),
+            (Answer::new(302, ""), "status 302, which leads elsewhere"),
+        ] {
+            let (asked, said) = said_of(answer).await;
+            let expected = format!("cannot describe the stack: DescribeStacks failed: not AWS's answer: {what}; ");
+            assert!(said.starts_with(&expected), "{said}");
+            assert!(said.contains("AWS_ENDPOINT_URL") && said.contains("HTTPS_PROXY"), "{said}");
+            assert_eq!(asked, 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_failure_of_what_is_before_aws_is_retried_as_one_of_aws() {
+        let (asked, said) = said_of(Answer::new(503, "<html>")).await;
+        assert!(asked > 1 && said.contains("status 503 with a page"), "{asked}: {said}");
+    }
 }

@@ -14,14 +14,18 @@ const ACTION: &str = "find out whose account it is";
 /// The account of the operator's credentials
 /// (<https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html>; it needs no permission).
 pub(crate) async fn account_id(aws: &SdkConfig, now: Timestamp) -> Result<String, Error> {
-    let Answer { status, body, .. } = ask(aws, now).await?;
+    let Answer { status, body, foreign, .. } = ask(aws, now).await?;
+    if let Some(why) = foreign {
+        return Err(Error::of_code(ACTION, "GetCallerIdentity", &why));
+    }
     let account = account_in(&String::from_utf8_lossy(&body)).filter(|_| status.is_success());
     account.ok_or_else(|| Error::failed(ACTION, format!("STS returned {}; check your credentials", status.as_u16())))
 }
 
 /// How far this machine's clock is from AWS's; nothing where AWS does not say.
 pub(crate) async fn clock_error(aws: &SdkConfig, now: Timestamp) -> Option<Duration> {
-    difference(&ask(aws, now).await.ok()?.date?, now)
+    let answer = ask(aws, now).await.ok().filter(|answer| answer.foreign.is_none())?;
+    difference(&answer.date?, now)
 }
 
 async fn ask(aws: &SdkConfig, now: Timestamp) -> Result<Answer, Error> {

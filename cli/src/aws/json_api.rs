@@ -56,12 +56,12 @@ impl Service {
     ) -> Result<Value, Error> {
         let mut pause = PAUSE;
         for tried in 1.. {
-            let Answer { status, body, .. } = self.call(aws, action, operation, input, clock).await?;
-            if status.is_success() {
+            let Answer { status, body, foreign, .. } = self.call(aws, action, operation, input, clock).await?;
+            if status.is_success() && foreign.is_none() {
                 let unreadable = |_| Error::failed(action, format!("{operation} failed: unexpected response"));
                 return serde_json::from_slice(&body).map_err(unreadable);
             }
-            let code = code(&body);
+            let code = foreign.unwrap_or_else(|| code(&body));
             if tried == TRIES || !is_for_now(status, &code) {
                 return Err(Error::of_code(action, operation, &code));
             }
@@ -141,6 +141,20 @@ mod tests {
         server.on("DescribeAlarms", |_| json!({}).into());
         describe(&server).await.unwrap();
         assert_eq!(server.requests("DescribeAlarms").len(), 3);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_not_of_aws_is_named_with_what_to_check() {
+        for (answer, what) in [
+            (Fake::new(200, "<html>"), "status 200 with a page"),
+            (Fake::new(403, r#"{"message":"Forbidden"}"#), "status 403 with JSON, no error code"),
+        ] {
+            let server = Server::start().await;
+            server.on("DescribeAlarms", move |_| answer.clone());
+            let said = describe(&server).await.unwrap_err().to_string();
+            let expected = format!("cannot list the alarms: DescribeAlarms failed: not AWS's answer: {what}; ");
+            assert!(said.starts_with(&expected) && said.contains("AWS_ENDPOINT_URL"), "{said}");
+        }
     }
 
     #[tokio::test]

@@ -7,6 +7,7 @@ mod cloudformation;
 mod config;
 mod connections;
 mod erasure;
+mod foreign;
 mod functions;
 mod http;
 mod identity;

@@ -32,7 +32,10 @@ pub(crate) async fn schedule(aws: &SdkConfig, name: &str, clock: Clock) -> Resul
         target: None,
         body: String::new(),
     };
-    let Answer { status, body, .. } = request.get(aws, clock()).await?;
+    let Answer { status, body, foreign, .. } = request.get(aws, clock()).await?;
+    if let Some(why) = foreign {
+        return Err(Error::of_code(ACTION, "GetSchedule", &why));
+    }
     match status.as_u16() {
         404 => return Ok(None),
         200 => {}
@@ -80,9 +83,20 @@ mod tests {
 
     #[tokio::test]
     async fn a_schedule_that_is_gone_is_none_and_a_refusal_is_an_error() {
-        let (_server, found) = read(Fake::json(404, &json!({"Message": "no schedule"}))).await;
+        let (_server, found) = read(refused(404, r#"{"Message": "no schedule"}"#)).await;
         assert_eq!(found.unwrap(), None);
-        let (_server, found) = read(Fake::json(403, &json!({"Message": "arn:aws:iam::1:user/ada"}))).await;
+        let (_server, found) = read(refused(403, r#"{"Message": "arn:aws:iam::1:user/ada"}"#)).await;
         assert_eq!(found.unwrap_err().to_string(), "cannot read the schedule: GetSchedule answered 403");
+    }
+
+    #[tokio::test]
+    async fn a_404_of_somebody_elses_does_not_say_that_there_is_no_schedule() {
+        let (_server, found) = read(Fake::new(404, "<html>")).await;
+        let said = found.unwrap_err().to_string();
+        assert!(said.contains("GetSchedule failed: not AWS's answer: status 404 with a page; "), "{said}");
+    }
+
+    fn refused(status: u16, body: &str) -> Fake {
+        Fake::Response { status, header: Some(("x-amzn-errortype", "Refused")), body: body.to_owned() }
     }
 }

@@ -12,11 +12,17 @@ use aws_types::SdkConfig;
 use reqwest::{Method, StatusCode, Url};
 use shared::{Timestamp, aws::partition};
 
-use super::config::{endpoint, region};
+use super::{
+    config::{endpoint, region},
+    foreign::{Form, foreign},
+};
 use crate::{
     error::Error,
     http::{client_for, failure},
 };
+
+/// The name in signatures of an API that is the stack's own, whose answers have a form of their own.
+const OWN_API: &str = "execute-api";
 
 /// A request that is signed.
 pub(crate) struct Signed<'a> {
@@ -56,6 +62,8 @@ pub(crate) struct Answer {
     /// The server's time, as HTTP writes it.
     pub(crate) date: Option<String>,
     pub(crate) body: Vec<u8>,
+    /// What it is, where it is neither AWS's nor of the stack's own API.
+    pub(super) foreign: Option<String>,
 }
 
 impl Signed<'_> {
@@ -97,9 +105,13 @@ impl Signed<'_> {
         }
         let response = request.send().await.map_err(|error| failed(failure(&error)))?;
         let status = response.status();
-        let date = response.headers().get("date").and_then(|date| date.to_str().ok()).map(str::to_owned);
+        let headers = response.headers().clone();
+        let header = |name: &str| headers.get(name)?.to_str().ok();
         let body = response.bytes().await.map_err(|error| failed(failure(&error)))?;
-        Ok(Answer { status, date, body: body.into() })
+        let is_own = service == OWN_API;
+        let form = Form::answered_to(content_type);
+        let foreign = if is_own { None } else { foreign(form, status.as_u16(), header, &body) };
+        Ok(Answer { status, date: header("date").map(str::to_owned), body: body.into(), foreign })
     }
 }
 

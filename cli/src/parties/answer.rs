@@ -4,7 +4,7 @@
 use reqwest::{RequestBuilder, header::HeaderMap};
 use serde_json::Value;
 
-use crate::http::failure;
+use crate::http::{content, failure};
 
 /// Longer than any error code of a party's.
 const LONGEST_CODE: usize = 64;
@@ -52,12 +52,7 @@ impl Answer {
 
     /// The kind of content, as the end of a sentence: `with a page`.
     pub(super) fn content(&self) -> &'static str {
-        match self.json() {
-            _ if self.body.trim().is_empty() => "without content",
-            _ if self.is_page() => "with a page",
-            Value::Null => "with a text",
-            _ => "with JSON",
-        }
+        content(&self.body)
     }
 
     /// What it is, where it is neither `expected` nor the party's error: `status 404 with a page, no OAuth error`.
