@@ -48,7 +48,7 @@ pub(super) fn foreign<'a>(
         300..=399 => "which leads elsewhere".to_owned(),
         _ if is_page => "with a page".to_owned(),
         200..=299 if !form.is_of(body) => content.to_owned(),
-        400.. if !(has(&ERROR_TYPE) || REQUEST_IDS.iter().any(|name| has(name)) || has_code(body)) => {
+        400.. if !(has(&ERROR_TYPE) || REQUEST_IDS.iter().any(has) || has_code(body)) => {
             format!("{content}, no error code")
         }
         _ => return None,
