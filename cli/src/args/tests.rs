@@ -51,7 +51,6 @@ fn every_command_with_confirm_changes_something() {
     }
 }
 
-/// Other users of a machine see its processes' arguments.
 /// `POST /links` returns a link's id: its attempts begin later.
 #[test]
 fn an_attempts_id_is_not_looked_for_in_a_response_that_lacks_it() {
@@ -61,6 +60,7 @@ fn an_attempts_id_is_not_looked_for_in_a_response_that_lacks_it() {
     assert!(help.contains("as in logs, events and wasf attempt list") && !help.contains("/links"), "{help}");
 }
 
+/// Other users of a machine see its processes' arguments.
 #[test]
 fn no_argument_takes_a_secret() {
     fn visit(command: &clap::Command, seen: &mut usize) {
