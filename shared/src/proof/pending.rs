@@ -11,6 +11,7 @@ use crate::{
     AttemptId, Language, Timestamp, WaId,
     conditional_write::{Attributes, Condition, ConditionalWrite, Value, text},
     exchange::{Consent, ExchangeMessage, Sealed, StateText},
+    state::State,
 };
 
 /// How long a row is kept that nobody settles: longer than the dead-letter queue keeps the message that would.
@@ -241,6 +242,16 @@ impl Held {
     #[must_use]
     pub const fn is_settled(&self) -> bool {
         self.sealed.is_none()
+    }
+
+    /// When the login's link was made, as its state says, which was verified before anything was held; `None` where it says
+    /// nothing, and once it is settled.
+    #[must_use]
+    pub fn link_issued_at(&self) -> Option<Timestamp> {
+        match State::parse(self.state.as_ref()?.as_str()) {
+            Ok(State::Signed(state)) => Some(state.unverified().link?.issued_at),
+            _ => None,
+        }
     }
 
     /// The message of the exchange queue that has the decision carried out; `None` where it was.

@@ -24,7 +24,7 @@ impl UserMessage {
 pub(crate) const CONFIRMED: &Text = &texts::CODE_CONFIRMED;
 /// The same, and a later login of the chat is connected by now.
 pub(crate) const OVERTAKEN: &Text = &texts::FAILED_SUPERSEDED;
-/// The same, and the chat was disconnected after the login.
+/// The same, and the chat was disconnected after the login, or after its link was made.
 pub(crate) const ENDED: &Text = &texts::FAILED_OUTDATED_LINK;
 /// No login waits for it.
 pub(crate) const UNKNOWN: &Text = &texts::CODE_UNKNOWN;

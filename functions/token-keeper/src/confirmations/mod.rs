@@ -103,7 +103,7 @@ pub(crate) struct Confirmed {
 }
 
 /// What a chat is told whose code confirms the login of this consent, where the chat's token row is this one. Where a later login of
-/// the chat is connected by now, or the chat was disconnected since, that counts, and no message follows.
+/// the chat is connected by now, or the chat was disconnected since the login or its link, that counts, and connects nothing.
 pub(crate) fn text_of(consent: &Consent, row: &Attributes, now: Timestamp) -> &'static Text {
     match text(row, ENDED_REASON) {
         _ if !consent.is_superseded(row, now) => messages::CONFIRMED,
@@ -193,7 +193,7 @@ impl Confirmations {
                 consent: decided.as_ref().map(|held| Consent {
                     attempt_id: held.attempt_id,
                     at: held.received_at,
-                    link_issued_at: None,
+                    link_issued_at: held.link_issued_at(),
                 }),
             },
             Meaning::WrongChat => {
