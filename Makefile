@@ -140,8 +140,8 @@ soak: ## N people connect and bots use their tokens while everything fails at ra
 
 # ── Measure it
 
-latency: ## time from callback to message, stage by stage, on a local cloud; RATE=10 callbacks a second, or BURST=500 in one, CALLS=1000 for tokens
-	$(cloud) run -- $(python) docs/analysis/latency/latency.py --json target/latency.json $(if $(RATE),--rate $(RATE)) $(if $(BURST),--burst $(BURST)) $(if $(CALLS),--token-calls $(CALLS))
+latency: ## time from callback to message, stage by stage, on a local cloud; RATE=10 callbacks a second, or BURST=500 in one, CALLS=1000 for tokens; CONCURRENCY=20 functions at once
+	$(cloud) run $(if $(CONCURRENCY),--concurrency $(CONCURRENCY)) -- $(python) docs/analysis/latency/latency.py --json target/latency.json $(if $(RATE),--rate $(RATE)) $(if $(BURST),--burst $(BURST)) $(if $(CALLS),--token-calls $(CALLS))
 
 simulate: ## predict waits and failures under load, with the template's settings; UPDATE=1 puts it into docs/SCALING.md
 	@$(cloud) setup ministack

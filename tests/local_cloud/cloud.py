@@ -5,11 +5,12 @@
                        environment sends events to a bot of your own in place of the sandbox's
     cloud.py down      end it
     cloud.py status    say what runs, where, and what a bot of your own needs to call it
-    cloud.py run [--with-plain-stack] [--with-proof-stack] [--with-proof-meta-stack] [--empty | --own-bot] [--chat-proof] [--built] -- COMMAND…
+    cloud.py run [--with-plain-stack] [--with-proof-stack] [--with-proof-meta-stack] [--empty | --own-bot] [--chat-proof] [--concurrency N] [--built] -- COMMAND…
                        start another one just for COMMAND, which finds it by LOCAL_CLOUD_STATE; fails too where the
                        sandbox's bot was sent an event that is not as its schema says. --own-bot: events go
                        to COMMAND, at the main stack's BotWebhookUrl. --chat-proof: the main stack has ChatProof=Required,
-                       as with `up`
+                       as with `up`. --concurrency: so many functions run at once, all together, as in an account that
+                       allows no more; 1000 where it is not given
     cloud.py build [--as-shipped | --with-wasf] [--test NAME]…
                        compile the functions, the sandbox and tests, and `wasf`; --as-shipped: by `sam build`, with `wasf`
     cloud.py setup [NAME…]
@@ -70,6 +71,7 @@ def _arguments():
             which.add_argument("--empty", action="store_true", help="an account without a stack or a secret")
             which.add_argument("--own-bot", action="store_true", help="COMMAND listens for the events")
             subparser.add_argument("--chat-proof", action="store_true", help="the main stack has ChatProof=Required")
+            subparser.add_argument("--concurrency", type=int, metavar="N", help="functions that may run at once")
             subparser.add_argument("--built", action="store_true", help="do not compile: `build` has done so")
             subparser.add_argument("command", nargs="+", metavar="COMMAND")
         if action is build_all:
@@ -133,7 +135,7 @@ def run(arguments):
     """start a local cloud just for a command, and end it after the command"""
     tools.host()
     directory = RUNS / str(os.getpid())
-    instance = Instance(directory)
+    instance = Instance(directory, arguments.concurrency)
     stacks = () if arguments.empty else ("main", *(arguments.stacks or ()))
     command, code = None, 1
     try:

@@ -49,8 +49,9 @@ STACKS = {
 class Instance:
     """An instance by its directory; what it knows survives this process in `state.json`."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, account_concurrency=None):
         self.directory = directory
+        self.account_concurrency = account_concurrency
         self.file = directory / "state.json"
         self.state = json.loads(self.file.read_text()) if self.file.exists() else {}
 
@@ -121,7 +122,8 @@ class Instance:
         with step("Start AWS (MiniStack)"):
             port = self.state["ports"]["emulator"]
             proxy = emulator.endpoint(self.state["ports"]["aws_proxy"])
-            process = emulator.start(tools.python("ministack"), port, self.directory, functions_endpoint=proxy)
+            limits = {"account_concurrency": self.account_concurrency}
+            process = emulator.start(tools.python("ministack"), port, self.directory, functions_endpoint=proxy, **limits)
             self._start("emulator", process, emulator.ready_url(port), emulator.log(self.directory))
 
     def _start_sandbox(self):
