@@ -145,7 +145,7 @@ latency: ## time from callback to message, stage by stage, on a local cloud; RAT
 
 simulate: ## predict waits and failures under load, with the template's settings; UPDATE=1 puts it into docs/SCALING.md
 	@$(cloud) setup ministack
-	$(python) docs/analysis/simulation/simulate.py $(if $(UPDATE),--update)
+	$(python) docs/analysis/simulation/tables.py $(if $(UPDATE),--update)
 
 sweep: ## simulate the sweep of ten million connections; UPDATE=1 puts it into docs/SCALING.md
 	@$(cloud) setup ministack

@@ -190,6 +190,8 @@ def _report(cloud, people, arguments):
         "still_queued": queued,
         "dead_letters": dead,
         "rate": arguments.rate,
+        "burst": arguments.burst,
+        "account_concurrency": cloud.account_concurrency(),
         "salesforce_ms": arguments.salesforce_ms,
         "load_average": round(os.getloadavg()[0], 1),
         "stages": stages,

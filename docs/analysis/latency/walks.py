@@ -120,6 +120,10 @@ class Cloud:
 
         return count("ExchangeQueueUrl"), count("ExchangeDlqUrl")
 
+    def account_concurrency(self):
+        """How many functions may run at once."""
+        return self._aws("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
+
     def emulator_cpu_seconds(self):
         """What the emulator's own process has used; the functions are processes of their own."""
         pid = self.state["processes"]["emulator"]["pid"]

@@ -19,6 +19,7 @@ class Settings:
     exchange_batch: int
     maximum_concurrency: int
     max_receives: int
+    visibility_timeout: float
     max_tries: int
     pauses: list
     code_lifetime: float
@@ -49,6 +50,7 @@ class Settings:
             exchange_batch=queue["BatchSize"],
             maximum_concurrency=value(queue["ScalingConfig"]["MaximumConcurrency"]),
             max_receives=resources["ExchangeQueue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"],
+            visibility_timeout=resources["ExchangeQueue"]["Properties"]["VisibilityTimeout"],
             max_tries=int(exchanger["Environment"]["Variables"]["MAX_TRIES"]),
             pauses=[int(found) for found in _rust("functions/token-exchanger/src/retry.rs", r"VISIBILITY_SECONDS: .*= \[(.*)\]").split(",")],
             code_lifetime=60 * int(_rust("shared/src/exchange.rs", r"CODE_LIFETIME: .*from_mins\((\d+)\)")),

@@ -1,35 +1,26 @@
 """A queueing simulation of the pipeline: what a load does to waiting times, and where it ends.
 
-    simulate.py              print the tables of docs/SCALING.md
-    simulate.py --update     write them there
-
-The second table sets the local cloud's world beside what was measured: `measured.json` is a list of what
-`docs/analysis/latency/latency.py --rate … --json …` wrote.
-
 A callback passes the API's throttle, the receiver, the exchange queue, a batch of the exchanger, the stream, and a
 batch of the notifier; what WhatsApp refuses there comes back from the notifier's retry queue. Batch sizes, limits, retries
 and pauses are the template's and the code's own (`settings.py`); every other number is in `inputs.toml`. It knows no prices, no DynamoDB or KMS limits (docs/SCALING.md does these by
-arithmetic), and no duplicates.
+arithmetic), and no duplicates. What the document shows of it is in `tables.py`.
 """
 
-import argparse
 import collections
 import dataclasses
 import heapq
-import json
 import math
-import pathlib
 import random
-import sys
-import tomllib
 
 from capacity import Account, Bucket, Function
-from settings import ROOT, Settings
 
-HERE = pathlib.Path(__file__).parent
-DOCUMENT = ROOT / "docs" / "SCALING.md"
 HORIZON_SECONDS = 4 * 3600
 _PAUSE, _LONGEST_PAUSE = 0.25, 4.0  # `Pauses` of shared's pauses.rs, without its chance
+# What a callback passes on its way.
+_STAGES = (
+    "api receiver queue_to_function claim exchange userinfo store stream_to_function read send mark bot"
+).split()
+_LONGEST_RELOAD = 5  # seconds, as `Walk.call_back` of latency's walks.py
 
 
 @dataclasses.dataclass(eq=False)
@@ -38,7 +29,7 @@ class Callback:
 
     arrived: float
     receives: int = 0
-    visible: float = 0.0
+    queued: float = 0.0
     waited: float | None = None
     connected: float | None = None
     told: float | None = None
@@ -60,8 +51,10 @@ class Simulation:
         self.chance, self.now, self.events, self.order = random.Random(seed), 0.0, [], 0
         self.down = load.get("down", (math.inf, -math.inf))
         busy = load["rate"] * world["busy_per_callback"] / 1000
-        # A server that everything shares stretches every stage, as in an M/M/1 queue with shared time.
-        self.stretch = 1 / (1 - min(busy, 0.95))
+        # A server that everything shares stretches every stage, as in an M/M/1 queue with shared time; and by no more than so
+        # many functions as may run at once can be in each other's way there.
+        most = world["account_concurrency"] * world["busy_per_callback"] / sum(_median(world[stage]) for stage in _STAGES)
+        self.stretch = max(1, min(1 / (1 - min(busy, 0.95)), most))
         self.throttle = Bucket(settings.api_rate, settings.api_burst)
         account = self.account = Account(world["account_concurrency"])
         self.receiver, self.exchanger, self.notifier = (Function(account, world) for _ in range(3))
@@ -103,29 +96,34 @@ class Simulation:
 
     # Arrival
 
-    def arrive(self):
-        self.arrived += 1
+    def arrive(self, first=None, tries=1):
+        """Somebody comes; where there is no room and people reload, they come again."""
+        if first is None:
+            self.arrived, first = self.arrived + 1, self.now
         if not self.throttle.admits(self.now):
             self.throttled += 1
             return
         ready = self.receiver.take(self.now)
         if ready is None:
-            self.unserved += 1
+            if tries < self.load.get("tries", 1):
+                self.at(self.now + min(tries, _LONGEST_RELOAD), self.arrive, first, tries + 1)
+            else:
+                self.unserved += 1
             return
-        callback = Callback(self.now)
+        callback = Callback(first)
         self.receiving.add(callback)
         self.at(self.now + self.takes("api") + ready + self.takes("receiver"), self.enqueue, callback)
 
     def enqueue(self, callback):
         self.receiver.give()
         self.receiving.remove(callback)
+        callback.queued = self.now
         self.show(callback)
 
     # The exchange queue
 
     def show(self, callback):
         self.hidden.discard(callback)
-        callback.visible = self.now
         self.queue.append(callback)
         self.peak_queue = max(self.peak_queue, len(self.queue))
         self.poll()
@@ -140,19 +138,28 @@ class Simulation:
                 if pollers < self.settings.maximum_concurrency:
                     self.poll_again(0.2)
                 return
-            ready = self.exchanger.take(self.now)
-            if ready is None:
-                self.poll_again(1)
-                return
             batch = []
             while len(batch) < self.settings.exchange_batch and self.remove_dead_letters():
                 batch.append(self.queue.popleft())
                 batch[-1].receives += 1
             self.in_hand.update(batch)
             self.batches += 1
-            self.at(self.now + self.takes("queue_to_function") + ready, self.exchange, batch)
+            self.at(self.now + self.takes("queue_to_function"), self.invoke, batch)
         if not self.batches:
             self.polling_since = None
+
+    def invoke(self, batch):
+        """Hands the batch to the exchanger. One that is throttled has been received: it comes back with its visibility timeout."""
+        ready = self.exchanger.take(self.now)
+        if ready is not None:
+            self.at(self.now + ready, self.exchange, batch)
+            return
+        self.batches -= 1
+        for callback in batch:
+            self.in_hand.remove(callback)
+            self.hidden.add(callback)
+            self.at(self.now + self.settings.visibility_timeout, self.show, callback)
+        self.poll_again(1)
 
     def remove_dead_letters(self):
         """Moves what was received too often to the dead-letter queue, up to the first that was not: is there one?"""
@@ -173,7 +180,7 @@ class Simulation:
         ends = [self.now]
         for callback in batch:
             if callback.waited is None:
-                callback.waited = self.now - callback.visible
+                callback.waited = self.now - callback.queued
             end, outcome = self.receive(callback)
             ends.append(end)
             self.at(end, self.end_of_try, callback, outcome)
@@ -306,7 +313,6 @@ class Simulation:
     # What came of it
 
     def report(self):
-        finished = [*self.done, *self.dead]
         return {
             "arrived": self.arrived,
             "refused": self.throttled + self.unserved,
@@ -315,106 +321,28 @@ class Simulation:
             "not_notified": len(self.untold),
             "peak_queue": self.peak_queue,
             "peak_concurrency": self.account.peak,
-            "queue_wait": _summary(found.waited for found in finished),
-            "to_connected": _summary(found.connected and found.connected - found.arrived for found in finished),
-            "to_message": _summary(found.told and found.told - found.arrived for found in finished),
+            "queue_wait": summary(self.queue_waits()),
+            "to_connected": summary(self.times_to("connected")),
+            "to_message": summary(self.times_to("told")),
         }
 
+    def queue_waits(self):
+        """From the queue's first sight of each callback to the exchanger's."""
+        return [found.waited for found in (*self.done, *self.dead) if found.waited is not None]
 
-def _summary(values):
-    """Median and 95th percentile of those that are there."""
-    ordered = sorted(value for value in values if value is not None)
+    def times_to(self, name):
+        """From each callback to what came of it, `connected` or `told`, where it did."""
+        ends = ((found, getattr(found, name)) for found in (*self.done, *self.dead))
+        return [end - found.arrived for found, end in ends if end is not None]
+
+
+def _median(stage):
+    return stage[0] if isinstance(stage, list) else stage
+
+
+def summary(values, shares=(0.5, 0.95)):
+    """Median and 95th percentile, or what is asked for."""
+    ordered = sorted(values)
     if not ordered:
-        return None, None
-    return tuple(ordered[min(len(ordered) - 1, int(share * len(ordered)))] for share in (0.5, 0.95))
-
-
-# The tables
-
-
-def inputs():
-    return tomllib.loads((HERE / "inputs.toml").read_text())
-
-
-def simulated(load, world="aws"):
-    """A load of the inputs, with its own changes to world and parameters."""
-    world = inputs()["worlds"][world] | load.get("world", {})
-    return Simulation(Settings.read(load.get("parameters", {})), world, load).run()
-
-
-def table():
-    rows = [
-        "| load | callbacks | refused | queue wait p50, p95 | to connected p50, p95 | to message p50, p95 "
-        "| longest queue | functions at once | dead letters | not notified |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
-    ]
-    for load in inputs()["loads"]:
-        found = simulated(load).report()
-        times = " | ".join(_times(found[name]) for name in ("queue_wait", "to_connected", "to_message"))
-        rows.append(
-            f"| {load['name']} | {found['arrived']:,} | {found['refused']:,} | {times} | {found['peak_queue']:,} "
-            f"| {found['peak_concurrency']:,} | {found['dead']:,} | {found['not_notified']:,} |"
-        )
-    return "\n".join(rows)
-
-
-def predicted(run):
-    """A run of `latency.py --rate`, simulated."""
-    return simulated({"rate": run["rate"], "seconds": run["people"] / run["rate"]}, "local")
-
-
-def comparison(measured):
-    """Prediction beside measurement, for each run of `latency.py --rate`."""
-    rows = [
-        "| callbacks a second | | queue wait p50 | to connected p50, p95 | to message p50, p95 |",
-        "| ---: | --- | ---: | ---: | ---: |",
-    ]
-    for run in measured:
-        found = predicted(run).report()
-        rows.append(
-            f"| {run['rate']:g} | predicted | {_ms(found['queue_wait'][0])} "
-            f"| {_ms(*found['to_connected'])} | {_ms(*found['to_message'])} |"
-        )
-        waited = run["stages"]["queue wait"]["p50_ms"]
-        seen = (_ms(*(run[name][f"p{at}_ms"] / 1000 for at in (50, 95)))
-                for name in ("callback_to_connected", "callback_to_message"))
-        rows.append(f"| | measured | {_ms(waited / 1000)} | {' | '.join(seen)} |")
-    return "\n".join(rows)
-
-
-def _times(pair):
-    return "–" if pair[0] is None else ", ".join(_seconds(value) for value in pair)
-
-
-def _seconds(value):
-    return f"{value:.2f} s" if value < 10 else f"{value:,.0f} s"
-
-
-def _ms(*values):
-    return ", ".join(f"{1000 * value:,.0f} ms" for value in values)
-
-
-def between(text, name):
-    """What stands between a pair of markers in the document, and where."""
-    begin, end = f"<!-- {name} -->\n", f"\n<!-- /{name} -->"
-    first = text.index(begin) + len(begin)
-    return first, text.index(end, first)
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--update", action="store_true", help="write both tables into docs/SCALING.md")
-    arguments = parser.parse_args()
-    tables = {"simulated": table(), "checked": comparison(json.loads((HERE / "measured.json").read_text()))}
-    if arguments.update:
-        text = DOCUMENT.read_text()
-        for name, lines in tables.items():
-            first, last = between(text, name)
-            text = text[:first] + lines + text[last:]
-        DOCUMENT.write_text(text)
-    else:
-        print("\n\n".join(tables.values()))
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        return (None,) * len(shares)
+    return tuple(ordered[min(len(ordered) - 1, int(share * len(ordered)))] for share in shares)

@@ -1,15 +1,15 @@
 """The simulation's invariants, and that docs/SCALING.md says what it says."""
 
-import json
+import statistics
 
 import pytest
 
-import simulate
+import tables
 from settings import Settings
-from simulate import Simulation
+from simulate import HORIZON_SECONDS, Simulation
 
 SETTINGS = Settings.read({})
-AWS = simulate.inputs()["worlds"]["aws"]
+AWS = tables.inputs()["worlds"]["aws"]
 LOADS = {
     "quiet": {"rate": 5, "seconds": 20},
     "more than the API admits": {"rate": 5_000, "seconds": 1},
@@ -18,11 +18,11 @@ LOADS = {
 CONSTANT = {name: value[0] if isinstance(value, list) else value for name, value in AWS.items()}
 
 
-def _run(load, seed=1, until=simulate.HORIZON_SECONDS, **world):
+def _run(load, seed=1, until=HORIZON_SECONDS, **world):
     return Simulation(SETTINGS, AWS | world, load, seed).run(until)
 
 
-@pytest.mark.parametrize("until", [0.5, 3, 60, 650, simulate.HORIZON_SECONDS])
+@pytest.mark.parametrize("until", [0.5, 3, 60, 650, HORIZON_SECONDS])
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("load", LOADS)
 def test_every_callback_is_somewhere_at_every_moment(load, seed, until):
@@ -78,16 +78,34 @@ def test_what_whatsapp_refuses_is_told_by_the_retry_queues_schedule():
 
 
 def test_its_medians_are_those_measured_on_the_local_cloud():
-    for run in json.loads((simulate.HERE / "measured.json").read_text()):
-        found = simulate.predicted(run).report()
+    for run in tables.measured("measured"):
+        found = tables.predicted(run).report()
         for name in ("to_connected", "to_message"):
             measured = run[f"callback_{name}"]["p50_ms"] / 1000
             assert found[name][0] == pytest.approx(measured, rel=1 / 3), f"{name} at {run['rate']} a second"
 
 
+def test_a_burst_waits_in_the_queue_as_measured_on_the_local_cloud():
+    """Either for moments, or for the visibility timeout: the batch that finds no room has been received."""
+    for run in tables.measured("bursts"):
+        waits = tables.predicted_burst(run).queue_waits()
+        median, late = statistics.median(waits), sorted(waits)[int(0.95 * len(waits))]
+        found = run["stages"]["queue wait"]
+        assert len(waits) == run["connected"] == run["burst"] and run["dead_letters"] == 0
+        assert median < 1 and found["p50_ms"] < 1_000
+        assert late > SETTINGS.visibility_timeout
+        assert late == pytest.approx(found["p95_ms"] / 1_000, rel=0.02)
+
+
+def test_whoever_reloads_is_not_lost():
+    full = {"rate": 500, "seconds": 1, "world": {"account_concurrency": 20}}
+    assert tables.simulated(full, "local").unserved > 0
+    found = tables.simulated(full | {"tries": 30}, "local")
+    assert (found.unserved, len(found.done)) == (0, found.arrived)
+
+
 def test_the_document_shows_what_the_simulation_says():
-    text = simulate.DOCUMENT.read_text()
-    measured = json.loads((simulate.HERE / "measured.json").read_text())
-    for name, lines in (("simulated", simulate.table()), ("checked", simulate.comparison(measured))):
-        first, last = simulate.between(text, name)
+    text = tables.DOCUMENT.read_text()
+    for name, lines in tables.documented().items():
+        first, last = tables.between(text, name)
         assert text[first:last] == lines, "docs/SCALING.md is out of date: make simulate UPDATE=1"
