@@ -67,6 +67,7 @@ impl Work<'_> {
             language: self.attempt.language,
             state,
             received_at: self.message.received_at,
+            link_issued_at: self.message.consent().link_issued_at,
             code_sha256,
             sealed: &sealed,
             confirm_until: now.plus(time),

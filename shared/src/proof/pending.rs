@@ -11,7 +11,6 @@ use crate::{
     AttemptId, Language, Timestamp, WaId,
     conditional_write::{Attributes, Condition, ConditionalWrite, Value, text},
     exchange::{Consent, ExchangeMessage, Sealed, StateText},
-    state::State,
 };
 
 /// How long a row is kept that nobody settles: longer than the dead-letter queue keeps the message that would.
@@ -34,6 +33,8 @@ pub mod attr {
     pub const LANGUAGE: &str = crate::attempt::attr::LANGUAGE;
     /// S: the state of the login, as it came.
     pub const STATE: &str = "state";
+    /// N: when the login's link was made, where its state says so. It stays once the login is settled.
+    pub const LINK_ISSUED_AT: &str = "link_issued_at";
     /// N: when the callback was received.
     pub const RECEIVED_AT: &str = "received_at";
     /// S: the SHA-256 of the authorization code.
@@ -69,6 +70,8 @@ pub struct Held {
     pub code_sha256: String,
     /// When its callback was received.
     pub received_at: Timestamp,
+    /// When its link was made, where that is known.
+    pub link_issued_at: Option<Timestamp>,
     /// Its state; `None` once it is settled.
     pub state: Option<StateText>,
     /// The tokens; `None` once it is settled.
@@ -118,6 +121,8 @@ pub struct Hold<'a> {
     pub state: &'a StateText,
     /// When the callback was received.
     pub received_at: Timestamp,
+    /// When the link was made, where the state says so.
+    pub link_issued_at: Option<Timestamp>,
     /// The SHA-256 of the authorization code.
     pub code_sha256: &'a str,
     /// The tokens.
@@ -139,6 +144,10 @@ impl Hold<'_> {
         let write = ConditionalWrite::only_if(Condition::All(vec![Condition::Absent(attr::ATTEMPT_ID), is_fresh]));
         let write = match self.language {
             Some(language) => write.set(attr::LANGUAGE, language.tag()),
+            None => write,
+        };
+        let write = match self.link_issued_at {
+            Some(issued_at) => write.set(attr::LINK_ISSUED_AT, issued_at),
             None => write,
         };
         write
@@ -230,6 +239,7 @@ impl Held {
             wa_id,
             code_sha256: text(row, attr::CODE_SHA256)?.to_owned(),
             received_at: time(attr::RECEIVED_AT)?,
+            link_issued_at: time(attr::LINK_ISSUED_AT),
             state: text(row, attr::STATE).map(|state| StateText::new(state.to_owned())),
             sealed: sealed.and_then(|(key, tokens)| Sealed::from_texts(key, tokens)),
             confirm_until: time(attr::CONFIRM_UNTIL)?,
@@ -242,16 +252,6 @@ impl Held {
     #[must_use]
     pub const fn is_settled(&self) -> bool {
         self.sealed.is_none()
-    }
-
-    /// When the login's link was made, as its state says, which was verified before anything was held; `None` where it says
-    /// nothing, and once it is settled.
-    #[must_use]
-    pub fn link_issued_at(&self) -> Option<Timestamp> {
-        match State::parse(self.state.as_ref()?.as_str()) {
-            Ok(State::Signed(state)) => Some(state.unverified().link?.issued_at),
-            _ => None,
-        }
     }
 
     /// The message of the exchange queue that has the decision carried out; `None` where it was.

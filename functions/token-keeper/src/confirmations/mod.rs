@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use shared::{
-    Language, Timestamp, WaId,
+    Language, Reason, Timestamp, WaId,
     aws::{
         SdkConfig,
         limits::{Guess, Limits},
@@ -108,6 +108,7 @@ pub(crate) fn text_of(consent: &Consent, row: &Attributes, now: Timestamp) -> &'
     match text(row, ENDED_REASON) {
         _ if !consent.is_superseded(row, now) => messages::CONFIRMED,
         Some(REVOKED | DISCONNECTED) => messages::ENDED,
+        _ if consent.reason_lost(row, now) == Reason::OutdatedLink => messages::ENDED,
         _ => messages::OVERTAKEN,
     }
 }
@@ -193,7 +194,7 @@ impl Confirmations {
                 consent: decided.as_ref().map(|held| Consent {
                     attempt_id: held.attempt_id,
                     at: held.received_at,
-                    link_issued_at: held.link_issued_at(),
+                    link_issued_at: held.link_issued_at,
                 }),
             },
             Meaning::WrongChat => {

@@ -20,6 +20,7 @@ fn hold(row: &mut Attributes, attempt_id: AttemptId, code_sha256: &str, now: Tim
         language: Some(Language::Hindi),
         state: &StateText::new("state".to_owned()),
         received_at: NOW,
+        link_issued_at: Some(NOW),
         code_sha256,
         sealed: &Sealed { key: b"key".to_vec(), data: b"tokens".to_vec() },
         confirm_until: after(10),

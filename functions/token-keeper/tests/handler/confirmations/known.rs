@@ -1,7 +1,5 @@
 //! Codes of logins that wait for them, or have waited.
 
-use shared::state::{Claims, LinkOrigin, StateKey};
-
 use super::*;
 
 #[tokio::test]
@@ -108,40 +106,37 @@ async fn the_code_of_a_login_after_which_the_chat_was_disconnected_is_promised_n
     }
 }
 
-/// The state of a login of [`CHAT`]'s, whose link was made then.
-fn state_of_link(issued_at: Timestamp) -> String {
-    let attempt_id = shared::AttemptId::from_bytes([7; 16]);
-    let link_id = shared::LinkId::from_bytes([7; shared::LinkId::LENGTH]);
-    let claims = Claims {
-        attempt_id,
-        link: Some(LinkOrigin { link_id, issued_at, has_reference: false, language: None }),
-        wa_id: wa_id(CHAT),
-        expires_at: NOW.plus(Duration::from_mins(1)),
-        login_url: "https://login.salesforce.com".parse().unwrap(),
-        binding: None,
-    };
-    let key = StateKey::from_der(&fakes::aws::state_public_key()).unwrap();
-    claims.unsigned(key.id()).with_signature(&[0; 64])
-}
-
 #[tokio::test]
 async fn the_code_of_a_login_with_a_link_from_before_a_disconnect_is_promised_nothing() {
     let ended = texts::FAILED_OUTDATED_LINK.text(Language::English);
-    let disconnected_at = NOW.minus(Duration::from_mins(5));
-    for (link_age, is_outdated) in [(10, true), (5, false), (1, false)] {
-        let world = World::holding().await;
-        let state = state_of_link(NOW.minus(Duration::from_mins(link_age)));
-        hold_row(&world.tables, &json!({ "state": { "S": state } }));
-        let number = || json!({ "N": disconnected_at.millis().to_string() });
-        world.put(json!({
-            "wa_id": { "S": CHAT },
-            "ended_reason": { "S": "disconnected" },
-            "ended_at": number(),
-            "consented_at": number(),
-            "revoked_at": number(),
-        }));
-        let said = said(&world.confirm(CHAT, CODE).await);
-        assert_eq!(said == ended, is_outdated, "{link_age} minutes: {said}");
+    let number = |minutes: u64| json!({ "N": NOW.minus(Duration::from_mins(minutes)).millis().to_string() });
+    let disconnected = json!({
+        "wa_id": { "S": CHAT },
+        "ended_reason": { "S": "disconnected" },
+        "ended_at": number(5),
+        "consented_at": number(5),
+        "revoked_at": number(5),
+    });
+    // By another link, after the disconnect and before this login.
+    let connected_again = json!({ "wa_id": { "S": CHAT }, "consented_at": number(2), "revoked_at": number(5) });
+    for (row, link_age, is_outdated) in [
+        (&disconnected, 10, true),
+        (&disconnected, 5, false),
+        (&disconnected, 1, false),
+        (&connected_again, 10, true),
+        (&connected_again, 1, false),
+    ] {
+        let world = World::start().await;
+        let issued_at = NOW.minus(Duration::from_mins(link_age));
+        hold_row(&world.tables, &held_of(None, Some(issued_at), in_ten_minutes()));
+        world.put(row.clone());
+        for settled in [false, false, true] {
+            if settled {
+                settle(&world.tables);
+            }
+            let said = said(&world.confirm(CHAT, CODE).await);
+            assert_eq!(said == ended, is_outdated, "{link_age} minutes, {row}: {said}");
+        }
     }
 }
 

@@ -49,6 +49,11 @@ fn held(confirm_until: Timestamp) -> Value {
 
 /// The same, with a link in a language.
 fn held_in(language: Option<Language>, confirm_until: Timestamp) -> Value {
+    held_of(language, None, confirm_until)
+}
+
+/// The same, with a link that was made then.
+fn held_of(language: Option<Language>, link_issued_at: Option<Timestamp>, confirm_until: Timestamp) -> Value {
     let mut row = Attributes::new();
     let hold = Hold {
         attempt_id: shared::AttemptId::from_bytes([7; 16]),
@@ -56,6 +61,7 @@ fn held_in(language: Option<Language>, confirm_until: Timestamp) -> Value {
         language,
         state: &StateText::new("the state".to_owned()),
         received_at: NOW,
+        link_issued_at,
         code_sha256: "sha256",
         sealed: &Sealed { key: b"key".to_vec(), data: b"tokens".to_vec() },
         confirm_until,

@@ -46,6 +46,7 @@ impl Work {
             language: None,
             state: &StateText::new("state".to_owned()),
             received_at: attempt.received_at,
+            link_issued_at: None,
             code_sha256: &code_sha256,
             sealed: &Sealed { key: b"key".to_vec(), data: vec![approval] },
             confirm_until: now.plus(row::TIME),
