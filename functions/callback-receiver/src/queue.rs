@@ -2,7 +2,11 @@
 
 use aws_sdk_sqs::operation::send_message::{SendMessageInput, builders::SendMessageInputBuilder};
 use shared::{
-    aws::{SdkConfig, Service, error::AwsError, queue::SQS},
+    aws::{
+        SdkConfig, Service,
+        error::AwsError,
+        queue::{self, SQS},
+    },
     exchange::ExchangeMessage,
 };
 
@@ -39,7 +43,7 @@ impl ExchangeQueue {
     /// # Errors
     /// [`AwsError`].
     pub(crate) async fn send(&self, message: &ExchangeMessage) -> Result<(), AwsError> {
-        self.sqs.call(self.message(message.to_body())).await.map(drop).map_err(AwsError::of(SEND_MESSAGE))
+        self.put(self.message(message.to_body())).await
     }
 
     /// The same for a callback that was refused. The exchanger receives the message a little later: the right callback
@@ -49,7 +53,11 @@ impl ExchangeQueue {
     /// [`AwsError`].
     pub(crate) async fn send_refusal(&self, message: &ExchangeMessage) -> Result<(), AwsError> {
         let message = self.message(message.to_body()).delay_seconds(REFUSAL_DELAY);
-        self.sqs.call(message).await.map(drop).map_err(AwsError::of(SEND_MESSAGE))
+        self.put(message).await
+    }
+
+    async fn put(&self, message: SendMessageInputBuilder) -> Result<(), AwsError> {
+        queue::put(&self.sqs, message).await
     }
 
     fn message(&self, body: impl Into<String>) -> SendMessageInputBuilder {

@@ -6,7 +6,8 @@ use std::{collections::HashSet, time::Duration};
 use aws_sdk_sqs::{
     error::BuildError,
     operation::{
-        change_message_visibility::ChangeMessageVisibilityInput, send_message::SendMessageInput,
+        change_message_visibility::ChangeMessageVisibilityInput,
+        send_message::{SendMessageInput, builders::SendMessageInputBuilder},
         send_message_batch::SendMessageBatchInput,
     },
     types::SendMessageBatchRequestEntry,
@@ -80,7 +81,7 @@ impl Queue {
     /// [`AwsError`].
     pub async fn send(&self, body: String, delay: Duration) -> Result<(), AwsError> {
         let message = SendMessageInput::builder().queue_url(&self.url).message_body(body).delay_seconds(seconds(delay));
-        self.sqs.call(message).await.map(drop).map_err(AwsError::of("SendMessage"))
+        put(&self.sqs, message).await
     }
 
     /// Sends up to [`MAX_BATCH`] messages at once, each with its delay as [`Self::send`] has it. Returns those that the queue
@@ -117,6 +118,16 @@ impl Queue {
             .visibility_timeout(seconds(timeout).min(MAX_VISIBILITY_TIMEOUT));
         self.sqs.call(change).await.map(drop).map_err(AwsError::of("ChangeMessageVisibility"))
     }
+}
+
+/// Puts a message on its queue. A 200 without a message's id is not of SQS, and the message may be nowhere.
+///
+/// # Errors
+/// [`AwsError`].
+pub async fn put(sqs: &Service, message: SendMessageInputBuilder) -> Result<(), AwsError> {
+    let operation = "SendMessage";
+    let sent = sqs.call(message).await.map_err(AwsError::of(operation))?;
+    sent.message_id.map(drop).ok_or_else(|| AwsError::unexpected(operation))
 }
 
 fn seconds(duration: Duration) -> i32 {

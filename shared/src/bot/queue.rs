@@ -7,7 +7,10 @@ use url::Url;
 use super::{CloudEvent, Notification, NotifyError, to_json};
 use crate::{
     WaId,
-    aws::{SdkConfig, Service, error::AwsError, queue::SQS},
+    aws::{
+        SdkConfig, Service,
+        queue::{self, SQS},
+    },
 };
 
 /// The longest group id that SQS takes
@@ -63,8 +66,7 @@ impl BotQueue {
             .message_body(to_json(&QueueMessage::from(notification)))
             .set_message_group_id(is_fifo.then(|| group_id(event.subject)))
             .set_message_deduplication_id(is_fifo.then(|| event.id.clone()));
-        let sent = self.sqs.call(message).await;
-        sent.map(drop).map_err(|error| NotifyError::Queue(AwsError::of("SendMessage")(error)))
+        queue::put(&self.sqs, message).await.map_err(NotifyError::Queue)
     }
 }
 

@@ -105,7 +105,7 @@ async fn where_neither_table_nor_queue_takes_them_the_bot_is_served_and_the_end_
     let token = world.custody.token(&chat(), &rejecting("a1"), soon).await.unwrap();
     assert_eq!(token.access_token.expose_secret(), "a2");
     world.tables.take_all_writes();
-    world.server.on("SendMessage", |_| json!({}).into());
+    world.server.on("SendMessage", |_| json!({ "MessageId": "m" }).into());
     for pause in [Duration::from_secs(30), LOST_AFTER] {
         World::pass(pause);
         assert!(world.token(&rejecting("a1")).await.is_err());

@@ -58,7 +58,7 @@ impl World {
     pub(crate) async fn with_custody(who: &str) -> Self {
         let server = Server::start().await.with_kms();
         let (salesforce, tables) = (Salesforce::on(&server), Tables::on(&server));
-        server.on("SendMessage", |_| json!({}).into());
+        server.on("SendMessage", |_| json!({ "MessageId": "m" }).into());
         server.on("GetSecretValue", |_| aws::error("ResourceNotFoundException"));
         let settings = Settings::new(|name| match name {
             "DYNAMODB_PROFILE_TABLE_NAME" => Some(TOKENS.to_owned()),

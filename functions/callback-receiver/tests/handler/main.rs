@@ -771,6 +771,16 @@ async fn a_call_whose_connection_breaks_is_retried() {
 }
 
 #[tokio::test]
+async fn a_200_that_names_no_message_is_not_taken_for_the_queues() {
+    let aws = aws().await;
+    for answer in [json!({}), json!({ "ok": true })] {
+        aws.next("SendMessage", answer);
+        assert_eq!(call(&receiver(&aws), &sample("get")).await.status_code, 503);
+    }
+    assert_eq!(call(&receiver(&aws), &sample("get")).await.status_code, 200);
+}
+
+#[tokio::test]
 async fn a_program_is_told_that_a_fault_is_temporary() {
     let aws = aws().await;
     aws.fail(error("AccessDenied"));

@@ -49,7 +49,7 @@ fn token_keys(world: &World) -> Vec<Value> {
 fn refuse_upkeep(world: &World) {
     world.0.on("SendMessage", |request| {
         let is_upkeep = request.json()["QueueUrl"].as_str().unwrap().ends_with("/upkeep");
-        if is_upkeep { aws::error("AccessDenied") } else { json!({}).into() }
+        if is_upkeep { aws::error("AccessDenied") } else { json!({ "MessageId": "m" }).into() }
     });
 }
 

@@ -431,7 +431,7 @@ async fn tokens_that_are_held_by_a_write_whose_answer_is_lost_are_not_revoked() 
     });
     let is_exchange = |request: &fakes::Request| request.json()["QueueUrl"].as_str().unwrap().ends_with("/queue");
     login.world.0.on("SendMessage", move |request| {
-        if is_exchange(request) { aws::error("AccessDeniedException") } else { json!({}).into() }
+        if is_exchange(request) { aws::error("AccessDeniedException") } else { json!({ "MessageId": "m" }).into() }
     });
     assert!(!login.receive(&login.message(), 1).await);
     assert!(login.pending().get(attr::SEALED_TOKENS).is_some());

@@ -39,9 +39,10 @@ impl World {
             .with_secrets(&[("sf_client_secret", &format!("{CLIENT_SECRET}\n"))])
             .with_salesforce(CLIENT_SECRET);
         server.on("GetSecretValue", |_| aws::error("ResourceNotFoundException"));
-        for operation in ["ChangeMessageVisibility", "GetItem", "SendMessage", "TransactWriteItems", "UpdateItem"] {
+        for operation in ["ChangeMessageVisibility", "GetItem", "TransactWriteItems", "UpdateItem"] {
             server.on(operation, |_| json!({}).into());
         }
+        server.on("SendMessage", |_| json!({ "MessageId": "m" }).into());
         Self(server)
     }
 

@@ -30,9 +30,8 @@ impl World {
             .with_kms()
             .with_secrets(&[("sf_client_secret", CLIENT_SECRET)])
             .with_salesforce(CLIENT_SECRET);
-        for operation in ["ChangeMessageVisibility", "SendMessage"] {
-            server.on(operation, |_| json!({}).into());
-        }
+        server.on("ChangeMessageVisibility", |_| json!({}).into());
+        server.on("SendMessage", |_| json!({ "MessageId": "m" }).into());
         server.on("SendMessageBatch", |request| taking(request, |_| true));
         // When opaque access tokens end.
         server.on("/services/oauth2/introspect", |_| {
