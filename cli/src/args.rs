@@ -29,12 +29,12 @@ pub(crate) use self::{
         Again, AttemptCommand, AttemptList, ConnectionCommand, ConnectionStatus, EventsCommand, Part, PersonCommand,
         StatusArg,
     },
-    typed::unquoted,
+    typed::{quotable, unquoted},
     when::When,
 };
 
 const EXAMPLES: &str = "\
-Exit codes: 0 done, 1 failed, 2 usage, 3 nothing matched, 4 done in part.
+Exit codes: 0 done, 1 failed, 2 usage, 3 nothing matched, 4 done in part, 141 output not read to its end.
 
 Credentials, region and endpoints come from the environment and the AWS configuration files, as with the AWS CLI. \
 HTTPS_PROXY, HTTP_PROXY and NO_PROXY apply, and AWS_CA_BUNDLE; ALL_PROXY does not.

@@ -17,6 +17,8 @@ pub(crate) enum Exit {
     NothingMatched = 3,
     /// Done in part: the report says what is left.
     InPart = 4,
+    /// Done, and whoever read the output did not read it all: what a shell says of a program that a closed pipe has ended.
+    Unread = 141,
 }
 
 impl From<Exit> for ExitCode {

@@ -67,7 +67,8 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Args, Exit
             report::print_error(&Error::failed("write the output", error.to_string()));
             Exit::Failed.into()
         }
-        (_, false) => Exit::Done.into(),
+        (Err(_), false) => Exit::Unread.into(),
+        (Ok(()), false) => Exit::Done.into(),
     })
 }
 

@@ -47,7 +47,7 @@ pub(crate) fn print_note(note: &str) {
 }
 
 /// Prints a report, and says how the command ended: not well where its output could not be written. A closed pipe
-/// (`| head`) is no error.
+/// (`| head`) is no error to speak of, and no success.
 pub(crate) fn print(report: &Report, as_json: bool, output: &mut impl io::Write) -> Exit {
     let written = if as_json && report.json.is_null() {
         Ok(()) // The command has printed its output itself.
@@ -61,6 +61,7 @@ pub(crate) fn print(report: &Report, as_json: bool, output: &mut impl io::Write)
             print_error(&Error::failed("write the output", error.to_string()));
             Exit::Failed
         }
+        Err(_) if report.exit == Exit::Done => Exit::Unread,
         _ => report.exit,
     }
 }
@@ -237,6 +238,8 @@ mod tests {
             let report = Report::new(text.to_owned(), json!({}), Exit::NothingMatched);
             assert_eq!(print(&report, as_json, &mut Refusing(io::ErrorKind::StorageFull)), Exit::Failed);
             assert_eq!(print(&report, as_json, &mut Refusing(io::ErrorKind::BrokenPipe)), Exit::NothingMatched);
+            let done = Report { exit: Exit::Done, ..report };
+            assert_eq!(print(&done, as_json, &mut Refusing(io::ErrorKind::BrokenPipe)), Exit::Unread);
         }
     }
 

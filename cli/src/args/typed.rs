@@ -49,6 +49,12 @@ pub(crate) fn unquoted(mut error: Error) -> Error {
     error
 }
 
+/// What was typed for a name, unless it may be a chat.
+pub(crate) fn quotable(typed: &str) -> &str {
+    let is_number = typed.starts_with('+') || typed.bytes().all(|one| one.is_ascii_digit());
+    if is_number && names_a_chat(typed, DIGITS) || typed.starts_with("whatsapp:") { HIDDEN } else { typed }
+}
+
 fn names_a_chat(typed: &str, digits: usize) -> bool {
     typed.starts_with("whatsapp:")
         || typed.chars().filter(|one| one.is_numeric()).count() >= digits

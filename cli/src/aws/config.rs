@@ -17,7 +17,7 @@ use aws_types::{SdkConfig, service_config::ServiceConfigKey};
 use reqwest::Url;
 
 use super::http;
-use crate::{Variable, error::Error, local::LocalCloud};
+use crate::{Variable, args::quotable, error::Error, local::LocalCloud};
 
 /// The configuration of all clients. Credentials come from the default chain (environment, profile, SSO), with
 /// `--profile` from that profile alone, and on the local cloud from its state file. What is missing is said before the
@@ -93,7 +93,7 @@ fn check_region(region: Option<&str>) -> Result<(), Error> {
     let is_name = |region: &str| region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     match region.filter(|region| !region.is_empty()) {
         Some(region) if is_name(region) => Ok(()),
-        Some(region) => Err(Error::Usage(format!("{region:?} is no region; give one such as us-east-1"))),
+        Some(region) => Err(Error::Usage(format!("{:?} is no region; give one such as us-east-1", quotable(region)))),
         None => Err(Error::failed("find the region", "none is configured; give --region, or set AWS_REGION")),
     }
 }
@@ -172,7 +172,7 @@ fn in_words(error: &CredentialsError) -> String {
 
 /// What fails with a profile.
 fn of(profile: &str) -> String {
-    format!("use the profile {profile}")
+    format!("use the profile {}", quotable(profile))
 }
 
 /// Why there are no credentials, and what to do.

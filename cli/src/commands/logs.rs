@@ -177,20 +177,20 @@ async fn follow(
             let line = if as_json { printable_json(&line.json().to_string()).into_owned() } else { line.text(id) };
             match writeln!(output, "{line}").and_then(|()| output.flush()) {
                 Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(ended()),
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(ended(Exit::Unread)),
                 Err(error) => return Err(Error::failed("write the output", error.to_string())),
             }
         }
         tokio::select! {
-            () = stop.wait() => return Ok(ended()),
+            () = stop.wait() => return Ok(ended(Exit::Done)),
             () = sleep(POLL) => {}
         }
     }
 }
 
-/// Everything has been printed.
-fn ended() -> Report {
-    Report::new(String::new(), Value::Null, Exit::Done)
+/// Everything has been printed, as far as somebody read it.
+fn ended(exit: Exit) -> Report {
+    Report::new(String::new(), Value::Null, exit)
 }
 
 /// What has been printed already. A line arrives later than its own time, so the last minute is read again each time.
